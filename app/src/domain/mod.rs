@@ -1,0 +1,21 @@
+//! The words: what things are and which values are legal. Types that parse, pure rules and their unit
+//! tests. Nothing here waits, reads a clock, opens a file or knows a database or an HTTP server.
+
+#[macro_use]
+mod macros;
+
+pub mod ids;
+pub mod key;
+pub mod person;
+pub mod servicer;
+pub mod session;
+pub mod skill;
+pub mod tenant;
+
+/// A word that is not in its closed set; the message lists what would have been.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be one of: {}", expected.join(", "))]
+pub struct UnknownWord {
+    /// The words that are legal here.
+    pub expected: &'static [&'static str],
+}

@@ -1,0 +1,1 @@
+//! The few widgets that need code in the browser. Everything works without them; they only make it quicker.

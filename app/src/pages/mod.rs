@@ -1,0 +1,173 @@
+//! One file a screen, read top to bottom: what it does with a submitted form, what it loads, what it shows.
+//!
+//! A screen is an async function from a [`Visit`] to an [`Answer`]: it asks the portal, then says what to show. All
+//! waiting happens before rendering, so a page is rendered in one go, works without JavaScript, and can answer with
+//! the status that is true. Forms post to the URL of their own screen: a refused form is shown again as it was typed.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use leptos::prelude::*;
+
+use crate::domain::ids::PersonId;
+use crate::domain::person::Permission;
+use crate::portal::{Actor, Portal, Source, Trouble};
+
+/// Everything a screen may look at.
+#[derive(Clone)]
+pub struct Visit {
+    pub portal: Arc<dyn Portal>,
+    pub actor: Option<Actor>,
+    /// The path as asked for, without query.
+    pub path: String,
+    /// What the route's `{name}` parts matched, percent-decoded.
+    pub params: Fields,
+    pub query: Fields,
+    /// The submitted form, when the method was POST.
+    pub form: Option<Fields>,
+    pub source: Source,
+    pub now: DateTime<Utc>,
+    pub site: Arc<Site>,
+    /// `light`, `dark` or none for the system's own.
+    pub theme: Option<&'static str>,
+}
+
+/// What is the same for every page of one server.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// The brand shown to users.
+    pub brand: String,
+    /// `https://portal.example.com`, without a trailing slash: links are built from it, never from the request.
+    pub public_url: String,
+    /// Hashed names of the built files; `None` where only the HTML matters.
+    pub assets: Option<Assets>,
+    /// The served OpenAPI document, for the reference.
+    pub openapi: Arc<serde_json::Value>,
+}
+
+/// Paths of the built files under `/pkg`.
+#[derive(Clone, Debug, serde::Deserialize)]
+pub struct Assets {
+    pub js: String,
+    pub wasm: String,
+    pub css: String,
+}
+
+/// Names and values of a query or form, in order, repeats kept.
+#[derive(Clone, Debug, Default)]
+pub struct Fields(pub Vec<(String, String)>);
+
+impl Fields {
+    /// The first value of a name, trimmed of nothing; empty if absent.
+    pub fn get(&self, name: &str) -> &str {
+        self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str())
+    }
+
+    /// Every value of a name.
+    pub fn all(&self, name: &str) -> Vec<String> {
+        self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect()
+    }
+
+    /// The lines of a text area, trimmed, empty ones left out.
+    pub fn lines(&self, name: &str) -> Vec<String> {
+        self.get(name).lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// A value that parses, or nothing.
+    pub fn parse<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
+        self.get(name).parse().ok()
+    }
+}
+
+/// What a screen answers.
+pub enum Answer {
+    Page(Page),
+    /// 303 to a path of this portal.
+    See(String),
+    /// Signs the person in (new session id), then 303.
+    SignedIn { person: PersonId, to: String },
+    /// Signs the person in and shows a page in the same answer: the only place where new keys appear.
+    SignedInPage { person: PersonId, page: Page },
+    /// Marks the session as freshly proved, then 303.
+    Proved { to: String },
+    /// Ends the session, then 303.
+    SignedOut { to: String },
+    /// Keeps the theme in a cookie, then 303.
+    Theme { theme: Option<&'static str>, to: String },
+    /// A page or error everybody knows: not found, forbidden, wait, our fault.
+    Trouble(Trouble),
+    /// A text file: Markdown twin of a guide.
+    Text { content_type: &'static str, body: String },
+}
+
+/// One page, not rendered yet.
+pub struct Page {
+    pub status: u16,
+    /// `Keys · Budget app`; the brand is added.
+    pub title: String,
+    pub frame: Frame,
+    pub body: Box<dyn FnOnce() -> AnyView + Send>,
+}
+
+/// What surrounds a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// Landing, docs: public header and footer.
+    Public,
+    /// Sign-in and the like: one card.
+    Card,
+    /// The signed-in shell with navigation.
+    App,
+    /// The operators' area.
+    Admin,
+}
+
+impl Page {
+    /// A page of status 200.
+    pub fn new<V: IntoView + 'static>(frame: Frame, title: impl Into<String>, body: impl FnOnce() -> V + Send + 'static) -> Self {
+        Self { status: 200, title: title.into(), frame, body: Box::new(move || body().into_any()) }
+    }
+
+    /// The same page with another status: 422 for a refused form.
+    pub fn status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+}
+
+impl From<Page> for Answer {
+    fn from(page: Page) -> Self {
+        Self::Page(page)
+    }
+}
+
+impl From<Trouble> for Answer {
+    fn from(trouble: Trouble) -> Self {
+        Self::Trouble(trouble)
+    }
+}
+
+/// A screen's answer in the making: `Err` is shown as the page everybody knows.
+pub type Shown = Result<Answer, Trouble>;
+type Handler = fn(Visit) -> Pin<Box<dyn Future<Output = Shown> + Send>>;
+
+/// Who may open a screen. Checked by the portal door before the screen runs; services check again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    Anyone,
+    SignedIn,
+    May(Permission),
+    Admin,
+}
+
+/// One line of the screen table.
+pub struct Screen {
+    /// With `{name}` parts, as axum writes them.
+    pub path: &'static str,
+    pub who: Who,
+    /// Whether the screen takes forms (POST) besides being shown.
+    pub takes_forms: bool,
+    pub handler: Handler,
+}

@@ -1,0 +1,98 @@
+//! The sandbox console: a run is a list of real API calls, made by the server with a short-lived, sandbox-only grant.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::{Actor, Answered, Source};
+use crate::domain::ids::{RequestId, RunId, SessionId, TenantId};
+use crate::domain::skill::SkillName;
+
+/// One run, whole: enough to draw its flow, its calls and what can be done next.
+#[derive(Clone, Debug)]
+pub struct Run {
+    pub id: RunId,
+    pub tenant: TenantId,
+    pub tenant_name: String,
+    pub skill: SkillName,
+    pub started_at: DateTime<Utc>,
+    pub calls: Vec<Call>,
+    pub nonces: Vec<Nonce>,
+    pub session: Option<SessionId>,
+    pub session_status: Option<String>,
+    /// Where the end-user must go now, while a bank page is open.
+    pub bank_url: Option<String>,
+    /// Set between the bank's return and the exchange; masked to its ends.
+    pub temp_token: Option<String>,
+    pub temp_token_expires_at: Option<DateTime<Utc>>,
+    pub credentials_id: Option<String>,
+    pub next: NextCall,
+    /// Why the bank or user did not agree, when the return said so.
+    pub refusal: Option<String>,
+}
+
+/// One call of a run: an ordinary entry of the request log with source `console`.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub request: RequestId,
+    pub at: DateTime<Utc>,
+    pub title: String,
+    pub method: String,
+    pub path: String,
+    pub status: u16,
+    pub latency_ms: f64,
+    /// Pretty-printed; secrets replaced by `$TESSERA_CLIENT_SECRET` and the like.
+    pub request_body: String,
+    pub response_body: String,
+    /// May run in a browser or app, or on a server only.
+    pub browser_safe: bool,
+}
+
+/// A nonce as the console draws it: where it was made and where it was used, as indexes into the calls.
+#[derive(Clone, Debug)]
+pub struct Nonce {
+    pub label: String,
+    /// First and last characters only.
+    pub masked: String,
+    pub made_by: usize,
+    pub used_by: Option<usize>,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What comes next in a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NextCall {
+    OpenSession,
+    /// Submit this step; `data` is the example of the manifest with the console's return link.
+    Step { name: String, data: String },
+    /// The end-user goes to the bank.
+    Bank,
+    Exchange,
+    Accounts,
+    Transactions,
+    Done,
+}
+
+/// One row of the list of runs.
+#[derive(Clone, Debug)]
+pub struct RunRow {
+    pub id: RunId,
+    pub tenant_name: String,
+    pub skill: SkillName,
+    pub started_at: DateTime<Utc>,
+    pub status: String,
+    pub calls: i64,
+}
+
+#[async_trait]
+pub trait Console: Send + Sync {
+    /// The last runs of the actor's servicer.
+    async fn runs(&self, actor: &Actor) -> Answered<Vec<RunRow>>;
+    /// Prepares a run of a whitelisted skill on a sandbox tenant; makes no call yet.
+    async fn new_run(&self, actor: &Actor, tenant: TenantId, skill: &str, source: &Source) -> Answered<RunId>;
+    async fn run(&self, actor: &Actor, run: RunId) -> Answered<Run>;
+    /// Makes the next call. `data` overrides a step's data (JSON text); it is ignored by other calls.
+    async fn advance(&self, actor: &Actor, run: RunId, data: Option<&str>, source: &Source) -> Answered<()>;
+    /// Takes what came back on the console's return link into the run it belongs to, and says which.
+    /// `temp_token` is kept sealed; the page answers with a 303 to a clean URL.
+    async fn bank_return(&self, actor: &Actor, session: SessionId, temp_token: Option<&str>, error: Option<&str>) -> Answered<RunId>;
+}

@@ -1,0 +1,108 @@
+//! The seam: what a signed-in person may ask for, one trait per noun. `server` implements them; pages reach
+//! the implementation as `Arc<dyn Portal>` in their [`Visit`](crate::pages::Visit).
+//!
+//! Every method takes the [`Actor`] it acts for (or says why it needs none) and answers with plain data ready to be
+//! shown. Nothing here knows SQL, HTTP or Leptos.
+
+pub mod admin;
+pub mod console;
+pub mod people;
+pub mod requests;
+pub mod skills;
+pub mod tenants;
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::ids::{PersonId, ServicerId};
+use crate::domain::person::{Email, Permission, Role};
+use crate::domain::servicer::ServicerStatus;
+
+/// Everything a page may ask for.
+pub trait Portal: admin::Admin + console::Console + people::People + requests::Requests + skills::Skills + tenants::Tenants {}
+impl<T> Portal for T where T: admin::Admin + console::Console + people::People + requests::Requests + skills::Skills + tenants::Tenants {}
+
+/// The person a portal request acts for: proof that somebody is signed in, and as what.
+/// Made by the portal door from a live session, never by a page.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    pub person: PersonId,
+    pub email: Email,
+    /// Whether the address was proved by reading a mail. Never needed in the sandbox.
+    pub verified: bool,
+    /// Operator of the middleware.
+    pub admin: bool,
+    /// The servicer being worked in; an admin may have none.
+    pub membership: Option<Membership>,
+    /// When the password was last given; acts that need a fresh proof ask for at most ten minutes.
+    pub proved_at: DateTime<Utc>,
+}
+
+/// A person's place in one servicer.
+#[derive(Clone, Debug)]
+pub struct Membership {
+    pub servicer: ServicerId,
+    pub name: String,
+    pub status: ServicerStatus,
+    pub role: Role,
+}
+
+impl Actor {
+    /// The membership, if its role has the permission; else the refusal to show.
+    pub fn may(&self, permission: Permission) -> Result<&Membership, Trouble> {
+        match &self.membership {
+            Some(membership) if membership.role.may(permission) => Ok(membership),
+            Some(membership) => Err(Trouble::Forbidden(format!("Your role here is {}. Ask an owner of {} to do this.", membership.role, membership.name))),
+            None => Err(Trouble::Forbidden("This belongs to a servicer, and your account is a member of none.".into())),
+        }
+    }
+
+    /// Proof of being an operator, or the refusal to show.
+    pub fn admin(&self) -> Result<&Self, Trouble> {
+        // The admin area does not exist for anybody else: a foreign door looks like a missing one.
+        if self.admin { Ok(self) } else { Err(Trouble::NotFound) }
+    }
+}
+
+/// Where a request came from: for limits, the audit log and "last used".
+#[derive(Clone, Debug, Default)]
+pub struct Source {
+    /// IPv4 address, or the /64 of an IPv6 one.
+    pub ip: String,
+    pub user_agent: String,
+}
+
+/// Why the portal did not do what was asked. Everything in it may be shown to the person who asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// The form needs mending; what was typed is kept.
+    Refused(Vec<FieldError>),
+    /// It does not exist, or belongs to somebody else; the two look the same.
+    NotFound,
+    /// The role, the state of the servicer or the environment forbids it.
+    Forbidden(String),
+    /// It cannot be done in the present state; says what to do instead.
+    Conflict(String),
+    /// The password must be given again first.
+    ProofNeeded,
+    /// Too many tries: wait so many seconds.
+    Wait(u64),
+    /// Our fault; already logged under this reference.
+    Internal(String),
+}
+
+impl Trouble {
+    /// A refusal of one field.
+    pub fn field(name: &'static str, message: impl Into<String>) -> Self {
+        Self::Refused(vec![FieldError { name, message: message.into() }])
+    }
+}
+
+/// What is wrong with one field of a form: the field's name and a sentence that says how to mend it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    pub name: &'static str,
+    pub message: String,
+}
+
+/// What a portal operation answers.
+pub type Answered<T> = Result<T, Trouble>;

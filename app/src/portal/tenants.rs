@@ -1,0 +1,130 @@
+//! Tenants: their settings, whitelist and keys.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Duration, Utc};
+
+use super::{Actor, Answered, Source};
+use crate::domain::ids::{KeyId, ServicerId, TenantId};
+use crate::domain::key::KeyKind;
+use crate::domain::skill::SkillName;
+use crate::domain::tenant::{Environment, TenantStatus};
+
+/// One row of the tenant list.
+#[derive(Clone, Debug)]
+pub struct TenantRow {
+    pub id: TenantId,
+    pub name: String,
+    pub environment: Environment,
+    pub status: TenantStatus,
+    pub skills: i64,
+    pub requests_24h: i64,
+    pub errors_24h: i64,
+    pub last_request_at: Option<DateTime<Utc>>,
+    pub created_at: DateTime<Utc>,
+}
+
+/// One tenant, with everything its settings and skills tabs show.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    pub id: TenantId,
+    pub servicer: ServicerId,
+    pub name: String,
+    pub environment: Environment,
+    pub status: TenantStatus,
+    pub created_at: DateTime<Utc>,
+    pub redirect_links: Vec<String>,
+    pub origins: Vec<String>,
+    pub skills: Vec<WhitelistedSkill>,
+}
+
+/// A skill a tenant may use, with its two retention settings in minutes.
+#[derive(Clone, Debug)]
+pub struct WhitelistedSkill {
+    pub skill: SkillName,
+    pub consent_duration: i64,
+    pub cache_max_data_retention: i64,
+}
+
+/// What a new tenant needs.
+#[derive(Clone, Debug)]
+pub struct NewTenant {
+    pub name: String,
+    pub environment: Environment,
+    pub skills: Vec<String>,
+    pub redirect_links: Vec<String>,
+    pub origins: Vec<String>,
+}
+
+/// A tenant just made; the secret is in here and nowhere else, once.
+#[derive(Clone, Debug)]
+pub struct CreatedTenant {
+    pub id: TenantId,
+    pub client_secret: String,
+    pub client_app_key: String,
+}
+
+/// One live key of a tenant.
+#[derive(Clone, Debug)]
+pub struct Key {
+    pub id: KeyId,
+    pub kind: KeyKind,
+    /// The whole key: app keys only. Secrets are known by their last four characters alone.
+    pub value: Option<String>,
+    pub tail: String,
+    pub created_at: DateTime<Utc>,
+    pub created_by: String,
+    /// Set once a rotation gave it an end.
+    pub ends_at: Option<DateTime<Utc>>,
+    pub last_used_at: Option<DateTime<Utc>>,
+    pub last_used_by: Option<String>,
+    pub calls_24h: i64,
+}
+
+/// A key just made by a rotation.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    pub id: KeyId,
+    pub kind: KeyKind,
+    pub value: String,
+    /// When the old one stops; `None` when there is no other.
+    pub old_ends_at: Option<DateTime<Utc>>,
+}
+
+/// One step of the way to the first data, ticked by what happened, never by hand.
+#[derive(Clone, Debug, Default)]
+pub struct Overview {
+    pub first_tenant: Option<TenantId>,
+    pub tenants: i64,
+    pub secret_seen: bool,
+    pub first_success_at: Option<DateTime<Utc>>,
+    pub first_exchange_at: Option<DateTime<Utc>>,
+    pub first_data_at: Option<DateTime<Utc>>,
+    pub requests_24h: i64,
+    pub errors_24h: i64,
+    /// 95th percentile of the last 24 hours, in milliseconds.
+    pub p95_ms: Option<i64>,
+    pub sessions_started_24h: i64,
+    pub sessions_completed_24h: i64,
+}
+
+#[async_trait]
+pub trait Tenants: Send + Sync {
+    async fn overview(&self, actor: &Actor) -> Answered<Overview>;
+    /// Tenants of the actor's servicer, the most recently used first; `query` matches name and id.
+    async fn tenants(&self, actor: &Actor, query: &str) -> Answered<Vec<TenantRow>>;
+    async fn tenant(&self, actor: &Actor, id: TenantId) -> Answered<Tenant>;
+    async fn create_tenant(&self, actor: &Actor, new: NewTenant, source: &Source) -> Answered<CreatedTenant>;
+    async fn rename_tenant(&self, actor: &Actor, id: TenantId, name: &str, source: &Source) -> Answered<()>;
+    /// Replaces both lists; a link that cannot be registered refuses the whole.
+    async fn set_links(&self, actor: &Actor, id: TenantId, redirect_links: Vec<String>, origins: Vec<String>, source: &Source) -> Answered<()>;
+    async fn pause_tenant(&self, actor: &Actor, id: TenantId, paused: bool, source: &Source) -> Answered<()>;
+    /// Adds a skill of the tenant's own environment to its whitelist, or takes it off.
+    async fn whitelist(&self, actor: &Actor, id: TenantId, skill: &str, on: bool, source: &Source) -> Answered<()>;
+    /// The live keys: app keys with their value, secrets by their tail; newest first within a kind.
+    async fn keys(&self, actor: &Actor, id: TenantId) -> Answered<Vec<Key>>;
+    /// Makes a new key beside the old one, which ends after `overlap` (secret 0 to 7 days, app key 0 to 180).
+    /// At most two live: a third is a [`Trouble::Conflict`](super::Trouble).
+    async fn rotate_key(&self, actor: &Actor, id: TenantId, kind: KeyKind, overlap: Duration, source: &Source) -> Answered<NewKey>;
+    /// "Leaked: stop now": refused everywhere within a second.
+    async fn stop_key(&self, actor: &Actor, id: TenantId, key: KeyId, source: &Source) -> Answered<()>;
+}

@@ -1,0 +1,1 @@
+//! The guides, written in Markdown and rendered once at start.

@@ -1,0 +1,1 @@
+//! Blocks that know no product word: fields, tables, notices, code.
