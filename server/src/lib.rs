@@ -1,1 +1,12 @@
+//! What the product does, and how the world reaches it.
+//!
+//! Doors (`api`, `portal`, `bank`) call `services`, which call `storage`, `skills`, `mail` and `jobs`; everything may
+//! use the words of `app::domain`. ARCHITECTURE.md says which room a line belongs to; `tests/it/rooms.rs` holds it to that.
 
+pub mod clock;
+pub mod config;
+pub mod crypto;
+pub mod jobs;
+pub mod services;
+pub mod state;
+pub mod storage;

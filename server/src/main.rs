@@ -1,1 +1,3 @@
+//! The `server` binary: reads the command line and hands over.
+
 fn main() {}

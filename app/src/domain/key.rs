@@ -48,7 +48,11 @@ impl KeyShape {
     pub fn by_prefix(text: &str) -> Option<Self> {
         Environment::ALL
             .iter()
-            .flat_map(|&environment| KeyKind::ALL.iter().map(move |&kind| Self { environment, kind }))
+            .flat_map(|&environment| {
+                KeyKind::ALL
+                    .iter()
+                    .map(move |&kind| Self { environment, kind })
+            })
             .find(|shape| text.starts_with(&shape.prefix()))
     }
 
@@ -83,7 +87,9 @@ fn base62(bytes: &[u8], len: usize) -> String {
             *byte = u8::try_from(value / 62).unwrap_or(u8::MAX);
             rest = value % 62;
         }
-        digits.push(char::from(BASE62.get(rest as usize).copied().unwrap_or(b'0')));
+        digits.push(char::from(
+            BASE62.get(rest as usize).copied().unwrap_or(b'0'),
+        ));
     }
     digits.iter().rev().collect()
 }
@@ -92,7 +98,10 @@ fn base62(bytes: &[u8], len: usize) -> String {
 mod tests {
     use super::*;
 
-    const SHAPE: KeyShape = KeyShape { environment: Environment::Sandbox, kind: KeyKind::Secret };
+    const SHAPE: KeyShape = KeyShape {
+        environment: Environment::Sandbox,
+        kind: KeyKind::Secret,
+    };
 
     #[test]
     fn a_key_says_what_it_is() {
@@ -108,7 +117,10 @@ mod tests {
         for at in "tsr_sbx_cs_".len()..key.len() {
             let mut broken: Vec<char> = key.chars().collect();
             broken[at] = if broken[at] == '0' { '1' } else { '0' };
-            assert_eq!(KeyShape::read(&broken.into_iter().collect::<String>()), None);
+            assert_eq!(
+                KeyShape::read(&broken.into_iter().collect::<String>()),
+                None
+            );
         }
         assert_eq!(KeyShape::read(&key[..key.len() - 1]), None);
         assert_eq!(KeyShape::read(&format!("{key}0")), None);

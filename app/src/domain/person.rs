@@ -43,7 +43,10 @@ impl Role {
         use Permission::*;
         match self {
             Self::Owner | Self::Admin => true,
-            Self::Developer => matches!(permission, ReadTenants | ManageSandboxTenants | ManageSandboxKeys | UseConsole),
+            Self::Developer => matches!(
+                permission,
+                ReadTenants | ManageSandboxTenants | ManageSandboxKeys | UseConsole
+            ),
             Self::Analyst => matches!(permission, ReadTenants),
             Self::Auditor => false,
         }
@@ -67,11 +70,24 @@ impl Email {
     pub fn parse(text: &str) -> Result<Self, NotAnEmail> {
         let text = text.trim();
         let (local, domain) = text.rsplit_once('@').ok_or(NotAnEmail)?;
-        let plain = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '<' | '>' | ',' | ';' | '"' | '(' | ')' | '@');
+        let plain = |c: char| {
+            !c.is_whitespace()
+                && !c.is_control()
+                && !matches!(c, '<' | '>' | ',' | ';' | '"' | '(' | ')' | '@')
+        };
         let labels_ok = domain.contains('.')
-            && domain.split('.').all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'))
-            && domain.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-'));
-        if local.is_empty() || local.len() > 64 || text.len() > 254 || !local.chars().all(plain) || !labels_ok {
+            && domain
+                .split('.')
+                .all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'))
+            && domain
+                .chars()
+                .all(|c| c.is_alphanumeric() || matches!(c, '.' | '-'));
+        if local.is_empty()
+            || local.len() > 64
+            || text.len() > 254
+            || !local.chars().all(plain)
+            || !labels_ok
+        {
             return Err(NotAnEmail);
         }
         Ok(Self(format!("{local}@{}", domain.to_lowercase())))
@@ -100,13 +116,29 @@ mod tests {
 
     #[test]
     fn addresses_are_trimmed_and_their_domain_lowered() {
-        assert_eq!(Email::parse(" Ana@Example.COM ").unwrap().as_str(), "Ana@example.com");
-        assert_eq!(Email::parse("Ana@Example.COM").unwrap().key(), "ana@example.com");
+        assert_eq!(
+            Email::parse(" Ana@Example.COM ").unwrap().as_str(),
+            "Ana@example.com"
+        );
+        assert_eq!(
+            Email::parse("Ana@Example.COM").unwrap().key(),
+            "ana@example.com"
+        );
     }
 
     #[test]
     fn what_is_no_address_is_refused() {
-        for text in ["", "ana", "ana@", "@example.com", "ana@example", "a b@example.com", "ana@exa mple.com", "ana@-a.com", "<ana@example.com>"] {
+        for text in [
+            "",
+            "ana",
+            "ana@",
+            "@example.com",
+            "ana@example",
+            "a b@example.com",
+            "ana@exa mple.com",
+            "ana@-a.com",
+            "<ana@example.com>",
+        ] {
             assert_eq!(Email::parse(text), Err(NotAnEmail), "{text}");
         }
     }
@@ -114,7 +146,10 @@ mod tests {
     #[test]
     fn only_owners_and_admins_reach_production() {
         for role in Role::ALL {
-            assert_eq!(role.may(Permission::ManageProductionKeys), matches!(role, Role::Owner | Role::Admin));
+            assert_eq!(
+                role.may(Permission::ManageProductionKeys),
+                matches!(role, Role::Owner | Role::Admin)
+            );
         }
     }
 }

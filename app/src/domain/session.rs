@@ -23,7 +23,10 @@ words! {
 impl SessionStatus {
     /// Whether nothing can happen in the session any more.
     pub const fn is_final(self) -> bool {
-        matches!(self, Self::Completed | Self::Failed | Self::Expired | Self::Cancelled)
+        matches!(
+            self,
+            Self::Completed | Self::Failed | Self::Expired | Self::Cancelled
+        )
     }
 }
 

@@ -32,10 +32,22 @@ impl SkillName {
     pub fn parse(text: &str) -> Result<Self, NotASkillName> {
         let (words, version) = text.split_once("_#").ok_or(NotASkillName)?;
         let (major, minor) = version.split_once('.').ok_or(NotASkillName)?;
-        let number = |digits: &str| (1..=5).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-        let word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        let number = |digits: &str| {
+            (1..=5).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
+        };
+        let word = |word: &str| {
+            !word.is_empty()
+                && word
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        };
         let count = words.split('_').count();
-        if text.len() > 64 || !number(major) || !number(minor) || !words.split('_').all(word) || count > 4 {
+        if text.len() > 64
+            || !number(major)
+            || !number(minor)
+            || !words.split('_').all(word)
+            || count > 4
+        {
             return Err(NotASkillName);
         }
         Ok(Self(text.to_owned()))
@@ -44,7 +56,11 @@ impl SkillName {
     /// The flavour: sandbox if the name carries `sbx`, else production.
     pub fn environment(&self) -> Environment {
         let words = self.0.split_once("_#").map_or("", |(words, _)| words);
-        if words.split('_').skip(1).any(|word| word == "sbx") { Environment::Sandbox } else { Environment::Production }
+        if words.split('_').skip(1).any(|word| word == "sbx") {
+            Environment::Sandbox
+        } else {
+            Environment::Production
+        }
     }
 
     /// The name as sent.
@@ -65,18 +81,43 @@ mod tests {
 
     #[test]
     fn documented_names_are_names() {
-        for name in ["xyz_aisp_sbx_#1.0", "xyz_ro_aisp_sbx_#1.0", "xyz_sbx_#3.0", "rzb_ro_aisp_#2.10", "xyz_card_sbx_#1.0"] {
+        for name in [
+            "xyz_aisp_sbx_#1.0",
+            "xyz_ro_aisp_sbx_#1.0",
+            "xyz_sbx_#3.0",
+            "rzb_ro_aisp_#2.10",
+            "xyz_card_sbx_#1.0",
+        ] {
             assert!(SkillName::parse(name).is_ok(), "{name}");
         }
-        for name in ["", "xyz", "xyz_#1", "xyz#1.0", "XYZ_#1.0", "xyz__aisp_#1.0", "_#1.0", "xyz_#1.0 ", "xyz_#1.0\n"] {
+        for name in [
+            "",
+            "xyz",
+            "xyz_#1",
+            "xyz#1.0",
+            "XYZ_#1.0",
+            "xyz__aisp_#1.0",
+            "_#1.0",
+            "xyz_#1.0 ",
+            "xyz_#1.0\n",
+        ] {
             assert_eq!(SkillName::parse(name), Err(NotASkillName), "{name}");
         }
     }
 
     #[test]
     fn the_flavour_is_in_the_name() {
-        assert_eq!(SkillName::parse("xyz_aisp_sbx_#1.0").unwrap().environment(), Environment::Sandbox);
-        assert_eq!(SkillName::parse("xyz_aisp_#1.0").unwrap().environment(), Environment::Production);
-        assert_eq!(SkillName::parse("sbx_aisp_#1.0").unwrap().environment(), Environment::Production);
+        assert_eq!(
+            SkillName::parse("xyz_aisp_sbx_#1.0").unwrap().environment(),
+            Environment::Sandbox
+        );
+        assert_eq!(
+            SkillName::parse("xyz_aisp_#1.0").unwrap().environment(),
+            Environment::Production
+        );
+        assert_eq!(
+            SkillName::parse("sbx_aisp_#1.0").unwrap().environment(),
+            Environment::Production
+        );
     }
 }

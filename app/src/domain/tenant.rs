@@ -22,11 +22,17 @@ pub struct RedirectLink(String);
 /// Why a link cannot be registered, in words for the person who typed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
-    #[error("Write the whole link with its scheme, like https://app.example.com/return or myapp://return.")]
+    #[error(
+        "Write the whole link with its scheme, like https://app.example.com/return or myapp://return."
+    )]
     NotALink,
-    #[error("Links of this scheme cannot be used: choose https, a loopback http link, or your app's own scheme.")]
+    #[error(
+        "Links of this scheme cannot be used: choose https, a loopback http link, or your app's own scheme."
+    )]
     Scheme,
-    #[error("Plain http is accepted only for 127.0.0.1, [::1] and localhost, and only in the sandbox. Use https.")]
+    #[error(
+        "Plain http is accepted only for 127.0.0.1, [::1] and localhost, and only in the sandbox. Use https."
+    )]
     PlainHttp,
     #[error("Leave the part after # out: it is not sent to servers.")]
     Fragment,
@@ -36,7 +42,16 @@ pub enum LinkError {
     TooLong,
 }
 
-const FORBIDDEN_SCHEMES: [&str; 8] = ["javascript", "data", "file", "blob", "about", "intent", "vbscript", "view-source"];
+const FORBIDDEN_SCHEMES: [&str; 8] = [
+    "javascript",
+    "data",
+    "file",
+    "blob",
+    "about",
+    "intent",
+    "vbscript",
+    "view-source",
+];
 
 impl RedirectLink {
     /// Parses a link for registration on a tenant of the given environment.
@@ -59,7 +74,9 @@ impl RedirectLink {
         if web && (!parts.has_authority || parts.host().is_empty()) {
             return Err(LinkError::NotALink);
         }
-        if parts.scheme == "http" && !(environment == Environment::Sandbox && is_loopback(parts.host())) {
+        if parts.scheme == "http"
+            && !(environment == Environment::Sandbox && is_loopback(parts.host()))
+        {
             return Err(LinkError::PlainHttp);
         }
         Ok(Self(text.to_owned()))
@@ -70,7 +87,8 @@ impl RedirectLink {
         if self.0 == presented {
             return true;
         }
-        let (Some(own), Some(other)) = (LinkParts::split(&self.0), LinkParts::split(presented)) else {
+        let (Some(own), Some(other)) = (LinkParts::split(&self.0), LinkParts::split(presented))
+        else {
             return false;
         };
         own.scheme == "http"
@@ -107,7 +125,12 @@ impl LinkParts {
         let mut letters = scheme.chars();
         let scheme_ok = letters.next().is_some_and(|c| c.is_ascii_alphabetic())
             && letters.all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
-        if !scheme_ok || rest.is_empty() || !text.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>' | '\\' | '^' | '`')) {
+        if !scheme_ok
+            || rest.is_empty()
+            || !text
+                .chars()
+                .all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>' | '\\' | '^' | '`'))
+        {
             return None;
         }
         let (has_authority, authority, rest) = match rest.strip_prefix("//") {
@@ -118,7 +141,12 @@ impl LinkParts {
             }
             None => (false, "", rest),
         };
-        Some(Self { scheme: scheme.to_ascii_lowercase(), has_authority, authority: authority.to_owned(), rest: rest.to_owned() })
+        Some(Self {
+            scheme: scheme.to_ascii_lowercase(),
+            has_authority,
+            authority: authority.to_owned(),
+            rest: rest.to_owned(),
+        })
     }
 
     fn host(&self) -> &str {
@@ -130,7 +158,10 @@ impl LinkParts {
 
     fn port_ok(&self) -> bool {
         let port = self.authority.get(self.host().len()..).unwrap_or_default();
-        port.is_empty() || port.strip_prefix(':').is_some_and(|digits| digits.parse::<u16>().is_ok())
+        port.is_empty()
+            || port
+                .strip_prefix(':')
+                .is_some_and(|digits| digits.parse::<u16>().is_ok())
     }
 }
 
@@ -147,7 +178,11 @@ impl Origin {
     pub fn parse(text: &str, environment: Environment) -> Result<Self, LinkError> {
         let text = text.trim().trim_end_matches('/').to_ascii_lowercase();
         let parts = LinkParts::split(&text).ok_or(LinkError::NotALink)?;
-        if !matches!(parts.scheme.as_str(), "http" | "https") || !parts.has_authority || !parts.rest.is_empty() || parts.host().is_empty() {
+        if !matches!(parts.scheme.as_str(), "http" | "https")
+            || !parts.has_authority
+            || !parts.rest.is_empty()
+            || parts.host().is_empty()
+        {
             return Err(LinkError::NotALink);
         }
         RedirectLink::parse(&text, environment).map(|link| Self(link.0))
@@ -166,7 +201,14 @@ mod tests {
 
     #[test]
     fn web_loopback_and_custom_links_are_accepted() {
-        for link in ["https://app.example.com/return?x=1", "http://127.0.0.1:8080/cb", "http://[::1]/cb", "http://localhost/cb", "myapp://return", "com.example.app:/oauth"] {
+        for link in [
+            "https://app.example.com/return?x=1",
+            "http://127.0.0.1:8080/cb",
+            "http://[::1]/cb",
+            "http://localhost/cb",
+            "myapp://return",
+            "com.example.app:/oauth",
+        ] {
             assert!(RedirectLink::parse(link, Sandbox).is_ok(), "{link}");
         }
     }
@@ -183,12 +225,18 @@ mod tests {
             ("https://ana@app.example.com/", LinkError::UserInfo),
             ("https:///path", LinkError::NotALink),
             ("/path", LinkError::NotALink),
-            ("https://app.example.com/\r\nSet-Cookie: x", LinkError::NotALink),
+            (
+                "https://app.example.com/\r\nSet-Cookie: x",
+                LinkError::NotALink,
+            ),
         ];
         for (link, why) in cases {
             assert_eq!(RedirectLink::parse(link, Sandbox), Err(why), "{link}");
         }
-        assert_eq!(RedirectLink::parse("http://127.0.0.1/", Production), Err(LinkError::PlainHttp));
+        assert_eq!(
+            RedirectLink::parse("http://127.0.0.1/", Production),
+            Err(LinkError::PlainHttp)
+        );
     }
 
     #[test]
@@ -204,7 +252,12 @@ mod tests {
 
     #[test]
     fn an_origin_has_no_path() {
-        assert_eq!(Origin::parse("https://App.example.com/", Sandbox).unwrap().as_str(), "https://app.example.com");
+        assert_eq!(
+            Origin::parse("https://App.example.com/", Sandbox)
+                .unwrap()
+                .as_str(),
+            "https://app.example.com"
+        );
         assert!(Origin::parse("https://app.example.com/path", Sandbox).is_err());
         assert!(Origin::parse("myapp://return", Sandbox).is_err());
     }

@@ -62,17 +62,29 @@ pub struct Fields(pub Vec<(String, String)>);
 impl Fields {
     /// The first value of a name, trimmed of nothing; empty if absent.
     pub fn get(&self, name: &str) -> &str {
-        self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.as_str())
+        self.0
+            .iter()
+            .find(|(key, _)| key == name)
+            .map_or("", |(_, value)| value.as_str())
     }
 
     /// Every value of a name.
     pub fn all(&self, name: &str) -> Vec<String> {
-        self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect()
+        self.0
+            .iter()
+            .filter(|(key, _)| key == name)
+            .map(|(_, value)| value.clone())
+            .collect()
     }
 
     /// The lines of a text area, trimmed, empty ones left out.
     pub fn lines(&self, name: &str) -> Vec<String> {
-        self.get(name).lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect()
+        self.get(name)
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .map(str::to_owned)
+            .collect()
     }
 
     /// A value that parses, or nothing.
@@ -87,19 +99,35 @@ pub enum Answer {
     /// 303 to a path of this portal.
     See(String),
     /// Signs the person in (new session id), then 303.
-    SignedIn { person: PersonId, to: String },
+    SignedIn {
+        person: PersonId,
+        to: String,
+    },
     /// Signs the person in and shows a page in the same answer: the only place where new keys appear.
-    SignedInPage { person: PersonId, page: Page },
+    SignedInPage {
+        person: PersonId,
+        page: Page,
+    },
     /// Marks the session as freshly proved, then 303.
-    Proved { to: String },
+    Proved {
+        to: String,
+    },
     /// Ends the session, then 303.
-    SignedOut { to: String },
+    SignedOut {
+        to: String,
+    },
     /// Keeps the theme in a cookie, then 303.
-    Theme { theme: Option<&'static str>, to: String },
+    Theme {
+        theme: Option<&'static str>,
+        to: String,
+    },
     /// A page or error everybody knows: not found, forbidden, wait, our fault.
     Trouble(Trouble),
     /// A text file: Markdown twin of a guide.
-    Text { content_type: &'static str, body: String },
+    Text {
+        content_type: &'static str,
+        body: String,
+    },
 }
 
 /// One page, not rendered yet.
@@ -126,8 +154,17 @@ pub enum Frame {
 
 impl Page {
     /// A page of status 200.
-    pub fn new<V: IntoView + 'static>(frame: Frame, title: impl Into<String>, body: impl FnOnce() -> V + Send + 'static) -> Self {
-        Self { status: 200, title: title.into(), frame, body: Box::new(move || body().into_any()) }
+    pub fn new<V: IntoView + 'static>(
+        frame: Frame,
+        title: impl Into<String>,
+        body: impl FnOnce() -> V + Send + 'static,
+    ) -> Self {
+        Self {
+            status: 200,
+            title: title.into(),
+            frame,
+            body: Box::new(move || body().into_any()),
+        }
     }
 
     /// The same page with another status: 422 for a refused form.

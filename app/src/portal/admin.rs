@@ -33,10 +33,28 @@ pub struct CreatedServicer {
 #[async_trait]
 pub trait Admin: Send + Sync {
     async fn servicers(&self, actor: &Actor, query: &str) -> Answered<Vec<ServicerRow>>;
-    async fn create_servicer(&self, actor: &Actor, name: &str, kind: ServicerKind, source: &Source) -> Answered<CreatedServicer>;
+    async fn create_servicer(
+        &self,
+        actor: &Actor,
+        name: &str,
+        kind: ServicerKind,
+        source: &Source,
+    ) -> Answered<CreatedServicer>;
     /// Opens production to a servicer.
-    async fn approve_servicer(&self, actor: &Actor, id: ServicerId, source: &Source) -> Answered<()>;
+    async fn approve_servicer(
+        &self,
+        actor: &Actor,
+        id: ServicerId,
+        source: &Source,
+    ) -> Answered<()>;
     /// Stops all calls of a servicer, with a reason it is shown; `resume` undoes it.
-    async fn suspend_servicer(&self, actor: &Actor, id: ServicerId, reason: &str, source: &Source) -> Answered<()>;
-    async fn resume_servicer(&self, actor: &Actor, id: ServicerId, source: &Source) -> Answered<()>;
+    async fn suspend_servicer(
+        &self,
+        actor: &Actor,
+        id: ServicerId,
+        reason: &str,
+        source: &Source,
+    ) -> Answered<()>;
+    async fn resume_servicer(&self, actor: &Actor, id: ServicerId, source: &Source)
+    -> Answered<()>;
 }

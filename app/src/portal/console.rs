@@ -63,7 +63,10 @@ pub struct Nonce {
 pub enum NextCall {
     OpenSession,
     /// Submit this step; `data` is the example of the manifest with the console's return link.
-    Step { name: String, data: String },
+    Step {
+        name: String,
+        data: String,
+    },
     /// The end-user goes to the bank.
     Bank,
     Exchange,
@@ -88,11 +91,29 @@ pub trait Console: Send + Sync {
     /// The last runs of the actor's servicer.
     async fn runs(&self, actor: &Actor) -> Answered<Vec<RunRow>>;
     /// Prepares a run of a whitelisted skill on a sandbox tenant; makes no call yet.
-    async fn new_run(&self, actor: &Actor, tenant: TenantId, skill: &str, source: &Source) -> Answered<RunId>;
+    async fn new_run(
+        &self,
+        actor: &Actor,
+        tenant: TenantId,
+        skill: &str,
+        source: &Source,
+    ) -> Answered<RunId>;
     async fn run(&self, actor: &Actor, run: RunId) -> Answered<Run>;
     /// Makes the next call. `data` overrides a step's data (JSON text); it is ignored by other calls.
-    async fn advance(&self, actor: &Actor, run: RunId, data: Option<&str>, source: &Source) -> Answered<()>;
+    async fn advance(
+        &self,
+        actor: &Actor,
+        run: RunId,
+        data: Option<&str>,
+        source: &Source,
+    ) -> Answered<()>;
     /// Takes what came back on the console's return link into the run it belongs to, and says which.
     /// `temp_token` is kept sealed; the page answers with a 303 to a clean URL.
-    async fn bank_return(&self, actor: &Actor, session: SessionId, temp_token: Option<&str>, error: Option<&str>) -> Answered<RunId>;
+    async fn bank_return(
+        &self,
+        actor: &Actor,
+        session: SessionId,
+        temp_token: Option<&str>,
+        error: Option<&str>,
+    ) -> Answered<RunId>;
 }

@@ -18,8 +18,24 @@ use crate::domain::person::{Email, Permission, Role};
 use crate::domain::servicer::ServicerStatus;
 
 /// Everything a page may ask for.
-pub trait Portal: admin::Admin + console::Console + people::People + requests::Requests + skills::Skills + tenants::Tenants {}
-impl<T> Portal for T where T: admin::Admin + console::Console + people::People + requests::Requests + skills::Skills + tenants::Tenants {}
+pub trait Portal:
+    admin::Admin
+    + console::Console
+    + people::People
+    + requests::Requests
+    + skills::Skills
+    + tenants::Tenants
+{
+}
+impl<T> Portal for T where
+    T: admin::Admin
+        + console::Console
+        + people::People
+        + requests::Requests
+        + skills::Skills
+        + tenants::Tenants
+{
+}
 
 /// The person a portal request acts for: proof that somebody is signed in, and as what.
 /// Made by the portal door from a live session, never by a page.
@@ -51,15 +67,24 @@ impl Actor {
     pub fn may(&self, permission: Permission) -> Result<&Membership, Trouble> {
         match &self.membership {
             Some(membership) if membership.role.may(permission) => Ok(membership),
-            Some(membership) => Err(Trouble::Forbidden(format!("Your role here is {}. Ask an owner of {} to do this.", membership.role, membership.name))),
-            None => Err(Trouble::Forbidden("This belongs to a servicer, and your account is a member of none.".into())),
+            Some(membership) => Err(Trouble::Forbidden(format!(
+                "Your role here is {}. Ask an owner of {} to do this.",
+                membership.role, membership.name
+            ))),
+            None => Err(Trouble::Forbidden(
+                "This belongs to a servicer, and your account is a member of none.".into(),
+            )),
         }
     }
 
     /// Proof of being an operator, or the refusal to show.
     pub fn admin(&self) -> Result<&Self, Trouble> {
         // The admin area does not exist for anybody else: a foreign door looks like a missing one.
-        if self.admin { Ok(self) } else { Err(Trouble::NotFound) }
+        if self.admin {
+            Ok(self)
+        } else {
+            Err(Trouble::NotFound)
+        }
     }
 }
 
@@ -93,7 +118,10 @@ pub enum Trouble {
 impl Trouble {
     /// A refusal of one field.
     pub fn field(name: &'static str, message: impl Into<String>) -> Self {
-        Self::Refused(vec![FieldError { name, message: message.into() }])
+        Self::Refused(vec![FieldError {
+            name,
+            message: message.into(),
+        }])
     }
 }
 

@@ -73,7 +73,13 @@ pub trait People: Send + Sync {
     /// Mails the proof link again.
     async fn send_verification(&self, actor: &Actor) -> Answered<()>;
     /// Changes the password, ends every other session.
-    async fn change_password(&self, actor: &Actor, old: &str, new: &str, source: &Source) -> Answered<()>;
+    async fn change_password(
+        &self,
+        actor: &Actor,
+        old: &str,
+        new: &str,
+        source: &Source,
+    ) -> Answered<()>;
     /// The browsers signed in as this person, this one first.
     async fn devices(&self, actor: &Actor) -> Answered<Vec<Device>>;
     /// Ends one session, at once.

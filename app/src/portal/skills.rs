@@ -35,5 +35,9 @@ pub trait Skills: Send + Sync {
     /// Every published skill, by name. Public.
     async fn skills(&self) -> Answered<Vec<Skill>>;
     /// The actor's tenants that whitelist a skill: name and id.
-    async fn whitelisted_by(&self, actor: &Actor, skill: &SkillName) -> Answered<Vec<(crate::domain::ids::TenantId, String)>>;
+    async fn whitelisted_by(
+        &self,
+        actor: &Actor,
+        skill: &SkillName,
+    ) -> Answered<Vec<(crate::domain::ids::TenantId, String)>>;
 }

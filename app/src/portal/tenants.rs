@@ -113,18 +113,62 @@ pub trait Tenants: Send + Sync {
     /// Tenants of the actor's servicer, the most recently used first; `query` matches name and id.
     async fn tenants(&self, actor: &Actor, query: &str) -> Answered<Vec<TenantRow>>;
     async fn tenant(&self, actor: &Actor, id: TenantId) -> Answered<Tenant>;
-    async fn create_tenant(&self, actor: &Actor, new: NewTenant, source: &Source) -> Answered<CreatedTenant>;
-    async fn rename_tenant(&self, actor: &Actor, id: TenantId, name: &str, source: &Source) -> Answered<()>;
+    async fn create_tenant(
+        &self,
+        actor: &Actor,
+        new: NewTenant,
+        source: &Source,
+    ) -> Answered<CreatedTenant>;
+    async fn rename_tenant(
+        &self,
+        actor: &Actor,
+        id: TenantId,
+        name: &str,
+        source: &Source,
+    ) -> Answered<()>;
     /// Replaces both lists; a link that cannot be registered refuses the whole.
-    async fn set_links(&self, actor: &Actor, id: TenantId, redirect_links: Vec<String>, origins: Vec<String>, source: &Source) -> Answered<()>;
-    async fn pause_tenant(&self, actor: &Actor, id: TenantId, paused: bool, source: &Source) -> Answered<()>;
+    async fn set_links(
+        &self,
+        actor: &Actor,
+        id: TenantId,
+        redirect_links: Vec<String>,
+        origins: Vec<String>,
+        source: &Source,
+    ) -> Answered<()>;
+    async fn pause_tenant(
+        &self,
+        actor: &Actor,
+        id: TenantId,
+        paused: bool,
+        source: &Source,
+    ) -> Answered<()>;
     /// Adds a skill of the tenant's own environment to its whitelist, or takes it off.
-    async fn whitelist(&self, actor: &Actor, id: TenantId, skill: &str, on: bool, source: &Source) -> Answered<()>;
+    async fn whitelist(
+        &self,
+        actor: &Actor,
+        id: TenantId,
+        skill: &str,
+        on: bool,
+        source: &Source,
+    ) -> Answered<()>;
     /// The live keys: app keys with their value, secrets by their tail; newest first within a kind.
     async fn keys(&self, actor: &Actor, id: TenantId) -> Answered<Vec<Key>>;
     /// Makes a new key beside the old one, which ends after `overlap` (secret 0 to 7 days, app key 0 to 180).
     /// At most two live: a third is a [`Trouble::Conflict`](super::Trouble).
-    async fn rotate_key(&self, actor: &Actor, id: TenantId, kind: KeyKind, overlap: Duration, source: &Source) -> Answered<NewKey>;
+    async fn rotate_key(
+        &self,
+        actor: &Actor,
+        id: TenantId,
+        kind: KeyKind,
+        overlap: Duration,
+        source: &Source,
+    ) -> Answered<NewKey>;
     /// "Leaked: stop now": refused everywhere within a second.
-    async fn stop_key(&self, actor: &Actor, id: TenantId, key: KeyId, source: &Source) -> Answered<()>;
+    async fn stop_key(
+        &self,
+        actor: &Actor,
+        id: TenantId,
+        key: KeyId,
+        source: &Source,
+    ) -> Answered<()>;
 }

@@ -1,0 +1,373 @@
+//! Settings: a struct per section, working defaults, unknown keys refused. The doc comment of each field is its
+//! documentation in `config.example.toml`, which is generated from here. Only this room reads the environment.
+
+#[macro_use]
+mod section;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::providers::{Env, Format as _, Serialized, Toml};
+
+section! {
+    /// How the world reaches the server.
+    Http "http" {
+        /// Address and port to listen on.
+        listen: String = "127.0.0.1:3000".into();
+        /// The URL people and apps use, without a trailing slash. Empty: made from `listen`. The Host header is never
+        /// believed. Plain `http:` is accepted for loopback only.
+        public_url: String = String::new();
+        /// Folder with the built portal files (`cargo xtask build` makes it). Empty: `site` beside the binary.
+        site_dir: String = String::new();
+        /// Connections accepted at once; further ones wait.
+        max_connections: u32 = 4096;
+        /// Seconds a client may take to send the head of a request.
+        header_timeout_seconds: u64 = 10;
+        /// Seconds that requests in flight get to finish when the server stops.
+        shutdown_seconds: u64 = 10;
+    }
+}
+
+section! {
+    /// Where data lives.
+    Storage "storage" {
+        /// Folder for the SQLite database, `secrets.key` and mail files.
+        data_dir: String = "data".into();
+        /// `sqlite:PATH` or `postgres://user@host/database`. Empty: `tessera.db` in the data folder.
+        database: String = String::new();
+        /// The key file. Empty: `secrets.key` in the data folder. It is made only together with an empty database.
+        secrets_file: String = String::new();
+    }
+}
+
+section! {
+    /// What people see.
+    Portal "portal" {
+        /// The brand shown to users.
+        brand: String = "Tessera".into();
+    }
+}
+
+section! {
+    /// How mail leaves.
+    Mail "mail" {
+        /// `smtps://user:password@host:465` or `smtp://host:587`. Empty: mails are written to `mail` in the data folder.
+        smtp_url: String = String::new();
+        /// The sender.
+        from: String = "Tessera <no-reply@localhost>".into();
+    }
+}
+
+section! {
+    /// The built-in sandbox: its skills and the simulated bank behind them.
+    Sandbox "sandbox" {
+        /// Whether the sandbox skills and bank are there.
+        enabled: bool = true;
+        /// Where the simulated bank listens. Port 0: any free port.
+        bank_listen: String = "127.0.0.1:0".into();
+        /// The URL end-users reach the bank at. Empty: made from the address it listens on.
+        bank_public_url: String = String::new();
+        /// Seconds a `temp_token` of a sandbox tenant lives (production: 60).
+        temp_token_seconds: i64 = 600;
+    }
+}
+
+section! {
+    /// How much each caller may ask for.
+    Limits "limits" {
+        /// Browser-safe calls (sessions, steps) per minute, per tenant and source address.
+        browser_calls_per_minute: u32 = 600;
+        /// Server calls (token, data) per minute, per tenant.
+        server_calls_per_minute: u32 = 60_000;
+        /// Failed sign-ins in a row before a delay begins, per account and per source.
+        sign_in_failures: u32 = 5;
+    }
+}
+
+section! {
+    /// What the server writes about itself.
+    Log "log" {
+        /// A filter like `info` or `server=debug,sqlx=warn`.
+        filter: String = "info".into();
+        /// `text` for people, `json` for machines.
+        format: String = "text".into();
+    }
+}
+
+/// Every setting of one server.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    pub http: Http,
+    pub storage: Storage,
+    pub portal: Portal,
+    pub mail: Mail,
+    pub sandbox: Sandbox,
+    pub limits: Limits,
+    pub log: Log,
+}
+
+/// A setting that cannot be used: which, and why.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("setting {key}: {why}")]
+    Setting { key: String, why: String },
+    #[error("cannot read the settings file {0}")]
+    Missing(PathBuf),
+    #[error("settings: {0}")]
+    Unreadable(Box<figment::Error>),
+}
+
+/// What the command line says over file and environment; `None` leaves a setting as it is.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    pub config: Option<PathBuf>,
+    pub data_dir: Option<String>,
+    pub database: Option<String>,
+    pub listen: Option<String>,
+    pub public_url: Option<String>,
+    pub site_dir: Option<String>,
+}
+
+impl Config {
+    /// Defaults, then the file, then `TESSERA_<SECTION>__<KEY>` variables, then the command line.
+    pub fn load(overrides: &Overrides) -> Result<Self, ConfigError> {
+        let mut figment = Figment::from(Serialized::defaults(Self::default()));
+        if let Some(path) = &overrides.config {
+            if !path.is_file() {
+                return Err(ConfigError::Missing(path.clone()));
+            }
+            figment = figment.merge(Toml::file_exact(path));
+        }
+        // Variables that belong to tests and tools, and the short name of the key file, are no settings of a section.
+        let variables = Env::prefixed("TESSERA_")
+            .filter(|key| key.as_str().contains("__"))
+            .split("__");
+        let mut config: Self = figment.merge(variables).extract().map_err(named)?;
+        if let Ok(path) = std::env::var("TESSERA_SECRETS_FILE") {
+            config.storage.secrets_file = path;
+        }
+        let given = |slot: &mut String, value: &Option<String>| {
+            if let Some(value) = value {
+                slot.clone_from(value);
+            }
+        };
+        given(&mut config.storage.data_dir, &overrides.data_dir);
+        given(&mut config.storage.database, &overrides.database);
+        given(&mut config.http.listen, &overrides.listen);
+        given(&mut config.http.public_url, &overrides.public_url);
+        given(&mut config.http.site_dir, &overrides.site_dir);
+        config.check()?;
+        Ok(config)
+    }
+
+    /// The address to listen on.
+    pub fn listen(&self) -> Result<SocketAddr, ConfigError> {
+        self.http.listen.parse().map_err(|_| {
+            setting(
+                "http.listen",
+                "write an address and a port, like 127.0.0.1:3000",
+            )
+        })
+    }
+
+    /// The database's URL.
+    pub fn database_url(&self) -> String {
+        if self.storage.database.is_empty() {
+            format!(
+                "sqlite:{}",
+                Path::new(&self.storage.data_dir)
+                    .join("tessera.db")
+                    .display()
+            )
+        } else {
+            self.storage.database.clone()
+        }
+    }
+
+    /// The key file's path.
+    pub fn secrets_file(&self) -> PathBuf {
+        if self.storage.secrets_file.is_empty() {
+            Path::new(&self.storage.data_dir).join("secrets.key")
+        } else {
+            PathBuf::from(&self.storage.secrets_file)
+        }
+    }
+
+    /// The public URL, given the address that was really bound (port 0 becomes a port only then).
+    pub fn public_url(&self, bound: SocketAddr) -> String {
+        if self.http.public_url.is_empty() {
+            format!("http://{bound}")
+        } else {
+            self.http.public_url.trim_end_matches('/').to_owned()
+        }
+    }
+
+    /// The text of `config.example.toml`.
+    pub fn example() -> String {
+        let head = "# Every setting with its default, generated by `cargo xtask generate`.\n\
+                    # Give this file with --config FILE; TESSERA_<SECTION>__<KEY> variables override it, the command line overrides both.\n";
+        let sections = [
+            Http::example(),
+            Storage::example(),
+            Portal::example(),
+            Mail::example(),
+            Sandbox::example(),
+            Limits::example(),
+            Log::example(),
+        ];
+        format!("{head}\n{}", sections.join("\n"))
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let listen = self.listen()?;
+        let public = self.public_url(listen);
+        let url = url::Url::parse(&public).map_err(|_| {
+            setting(
+                "http.public_url",
+                "write a whole URL, like https://portal.example.com",
+            )
+        })?;
+        let plain_path = url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty();
+        if !matches!(url.scheme(), "http" | "https") || !plain_path {
+            return Err(setting(
+                "http.public_url",
+                "write scheme and host only, like https://portal.example.com",
+            ));
+        }
+        if url.scheme() == "http" && !is_loopback(&url) {
+            return Err(setting(
+                "http.public_url",
+                "plain http is for loopback only: use an https URL (a proxy in front may end TLS)",
+            ));
+        }
+        self.sandbox
+            .bank_listen
+            .parse::<SocketAddr>()
+            .map_err(|_| {
+                setting(
+                    "sandbox.bank_listen",
+                    "write an address and a port, like 127.0.0.1:0",
+                )
+            })?;
+        if !matches!(self.log.format.as_str(), "text" | "json") {
+            return Err(setting("log.format", "must be text or json"));
+        }
+        self.log
+            .filter
+            .parse::<tracing_subscriber::EnvFilter>()
+            .map_err(|error| setting("log.filter", &error.to_string()))?;
+        if !(10..=3600).contains(&self.sandbox.temp_token_seconds) {
+            return Err(setting(
+                "sandbox.temp_token_seconds",
+                "must be between 10 and 3600",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn setting(key: &str, why: &str) -> ConfigError {
+    ConfigError::Setting {
+        key: key.to_owned(),
+        why: why.to_owned(),
+    }
+}
+
+fn is_loopback(url: &url::Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+fn named(error: figment::Error) -> ConfigError {
+    use figment::error::Kind;
+    let path = error.path.join(".");
+    match &error.kind {
+        Kind::UnknownField(field, expected) => {
+            let key = if path.is_empty() || path.ends_with(field.as_str()) {
+                field.clone()
+            } else {
+                format!("{path}.{field}")
+            };
+            ConfigError::Setting {
+                key,
+                why: format!(
+                    "there is no such setting here; there are: {}",
+                    expected.join(", ")
+                ),
+            }
+        }
+        kind if !path.is_empty() => ConfigError::Setting {
+            key: path,
+            why: kind.to_string(),
+        },
+        _ => ConfigError::Unreadable(Box::new(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(file: &str) -> Result<Config, ConfigError> {
+        let folder = crate::storage::testing::TempFolder::new();
+        let path = folder.path().join("config.toml");
+        std::fs::write(&path, file).unwrap();
+        Config::load(&Overrides {
+            config: Some(path),
+            ..Overrides::default()
+        })
+    }
+
+    #[test]
+    fn an_error_names_the_setting() {
+        let cases = [
+            ("[http]\nlisten = 5\n", "http.listen"),
+            ("[http]\nlisten = \"nowhere\"\n", "http.listen"),
+            ("[http]\nlitsen = \"127.0.0.1:1\"\n", "litsen"),
+            ("[htpp]\n", "htpp"),
+            (
+                "[http]\npublic_url = \"http://portal.example.com\"\n",
+                "http.public_url",
+            ),
+            (
+                "[http]\npublic_url = \"https://portal.example.com/path\"\n",
+                "http.public_url",
+            ),
+            ("[log]\nformat = \"xml\"\n", "log.format"),
+        ];
+        for (file, key) in cases {
+            let error = with(file).unwrap_err().to_string();
+            assert!(error.contains(key), "{file}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_example_file_is_the_defaults() {
+        let config = with(&Config::example()).unwrap();
+        assert_eq!(
+            toml::to_string(&config).unwrap(),
+            toml::to_string(&Config::default()).unwrap()
+        );
+    }
+
+    #[test]
+    fn the_public_url_comes_from_the_settings_or_the_socket() {
+        let bound = "127.0.0.1:4001".parse().unwrap();
+        assert_eq!(with("").unwrap().public_url(bound), "http://127.0.0.1:4001");
+        assert_eq!(
+            with("[http]\npublic_url = \"https://portal.example.com/\"\n")
+                .unwrap()
+                .public_url(bound),
+            "https://portal.example.com"
+        );
+    }
+}

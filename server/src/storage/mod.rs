@@ -1,0 +1,311 @@
+//! The one room where SQL is spoken: one text for SQLite and Postgres, one file per noun.
+//!
+//! `Db::read` lends a connection that can only read, `Db::write` begins the request's one transaction. A `Tx` dropped
+//! without `commit` leaves nothing behind. On SQLite there is one writer and it begins IMMEDIATE, so that no
+//! transaction finds out halfway that another was faster; on Postgres every state change is one conditional
+//! statement, so that none needs to. The portable dialect is in `migrations/README.md`.
+
+pub mod audit;
+pub mod jobs;
+#[cfg(test)]
+pub mod testing;
+
+use std::path::Path;
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{Postgres, Sqlite, Transaction};
+
+/// What went wrong in the database. Never shown to a caller.
+pub type DbError = sqlx::Error;
+/// What storage functions answer.
+pub type Stored<T> = Result<T, DbError>;
+
+static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
+
+/// A database, opened and of the right kind; cheap to clone.
+#[derive(Clone)]
+pub struct Db(Pools);
+
+#[derive(Clone)]
+enum Pools {
+    Sqlite {
+        writer: SqlitePool,
+        readers: SqlitePool,
+    },
+    Postgres {
+        writer: PgPool,
+        readers: PgPool,
+    },
+}
+
+/// One request's way to the database: reading, or the one transaction that writes.
+pub struct Tx(Inner);
+
+enum Inner {
+    SqliteRead(PoolConnection<Sqlite>),
+    SqliteWrite(Transaction<'static, Sqlite>),
+    PostgresRead(PoolConnection<Postgres>),
+    PostgresWrite(Transaction<'static, Postgres>),
+}
+
+/// The connection behind a [`Tx`], for the [`run!`] macro.
+pub enum Link<'c> {
+    Sqlite(&'c mut SqliteConnection),
+    Postgres(&'c mut PgConnection),
+}
+
+/// Runs the same sqlx expression on whichever database the transaction belongs to.
+///
+/// Written like a closure so that rustfmt formats it, but none: `?` and `.await` work inside.
+macro_rules! run {
+    ($tx:expr, |$conn:ident| $body:expr) => {
+        match $tx.link() {
+            $crate::storage::Link::Sqlite($conn) => $body,
+            $crate::storage::Link::Postgres($conn) => $body,
+        }
+    };
+}
+pub(crate) use run;
+
+/// Why a database cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("the database URL must begin with sqlite: or postgres:, not {0:?}")]
+    Scheme(String),
+    #[error("cannot open the database: {0}")]
+    Database(#[from] DbError),
+    #[error("cannot bring the database up to date: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    #[error(
+        "SQLite {0} has a bug that can corrupt the database (fixed in 3.51.3): rebuild with a newer one"
+    )]
+    OldSqlite(String),
+}
+
+impl Db {
+    /// Opens `sqlite:PATH` (made if missing) or `postgres://…`, without migrating it.
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            Self::open_sqlite(Path::new(path.strip_prefix("//").unwrap_or(path))).await
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            Self::open_postgres(url, 16).await
+        } else {
+            Err(OpenError::Scheme(
+                url.split(':').next().unwrap_or_default().to_owned(),
+            ))
+        }
+    }
+
+    async fn open_sqlite(path: &Path) -> Result<Self, OpenError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(5))
+            .pragma("mmap_size", "0");
+        let wait = Duration::from_secs(5);
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(wait)
+            .idle_timeout(None)
+            .max_lifetime(None);
+        let writer = writer.connect_with(options.clone()).await?;
+        let version: String = sqlx::query_scalar("SELECT sqlite_version()")
+            .fetch_one(&writer)
+            .await?;
+        if version_numbers(&version) < [3, 51, 3] {
+            return Err(OpenError::OldSqlite(version));
+        }
+        let readers = SqlitePoolOptions::new()
+            .max_connections(8)
+            .acquire_timeout(wait)
+            .idle_timeout(None)
+            .max_lifetime(None);
+        let readers = readers.connect_lazy_with(options.create_if_missing(false).read_only(true));
+        Ok(Self(Pools::Sqlite { writer, readers }))
+    }
+
+    async fn open_postgres(url: &str, connections: u32) -> Result<Self, OpenError> {
+        let options = PgConnectOptions::from_str(url)?.application_name("tessera");
+        let pool = || {
+            PgPoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(Duration::from_secs(5))
+                .test_before_acquire(false)
+        };
+        let writer = pool().connect_with(options.clone()).await?;
+        let readers =
+            pool().connect_lazy_with(options.options([("default_transaction_read_only", "on")]));
+        Ok(Self(Pools::Postgres { writer, readers }))
+    }
+
+    /// Brings the schema up to date; safe to call from several processes at once.
+    pub async fn migrate(&self) -> Result<(), OpenError> {
+        match &self.0 {
+            Pools::Sqlite { writer, .. } => MIGRATIONS.run(writer).await?,
+            Pools::Postgres { writer, .. } => MIGRATIONS.run(writer).await?,
+        }
+        Ok(())
+    }
+
+    /// A connection that reads; each statement sees what was committed before it.
+    pub async fn read(&self) -> Stored<Tx> {
+        Ok(Tx(match &self.0 {
+            Pools::Sqlite { readers, .. } => Inner::SqliteRead(readers.acquire().await?),
+            Pools::Postgres { readers, .. } => Inner::PostgresRead(readers.acquire().await?),
+        }))
+    }
+
+    /// Begins the transaction of a request that may write.
+    pub async fn write(&self) -> Stored<Tx> {
+        Ok(Tx(match &self.0 {
+            Pools::Sqlite { writer, .. } => {
+                Inner::SqliteWrite(writer.begin_with("BEGIN IMMEDIATE").await?)
+            }
+            Pools::Postgres { writer, .. } => Inner::PostgresWrite(writer.begin().await?),
+        }))
+    }
+
+    /// Whether the two processes' worth of coordination (`LISTEN/NOTIFY`) is there.
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.0, Pools::Postgres { .. })
+    }
+
+    /// Closes every connection, so that the files are whole and nothing is left open.
+    pub async fn close(&self) {
+        match &self.0 {
+            Pools::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Pools::Postgres { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+        }
+    }
+}
+
+impl Tx {
+    /// Ends the transaction: what it wrote is durable when this returns.
+    pub async fn commit(self) -> Stored<()> {
+        match self.0 {
+            Inner::SqliteWrite(tx) => tx.commit().await,
+            Inner::PostgresWrite(tx) => tx.commit().await,
+            Inner::SqliteRead(_) | Inner::PostgresRead(_) => Ok(()),
+        }
+    }
+
+    /// The connection to speak through; see [`run!`].
+    pub fn link(&mut self) -> Link<'_> {
+        match &mut self.0 {
+            Inner::SqliteRead(conn) => Link::Sqlite(conn),
+            Inner::SqliteWrite(tx) => Link::Sqlite(tx),
+            Inner::PostgresRead(conn) => Link::Postgres(conn),
+            Inner::PostgresWrite(tx) => Link::Postgres(tx),
+        }
+    }
+}
+
+/// Whether an error says that a row like this exists already.
+pub fn is_taken(error: &DbError) -> bool {
+    error
+        .as_database_error()
+        .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}
+
+fn version_numbers(version: &str) -> [u32; 3] {
+    let mut numbers = version.split('.').map(|part| part.parse().unwrap_or(0));
+    [
+        numbers.next().unwrap_or(0),
+        numbers.next().unwrap_or(0),
+        numbers.next().unwrap_or(0),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use testing::on_both;
+
+    on_both!(
+        what_is_not_committed_never_happened,
+        a_reader_cannot_write,
+        writers_wait_for_each_other
+    );
+
+    async fn count(db: &Db) -> i64 {
+        let mut tx = db.read().await.unwrap();
+        run!(tx, |conn| sqlx::query_scalar("SELECT COUNT(*) FROM meta")
+            .fetch_one(conn)
+            .await)
+        .unwrap()
+    }
+
+    async fn put(tx: &mut Tx, key: &str) -> Stored<()> {
+        run!(tx, |conn| sqlx::query(
+            "INSERT INTO meta (key, value) VALUES ($1, 'x')"
+        )
+        .bind(key)
+        .execute(conn)
+        .await
+        .map(|_| ()))
+    }
+
+    async fn what_is_not_committed_never_happened(db: Db) {
+        let mut tx = db.write().await.unwrap();
+        put(&mut tx, "dropped").await.unwrap();
+        drop(tx);
+        let mut tx = db.write().await.unwrap();
+        put(&mut tx, "kept").await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(count(&db).await, 1);
+    }
+
+    async fn a_reader_cannot_write(db: Db) {
+        let mut tx = db.read().await.unwrap();
+        assert!(put(&mut tx, "sneaked").await.is_err());
+        assert_eq!(count(&db).await, 0);
+    }
+
+    async fn writers_wait_for_each_other(db: Db) {
+        let tasks: Vec<_> = (0..40)
+            .map(|n| {
+                let db = db.clone();
+                tokio::spawn(async move {
+                    let mut tx = db.write().await.unwrap();
+                    let seen: i64 =
+                        run!(tx, |conn| sqlx::query_scalar("SELECT COUNT(*) FROM meta")
+                            .fetch_one(conn)
+                            .await)
+                        .unwrap();
+                    put(&mut tx, &format!("{n}-{seen}")).await.unwrap();
+                    tx.commit().await.unwrap();
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+        assert_eq!(count(&db).await, 40);
+    }
+
+    #[test]
+    fn versions_compare_as_numbers() {
+        assert!(
+            version_numbers("3.51.3") >= [3, 51, 3]
+                && version_numbers("3.51.10") > [3, 51, 3]
+                && version_numbers("3.9.0") < [3, 51, 3]
+        );
+    }
+}

@@ -1,0 +1,104 @@
+//! Fresh databases for tests: a file for SQLite, a database of its own on the server that
+//! `TESSERA_TEST_POSTGRES` names (`cargo xtask test` starts one).
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::Db;
+
+/// Lists the tests of a module: each plain `async fn name(db: Db)` runs once on SQLite and once on Postgres.
+/// A test left off the list is dead code, which the build refuses.
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let folder = $crate::storage::testing::TempFolder::new();
+                let db = $crate::storage::testing::sqlite(&folder).await;
+                super::$name(db.clone()).await;
+                db.close().await;
+            })+
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let db = $crate::storage::testing::postgres().await;
+                super::$name(db.clone()).await;
+                db.close().await;
+            })+
+        }
+    };
+}
+pub(crate) use on_both;
+
+/// A folder that goes when the test does.
+pub struct TempFolder(PathBuf);
+
+impl TempFolder {
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "tessera-test-{}-{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).expect("a temporary folder");
+        Self(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TempFolder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+/// A migrated SQLite database in the folder.
+pub async fn sqlite(folder: &TempFolder) -> Db {
+    let db = Db::open(&format!(
+        "sqlite:{}",
+        folder.path().join("test.db").display()
+    ))
+    .await
+    .expect("SQLite opens");
+    db.migrate().await.expect("migrations run on SQLite");
+    db
+}
+
+/// A migrated database of its own on the test server.
+pub async fn postgres() -> Db {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let url = std::env::var("TESSERA_TEST_POSTGRES")
+        .expect("TESSERA_TEST_POSTGRES is not set: run `cargo xtask test`, or name a Postgres server whose user may create databases");
+    let name = format!(
+        "tessera_test_{}_{}",
+        std::process::id(),
+        COUNT.fetch_add(1, Ordering::Relaxed)
+    );
+    let admin = sqlx::PgPool::connect(&url)
+        .await
+        .expect("the test Postgres answers");
+    sqlx::query(sqlx::AssertSqlSafe(format!(
+        "DROP DATABASE IF EXISTS {name}"
+    )))
+    .execute(&admin)
+    .await
+    .expect("drop");
+    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
+        .execute(&admin)
+        .await
+        .expect("create");
+    admin.close().await;
+    let mut own = url::Url::parse(&url).expect("TESSERA_TEST_POSTGRES is a URL");
+    own.set_path(&name);
+    let db = Db::open_postgres(own.as_str(), 8)
+        .await
+        .expect("Postgres opens");
+    db.migrate().await.expect("migrations run on Postgres");
+    db
+}
