@@ -1,0 +1,108 @@
+//! System packages that the tests need: looked for, installed when asked, otherwise named with the command to type.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::report::step;
+use crate::{browser, files, leash, postgres};
+
+/// May xtask call the package manager? `--install` says so, and so does `CI`.
+pub fn may_install(flag: bool) -> bool {
+    flag || std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
+}
+
+/// Makes sure of Postgres and, if wanted, of a browser and Node.
+pub fn ensure(browser: bool, install: bool) -> Result<()> {
+    let missing = missing(browser);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages: Vec<&str> = missing.iter().map(|(package, _)| *package).collect();
+    let command = format!(
+        "apt-get update && apt-get install --yes --no-install-recommends {}",
+        packages.join(" ")
+    );
+    if !install {
+        let what: Vec<&str> = missing.iter().map(|(_, what)| *what).collect();
+        bail!(
+            "missing on this machine: {}. Let this install them with `cargo xtask test --install`, or do it yourself:\n\n    \
+             sudo sh -c '{command}'\n",
+            what.join(", ")
+        );
+    }
+    step(&format!("installing {}", packages.join(", ")), || {
+        apt(&command)
+    })
+}
+
+fn missing(browser: bool) -> Vec<(&'static str, &'static str)> {
+    let mut missing = Vec::new();
+    if postgres::binaries().is_err() {
+        missing.push(("postgresql", "PostgreSQL's `initdb` and `postgres`"));
+    }
+    if browser && browser::chromium().is_none() {
+        missing.push(("chromium", "the browser `chromium`"));
+    }
+    if browser && files::program(&["npm"], &[]).is_none() {
+        missing.push(("npm", "Node with `npm`"));
+    }
+    missing
+}
+
+fn apt(command: &str) -> Result<()> {
+    if files::program(&["apt-get"], &[]).is_none() {
+        bail!(
+            "there is no `apt-get` here; install PostgreSQL, chromium and Node with npm the way your system does"
+        );
+    }
+    // Debian starts a database of its own after installing; a machine that only runs tests has no use for it, and we
+    // promise to leave nothing running.
+    let no_cluster = "d=/etc/postgresql-common/createcluster.d; [ -e /usr/share/postgresql-common ] || \
+                      { mkdir -p $d && echo 'create_main_cluster = false' >$d/tessera-tests.conf; }";
+    let script = format!("export DEBIAN_FRONTEND=noninteractive; {no_cluster}; {command}");
+    let mut shell = if is_root() {
+        Command::new("sh")
+    } else {
+        sudo()?
+    };
+    leash::run(shell.args(["-c", &script]))
+}
+
+fn sudo() -> Result<Command> {
+    if files::program(&["sudo"], &[]).is_none() {
+        bail!("installing needs root, and there is no `sudo` here; run the command above as root");
+    }
+    let mut command = Command::new("sudo");
+    // The leash gives its children no terminal to ask for a password on.
+    command.args(["--non-interactive", "sh"]);
+    Ok(command)
+}
+
+/// Are we root? Then Postgres has to run as somebody else, and chromium without its sandbox.
+pub fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").is_ok_and(|us| us.uid() == 0)
+}
+
+/// The folders `/usr/lib/postgresql/*/bin`, newest version first.
+pub fn debian_postgres() -> Vec<PathBuf> {
+    let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir(Path::new("/usr/lib/postgresql"))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            Some((
+                entry.file_name().to_str()?.parse().ok()?,
+                entry.path().join("bin"),
+            ))
+        })
+        .collect();
+    versions.sort();
+    versions
+        .into_iter()
+        .rev()
+        .map(|(_, folder)| folder)
+        .collect()
+}

@@ -1,0 +1,149 @@
+//! `cargo xtask test`: everything that has to hold before a change lands.
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+
+use crate::postgres::Postgres;
+use crate::project::{Profile, Project};
+use crate::report::Summary;
+use crate::{browser, check, generate, leash, npm, packages, site};
+
+/// What to run; all of it, unless told otherwise.
+#[derive(Args)]
+pub struct Options {
+    /// Install missing system packages (apt-get, as root or with sudo); on by itself where `CI` is set
+    #[arg(long)]
+    install: bool,
+    /// Leave the browser tests out
+    #[arg(long)]
+    no_browser: bool,
+    /// Run one part alone
+    #[arg(long, value_enum, value_name = "PART", conflicts_with = "no_browser")]
+    only: Option<Part>,
+}
+
+/// The parts that can be run alone.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Format and clippy
+    Lints,
+    /// Unit and integration tests, on SQLite and Postgres
+    Rust,
+    /// The committed generated files
+    Generated,
+    /// The browser tests
+    Browser,
+}
+
+impl Options {
+    fn wants(&self, part: Part) -> bool {
+        self.only
+            .map_or(part != Part::Browser || !self.no_browser, |only| {
+                only == part
+            })
+    }
+}
+
+/// Runs the parts and prints the table. What is missing on the machine is asked for first, not after half an hour.
+pub fn run(project: &Project, options: &Options) -> Result<()> {
+    let (rust, browser) = (options.wants(Part::Rust), options.wants(Part::Browser));
+    if rust || browser {
+        packages::ensure(browser, packages::may_install(options.install))?;
+    }
+    let mut summary = Summary::default();
+    if options.wants(Part::Lints) {
+        check::lints(project, &mut summary);
+    }
+    let postgres = if rust || browser {
+        start_postgres(&mut summary)
+    } else {
+        None
+    };
+    if rust {
+        rust_tests(project, postgres.as_ref(), &mut summary);
+    }
+    if options.wants(Part::Generated) {
+        summary.part("generated files", || {
+            site::build_server(project, Profile::Dev)?;
+            generate::compare(project)
+        });
+    }
+    if browser {
+        browser_tests(project, postgres.as_ref(), &mut summary);
+    }
+    drop(postgres);
+    summary.finish()
+}
+
+fn start_postgres(summary: &mut Summary) -> Option<Postgres> {
+    let mut postgres = None;
+    summary.part("Postgres", || {
+        postgres = Some(Postgres::start()?);
+        Ok(())
+    });
+    postgres
+}
+
+fn rust_tests(project: &Project, postgres: Option<&Postgres>, summary: &mut Summary) {
+    summary.part("tests of xtask", || check::xtask_tests(project));
+    let part = "unit and integration tests";
+    let Some(postgres) = postgres else {
+        summary.not_run(part, "Postgres");
+        return;
+    };
+    summary.part(part, || {
+        let mut command = project.cargo(&["test", "--no-fail-fast"]);
+        command
+            .args(check::PRODUCT)
+            .env("TESSERA_TEST_POSTGRES", postgres.url());
+        leash::run(&command)
+    });
+}
+
+fn browser_tests(project: &Project, postgres: Option<&Postgres>, summary: &mut Summary) {
+    let built = summary.part("site and server", || site::build_all(project, Profile::Dev));
+    let installed = summary.part("npm packages", || npm::install(project));
+    let part = "browser tests";
+    match postgres {
+        Some(postgres) if built && installed => {
+            summary.part(part, || browser::run(project, postgres));
+        }
+        Some(_) => summary.not_run(part, "the site, the server and the npm packages"),
+        None => summary.not_run(part, "Postgres"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn parts(arguments: &[&str]) -> Vec<&'static str> {
+        let line = Line::try_parse_from([&["test"], arguments].concat()).unwrap();
+        let all = [
+            (Part::Lints, "lints"),
+            (Part::Rust, "rust"),
+            (Part::Generated, "generated"),
+            (Part::Browser, "browser"),
+        ];
+        all.into_iter()
+            .filter(|(part, _)| line.options.wants(*part))
+            .map(|(_, name)| name)
+            .collect()
+    }
+
+    #[test]
+    fn everything_runs_unless_told_otherwise() {
+        assert_eq!(parts(&[]), ["lints", "rust", "generated", "browser"]);
+        assert_eq!(parts(&["--no-browser"]), ["lints", "rust", "generated"]);
+        assert_eq!(parts(&["--only", "browser"]), ["browser"]);
+        assert!(Line::try_parse_from(["test", "--only", "browser", "--no-browser"]).is_err());
+    }
+}
