@@ -7,6 +7,7 @@ mod macros;
 pub mod ids;
 pub mod key;
 pub mod person;
+pub mod problem;
 pub mod servicer;
 pub mod session;
 pub mod skill;
