@@ -22,7 +22,7 @@ pub fn run(project: &Project, postgres: &Postgres) -> Result<()> {
     let chromium = chromium().context("there is no chromium; set CHROMIUM to its path")?;
     let mut command = Command::new("node");
     command
-        .args(["--test", "--test-reporter=spec", "tests/"])
+        .args(["--test", "--test-reporter=spec"])
         .current_dir(project.path("end2end"));
     command.env("CHROMIUM", chromium);
     command.env("TESSERA_SERVER_BIN", project.server(Profile::Dev));

@@ -12,6 +12,7 @@ mod generate;
 mod leash;
 mod npm;
 mod packages;
+mod pkg;
 mod postgres;
 mod project;
 mod report;

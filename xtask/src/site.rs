@@ -3,30 +3,16 @@
 //! `/pkg` holds the islands and the stylesheet under names that carry the hash of their content, so that they may be
 //! cached for ever; `/pkg/assets.json` tells the server the names. Everything else is `public/` as it is.
 
-use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::fs;
 
-use anyhow::{Context, Result, bail};
-use serde_json::{Value, json};
+use anyhow::{Result, bail};
 
 use crate::files::{self, content_hash};
+use crate::pkg::{Pkg, compress};
 use crate::project::{Profile, Project};
 use crate::report::{fresh, step};
 use crate::wasm::{self, Islands};
 use crate::{leash, style};
-
-const MANIFEST: &str = "pkg/assets.json";
-/// What brotli makes smaller; pictures and fonts are compressed already.
-const TEXT: [&str; 8] = [
-    "css",
-    "js",
-    "json",
-    "svg",
-    "txt",
-    "wasm",
-    "webmanifest",
-    "xml",
-];
 
 /// Builds the site and the server; does only what is not done yet.
 pub fn build_all(project: &Project, profile: Profile) -> Result<()> {
@@ -75,22 +61,25 @@ pub fn build_islands(project: &Project, profile: Profile) -> Result<()> {
     )?;
     let module = files::read(&compiled)?;
     let source = source_hash(&module);
-    let site = Site::open(project.site(profile))?;
-    if site.has(&["js", "wasm"]) && site.entry("source") == Some(source.as_str()) {
+    let stamp = project
+        .target
+        .join("xtask")
+        .join(format!("islands-{}", profile.server()));
+    let pkg = Pkg::open(project.site(profile))?;
+    let bound = fs::read_to_string(&stamp).is_ok_and(|bound| bound == source);
+    if bound && pkg.has(&["js", "wasm"]) {
         fresh("binding the islands");
         return Ok(());
     }
     step("binding the islands", || {
         let islands = wasm::bind(project, profile, module)?;
         let named = name_islands(&islands)?;
-        site.replace(
-            &[
-                ("js", named.js.0, named.js.1.as_bytes()),
-                ("wasm", named.wasm, &islands.wasm),
-            ],
+        let (js, wasm) = (named.js.1.as_bytes(), &*islands.wasm);
+        pkg.replace(
+            &[("js", named.js.0, js), ("wasm", named.wasm, wasm)],
             profile,
         )?;
-        Site::open(project.site(profile))?.note("source", &source)
+        files::write(&stamp, source.as_bytes())
     })
 }
 
@@ -99,7 +88,7 @@ pub fn build_style(project: &Project, profile: Profile) -> Result<()> {
     step("bundling the stylesheet", || {
         let css = style::bundle(&project.path("style/main.css"))?;
         let name = format!("/pkg/{}.{}.css", wasm::NAME, content_hash(css.as_bytes()));
-        Site::open(project.site(profile))?.replace(&[("css", name, css.as_bytes())], profile)
+        Pkg::open(project.site(profile))?.replace(&[("css", name, css.as_bytes())], profile)
     })
 }
 
@@ -159,114 +148,6 @@ fn source_hash(module: &[u8]) -> String {
     format!("{}-{binder}", content_hash(module))
 }
 
-/// The built half of the site and its manifest.
-struct Site {
-    folder: PathBuf,
-    manifest: Value,
-}
-
-impl Site {
-    fn open(folder: PathBuf) -> Result<Self> {
-        let manifest = match fs::read(folder.join(MANIFEST)) {
-            // A manifest that does not parse was cut short; everything is built anew.
-            Ok(text) => serde_json::from_slice(&text).unwrap_or_else(|_| json!({})),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => json!({}),
-            Err(error) => {
-                return Err(error)
-                    .with_context(|| format!("reading {MANIFEST} in {}", folder.display()));
-            }
-        };
-        Ok(Self { folder, manifest })
-    }
-
-    fn entry(&self, key: &str) -> Option<&str> {
-        self.manifest.get(key).and_then(Value::as_str)
-    }
-
-    fn has(&self, keys: &[&str]) -> bool {
-        keys.iter().all(|key| {
-            self.entry(key)
-                .is_some_and(|name| self.file(name).is_file())
-        })
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.folder.join(name.trim_start_matches('/'))
-    }
-
-    /// Writes new files, then the manifest that names them, then removes the ones they replace.
-    fn replace(mut self, new: &[(&str, String, &[u8])], profile: Profile) -> Result<()> {
-        let mut old = Vec::new();
-        for (key, name, content) in new {
-            files::write(&self.file(name), content)?;
-            compress(&self.file(name), content, profile)?;
-            old.extend(
-                self.entry(key)
-                    .filter(|old| old != name)
-                    .map(|old| self.file(old)),
-            );
-            self.set(key, name);
-        }
-        self.save()?;
-        for file in old {
-            files::remove(&brotli_twin(&file))?;
-            files::remove(&file)?;
-        }
-        Ok(())
-    }
-
-    fn note(mut self, key: &str, value: &str) -> Result<()> {
-        self.set(key, value);
-        self.save()
-    }
-
-    fn set(&mut self, key: &str, value: &str) {
-        if let Some(entries) = self.manifest.as_object_mut() {
-            entries.insert(key.to_owned(), value.into());
-        }
-    }
-
-    fn save(&self) -> Result<()> {
-        let mut text = serde_json::to_vec_pretty(&self.manifest)?;
-        text.push(b'\n');
-        files::write(&self.folder.join(MANIFEST), &text)
-    }
-}
-
-fn brotli_twin(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".br");
-    name.into()
-}
-
-/// In release, writes the brotli twin beside a file and returns it; otherwise makes sure there is none.
-fn compress(file: &Path, content: &[u8], profile: Profile) -> Result<Option<PathBuf>> {
-    let twin = brotli_twin(file);
-    let text = file
-        .extension()
-        .is_some_and(|extension| TEXT.iter().any(|text| extension == *text));
-    if profile == Profile::Dev || !text {
-        files::remove(&twin)?;
-        return Ok(None);
-    }
-    let mut compressed = Vec::new();
-    let parameters = brotli::enc::BrotliEncoderParams {
-        quality: 11,
-        lgwin: 22,
-        ..Default::default()
-    };
-    brotli::BrotliCompress(&mut &*content, &mut compressed, &parameters)
-        .with_context(|| format!("compressing {}", file.display()))?;
-    files::write(&twin, &compressed)?;
-    eprintln!(
-        "    {}: {} bytes, {} with brotli",
-        file.display(),
-        content.len(),
-        compressed.len()
-    );
-    Ok(Some(twin))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -312,40 +193,5 @@ mod tests {
             wasm: Vec::new(),
         };
         assert!(name_islands(&islands).is_err());
-    }
-
-    #[test]
-    fn replacing_keeps_other_entries_and_removes_the_old_file() {
-        let folder = std::env::temp_dir().join(format!("xtask-site-{}", std::process::id()));
-        let put = |key: &str, name: &str| {
-            let site = Site::open(folder.clone()).unwrap();
-            site.replace(
-                &[(key, format!("/pkg/{name}"), name.as_bytes())],
-                Profile::Release,
-            )
-            .unwrap();
-        };
-        put("js", "a.1.js");
-        put("css", "a.1.css");
-        put("css", "a.2.css");
-        let site = Site::open(folder.clone()).unwrap();
-        assert!(site.has(&["js", "css"]));
-        assert_eq!(site.entry("css"), Some("/pkg/a.2.css"));
-        let left: Vec<PathBuf> = files::all(&folder).unwrap();
-        fs::remove_dir_all(&folder).unwrap();
-        let names: Vec<_> = left
-            .iter()
-            .map(|file| file.file_name().unwrap().to_string_lossy())
-            .collect();
-        assert_eq!(
-            names,
-            [
-                "a.1.js",
-                "a.1.js.br",
-                "a.2.css",
-                "a.2.css.br",
-                "assets.json"
-            ]
-        );
     }
 }
