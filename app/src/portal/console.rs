@@ -26,6 +26,8 @@ pub struct Run {
     pub temp_token_expires_at: Option<DateTime<Utc>>,
     pub credentials_id: Option<String>,
     pub next: NextCall,
+    /// What ended the run before its end, and what it takes to go on.
+    pub dead_end: Option<String>,
     /// Why the bank or user did not agree, when the return said so.
     pub refusal: Option<String>,
 }
@@ -99,14 +101,19 @@ pub trait Console: Send + Sync {
         source: &Source,
     ) -> Answered<RunId>;
     async fn run(&self, actor: &Actor, run: RunId) -> Answered<Run>;
-    /// Makes the next call. `data` overrides a step's data (JSON text); it is ignored by other calls.
+    /// Makes the next call, if the run still stands where the asker saw it: `at` is the number of calls that were
+    /// shown. A form sent twice therefore calls once; the second sending changes nothing and is no error.
+    /// `data` overrides a step's data (JSON text); it is ignored by other calls.
     async fn advance(
         &self,
         actor: &Actor,
         run: RunId,
+        at: usize,
         data: Option<&str>,
         source: &Source,
     ) -> Answered<()>;
+    /// Prepares a new run of the same tenant and skill that keeps the step data typed in this one.
+    async fn again(&self, actor: &Actor, run: RunId, source: &Source) -> Answered<RunId>;
     /// Takes what came back on the console's return link into the run it belongs to, and says which.
     /// `temp_token` is kept sealed; the page answers with a 303 to a clean URL.
     async fn bank_return(
