@@ -65,3 +65,62 @@ pub fn docs(page: &str) -> String {
 pub fn docs_error(code: &str) -> String {
     format!("{DOCS}/errors/{code}")
 }
+
+/// A path given in a query, if it leads inside this portal; anything that a browser could read as another site is not.
+pub fn local(path: &str) -> Option<&str> {
+    let inside = path.starts_with('/')
+        && !path.starts_with("//")
+        && path.chars().all(|c| c.is_ascii_graphic() && c != '\\');
+    inside.then_some(path)
+}
+
+/// `path?name=value`, with the value percent-encoded.
+pub fn with(path: &str, name: &str, value: &str) -> String {
+    let mark = if path.contains('?') { '&' } else { '?' };
+    format!("{path}{mark}{name}={}", encode(value))
+}
+
+/// Percent-encodes all but the unreserved characters (RFC 3986 2.3).
+pub fn encode(text: &str) -> String {
+    use std::fmt::Write as _;
+
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_paths_of_this_portal_are_local() {
+        for path in ["/", "/tenants?q=a%20b", "/requests/1#x"] {
+            assert_eq!(local(path), Some(path));
+        }
+        for path in [
+            "",
+            "tenants",
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "/a\r\nSet-Cookie: x",
+            "/\t/evil.example",
+        ] {
+            assert_eq!(local(path), None, "{path:?}");
+        }
+    }
+
+    #[test]
+    fn skill_names_survive_a_url() {
+        assert_eq!(encode("xyz_ro_aisp_sbx_#1.0"), "xyz_ro_aisp_sbx_%231.0");
+        assert_eq!(with("/a?b=c", "d", "é&"), "/a?b=c&d=%C3%A9%26");
+    }
+}

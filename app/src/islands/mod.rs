@@ -1,1 +1,7 @@
 //! The few widgets that need code in the browser. Everything works without them; they only make it quicker.
+
+mod copy;
+mod password;
+
+pub use copy::CopyButton;
+pub use password::ShowPassword;

@@ -4,7 +4,14 @@
 //! waiting happens before rendering, so a page is rendered in one go, works without JavaScript, and can answer with
 //! the status that is true. Forms post to the URL of their own screen: a refused form is shown again as it was typed.
 
-use std::future::Future;
+pub mod form;
+mod landing;
+pub mod shell;
+mod sign_in;
+mod theme;
+pub mod trouble;
+
+use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -13,7 +20,25 @@ use leptos::prelude::*;
 
 use crate::domain::ids::PersonId;
 use crate::domain::person::Permission;
+use crate::domain::tenant::Environment;
+use crate::links;
 use crate::portal::{Actor, Portal, Source, Trouble};
+
+/// Every screen, with who may open it. The portal door mounts this table and nothing else.
+pub const SCREENS: &[Screen] = &[
+    Screen::read(links::HOME, Who::Anyone, |v| {
+        Box::pin(ready(landing::screen(v)))
+    }),
+    Screen::form(links::SIGN_IN, Who::Anyone, |v| {
+        Box::pin(sign_in::sign_in(v))
+    }),
+    Screen::form(links::SIGN_OUT, Who::Anyone, |v| {
+        Box::pin(ready(sign_in::sign_out(v)))
+    }),
+    Screen::form(links::THEME, Who::Anyone, |v| {
+        Box::pin(ready(theme::screen(v)))
+    }),
+];
 
 /// Everything a screen may look at.
 #[derive(Clone)]
@@ -47,7 +72,7 @@ pub struct Site {
     pub openapi: Arc<serde_json::Value>,
 }
 
-/// Paths of the built files under `/pkg`.
+/// Paths of the built files, from the root: `/pkg/portal.<hash>.css`.
 #[derive(Clone, Debug, serde::Deserialize)]
 pub struct Assets {
     pub js: String,
@@ -131,11 +156,18 @@ pub enum Answer {
 }
 
 /// One page, not rendered yet.
+#[must_use]
 pub struct Page {
     pub status: u16,
     /// `Keys · Budget app`; the brand is added.
     pub title: String,
     pub frame: Frame,
+    /// Where the page stands inside the portal, from the outside in: name and path.
+    pub trail: Vec<(String, String)>,
+    /// The world the page is about; the sandbox wears an amber strip.
+    pub environment: Option<Environment>,
+    /// Lists and consoles take more width than prose.
+    pub wide: bool,
     pub body: Box<dyn FnOnce() -> AnyView + Send>,
 }
 
@@ -163,8 +195,29 @@ impl Page {
             status: 200,
             title: title.into(),
             frame,
+            trail: Vec::new(),
+            environment: None,
+            wide: false,
             body: Box::new(move || body().into_any()),
         }
+    }
+
+    /// The same page one level deeper: adds a place above it to the trail.
+    pub fn under(mut self, name: impl Into<String>, href: impl Into<String>) -> Self {
+        self.trail.push((name.into(), href.into()));
+        self
+    }
+
+    /// The same page, marked as being about one world.
+    pub fn within(mut self, environment: Environment) -> Self {
+        self.environment = Some(environment);
+        self
+    }
+
+    /// The same page, as wide as the window allows.
+    pub fn wide(mut self) -> Self {
+        self.wide = true;
+        self
     }
 
     /// The same page with another status: 422 for a refused form.
@@ -188,7 +241,8 @@ impl From<Trouble> for Answer {
 
 /// A screen's answer in the making: `Err` is shown as the page everybody knows.
 pub type Shown = Result<Answer, Trouble>;
-type Handler = fn(Visit) -> Pin<Box<dyn Future<Output = Shown> + Send>>;
+/// A screen: an async function, boxed so that all of them fit in one table.
+pub type Handler = fn(Visit) -> Pin<Box<dyn Future<Output = Shown> + Send>>;
 
 /// Who may open a screen. Checked by the portal door before the screen runs; services check again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -207,4 +261,38 @@ pub struct Screen {
     /// Whether the screen takes forms (POST) besides being shown.
     pub takes_forms: bool,
     pub handler: Handler,
+}
+
+impl Screen {
+    /// A screen that is only shown.
+    pub const fn read(path: &'static str, who: Who, handler: Handler) -> Self {
+        Self {
+            path,
+            who,
+            takes_forms: false,
+            handler,
+        }
+    }
+
+    /// A screen that takes forms, too.
+    pub const fn form(path: &'static str, who: Who, handler: Handler) -> Self {
+        Self {
+            path,
+            who,
+            takes_forms: true,
+            handler,
+        }
+    }
+}
+
+impl Visit {
+    /// The person signed in; the door lets nobody else near a screen that asks for this.
+    pub fn actor(&self) -> Result<&Actor, Trouble> {
+        self.actor.as_ref().ok_or(Trouble::NotFound)
+    }
+
+    /// A route's part that must parse: what does not is an address of nothing.
+    pub fn param<T: std::str::FromStr>(&self, name: &str) -> Result<T, Trouble> {
+        self.params.parse(name).ok_or(Trouble::NotFound)
+    }
 }

@@ -1,1 +1,17 @@
 //! Blocks that know no product word: fields, tables, notices, code.
+
+pub mod code;
+pub mod feedback;
+pub mod form;
+pub mod icon;
+pub mod page;
+pub mod table;
+pub mod time;
+
+pub use code::{CodeBlock, Json};
+pub use feedback::{Chip, Empty, HttpStatus, Notice, Tone};
+pub use form::{Choice, ChoiceGroup, Entry, ErrorSummary, Field, PostButton, Select, TextArea};
+pub use icon::Icon;
+pub use page::{PageHead, Tab, Tabs};
+pub use table::{Column, Facts, Table};
+pub use time::{Ago, Stamp, Until};

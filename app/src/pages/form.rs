@@ -1,0 +1,83 @@
+//! A form being shown: what was typed, and what is wrong with it.
+
+use super::{Fields, Page};
+use crate::portal::{FieldError, Trouble};
+use crate::ui::Entry;
+
+/// What a form shows. Cheap to make: one per page.
+#[derive(Clone, Debug, Default)]
+pub struct Form {
+    values: Fields,
+    errors: Vec<FieldError>,
+}
+
+impl Form {
+    /// A form nobody has sent yet, with these values preselected.
+    pub fn fresh(values: &[(&str, &str)]) -> Self {
+        let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Self {
+            values: Fields(values.iter().map(pair).collect()),
+            errors: Vec::new(),
+        }
+    }
+
+    /// A refused form: as it was typed, with what needs mending. Trouble of another kind is passed on.
+    pub fn refused(values: Fields, trouble: Trouble) -> Result<Self, Trouble> {
+        match trouble {
+            Trouble::Refused(errors) => Ok(Self { values, errors }),
+            Trouble::Conflict(message) => Ok(Self {
+                values,
+                errors: vec![FieldError { name: "", message }],
+            }),
+            other => Err(other),
+        }
+    }
+
+    /// One control of the form.
+    pub fn entry(&self, name: &'static str) -> Entry {
+        Entry {
+            name,
+            value: self.values.get(name).to_owned(),
+            error: self.error(name),
+            first_error: self.errors.first().is_some_and(|first| first.name == name),
+        }
+    }
+
+    /// Every value of a control that may have several.
+    pub fn all(&self, name: &str) -> Vec<String> {
+        self.values.all(name)
+    }
+
+    /// For the summary above the form. `known` are the form's own controls: what is wrong with anything else belongs
+    /// to the form as a whole, so that no refusal is ever silent.
+    pub fn errors(&self, known: &[&str]) -> Vec<Entry> {
+        self.errors
+            .iter()
+            .map(|error| Entry {
+                name: if known.contains(&error.name) {
+                    error.name
+                } else {
+                    ""
+                },
+                error: Some(error.message.clone()),
+                ..Entry::default()
+            })
+            .collect()
+    }
+
+    /// Shows a page about this form with the status that is true: 422 if it was refused.
+    pub fn status(&self, page: Page) -> Page {
+        if self.errors.is_empty() {
+            page
+        } else {
+            page.status(422)
+        }
+    }
+
+    fn error(&self, name: &str) -> Option<String> {
+        self.errors
+            .iter()
+            .find(|error| error.name == name)
+            .map(|error| error.message.clone())
+    }
+}
