@@ -2,14 +2,14 @@
 
 use leptos::prelude::*;
 
-use super::{Frame, Page, Shown, Visit};
+use super::{Answer, Frame, Page, Visit};
 use crate::links;
 use crate::ui::{Chip, Tone};
 
-pub(super) fn screen(visit: Visit) -> Shown {
+pub(super) fn screen(visit: Visit) -> Answer {
     let api = visit.site.public_url.clone();
     let signed_in = visit.actor.is_some();
-    Ok(Page::new(Frame::Public, "", move || {
+    Page::new(Frame::Public, "", move || {
         view! {
             <section class="hero">
                 <div>
@@ -34,7 +34,7 @@ pub(super) fn screen(visit: Visit) -> Shown {
             </section>
         }
     })
-    .into())
+    .into()
 }
 
 fn first_button(signed_in: bool) -> impl IntoView {

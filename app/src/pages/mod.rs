@@ -27,16 +27,16 @@ use crate::portal::{Actor, Portal, Source, Trouble};
 /// Every screen, with who may open it. The portal door mounts this table and nothing else.
 pub const SCREENS: &[Screen] = &[
     Screen::read(links::HOME, Who::Anyone, |v| {
-        Box::pin(ready(landing::screen(v)))
+        Box::pin(ready(Ok(landing::screen(v))))
     }),
     Screen::form(links::SIGN_IN, Who::Anyone, |v| {
         Box::pin(sign_in::sign_in(v))
     }),
     Screen::form(links::SIGN_OUT, Who::Anyone, |v| {
-        Box::pin(ready(sign_in::sign_out(v)))
+        Box::pin(ready(Ok(sign_in::sign_out(v))))
     }),
     Screen::form(links::THEME, Who::Anyone, |v| {
-        Box::pin(ready(theme::screen(v)))
+        Box::pin(ready(Ok(theme::screen(v))))
     }),
 ];
 

@@ -68,14 +68,14 @@ fn page(form: Form, next: Option<String>) -> Page {
     }))
 }
 
-pub(super) fn sign_out(visit: Visit) -> Shown {
+pub(super) fn sign_out(visit: Visit) -> Answer {
     if visit.form.is_some() || visit.actor.is_none() {
-        return Ok(Answer::SignedOut {
+        return Answer::SignedOut {
             to: links::SIGN_IN.into(),
-        });
+        };
     }
     // Followed as a link: asked first, so that no foreign page can sign anybody out.
-    Ok(Page::new(Frame::Card, "Sign out", || {
+    Page::new(Frame::Card, "Sign out", || {
         view! {
             <div class="card">
                 <h1>"Sign out?"</h1>
@@ -89,5 +89,5 @@ pub(super) fn sign_out(visit: Visit) -> Shown {
             </div>
         }
     })
-    .into())
+    .into()
 }

@@ -1,18 +1,18 @@
 //! Choosing the theme: a form in every footer, kept in a cookie, so that the first paint is right without scripts.
 
-use super::{Answer, Shown, Visit};
+use super::{Answer, Visit};
 use crate::links;
 
-pub(super) fn screen(visit: Visit) -> Shown {
+pub(super) fn screen(visit: Visit) -> Answer {
     let Some(form) = visit.form else {
-        return Ok(Answer::See(links::HOME.into()));
+        return Answer::See(links::HOME.into());
     };
-    Ok(Answer::Theme {
+    Answer::Theme {
         theme: match form.get("theme") {
             "light" => Some("light"),
             "dark" => Some("dark"),
             _ => None,
         },
         to: links::local(form.get("to")).unwrap_or(links::HOME).into(),
-    })
+    }
 }
