@@ -8,5 +8,6 @@ pub mod config;
 pub mod crypto;
 pub mod jobs;
 pub mod services;
+pub mod skills;
 pub mod state;
 pub mod storage;

@@ -4,6 +4,7 @@
 #[macro_use]
 mod macros;
 
+pub mod account;
 pub mod ids;
 pub mod key;
 pub mod person;
@@ -12,6 +13,7 @@ pub mod servicer;
 pub mod session;
 pub mod skill;
 pub mod tenant;
+pub mod transaction;
 
 /// A word that is not in its closed set; the message lists what would have been.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -18,9 +18,19 @@ words! {
 /// `<servicer>[_<cc>][_<type>][_sbx]_#<major>.<minor>`, for example `xyz_ro_aisp_sbx_#1.0`.
 ///
 /// Contains `#`: percent-encode it in URLs.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(try_from = "String")]
 #[cfg_attr(feature = "ssr", derive(sqlx::Type), sqlx(transparent))]
 pub struct SkillName(String);
+
+impl TryFrom<String> for SkillName {
+    type Error = NotASkillName;
+    fn try_from(text: String) -> Result<Self, NotASkillName> {
+        Self::parse(&text)
+    }
+}
 
 /// A text that is no skill name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,6 +82,88 @@ impl SkillName {
 impl fmt::Display for SkillName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
+    }
+}
+
+/// A skill as data: what the catalogue publishes and what drives a session. One manifest may be published under
+/// several names, all of one flavour.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SkillManifest {
+    /// Every name the skill is published under, the preferred one first.
+    pub names: Vec<SkillName>,
+    pub title: String,
+    pub provider: Provider,
+    /// ISO 3166-1 alpha-2, lower case; none for a skill of no one country.
+    #[serde(default)]
+    pub country: Option<String>,
+    #[serde(rename = "type")]
+    pub kind: SkillType,
+    /// Which connector runs it.
+    pub connector: String,
+    /// In the order in which a session without branches takes them.
+    pub steps: Vec<SkillStep>,
+    /// How long a session may take, time in `SESSION_PENDING` not counted; 1,440 at most.
+    pub session_minutes: i64,
+    /// What data the skill gives once consented, in a few sentences for developers.
+    pub data_contract: String,
+}
+
+/// The servicer that supplies a skill.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Provider {
+    /// The first word of the skill's names.
+    pub code: String,
+    pub name: String,
+}
+
+/// One step of a skill.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SkillStep {
+    pub name: String,
+    pub title: String,
+    /// JSON Schema, draft 2020-12, of the step's `data`. Objects in it refuse unknown keys.
+    pub schema: serde_json::Value,
+    /// `data` that the schema accepts.
+    pub example: serde_json::Value,
+    #[serde(default)]
+    pub uploads: Vec<UploadRule>,
+    /// Whether the answer may send the end-user's browser to the provider.
+    #[serde(default)]
+    pub redirect: bool,
+    /// Whether the session may be complete after this step.
+    #[serde(default)]
+    pub last: bool,
+}
+
+/// A file that a step takes.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UploadRule {
+    /// `id_front`, `selfie`: sent beside the file.
+    pub kind: String,
+    pub title: String,
+    pub required: bool,
+    /// 10 MiB unless it says otherwise.
+    #[serde(default = "ten_mebibytes")]
+    pub max_bytes: u64,
+}
+
+const fn ten_mebibytes() -> u64 {
+    10 * 1024 * 1024
+}
+
+impl SkillManifest {
+    /// The step of a name.
+    pub fn step(&self, name: &str) -> Option<&SkillStep> {
+        self.steps.iter().find(|step| step.name == name)
+    }
+
+    /// The step a session begins with.
+    pub fn first_step(&self) -> Option<&SkillStep> {
+        self.steps.first()
     }
 }
 

@@ -1,0 +1,303 @@
+//! The seam between the engine and providers: what a connector is asked, and what it may answer.
+//!
+//! Amounts are exact decimals with their sign; dates are the bank's own. Errors never carry what a bank said about an
+//! end-user, only what kind of refusal it was.
+
+use std::time::Duration;
+
+use app::domain::account::{AccountUsage, BalanceType};
+use app::domain::ids::SessionId;
+use app::domain::skill::SkillName;
+use app::domain::transaction::BookingStatus;
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
+use secrecy::SecretString;
+use zeroize::Zeroizing;
+
+/// Runs the skills of one kind of provider.
+///
+/// No method is called while a database transaction is open. An error means that nothing took effect, so that the
+/// engine may leave session and nonce as they were; a connector that cannot know whether its call took effect answers
+/// [`Outcome::Pending`] and finds out in [`Connector::resume`].
+#[async_trait]
+pub trait Connector: Send + Sync {
+    /// Hands one step's data (already checked against the manifest) to the provider.
+    async fn submit(&self, submission: Submission) -> Result<Outcome, ConnectorError>;
+
+    /// Asks again about a step that was pending. Only called with what [`Outcome::Pending`] gave.
+    async fn resume(&self, bank_ref: &Opaque) -> Result<Outcome, ConnectorError> {
+        let _ = bank_ref;
+        Err(ConnectorError::BadAnswer(
+            "this connector has no pending steps",
+        ))
+    }
+
+    /// Finishes a redirect: redeems the code and asks the provider what was consented. Nothing in the URL but the
+    /// code is believed. May be called again for a repeated return; a code already redeemed is
+    /// [`ConnectorError::Rejected`], and the engine then goes on with the grant it already has.
+    async fn finish(&self, returned: Return) -> Result<Returned, ConnectorError>;
+
+    /// The accounts a grant opens, with their balances.
+    async fn accounts(&self, grant: &Grant) -> Result<Vec<BankAccount>, ConnectorError>;
+
+    /// One page of an account's transactions, booked and pending. Pages follow each other by `next` until it is none;
+    /// a connector refuses a link that leads away from its provider, or back to itself.
+    async fn transactions(
+        &self,
+        grant: &Grant,
+        account: &str,
+        page: PageRequest,
+    ) -> Result<Page, ConnectorError>;
+
+    /// Ends a grant at the provider. Ending what has ended already is a success.
+    async fn revoke(&self, grant: &Grant) -> Result<(), ConnectorError>;
+}
+
+/// One step on its way to the provider.
+pub struct Submission {
+    pub session_id: SessionId,
+    pub skill: SkillName,
+    pub step: String,
+    pub data: serde_json::Value,
+    /// What the previous step's outcome asked to have kept, if it did.
+    pub bank_ref: Option<Opaque>,
+    /// How the provider finds back to this session, should it take the end-user away.
+    pub return_state: ReturnState,
+    pub psu: Psu,
+}
+
+/// The way back from a provider's pages.
+pub struct ReturnState {
+    /// One-time and opaque (RFC 6749, section 10.12); the engine finds the session by its digest.
+    pub state: SecretString,
+    /// Our own address, `{public_url}/v1/redirects/{kind}`: never built from a request's Host.
+    pub callback: String,
+    /// Until when a return is of use; providers are asked for no longer.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What providers may be told about the end-user at the other end (Berlin Group `PSU-*` headers).
+#[derive(Clone, Default)]
+pub struct Psu {
+    pub ip: Option<std::net::IpAddr>,
+    pub user_agent: Option<String>,
+}
+
+/// What came of a step.
+pub enum Outcome {
+    /// Accepted; the next one is `step`. `data` goes to the caller.
+    Next {
+        step: String,
+        data: serde_json::Value,
+        bank_ref: Option<Opaque>,
+    },
+    /// The end-user's browser must go to `url` and will come back to [`ReturnState::callback`].
+    Redirect {
+        /// Absolute; fetched with GET.
+        url: String,
+        /// What [`Connector::finish`] needs: consent id, PKCE verifier.
+        bank_ref: Opaque,
+        /// The step after the return; none if the redirect ends the session.
+        next_step: Option<String>,
+    },
+    /// The provider decides later.
+    Pending {
+        poll_after: Duration,
+        data: serde_json::Value,
+        bank_ref: Opaque,
+    },
+    /// The last step, done without a redirect.
+    Done {
+        granted: Granted,
+        data: serde_json::Value,
+    },
+}
+
+/// A browser that came back from the provider.
+pub struct Return {
+    /// The one-time code (RFC 6749, section 4.1.2).
+    pub code: SecretString,
+    pub state: SecretString,
+    /// The same address as was sent in the submission (RFC 6749, section 4.1.3).
+    pub callback: String,
+    pub bank_ref: Opaque,
+}
+
+/// What the provider says was consented.
+pub enum Returned {
+    Granted(Granted),
+    /// Not consented, or no longer: the session may try again.
+    Refused {
+        reason: String,
+    },
+}
+
+/// A consent that stands.
+pub struct Granted {
+    pub grant: Grant,
+    /// When the provider ends it by itself; it may be earlier than was asked for.
+    pub valid_until: Option<DateTime<Utc>>,
+    /// The step that follows; none if the session is complete.
+    pub next_step: Option<String>,
+}
+
+/// What opens the end-user's data at the provider: consent id and token. Sealed by the engine wherever it is kept.
+#[derive(Clone)]
+pub struct Grant(pub Opaque);
+
+/// A connector's own bytes, which only it can read. No `Debug`: they hold secrets. Wiped when dropped.
+#[derive(Clone)]
+pub struct Opaque(Zeroizing<Vec<u8>>);
+
+impl Opaque {
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// For the vault, and for the connector that made them.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Any value of the connector's, as JSON.
+    pub fn of<T: serde::Serialize>(value: &T) -> Result<Self, ConnectorError> {
+        serde_json::to_vec(value)
+            .map(Self::new)
+            .map_err(|_| ConnectorError::BadAnswer("cannot be kept"))
+    }
+
+    /// The value back.
+    pub fn read<T: serde::de::DeserializeOwned>(&self) -> Result<T, ConnectorError> {
+        serde_json::from_slice(&self.0)
+            .map_err(|_| ConnectorError::BadAnswer("what was kept is of another connector"))
+    }
+}
+
+/// An account as the bank shows it under one consent (Berlin Group `accountDetails`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct BankAccount {
+    /// The bank's `resourceId`: stable within one consent only. Key accounts by IBAN and currency.
+    pub id: String,
+    pub iban: Option<String>,
+    pub bic: Option<String>,
+    /// ISO 4217.
+    pub currency: String,
+    pub name: Option<String>,
+    /// The bank's own name for the kind of account.
+    pub product: Option<String>,
+    /// ISO 20022 `ExternalCashAccountType1Code`: `CACC`, `SVGS`.
+    pub cash_account_type: Option<String>,
+    pub usage: Option<AccountUsage>,
+    pub balances: Vec<BankBalance>,
+}
+
+/// A balance, with its sign.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BankBalance {
+    pub balance_type: BalanceType,
+    pub amount: Decimal,
+    pub currency: String,
+    pub credit_limit_included: bool,
+    /// The day the balance belongs to, when the bank says so.
+    pub reference_date: Option<NaiveDate>,
+    /// When it last changed, when the bank says so.
+    pub changed_at: Option<DateTime<Utc>>,
+}
+
+/// A transaction (Berlin Group `transactions`, ISO 20022 camt.053 entries). Only the amount is sure to be there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BankTransaction {
+    /// The bank's `transactionId`, if it gives one worth the name; unique within the account at best.
+    pub id: Option<String>,
+    pub entry_reference: Option<String>,
+    pub status: BookingStatus,
+    /// With its sign: below zero is money leaving the account.
+    pub amount: Decimal,
+    /// ISO 4217.
+    pub currency: String,
+    pub booking_date: Option<NaiveDate>,
+    pub value_date: Option<NaiveDate>,
+    pub creditor: Option<Party>,
+    pub debtor: Option<Party>,
+    /// Unstructured remittance information.
+    pub remittance: Option<String>,
+    pub end_to_end_id: Option<String>,
+    /// ISO 20022 `PMNT-ICDT-STDO` and the like.
+    pub bank_transaction_code: Option<String>,
+    /// ISO 18245.
+    pub merchant_category_code: Option<String>,
+    /// What the bank calls the kind of spending, if it does.
+    pub category: Option<String>,
+    /// What the account held after the entry.
+    pub balance_after: Option<Decimal>,
+}
+
+/// The other side of a transaction.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Party {
+    pub name: Option<String>,
+    pub iban: Option<String>,
+}
+
+/// Which page of transactions.
+#[derive(Clone, Debug)]
+pub enum PageRequest {
+    /// The first one: everything from this booking date on, or all the history the bank gives.
+    First { from: Option<NaiveDate> },
+    /// The one that a page's `next` named.
+    Next(String),
+}
+
+/// One page of transactions, newest first as far as the bank keeps to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    pub transactions: Vec<BankTransaction>,
+    /// The bank's own link to what follows: opaque. An empty page may have one.
+    pub next: Option<String>,
+}
+
+/// Why a provider did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConnectorError {
+    #[error("the provider cannot be reached")]
+    Unreachable,
+    #[error("the provider did not answer in time")]
+    Timeout,
+    #[error("the provider refuses further calls for now")]
+    TooManyRequests { retry_after: Option<Duration> },
+    /// The grant is dead at the provider: only a new consent helps.
+    #[error("the provider no longer accepts this consent")]
+    Unauthorized,
+    #[error("the provider does not let us do this")]
+    Forbidden,
+    /// The provider understood and said no. `code` is its own word (`tppMessages`), never its free text.
+    #[error("the provider refused: {code}")]
+    Rejected { code: String },
+    /// An answer that is not in the provider's language; says which part.
+    #[error("the provider's answer cannot be read: {0}")]
+    BadAnswer(&'static str),
+}
+
+impl ConnectorError {
+    /// The documented error code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Unreachable => "external_api_connection_error",
+            Self::Timeout => "external_api_timeout",
+            Self::TooManyRequests { .. } => "external_api_too_many_requests",
+            Self::Unauthorized => "external_api_unauthorized",
+            Self::Forbidden => "external_api_forbidden",
+            Self::Rejected { .. } => "external_api_rejected",
+            Self::BadAnswer(_) => "external_api_invalid_answer",
+        }
+    }
+
+    /// Whether the same call may succeed later without anybody's doing.
+    pub const fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable | Self::Timeout | Self::TooManyRequests { .. } | Self::BadAnswer(_)
+        )
+    }
+}

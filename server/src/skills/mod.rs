@@ -1,0 +1,14 @@
+//! How a skill is run. A skill is data (a manifest in `manifests/`); a connector is the code that speaks one kind of
+//! provider's language. The registry knows both, and checks a step's data before any connector sees it.
+//!
+//! Connectors reach providers over the network and nothing else: no database, no clock but the one they are handed,
+//! no memory between calls. What they must remember they hand out as [`Opaque`] bytes, which the engine seals.
+
+pub mod connector;
+pub mod registry;
+
+pub use connector::{
+    BankAccount, BankBalance, BankTransaction, Connector, ConnectorError, Grant, Granted, Opaque,
+    Outcome, Page, PageRequest, Party, Psu, Return, ReturnState, Returned, Submission,
+};
+pub use registry::{Connectors, DataFault, ManifestError, Registry, Skill};
