@@ -158,14 +158,13 @@ impl Secrets {
             })
     }
 
-    /// Makes keys and writes them to a file that did not exist, readable by its owner alone, flushed to disk.
-    pub fn create(path: &Path, clock: &Clock) -> Result<Self, SecretsError> {
+    /// Makes keys under an id and writes them to a file that did not exist, readable by its owner alone, flushed to disk.
+    pub fn create(path: &Path, id: Uuid, clock: &Clock) -> Result<Self, SecretsError> {
         let io = |source| SecretsError::Io {
             path: path.display().to_string(),
             source,
         };
-        let (id, pepper, vault) = (
-            clock.id(),
+        let (pepper, vault) = (
             Zeroizing::new(clock.random::<32>()),
             Zeroizing::new(clock.random::<32>()),
         );
@@ -257,7 +256,7 @@ mod tests {
         let folder = crate::storage::testing::TempFolder::new();
         let path = folder.path().join("secrets.key");
         assert!(Secrets::read(&path).unwrap().is_none());
-        let made = Secrets::create(&path, &clock).unwrap();
+        let made = Secrets::create(&path, clock.id(), &clock).unwrap();
         let read = Secrets::read(&path).unwrap().unwrap();
         assert_eq!(made.id, read.id);
         assert!(made.pepper.digest("a", "b") == read.pepper.digest("a", "b"));
@@ -266,7 +265,7 @@ mod tests {
             0o600
         );
         assert!(
-            Secrets::create(&path, &clock).is_err(),
+            Secrets::create(&path, clock.id(), &clock).is_err(),
             "an existing key file is never overwritten"
         );
         std::fs::write(&path, "tessera-secrets-1\nid x").unwrap();

@@ -9,5 +9,6 @@ pub mod crypto;
 pub mod jobs;
 pub mod services;
 pub mod skills;
+pub mod start;
 pub mod state;
 pub mod storage;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::crypto::{Pepper, Vault};
+use crate::crypto::{Pepper, Secrets, Vault};
 use crate::jobs::Queue;
 use crate::storage::Db;
 
@@ -20,4 +20,38 @@ pub struct AppState {
     pub queue: Queue,
     /// Without trailing slash; every link is built from it.
     pub public_url: Arc<str>,
+}
+
+impl AppState {
+    /// Puts the parts together; nothing is opened or started here.
+    pub fn new(config: Config, db: Db, clock: Clock, secrets: Secrets, public_url: &str) -> Self {
+        Self {
+            queue: Queue::new(clock.clone(), secrets.vault.clone()),
+            config: Arc::new(config),
+            db,
+            clock,
+            pepper: secrets.pepper,
+            vault: secrets.vault,
+            public_url: public_url.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+pub mod testing {
+    //! States for unit tests. Tests from outside the crate call [`start::open`](crate::start::open) with a mock clock.
+
+    use super::*;
+
+    /// A state over a fresh database (see `on_both!`), its clock standing at the first second of 2026.
+    pub fn state(db: Db) -> AppState {
+        state_with(db, Config::default())
+    }
+
+    /// The same, with settings of the test's own.
+    pub fn state_with(db: Db, config: Config) -> AppState {
+        let clock = Clock::mock("2026-01-01T00:00:00Z".parse().unwrap(), 1);
+        let secrets = Secrets::make(&clock);
+        AppState::new(config, db, clock, secrets, "http://127.0.0.1:3000")
+    }
 }

@@ -51,6 +51,8 @@ pub struct Actor {
     pub membership: Option<Membership>,
     /// When the password was last given; acts that need a fresh proof ask for at most ten minutes.
     pub proved_at: DateTime<Utc>,
+    /// The signed-in browser, as its handle in the list of devices.
+    pub session: uuid::Uuid,
 }
 
 /// A person's place in one servicer.
@@ -66,6 +68,15 @@ impl Actor {
     /// The membership, if its role has the permission; else the refusal to show.
     pub fn may(&self, permission: Permission) -> Result<&Membership, Trouble> {
         match &self.membership {
+            Some(membership)
+                if membership.status == ServicerStatus::Suspended
+                    && permission != Permission::ReadTenants =>
+            {
+                Err(Trouble::Forbidden(format!(
+                    "{} is suspended: you can look at everything and change nothing. Its owner was told why.",
+                    membership.name
+                )))
+            }
             Some(membership) if membership.role.may(permission) => Ok(membership),
             Some(membership) => Err(Trouble::Forbidden(format!(
                 "Your role here is {}. Ask an owner of {} to do this.",

@@ -7,6 +7,7 @@
 
 pub mod audit;
 pub mod jobs;
+pub mod meta;
 #[cfg(test)]
 pub mod testing;
 

@@ -1,0 +1,183 @@
+//! From settings to a state that works: the data folder, the database brought up to date, and the key file that
+//! belongs to it.
+
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError};
+use crate::crypto::{Secrets, SecretsError};
+use crate::state::AppState;
+use crate::storage::{Db, DbError, OpenError};
+
+/// Where the database remembers which key file it was made with.
+const SECRETS_ID: &str = "secrets_id";
+
+/// Why the server cannot start: a sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("cannot make the data folder {path}: {source}. Choose another with --data-dir.")]
+    Folder {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error("the database does not answer: {0}")]
+    Database(#[from] DbError),
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    #[error(
+        "the key file {0} is missing, and this database was made with one. Restore it from a backup, or name its place \
+         with TESSERA_SECRETS_FILE: without it no key or password link can be checked, and it cannot be made again."
+    )]
+    SecretsMissing(PathBuf),
+    #[error(
+        "the key file {0} belongs to another database. Give the one this database was made with (storage.secrets_file or \
+         TESSERA_SECRETS_FILE), or name the database that belongs to this file (--database)."
+    )]
+    SecretsForeign(PathBuf),
+    #[error(
+        "the key file's id in the database is not readable: the row secrets_id of table meta was altered"
+    )]
+    SecretsIdDamaged,
+}
+
+/// Makes the data folder, opens and migrates the database, and reads or makes its key file.
+///
+/// The public URL is that of the settings, or of the configured listening address; a caller that binds port 0 sets
+/// `public_url` once it knows the port.
+pub async fn open(config: &Config, clock: Clock) -> Result<AppState, StartError> {
+    let db = open_database(config).await?;
+    let secrets = secrets(&db, &config.secrets_file(), &clock).await?;
+    let public_url = config.public_url(config.listen()?);
+    Ok(AppState::new(
+        config.clone(),
+        db,
+        clock,
+        secrets,
+        &public_url,
+    ))
+}
+
+/// Makes the data folder, opens the database and brings its schema up to date.
+pub async fn open_database(config: &Config) -> Result<Db, StartError> {
+    make_folder(Path::new(&config.storage.data_dir))?;
+    let db = Db::open(&config.database_url()).await?;
+    db.migrate().await?;
+    Ok(db)
+}
+
+/// A folder nobody but the server's user can enter; an existing one is left as it is.
+fn make_folder(path: &Path) -> Result<(), StartError> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|source| StartError::Folder {
+            path: path.to_owned(),
+            source,
+        })
+}
+
+/// The key file of a database: the one it was made with, or a new one for an empty database.
+///
+/// The id is claimed in a transaction that commits only after the file is on disk, so that of several processes that
+/// start on one empty database exactly one makes the file. A crash in between leaves a file beside an empty database,
+/// which takes it over, as it does a file that was put there beforehand.
+async fn secrets(db: &Db, path: &Path, clock: &Clock) -> Result<Secrets, StartError> {
+    let mut tx = db.write().await?;
+    let before = Secrets::read(path)?;
+    let id = before
+        .as_ref()
+        .map_or_else(|| clock.id(), |secrets| secrets.id);
+    if tx.claim_meta(SECRETS_ID, &id.to_string()).await? {
+        let secrets = match before {
+            Some(secrets) => secrets,
+            None => Secrets::create(path, id, clock)?,
+        };
+        tx.commit().await?;
+        return Ok(secrets);
+    }
+    let known = tx.meta(SECRETS_ID).await?.unwrap_or_default();
+    let known: uuid::Uuid = known.parse().map_err(|_| StartError::SecretsIdDamaged)?;
+    // Another process may have made the file while this one waited for the claim.
+    match Secrets::read(path)? {
+        Some(secrets) if secrets.id == known => Ok(secrets),
+        Some(_) => Err(StartError::SecretsForeign(path.to_owned())),
+        None => Err(StartError::SecretsMissing(path.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::storage::testing::{TempFolder, on_both};
+
+    on_both!(
+        the_key_file_is_made_with_an_empty_database_only,
+        of_many_first_starts_one_makes_the_file
+    );
+
+    fn clock() -> Clock {
+        Clock::mock("2026-01-01T00:00:00Z".parse().unwrap(), 1)
+    }
+
+    async fn the_key_file_is_made_with_an_empty_database_only(db: Db) {
+        let folder = TempFolder::new();
+        let path = folder.path().join("secrets.key");
+        let clock = clock();
+        let made = secrets(&db, &path, &clock).await.unwrap();
+        let again = secrets(&db, &path, &clock).await.unwrap();
+        assert_eq!(made.id, again.id);
+
+        std::fs::rename(&path, folder.path().join("elsewhere")).unwrap();
+        let missing = secrets(&db, &path, &clock).await.err().unwrap();
+        assert!(matches!(missing, StartError::SecretsMissing(_)));
+        assert!(!path.exists(), "a lost key file is not made again");
+
+        Secrets::create(&path, clock.id(), &clock).unwrap();
+        let foreign = secrets(&db, &path, &clock).await.err().unwrap();
+        assert!(matches!(foreign, StartError::SecretsForeign(_)));
+    }
+
+    async fn of_many_first_starts_one_makes_the_file(db: Db) {
+        let folder = TempFolder::new();
+        let path = folder.path().join("secrets.key");
+        let tasks: Vec<_> = (0..8)
+            .map(|seed| {
+                let (db, path) = (db.clone(), path.clone());
+                let clock = Clock::mock("2026-01-01T00:00:00Z".parse().unwrap(), seed);
+                tokio::spawn(async move { secrets(&db, &path, &clock).await.map(|it| it.id) })
+            })
+            .collect();
+        let mut ids = Vec::new();
+        for task in tasks {
+            ids.push(task.await.unwrap().unwrap());
+        }
+        ids.dedup();
+        assert_eq!(ids.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_fresh_start_makes_a_private_folder_and_a_second_one_finds_it() {
+        let folder = TempFolder::new();
+        let data = folder.path().join("deep").join("data");
+        let mut config = Config::default();
+        config.storage.data_dir = data.display().to_string();
+        let first = open(&config, clock()).await.unwrap();
+        first.db.close().await;
+        assert_eq!(
+            std::fs::metadata(&data).unwrap().permissions().mode() & 0o777,
+            0o700
+        );
+        let second = open(&config, clock()).await.unwrap();
+        second.db.close().await;
+        assert!(first.pepper.digest("a", "b") == second.pepper.digest("a", "b"));
+        assert_eq!(&*second.public_url, "http://127.0.0.1:3000");
+    }
+}
