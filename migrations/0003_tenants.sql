@@ -52,3 +52,5 @@ CREATE TABLE tenant_keys (
     last_used_by TEXT
 );
 CREATE INDEX tenant_keys_tenant ON tenant_keys (tenant_id, kind);
+-- At most two live keys of a kind, whoever rotates at the same time: a place is free once its key was stopped.
+CREATE UNIQUE INDEX tenant_keys_places ON tenant_keys (tenant_id, kind, slot) WHERE stopped_at IS NULL;

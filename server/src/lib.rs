@@ -6,7 +6,9 @@
 pub mod clock;
 pub mod config;
 pub mod crypto;
+pub mod http;
 pub mod jobs;
+pub mod problem;
 pub mod services;
 pub mod skills;
 pub mod start;

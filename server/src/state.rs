@@ -6,6 +6,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::{Pepper, Secrets, Vault};
 use crate::jobs::Queue;
+use crate::services::keys::KeyUse;
+use crate::services::limits::Limits;
 use crate::storage::Db;
 
 /// The server's shared parts.
@@ -18,6 +20,10 @@ pub struct AppState {
     pub vault: Vault,
     /// Wakes the worker when a job was added.
     pub queue: Queue,
+    /// Budgets of calls.
+    pub limits: Arc<Limits>,
+    /// Which keys were used lately; written down in the background.
+    pub key_use: Arc<KeyUse>,
     /// Without trailing slash; every link is built from it.
     pub public_url: Arc<str>,
 }
@@ -27,6 +33,11 @@ impl AppState {
     pub fn new(config: Config, db: Db, clock: Clock, secrets: Secrets, public_url: &str) -> Self {
         Self {
             queue: Queue::new(clock.clone(), secrets.vault.clone()),
+            limits: Arc::new(Limits::new(
+                config.limits.browser_calls_per_minute,
+                config.limits.server_calls_per_minute,
+            )),
+            key_use: Arc::default(),
             config: Arc::new(config),
             db,
             clock,

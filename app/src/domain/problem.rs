@@ -98,10 +98,10 @@ catalogue! {
         "The body could not be read as one JSON object in UTF-8.", "Send a JSON object; the message says where reading stopped.";
     BodyTooLarge = "body_too_large", InvalidRequest 413, Caller, "The body is too large",
         "JSON bodies may have 256 KiB and 64 levels of nesting, uploads 10 MiB.", "Send less.";
-    InvalidHeaders = "invalid_headers", InvalidRequest 400, Caller, "A header is wrong",
-        "A header of the request is missing or malformed.", "Send the header as the message says.";
-    UnsupportedMediaType = "unsupported_media_type", InvalidRequest 415, Caller, "The body has the wrong media type",
-        "The operation reads another media type than the one announced.", "Send the Content-Type the hint names.";
+    InvalidHeaders = "invalid_headers", InvalidRequest 415, Caller, "The body has the wrong media type",
+        "The operation reads another media type than the Content-Type header announces.", "Send the header the hint names.";
+    RequestTimeout = "request_timeout", InvalidRequest 408, Caller retryable, "The body did not arrive in time",
+        "The request's body took longer than 15 seconds to arrive.", "Send the same again over a better connection.";
     InvalidSkillName = "invalid_skill_name", InvalidRequest 400, Caller, "No such skill",
         "The skill's name is malformed, or no published skill has it.", "Copy a name from GET /v1/catalog/skills, the version included.";
     InvalidStep = "invalid_step", InvalidRequest 400, Caller, "This step is not open",

@@ -3,6 +3,11 @@
 //! `Services` answers the portal's seam; the API's doors call the same files. No service reads a header or knows
 //! which door called.
 
+pub mod idempotency;
+pub mod keys;
+pub mod limits;
+pub mod refusal;
+
 use crate::state::AppState;
 
 /// The server's answer to every trait of [`app::portal`].

@@ -7,6 +7,8 @@
 
 pub mod audit;
 pub mod jobs;
+pub mod kept_answers;
+pub mod keys;
 pub mod meta;
 #[cfg(test)]
 pub mod testing;

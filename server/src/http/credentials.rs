@@ -1,0 +1,200 @@
+//! Credentials as they arrive: beside the other fields of a body, or in headers of calls without one.
+
+use app::domain::problem::Code;
+use axum::http::{HeaderMap, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+
+use super::call::{Also, Keys};
+use super::fields::{At, Field, Wrong};
+use crate::problem::Problem;
+use crate::services::refusal::{FieldProblem, Refusal};
+
+/// What was presented, unproved.
+#[derive(Default)]
+pub struct Presented {
+    pub client_id: Option<String>,
+    pub client_secret: Option<SecretString>,
+    pub client_app_key: Option<SecretString>,
+    pub nonce: Option<SecretString>,
+    pub credentials_id: Option<String>,
+    pub access_token: Option<SecretString>,
+    pub tenant_user_id: Option<String>,
+    /// The secret of the call: what a kept answer is sealed under.
+    pub secret: Option<SecretString>,
+}
+
+impl Presented {
+    /// Takes the credentials of one side out of a request's fields, noting what is wrong.
+    /// The console's grant stands in for `client_id` and keys.
+    pub fn take<K: Keys>(
+        values: &mut Map<String, Value>,
+        granted: bool,
+        from_browser: bool,
+        wrong: &mut Wrong,
+    ) -> Self {
+        let mut presented = Self::default();
+        for credential in K::CREDENTIALS {
+            let name = credential.name;
+            let Some(value) = values.shift_remove(name) else {
+                let stands_in = granted && matches!(name, "client_id" | "client_secret");
+                if credential.required && !stands_in {
+                    let problem = FieldProblem::new(name, Code::MissingFields, "is required");
+                    wrong.missing.push(problem);
+                }
+                continue;
+            };
+            if let Some(why) = credential.refused {
+                wrong
+                    .unknown
+                    .push(FieldProblem::new(name, Code::UnknownFields, why));
+                continue;
+            }
+            let mut at = At {
+                prefix: "",
+                name,
+                in_query: false,
+                wrong,
+            };
+            if let Some(text) = String::read(value, &mut at) {
+                presented.put(name, text);
+            }
+        }
+        presented.check_keys::<K>(granted, from_browser, wrong);
+        presented.secret = [
+            &presented.nonce,
+            &presented.client_secret,
+            &presented.client_app_key,
+        ]
+        .into_iter()
+        .flatten()
+        .next()
+        .cloned();
+        presented
+    }
+
+    fn put(&mut self, name: &str, text: String) {
+        match name {
+            "client_id" => self.client_id = Some(text),
+            "client_secret" => self.client_secret = Some(text.into()),
+            "client_app_key" => self.client_app_key = Some(text.into()),
+            "nonce" => self.nonce = Some(text.into()),
+            "credentials_id" => self.credentials_id = Some(text),
+            "access_token" => self.access_token = Some(text.into()),
+            "tenant_user_id" => self.tenant_user_id = Some(text),
+            _ => {}
+        }
+    }
+
+    /// Where either key will do, one of them must be there; and a secret never comes from a browser.
+    fn check_keys<K: Keys>(&self, granted: bool, from_browser: bool, wrong: &mut Wrong) {
+        let takes = |name| {
+            K::CREDENTIALS.iter().any(|credential| {
+                credential.name == name && credential.refused.is_none() && !credential.required
+            })
+        };
+        if !(takes("client_app_key") && takes("client_secret")) {
+            return;
+        }
+        let needs_one = K::CREDENTIALS
+            .iter()
+            .any(|it| it.name == "client_id" && it.required)
+            || self.client_id.is_some();
+        let has_one = self.client_app_key.is_some() || self.client_secret.is_some();
+        if needs_one && !has_one && !granted {
+            let message =
+                "is required (a tenant that is all server may send client_secret instead)";
+            wrong.missing.push(FieldProblem::new(
+                "client_app_key",
+                Code::MissingFields,
+                message,
+            ));
+        }
+        if has_one && self.client_id.is_none() && !granted && !needs_one {
+            wrong.missing.push(FieldProblem::new(
+                "client_id",
+                Code::MissingFields,
+                "is required with a key",
+            ));
+        }
+        if self.client_secret.is_some() && (self.client_app_key.is_some() || from_browser) {
+            let why = if from_browser {
+                "must never be in a browser: send client_app_key, and rotate the secret if it was ever shipped"
+            } else {
+                "is not needed beside client_app_key: send one of them, and never the secret from an app"
+            };
+            wrong
+                .unknown
+                .push(FieldProblem::new("client_secret", Code::UnknownFields, why));
+        }
+    }
+
+    /// What is left for whoever can check it.
+    pub fn also(self) -> Also {
+        Also {
+            credentials_id: self.credentials_id,
+            access_token: self.access_token,
+            tenant_user_id: self.tenant_user_id,
+        }
+    }
+}
+
+/// Puts the credentials of a call without body where a body would have them.
+pub fn from_headers<K: Keys>(
+    headers: &HeaderMap,
+    values: &mut Map<String, Value>,
+) -> Result<(), Problem> {
+    for credential in K::CREDENTIALS {
+        // In a URL they would end in logs and histories.
+        if values.contains_key(credential.name) && credential.name != "tenant_user_id" {
+            let problem = FieldProblem::new(
+                credential.name,
+                Code::UnknownFields,
+                "must not be in the URL: send it in a header",
+            );
+            return Err(Refusal::new(Code::UnknownFields)
+                .says(format!(
+                    "Credentials must not be in the URL: {}.",
+                    credential.name
+                ))
+                .at(vec![problem])
+                .into());
+        }
+        let value = credential.header.and_then(|name| headers.get(name));
+        if let Some(value) = value {
+            let text = value.to_str().unwrap_or_default();
+            values.insert(credential.name.to_owned(), Value::String(text.to_owned()));
+        }
+    }
+    if let Some((client_id, secret)) = headers
+        .get(header::AUTHORIZATION)
+        .map(basic)
+        .transpose()?
+        .flatten()
+    {
+        values.insert("client_id".to_owned(), Value::String(client_id));
+        values.insert("client_secret".to_owned(), Value::String(secret));
+    }
+    Ok(())
+}
+
+/// User and password of HTTP Basic (RFC 7617); another scheme is nobody's key.
+fn basic(value: &axum::http::HeaderValue) -> Result<Option<(String, String)>, Problem> {
+    let read = || {
+        let text = value.to_str().ok()?;
+        let (scheme, rest) = text.split_once(' ')?;
+        if !scheme.eq_ignore_ascii_case("basic") {
+            return None;
+        }
+        let plain = String::from_utf8(STANDARD.decode(rest.trim()).ok()?).ok()?;
+        let (user, password) = plain.split_once(':')?;
+        Some((user.to_owned(), password.to_owned()))
+    };
+    read().map(Some).ok_or_else(|| {
+        Refusal::new(Code::InvalidApiKeys)
+            .hints("Authorization: Basic base64(client_id:client_secret)")
+            .into()
+    })
+}

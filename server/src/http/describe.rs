@@ -1,0 +1,106 @@
+//! Strict requests in the OpenAPI: the struct's own fields and the credentials of its side, from one declaration.
+
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema};
+use utoipa::openapi::{RefOr, Required};
+
+use super::call::{Credential, Keys};
+use super::fields::{Fieldset, Input, schema_of};
+
+/// The schema of a set of fields, with the credentials of its side in front. Requests are closed.
+pub fn object<T: Fieldset>(credentials: &[Credential]) -> RefOr<Schema> {
+    let mut object = ObjectBuilder::new().description(Some(T::ABOUT));
+    for credential in credentials {
+        object = object.property(
+            credential.name,
+            with_words(
+                schema_of(utoipa::openapi::Type::String, None),
+                credential.about,
+            ),
+        );
+        if credential.required {
+            object = object.required(credential.name);
+        }
+    }
+    for (name, about, schema, required) in T::shape() {
+        object = object.property(name, with_words(schema, about));
+        if required {
+            object = object.required(name);
+        }
+    }
+    Schema::Object(
+        object
+            .additional_properties(Some(AdditionalProperties::FreeForm(false)))
+            .build(),
+    )
+    .into()
+}
+
+/// The same as query parameters and headers of a `GET`.
+pub fn parameters<T: Input>() -> Vec<Parameter> {
+    let credentials = T::Keys::CREDENTIALS.iter().filter_map(|credential| {
+        let header = credential.header?;
+        let parameter = ParameterBuilder::new()
+            .name(header)
+            .parameter_in(ParameterIn::Header)
+            .description(Some(credential.about))
+            .required(if credential.required {
+                Required::True
+            } else {
+                Required::False
+            })
+            .schema(Some(schema_of(utoipa::openapi::Type::String, None)));
+        Some(parameter.build())
+    });
+    let fields = T::shape()
+        .into_iter()
+        .map(|(name, about, schema, required)| {
+            ParameterBuilder::new()
+                .name(name)
+                .parameter_in(ParameterIn::Query)
+                .description(Some(about))
+                .required(if required {
+                    Required::True
+                } else {
+                    Required::False
+                })
+                .schema(Some(schema))
+                .build()
+        });
+    credentials.chain(fields).collect()
+}
+
+fn with_words(schema: RefOr<Schema>, about: &str) -> RefOr<Schema> {
+    match schema {
+        RefOr::T(Schema::Object(mut object)) => {
+            object.description = Some(about.to_owned());
+            Schema::Object(object).into()
+        }
+        RefOr::T(Schema::Array(mut array)) => {
+            array.description = Some(about.to_owned());
+            Schema::Array(array).into()
+        }
+        other => other,
+    }
+}
+
+/// Lets a declared request stand in `request_body = ...` and `params(...)` of `utoipa::path`.
+macro_rules! described_input {
+    ($name:ident) => {
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                $crate::http::describe::object::<Self>(
+                    <<Self as $crate::http::fields::Input>::Keys as $crate::http::call::Keys>::CREDENTIALS,
+                )
+            }
+        }
+        impl utoipa::ToSchema for $name {}
+        impl utoipa::IntoParams for $name {
+            fn into_params(
+                _: impl Fn() -> Option<utoipa::openapi::path::ParameterIn>,
+            ) -> Vec<utoipa::openapi::path::Parameter> {
+                $crate::http::describe::parameters::<Self>()
+            }
+        }
+    };
+}

@@ -1,0 +1,384 @@
+//! Strict requests, declared: everything missing, unknown or wrong is reported in one answer.
+//!
+//! ```ignore
+//! fields! {
+//!     /// Opens a session.
+//!     pub struct CreateSession for App {
+//!         /// The skill to open it for.
+//!         skill: String,
+//!         /// The end-user as the tenant knows them.
+//!         tenant_user_id: Option<String>,
+//!     }
+//! }
+//! ```
+//!
+//! `for App` names the keys the operation is called with (see [`super::call`]) and makes the struct an [`Input`]: a
+//! request body of a `POST`, or the query of a `GET`. Without `for`, the struct is an object inside another. Each type
+//! reads itself by [`Field`], which also describes it in the OpenAPI; `text_field!` adds types that parse from a string.
+
+use app::domain::ids::{AccountId, CredentialsId, SessionId, StepId, TransactionId};
+use app::domain::problem::Code;
+use chrono::{DateTime, Utc};
+use secrecy::SecretString;
+use serde_json::{Map, Number, Value};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
+
+use crate::problem::Problem;
+use crate::services::refusal::{FieldProblem, Refusal};
+
+/// The longest text a field takes, in bytes.
+const MAX_TEXT: usize = 16 * 1024;
+
+/// A request's fields while they are taken out one by one.
+pub struct Fields {
+    pub values: Map<String, Value>,
+    /// Texts of a query stand for numbers and booleans too.
+    pub in_query: bool,
+    pub wrong: Wrong,
+}
+
+/// Everything found wrong so far.
+#[derive(Default)]
+pub struct Wrong {
+    pub missing: Vec<FieldProblem>,
+    pub unknown: Vec<FieldProblem>,
+    pub invalid: Vec<FieldProblem>,
+}
+
+/// Where a value stands, for saying what is wrong with it.
+pub struct At<'a> {
+    pub prefix: &'a str,
+    pub name: &'a str,
+    pub in_query: bool,
+    pub wrong: &'a mut Wrong,
+}
+
+/// A type that a field can have.
+pub trait Field: Sized {
+    /// Reads the value, or notes what was expected and gives `None`.
+    fn read(value: Value, at: &mut At<'_>) -> Option<Self>;
+    /// How the OpenAPI describes it.
+    fn schema() -> RefOr<Schema>;
+}
+
+/// A field's type with its presence: `T` must be there, `Option<T>` may be absent or null.
+pub trait Taken: Sized {
+    const REQUIRED: bool;
+    fn take(fields: &mut Map<String, Value>, at: At<'_>) -> Option<Self>;
+    fn schema() -> RefOr<Schema>;
+}
+
+/// A set of declared fields; written by [`fields!`].
+pub trait Fieldset: Sized {
+    /// Takes what is declared, noting what is wrong.
+    fn take(
+        values: &mut Map<String, Value>,
+        prefix: &str,
+        in_query: bool,
+        wrong: &mut Wrong,
+    ) -> Option<Self>;
+    /// Name, description, schema and presence of each field.
+    fn shape() -> Vec<(&'static str, &'static str, RefOr<Schema>, bool)>;
+    /// What the set as a whole is.
+    const ABOUT: &'static str;
+}
+
+/// What an operation takes besides keys, and which keys.
+pub trait Input: Fieldset + Send {
+    type Keys: super::call::Keys;
+}
+
+impl<T: Field> Taken for T {
+    const REQUIRED: bool = true;
+    fn take(fields: &mut Map<String, Value>, mut at: At<'_>) -> Option<Self> {
+        if let Some(value) = fields.shift_remove(at.name) {
+            return T::read(value, &mut at);
+        }
+        let problem = FieldProblem::new(at.path(), Code::MissingFields, "is required");
+        at.wrong.missing.push(problem);
+        None
+    }
+    fn schema() -> RefOr<Schema> {
+        <T as Field>::schema()
+    }
+}
+
+impl<T: Field> Taken for Option<T> {
+    const REQUIRED: bool = false;
+    fn take(fields: &mut Map<String, Value>, mut at: At<'_>) -> Option<Self> {
+        match fields.shift_remove(at.name) {
+            None | Some(Value::Null) => Some(None),
+            Some(value) => T::read(value, &mut at).map(Some),
+        }
+    }
+    fn schema() -> RefOr<Schema> {
+        <T as Field>::schema()
+    }
+}
+
+impl At<'_> {
+    /// The whole path: `filter.lt`.
+    pub fn path(&self) -> String {
+        format!("{}{}", self.prefix, self.name)
+    }
+
+    /// Notes what was expected.
+    pub fn invalid<T>(&mut self, expected: impl Into<String>) -> Option<T> {
+        let problem = FieldProblem::new(self.path(), Code::InvalidField, expected);
+        self.wrong.invalid.push(problem);
+        None
+    }
+}
+
+impl Wrong {
+    /// Notes everything that nobody took.
+    pub fn unknown(&mut self, rest: &Map<String, Value>, prefix: &str) {
+        let problem = |name| {
+            FieldProblem::new(
+                format!("{prefix}{name}"),
+                Code::UnknownFields,
+                "is not known here",
+            )
+        };
+        self.unknown.extend(rest.keys().map(problem));
+    }
+
+    /// The answer to everything noted, if anything was.
+    pub fn problem(self) -> Option<Problem> {
+        let Self {
+            missing,
+            unknown,
+            invalid,
+        } = self;
+        let code = match (missing.is_empty(), unknown.is_empty(), invalid.is_empty()) {
+            (false, _, _) => Code::MissingFields,
+            (_, false, _) => Code::UnknownFields,
+            (_, _, false) => Code::InvalidField,
+            _ => return None,
+        };
+        let names = |intro: &str, list: &[FieldProblem]| {
+            let paths: Vec<&str> = list.iter().map(|field| field.path.as_str()).collect();
+            (!list.is_empty()).then(|| format!("{intro}: {}.", paths.join(", ")))
+        };
+        let sentences = [
+            names("Missing", &missing),
+            names("Not known here", &unknown),
+            names("Wrong", &invalid),
+        ];
+        let message: Vec<String> = sentences.into_iter().flatten().collect();
+        let fields = [missing, unknown, invalid].concat();
+        Some(Refusal::new(code).says(message.join(" ")).at(fields).into())
+    }
+}
+
+/// What a value is, in words.
+pub fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// A schema of one JSON type, with a format.
+pub fn schema_of(kind: Type, format: Option<KnownFormat>) -> RefOr<Schema> {
+    let object = ObjectBuilder::new().schema_type(SchemaType::new(kind));
+    Schema::Object(object.format(format.map(SchemaFormat::KnownFormat)).build()).into()
+}
+
+impl Field for String {
+    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
+        match value {
+            Value::String(text) if text.len() > MAX_TEXT => at.invalid("is too long"),
+            Value::String(text) if text.contains('\0') => {
+                at.invalid("must not contain NUL characters")
+            }
+            Value::String(text) => Some(text),
+            other => at.invalid(format!("must be a string, not {}", kind(&other))),
+        }
+    }
+    fn schema() -> RefOr<Schema> {
+        schema_of(Type::String, None)
+    }
+}
+
+impl Field for SecretString {
+    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
+        String::read(value, at).map(Into::into)
+    }
+    fn schema() -> RefOr<Schema> {
+        schema_of(Type::String, None)
+    }
+}
+
+impl Field for bool {
+    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
+        match (&value, value.as_str()) {
+            (Value::Bool(flag), _) => Some(*flag),
+            (_, Some("true")) if at.in_query => Some(true),
+            (_, Some("false")) if at.in_query => Some(false),
+            _ => at.invalid(format!("must be true or false, not {}", kind(&value))),
+        }
+    }
+    fn schema() -> RefOr<Schema> {
+        schema_of(Type::Boolean, None)
+    }
+}
+
+impl Field for i64 {
+    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
+        let number = match &value {
+            Value::String(text) if at.in_query => text.parse().ok(),
+            other => other.as_i64(),
+        };
+        number.or_else(|| at.invalid("must be a whole number"))
+    }
+    fn schema() -> RefOr<Schema> {
+        schema_of(Type::Integer, Some(KnownFormat::Int64))
+    }
+}
+
+/// A number exactly as it was written: never through binary floating point.
+impl Field for Number {
+    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
+        match value {
+            Value::Number(number) => Some(number),
+            Value::String(text) if at.in_query => {
+                text.parse().ok().or_else(|| at.invalid("must be a number"))
+            }
+            other => at.invalid(format!("must be a number, not {}", kind(&other))),
+        }
+    }
+    fn schema() -> RefOr<Schema> {
+        schema_of(Type::Number, None)
+    }
+}
+
+impl Field for DateTime<Utc> {
+    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
+        let text = String::read(value, at)?;
+        match DateTime::parse_from_rfc3339(&text) {
+            Ok(time) => Some(time.to_utc()),
+            Err(_) => at.invalid("must be a time like 2026-01-31T08:15:00Z (RFC 3339)"),
+        }
+    }
+    fn schema() -> RefOr<Schema> {
+        schema_of(Type::String, Some(KnownFormat::DateTime))
+    }
+}
+
+/// Any object; the skill's own schema says more.
+impl Field for Map<String, Value> {
+    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
+        match value {
+            Value::Object(map) => Some(map),
+            other => at.invalid(format!("must be an object, not {}", kind(&other))),
+        }
+    }
+    fn schema() -> RefOr<Schema> {
+        schema_of(Type::Object, None)
+    }
+}
+
+impl<T: Field> Field for Vec<T> {
+    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
+        let Value::Array(items) = value else {
+            return at.invalid(format!("must be an array, not {}", kind(&value)));
+        };
+        let path = at.path();
+        let mut read = Vec::with_capacity(items.len());
+        for (index, item) in items.into_iter().enumerate() {
+            let name = format!("[{index}]");
+            let mut at = At {
+                prefix: &path,
+                name: &name,
+                in_query: at.in_query,
+                wrong: at.wrong,
+            };
+            read.push(T::read(item, &mut at));
+        }
+        read.into_iter().collect()
+    }
+    fn schema() -> RefOr<Schema> {
+        Schema::Array(ArrayBuilder::new().items(T::schema()).build()).into()
+    }
+}
+
+/// Makes types that parse from a string into fields, with what is expected of the string.
+macro_rules! text_field {
+    ($($type:ty, $expected:expr, $format:expr;)+) => {$(
+        impl $crate::http::fields::Field for $type {
+            fn read(value: serde_json::Value, at: &mut $crate::http::fields::At<'_>) -> Option<Self> {
+                let text = String::read(value, at)?;
+                text.parse().ok().or_else(|| at.invalid($expected))
+            }
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                $crate::http::fields::schema_of(utoipa::openapi::schema::Type::String, $format)
+            }
+        }
+    )+};
+}
+text_field! {
+    AccountId, "must be an id (UUID)", Some(KnownFormat::Uuid);
+    CredentialsId, "must be an id (UUID)", Some(KnownFormat::Uuid);
+    SessionId, "must be an id (UUID)", Some(KnownFormat::Uuid);
+    StepId, "must be an id (UUID)", Some(KnownFormat::Uuid);
+    TransactionId, "must be an id (UUID)", Some(KnownFormat::Uuid);
+}
+
+/// Declares a strict request or a part of one; see the module's words.
+macro_rules! fields {
+    ($(#[doc = $about:literal])+ $vis:vis struct $name:ident $(for $keys:ty)? { $($(#[doc = $doc:literal])+ $field:ident : $type:ty),* $(,)? }) => {
+        $(#[doc = $about])+
+        $vis struct $name { $($(#[doc = $doc])+ pub $field: $type,)* }
+
+        impl $crate::http::fields::Fieldset for $name {
+            const ABOUT: &'static str = concat!($($about),+).trim_ascii();
+
+            fn take(
+                values: &mut serde_json::Map<String, serde_json::Value>,
+                prefix: &str,
+                in_query: bool,
+                wrong: &mut $crate::http::fields::Wrong,
+            ) -> Option<Self> {
+                $(let $field = {
+                    let at = $crate::http::fields::At { prefix, name: stringify!($field), in_query, wrong: &mut *wrong };
+                    <$type as $crate::http::fields::Taken>::take(values, at)
+                };)*
+                let _ = (&values, prefix, in_query, &wrong);
+                Some(Self { $($field: $field?,)* })
+            }
+
+            fn shape() -> Vec<(&'static str, &'static str, utoipa::openapi::RefOr<utoipa::openapi::schema::Schema>, bool)> {
+                vec![$((
+                    stringify!($field),
+                    concat!($($doc),+).trim_ascii(),
+                    <$type as $crate::http::fields::Taken>::schema(),
+                    <$type as $crate::http::fields::Taken>::REQUIRED,
+                ),)*]
+            }
+        }
+
+        impl $crate::http::fields::Field for $name {
+            fn read(value: serde_json::Value, at: &mut $crate::http::fields::At<'_>) -> Option<Self> {
+                let mut values = <serde_json::Map<String, serde_json::Value> as $crate::http::fields::Field>::read(value, at)?;
+                let prefix = format!("{}.", at.path());
+                let read = <Self as $crate::http::fields::Fieldset>::take(&mut values, &prefix, false, at.wrong);
+                at.wrong.unknown(&values, &prefix);
+                read
+            }
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                $crate::http::describe::object::<Self>(&[])
+            }
+        }
+
+        $(impl $crate::http::fields::Input for $name {
+            type Keys = $keys;
+        }
+        described_input!($name);)?
+    };
+}

@@ -1,0 +1,73 @@
+//! What is learnt about one call on its way through, for the logs and the headers of its answer.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use app::domain::ids::{KeyId, RequestId, RunId, SessionId, TenantId};
+use axum::body::Bytes;
+use axum::http::Extensions;
+use chrono::{DateTime, Utc};
+
+use crate::services::limits::{Left, Source};
+use crate::state::AppState;
+
+/// Lies in the request's extensions; each thing is noted once, by the first who knows it.
+#[derive(Clone)]
+pub struct Notes(Arc<Inner>);
+
+pub struct Inner {
+    /// The request's own id: `X-Request-Id`.
+    pub id: RequestId,
+    pub at: DateTime<Utc>,
+    pub started: Instant,
+    pub source: Source,
+    pub tenant: OnceLock<TenantId>,
+    pub key: OnceLock<KeyId>,
+    /// Set when the console makes the call.
+    pub run: OnceLock<RunId>,
+    pub session: OnceLock<SessionId>,
+    /// The request's body, as far as it was read.
+    pub body: OnceLock<Bytes>,
+    pub left: OnceLock<Left>,
+}
+
+impl std::ops::Deref for Notes {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+/// The address of the other end of the connection, put there by the accept loop. Headers are not believed.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
+
+impl Notes {
+    /// Notes for a call that begins now.
+    pub fn begin(state: &AppState, extensions: &Extensions) -> Self {
+        let peer = extensions
+            .get::<Peer>()
+            .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
+        Self(Arc::new(Inner {
+            id: RequestId(state.clock.id()),
+            at: state.clock.now(),
+            started: Instant::now(),
+            source: Source::from(peer),
+            tenant: OnceLock::new(),
+            key: OnceLock::new(),
+            run: OnceLock::new(),
+            session: OnceLock::new(),
+            body: OnceLock::new(),
+            left: OnceLock::new(),
+        }))
+    }
+
+    /// The notes of this request: those begun by the outermost layer.
+    pub fn of(state: &AppState, extensions: &Extensions) -> Self {
+        extensions
+            .get::<Self>()
+            .cloned()
+            .unwrap_or_else(|| Self::begin(state, extensions))
+    }
+}

@@ -1,0 +1,141 @@
+//! `Idempotency-Key` at the door: `call.once.run(&state, "steps.submit", DAY, work)` runs `work` once for each key.
+//!
+//! ```ignore
+//! let work = { let state = state.clone(); async move { Ok(Json(steps::submit(&state, ...).await?).into_response()) } };
+//! call.once.run(&state, "steps.submit", once::DAY, work).await
+//! ```
+
+use app::domain::problem::Code;
+use axum::body::{Body, Bytes};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use chrono::Duration;
+use secrecy::SecretString;
+use sha2::{Digest as _, Sha256};
+
+use super::notes::Notes;
+use crate::problem::Problem;
+use crate::services::idempotency::{self, Asked, Turn};
+use crate::services::refusal::{FieldProblem, Refusal};
+use crate::state::AppState;
+
+/// How long the answer of a step is kept.
+pub const DAY: Duration = Duration::hours(24);
+/// How long the answer of a token exchange is kept.
+pub const MINUTE: Duration = Duration::seconds(60);
+
+const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// One request's wish to happen once, if it has one.
+pub struct Once {
+    key: Option<String>,
+    fingerprint: Vec<u8>,
+    secret: Option<SecretString>,
+    notes: Notes,
+}
+
+impl Once {
+    /// Reads the header: 1 to 255 visible ASCII characters.
+    pub fn new(parts: &Parts, notes: &Notes) -> Result<Self, Problem> {
+        let mut once = Self {
+            key: None,
+            fingerprint: Vec::new(),
+            secret: None,
+            notes: notes.clone(),
+        };
+        let Some(value) = parts.headers.get(KEY) else {
+            return Ok(once);
+        };
+        let visible = |text: &&str| {
+            (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+        };
+        let Some(key) = value.to_str().ok().filter(visible) else {
+            let problem = FieldProblem::new(
+                "Idempotency-Key",
+                Code::InvalidField,
+                "must have 1 to 255 visible ASCII characters",
+            );
+            return Err(Refusal::new(Code::InvalidField).at(vec![problem]).into());
+        };
+        let mut hash = Sha256::new();
+        hash.update(parts.uri.path().as_bytes());
+        hash.update([0]);
+        hash.update(notes.body.get().map_or(&[][..], |body| body));
+        once.fingerprint = hash.finalize().to_vec();
+        once.key = Some(key.to_owned());
+        Ok(once)
+    }
+
+    /// The secret under which the answer is sealed.
+    pub fn under(mut self, secret: Option<SecretString>) -> Self {
+        self.secret = secret;
+        self
+    }
+
+    /// Runs the work, or gives the answer it had. Only successes are kept: a refusal had no effect.
+    /// With a key the work goes on when the caller hangs up, so that its answer is there when they ask again.
+    pub async fn run(
+        self,
+        state: &AppState,
+        operation: &'static str,
+        keep: Duration,
+        work: impl Future<Output = Result<Response, Problem>> + Send + 'static,
+    ) -> Result<Response, Problem> {
+        let (Some(key), Some(tenant)) = (self.key, self.notes.tenant.get().copied()) else {
+            return work.await;
+        };
+        let asked = Asked {
+            tenant,
+            operation,
+            key: &key,
+            fingerprint: self.fingerprint,
+            secret: self.secret.as_ref(),
+            request: self.notes.id,
+            keep,
+        };
+        match idempotency::begin(state, asked).await? {
+            Turn::Again(status, body) => Ok(again(status, body)),
+            Turn::First(attempt) => {
+                let state = state.clone();
+                let finished = tokio::spawn(async move { first(&state, attempt, work).await });
+                finished
+                    .await
+                    .unwrap_or_else(|_| Err(Problem::new(Code::InternalServerError)))
+            }
+        }
+    }
+}
+
+async fn first(
+    state: &AppState,
+    attempt: idempotency::Attempt,
+    work: impl Future<Output = Result<Response, Problem>>,
+) -> Result<Response, Problem> {
+    let answer = match work.await {
+        Ok(answer) if answer.status().is_success() => answer,
+        other => {
+            attempt.free(state).await?;
+            return other;
+        }
+    };
+    let (parts, body) = answer.into_parts();
+    let body: Bytes = axum::body::to_bytes(body, usize::MAX)
+        .await
+        .map_err(|_| Problem::new(Code::InternalServerError))?;
+    attempt.keep(state, parts.status.as_u16(), &body).await?;
+    Ok(Response::from_parts(parts, Body::from(body)))
+}
+
+fn again(status: u16, body: Vec<u8>) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    let headers = [
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        ),
+        (REPLAYED, HeaderValue::from_static("true")),
+    ];
+    (status, headers, body).into_response()
+}

@@ -1,0 +1,142 @@
+//! Once, however often it is sent: the rules of `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header).
+//!
+//! A kept answer holds tokens and nonces, so it is sealed under a key derived from the secret the caller presented:
+//! neither the database nor its keys alone can read it.
+
+use app::domain::ids::{RequestId, TenantId};
+use app::domain::problem::Code;
+use chrono::Duration;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::refusal::{Failure, Refusal};
+use crate::crypto::Vault;
+use crate::state::AppState;
+use crate::storage::kept_answers::AnswerKey;
+
+/// How long a request may run before another one with its key takes over.
+const LEASE: Duration = Duration::seconds(60);
+
+/// A request that wants to happen once.
+pub struct Attempt {
+    key: AnswerKey,
+    fingerprint: Vec<u8>,
+    holder: RequestId,
+    vault: Vault,
+    keep: Duration,
+}
+
+/// What the caller sent with the request.
+pub struct Asked<'a> {
+    pub tenant: TenantId,
+    pub operation: &'static str,
+    /// The `Idempotency-Key`.
+    pub key: &'a str,
+    /// Digest of path and body.
+    pub fingerprint: Vec<u8>,
+    /// What the caller proved itself with.
+    pub secret: Option<&'a SecretString>,
+    pub request: RequestId,
+    /// How long the answer is kept.
+    pub keep: Duration,
+}
+
+/// What is to be done with a request.
+pub enum Turn {
+    /// Do it, then [`Attempt::keep`] or [`Attempt::free`].
+    First(Attempt),
+    /// It was done: this was its status and body.
+    Again(u16, Vec<u8>),
+}
+
+/// Takes the key, or finds the first answer.
+pub async fn begin(state: &AppState, asked: Asked<'_>) -> Result<Turn, Failure> {
+    let secret = asked.secret.map_or("", |secret| secret.expose_secret());
+    let sealing = state.pepper.digest("kept_answers.secret", secret);
+    let sealing: [u8; 32] = sealing
+        .0
+        .as_slice()
+        .try_into()
+        .map_err(|_| Failure::Broken("digest length".into()))?;
+    let attempt = Attempt {
+        key: AnswerKey {
+            tenant: asked.tenant,
+            operation: asked.operation,
+            key: state.pepper.digest("kept_answers.key", asked.key),
+        },
+        fingerprint: asked.fingerprint,
+        holder: asked.request,
+        vault: Vault::of(&sealing),
+        keep: asked.keep,
+    };
+    let now = state.clock.now();
+    let mut tx = state.db.write().await?;
+    let taken = tx
+        .lease_answer(
+            &attempt.key,
+            attempt.holder,
+            &attempt.fingerprint,
+            now,
+            now + LEASE,
+        )
+        .await?;
+    if taken {
+        tx.commit().await?;
+        return Ok(Turn::First(attempt));
+    }
+    let kept = tx
+        .kept_answer(&attempt.key)
+        .await?
+        .ok_or(Code::IdempotencyInFlight)?;
+    drop(tx);
+    if kept.fingerprint != attempt.fingerprint {
+        return Err(Code::IdempotencyMismatch.into());
+    }
+    match (kept.status, kept.sealed) {
+        (Some(status), Some(sealed)) => {
+            let body = attempt.vault.open(&attempt.place(), &sealed)?;
+            Ok(Turn::Again(
+                u16::try_from(status).unwrap_or(500),
+                body.to_vec(),
+            ))
+        }
+        _ => {
+            let left = (kept.lease_until - now).num_seconds().clamp(1, 60);
+            Err(Refusal::new(Code::IdempotencyInFlight)
+                .after(left.min(2).unsigned_abs())
+                .into())
+        }
+    }
+}
+
+impl Attempt {
+    /// Keeps the answer for those who ask again.
+    pub async fn keep(self, state: &AppState, status: u16, body: &[u8]) -> Result<(), Failure> {
+        let sealed = self.vault.seal(&state.clock, &self.place(), body)?;
+        let until = state.clock.now() + self.keep;
+        let mut tx = state.db.write().await?;
+        tx.keep_answer(&self.key, self.holder, status, &sealed, until)
+            .await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Lets the key be used again: nothing happened that must not happen twice.
+    pub async fn free(self, state: &AppState) -> Result<(), Failure> {
+        let mut tx = state.db.write().await?;
+        tx.free_answer(&self.key, self.holder).await?;
+        Ok(tx.commit().await?)
+    }
+
+    fn place(&self) -> String {
+        let digest: String = self
+            .key
+            .key
+            .0
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        format!(
+            "kept_answers.sealed/{}/{}/{digest}",
+            self.key.tenant, self.key.operation
+        )
+    }
+}

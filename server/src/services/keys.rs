@@ -1,0 +1,213 @@
+//! Keys at work: turning what a call presents into a [`Client`], the proof every service asks for.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use app::domain::ids::{KeyId, RunId, ServicerId, TenantId};
+use app::domain::key::{KeyKind, KeyShape};
+use app::domain::problem::Code;
+use app::domain::servicer::ServicerStatus;
+use app::domain::tenant::{Environment, TenantStatus};
+use chrono::{DateTime, Utc};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::limits::Source;
+use super::refusal::{Failure, Refusal};
+use crate::crypto::{Digest, Pepper};
+use crate::state::AppState;
+use crate::storage::keys::TenantFacts;
+use crate::storage::{DbError, Tx};
+
+/// A tenant that proved itself with a live key. Made here alone; services take it as the permission to act.
+#[derive(Clone, Debug)]
+pub struct Client {
+    facts: TenantFacts,
+    proof: Proof,
+}
+
+/// A tenant that a call names without proving it: what authorises the call is the nonce it carries.
+#[derive(Clone, Debug)]
+pub struct Named {
+    facts: TenantFacts,
+}
+
+/// What a client proved itself with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    Key(KeyId, KeyKind),
+    /// A run of the sandbox console stands in for either key.
+    Console(RunId),
+}
+
+/// Stands in for a sandbox tenant's keys. Put into a request's extensions by the console, which calls the API inside
+/// the process; nothing that arrives over the network can carry one.
+#[derive(Clone, Copy, Debug)]
+pub struct ConsoleGrant {
+    pub tenant: TenantId,
+    pub run: RunId,
+    pub expires: DateTime<Utc>,
+}
+
+/// One of the two keys, as presented.
+#[derive(Clone, Copy)]
+pub struct Given<'a> {
+    pub kind: KeyKind,
+    pub text: &'a SecretString,
+}
+
+macro_rules! facts {
+    ($($name:ident),+) => {$(impl $name {
+        pub fn tenant(&self) -> TenantId {
+            self.facts.tenant
+        }
+        pub fn servicer(&self) -> ServicerId {
+            self.facts.servicer
+        }
+        pub fn environment(&self) -> Environment {
+            self.facts.environment
+        }
+        /// The tenant's display name.
+        pub fn name(&self) -> &str {
+            &self.facts.name
+        }
+    })+};
+}
+facts!(Client, Named);
+
+impl Client {
+    pub fn proof(&self) -> Proof {
+        self.proof
+    }
+
+    /// The tenant without its proof.
+    pub fn named(&self) -> Named {
+        Named {
+            facts: self.facts.clone(),
+        }
+    }
+
+    /// Whether the call may do what only a server may: proved by `client_secret`, or by the console.
+    pub fn is_server(&self) -> bool {
+        !matches!(self.proof, Proof::Key(_, KeyKind::AppKey))
+    }
+
+    /// A client as if it had proved itself, for tests of services.
+    #[cfg(test)]
+    pub fn for_test(facts: TenantFacts, kind: KeyKind) -> Self {
+        let proof = Proof::Key(KeyId(uuid::Uuid::nil()), kind);
+        Self { facts, proof }
+    }
+}
+
+/// Checks a pair of `client_id` and key: one indexed read, whatever is wrong, and one answer for all that can be.
+pub async fn verify(
+    state: &AppState,
+    tx: &mut Tx,
+    client_id: &str,
+    given: Given<'_>,
+) -> Result<Client, Failure> {
+    let found = tx
+        .key_by_digest(&digest(&state.pepper, given.kind, given.text))
+        .await?;
+    let now = state.clock.now();
+    let claimed: Option<TenantId> = client_id.parse().ok();
+    let live = found.filter(|found| {
+        Some(found.tenant.tenant) == claimed
+            && found.kind == given.kind
+            && found.stopped_at.is_none()
+            && found.ends_at.is_none_or(|end| end > now)
+    });
+    match live {
+        Some(found) => {
+            is_served(&found.tenant)?;
+            let proof = Proof::Key(found.key, found.kind);
+            Ok(Client {
+                facts: found.tenant,
+                proof,
+            })
+        }
+        None => Err(wrong_keys(given)),
+    }
+}
+
+/// The tenant a grant of the console stands for, if the call names that one or none.
+pub async fn by_grant(
+    state: &AppState,
+    tx: &mut Tx,
+    client_id: Option<&str>,
+    grant: ConsoleGrant,
+) -> Result<Client, Failure> {
+    let names_it = client_id.is_none_or(|id| id.parse() == Ok(grant.tenant));
+    if !names_it || grant.expires <= state.clock.now() {
+        return Err(Code::InvalidApiKeys.into());
+    }
+    let facts = tx.tenant_facts(grant.tenant).await?;
+    let facts = facts.filter(|facts| facts.environment == Environment::Sandbox);
+    let facts = facts.ok_or(Code::InvalidApiKeys)?;
+    is_served(&facts)?;
+    Ok(Client {
+        facts,
+        proof: Proof::Console(grant.run),
+    })
+}
+
+/// The tenant a call names; proves nothing.
+pub async fn named(tx: &mut Tx, client_id: &str) -> Result<Named, Failure> {
+    let id: TenantId = client_id.parse().map_err(|_| Code::InvalidApiKeys)?;
+    let facts = tx.tenant_facts(id).await?.ok_or(Code::InvalidApiKeys)?;
+    is_served(&facts)?;
+    Ok(Named { facts })
+}
+
+/// The digest under which a key is stored.
+pub fn digest(pepper: &Pepper, kind: KeyKind, text: &SecretString) -> Digest {
+    pepper.digest(kind.as_str(), text.expose_secret())
+}
+
+fn is_served(facts: &TenantFacts) -> Result<(), Failure> {
+    if facts.servicer_status == ServicerStatus::Suspended {
+        return Err(Code::ServicerSuspended.into());
+    }
+    if facts.tenant_status == TenantStatus::Paused {
+        return Err(Code::TenantPaused.into());
+    }
+    Ok(())
+}
+
+/// The same words for unknown, wrong and ended keys; a key of the wrong kind is named, which its prefix tells anybody.
+fn wrong_keys(given: Given<'_>) -> Failure {
+    let refusal = Refusal::new(Code::InvalidApiKeys);
+    match KeyShape::by_prefix(given.text.expose_secret()) {
+        Some(shape) if shape.kind != given.kind => refusal.hints(format!(
+            "This is a {}; a {} is needed here.",
+            shape.kind, given.kind
+        )),
+        _ => refusal,
+    }
+    .into()
+}
+
+/// Which keys were used since the last flush: kept in memory, so that no call waits for a write.
+#[derive(Default)]
+pub struct KeyUse(Mutex<HashMap<KeyId, (DateTime<Utc>, Source)>>);
+
+impl KeyUse {
+    /// Notes a use.
+    pub fn note(&self, key: KeyId, at: DateTime<Utc>, source: Source) {
+        let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        used.insert(key, (at, source));
+    }
+
+    /// Writes the notes down; what could not be written is lost, which costs a minute of precision.
+    pub async fn flush(&self, state: &AppState) -> Result<(), DbError> {
+        let used = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        if used.is_empty() {
+            return Ok(());
+        }
+        let mut tx = state.db.write().await?;
+        for (key, (at, source)) in used {
+            tx.note_key_use(key, at, &source.to_string()).await?;
+        }
+        tx.commit().await
+    }
+}

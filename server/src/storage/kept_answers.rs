@@ -1,0 +1,129 @@
+//! Answers kept for requests that come again with the same `Idempotency-Key`, and leases of those still running.
+
+use app::domain::ids::{RequestId, TenantId};
+use chrono::{DateTime, Utc};
+
+use super::{Stored, Tx, run};
+use crate::crypto::Digest;
+
+/// Which request: one tenant's, to one operation, under one key.
+#[derive(Clone)]
+pub struct AnswerKey {
+    pub tenant: TenantId,
+    pub operation: &'static str,
+    pub key: Digest,
+}
+
+/// What is known about a key that is in use.
+#[derive(sqlx::FromRow)]
+pub struct KeptAnswer {
+    pub fingerprint: Vec<u8>,
+    pub lease_until: DateTime<Utc>,
+    /// `None` while the first request runs.
+    pub status: Option<i64>,
+    pub sealed: Option<Vec<u8>>,
+}
+
+impl Tx {
+    /// Takes a key for `holder` until `lease_until`, unless it is running or answered: says whether it was taken.
+    pub async fn lease_answer(
+        &mut self,
+        key: &AnswerKey,
+        holder: RequestId,
+        fingerprint: &[u8],
+        now: DateTime<Utc>,
+        lease_until: DateTime<Utc>,
+    ) -> Stored<bool> {
+        let rows = run!(self, |conn| {
+            sqlx::query(
+                "INSERT INTO kept_answers (tenant_id, operation, key_digest, fingerprint, holder, lease_until, expires_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $6)
+                 ON CONFLICT (tenant_id, operation, key_digest) DO UPDATE
+                 SET fingerprint = excluded.fingerprint, holder = excluded.holder, lease_until = excluded.lease_until,
+                     expires_at = excluded.expires_at, status = NULL, sealed = NULL
+                 WHERE kept_answers.expires_at <= $7",
+            )
+            .bind(key.tenant)
+            .bind(key.operation)
+            .bind(&key.key)
+            .bind(fingerprint)
+            .bind(holder)
+            .bind(lease_until)
+            .bind(now)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected())
+        })?;
+        Ok(rows == 1)
+    }
+
+    /// What is known about a key.
+    pub async fn kept_answer(&mut self, key: &AnswerKey) -> Stored<Option<KeptAnswer>> {
+        run!(self, |conn| {
+            sqlx::query_as(
+                "SELECT fingerprint, lease_until, status, sealed FROM kept_answers
+                 WHERE tenant_id = $1 AND operation = $2 AND key_digest = $3",
+            )
+            .bind(key.tenant)
+            .bind(key.operation)
+            .bind(&key.key)
+            .fetch_optional(conn)
+            .await
+        })
+    }
+
+    /// Keeps the answer of the request that holds the key.
+    pub async fn keep_answer(
+        &mut self,
+        key: &AnswerKey,
+        holder: RequestId,
+        status: u16,
+        sealed: &[u8],
+        expires_at: DateTime<Utc>,
+    ) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE kept_answers SET status = $5, sealed = $6, expires_at = $7
+                 WHERE tenant_id = $1 AND operation = $2 AND key_digest = $3 AND holder = $4 AND status IS NULL",
+            )
+            .bind(key.tenant)
+            .bind(key.operation)
+            .bind(&key.key)
+            .bind(holder)
+            .bind(i64::from(status))
+            .bind(sealed)
+            .bind(expires_at)
+            .execute(conn)
+            .await
+            .map(|_| ())
+        })
+    }
+
+    /// Frees the key of a request whose answer is not kept.
+    pub async fn free_answer(&mut self, key: &AnswerKey, holder: RequestId) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query(
+                "DELETE FROM kept_answers
+                 WHERE tenant_id = $1 AND operation = $2 AND key_digest = $3 AND holder = $4 AND status IS NULL",
+            )
+            .bind(key.tenant)
+            .bind(key.operation)
+            .bind(&key.key)
+            .bind(holder)
+            .execute(conn)
+            .await
+            .map(|_| ())
+        })
+    }
+
+    /// Forgets what nobody may ask for any more.
+    pub async fn forget_answers(&mut self, now: DateTime<Utc>) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query("DELETE FROM kept_answers WHERE expires_at <= $1")
+                .bind(now)
+                .execute(conn)
+                .await
+                .map(|_| ())
+        })
+    }
+}
