@@ -10,6 +10,10 @@ pub mod jobs;
 pub mod kept_answers;
 pub mod keys;
 pub mod meta;
+pub mod people;
+pub mod portal_sessions;
+pub mod servicers;
+pub mod sign_in_failures;
 #[cfg(test)]
 pub mod testing;
 
@@ -225,6 +229,13 @@ pub fn is_taken(error: &DbError) -> bool {
     error
         .as_database_error()
         .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}
+
+/// A text as a literal part of a `LIKE ... ESCAPE '\\'` pattern.
+pub fn like_literal(text: &str) -> String {
+    text.replace('\\', r"\\")
+        .replace('%', r"\%")
+        .replace('_', r"\_")
 }
 
 fn version_numbers(version: &str) -> [u32; 3] {

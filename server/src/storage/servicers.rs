@@ -1,0 +1,297 @@
+//! Servicers, and the one-time tokens that let their first people in.
+
+use app::domain::ids::ServicerId;
+use app::domain::servicer::{LegalForm, ServicerKind, ServicerStatus};
+use chrono::{DateTime, Utc};
+
+use super::{Stored, Tx, run};
+use crate::crypto::Digest;
+
+/// A servicer about to be made.
+#[derive(Clone, Debug)]
+pub struct NewServicer {
+    pub id: ServicerId,
+    pub name: String,
+    pub kind: ServicerKind,
+    pub legal_form: LegalForm,
+    /// ISO 3166-1 alpha-2; empty when an operator did not say.
+    pub country: String,
+    pub created_at: DateTime<Utc>,
+}
+
+/// A servicer in the operators' list, with what the list counts.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct ServicerListRow {
+    pub id: ServicerId,
+    pub name: String,
+    pub kind: ServicerKind,
+    pub status: ServicerStatus,
+    pub country: String,
+    pub owner: Option<String>,
+    pub tenants: i64,
+    pub created_at: DateTime<Utc>,
+}
+
+impl Tx {
+    /// Adds a servicer; it starts in the sandbox.
+    pub async fn add_servicer(&mut self, new: &NewServicer) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query(
+                "INSERT INTO servicers (id, name, kind, legal_form, country, status, created_at)
+                 VALUES ($1, $2, $3, $4, $5, 'sandbox', $6)",
+            )
+            .bind(new.id)
+            .bind(&new.name)
+            .bind(new.kind)
+            .bind(new.legal_form)
+            .bind(&new.country)
+            .bind(new.created_at)
+            .execute(conn)
+            .await
+            .map(|_| ())
+        })
+    }
+
+    /// Takes the servicer's row for the rest of the transaction, so that two who join at once come one after the
+    /// other; answers its status, or nothing if there is no such servicer.
+    pub async fn hold_servicer(&mut self, id: ServicerId) -> Stored<Option<ServicerStatus>> {
+        run!(self, |conn| {
+            sqlx::query_scalar(
+                "UPDATE servicers SET status = status WHERE id = $1 RETURNING status",
+            )
+            .bind(id)
+            .fetch_optional(conn)
+            .await
+        })
+    }
+
+    /// A servicer's name and status.
+    pub async fn servicer(&mut self, id: ServicerId) -> Stored<Option<(String, ServicerStatus)>> {
+        run!(self, |conn| {
+            sqlx::query_as("SELECT name, status FROM servicers WHERE id = $1")
+                .bind(id)
+                .fetch_optional(conn)
+                .await
+        })
+    }
+
+    /// Opens production to a servicer that is in the sandbox; says whether it was.
+    pub async fn approve_servicer(&mut self, id: ServicerId) -> Stored<bool> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE servicers SET status = 'approved' WHERE id = $1 AND status = 'sandbox'",
+            )
+            .bind(id)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected() == 1)
+        })
+    }
+
+    /// Suspends a servicer that is not; says whether it was not.
+    pub async fn suspend_servicer(&mut self, id: ServicerId, reason: &str) -> Stored<bool> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE servicers SET resumes_as = status, suspended_reason = $2, status = 'suspended'
+                 WHERE id = $1 AND status <> 'suspended'",
+            )
+            .bind(id)
+            .bind(reason)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected() == 1)
+        })
+    }
+
+    /// Gives a suspended servicer the status it had; says whether it was suspended.
+    pub async fn resume_servicer(&mut self, id: ServicerId) -> Stored<bool> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE servicers SET status = COALESCE(resumes_as, 'sandbox'), resumes_as = NULL, suspended_reason = NULL
+                 WHERE id = $1 AND status = 'suspended'",
+            )
+            .bind(id)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected() == 1)
+        })
+    }
+
+    /// The newest 200 servicers whose name holds `query`, or whose id it is.
+    pub async fn servicers(
+        &mut self,
+        query: &str,
+        id: Option<ServicerId>,
+    ) -> Stored<Vec<ServicerListRow>> {
+        let pattern = format!("%{}%", super::like_literal(query));
+        run!(self, |conn| {
+            sqlx::query_as(
+                r"SELECT s.id, s.name, s.kind, s.status, s.country, s.created_at,
+                        (SELECT p.email FROM memberships m JOIN people p ON p.id = m.person_id
+                         WHERE m.servicer_id = s.id AND m.role = 'owner'
+                         ORDER BY m.created_at, p.id LIMIT 1) AS owner,
+                        (SELECT COUNT(*) FROM tenants t WHERE t.servicer_id = s.id) AS tenants
+                 FROM servicers s
+                 WHERE lower(s.name) LIKE lower($1) ESCAPE '\' OR s.id = $2
+                 ORDER BY s.created_at DESC, s.id DESC LIMIT 200",
+            )
+            .bind(&pattern)
+            .bind(id)
+            .fetch_all(conn)
+            .await
+        })
+    }
+
+    /// Adds a one-time way into a servicer.
+    pub async fn add_claim_token(
+        &mut self,
+        digest: &Digest,
+        servicer: ServicerId,
+        created_at: DateTime<Utc>,
+        expires_at: DateTime<Utc>,
+    ) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query(
+                "INSERT INTO claim_tokens (digest, servicer_id, created_at, expires_at) VALUES ($1, $2, $3, $4)",
+            )
+            .bind(digest)
+            .bind(servicer)
+            .bind(created_at)
+            .bind(expires_at)
+            .execute(conn)
+            .await
+            .map(|_| ())
+        })
+    }
+
+    /// Uses a claim token up, if it is this servicer's, unused and still good.
+    pub async fn use_claim_token(
+        &mut self,
+        digest: &Digest,
+        servicer: ServicerId,
+        now: DateTime<Utc>,
+    ) -> Stored<bool> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE claim_tokens SET used_at = $3
+                 WHERE digest = $1 AND servicer_id = $2 AND used_at IS NULL AND expires_at > $3",
+            )
+            .bind(digest)
+            .bind(servicer)
+            .bind(now)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected() == 1)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::Duration;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::crypto::Secrets;
+    use crate::storage::Db;
+    use crate::storage::testing::on_both;
+
+    on_both!(
+        a_claim_token_is_used_once,
+        a_suspended_servicer_resumes_as_what_it_was,
+        servicers_are_found_by_name_and_id
+    );
+
+    fn clock() -> Clock {
+        Clock::mock("2026-01-01T00:00:00Z".parse().unwrap(), 1)
+    }
+
+    async fn add(db: &Db, clock: &Clock, name: &str) -> ServicerId {
+        let id = ServicerId(clock.id());
+        let mut tx = db.write().await.unwrap();
+        tx.add_servicer(&NewServicer {
+            id,
+            name: name.to_owned(),
+            kind: ServicerKind::Consumer,
+            legal_form: LegalForm::Company,
+            country: "RO".to_owned(),
+            created_at: clock.now(),
+        })
+        .await
+        .unwrap();
+        tx.commit().await.unwrap();
+        id
+    }
+
+    async fn a_claim_token_is_used_once(db: Db) {
+        let clock = clock();
+        let pepper = Secrets::make(&clock).pepper;
+        let servicer = add(&db, &clock, "Example Ltd").await;
+        let other = add(&db, &clock, "Other Ltd").await;
+        let digest = pepper.digest("claim_token", "token");
+        let mut tx = db.write().await.unwrap();
+        let end = clock.now() + Duration::days(7);
+        tx.add_claim_token(&digest, servicer, clock.now(), end)
+            .await
+            .unwrap();
+        assert!(
+            !tx.use_claim_token(&digest, other, clock.now())
+                .await
+                .unwrap()
+        );
+        assert!(!tx.use_claim_token(&digest, servicer, end).await.unwrap());
+        tx.commit().await.unwrap();
+        let tasks: Vec<_> = (0..64)
+            .map(|_| {
+                let (db, digest, now) = (db.clone(), digest.clone(), clock.now());
+                tokio::spawn(async move {
+                    let mut tx = db.write().await.unwrap();
+                    let won = tx.use_claim_token(&digest, servicer, now).await.unwrap();
+                    tx.commit().await.unwrap();
+                    won
+                })
+            })
+            .collect();
+        let mut winners = 0;
+        for task in tasks {
+            winners += usize::from(task.await.unwrap());
+        }
+        assert_eq!(winners, 1);
+    }
+
+    async fn a_suspended_servicer_resumes_as_what_it_was(db: Db) {
+        let clock = clock();
+        let id = add(&db, &clock, "Example Ltd").await;
+        let mut tx = db.write().await.unwrap();
+        assert!(tx.approve_servicer(id).await.unwrap());
+        assert!(!tx.approve_servicer(id).await.unwrap());
+        assert!(tx.suspend_servicer(id, "unpaid").await.unwrap());
+        assert!(!tx.suspend_servicer(id, "again").await.unwrap());
+        assert!(!tx.approve_servicer(id).await.unwrap());
+        assert_eq!(
+            tx.servicer(id).await.unwrap().unwrap().1,
+            ServicerStatus::Suspended
+        );
+        assert!(tx.resume_servicer(id).await.unwrap());
+        assert_eq!(
+            tx.servicer(id).await.unwrap().unwrap().1,
+            ServicerStatus::Approved
+        );
+        assert!(!tx.resume_servicer(id).await.unwrap());
+    }
+
+    async fn servicers_are_found_by_name_and_id(db: Db) {
+        let clock = clock();
+        let one = add(&db, &clock, "Example Ltd").await;
+        let two = add(&db, &clock, "100% Apps").await;
+        let mut tx = db.read().await.unwrap();
+        let found = async |tx: &mut Tx, query: &str, id| -> Vec<ServicerId> {
+            let rows = tx.servicers(query, id).await.unwrap();
+            rows.into_iter().map(|row| row.id).collect()
+        };
+        assert_eq!(found(&mut tx, "", None).await.len(), 2);
+        assert_eq!(found(&mut tx, "eXample", None).await, [one]);
+        assert_eq!(found(&mut tx, "%", None).await, [two]);
+        assert_eq!(found(&mut tx, "no such name", Some(two)).await, [two]);
+    }
+}

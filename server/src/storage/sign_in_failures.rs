@@ -1,0 +1,97 @@
+//! Failed tries in a row, counted per subject: an account seen from one source, or a source. A subject is a digest,
+//! so that the table holds no address.
+
+use chrono::{DateTime, Duration, Utc};
+
+use super::{Stored, Tx, run};
+
+impl Tx {
+    /// Counts a try before it is made, unless the subject has to wait. A row untouched since `forgotten` starts anew.
+    /// Answers how many tries there have been, this one included; none if it has to wait.
+    pub async fn count_try(
+        &mut self,
+        subject: &str,
+        now: DateTime<Utc>,
+        forgotten: DateTime<Utc>,
+    ) -> Stored<Option<i64>> {
+        run!(self, |conn| {
+            sqlx::query_scalar(
+                "INSERT INTO sign_in_failures (subject, failures, last_at) VALUES ($1, 1, $2)
+                 ON CONFLICT (subject) DO UPDATE SET
+                     failures = CASE WHEN sign_in_failures.last_at < $3 THEN 1 ELSE sign_in_failures.failures + 1 END,
+                     last_at = $2, blocked_until = NULL
+                 WHERE sign_in_failures.blocked_until IS NULL OR sign_in_failures.blocked_until <= $2
+                 RETURNING failures",
+            )
+            .bind(subject)
+            .bind(now)
+            .bind(forgotten)
+            .fetch_optional(conn)
+            .await
+        })
+    }
+
+    /// Makes a subject wait.
+    pub async fn block_tries(&mut self, subject: &str, until: DateTime<Utc>) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query("UPDATE sign_in_failures SET blocked_until = $2 WHERE subject = $1")
+                .bind(subject)
+                .bind(until)
+                .execute(conn)
+                .await
+                .map(|_| ())
+        })
+    }
+
+    /// Until when a subject has to wait.
+    pub async fn tries_blocked(
+        &mut self,
+        subject: &str,
+        now: DateTime<Utc>,
+    ) -> Stored<Option<DateTime<Utc>>> {
+        run!(self, |conn| {
+            sqlx::query_scalar(
+                "SELECT blocked_until FROM sign_in_failures WHERE subject = $1 AND blocked_until > $2",
+            )
+            .bind(subject)
+            .bind(now)
+            .fetch_optional(conn)
+            .await
+        })
+    }
+
+    /// Takes one counted try back: it was no failure.
+    pub async fn uncount_try(&mut self, subject: &str) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE sign_in_failures SET failures = failures - 1 WHERE subject = $1 AND failures > 0",
+            )
+            .bind(subject)
+            .execute(conn)
+            .await
+            .map(|_| ())
+        })
+    }
+
+    /// Forgets a subject's tries.
+    pub async fn forget_tries(&mut self, subject: &str) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query("DELETE FROM sign_in_failures WHERE subject = $1")
+                .bind(subject)
+                .execute(conn)
+                .await
+                .map(|_| ())
+        })
+    }
+
+    /// Forgets every subject that was quiet for so long.
+    pub async fn forget_old_tries(&mut self, now: DateTime<Utc>, quiet: Duration) -> Stored<u64> {
+        run!(self, |conn| {
+            sqlx::query("DELETE FROM sign_in_failures WHERE last_at < $1")
+                .bind(now - quiet)
+                .execute(conn)
+                .await
+                .map(|done| done.rows_affected())
+        })
+    }
+}
