@@ -20,21 +20,25 @@ pub fn run(project: &Project, arguments: &[OsString]) -> Result<()> {
     site::build_all(project, Profile::Dev)?;
     let mut server = Some(start(project, arguments)?);
     eprintln!("==> watching app, server, migrations, style and public; Ctrl-C ends it");
+    let mut stale = BTreeSet::new();
     loop {
         std::thread::sleep(LOOK);
+        tell_if_ended(&mut server)?;
         let now = Sources::look(project)?;
         let touched = now.changed_since(&seen);
         if touched.is_empty() {
             continue;
         }
         seen = now;
+        stale.extend(touched);
         let begin = Instant::now();
-        if let Err(error) = rebuild(project, &touched) {
+        if let Err(error) = rebuild(project, &stale) {
             eprintln!(
-                "\nerror: {error:#}\n==> the last good server is still running; waiting for the next change"
+                "\nerror: {error:#}\n==> waiting for the next change; the last good server stays"
             );
             continue;
         }
+        stale.clear();
         // The old one has to let go of the port and the database before the new one can have them.
         drop(server.take());
         server = Some(start(project, arguments)?);
@@ -45,12 +49,22 @@ pub fn run(project: &Project, arguments: &[OsString]) -> Result<()> {
     }
 }
 
+fn tell_if_ended(server: &mut Option<Leash>) -> Result<()> {
+    let Some(status) = server.as_mut().map(Leash::ended).transpose()?.flatten() else {
+        return Ok(());
+    };
+    eprintln!("==> the server ended with {status}; the next change starts it again");
+    *server = None;
+    Ok(())
+}
+
 fn start(project: &Project, arguments: &[OsString]) -> Result<Leash> {
     let mut command = leash::service(project.server(Profile::Dev), "TERM", None);
     serve::configure(&mut command, project, Profile::Dev, arguments);
     Leash::start(&mut command)
 }
 
+/// Builds what is stale; stops at the first that does not compile.
 fn rebuild(project: &Project, touched: &BTreeSet<Part>) -> Result<()> {
     for part in touched {
         match part {
@@ -63,13 +77,14 @@ fn rebuild(project: &Project, touched: &BTreeSet<Part>) -> Result<()> {
     Ok(())
 }
 
-/// What can be built by itself, the quickest first.
+/// What can be built by itself, in this order: what may not compile comes first, so that the running server keeps the
+/// files it knows until everything is new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
-    Public,
-    Style,
     Server,
     Islands,
+    Style,
+    Public,
 }
 
 /// What has to be built again when something in `place` changes: a folder below the root, or a file there.
