@@ -8,6 +8,7 @@ use crate::crypto::{Pepper, Secrets, Vault};
 use crate::jobs::Queue;
 use crate::services::keys::KeyUse;
 use crate::services::limits::Limits;
+use crate::skills::Registry;
 use crate::storage::Db;
 
 /// The server's shared parts.
@@ -24,6 +25,8 @@ pub struct AppState {
     pub limits: Arc<Limits>,
     /// Which keys were used lately; written down in the background.
     pub key_use: Arc<KeyUse>,
+    /// Every published skill; none until [`AppState::with_skills`].
+    pub skills: Registry,
     /// Without trailing slash; every link is built from it.
     pub public_url: Arc<str>,
 }
@@ -38,6 +41,7 @@ impl AppState {
                 config.limits.server_calls_per_minute,
             )),
             key_use: Arc::default(),
+            skills: Registry::default(),
             config: Arc::new(config),
             db,
             clock,
@@ -45,6 +49,12 @@ impl AppState {
             vault: secrets.vault,
             public_url: public_url.into(),
         }
+    }
+
+    /// The same, with skills: they are published once it is known where their providers are.
+    #[must_use]
+    pub fn with_skills(self, skills: Registry) -> Self {
+        Self { skills, ..self }
     }
 }
 

@@ -5,6 +5,7 @@
 mod macros;
 
 pub mod account;
+pub mod console;
 pub mod ids;
 pub mod key;
 pub mod person;

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{Actor, Answered, Source};
+use crate::domain::console::RunStage;
 use crate::domain::ids::{RequestId, RunId, SessionId, TenantId};
 use crate::domain::skill::SkillName;
 
@@ -26,8 +27,8 @@ pub struct Run {
     pub temp_token_expires_at: Option<DateTime<Utc>>,
     pub credentials_id: Option<String>,
     pub next: NextCall,
-    /// What ended the run before its end, and what it takes to go on.
-    pub dead_end: Option<String>,
+    /// When what the run holds (tokens, nonces, bodies) is forgotten, or was.
+    pub forget_at: DateTime<Utc>,
     /// Why the bank or user did not agree, when the return said so.
     pub refusal: Option<String>,
 }
@@ -64,17 +65,21 @@ pub struct Nonce {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NextCall {
     OpenSession,
-    /// Submit this step; `data` is the example of the manifest with the console's return link.
+    /// Submit this step; `data` is the example of the manifest with the console's return link, or what was typed last.
     Step {
         name: String,
         data: String,
     },
     /// The end-user goes to the bank.
     Bank,
+    /// Ask the session what comes next: it answers with a fresh nonce or `temp_token`.
+    Ask,
     Exchange,
     Accounts,
     Transactions,
     Done,
+    /// Nothing more can be done in this run; says why. A new run with the same data is one click away.
+    DeadEnd(String),
 }
 
 /// One row of the list of runs.
@@ -84,7 +89,7 @@ pub struct RunRow {
     pub tenant_name: String,
     pub skill: SkillName,
     pub started_at: DateTime<Utc>,
-    pub status: String,
+    pub stage: RunStage,
     pub calls: i64,
 }
 

@@ -3,6 +3,7 @@
 //! `Queue::add` writes a job in the caller's transaction; `worker::run` claims, runs and retries. A job runs at least
 //! once, so every handler bears repetition.
 
+pub mod console;
 pub mod worker;
 
 use std::sync::Arc;

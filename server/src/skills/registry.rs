@@ -21,9 +21,10 @@ const LONGEST_SESSION: i64 = 24 * 60;
 pub type Connectors = HashMap<String, Arc<dyn Connector>>;
 
 /// Every published skill. Made once at start; cheap to clone.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Registry(Arc<Inner>);
 
+#[derive(Default)]
 struct Inner {
     by_name: BTreeMap<SkillName, Skill>,
     connectors: Connectors,

@@ -6,6 +6,7 @@
 //! statement, so that none needs to. The portable dialect is in `migrations/README.md`.
 
 pub mod audit;
+pub mod console;
 pub mod jobs;
 pub mod kept_answers;
 pub mod keys;

@@ -1,0 +1,497 @@
+//! The sandbox console: runs whose calls are ordinary API calls, made in this process through the router that serves
+//! everybody, with a short-lived grant for one sandbox tenant instead of a stored secret.
+//!
+//! An advance is three steps, so that no transaction is open while a call is made: claim the run (one conditional
+//! statement, bound to the number of calls the asker saw), make the call, write down what came of it.
+
+mod calls;
+mod held;
+mod view;
+
+use app::domain::console::RunStage;
+use app::domain::ids::{RequestId, RunId, ServicerId, SessionId, TenantId};
+use app::domain::person::Permission;
+use app::domain::skill::SkillName;
+use app::domain::tenant::Environment;
+use app::links;
+use app::portal::console::{Console, Run, RunRow as Listed};
+use app::portal::{Actor, Answered, Source, Trouble};
+use async_trait::async_trait;
+use axum::body::Body;
+use axum::http::{Request, header};
+use chrono::{DateTime, Duration, Utc};
+
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+use zeroize::Zeroizing;
+
+use super::Services;
+use super::keys::ConsoleGrant;
+use crate::jobs::console::ForgetRun;
+use crate::storage::audit::AuditRow;
+use crate::storage::console::{CallRow, NewRun, RunRow, Stand};
+use crate::storage::{DbError, Tx};
+use calls::Outgoing;
+use held::Held;
+use view::Bodies;
+
+/// How long one call may take before another may take over, and how long its grant lasts.
+const CLAIM: Duration = Duration::seconds(60);
+/// How long a run keeps tokens and bodies.
+const MEMORY: Duration = Duration::days(1);
+/// Runs in the list.
+const LISTED: i64 = 50;
+/// The largest answer a run keeps, in bytes.
+const LARGEST: usize = 4 << 20;
+
+#[async_trait]
+impl Console for Services {
+    async fn runs(&self, actor: &Actor) -> Answered<Vec<Listed>> {
+        let servicer = actor.may(Permission::UseConsole)?.servicer;
+        let mut tx = self.read().await?;
+        let rows = tx
+            .runs(servicer, LISTED)
+            .await
+            .map_err(|e| self.broken(e))?;
+        Ok(rows.into_iter().filter_map(view::listed).collect())
+    }
+
+    async fn new_run(
+        &self,
+        actor: &Actor,
+        tenant: TenantId,
+        skill: &str,
+        source: &Source,
+    ) -> Answered<RunId> {
+        let member = actor.may(Permission::UseConsole)?;
+        let name = SkillName::parse(skill).map_err(|e| Trouble::field("skill", e.to_string()))?;
+        let held = self.prepared(&name)?;
+        let mut tx = self.write().await?;
+        let found = tx.run_tenant(member.servicer, tenant, skill).await;
+        let found = found
+            .map_err(|e| self.broken(e))?
+            .ok_or(Trouble::NotFound)?;
+        if found.environment != Environment::Sandbox {
+            return Err(Trouble::Forbidden(
+                "The console works with sandbox tenants only: choose or create one.".into(),
+            ));
+        }
+        if !found.whitelisted {
+            return Err(Trouble::Conflict(format!(
+                "{} may not use {skill} yet: whitelist it on the tenant’s Skills page.",
+                found.name
+            )));
+        }
+        let id = self
+            .add(
+                &mut tx,
+                actor,
+                member.servicer,
+                tenant,
+                &name,
+                &held,
+                source,
+            )
+            .await?;
+        tx.commit().await.map_err(|e| self.broken(e))?;
+        Ok(id)
+    }
+
+    async fn run(&self, actor: &Actor, run: RunId) -> Answered<Run> {
+        let servicer = actor.may(Permission::UseConsole)?.servicer;
+        let mut tx = self.read().await?;
+        let row = self.find(&mut tx, servicer, run).await?;
+        let calls = tx.run_calls(run).await.map_err(|e| self.broken(e))?;
+        drop(tx);
+        let held = self.held(&row)?;
+        let skill = SkillName::parse(&row.skill).map_err(|e| self.broken(e))?;
+        let calls = if held.is_some() { calls } else { Vec::new() };
+        let calls: Answered<Vec<_>> = calls
+            .into_iter()
+            .map(|call| self.bodies(run, call))
+            .collect();
+        Ok(view::run(row, skill, held.as_ref(), calls?))
+    }
+
+    async fn advance(
+        &self,
+        actor: &Actor,
+        run: RunId,
+        at: usize,
+        data: Option<&str>,
+        _source: &Source,
+    ) -> Answered<()> {
+        let servicer = actor.may(Permission::UseConsole)?.servicer;
+        let mut tx = self.write().await?;
+        let row = self.find(&mut tx, servicer, run).await?;
+        if i64::try_from(at) != Ok(row.calls) {
+            // The form was sent twice, or from an old page: what it asked for has happened.
+            return Ok(());
+        }
+        let mut held = self.held(&row)?.ok_or_else(over)?;
+        if row.next_call == RunStage::Step
+            && let Some(data) = data
+        {
+            held.data = checked(data)?;
+        }
+        let call = calls::next(&row, &held).ok_or_else(|| nothing_to_call(row.next_call))?;
+        let now = self.state.clock.now();
+        let until = now + CLAIM;
+        if !tx
+            .claim_run(&row, now, until)
+            .await
+            .map_err(|e| self.broken(e))?
+        {
+            return Ok(());
+        }
+        tx.commit().await.map_err(|e| self.broken(e))?;
+        match self.call(&row, &call, until).await {
+            Ok(answer) => self.finish(&row, held, call, until, answer).await,
+            Err(trouble) => {
+                let mut tx = self.write().await?;
+                tx.release_run(row.id, until)
+                    .await
+                    .map_err(|e| self.broken(e))?;
+                tx.commit().await.map_err(|e| self.broken(e))?;
+                Err(trouble)
+            }
+        }
+    }
+
+    async fn again(&self, actor: &Actor, run: RunId, source: &Source) -> Answered<RunId> {
+        let servicer = actor.may(Permission::UseConsole)?.servicer;
+        let mut tx = self.write().await?;
+        let row = self.find(&mut tx, servicer, run).await?;
+        let skill = SkillName::parse(&row.skill).map_err(|e| self.broken(e))?;
+        let mut fresh = self.prepared(&skill)?;
+        if let Some(old) = self.held(&row)?
+            && old.step == fresh.step
+        {
+            fresh.data = old.data;
+        }
+        let id = self
+            .add(
+                &mut tx,
+                actor,
+                servicer,
+                row.tenant_id,
+                &skill,
+                &fresh,
+                source,
+            )
+            .await?;
+        tx.commit().await.map_err(|e| self.broken(e))?;
+        Ok(id)
+    }
+
+    async fn bank_return(
+        &self,
+        actor: &Actor,
+        session: SessionId,
+        temp_token: Option<&str>,
+        error: Option<&str>,
+    ) -> Answered<RunId> {
+        let servicer = actor.may(Permission::UseConsole)?.servicer;
+        let mut tx = self.write().await?;
+        let row = tx
+            .run_by_session(servicer, session)
+            .await
+            .map_err(|e| self.broken(e))?;
+        let row = row.ok_or(Trouble::NotFound)?;
+        let Some(mut held) = self.held(&row)?.filter(|held| held.access_token.is_none()) else {
+            // Over, or exchanged already: a late or repeated return changes nothing.
+            return Ok(row.id);
+        };
+        let next = match (temp_token, error) {
+            (Some(token), _) => {
+                calls::take_token(&mut held, token, self.state.clock.now(), self.token_life());
+                RunStage::Exchange
+            }
+            (None, Some(error)) if row.next_call == RunStage::Bank => {
+                held.refusal = Some(error.chars().take(64).collect());
+                RunStage::Ask
+            }
+            (None, _) => return Ok(row.id),
+        };
+        let stand = Stand {
+            next,
+            session: None,
+            status: None,
+            held: self.sealed(row.id, &held)?,
+        };
+        let now = self.state.clock.now();
+        tx.move_run(&row, now, &stand)
+            .await
+            .map_err(|e| self.broken(e))?;
+        tx.commit().await.map_err(|e| self.broken(e))?;
+        Ok(row.id)
+    }
+}
+
+impl Services {
+    /// What a new run holds: the first step of its skill and the example of the manifest, returning to the console.
+    fn prepared(&self, skill: &SkillName) -> Answered<Held> {
+        let known = self.state.skills.get(skill);
+        let known = known.ok_or_else(|| Trouble::field("skill", "No such skill is published."))?;
+        let mut held = Held::default();
+        if let Some(first) = known.manifest.steps.first() {
+            first.name.clone_into(&mut held.step);
+            let mut data = first.example.clone();
+            if let Some(link) = data.get_mut("psu_redirect_link") {
+                *link = format!("{}{}", self.state.public_url, links::CONSOLE_RETURN).into();
+            }
+            held.data = serde_json::to_string_pretty(&data).unwrap_or_default();
+        }
+        Ok(held)
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one row; a struct would only rename them"
+    )]
+    async fn add(
+        &self,
+        tx: &mut Tx,
+        actor: &Actor,
+        servicer: ServicerId,
+        tenant: TenantId,
+        skill: &SkillName,
+        held: &Held,
+        source: &Source,
+    ) -> Answered<RunId> {
+        let id = RunId(self.state.clock.id());
+        let now = self.state.clock.now();
+        let new = NewRun {
+            id,
+            servicer,
+            tenant,
+            person: actor.person,
+            skill: skill.to_string(),
+            held: self.sealed(id, held)?,
+            started_at: now,
+            forget_at: now + MEMORY,
+        };
+        let audit = AuditRow {
+            id: app::domain::ids::AuditId(self.state.clock.id()),
+            at: now,
+            person: Some(actor.person),
+            actor: actor.email.to_string(),
+            servicer: Some(servicer),
+            action: "console_run.started",
+            target: id.to_string(),
+            detail: json!({"tenant": tenant, "skill": skill.as_str()}),
+            ip: source.ip.clone(),
+        };
+        let broken = |error: DbError| self.broken(error);
+        tx.add_run(&new).await.map_err(broken)?;
+        tx.audit(&audit).await.map_err(broken)?;
+        let forget = ForgetRun { run: id };
+        self.state
+            .queue
+            .add_at(tx, &forget, now + MEMORY)
+            .await
+            .map_err(broken)?;
+        Ok(id)
+    }
+
+    /// Makes a call through the public API's own router. Nothing is claimed in the database but the run.
+    async fn call(&self, run: &RunRow, call: &Outgoing, until: DateTime<Utc>) -> Answered<Answer> {
+        let api = self
+            .api
+            .clone()
+            .ok_or_else(|| self.broken("the console has no way into the API"))?;
+        let grant = ConsoleGrant {
+            tenant: run.tenant_id,
+            run: run.id,
+            expires: until,
+        };
+        let request = Request::post(&call.path)
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::USER_AGENT, "sandbox console")
+            .extension(grant)
+            .body(Body::from(call.body.to_string()))
+            .map_err(|e| self.broken(e))?;
+        let at = self.state.clock.now();
+        let response = api.oneshot(request).await.map_err(|never| match never {})?;
+        let status = response.status().as_u16();
+        let id = response
+            .headers()
+            .get("x-request-id")
+            .and_then(|id| id.to_str().ok());
+        let request = id
+            .and_then(|id| id.parse().ok())
+            .unwrap_or_else(|| RequestId(self.state.clock.id()));
+        let bytes = axum::body::to_bytes(response.into_body(), LARGEST)
+            .await
+            .map_err(|e| self.broken(e))?;
+        let body = serde_json::from_slice(&bytes).map_err(|e| self.broken(e))?;
+        let latency = (self.state.clock.now() - at)
+            .num_microseconds()
+            .unwrap_or(i64::MAX);
+        Ok(Answer {
+            request,
+            at,
+            latency,
+            status,
+            body,
+        })
+    }
+
+    async fn finish(
+        &self,
+        run: &RunRow,
+        mut held: Held,
+        call: Outgoing,
+        until: DateTime<Utc>,
+        answer: Answer,
+    ) -> Answered<()> {
+        let settled = calls::Answer {
+            position: run.calls,
+            at: answer.at,
+            status: answer.status,
+            body: &answer.body,
+            temp_token_life: self.token_life(),
+        };
+        let (next, session) = calls::settle(run.next_call, &mut held, &settled);
+        let bodies = Bodies {
+            request: view::shown(&call.shown, &held),
+            response: view::shown(&answer.body, &held),
+        };
+        let row = CallRow {
+            position: run.calls,
+            request_id: answer.request,
+            at: answer.at,
+            title: call.title,
+            method: "POST".into(),
+            path: call.path,
+            status: answer.status.into(),
+            latency: answer.latency,
+            browser_safe: call.browser_safe,
+            bodies: self.seal(&place_of_call(run.id, run.calls), &bodies)?,
+        };
+        let status = answer
+            .body
+            .get("status")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
+        let stand = Stand {
+            next,
+            session,
+            status,
+            held: self.sealed(run.id, &held)?,
+        };
+        let mut tx = self.write().await?;
+        tx.finish_run_call(run.id, until, &stand, &row)
+            .await
+            .map_err(|e| self.broken(e))?;
+        tx.commit().await.map_err(|e| self.broken(e))
+    }
+
+    async fn find(&self, tx: &mut Tx, servicer: ServicerId, run: RunId) -> Answered<RunRow> {
+        let found = tx
+            .run_by_id(servicer, run)
+            .await
+            .map_err(|e| self.broken(e))?;
+        found.ok_or(Trouble::NotFound)
+    }
+
+    /// What a run holds; none once its day is over, whether or not the job that forgets it has run yet.
+    fn held(&self, row: &RunRow) -> Answered<Option<Held>> {
+        let sealed = row
+            .held
+            .as_ref()
+            .filter(|_| row.forget_at > self.state.clock.now());
+        sealed
+            .map(|sealed| self.open(&place_of_run(row.id), sealed))
+            .transpose()
+    }
+
+    fn bodies(&self, run: RunId, call: CallRow) -> Answered<(CallRow, Bodies)> {
+        let bodies = self.open(&place_of_call(run, call.position), &call.bodies)?;
+        Ok((call, bodies))
+    }
+
+    fn sealed(&self, run: RunId, held: &Held) -> Answered<Vec<u8>> {
+        self.seal(&place_of_run(run), held)
+    }
+
+    fn seal<T: serde::Serialize>(&self, place: &str, value: &T) -> Answered<Vec<u8>> {
+        let plain = Zeroizing::new(serde_json::to_vec(value).map_err(|e| self.broken(e))?);
+        self.state
+            .vault
+            .seal(&self.state.clock, place, &plain)
+            .map_err(|e| self.broken(e))
+    }
+
+    fn open<T: serde::de::DeserializeOwned>(&self, place: &str, sealed: &[u8]) -> Answered<T> {
+        let plain = self
+            .state
+            .vault
+            .open(place, sealed)
+            .map_err(|e| self.broken(e))?;
+        serde_json::from_slice(&plain).map_err(|e| self.broken(e))
+    }
+
+    fn token_life(&self) -> i64 {
+        self.state.config.sandbox.temp_token_seconds
+    }
+}
+
+/// What came back from a call.
+struct Answer {
+    request: RequestId,
+    at: DateTime<Utc>,
+    /// Microseconds.
+    latency: i64,
+    status: u16,
+    body: Value,
+}
+
+fn place_of_run(run: RunId) -> String {
+    format!("console_runs.held/{run}")
+}
+
+fn place_of_call(run: RunId, position: i64) -> String {
+    format!("console_calls.bodies/{run}/{position}")
+}
+
+/// The data of a step as typed: any JSON; whether it fits the step is the API's to say.
+fn checked(data: &str) -> Answered<String> {
+    match serde_json::from_str::<Value>(data) {
+        Ok(_) => Ok(data.to_owned()),
+        Err(error) => Err(Trouble::field(
+            "data",
+            format!(
+                "This is not JSON yet: line {}, column {}: {}.",
+                error.line(),
+                error.column(),
+                reason(&error)
+            ),
+        )),
+    }
+}
+
+/// The parser's reason without the place, which is said already.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.split(" at line ")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+fn over() -> Trouble {
+    Trouble::Conflict(
+        "This run was forgotten a day after it began. Start again with a new one.".into(),
+    )
+}
+
+fn nothing_to_call(stage: RunStage) -> Trouble {
+    Trouble::Conflict(match stage {
+        RunStage::Bank => {
+            "The end-user is at the bank: open the bank’s page and decide there.".into()
+        }
+        RunStage::Done => "Every call of this run was made.".into(),
+        _ => "This run cannot go on. Start again with the same data.".into(),
+    })
+}
