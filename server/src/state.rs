@@ -8,6 +8,7 @@ use crate::crypto::{Pepper, Secrets, Vault};
 use crate::jobs::Queue;
 use crate::services::keys::KeyUse;
 use crate::services::limits::Limits;
+use crate::services::requests::log::RequestLog;
 use crate::skills::Registry;
 use crate::storage::Db;
 
@@ -21,6 +22,8 @@ pub struct AppState {
     pub vault: Vault,
     /// Wakes the worker when a job was added.
     pub queue: Queue,
+    /// Takes finished calls for the request log.
+    pub request_log: RequestLog,
     /// Budgets of calls.
     pub limits: Arc<Limits>,
     /// Which keys were used lately; written down in the background.
@@ -42,6 +45,7 @@ impl AppState {
             )),
             key_use: Arc::default(),
             skills: Registry::default(),
+            request_log: RequestLog::default(),
             config: Arc::new(config),
             db,
             clock,

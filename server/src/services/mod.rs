@@ -8,6 +8,10 @@ pub mod idempotency;
 pub mod keys;
 pub mod limits;
 pub mod refusal;
+pub mod requests;
+pub mod skills;
+pub mod tenants;
+pub mod trouble;
 
 use std::fmt::Display;
 

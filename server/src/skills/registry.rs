@@ -20,7 +20,7 @@ const LONGEST_SESSION: i64 = 24 * 60;
 /// Connectors by the name manifests use.
 pub type Connectors = HashMap<String, Arc<dyn Connector>>;
 
-/// Every published skill. Made once at start; cheap to clone.
+/// Every published skill. Made once at start; cheap to clone. The default publishes nothing.
 #[derive(Clone, Default)]
 pub struct Registry(Arc<Inner>);
 

@@ -212,6 +212,18 @@ impl Tx {
         })
     }
 
+    /// Notes that somebody was shown a key.
+    pub async fn note_key_seen(&mut self, key: KeyId, now: DateTime<Utc>) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query("UPDATE tenant_keys SET seen_at = $2 WHERE id = $1 AND seen_at IS NULL")
+                .bind(key)
+                .bind(now)
+                .execute(conn)
+                .await
+                .map(|_| ())
+        })
+    }
+
     /// Notes when and from where a key was last used; an older note never replaces a newer one.
     pub async fn note_key_use(&mut self, key: KeyId, at: DateTime<Utc>, by: &str) -> Stored<()> {
         run!(self, |conn| {

@@ -13,8 +13,10 @@ pub mod keys;
 pub mod meta;
 pub mod people;
 pub mod portal_sessions;
+pub mod requests;
 pub mod servicers;
 pub mod sign_in_failures;
+pub mod tenants;
 #[cfg(test)]
 pub mod testing;
 

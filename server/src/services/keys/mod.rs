@@ -1,5 +1,7 @@
 //! Keys at work: turning what a call presents into a [`Client`], the proof every service asks for.
 
+pub mod rotation;
+
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 

@@ -1,0 +1,182 @@
+//! The log's writer: calls are handed over without waiting, redacted and stored in batches within a second.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use app::domain::ids::{KeyId, RequestId, SessionId, TenantId};
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::redact;
+use crate::state::AppState;
+use crate::storage::DbError;
+use crate::storage::requests::RequestLogRow;
+
+/// Calls that may wait to be written; more are dropped and counted, so that a slow disk never slows a call.
+const WAITING: usize = 4096;
+/// Rows written in one transaction.
+const BATCH: usize = 250;
+/// How long a batch gathers.
+const GATHER: Duration = Duration::from_millis(150);
+
+/// One finished call, unredacted: lives in memory only.
+pub struct Entry {
+    pub id: RequestId,
+    pub at: DateTime<Utc>,
+    pub tenant: Option<TenantId>,
+    pub session: Option<SessionId>,
+    pub key: Option<KeyId>,
+    pub console: bool,
+    pub method: String,
+    pub path: String,
+    pub operation: String,
+    pub status: u16,
+    pub error_code: Option<&'static str>,
+    pub latency: Duration,
+    pub user_agent: String,
+    pub ip: String,
+    pub client_request_id: Option<String>,
+    pub request_body: Bytes,
+    pub response_body: Bytes,
+    /// Whether `response_body` is all of it.
+    pub response_whole: bool,
+}
+
+/// Hands calls to the writer. Cheap to clone.
+#[derive(Clone)]
+pub struct RequestLog(Arc<Inner>);
+
+struct Inner {
+    sender: mpsc::Sender<Entry>,
+    receiver: Mutex<Option<mpsc::Receiver<Entry>>>,
+    dropped: AtomicU64,
+}
+
+impl Default for RequestLog {
+    fn default() -> Self {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let receiver = Mutex::new(Some(receiver));
+        Self(Arc::new(Inner {
+            sender,
+            receiver,
+            dropped: AtomicU64::new(0),
+        }))
+    }
+}
+
+impl RequestLog {
+    /// Hands a call over; never waits.
+    pub fn add(&self, entry: Entry) {
+        if self.0.sender.try_send(entry).is_err() {
+            self.0.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Writes until told to stop, then writes what is left.
+    pub async fn run(&self, state: AppState, stop: CancellationToken) {
+        let taken = self
+            .0
+            .receiver
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some(mut receiver) = taken else {
+            return;
+        };
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            let got = tokio::select! {
+                got = receiver.recv_many(&mut batch, BATCH) => got,
+                () = stop.cancelled() => break,
+            };
+            if got < BATCH {
+                tokio::select! {
+                    () = tokio::time::sleep(GATHER) => {}
+                    () = stop.cancelled() => {}
+                }
+                while batch.len() < BATCH
+                    && let Ok(entry) = receiver.try_recv()
+                {
+                    batch.push(entry);
+                }
+            }
+            self.write(&state, &mut batch).await;
+        }
+        while let Ok(entry) = receiver.try_recv() {
+            batch.push(entry);
+        }
+        self.write(&state, &mut batch).await;
+    }
+
+    /// Writes what was handed over so far: for tests, which run no background task.
+    pub async fn flush(&self, state: &AppState) {
+        let mut batch = Vec::new();
+        if let Some(receiver) = &mut *self
+            .0
+            .receiver
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+        {
+            while let Ok(entry) = receiver.try_recv() {
+                batch.push(entry);
+            }
+        }
+        self.write(state, &mut batch).await;
+    }
+
+    async fn write(&self, state: &AppState, batch: &mut Vec<Entry>) {
+        let rows: Vec<RequestLogRow> = batch.drain(..).map(row).collect();
+        if !rows.is_empty()
+            && let Err(error) = store(state, &rows).await
+        {
+            tracing::error!(%error, rows = rows.len(), "request log rows were lost");
+        }
+        let dropped = self.0.dropped.swap(0, Ordering::Relaxed);
+        if dropped > 0 {
+            tracing::warn!(dropped, "the request log could not keep up");
+        }
+    }
+}
+
+async fn store(state: &AppState, rows: &[RequestLogRow]) -> Result<(), DbError> {
+    let mut tx = state.db.write().await?;
+    tx.add_requests(rows).await?;
+    tx.commit().await
+}
+
+fn row(entry: Entry) -> RequestLogRow {
+    let session = entry.session.or_else(|| opened_session(&entry));
+    RequestLogRow {
+        id: entry.id,
+        at: entry.at,
+        tenant_id: entry.tenant,
+        session_id: session,
+        key_id: entry.key,
+        source: if entry.console { "console" } else { "api" }.to_owned(),
+        method: entry.method,
+        path: entry.path,
+        operation: entry.operation,
+        status: entry.status.into(),
+        error_code: entry.error_code.map(str::to_owned),
+        latency_us: i64::try_from(entry.latency.as_micros()).unwrap_or(i64::MAX),
+        user_agent: entry.user_agent,
+        ip: entry.ip,
+        client_request_id: entry.client_request_id,
+        request_body: redact::body(&entry.request_body, true),
+        response_body: redact::body(&entry.response_body, entry.response_whole),
+    }
+}
+
+/// The session a call opened, which only its answer names.
+fn opened_session(entry: &Entry) -> Option<SessionId> {
+    #[derive(serde::Deserialize)]
+    struct Opened {
+        session_id: SessionId,
+    }
+    let opens = entry.operation == "/v1/sessions" && entry.status < 300;
+    let opened = opens.then(|| serde_json::from_slice::<Opened>(&entry.response_body).ok());
+    opened.flatten().map(|opened| opened.session_id)
+}

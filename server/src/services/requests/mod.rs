@@ -1,0 +1,151 @@
+//! The request log for the people of a servicer: what their apps called, what was answered, and why.
+
+pub mod log;
+pub mod redact;
+
+use app::domain::ids::RequestId;
+use app::domain::person::Permission;
+use app::domain::problem::Code;
+use app::portal::requests::{Explanation, RequestDetail, RequestFilter, RequestRow, Requests};
+use app::portal::{Actor, Answered, Trouble};
+use async_trait::async_trait;
+
+use super::Services;
+use super::trouble::{Stop, answered};
+use crate::state::AppState;
+use crate::storage::requests::{ListedRequest, RequestDetailRow, RequestQuery};
+
+/// Rows on a page.
+const PAGE: i64 = 50;
+
+#[async_trait]
+impl Requests for Services {
+    async fn requests(&self, actor: &Actor, filter: &RequestFilter) -> Answered<Vec<RequestRow>> {
+        answered(self, list(&self.state, actor, filter).await)
+    }
+
+    async fn request(&self, actor: &Actor, id: RequestId) -> Answered<RequestDetail> {
+        answered(self, one(&self.state, actor, id).await)
+    }
+}
+
+async fn list(
+    state: &AppState,
+    actor: &Actor,
+    filter: &RequestFilter,
+) -> Result<Vec<RequestRow>, Stop> {
+    let servicer = actor.may(Permission::ReadTenants)?.servicer;
+    let query = RequestQuery {
+        tenant: filter.tenant,
+        statuses: filter
+            .status
+            .as_deref()
+            .filter(|text| !text.is_empty())
+            .map(statuses),
+        method: given(filter.method.as_deref()),
+        text: given(filter.q.as_deref()),
+        source: given(filter.source.as_deref()),
+        session: filter.session,
+        before: filter.before,
+        after: filter.after,
+        limit: PAGE,
+    };
+    let mut rows = state.db.read().await?.requests(servicer, &query).await?;
+    if query.after.is_some() {
+        rows.reverse();
+    }
+    Ok(rows.into_iter().map(row).collect())
+}
+
+fn given(text: Option<&str>) -> Option<String> {
+    text.map(str::trim)
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
+}
+
+/// `4xx` or an exact status, as bounds; anything else finds nothing.
+fn statuses(text: &str) -> (i64, i64) {
+    let class = text
+        .strip_suffix("xx")
+        .and_then(|digit| digit.parse::<i64>().ok());
+    match (class, text.parse()) {
+        (Some(class), _) => (class * 100, class * 100 + 99),
+        (None, Ok(exact)) => (exact, exact),
+        _ => (0, 0),
+    }
+}
+
+async fn one(state: &AppState, actor: &Actor, id: RequestId) -> Result<RequestDetail, Stop> {
+    let servicer = actor.may(Permission::ReadTenants)?.servicer;
+    let found = state.db.read().await?.request(servicer, id).await?;
+    let RequestDetailRow {
+        row: listed,
+        session_id,
+        user_agent,
+        ip,
+        client_request_id,
+        request_body,
+        response_body,
+        key_kind,
+        key_tail,
+    } = found.ok_or(Trouble::NotFound)?;
+    let mut request_headers = vec![("User-Agent".to_owned(), user_agent.clone())];
+    request_headers.extend(client_request_id.map(|id| ("X-Request-Id".to_owned(), id)));
+    Ok(RequestDetail {
+        session: session_id,
+        user_agent,
+        ip,
+        request_headers,
+        request_body: pretty(request_body),
+        response_body: pretty(response_body),
+        key: key_kind
+            .zip(key_tail)
+            .map(|(kind, tail)| format!("{kind} …{tail}")),
+        explanation: listed
+            .error_code
+            .as_deref()
+            .and_then(Code::parse)
+            .map(explanation),
+        row: row(listed),
+    })
+}
+
+fn row(listed: ListedRequest) -> RequestRow {
+    RequestRow {
+        id: listed.id,
+        at: listed.at,
+        tenant: listed.tenant_id,
+        tenant_name: listed.tenant_name.unwrap_or_default(),
+        method: listed.method,
+        path: listed.path,
+        operation: listed.operation,
+        status: u16::try_from(listed.status).unwrap_or(0),
+        error_code: listed.error_code,
+        source: listed.source,
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a latency has far fewer than 52 bits of microseconds"
+        )]
+        latency_ms: listed.latency_us as f64 / 1000.0,
+    }
+}
+
+/// The catalogue's words for a code.
+pub fn explanation(code: Code) -> Explanation {
+    let entry = code.entry();
+    Explanation {
+        code: entry.code.to_owned(),
+        title: entry.title.to_owned(),
+        cause: entry.cause.to_owned(),
+        fix: entry.fix.to_owned(),
+        whose: entry.fault.to_string(),
+        retryable: entry.retryable,
+    }
+}
+
+fn pretty(body: String) -> String {
+    let parsed: Result<serde_json::Value, _> = serde_json::from_str(&body);
+    parsed
+        .and_then(|value| serde_json::to_string_pretty(&value))
+        .unwrap_or(body)
+}

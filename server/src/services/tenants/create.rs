@@ -1,0 +1,289 @@
+//! Making a tenant: checking what was typed, then everything in one transaction.
+
+use app::domain::ids::{ServicerId, TenantId};
+use app::domain::key::{KeyKind, KeyShape};
+use app::domain::person::Permission;
+use app::domain::servicer::ServicerStatus;
+use app::domain::skill::SkillName;
+use app::domain::tenant::{Environment, Origin, RedirectLink, TenantStatus};
+use app::links;
+use app::portal::tenants::{CreatedTenant, NewTenant};
+use app::portal::{Actor, FieldError, Source, Trouble};
+use secrecy::ExposeSecret as _;
+use serde_json::json;
+
+use super::tenants_permission;
+use crate::services::keys::rotation::make_in;
+use crate::services::trouble::{Stop, act};
+use crate::state::AppState;
+use crate::storage::Tx;
+use crate::storage::tenants::{SkillRow, TenantRow};
+
+/// How long consents last, and how long what they gave is kept, unless a tenant says otherwise; minutes (90, 120 days).
+const CONSENT_DURATION: i64 = 129_600;
+const DATA_RETENTION: i64 = 172_800;
+/// More links or origins than this are a mistake.
+const MOST_LINKS: usize = 50;
+/// Return links every sandbox tenant starts with, besides the console's: an app of one's own, and a local server.
+pub const STARTER_LINKS: [&str; 3] = [
+    "myapp://return",
+    "http://127.0.0.1/return",
+    "http://localhost/return",
+];
+
+/// A tenant that may be made: everything in it was parsed.
+pub struct Ready {
+    pub name: String,
+    pub environment: Environment,
+    pub skills: Vec<SkillName>,
+    pub links: Vec<RedirectLink>,
+    pub origins: Vec<Origin>,
+}
+
+impl Ready {
+    /// The sandbox tenant a new servicer starts with: every sandbox skill, and links for console, app and local server.
+    pub fn starter(state: &AppState, name: &str) -> Self {
+        let skills = state.skills.all().map(|skill| skill.name.clone());
+        let starter = STARTER_LINKS.into_iter();
+        let mut ready = Self {
+            name: name.to_owned(),
+            environment: Environment::Sandbox,
+            skills: skills
+                .filter(|name| name.environment() == Environment::Sandbox)
+                .collect(),
+            links: starter
+                .filter_map(|link| RedirectLink::parse(link, Environment::Sandbox).ok())
+                .collect(),
+            origins: Vec::new(),
+        };
+        ready.add_console(state);
+        ready
+    }
+
+    /// Parses what was typed; all that is wrong is told at once.
+    pub fn parse(state: &AppState, new: &NewTenant) -> Result<Self, Trouble> {
+        let mut wrong = Vec::new();
+        let name = checked_name(&new.name).unwrap_or_else(|error| {
+            wrong.push(error);
+            String::new()
+        });
+        let mut skills = Vec::new();
+        for text in &new.skills {
+            match known_skill(state, text, new.environment) {
+                Ok(skill) => skills.push(skill),
+                Err(message) => wrong.push(FieldError {
+                    name: "skills",
+                    message,
+                }),
+            }
+        }
+        let (links, origins) = checked_links(
+            &new.redirect_links,
+            &new.origins,
+            new.environment,
+            &mut wrong,
+        );
+        if !wrong.is_empty() {
+            return Err(Trouble::Refused(wrong));
+        }
+        let mut ready = Self {
+            name,
+            environment: new.environment,
+            skills,
+            links,
+            origins,
+        };
+        ready.add_console(state);
+        Ok(ready)
+    }
+
+    /// The console's return link, on sandbox tenants.
+    fn add_console(&mut self, state: &AppState) {
+        let link = format!("{}{}", state.public_url, links::CONSOLE_RETURN);
+        if self.environment == Environment::Sandbox
+            && let Ok(link) = RedirectLink::parse(&link, self.environment)
+            && !self.links.contains(&link)
+        {
+            self.links.push(link);
+        }
+    }
+}
+
+/// A tenant's name: 1 to 80 characters.
+pub fn checked_name(text: &str) -> Result<String, FieldError> {
+    let name = text.trim();
+    if name.is_empty() || name.chars().count() > 80 || name.chars().any(char::is_control) {
+        let message = "Give the app a name of 1 to 80 characters.".to_owned();
+        return Err(FieldError {
+            name: "name",
+            message,
+        });
+    }
+    Ok(name.to_owned())
+}
+
+/// A published skill of the tenant's own environment.
+pub fn known_skill(
+    state: &AppState,
+    text: &str,
+    environment: Environment,
+) -> Result<SkillName, String> {
+    let skill = SkillName::parse(text)
+        .ok()
+        .filter(|name| state.skills.get(name).is_some());
+    let skill = skill.ok_or_else(|| format!("There is no skill {text}."))?;
+    if skill.environment() == environment {
+        return Ok(skill);
+    }
+    Err(format!(
+        "{skill} is a {} skill; this tenant is {environment}.",
+        skill.environment()
+    ))
+}
+
+/// Links and origins, one of each spelling, blank lines left out.
+pub fn checked_links(
+    links: &[String],
+    origins: &[String],
+    environment: Environment,
+    wrong: &mut Vec<FieldError>,
+) -> (Vec<RedirectLink>, Vec<Origin>) {
+    let links = checked(
+        links,
+        "redirect_links",
+        |text| RedirectLink::parse(text, environment),
+        wrong,
+    );
+    let origins = checked(
+        origins,
+        "origins",
+        |text| Origin::parse(text, environment),
+        wrong,
+    );
+    (links, origins)
+}
+
+fn checked<T: PartialEq, E: std::fmt::Display>(
+    texts: &[String],
+    name: &'static str,
+    parse: impl Fn(&str) -> Result<T, E>,
+    wrong: &mut Vec<FieldError>,
+) -> Vec<T> {
+    let mut kept = Vec::new();
+    for text in texts
+        .iter()
+        .map(|text| text.trim())
+        .filter(|text| !text.is_empty())
+    {
+        match parse(text) {
+            Ok(item) if kept.contains(&item) => {}
+            Ok(item) => kept.push(item),
+            Err(error) => wrong.push(FieldError {
+                name,
+                message: format!("{text}: {error}"),
+            }),
+        }
+    }
+    if kept.len() > MOST_LINKS {
+        wrong.push(FieldError {
+            name,
+            message: format!("At most {MOST_LINKS}."),
+        });
+    }
+    kept
+}
+
+/// Makes a tenant with both keys, its links and its whitelist in the caller's transaction. `by` is who made it: an
+/// e-mail address, or `operator`. The answer shows the secret, so it counts as seen.
+pub async fn create_in(
+    tx: &mut Tx,
+    state: &AppState,
+    servicer: ServicerId,
+    ready: &Ready,
+    by: &str,
+) -> Result<CreatedTenant, Stop> {
+    let id = TenantId(state.clock.id());
+    let now = state.clock.now();
+    let utx_key = state.clock.random::<32>();
+    let utx_key = state.vault.seal(&state.clock, &utx_place(id), &utx_key)?;
+    let row = TenantRow {
+        id,
+        servicer_id: servicer,
+        name: ready.name.clone(),
+        environment: ready.environment,
+        status: TenantStatus::Active,
+        created_at: now,
+    };
+    tx.add_tenant(&row, &utx_key).await?;
+    tx.set_tenant_links(id, &ready.links, &ready.origins)
+        .await?;
+    for skill in &ready.skills {
+        tx.add_tenant_skill(id, &terms(skill.clone()), now).await?;
+    }
+    let shape = |kind| KeyShape {
+        environment: ready.environment,
+        kind,
+    };
+    let (secret_id, secret) = make_in(tx, state, id, shape(KeyKind::Secret), 0, by).await?;
+    let (_, app_key) = make_in(tx, state, id, shape(KeyKind::AppKey), 0, by).await?;
+    tx.note_key_seen(secret_id, now).await?;
+    Ok(CreatedTenant {
+        id,
+        client_secret: secret.expose_secret().to_owned(),
+        client_app_key: app_key.expose_secret().to_owned(),
+    })
+}
+
+/// Where a tenant's sealed `utx_id` key opens.
+pub fn utx_place(id: TenantId) -> String {
+    format!("tenants.utx_key/{id}")
+}
+
+/// A skill with the terms it starts with.
+pub fn terms(skill: SkillName) -> SkillRow {
+    SkillRow {
+        skill,
+        consent_duration: CONSENT_DURATION,
+        cache_max_data_retention: DATA_RETENTION,
+    }
+}
+
+/// Makes a tenant for a signed-in person.
+pub async fn create(
+    state: &AppState,
+    actor: &Actor,
+    new: &NewTenant,
+    source: &Source,
+) -> Result<CreatedTenant, Stop> {
+    let membership = actor.may(tenants_permission(new.environment))?;
+    if new.environment == Environment::Production && membership.status != ServicerStatus::Approved {
+        actor.may(Permission::ManageProductionTenants)?;
+        return Err(Trouble::Forbidden(
+            "Production opens once an operator has approved your servicer. Build in the sandbox meanwhile: the API is the same."
+                .into(),
+        )
+        .into());
+    }
+    let ready = Ready::parse(state, new)?;
+    let mut tx = state.db.write().await?;
+    let made = create_in(
+        &mut tx,
+        state,
+        membership.servicer,
+        &ready,
+        actor.email.as_str(),
+    )
+    .await?;
+    let detail = json!({ "name": ready.name, "environment": ready.environment });
+    tx.audit(&act(
+        state,
+        actor,
+        source,
+        "tenant.created",
+        made.id,
+        detail,
+    ))
+    .await?;
+    tx.commit().await?;
+    Ok(made)
+}

@@ -1,0 +1,286 @@
+//! Tenants with their links, origins and whitelist.
+
+use app::domain::ids::{ServicerId, TenantId};
+use app::domain::skill::SkillName;
+use app::domain::tenant::{Environment, Origin, RedirectLink, TenantStatus};
+use chrono::{DateTime, Utc};
+use sqlx::QueryBuilder;
+
+use super::{Stored, Tx, run};
+
+/// A tenant's own row.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct TenantRow {
+    pub id: TenantId,
+    pub servicer_id: ServicerId,
+    pub name: String,
+    pub environment: Environment,
+    pub status: TenantStatus,
+    pub created_at: DateTime<Utc>,
+}
+
+/// A tenant in a list, with how it is used.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct ListedTenant {
+    #[sqlx(flatten)]
+    pub tenant: TenantRow,
+    pub skills: i64,
+    pub requests_24h: i64,
+    pub errors_24h: i64,
+    pub last_request_at: Option<DateTime<Utc>>,
+}
+
+/// One line of a whitelist; durations in minutes.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct SkillRow {
+    pub skill: SkillName,
+    pub consent_duration: i64,
+    pub cache_max_data_retention: i64,
+}
+
+impl Tx {
+    /// Adds a tenant; `utx_key` is sealed.
+    pub async fn add_tenant(&mut self, tenant: &TenantRow, utx_key: &[u8]) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query(
+                "INSERT INTO tenants (id, servicer_id, name, environment, status, utx_key, created_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            )
+            .bind(tenant.id)
+            .bind(tenant.servicer_id)
+            .bind(&tenant.name)
+            .bind(tenant.environment)
+            .bind(tenant.status)
+            .bind(utx_key)
+            .bind(tenant.created_at)
+            .execute(conn)
+            .await
+            .map(|_| ())
+        })
+    }
+
+    /// One tenant of a servicer; a foreign one is none.
+    pub async fn tenant(
+        &mut self,
+        servicer: ServicerId,
+        id: TenantId,
+    ) -> Stored<Option<TenantRow>> {
+        run!(self, |conn| {
+            sqlx::query_as(
+                "SELECT id, servicer_id, name, environment, status, created_at FROM tenants
+                 WHERE servicer_id = $1 AND id = $2",
+            )
+            .bind(servicer)
+            .bind(id)
+            .fetch_optional(conn)
+            .await
+        })
+    }
+
+    /// The tenants of a servicer whose name or id contains `query`, the most recently used first.
+    pub async fn tenants(
+        &mut self,
+        servicer: ServicerId,
+        query: &str,
+        since: DateTime<Utc>,
+    ) -> Stored<Vec<ListedTenant>> {
+        let pattern = like(query);
+        run!(self, |conn| {
+            sqlx::query_as(
+                "SELECT t.id, t.servicer_id, t.name, t.environment, t.status, t.created_at,
+                        (SELECT COUNT(*) FROM tenant_skills k WHERE k.tenant_id = t.id) AS skills,
+                        (SELECT COUNT(*) FROM requests r WHERE r.tenant_id = t.id AND r.at > $3) AS requests_24h,
+                        (SELECT COUNT(*) FROM requests r
+                         WHERE r.tenant_id = t.id AND r.at > $3 AND r.status >= 400) AS errors_24h,
+                        (SELECT r.at FROM requests r WHERE r.tenant_id = t.id ORDER BY r.at DESC LIMIT 1) AS last_request_at
+                 FROM tenants t
+                 WHERE t.servicer_id = $1
+                   AND (lower(t.name) LIKE $2 ESCAPE '!' OR lower(CAST(t.id AS TEXT)) LIKE $2 ESCAPE '!' OR t.id = $4)
+                 ORDER BY last_request_at DESC NULLS LAST, t.id DESC
+                 LIMIT 500",
+            )
+            .bind(servicer)
+            .bind(&pattern)
+            .bind(since)
+            .bind(query.trim().parse::<TenantId>().unwrap_or(TenantId(uuid::Uuid::nil())))
+            .fetch_all(conn)
+            .await
+        })
+    }
+
+    /// Gives a tenant another name.
+    pub async fn rename_tenant(&mut self, id: TenantId, name: &str) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query("UPDATE tenants SET name = $2 WHERE id = $1")
+                .bind(id)
+                .bind(name)
+                .execute(conn)
+                .await
+                .map(|_| ())
+        })
+    }
+
+    /// Pauses or resumes; says whether that changed anything.
+    pub async fn set_tenant_status(&mut self, id: TenantId, status: TenantStatus) -> Stored<bool> {
+        let rows = run!(self, |conn| {
+            sqlx::query("UPDATE tenants SET status = $2 WHERE id = $1 AND status <> $2")
+                .bind(id)
+                .bind(status)
+                .execute(conn)
+                .await
+                .map(|done| done.rows_affected())
+        })?;
+        Ok(rows == 1)
+    }
+
+    /// The redirect links of a tenant, in alphabetical order.
+    pub async fn tenant_links(&mut self, id: TenantId) -> Stored<Vec<String>> {
+        run!(self, |conn| {
+            sqlx::query_scalar(
+                "SELECT link FROM tenant_redirect_links WHERE tenant_id = $1 ORDER BY link",
+            )
+            .bind(id)
+            .fetch_all(conn)
+            .await
+        })
+    }
+
+    /// The origins of a tenant, in alphabetical order.
+    pub async fn tenant_origins(&mut self, id: TenantId) -> Stored<Vec<String>> {
+        run!(self, |conn| {
+            sqlx::query_scalar(
+                "SELECT origin FROM tenant_origins WHERE tenant_id = $1 ORDER BY origin",
+            )
+            .bind(id)
+            .fetch_all(conn)
+            .await
+        })
+    }
+
+    /// Replaces links and origins.
+    pub async fn set_tenant_links(
+        &mut self,
+        id: TenantId,
+        links: &[RedirectLink],
+        origins: &[Origin],
+    ) -> Stored<()> {
+        for sql in [
+            "DELETE FROM tenant_redirect_links WHERE tenant_id = $1",
+            "DELETE FROM tenant_origins WHERE tenant_id = $1",
+        ] {
+            run!(self, |conn| sqlx::query(sql)
+                .bind(id)
+                .execute(conn)
+                .await
+                .map(|_| ()))?;
+        }
+        let links = links.iter().map(RedirectLink::as_str);
+        self.add_texts("tenant_redirect_links (tenant_id, link) ", id, links)
+            .await?;
+        let origins = origins.iter().map(Origin::as_str);
+        self.add_texts("tenant_origins (tenant_id, origin) ", id, origins)
+            .await
+    }
+
+    async fn add_texts(
+        &mut self,
+        table: &'static str,
+        id: TenantId,
+        texts: impl Iterator<Item = &str>,
+    ) -> Stored<()> {
+        let texts: Vec<&str> = texts.collect();
+        if texts.is_empty() {
+            return Ok(());
+        }
+        run!(self, |conn| {
+            let mut insert = QueryBuilder::new("INSERT INTO ");
+            insert.push(table);
+            insert.push_values(&texts, |mut row, text| {
+                row.push_bind(id).push_bind((*text).to_owned());
+            });
+            insert.push(" ON CONFLICT DO NOTHING");
+            insert.build().execute(conn).await.map(|_| ())
+        })
+    }
+
+    /// The whitelist of a tenant, by name.
+    pub async fn tenant_skills(&mut self, id: TenantId) -> Stored<Vec<SkillRow>> {
+        run!(self, |conn| {
+            sqlx::query_as(
+                "SELECT skill, consent_duration, cache_max_data_retention FROM tenant_skills
+                 WHERE tenant_id = $1 ORDER BY skill",
+            )
+            .bind(id)
+            .fetch_all(conn)
+            .await
+        })
+    }
+
+    /// Puts a skill on the whitelist; one that is there keeps its terms. Says whether that changed anything.
+    pub async fn add_tenant_skill(
+        &mut self,
+        id: TenantId,
+        skill: &SkillRow,
+        now: DateTime<Utc>,
+    ) -> Stored<bool> {
+        let rows = run!(self, |conn| {
+            sqlx::query(
+                "INSERT INTO tenant_skills (tenant_id, skill, consent_duration, cache_max_data_retention, created_at)
+                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+            )
+            .bind(id)
+            .bind(&skill.skill)
+            .bind(skill.consent_duration)
+            .bind(skill.cache_max_data_retention)
+            .bind(now)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected())
+        })?;
+        Ok(rows == 1)
+    }
+
+    /// Takes a skill off the whitelist; says whether it was there.
+    pub async fn remove_tenant_skill(&mut self, id: TenantId, skill: &SkillName) -> Stored<bool> {
+        let rows = run!(self, |conn| {
+            sqlx::query("DELETE FROM tenant_skills WHERE tenant_id = $1 AND skill = $2")
+                .bind(id)
+                .bind(skill)
+                .execute(conn)
+                .await
+                .map(|done| done.rows_affected())
+        })?;
+        Ok(rows == 1)
+    }
+
+    /// A servicer's tenants that whitelist a skill, by name.
+    pub async fn tenants_with_skill(
+        &mut self,
+        servicer: ServicerId,
+        skill: &SkillName,
+    ) -> Stored<Vec<(TenantId, String)>> {
+        run!(self, |conn| {
+            sqlx::query_as(
+                "SELECT t.id, t.name FROM tenants t JOIN tenant_skills k ON k.tenant_id = t.id
+                 WHERE t.servicer_id = $1 AND k.skill = $2 ORDER BY t.name, t.id",
+            )
+            .bind(servicer)
+            .bind(skill)
+            .fetch_all(conn)
+            .await
+        })
+    }
+}
+
+/// A pattern that finds the text anywhere, whatever it contains.
+pub fn like(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in text.trim().to_lowercase().chars() {
+        if matches!(c, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}
