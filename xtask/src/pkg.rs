@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use anyhow::{Context, Result};
+use brotli::enc::BrotliEncoderParams;
 use serde_json::{Value, json};
 
 use crate::files;
@@ -102,61 +103,72 @@ fn brotli_twin(file: &Path) -> PathBuf {
     name.into()
 }
 
-/// In release, writes the brotli twin beside a file and returns it; otherwise makes sure there is none.
+/// In release, writes the brotli twin beside a file and returns it. Where there should be none (in dev, for pictures,
+/// for what only grows), makes sure that there is none.
 pub fn compress(file: &Path, content: &[u8], profile: Profile) -> Result<Option<PathBuf>> {
     let twin = brotli_twin(file);
     let text = file
         .extension()
         .is_some_and(|extension| TEXT.iter().any(|text| extension == *text));
-    if profile == Profile::Dev || !text {
-        files::remove(&twin)?;
-        return Ok(None);
+    if profile == Profile::Release && text {
+        let compressed =
+            brotli(content).with_context(|| format!("compressing {}", file.display()))?;
+        if compressed.len() < content.len() {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            eprintln!(
+                "    {name}: {} bytes, {} with brotli",
+                content.len(),
+                compressed.len()
+            );
+            files::write(&twin, &compressed)?;
+            return Ok(Some(twin));
+        }
     }
+    files::remove(&twin)?;
+    Ok(None)
+}
+
+fn brotli(content: &[u8]) -> io::Result<Vec<u8>> {
     let mut compressed = Vec::new();
-    let parameters = brotli::enc::BrotliEncoderParams {
+    let parameters = BrotliEncoderParams {
         quality: 11,
         lgwin: 22,
         ..Default::default()
     };
-    brotli::BrotliCompress(&mut &*content, &mut compressed, &parameters)
-        .with_context(|| format!("compressing {}", file.display()))?;
-    files::write(&twin, &compressed)?;
-    eprintln!(
-        "    {}: {} bytes, {} with brotli",
-        file.display(),
-        content.len(),
-        compressed.len()
-    );
-    Ok(Some(twin))
+    brotli::BrotliCompress(&mut &*content, &mut compressed, &parameters)?;
+    Ok(compressed)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// A site for release with these files put in, one after the other; the names of the files it is left with.
+    fn names_after(test: &str, put: &[(&str, &str, &[u8])]) -> Vec<String> {
+        let folder = std::env::temp_dir().join(format!("xtask-pkg-{}-{test}", std::process::id()));
+        for (key, name, content) in put {
+            let pkg = Pkg::open(folder.clone()).unwrap();
+            pkg.replace(&[(key, format!("/pkg/{name}"), content)], Profile::Release)
+                .unwrap();
+        }
+        let pkg = Pkg::open(folder.clone()).unwrap();
+        assert!(put.iter().all(|(key, _, _)| pkg.has(&[key])));
+        let left = files::all(&folder).unwrap();
+        fs::remove_dir_all(&folder).unwrap();
+        left.iter()
+            .map(|file| file.file_name().unwrap().to_string_lossy().into_owned())
+            .collect()
+    }
+
     #[test]
     fn replacing_keeps_other_entries_and_removes_the_old_file() {
-        let folder = std::env::temp_dir().join(format!("xtask-site-{}", std::process::id()));
-        let put = |key: &str, name: &str| {
-            let site = Pkg::open(folder.clone()).unwrap();
-            site.replace(
-                &[(key, format!("/pkg/{name}"), name.as_bytes())],
-                Profile::Release,
-            )
-            .unwrap();
-        };
-        put("js", "a.1.js");
-        put("css", "a.1.css");
-        put("css", "a.2.css");
-        let site = Pkg::open(folder.clone()).unwrap();
-        assert!(site.has(&["js", "css"]));
-        assert_eq!(site.entry("css"), Some("/pkg/a.2.css"));
-        let left: Vec<PathBuf> = files::all(&folder).unwrap();
-        fs::remove_dir_all(&folder).unwrap();
-        let names: Vec<_> = left
-            .iter()
-            .map(|file| file.file_name().unwrap().to_string_lossy())
-            .collect();
+        let text = &[b'a'; 1000];
+        let put: [(&str, &str, &[u8]); 3] = [
+            ("js", "a.1.js", text),
+            ("css", "a.1.css", text),
+            ("css", "a.2.css", text),
+        ];
+        let names = names_after("replace", &put);
         assert_eq!(
             names,
             [
@@ -166,6 +178,14 @@ mod tests {
                 "a.2.css.br",
                 "assets.json"
             ]
+        );
+    }
+
+    #[test]
+    fn what_brotli_would_make_larger_has_no_twin() {
+        assert_eq!(
+            names_after("small", &[("js", "a.1.js", b"1")]),
+            ["a.1.js", "assets.json"]
         );
     }
 }
