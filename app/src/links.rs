@@ -2,9 +2,12 @@
 
 use crate::domain::ids::{KeyId, RequestId, RunId, ServicerId, TenantId};
 use crate::domain::key::KeyKind;
+use crate::domain::skill::SkillName;
 
 pub const HOME: &str = "/";
 pub const START: &str = "/start";
+/// Opens a run on a tenant's first skill and makes its first call: the button beside new keys.
+pub const FIRST_CALL: &str = "/first-call";
 pub const SIGN_UP: &str = "/signup";
 pub const SIGN_IN: &str = "/signin";
 pub const SIGN_OUT: &str = "/signout";
@@ -18,9 +21,12 @@ pub const CONSOLE: &str = "/console";
 /// Where banks send the console's end-user back: registered on every tenant made in the portal.
 pub const CONSOLE_RETURN: &str = "/console/return";
 pub const REQUESTS: &str = "/requests";
+/// The rows of the log that are newer than the newest one shown.
+pub const REQUESTS_TAIL: &str = "/requests/tail";
 pub const SETTINGS: &str = "/settings";
 pub const ADMIN: &str = "/admin";
 pub const ADMIN_SERVICERS: &str = "/admin/servicers";
+pub const ADMIN_NEW_SERVICER: &str = "/admin/servicers/new";
 pub const DOCS: &str = "/docs";
 pub const THEME: &str = "/theme";
 
@@ -51,6 +57,21 @@ pub fn rotate_key(id: TenantId, kind: KeyKind) -> String {
 }
 pub fn stop_key(id: TenantId, key: KeyId) -> String {
     format!("{TENANTS}/{id}/keys/{key}/stop")
+}
+/// The page of one skill; names contain `#`, so they are encoded.
+pub fn skill(name: &SkillName) -> String {
+    format!("{SKILLS}/{}", encode(name.as_str()))
+}
+/// The log, of one tenant.
+pub fn tenant_requests(id: TenantId) -> String {
+    format!("{REQUESTS}?tenant={id}")
+}
+/// The console's form with a tenant chosen.
+pub fn tenant_console(id: TenantId) -> String {
+    format!("{CONSOLE}?tenant={id}")
+}
+pub fn suspend_servicer(id: ServicerId) -> String {
+    format!("{ADMIN_SERVICERS}/{id}/suspend")
 }
 pub fn run(id: RunId) -> String {
     format!("{CONSOLE}/runs/{id}")

@@ -56,7 +56,8 @@ impl KeyShape {
             .find(|shape| text.starts_with(&shape.prefix()))
     }
 
-    fn prefix(self) -> String {
+    /// What every key of this shape begins with.
+    pub fn prefix(self) -> String {
         let environment = match self.environment {
             Environment::Sandbox => "sbx",
             Environment::Production => "live",

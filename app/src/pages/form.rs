@@ -13,10 +13,14 @@ pub struct Form {
 
 impl Form {
     /// A form nobody has sent yet, with these values preselected.
-    pub fn fresh(values: &[(&str, &str)]) -> Self {
-        let pair = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    pub fn fresh(values: &[(&str, impl AsRef<str>)]) -> Self {
         Self {
-            values: Fields(values.iter().map(pair).collect()),
+            values: Fields(
+                values
+                    .iter()
+                    .map(|(name, value)| ((*name).to_owned(), value.as_ref().to_owned()))
+                    .collect(),
+            ),
             errors: Vec::new(),
         }
     }

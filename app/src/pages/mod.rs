@@ -4,12 +4,31 @@
 //! waiting happens before rendering, so a page is rendered in one go, works without JavaScript, and can answer with
 //! the status that is true. Forms post to the URL of their own screen: a refused form is shown again as it was typed.
 
+mod admin;
+mod first_call;
 pub mod form;
 mod landing;
+mod overview;
+mod parts;
+mod password;
+mod prove;
+mod request;
+mod requests;
+mod settings;
 pub mod shell;
 mod sign_in;
+mod sign_up;
+mod skills;
+mod start;
+mod tenant;
+mod tenant_keys;
+mod tenant_new;
+mod tenant_settings;
+mod tenant_skills;
+mod tenants;
 mod theme;
 pub mod trouble;
+mod verify;
 
 use std::future::{Future, ready};
 use std::pin::Pin;
@@ -26,8 +45,13 @@ use crate::portal::{Actor, Portal, Source, Trouble};
 
 /// Every screen, with who may open it. The portal door mounts this table and nothing else.
 pub const SCREENS: &[Screen] = &[
+    // Before signing in.
     Screen::read(links::HOME, Who::Anyone, |v| {
         Box::pin(ready(Ok(landing::screen(v))))
+    }),
+    Screen::form(links::START, Who::Anyone, |v| Box::pin(start::screen(v))),
+    Screen::form(links::SIGN_UP, Who::Anyone, |v| {
+        Box::pin(sign_up::screen(v))
     }),
     Screen::form(links::SIGN_IN, Who::Anyone, |v| {
         Box::pin(sign_in::sign_in(v))
@@ -35,10 +59,75 @@ pub const SCREENS: &[Screen] = &[
     Screen::form(links::SIGN_OUT, Who::Anyone, |v| {
         Box::pin(ready(Ok(sign_in::sign_out(v))))
     }),
+    Screen::form(links::FORGOT, Who::Anyone, |v| {
+        Box::pin(password::forgot(v))
+    }),
+    Screen::form("/reset/{token}", Who::Anyone, |v| {
+        Box::pin(password::reset(v))
+    }),
+    Screen::form("/verify/{token}", Who::Anyone, |v| {
+        Box::pin(verify::screen(v))
+    }),
     Screen::form(links::THEME, Who::Anyone, |v| {
         Box::pin(ready(Ok(theme::screen(v))))
     }),
+    // Anybody's own.
+    Screen::form(links::PROVE, Who::SignedIn, |v| Box::pin(prove::screen(v))),
+    Screen::form(links::SETTINGS, Who::SignedIn, |v| {
+        Box::pin(settings::screen(v))
+    }),
+    // A servicer's.
+    Screen::read(links::OVERVIEW, READ, |v| Box::pin(overview::screen(v))),
+    Screen::form(links::FIRST_CALL, Who::May(Permission::UseConsole), |v| {
+        Box::pin(first_call::screen(v))
+    }),
+    Screen::read(links::TENANTS, READ, |v| Box::pin(tenants::list(v))),
+    Screen::form(links::NEW_TENANT, MANAGE, |v| {
+        Box::pin(tenant_new::screen(v))
+    }),
+    Screen::read("/tenants/{tenant}", READ, |v| Box::pin(tenant::overview(v))),
+    Screen::read("/tenants/{tenant}/keys", KEYS, |v| {
+        Box::pin(tenant_keys::list(v))
+    }),
+    Screen::form("/tenants/{tenant}/keys/rotate/{kind}", KEYS, |v| {
+        Box::pin(tenant_keys::rotate(v))
+    }),
+    Screen::form("/tenants/{tenant}/keys/{key}/stop", KEYS, |v| {
+        Box::pin(tenant_keys::stop(v))
+    }),
+    Screen::form("/tenants/{tenant}/skills", READ, |v| {
+        Box::pin(tenant_skills::screen(v))
+    }),
+    Screen::form("/tenants/{tenant}/settings", MANAGE, |v| {
+        Box::pin(tenant_settings::screen(v))
+    }),
+    Screen::read(links::SKILLS, Who::SignedIn, |v| Box::pin(skills::list(v))),
+    Screen::form("/skills/{skill}", Who::SignedIn, |v| {
+        Box::pin(skills::one(v))
+    }),
+    Screen::read(links::REQUESTS, READ, |v| Box::pin(requests::list(v))),
+    Screen::read(links::REQUESTS_TAIL, READ, |v| Box::pin(requests::tail(v))),
+    Screen::read("/requests/{request}", READ, |v| {
+        Box::pin(request::screen(v))
+    }),
+    // The operators'.
+    Screen::read(links::ADMIN, Who::Admin, |_| {
+        Box::pin(ready(Ok(Answer::See(links::ADMIN_SERVICERS.into()))))
+    }),
+    Screen::form(links::ADMIN_SERVICERS, Who::Admin, |v| {
+        Box::pin(admin::list(v))
+    }),
+    Screen::form(links::ADMIN_NEW_SERVICER, Who::Admin, |v| {
+        Box::pin(admin::create(v))
+    }),
+    Screen::form("/admin/servicers/{servicer}/suspend", Who::Admin, |v| {
+        Box::pin(admin::suspend(v))
+    }),
 ];
+
+const READ: Who = Who::May(Permission::ReadTenants);
+const MANAGE: Who = Who::May(Permission::ManageSandboxTenants);
+const KEYS: Who = Who::May(Permission::ManageSandboxKeys);
 
 /// Everything a screen may look at.
 #[derive(Clone)]

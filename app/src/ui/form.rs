@@ -292,6 +292,9 @@ pub fn PostButton(
     #[prop(into)] action: String,
     #[prop(into)] label: String,
     #[prop(optional)] class: Option<&'static str>,
+    /// What screen readers hear instead of the label, where the label alone could mean any row. Begins with the label.
+    #[prop(optional, into)]
+    spoken: Option<String>,
     /// Sent along, as hidden fields.
     #[prop(optional)]
     fields: Vec<(&'static str, String)>,
@@ -303,7 +306,9 @@ pub fn PostButton(
     view! {
         <form method="post" action=action>
             {hidden}
-            <button class=class.unwrap_or("btn")>{label}</button>
+            <button class=class.unwrap_or("btn") aria-label=spoken>
+                {label}
+            </button>
         </form>
     }
 }

@@ -1,0 +1,336 @@
+//! The operators' area: servicers, their approval and their suspension.
+
+use chrono::{DateTime, Utc};
+use leptos::prelude::*;
+
+use super::form::Form;
+use super::overview::group;
+use super::parts::{done_notice, key_row, servicer_chip};
+use super::{Answer, Frame, Page, Shown, Visit};
+use crate::domain::ids::ServicerId;
+use crate::domain::servicer::{ServicerKind, ServicerStatus};
+use crate::links;
+use crate::portal::Trouble;
+use crate::portal::admin::{CreatedServicer, ServicerRow};
+use crate::ui::{
+    Ago, Chip, Choice, ChoiceGroup, Column, Empty, ErrorSummary, Field, PageHead, PostButton,
+    Table, TextArea, Tone, time,
+};
+
+pub(super) async fn list(visit: Visit) -> Shown {
+    let actor = visit.actor()?.admin()?;
+    if let Some(form) = &visit.form {
+        let id: ServicerId = form.parse("servicer").ok_or(Trouble::NotFound)?;
+        let done = match form.get("act") {
+            "approve" => {
+                visit
+                    .portal
+                    .approve_servicer(actor, id, &visit.source)
+                    .await?;
+                "approved"
+            }
+            "resume" => {
+                visit
+                    .portal
+                    .resume_servicer(actor, id, &visit.source)
+                    .await?;
+                "resumed"
+            }
+            _ => return Err(Trouble::NotFound),
+        };
+        return Ok(Answer::See(links::with(
+            links::ADMIN_SERVICERS,
+            "done",
+            done,
+        )));
+    }
+    let query = visit.query.get("q").trim().to_owned();
+    let rows = visit.portal.servicers(actor, &query).await?;
+    let notice = done_notice(
+        &visit,
+        &[
+            (
+                "approved",
+                "Approved. The servicer may create production apps now.",
+            ),
+            ("suspended", "Suspended. All its calls are refused now."),
+            ("resumed", "Resumed. Its calls are served again."),
+        ],
+    );
+    let now = visit.now;
+    Ok(Page::new(Frame::Admin, "Servicers", move || {
+        let body = if rows.is_empty() && query.is_empty() {
+            view! {
+                <Empty icon="admin" title="No servicer yet">
+                    <p>"Servicers appear when somebody starts on the landing page, or when you create one."</p>
+                </Empty>
+            }
+            .into_any()
+        } else {
+            view! {
+                {search(&query)}
+                {table(rows, &query, now)}
+            }
+            .into_any()
+        };
+        view! {
+            {notice}
+            <PageHead
+                title="Servicers"
+                lead="Companies registered with this middleware. Approval opens production to them."
+            >
+                <a class="btn primary" href=links::ADMIN_NEW_SERVICER>
+                    "Create servicer"
+                </a>
+            </PageHead>
+            {body}
+        }
+    })
+    .wide()
+    .into())
+}
+
+fn search(query: &str) -> impl IntoView + use<> {
+    view! {
+        <form class="filters" method="get" action=links::ADMIN_SERVICERS role="search">
+            <div class="field grow">
+                <label for="q">"Name, id or owner"</label>
+                <input type="search" id="q" name="q" value=query.to_owned() />
+            </div>
+            <button class="btn">"Search"</button>
+        </form>
+    }
+}
+
+fn table(rows: Vec<ServicerRow>, query: &str, now: DateTime<Utc>) -> impl IntoView + use<> {
+    let columns = vec![
+        Column::text("Servicer"),
+        Column::text("State"),
+        Column::text("Kind"),
+        Column::text("Country"),
+        Column::text("Owner"),
+        Column::number("Tenants"),
+        Column::number("Requests, 24 h"),
+        Column::text("Registered"),
+        Column::actions("Decide"),
+    ];
+    let none = rows.is_empty().then(|| {
+        let sentence = format!("No servicer matches “{query}”. ");
+        view! {
+            <tr>
+                <td colspan="9">
+                    {sentence} <a href=links::ADMIN_SERVICERS>"Show all servicers"</a>
+                </td>
+            </tr>
+        }
+    });
+    let rows = rows.into_iter().map(|row| line(row, now)).collect_view();
+    view! {
+        <Table caption="Servicers" columns=columns folds=true>
+            {rows}
+            {none}
+        </Table>
+    }
+}
+
+fn line(row: ServicerRow, now: DateTime<Utc>) -> impl IntoView {
+    let acts = acts(&row);
+    view! {
+        <tr>
+            <th scope="row">
+                <div class="break">{row.name}</div>
+                <code class="faint">{row.id.to_string()}</code>
+            </th>
+            <td>{servicer_chip(row.status)}</td>
+            <td data-label="Kind">{row.kind.to_string()}</td>
+            <td data-label="Country">{row.country}</td>
+            <td class="break">{row.owner.unwrap_or_else(|| "nobody yet".into())}</td>
+            <td class="num" data-label="Tenants">{group(row.tenants)}</td>
+            <td class="num" data-label="Requests">{group(row.requests_24h)}</td>
+            <td class="nowrap spare">
+                <Ago at=row.created_at now=now />
+            </td>
+            <td class="num">
+                <div class="actions end">{acts}</div>
+            </td>
+        </tr>
+    }
+}
+
+/// What can be decided about a servicer in its present state.
+fn acts(row: &ServicerRow) -> impl IntoView + use<> {
+    let (id, name) = (row.id, row.name.clone());
+    let post = |act: &str, label: &'static str| {
+        let spoken = format!("{label} {name}");
+        view! {
+            <PostButton
+                action=links::ADMIN_SERVICERS
+                label=label
+                spoken=spoken
+                fields=vec![("act", act.to_owned()), ("servicer", id.to_string())]
+            />
+        }
+    };
+    let suspend = view! {
+        <a class="btn quiet" href=links::suspend_servicer(id) aria-label=format!("Suspend {name}")>
+            "Suspend"
+        </a>
+    };
+    match row.status {
+        ServicerStatus::Sandbox => view! {
+            {post("approve", "Approve")}
+            {suspend}
+        }
+        .into_any(),
+        ServicerStatus::Approved => suspend.into_any(),
+        ServicerStatus::Suspended => post("resume", "Resume").into_any(),
+    }
+}
+
+pub(super) async fn create(visit: Visit) -> Shown {
+    let actor = visit.actor()?.admin()?;
+    let Some(fields) = visit.form.clone() else {
+        let preselected = [("kind", ServicerKind::Consumer.as_str())];
+        return Ok(create_page(Form::fresh(&preselected)).into());
+    };
+    let name = fields.get("name").trim().to_owned();
+    let kind = fields.parse("kind").unwrap_or(ServicerKind::Consumer);
+    let created = visit
+        .portal
+        .create_servicer(actor, &name, kind, &visit.source)
+        .await;
+    match created {
+        Ok(created) => Ok(created_page(name, created).into()),
+        Err(trouble) => Ok(create_page(Form::refused(fields, trouble)?).into()),
+    }
+}
+
+fn create_page(form: Form) -> Page {
+    let shown = form.clone();
+    form.status(
+        Page::new(Frame::Admin, "Create servicer", move || {
+            let kinds = vec![
+                Choice::new(ServicerKind::Consumer.as_str(), "Consumer")
+                    .about("Uses skills: a fintech."),
+                Choice::new(ServicerKind::Provider.as_str(), "Provider")
+                    .about("Supplies skills: a bank, an insurer."),
+                Choice::new(ServicerKind::Both.as_str(), "Both").about("Does both."),
+            ];
+            view! {
+                <PageHead
+                    title="Create servicer"
+                    lead="You get its id and a one-time claim token to hand to its first developer."
+                />
+                <form method="post" action=links::ADMIN_NEW_SERVICER class="form">
+                    <ErrorSummary errors=shown.errors(&["name", "kind"]) />
+                    <Field
+                        entry=shown.entry("name")
+                        label="Company name"
+                        maxlength="120"
+                        autocomplete="off"
+                    />
+                    <ChoiceGroup entry=shown.entry("kind") label="Kind" choices=kinds />
+                    <div class="actions">
+                        <button class="btn primary">"Create servicer"</button>
+                        <a class="btn quiet" href=links::ADMIN_SERVICERS>
+                            "Cancel"
+                        </a>
+                    </div>
+                </form>
+            }
+        })
+        .under("Servicers", links::ADMIN_SERVICERS),
+    )
+}
+
+/// The answer to the form: the only page that ever shows the claim token.
+fn created_page(name: String, created: CreatedServicer) -> Page {
+    Page::new(Frame::Admin, format!("Claim token · {name}"), move || {
+        let once = || view! { <Chip tone=Tone::Err plain=true text="Shown once" /> }.into_any();
+        let expiry = format!(
+            "Works once, until {}.",
+            time::full(created.claim_expires_at)
+        );
+        view! {
+            <PageHead
+                title=format!("{name} is registered")
+                lead="Hand these to its first developer over a channel you trust. The token is not shown again."
+            >
+                <a class="btn primary" href=links::ADMIN_SERVICERS>
+                    "I have handed them over"
+                </a>
+            </PageHead>
+            <section class="card reveal" aria-label="Claim">
+                {key_row(
+                    "servicer_id",
+                    created.id.to_string(),
+                    view! { <Chip plain=true text="No secret" /> }.into_any(),
+                    "Names the servicer. Lets nobody in by itself.",
+                )}
+                {key_row("claim_token", created.claim_token, once(), expiry)}
+                {key_row(
+                    "sign_up_url",
+                    created.sign_up_url,
+                    once(),
+                    "The sign-up page with both filled in.",
+                )}
+            </section>
+        }
+    })
+    .under("Servicers", links::ADMIN_SERVICERS)
+}
+
+pub(super) async fn suspend(visit: Visit) -> Shown {
+    let actor = visit.actor()?.admin()?;
+    let id: ServicerId = visit.param("servicer")?;
+    let rows = visit.portal.servicers(actor, &id.to_string()).await?;
+    let row = rows
+        .into_iter()
+        .find(|row| row.id == id)
+        .ok_or(Trouble::NotFound)?;
+    let Some(fields) = visit.form.clone() else {
+        return Ok(suspend_page(Form::default(), row).into());
+    };
+    let suspended = visit
+        .portal
+        .suspend_servicer(actor, id, fields.get("reason").trim(), &visit.source)
+        .await;
+    match suspended {
+        Ok(()) => Ok(Answer::See(links::with(
+            links::ADMIN_SERVICERS,
+            "done",
+            "suspended",
+        ))),
+        Err(trouble) => Ok(suspend_page(Form::refused(fields, trouble)?, row).into()),
+    }
+}
+
+fn suspend_page(form: Form, row: ServicerRow) -> Page {
+    let shown = form.clone();
+    form.status(
+        Page::new(Frame::Admin, format!("Suspend · {}", row.name), move || {
+            let lead = format!(
+                "All calls of its {} tenants are refused within a second; its portal becomes read-only. You can undo this.",
+                group(row.tenants)
+            );
+            view! {
+                <PageHead title=format!("Suspend {}", row.name) lead=lead />
+                <form method="post" action=links::suspend_servicer(row.id) class="form">
+                    <ErrorSummary errors=shown.errors(&["reason"]) />
+                    <TextArea
+                        entry=shown.entry("reason")
+                        label="Reason"
+                        hint="The servicer is shown this text."
+                    />
+                    <div class="actions">
+                        <button class="btn danger">"Suspend servicer"</button>
+                        <a class="btn quiet" href=links::ADMIN_SERVICERS>
+                            "Cancel"
+                        </a>
+                    </div>
+                </form>
+            }
+        })
+        .under("Servicers", links::ADMIN_SERVICERS),
+    )
+}

@@ -1,0 +1,247 @@
+//! The page after signing in. It has two lives: the way to the first data, then the numbers of the day.
+
+use leptos::prelude::*;
+
+use super::parts::done_notice;
+use super::start::first_call_button;
+use super::{Frame, Page, Shown, Visit};
+use crate::domain::ids::TenantId;
+use crate::domain::servicer::ServicerStatus;
+use crate::links;
+use crate::portal::tenants::Overview;
+use crate::ui::{Empty, Icon, Notice, PageHead, Tone};
+
+pub(super) async fn screen(visit: Visit) -> Shown {
+    let actor = visit.actor()?;
+    let overview = visit.portal.overview(actor).await?;
+    let suspended = actor
+        .membership
+        .as_ref()
+        .is_some_and(|member| member.status == ServicerStatus::Suspended);
+    let unverified = !actor.verified;
+    let notice = done_notice(&visit, &[("reset", "Your password is set.")]);
+    Ok(Page::new(Frame::App, "Overview", move || {
+        let started = overview.first_data_at.is_some();
+        let lead = if started {
+            "The last 24 hours of all your apps."
+        } else {
+            "Five steps from here to a bank’s data. Each is ticked by what really happened."
+        };
+        view! {
+            {notice}
+            {suspended.then(suspended_notice)}
+            {unverified.then(unverified_notice)}
+            <PageHead title="Overview" lead=lead>
+                <a class="btn" href=links::NEW_TENANT>
+                    "Create app"
+                </a>
+                <a class="btn primary" href=links::CONSOLE>
+                    "Open console"
+                </a>
+            </PageHead>
+            {if started {
+                tiles(&overview).into_any()
+            } else {
+                let numbers = (overview.requests_24h > 0).then(|| tiles(&overview));
+                view! {
+                    {checklist(&overview)}
+                    {numbers.map(|tiles| view! {
+                        <section class="section">
+                            <h2>"The last 24 hours"</h2>
+                            {tiles}
+                        </section>
+                    })}
+                }
+                .into_any()
+            }}
+        }
+    })
+    .into())
+}
+
+fn suspended_notice() -> impl IntoView {
+    view! {
+        <Notice tone=Tone::Err title="This servicer is suspended">
+            <p>"Its API calls are refused and the portal is read-only. The operators have mailed the reason to the owner."</p>
+        </Notice>
+    }
+}
+
+fn unverified_notice() -> impl IntoView {
+    view! {
+        <Notice title="Your address is not confirmed yet">
+            <p>
+                "The sandbox works without it. "
+                <a href=links::SETTINGS>"Send the mail again"</a>
+            </p>
+        </Notice>
+    }
+}
+
+/// One step: what it is, whether it has happened, and the button that makes it happen.
+struct Step {
+    title: &'static str,
+    about: String,
+    done: bool,
+    act: Option<AnyView>,
+}
+
+fn checklist(overview: &Overview) -> AnyView {
+    let Some(tenant) = overview.first_tenant else {
+        return view! {
+            <Empty icon="tenants" title="Create your first app">
+                <p>"An app holds the keys and the list of skills that your software uses."</p>
+                <div class="actions">
+                    <a class="btn primary" href=links::NEW_TENANT>
+                        "Create app"
+                    </a>
+                </div>
+            </Empty>
+        }
+        .into_any();
+    };
+    let steps = steps(overview, tenant);
+    let next = steps.iter().position(|step| !step.done);
+    let rows = steps
+        .into_iter()
+        .enumerate()
+        .map(|(at, step)| {
+            let current = Some(at) == next;
+            let mark = if step.done {
+                view! { <Icon name="check" /> <span class="sr-only">"Done: "</span> }.into_any()
+            } else {
+                (at + 1).to_string().into_any()
+            };
+            view! {
+                <li class=step.done.then_some("done") aria-current=current.then_some("step")>
+                    <span class="mark">{mark}</span>
+                    <div>
+                        <strong>{step.title}</strong>
+                        <p class="about">{step.about}</p>
+                    </div>
+                    <div class="actions">{(!step.done).then_some(step.act)}</div>
+                </li>
+            }
+        })
+        .collect_view();
+    view! {
+        <section class="card" aria-label="Getting started">
+            <ol class="checklist">{rows}</ol>
+        </section>
+    }
+    .into_any()
+}
+
+fn steps(overview: &Overview, tenant: TenantId) -> Vec<Step> {
+    let link = |href: String, label: &'static str| {
+        Some(view! { <a class="btn" href=href>{label}</a> }.into_any())
+    };
+    vec![
+        Step {
+            title: "Create a sandbox app",
+            about: "It holds your keys and the list of skills it may use.".into(),
+            done: true,
+            act: None,
+        },
+        Step {
+            title: "Save your keys",
+            about: "The secret is shown once. If it is lost, rotate it.".into(),
+            done: overview.secret_seen,
+            act: link(links::tenant_keys(tenant), "Show keys"),
+        },
+        Step {
+            title: "Make the first call",
+            about: "Any 2xx with this app’s keys counts, from the console or from your own code."
+                .into(),
+            done: overview.first_success_at.is_some(),
+            act: Some(first_call_button(tenant).into_any()),
+        },
+        Step {
+            title: "Finish a session",
+            about: "Go through the sandbox bank’s consent and exchange the temp_token.".into(),
+            done: overview.first_exchange_at.is_some(),
+            act: link(links::tenant_console(tenant), "Run in console"),
+        },
+        Step {
+            title: "Read account data",
+            about: "With the access_token and credentials_id of that session.".into(),
+            done: overview.first_data_at.is_some(),
+            act: link(links::tenant_console(tenant), "Run in console"),
+        },
+    ]
+}
+
+fn tiles(overview: &Overview) -> impl IntoView + use<> {
+    let tile = |href: &'static str, label: &'static str, figure: String, about: String| {
+        view! {
+            <a class="tile" href=href>
+                <span class="label">{label}</span>
+                <span class="figure">{figure}</span>
+                <span class="faint">{about}</span>
+            </a>
+        }
+    };
+    let errors = overview.errors_24h;
+    let rate = percent(errors, overview.requests_24h);
+    let p95 = overview
+        .p95_ms
+        .map_or_else(|| "–".to_owned(), |ms| format!("{ms} ms"));
+    view! {
+        <div class="tiles">
+            {tile(links::REQUESTS, "Requests", group(overview.requests_24h), "in 24 hours".into())}
+            {tile(
+                "/requests?status=4xx",
+                "Errors",
+                group(errors),
+                format!("{rate} of all requests"),
+            )}
+            {tile(links::REQUESTS, "Time to answer", p95, "95 of 100 are quicker".into())}
+            {tile(
+                links::REQUESTS,
+                "Sessions completed",
+                group(overview.sessions_completed_24h),
+                format!("of {} started", group(overview.sessions_started_24h)),
+            )}
+        </div>
+    }
+}
+
+/// A share in per cent with one decimal.
+fn percent(part: i64, whole: i64) -> String {
+    if whole <= 0 {
+        return "0 %".into();
+    }
+    let tenths = part.saturating_mul(1000) / whole;
+    format!("{}.{} %", tenths / 10, tenths % 10)
+}
+
+/// `1,204`.
+pub(super) fn group(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut grouped = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    if number < 0 {
+        grouped.insert(0, '-');
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_readable() {
+        assert_eq!(group(0), "0");
+        assert_eq!(group(999), "999");
+        assert_eq!(group(1_204), "1,204");
+        assert_eq!(group(-1_234_567), "-1,234,567");
+        assert_eq!(percent(0, 0), "0 %");
+        assert_eq!(percent(1, 3), "33.3 %");
+    }
+}

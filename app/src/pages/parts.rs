@@ -1,0 +1,193 @@
+//! Product words as they look everywhere: environments, states, keys and where each may live.
+
+use leptos::prelude::*;
+
+use super::Visit;
+use crate::domain::key::KeyKind;
+use crate::domain::servicer::ServicerStatus;
+use crate::domain::tenant::{Environment, TenantStatus};
+use crate::islands::{CopyButton, DownloadButton};
+use crate::ui::{Chip, CodeBlock, Notice, Tone};
+
+/// Sandbox or production.
+pub(super) fn environment_chip(environment: Environment) -> AnyView {
+    match environment {
+        Environment::Sandbox => view! { <Chip tone=Tone::Warn text="Sandbox" /> }.into_any(),
+        Environment::Production => view! { <Chip tone=Tone::Ok text="Production" /> }.into_any(),
+    }
+}
+
+/// Shown only when a tenant is not simply working.
+pub(super) fn paused_chip(status: TenantStatus) -> Option<AnyView> {
+    (status == TenantStatus::Paused).then(|| view! { <Chip text="Paused" /> }.into_any())
+}
+
+/// How far a servicer may go.
+pub(super) fn servicer_chip(status: ServicerStatus) -> AnyView {
+    let (tone, text) = match status {
+        ServicerStatus::Sandbox => (Tone::Warn, "Sandbox"),
+        ServicerStatus::Approved => (Tone::Ok, "Approved"),
+        ServicerStatus::Suspended => (Tone::Err, "Suspended"),
+    };
+    view! { <Chip tone=tone text=text /> }.into_any()
+}
+
+/// Where a value may live: the tag every key wears, everywhere.
+pub(super) fn holder_chip(browser_safe: bool) -> AnyView {
+    if browser_safe {
+        view! { <Chip tone=Tone::Accent plain=true text="Browser-safe" /> }.into_any()
+    } else {
+        view! { <Chip tone=Tone::Err plain=true text="Server only" /> }.into_any()
+    }
+}
+
+/// The same, for a kind of key.
+pub(super) fn key_chip(kind: KeyKind) -> AnyView {
+    holder_chip(kind == KeyKind::AppKey)
+}
+
+/// What a kind of key is for, in one line.
+pub(super) const fn key_purpose(kind: KeyKind) -> &'static str {
+    match kind {
+        KeyKind::Secret => {
+            "Proves that your server is calling. Never put it into a browser or an app."
+        }
+        KeyKind::AppKey => "Starts a session. May live in a browser or an app.",
+    }
+}
+
+/// One value with its copy button, its tag and what it is for.
+pub(super) fn key_row(
+    name: &'static str,
+    value: String,
+    chip: AnyView,
+    note: impl IntoView + 'static,
+) -> AnyView {
+    view! {
+        <div class="key">
+            <h3>{name}</h3>
+            <div class="value">
+                <code id=name>{value}</code>
+                <CopyButton from=name.to_owned() label=format!("Copy {name}") />
+            </div>
+            {chip}
+            <p class="note">{note.into_view()}</p>
+        </div>
+    }
+    .into_any()
+}
+
+/// The three elements of a tenant, `client_id` and its two keys, right after they were made.
+pub(super) struct MadeKeys {
+    pub id: String,
+    pub app_key: String,
+    pub secret: String,
+}
+
+/// The one time that a whole new tenant's keys are on screen, and the same as a file of variables.
+pub(super) fn made_keys(visit: &Visit, keys: MadeKeys) -> impl IntoView + use<> {
+    let variables = format!(
+        "TESSERA_API={}/v1\nTESSERA_CLIENT_ID={}\nTESSERA_CLIENT_APP_KEY={}\nTESSERA_CLIENT_SECRET={}\n",
+        visit.site.public_url, keys.id, keys.app_key, keys.secret,
+    );
+    view! {
+        <section class="card reveal keys-made" aria-labelledby="made">
+            <div class="bar">
+                <h2 id="made">"Your keys"</h2>
+                <span class="spacer"></span>
+                <span>"client_secret is shown this once: we keep only its digest"</span>
+            </div>
+            {key_row(
+                "client_id",
+                keys.id,
+                holder_chip(true),
+                "Identifies your app. Authorises nothing by itself.",
+            )}
+            {key_row(
+                "client_app_key",
+                keys.app_key,
+                key_chip(KeyKind::AppKey),
+                key_purpose(KeyKind::AppKey),
+            )}
+            {key_row(
+                "client_secret",
+                keys.secret,
+                key_chip(KeyKind::Secret),
+                key_purpose(KeyKind::Secret),
+            )}
+        </section>
+        <details class="section fold">
+            <summary>"The same as environment variables (.env)"</summary>
+            <div class="stack">
+                <CodeBlock id="dotenv" code=variables label=".env" wrap=true />
+                <div class="actions">
+                    <DownloadButton
+                        from="dotenv".to_owned()
+                        name=".env".to_owned()
+                        label="Download .env".to_owned()
+                    />
+                </div>
+            </div>
+        </details>
+    }
+}
+
+/// A single new key, the one time it is on screen.
+pub(super) fn made_key(kind: KeyKind, value: String, note: String) -> impl IntoView {
+    let name = kind.as_str();
+    view! {
+        <section class="card reveal" aria-labelledby="made">
+            <div class="bar">
+                <h2 id="made">{format!("New {name}")}</h2>
+                <span class="spacer"></span>
+                {(kind == KeyKind::Secret)
+                    .then_some("This is the only time we show it: we keep only its digest")}
+            </div>
+            {key_row(name, value, key_chip(kind), note)}
+        </section>
+    }
+}
+
+/// What was just done, from a closed set: nobody can put words into the page through its address.
+pub(super) fn done_notice(visit: &Visit, known: &[(&str, &'static str)]) -> Option<AnyView> {
+    let done = visit.query.get("done");
+    let (_, words) = known.iter().find(|(name, _)| *name == done)?;
+    let words = *words;
+    Some(view! { <Notice tone=Tone::Ok title=words /> }.into_any())
+}
+
+/// Countries a servicer may be registered in: the EEA, Switzerland and the United Kingdom (ISO 3166-1 alpha-2).
+pub(super) const COUNTRIES: &[(&str, &str)] = &[
+    ("AT", "Austria"),
+    ("BE", "Belgium"),
+    ("BG", "Bulgaria"),
+    ("HR", "Croatia"),
+    ("CY", "Cyprus"),
+    ("CZ", "Czechia"),
+    ("DK", "Denmark"),
+    ("EE", "Estonia"),
+    ("FI", "Finland"),
+    ("FR", "France"),
+    ("DE", "Germany"),
+    ("GR", "Greece"),
+    ("HU", "Hungary"),
+    ("IS", "Iceland"),
+    ("IE", "Ireland"),
+    ("IT", "Italy"),
+    ("LV", "Latvia"),
+    ("LI", "Liechtenstein"),
+    ("LT", "Lithuania"),
+    ("LU", "Luxembourg"),
+    ("MT", "Malta"),
+    ("NL", "Netherlands"),
+    ("NO", "Norway"),
+    ("PL", "Poland"),
+    ("PT", "Portugal"),
+    ("RO", "Romania"),
+    ("SK", "Slovakia"),
+    ("SI", "Slovenia"),
+    ("ES", "Spain"),
+    ("SE", "Sweden"),
+    ("CH", "Switzerland"),
+    ("GB", "United Kingdom"),
+];

@@ -1,0 +1,167 @@
+//! One call: what was sent, what was answered and, if it failed, why and what to do.
+
+use leptos::prelude::*;
+
+use super::parts::holder_chip;
+use super::requests::took;
+use super::{Frame, Page, Shown, Visit};
+use crate::domain::ids::RequestId;
+use crate::islands::CopyButton;
+use crate::links;
+use crate::portal::requests::{Explanation, RequestDetail};
+use crate::ui::{Chip, Facts, HttpStatus, Json, PageHead, Tone, time};
+
+pub(super) async fn screen(visit: Visit) -> Shown {
+    let id: RequestId = visit.param("request")?;
+    let detail = visit.portal.request(visit.actor()?, id).await?;
+    let title = format!("{} {}", detail.row.method, detail.row.path);
+    Ok(Page::new(Frame::App, title.clone(), move || {
+        let status = view! { <HttpStatus code=detail.row.status /> }.into_any();
+        let lead = format!(
+            "{} · answered in {}",
+            time::full(detail.row.at),
+            took(detail.row.latency_ms)
+        );
+        view! {
+            <PageHead title=title beside=status lead=lead>
+                {detail.row.tenant.map(|tenant| {
+                    view! { <a class="btn" href=links::tenant(tenant)>"Open app"</a> }
+                })}
+            </PageHead>
+            {detail.explanation.clone().map(why)}
+            <div class="two">
+                {body_card("Request", "request", &detail.request_headers, &detail.request_body)}
+                {body_card("Response", "response", &[], &detail.response_body)}
+            </div>
+            <section class="section">
+                <h2>"About this call"</h2>
+                {facts(&detail)}
+            </section>
+        }
+    })
+    .under("Requests", links::REQUESTS)
+    .wide()
+    .into())
+}
+
+/// Cause, fix and whose fault, from the same catalogue as the answer and the docs.
+fn why(explanation: Explanation) -> impl IntoView {
+    let retry = if explanation.retryable {
+        "Sending it again may work."
+    } else {
+        "Sending it again as it is will fail again."
+    };
+    let code = explanation.code;
+    view! {
+        <section class="card why" aria-labelledby="why">
+            <div class="bar">
+                <h2 id="why">"Why it failed"</h2>
+                <Chip tone=Tone::Err plain=true text=code.clone() />
+                <span class="spacer"></span>
+                <span>{format!("Whose part it is: {}", explanation.whose)}</span>
+            </div>
+            <div class="pad stack">
+                <p>
+                    <strong>{explanation.title}</strong>
+                </p>
+                <Facts facts=vec![
+                    ("Cause", explanation.cause.into_any()),
+                    ("Fix", explanation.fix.into_any()),
+                    ("Again?", retry.into_any()),
+                ] />
+                <div class="actions">
+                    <a class="btn" href=links::docs_error(&code)>
+                        "Read about this error"
+                    </a>
+                </div>
+            </div>
+        </section>
+    }
+}
+
+fn body_card(
+    title: &'static str,
+    id: &'static str,
+    headers: &[(String, String)],
+    body: &str,
+) -> impl IntoView + use<> {
+    let lines: String = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\n"))
+        .collect();
+    let content = if body.is_empty() {
+        view! { <p class="pad muted">"No body."</p> }.into_any()
+    } else {
+        let label = format!("{id} body");
+        view! { <Json id=id text=body.to_owned() label=label /> }.into_any()
+    };
+    view! {
+        <section class="card" aria-labelledby=format!("{id}-title")>
+            <div class="bar">
+                <h2 id=format!("{id}-title")>{title}</h2>
+            </div>
+            {(!lines.is_empty())
+                .then(|| {
+                    view! {
+                        <pre class="headers" tabindex="0" role="region" aria-label="Headers">
+                            {lines}
+                        </pre>
+                    }
+                })}
+            {content}
+        </section>
+    }
+}
+
+fn facts(detail: &RequestDetail) -> impl IntoView + use<> {
+    let row = &detail.row;
+    let id = view! {
+        <span class="actions">
+            <code id="request-id">{row.id.to_string()}</code>
+            <CopyButton from="request-id".to_owned() label="Copy request id".to_owned() />
+        </span>
+    };
+    let mut facts = vec![
+        ("Request id", id.into_any()),
+        (
+            "Operation",
+            view! { <code>{row.operation.clone()}</code> }.into_any(),
+        ),
+        ("App", row.tenant_name.clone().into_any()),
+        (
+            "From",
+            if row.source == "console" {
+                "Console"
+            } else {
+                "Your code"
+            }
+            .into_any(),
+        ),
+    ];
+    if let Some(session) = detail.session {
+        let href = links::with(links::REQUESTS, "session", &session.to_string());
+        let link = view! {
+            <a class="mono" href=href>
+                {session.to_string()}
+            </a>
+        };
+        facts.push(("Session", link.into_any()));
+    }
+    if let Some(key) = detail.key.clone() {
+        let safe = !key.starts_with("client_secret");
+        let shown = view! { <code>{key}</code> " " {holder_chip(safe)} };
+        facts.push(("Authorised by", shown.into_any()));
+    }
+    facts.push(("Client", detail.user_agent.clone().into_any()));
+    facts.push((
+        "Address",
+        view! { <code>{detail.ip.clone()}</code> }.into_any(),
+    ));
+    view! {
+        <div class="card">
+            <div class="pad">
+                <Facts facts=facts />
+            </div>
+        </div>
+    }
+}

@@ -1,0 +1,90 @@
+//! Joining a servicer that exists: its id and the one-time claim token, as mailed or handed over by an operator.
+
+use leptos::prelude::*;
+
+use super::form::Form;
+use super::{Answer, Fields, Frame, Page, Shown, Visit};
+use crate::islands::ShowPassword;
+use crate::links;
+use crate::portal::people::SignUp;
+use crate::ui::{ErrorSummary, Field};
+
+const FIELDS: &[&str] = &["servicer_id", "claim_token", "email", "password"];
+
+pub(super) async fn screen(visit: Visit) -> Shown {
+    let Some(fields) = visit.form.clone() else {
+        let given = [
+            ("servicer_id", visit.query.get("servicer")),
+            ("claim_token", visit.query.get("claim")),
+        ];
+        return Ok(page(Form::fresh(&given)).into());
+    };
+    match visit.portal.sign_up(read(&fields), &visit.source).await {
+        Ok(person) => Ok(Answer::SignedIn {
+            person,
+            to: links::OVERVIEW.into(),
+        }),
+        Err(trouble) => Ok(page(Form::refused(fields, trouble)?).into()),
+    }
+}
+
+fn read(fields: &Fields) -> SignUp {
+    let text = |name| fields.get(name).trim().to_owned();
+    SignUp {
+        servicer_id: text("servicer_id"),
+        claim_token: text("claim_token"),
+        email: text("email"),
+        password: fields.get("password").to_owned(),
+    }
+}
+
+fn page(form: Form) -> Page {
+    let shown = form.clone();
+    form.status(Page::new(Frame::Card, "Sign up", move || {
+        view! {
+            <div class="card">
+                <h1>"Sign up"</h1>
+                <p class="lead">
+                    "With the servicer id and the claim token of your company. The first to join becomes its owner."
+                </p>
+                <form method="post" action=links::SIGN_UP class="form">
+                    <ErrorSummary errors=shown.errors(FIELDS) />
+                    <Field
+                        entry=shown.entry("servicer_id")
+                        label="Servicer id"
+                        mono=true
+                        autocomplete="off"
+                        placeholder="0d9c5a1e-6b1f-4e0a-9a55-8c31b7c02f61"
+                    />
+                    <Field
+                        entry=shown.entry("claim_token")
+                        label="Claim token"
+                        mono=true
+                        autocomplete="off"
+                        hint="It came with the id, works once and for seven days. The id alone lets nobody in."
+                    />
+                    <Field
+                        entry=shown.entry("email")
+                        label="Work e-mail"
+                        kind="email"
+                        autocomplete="username"
+                    />
+                    <Field
+                        entry=shown.entry("password")
+                        label="Password"
+                        kind="password"
+                        hint="At least 12 characters."
+                        autocomplete="new-password"
+                    >
+                        <ShowPassword of="password".to_owned() />
+                    </Field>
+                    <button class="btn primary big full">"Create account"</button>
+                </form>
+            </div>
+            <p class="aside">
+                "No servicer id? " <a href=links::START>"Get sandbox keys"</a> " now. Have an account? "
+                <a href=links::SIGN_IN>"Sign in"</a> "."
+            </p>
+        }
+    }))
+}

@@ -1,0 +1,285 @@
+//! The catalogue of skills, and the page of one.
+
+use leptos::prelude::*;
+
+use super::parts::{done_notice, environment_chip};
+use super::{Answer, Frame, Page, Shown, Visit};
+use crate::domain::ids::TenantId;
+use crate::domain::skill::{SkillName, SkillType};
+use crate::islands::CopyButton;
+use crate::links;
+use crate::portal::Trouble;
+use crate::portal::skills::{Skill, Step};
+use crate::ui::{Chip, Column, Empty, Facts, Json, PageHead, PostButton, Table};
+
+/// What a type is called by people.
+const fn type_name(kind: SkillType) -> &'static str {
+    match kind {
+        SkillType::AccountInformation => "Account information",
+        SkillType::PaymentInitiation => "Payment initiation",
+        SkillType::Marketplace => "Marketplace",
+        SkillType::CustomerCare => "Customer care",
+        SkillType::ResourceManagement => "Resource management",
+    }
+}
+
+pub(super) async fn list(visit: Visit) -> Shown {
+    let query = visit.query.get("q").trim().to_lowercase();
+    let mut skills = visit.portal.skills().await?;
+    let all = skills.len();
+    skills.retain(|skill| {
+        [skill.name.as_str(), &skill.title, &skill.provider]
+            .iter()
+            .any(|text| text.to_lowercase().contains(&query))
+    });
+    Ok(Page::new(Frame::App, "Skills", move || {
+        let body = if all == 0 {
+            view! {
+                <Empty icon="skills" title="No skill is published yet">
+                    <p>"Skills appear here as soon as the operators publish them."</p>
+                </Empty>
+            }
+            .into_any()
+        } else {
+            view! {
+                {search(&query)}
+                {table(skills, &query)}
+            }
+            .into_any()
+        };
+        view! {
+            <PageHead
+                title="Skills"
+                lead="Every skill is one provider’s API in one flavour. An app uses those on its whitelist."
+            />
+            {body}
+        }
+    })
+    .into())
+}
+
+fn search(query: &str) -> impl IntoView + use<> {
+    view! {
+        <form class="filters" method="get" action=links::SKILLS role="search">
+            <div class="field grow">
+                <label for="q">"Skill or provider"</label>
+                <input type="search" id="q" name="q" value=query.to_owned() />
+            </div>
+            <button class="btn">"Search"</button>
+        </form>
+    }
+}
+
+fn table(skills: Vec<Skill>, query: &str) -> impl IntoView + use<> {
+    let columns = vec![
+        Column::text("Skill"),
+        Column::text("Provider"),
+        Column::text("Type"),
+        Column::text("Country"),
+        Column::text("Flavour"),
+        Column::number("Steps"),
+    ];
+    let none = skills.is_empty().then(|| {
+        let sentence = format!("No skill matches “{query}”. ");
+        view! {
+            <tr>
+                <td colspan="6">
+                    {sentence} <a href=links::SKILLS>"Show all skills"</a>
+                </td>
+            </tr>
+        }
+    });
+    let rows = skills.into_iter().map(row).collect_view();
+    view! {
+        <Table caption="Published skills" columns=columns linked=none.is_none() folds=true>
+            {rows}
+            {none}
+        </Table>
+    }
+}
+
+fn row(skill: Skill) -> impl IntoView {
+    view! {
+        <tr>
+            <th scope="row">
+                <a class="mono" href=links::skill(&skill.name)>
+                    {skill.name.to_string()}
+                </a>
+                <div class="faint">{skill.title}</div>
+            </th>
+            <td>{skill.provider}</td>
+            <td>{type_name(skill.kind)}</td>
+            <td class="spare">{skill.country.unwrap_or_else(|| "any".into())}</td>
+            <td>{environment_chip(skill.environment)}</td>
+            <td class="num spare">{skill.steps.len()}</td>
+        </tr>
+    }
+}
+
+pub(super) async fn one(visit: Visit) -> Shown {
+    let name = SkillName::parse(visit.params.get("skill")).map_err(|_| Trouble::NotFound)?;
+    let actor = visit.actor()?;
+    if let Some(form) = &visit.form {
+        let tenant: TenantId = form.parse("tenant").ok_or(Trouble::NotFound)?;
+        visit
+            .portal
+            .whitelist(actor, tenant, name.as_str(), true, &visit.source)
+            .await?;
+        return Ok(Answer::See(links::with(
+            &links::skill(&name),
+            "done",
+            "allowed",
+        )));
+    }
+    let skills = visit.portal.skills().await?;
+    let skill = skills
+        .into_iter()
+        .find(|skill| skill.name == name)
+        .ok_or(Trouble::NotFound)?;
+    let apps = apps(&visit, &skill).await?;
+    let notice = done_notice(
+        &visit,
+        &[("allowed", "The app may use this skill from now on.")],
+    );
+    let environment = skill.environment;
+    Ok(Page::new(Frame::App, name.to_string(), move || {
+        let chip = environment_chip(skill.environment);
+        let lead = format!("{}, by {}.", skill.title, skill.provider);
+        view! {
+            {notice}
+            <PageHead title=skill.name.to_string() beside=chip lead=lead />
+            <div class="two">
+                {facts(&skill)}
+                {whitelist_card(&skill, apps)}
+            </div>
+            <section class="section">
+                <h2>"Steps"</h2>
+                <ol class="steps-list">{skill.steps.iter().enumerate().map(step).collect_view()}</ol>
+            </section>
+        }
+    })
+    .under("Skills", links::SKILLS)
+    .within(environment)
+    .into())
+}
+
+/// An app of the reader, and whether it may use the skill.
+struct App {
+    id: TenantId,
+    name: String,
+    allowed: bool,
+}
+
+async fn apps(visit: &Visit, skill: &Skill) -> Result<Vec<App>, Trouble> {
+    let actor = visit.actor()?;
+    if actor.membership.is_none() {
+        return Ok(Vec::new());
+    }
+    let allowed = visit.portal.whitelisted_by(actor, &skill.name).await?;
+    let tenants = visit.portal.tenants(actor, "").await?;
+    Ok(tenants
+        .into_iter()
+        .filter(|tenant| tenant.environment == skill.environment)
+        .map(|tenant| App {
+            allowed: allowed.iter().any(|(id, _)| *id == tenant.id),
+            id: tenant.id,
+            name: tenant.name,
+        })
+        .collect())
+}
+
+fn facts(skill: &Skill) -> impl IntoView + use<> {
+    let name = view! {
+        <span class="actions">
+            <code id="skill">{skill.name.to_string()}</code>
+            <CopyButton from="skill".to_owned() label="Copy skill name".to_owned() />
+        </span>
+    };
+    let encoded = links::encode(skill.name.as_str());
+    let country = skill.country.clone().unwrap_or_else(|| "any".into());
+    view! {
+        <div class="card">
+            <div class="pad">
+                <Facts facts=vec![
+                    ("Name", name.into_any()),
+                    ("In a URL", view! { <code>{encoded}</code> }.into_any()),
+                    ("Type", type_name(skill.kind).into_any()),
+                    ("Country", country.into_any()),
+                ] />
+            </div>
+        </div>
+    }
+}
+
+fn whitelist_card(skill: &Skill, apps: Vec<App>) -> impl IntoView + use<> {
+    let here = links::skill(&skill.name);
+    let rows = apps
+        .into_iter()
+        .map(|app| {
+            let state = if app.allowed {
+                view! { <Chip tone=crate::ui::Tone::Ok text="Allowed" /> }.into_any()
+            } else {
+                view! {
+                    <PostButton
+                        action=here.clone()
+                        label="Allow"
+                        spoken=format!("Allow for {}", app.name)
+                        fields=vec![("tenant", app.id.to_string())]
+                    />
+                }
+                .into_any()
+            };
+            view! {
+                <li>
+                    <a href=links::tenant_skills(app.id)>{app.name}</a>
+                    {state}
+                </li>
+            }
+        })
+        .collect::<Vec<_>>();
+    let none = rows.is_empty().then(|| {
+        view! {
+            <li>
+                <span class="muted">"You have no app in this environment."</span>
+                <a class="btn" href=links::NEW_TENANT>
+                    "Create app"
+                </a>
+            </li>
+        }
+    });
+    view! {
+        <section class="card" aria-labelledby="apps">
+            <div class="bar">
+                <h2 id="apps">"Your apps"</h2>
+            </div>
+            <ul class="rows">{rows} {none}</ul>
+        </section>
+    }
+}
+
+fn step((at, step): (usize, &Step)) -> impl IntoView + use<> {
+    let id = format!("step-{at}");
+    let redirects = step
+        .redirects
+        .then(|| view! { <Chip plain=true text="Redirects to the provider" /> });
+    view! {
+        <li class="card">
+            <div class="bar">
+                <h3>{format!("{} · ", at + 1)} <code>{step.name.clone()}</code></h3>
+                <span>{step.title.clone()}</span>
+                <span class="spacer"></span>
+                {redirects}
+            </div>
+            <div class="two pad">
+                <div class="stack">
+                    <h4>"Example data"</h4>
+                    <Json id=format!("{id}-example") text=step.example.clone() label="example data" />
+                </div>
+                <div class="stack">
+                    <h4>"Schema"</h4>
+                    <Json id=format!("{id}-schema") text=step.schema.clone() label="schema" />
+                </div>
+            </div>
+        </li>
+    }
+}

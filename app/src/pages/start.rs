@@ -1,0 +1,146 @@
+//! The one-form start: three typed fields, and there are keys.
+
+use leptos::prelude::*;
+
+use super::form::Form;
+use super::parts::{COUNTRIES, MadeKeys, made_keys};
+use super::{Answer, Fields, Frame, Page, Shown, Visit};
+use crate::domain::ids::TenantId;
+use crate::domain::servicer::LegalForm;
+use crate::domain::tenant::Environment;
+use crate::islands::ShowPassword;
+use crate::links;
+use crate::portal::people::{Start, Started};
+use crate::ui::{Choice, ChoiceGroup, ErrorSummary, Field, PageHead, PostButton, Select};
+
+const COUNTRY: &str = "RO";
+const FIELDS: &[&str] = &["name", "email", "password", "legal_form", "country"];
+
+pub(super) async fn screen(visit: Visit) -> Shown {
+    let Some(fields) = visit.form.clone() else {
+        if visit.actor.is_some() {
+            return Ok(Answer::See(links::OVERVIEW.into()));
+        }
+        let preselected = [
+            ("legal_form", LegalForm::Company.as_str()),
+            ("country", COUNTRY),
+        ];
+        return Ok(page(Form::fresh(&preselected)).into());
+    };
+    match visit.portal.start(read(&fields), &visit.source).await {
+        Ok(started) => Ok(Answer::SignedInPage {
+            person: started.person,
+            page: keys_page(&visit, started),
+        }),
+        Err(trouble) => Ok(page(Form::refused(fields, trouble)?).into()),
+    }
+}
+
+fn read(fields: &Fields) -> Start {
+    let country = fields.get("country");
+    Start {
+        name: fields.get("name").trim().to_owned(),
+        email: fields.get("email").trim().to_owned(),
+        password: fields.get("password").to_owned(),
+        legal_form: fields.parse("legal_form").unwrap_or(LegalForm::Company),
+        country: if country.is_empty() { COUNTRY } else { country }.to_owned(),
+    }
+}
+
+fn page(form: Form) -> Page {
+    let shown = form.clone();
+    form.status(Page::new(Frame::Card, "Get sandbox keys", move || {
+        let countries = COUNTRIES
+            .iter()
+            .map(|(code, name)| ((*code).to_owned(), (*name).to_owned()))
+            .collect();
+        view! {
+            <div class="card">
+                <h1>"Get sandbox keys"</h1>
+                <p class="lead">"Your keys are on the next page. There is no mail to open first."</p>
+                <form method="post" action=links::START class="form">
+                    <ErrorSummary errors=shown.errors(FIELDS) />
+                    <Field
+                        entry=shown.entry("name")
+                        label="Project or company name"
+                        autocomplete="organization"
+                        maxlength="120"
+                    />
+                    <Field
+                        entry=shown.entry("email")
+                        label="E-mail"
+                        kind="email"
+                        autocomplete="username"
+                    />
+                    <Field
+                        entry=shown.entry("password")
+                        label="Password"
+                        kind="password"
+                        hint="At least 12 characters."
+                        autocomplete="new-password"
+                    >
+                        <ShowPassword of="password".to_owned() />
+                    </Field>
+                    <ChoiceGroup
+                        entry=shown.entry("legal_form")
+                        label="You are registering as"
+                        inline=true
+                        choices=vec![
+                            Choice::new(LegalForm::Company.as_str(), "A company"),
+                            Choice::new(LegalForm::Person.as_str(), "A person"),
+                        ]
+                    />
+                    <Select entry=shown.entry("country") label="Country" options=countries />
+                    <button class="btn primary big full">"Create my keys"</button>
+                </form>
+            </div>
+            <p class="aside">
+                "Already have an account? " <a href=links::SIGN_IN>"Sign in"</a> "." <br />
+                "Your company is registered? " <a href=links::SIGN_UP>"Sign up with its servicer id"</a> "."
+            </p>
+        }
+    }))
+}
+
+/// The answer to the form: the only page that ever shows the new secret.
+fn keys_page(visit: &Visit, started: Started) -> Page {
+    let seen = visit.clone();
+    let (tenant, servicer) = (started.tenant, started.servicer);
+    let keys = MadeKeys {
+        id: tenant.to_string(),
+        app_key: started.client_app_key,
+        secret: started.client_secret,
+    };
+    Page::new(Frame::App, "Your keys", move || {
+        view! {
+            <PageHead
+                title="Your keys are ready"
+                lead="They work now, in the sandbox. Save them, then send the first request."
+            >
+                {first_call_button(tenant)}
+            </PageHead>
+            {made_keys(&seen, keys)}
+            <section class="section">
+                <h2>"What else was made"</h2>
+                <p class="muted">
+                    "A servicer with the id " <code>{servicer.to_string()}</code>
+                    ", which we have mailed to you, and an app whose whitelist already names the sandbox skills. "
+                    <a href=links::tenant(tenant)>"Look at the app"</a> "."
+                </p>
+            </section>
+        }
+    })
+    .within(Environment::Sandbox)
+}
+
+/// Opens a session with the new keys and shows the answer in the console.
+pub(super) fn first_call_button(tenant: TenantId) -> impl IntoView {
+    view! {
+        <PostButton
+            action=links::FIRST_CALL
+            label="Send first request"
+            class="btn primary"
+            fields=vec![("tenant", tenant.to_string())]
+        />
+    }
+}

@@ -1,0 +1,167 @@
+//! Making a tenant: one short page, answered by its keys.
+
+use leptos::prelude::*;
+
+use super::form::Form;
+use super::parts::{MadeKeys, made_keys};
+use super::start::first_call_button;
+use super::{Fields, Frame, Page, Shown, Visit};
+use crate::domain::servicer::ServicerStatus;
+use crate::domain::tenant::Environment;
+use crate::links;
+use crate::portal::skills::Skill;
+use crate::portal::tenants::{CreatedTenant, NewTenant};
+use crate::ui::{Choice, ChoiceGroup, ErrorSummary, Field, PageHead, TextArea};
+
+const FIELDS: &[&str] = &["name", "environment", "skills", "redirect_links", "origins"];
+/// Registered from the beginning, so that the console and a first app work without another visit.
+const LINKS: &str = "http://127.0.0.1/return\nmyapp://return";
+
+pub(super) async fn screen(visit: Visit) -> Shown {
+    let actor = visit.actor()?;
+    let skills = visit.portal.skills().await?;
+    let approved = actor
+        .membership
+        .as_ref()
+        .is_some_and(|member| member.status == ServicerStatus::Approved);
+    let Some(fields) = visit.form.clone() else {
+        let chosen = skills
+            .iter()
+            .filter(|skill| skill.environment == Environment::Sandbox)
+            .map(|skill| ("skills", skill.name.as_str()));
+        let preselected: Vec<_> = [
+            ("environment", Environment::Sandbox.as_str()),
+            ("redirect_links", LINKS),
+        ]
+        .into_iter()
+        .chain(chosen)
+        .collect();
+        return Ok(page(Form::fresh(&preselected), skills, approved).into());
+    };
+    let created = visit
+        .portal
+        .create_tenant(actor, read(&fields), &visit.source)
+        .await;
+    match created {
+        Ok(created) => Ok(keys_page(&visit, &fields, created).into()),
+        Err(trouble) => Ok(page(Form::refused(fields, trouble)?, skills, approved).into()),
+    }
+}
+
+fn read(fields: &Fields) -> NewTenant {
+    NewTenant {
+        name: fields.get("name").trim().to_owned(),
+        environment: fields.parse("environment").unwrap_or(Environment::Sandbox),
+        skills: fields.all("skills"),
+        redirect_links: fields.lines("redirect_links"),
+        origins: fields.lines("origins"),
+    }
+}
+
+fn page(form: Form, skills: Vec<Skill>, approved: bool) -> Page {
+    let shown = form.clone();
+    form.status(
+        Page::new(Frame::App, "Create app", move || {
+            let choices = skills.into_iter().map(skill_choice).collect();
+            view! {
+                <PageHead
+                    title="Create app"
+                    lead="It gets its own client_id, client_app_key and client_secret, shown on the next page."
+                />
+                <form method="post" action=links::NEW_TENANT class="form">
+                    <ErrorSummary errors=shown.errors(FIELDS) />
+                    <Field
+                        entry=shown.entry("name")
+                        label="Name"
+                        hint="Seen by your team only."
+                        maxlength="120"
+                        autocomplete="off"
+                    />
+                    <ChoiceGroup
+                        entry=shown.entry("environment")
+                        label="Environment"
+                        choices=environments(approved)
+                    />
+                    <ChoiceGroup
+                        entry=shown.entry("skills")
+                        label="Skills it may use"
+                        hint="Of its own environment. You can change this at any time."
+                        choices=choices
+                        chosen=shown.all("skills")
+                        many=true
+                    />
+                    <TextArea
+                        entry=shown.entry("redirect_links")
+                        label="Redirect links"
+                        hint="Where banks send the user back to your app, one on each line. The console’s own is added."
+                        optional=true
+                        mono=true
+                    />
+                    <TextArea
+                        entry=shown.entry("origins")
+                        label="Web origins"
+                        hint="Sites that may call from browsers, like https://app.example.com, one on each line."
+                        optional=true
+                        mono=true
+                        rows=2
+                    />
+                    <div class="actions">
+                        <button class="btn primary">"Create app"</button>
+                        <a class="btn quiet" href=links::TENANTS>
+                            "Cancel"
+                        </a>
+                    </div>
+                </form>
+            }
+        })
+        .under("Tenants", links::TENANTS),
+    )
+}
+
+fn environments(approved: bool) -> Vec<Choice> {
+    let production = if approved {
+        "Production skills and real end-users."
+    } else {
+        "For approved servicers only. The operators approve yours after they have checked it."
+    };
+    vec![
+        Choice::new(Environment::Sandbox.as_str(), "Sandbox")
+            .about("Sandbox skills and test users. Works at once."),
+        Choice::new(Environment::Production.as_str(), "Production").about(production),
+    ]
+}
+
+fn skill_choice(skill: Skill) -> Choice {
+    let about = format!("{}, {}", skill.title, skill.environment);
+    Choice::new(skill.name.as_str(), skill.name.as_str()).about(about)
+}
+
+/// The answer to the form: the only page that ever shows the new secret.
+fn keys_page(visit: &Visit, fields: &Fields, created: CreatedTenant) -> Page {
+    let seen = visit.clone();
+    let name = fields.get("name").trim().to_owned();
+    let environment = fields.parse("environment").unwrap_or(Environment::Sandbox);
+    let id = created.id;
+    let keys = MadeKeys {
+        id: id.to_string(),
+        app_key: created.client_app_key,
+        secret: created.client_secret,
+    };
+    Page::new(Frame::App, format!("New keys · {name}"), move || {
+        let sandbox = environment == Environment::Sandbox;
+        view! {
+            <PageHead
+                title=format!("{name} is ready")
+                lead="Save the keys before you leave this page: the secret is not shown again."
+            >
+                <a class="btn" href=links::tenant(id)>
+                    "Open the app"
+                </a>
+                {sandbox.then(|| first_call_button(id))}
+            </PageHead>
+            {made_keys(&seen, keys)}
+        }
+    })
+    .under("Tenants", links::TENANTS)
+    .within(environment)
+}

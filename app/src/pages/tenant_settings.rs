@@ -1,0 +1,188 @@
+//! The settings of a tenant: its name, its links and origins, and the switch that pauses it.
+
+use leptos::prelude::*;
+
+use super::form::Form;
+use super::parts::done_notice;
+use super::tenant::{TenantTab, load, tenant_page};
+use super::{Answer, Fields, Page, Shown, Visit};
+use crate::domain::tenant::TenantStatus;
+use crate::links;
+use crate::portal::Answered;
+use crate::portal::tenants::Tenant;
+use crate::ui::{ErrorSummary, Field, TextArea};
+
+const FIELDS: &[&str] = &["name", "redirect_links", "origins"];
+
+pub(super) async fn screen(visit: Visit) -> Shown {
+    let tenant = load(&visit).await?;
+    let Some(fields) = visit.form.clone() else {
+        return Ok(page(&visit, &tenant, Form::fresh(&as_stored(&tenant))).into());
+    };
+    match change(&visit, &tenant, &fields).await {
+        Ok(done) => {
+            let to = links::with(&links::tenant_settings(tenant.id), "done", done);
+            Ok(Answer::See(to))
+        }
+        Err(trouble) => {
+            // The form that was not sent is shown as it is stored, below what was typed into the other.
+            let stored = as_stored(&tenant);
+            let rest = stored
+                .iter()
+                .filter(|(name, _)| !fields.0.iter().any(|(sent, _)| sent == name))
+                .map(|(name, value)| ((*name).to_owned(), value.clone()));
+            let mut typed = fields.clone();
+            typed.0.extend(rest);
+            Ok(page(&visit, &tenant, Form::refused(typed, trouble)?).into())
+        }
+    }
+}
+
+/// Does what the sent form is about; answers the word for what was done.
+async fn change(visit: &Visit, tenant: &Tenant, fields: &Fields) -> Answered<&'static str> {
+    let (actor, id, source) = (visit.actor()?, tenant.id, &visit.source);
+    match fields.get("act") {
+        "rename" => {
+            let name = fields.get("name").trim();
+            visit.portal.rename_tenant(actor, id, name, source).await?;
+            Ok("renamed")
+        }
+        "links" => {
+            let (links, origins) = (fields.lines("redirect_links"), fields.lines("origins"));
+            visit
+                .portal
+                .set_links(actor, id, links, origins, source)
+                .await?;
+            Ok("links")
+        }
+        "pause" => {
+            visit.portal.pause_tenant(actor, id, true, source).await?;
+            Ok("paused")
+        }
+        "resume" => {
+            visit.portal.pause_tenant(actor, id, false, source).await?;
+            Ok("resumed")
+        }
+        _ => Err(crate::portal::Trouble::NotFound),
+    }
+}
+
+fn as_stored(tenant: &Tenant) -> Vec<(&'static str, String)> {
+    vec![
+        ("name", tenant.name.clone()),
+        ("redirect_links", tenant.redirect_links.join("\n")),
+        ("origins", tenant.origins.join("\n")),
+    ]
+}
+
+fn page(visit: &Visit, tenant: &Tenant, form: Form) -> Page {
+    let notice = done_notice(
+        visit,
+        &[
+            ("renamed", "Renamed."),
+            (
+                "links",
+                "Saved. The new links and origins are in effect now.",
+            ),
+            ("paused", "Paused. Every call of this app is refused now."),
+            ("resumed", "Resumed. Calls of this app are served again."),
+        ],
+    );
+    let (here, shown) = (links::tenant_settings(tenant.id), form.clone());
+    let paused = tenant.status == TenantStatus::Paused;
+    form.status(tenant_page(tenant, TenantTab::Settings, move || {
+        view! {
+            {notice}
+            <ErrorSummary errors=shown.errors(FIELDS) />
+            {name_setting(&here, &shown)}
+            {links_setting(&here, &shown)}
+            {pause_setting(&here, paused)}
+        }
+    }))
+}
+
+fn name_setting(here: &str, form: &Form) -> impl IntoView + use<> {
+    view! {
+        <section class="setting" aria-labelledby="name-title">
+            <div>
+                <h2 id="name-title">"Name"</h2>
+                <p>"Seen by your team only."</p>
+            </div>
+            <form method="post" action=here.to_owned() class="form">
+                <input type="hidden" name="act" value="rename" />
+                <Field entry=form.entry("name") label="Name" maxlength="120" autocomplete="off" />
+                <div class="actions">
+                    <button class="btn">"Save name"</button>
+                </div>
+            </form>
+        </section>
+    }
+}
+
+fn links_setting(here: &str, form: &Form) -> impl IntoView + use<> {
+    view! {
+        <section class="setting" aria-labelledby="links-title">
+            <div>
+                <h2 id="links-title">"Links and origins"</h2>
+                <p>
+                    "Banks send the user back to a registered link only, letter by letter the same; the port of a loopback
+                    link may differ. Browsers may call from registered origins only."
+                </p>
+            </div>
+            <form method="post" action=here.to_owned() class="form">
+                <input type="hidden" name="act" value="links" />
+                <TextArea
+                    entry=form.entry("redirect_links")
+                    label="Redirect links"
+                    hint="One on each line: https://…, http://127.0.0.1/… in the sandbox, or your app’s own scheme."
+                    optional=true
+                    mono=true
+                    rows=5
+                />
+                <TextArea
+                    entry=form.entry("origins")
+                    label="Web origins"
+                    hint="One on each line, like https://app.example.com."
+                    optional=true
+                    mono=true
+                    rows=3
+                />
+                <div class="actions">
+                    <button class="btn">"Save links and origins"</button>
+                </div>
+            </form>
+        </section>
+    }
+}
+
+fn pause_setting(here: &str, paused: bool) -> impl IntoView + use<> {
+    let (act, title, about, label) = if paused {
+        (
+            "resume",
+            "Paused",
+            "Every call of this app is refused with 403 tenant_paused. Keys and consents are kept.",
+            "Resume app",
+        )
+    } else {
+        (
+            "pause",
+            "Pause",
+            "Refuses every call of this app until you resume it. Keys and consents are kept.",
+            "Pause app",
+        )
+    };
+    view! {
+        <section class="setting" aria-labelledby="pause-title">
+            <div>
+                <h2 id="pause-title">{title}</h2>
+                <p>{about}</p>
+            </div>
+            <form method="post" action=here.to_owned() class="form">
+                <input type="hidden" name="act" value=act />
+                <div class="actions">
+                    <button class="btn">{label}</button>
+                </div>
+            </form>
+        </section>
+    }
+}

@@ -1,0 +1,119 @@
+//! The list of tenants.
+
+use chrono::{DateTime, Utc};
+use leptos::prelude::*;
+
+use super::overview::group;
+use super::parts::{environment_chip, paused_chip};
+use super::{Frame, Page, Shown, Visit};
+use crate::links;
+use crate::portal::tenants::TenantRow;
+use crate::ui::{Ago, Column, Empty, PageHead, Table};
+
+pub(super) async fn list(visit: Visit) -> Shown {
+    let query = visit.query.get("q").trim().to_owned();
+    let rows = visit.portal.tenants(visit.actor()?, &query).await?;
+    let now = visit.now;
+    Ok(Page::new(Frame::App, "Tenants", move || {
+        let body = if rows.is_empty() && query.is_empty() {
+            no_tenants().into_any()
+        } else {
+            view! {
+                {search(&query)}
+                {table(rows, &query, now)}
+            }
+            .into_any()
+        };
+        view! {
+            <PageHead
+                title="Tenants"
+                lead="Your apps. Each has its own keys, its own environment and its own list of skills."
+            >
+                <a class="btn primary" href=links::NEW_TENANT>
+                    "Create app"
+                </a>
+            </PageHead>
+            {body}
+        }
+    })
+    .into())
+}
+
+fn no_tenants() -> impl IntoView {
+    view! {
+        <Empty icon="tenants" title="Create your first app">
+            <p>"An app holds the keys and the list of skills that your software uses."</p>
+            <div class="actions">
+                <a class="btn primary" href=links::NEW_TENANT>
+                    "Create app"
+                </a>
+            </div>
+        </Empty>
+    }
+}
+
+fn search(query: &str) -> impl IntoView + use<> {
+    view! {
+        <form class="filters" method="get" action=links::TENANTS role="search">
+            <div class="field grow">
+                <label for="q">"Name or client_id"</label>
+                <input type="search" id="q" name="q" value=query.to_owned() />
+            </div>
+            <button class="btn">"Search"</button>
+        </form>
+    }
+}
+
+fn table(rows: Vec<TenantRow>, query: &str, now: DateTime<Utc>) -> impl IntoView + use<> {
+    let columns = vec![
+        Column::text("Name"),
+        Column::text("Environment"),
+        Column::number("Skills"),
+        Column::number("Requests, 24 h"),
+        Column::number("Errors, 24 h"),
+        Column::text("Last request"),
+        Column::text("Created"),
+    ];
+    let none = rows.is_empty().then(|| {
+        let sentence = format!("No app matches “{query}”. ");
+        view! {
+            <tr>
+                <td colspan=columns.len().to_string()>
+                    {sentence} <a href=links::TENANTS>"Show all apps"</a>
+                </td>
+            </tr>
+        }
+    });
+    let rows = rows
+        .into_iter()
+        .map(|row| tenant_row(row, now))
+        .collect_view();
+    view! {
+        <Table caption="Your apps" columns=columns linked=none.is_none() folds=true>
+            {rows}
+            {none}
+        </Table>
+    }
+}
+
+fn tenant_row(row: TenantRow, now: DateTime<Utc>) -> impl IntoView {
+    let last = row.last_request_at.map_or_else(
+        || "never".into_any(),
+        |at| view! { <Ago at=at now=now /> }.into_any(),
+    );
+    view! {
+        <tr>
+            <th scope="row">
+                <a href=links::tenant(row.id)>{row.name}</a>
+            </th>
+            <td>{environment_chip(row.environment)} " " {paused_chip(row.status)}</td>
+            <td class="num spare">{group(row.skills)}</td>
+            <td class="num" data-label="Requests">{group(row.requests_24h)}</td>
+            <td class="num" data-label="Errors">{group(row.errors_24h)}</td>
+            <td data-label="Last">{last}</td>
+            <td class="spare">
+                <Ago at=row.created_at now=now />
+            </td>
+        </tr>
+    }
+}
