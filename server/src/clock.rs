@@ -13,7 +13,7 @@ pub struct Clock(Arc<Source>);
 
 enum Source {
     System,
-    Mock(Mutex<Mock>),
+    Mock(Mutex<Box<Mock>>),
 }
 
 struct Mock {
@@ -29,10 +29,10 @@ impl Clock {
 
     /// A clock that stands still at `now` until advanced, with ids and randomness from a seed.
     pub fn mock(now: DateTime<Utc>, seed: u64) -> Self {
-        Self(Arc::new(Source::Mock(Mutex::new(Mock {
+        Self(Arc::new(Source::Mock(Mutex::new(Box::new(Mock {
             now,
             rng: StdRng::seed_from_u64(seed),
-        }))))
+        })))))
     }
 
     /// The present, in whole microseconds: what both databases keep.

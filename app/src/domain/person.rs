@@ -40,7 +40,7 @@ pub enum Permission {
 impl Role {
     /// Whether this role has a permission.
     pub const fn may(self, permission: Permission) -> bool {
-        use Permission::*;
+        use Permission::{ManageSandboxKeys, ManageSandboxTenants, ReadTenants, UseConsole};
         match self {
             Self::Owner | Self::Admin => true,
             Self::Developer => matches!(

@@ -310,6 +310,7 @@ impl Page {
     }
 
     /// The same page with another status: 422 for a refused form.
+    #[must_use]
     pub fn status(mut self, status: u16) -> Self {
         self.status = status;
         self

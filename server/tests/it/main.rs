@@ -1,3 +1,20 @@
-//! The one integration test binary: linking is slow, so there is one.
+//! The one integration test binary: linking is slow, so there is one. What runs against a server starts the real
+//! binary, on SQLite and on Postgres alike, and knocks on its doors as any client would.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::too_many_lines,
+    clippy::struct_field_names,
+    reason = "a test that is surprised should stop, and a story is told in one piece"
+)]
+
+mod bad_input;
+mod durability;
+mod one_time;
 mod rooms;
+mod rotation;
+mod seed_flow;
+mod world;

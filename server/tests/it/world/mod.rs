@@ -1,0 +1,358 @@
+//! A whole Tessera for a test: the server binary with a database of its own, and the people around it.
+
+pub mod browser;
+pub mod race;
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::sync::Mutex;
+
+pub const SKILL: &str = "xyz_ro_aisp_sbx_#1.0";
+pub const RETURN: &str = "myapp://return";
+
+/// Which database a world stands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Database {
+    Sqlite,
+    Postgres,
+}
+
+/// Runs each `async fn name(database: Database)` once on SQLite and once on Postgres.
+macro_rules! on_both {
+    ($($name:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() { super::$name($crate::world::Database::Sqlite).await; })+
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() { super::$name($crate::world::Database::Postgres).await; })+
+        }
+    };
+}
+pub(crate) use on_both;
+
+/// A database and a folder, and the servers that were started on them.
+pub struct World {
+    folder: PathBuf,
+    database_url: String,
+    /// The first server.
+    pub server: Server,
+}
+
+/// One running server process; it is killed when dropped.
+pub struct Server {
+    child: Child,
+    pub url: String,
+}
+
+/// The keys of a tenant, as the operator's command prints them.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    pub client_id: String,
+    pub client_secret: String,
+    pub client_app_key: String,
+}
+
+impl World {
+    /// A world of one's own, for tests that break things.
+    pub async fn own(database: Database) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "tessera_it_{}_{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        let folder = std::env::temp_dir().join(&name);
+        std::fs::create_dir_all(&folder).unwrap();
+        let database_url = match database {
+            Database::Sqlite => format!("sqlite:{}", folder.join("tessera.db").display()),
+            Database::Postgres => postgres(&name).await,
+        };
+        let server = Server::start(&folder, &database_url).await;
+        Self {
+            folder,
+            database_url,
+            server,
+        }
+    }
+
+    /// The world that tests share while any of them runs: each makes its own servicer and tenants in it.
+    pub async fn shared(database: Database) -> Arc<Self> {
+        static SHARED: [Mutex<Weak<World>>; 2] =
+            [Mutex::const_new(Weak::new()), Mutex::const_new(Weak::new())];
+        let mut slot = SHARED[usize::from(database == Database::Postgres)]
+            .lock()
+            .await;
+        if let Some(world) = slot.upgrade() {
+            return world;
+        }
+        let world = Arc::new(Self::own(database).await);
+        *slot = Arc::downgrade(&world);
+        world
+    }
+
+    /// Starts another server on the same database and keys.
+    pub async fn another_server(&self) -> Server {
+        Server::start(&self.folder, &self.database_url).await
+    }
+
+    /// Kills the server as a power cut would, and starts it again.
+    pub async fn kill_and_restart(&mut self) {
+        self.server.kill();
+        self.server = self.another_server().await;
+    }
+
+    /// Runs an operator's command beside the server and reads its JSON.
+    pub async fn operator(&self, arguments: &[&str]) -> Value {
+        let mut command = command(&self.folder, &self.database_url);
+        command.args(arguments).arg("--json");
+        let output = tokio::task::spawn_blocking(move || command.output())
+            .await
+            .unwrap()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        serde_json::from_str(&text)
+            .unwrap_or_else(|error| panic!("{arguments:?} printed no JSON ({error}): {text}"))
+    }
+
+    /// A sandbox tenant of a new servicer, allowed everything the sandbox has.
+    pub async fn tenant(&self) -> Keys {
+        let servicer = self
+            .operator(&[
+                "servicer",
+                "create",
+                "--name",
+                "Example Ltd",
+                "--kind",
+                "consumer",
+            ])
+            .await;
+        self.tenant_of(servicer["servicer_id"].as_str().unwrap())
+            .await
+    }
+
+    /// A sandbox tenant of an existing servicer.
+    pub async fn tenant_of(&self, servicer_id: &str) -> Keys {
+        let made = self
+            .operator(&[
+                "tenant",
+                "create",
+                "--servicer",
+                servicer_id,
+                "--name",
+                "Budget app",
+                "--environment",
+                "sandbox",
+                "--skill",
+                SKILL,
+                "--skill",
+                "xyz_aisp_sbx_#1.0",
+                "--redirect-link",
+                RETURN,
+                "--redirect-link",
+                "https://app.example.com/return",
+                "--origin",
+                "https://app.example.com",
+            ])
+            .await;
+        let text = |key: &str| {
+            made[key]
+                .as_str()
+                .unwrap_or_else(|| panic!("no {key} in {made}"))
+                .to_owned()
+        };
+        Keys {
+            client_id: text("client_id"),
+            client_secret: text("client_secret"),
+            client_app_key: text("client_app_key"),
+        }
+    }
+
+    /// The first server's URL of an API path.
+    pub fn api(&self, path: &str) -> String {
+        format!("{}{path}", self.server.url)
+    }
+
+    /// Sends a JSON body; answers status and JSON.
+    pub async fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        post(&self.api(path), body).await
+    }
+
+    /// Opens a session; answers its id and first nonce.
+    pub async fn session(&self, keys: &Keys) -> (String, String) {
+        let body = json!({"client_id": keys.client_id, "client_app_key": keys.client_app_key, "skill": SKILL});
+        let (status, answer) = self.post("/v1/sessions", &body).await;
+        assert_eq!(status, 200, "{answer}");
+        assert_eq!(answer["status"], "SESSION_CREATED");
+        (
+            answer["session_id"].as_str().unwrap().to_owned(),
+            answer["nonce"].as_str().unwrap().to_owned(),
+        )
+    }
+
+    /// The body of step `sca`.
+    pub fn sca(keys: &Keys, nonce: &str) -> Value {
+        json!({"client_id": keys.client_id, "nonce": nonce, "skill": SKILL, "step": "sca", "data": {"psu_redirect_link": RETURN}})
+    }
+
+    /// Opens a session, takes a user of the bank through consent, and answers the `temp_token`.
+    pub async fn temp_token(&self, keys: &Keys, user: &str) -> String {
+        let (session, nonce) = self.session(keys).await;
+        let (status, step) = self
+            .post(
+                &format!("/v1/sessions/{session}/steps"),
+                &Self::sca(keys, &nonce),
+            )
+            .await;
+        assert_eq!(status, 200, "{step}");
+        let end = browser::consent(
+            step["data"]["url"].as_str().unwrap(),
+            user,
+            browser::Decision::Approve,
+        )
+        .await;
+        browser::query(&end, "temp_token").unwrap_or_else(|| panic!("no temp_token in {end}"))
+    }
+
+    /// The whole way: the pair a tenant's backend keeps.
+    pub async fn pair(&self, keys: &Keys, user: &str) -> (String, String) {
+        let token = self.temp_token(keys, user).await;
+        let body = json!({"client_id": keys.client_id, "client_secret": keys.client_secret, "temp_token": token});
+        let (status, answer) = self.post("/v1/token", &body).await;
+        assert_eq!(status, 200, "{answer}");
+        (
+            answer["credentials_id"].as_str().unwrap().to_owned(),
+            answer["access_token"].as_str().unwrap().to_owned(),
+        )
+    }
+}
+
+impl Keys {
+    /// The body of a data call.
+    pub fn data(&self, pair: &(String, String)) -> Value {
+        json!({"client_id": self.client_id, "client_secret": self.client_secret, "credentials_id": pair.0, "access_token": pair.1})
+    }
+}
+
+impl Server {
+    async fn start(folder: &Path, database_url: &str) -> Self {
+        let mut child = command(folder, database_url)
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            // The limits have tests of their own; here they would only stop the races.
+            .env("TESSERA_LIMITS__BROWSER_CALLS_PER_MINUTE", "10000000")
+            .env("TESSERA_LIMITS__SERVER_CALLS_PER_MINUTE", "10000000")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (said, heard) = tokio::sync::oneshot::channel();
+        // Reads to the end, or the server would block on a full pipe.
+        std::thread::spawn(move || {
+            let url = lines.by_ref().find_map(|line| {
+                let line = line.unwrap();
+                let at = line.find("http://127.0.0.1:")?;
+                Some(
+                    line[at..]
+                        .split_whitespace()
+                        .next()?
+                        .trim_end_matches(['/', '.', ','])
+                        .to_owned(),
+                )
+            });
+            said.send(url).ok();
+            lines.for_each(drop);
+        });
+        let url = heard
+            .await
+            .unwrap()
+            .expect("the server ended before it said its URL");
+        let server = Self { child, url };
+        server.ready().await;
+        server
+    }
+
+    async fn ready(&self) {
+        let begin = Instant::now();
+        let ready = format!("{}/readyz", self.url);
+        while !reqwest::get(&ready)
+            .await
+            .is_ok_and(|answer| answer.status() == 200)
+        {
+            assert!(
+                begin.elapsed() < Duration::from_secs(30),
+                "the server does not get ready"
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+impl Server {
+    /// As a power cut would: no signal that could be heard.
+    fn kill(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.folder).ok();
+    }
+}
+
+fn command(folder: &Path, database_url: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
+    command
+        .arg("--data-dir")
+        .arg(folder)
+        .args(["--database", database_url]);
+    command
+}
+
+async fn postgres(name: &str) -> String {
+    let url = std::env::var("TESSERA_TEST_POSTGRES")
+        .expect("TESSERA_TEST_POSTGRES is not set: run `cargo xtask test`, or name a Postgres server whose user may create databases");
+    let admin = sqlx::PgPool::connect(&url).await.unwrap();
+    let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
+    sqlx::query(create).execute(&admin).await.unwrap();
+    admin.close().await;
+    let mut own = url::Url::parse(&url).unwrap();
+    own.set_path(name);
+    own.into()
+}
+
+/// Sends a JSON body to a URL; answers status and JSON.
+pub async fn post(url: &str, body: &Value) -> (u16, Value) {
+    let answer = reqwest::Client::new()
+        .post(url)
+        .json(body)
+        .send()
+        .await
+        .unwrap();
+    let status = answer.status().as_u16();
+    let text = answer.text().await.unwrap();
+    (
+        status,
+        serde_json::from_str(&text)
+            .unwrap_or_else(|_| panic!("{url} answered {status} without JSON: {text}")),
+    )
+}
