@@ -31,7 +31,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{Postgres, Sqlite, Transaction};
+use sqlx::{Connection as _, Postgres, Sqlite, Transaction};
 
 /// What went wrong in the database. Never shown to a caller.
 pub type DbError = sqlx::Error;
@@ -127,6 +127,7 @@ impl Db {
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(wait)
+            .test_before_acquire(false)
             .idle_timeout(None)
             .max_lifetime(None);
         let writer = writer.connect_with(options.clone()).await?;
@@ -139,6 +140,7 @@ impl Db {
         let readers = SqlitePoolOptions::new()
             .max_connections(8)
             .acquire_timeout(wait)
+            .test_before_acquire(false)
             .idle_timeout(None)
             .max_lifetime(None);
         let readers = readers.connect_lazy_with(options.create_if_missing(false).read_only(true));
@@ -152,6 +154,13 @@ impl Db {
                 .max_connections(connections)
                 .acquire_timeout(Duration::from_secs(5))
                 .test_before_acquire(false)
+                // Only a connection that rested may have died unnoticed: asking each time would double a short read.
+                .before_acquire(|connection, meta| {
+                    Box::pin(async move {
+                        Ok(meta.idle_for < Duration::from_secs(1)
+                            || connection.ping().await.is_ok())
+                    })
+                })
         };
         let writer = pool().connect_with(options.clone()).await?;
         let readers =
