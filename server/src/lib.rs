@@ -8,6 +8,7 @@ pub mod config;
 pub mod crypto;
 pub mod http;
 pub mod jobs;
+pub mod mail;
 pub mod problem;
 pub mod services;
 pub mod skills;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::crypto::{Secrets, SecretsError};
+use crate::mail::{self, MailError};
 use crate::state::AppState;
 use crate::storage::{Db, DbError, OpenError};
 
@@ -23,6 +24,8 @@ pub enum StartError {
         path: PathBuf,
         source: std::io::Error,
     },
+    #[error(transparent)]
+    Mail(#[from] MailError),
     #[error(transparent)]
     Open(#[from] OpenError),
     #[error("the database does not answer: {0}")]
@@ -52,12 +55,15 @@ pub enum StartError {
 pub async fn open(config: &Config, clock: Clock) -> Result<AppState, StartError> {
     let db = open_database(config).await?;
     let secrets = secrets(&db, &config.secrets_file(), &clock).await?;
+    let data_dir = Path::new(&config.storage.data_dir);
+    let mailer = mail::from_settings(&config.mail, data_dir, clock.clone())?;
     let public_url = config.public_url(config.listen()?);
     Ok(AppState::new(
         config.clone(),
         db,
         clock,
         secrets,
+        mailer,
         &public_url,
     ))
 }

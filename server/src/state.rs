@@ -6,8 +6,10 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::{Pepper, Secrets, Vault};
 use crate::jobs::Queue;
+use crate::mail::Mailer;
 use crate::services::keys::KeyUse;
 use crate::services::limits::Limits;
+use crate::services::passwords::Passwords;
 use crate::services::requests::log::RequestLog;
 use crate::skills::Registry;
 use crate::storage::Db;
@@ -24,6 +26,10 @@ pub struct AppState {
     pub queue: Queue,
     /// Takes finished calls for the request log.
     pub request_log: RequestLog,
+    /// How letters leave.
+    pub mailer: Arc<dyn Mailer>,
+    /// Hashes people's passwords, two at a time.
+    pub passwords: Passwords,
     /// Budgets of calls.
     pub limits: Arc<Limits>,
     /// Which keys were used lately; written down in the background.
@@ -36,8 +42,17 @@ pub struct AppState {
 
 impl AppState {
     /// Puts the parts together; nothing is opened or started here.
-    pub fn new(config: Config, db: Db, clock: Clock, secrets: Secrets, public_url: &str) -> Self {
+    pub fn new(
+        config: Config,
+        db: Db,
+        clock: Clock,
+        secrets: Secrets,
+        mailer: Arc<dyn Mailer>,
+        public_url: &str,
+    ) -> Self {
         Self {
+            mailer,
+            passwords: Passwords::new(&secrets.pepper, clock.clone()),
             queue: Queue::new(clock.clone(), secrets.vault.clone()),
             limits: Arc::new(Limits::new(
                 config.limits.browser_calls_per_minute,
@@ -77,6 +92,7 @@ pub mod testing {
     pub fn state_with(db: Db, config: Config) -> AppState {
         let clock = Clock::mock("2026-01-01T00:00:00Z".parse().unwrap(), 1);
         let secrets = Secrets::make(&clock);
-        AppState::new(config, db, clock, secrets, "http://127.0.0.1:3000")
+        let mailer = Arc::new(crate::mail::Memory::default());
+        AppState::new(config, db, clock, secrets, mailer, "http://127.0.0.1:3000")
     }
 }

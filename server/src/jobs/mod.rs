@@ -4,6 +4,8 @@
 //! once, so every handler bears repetition.
 
 pub mod console;
+pub mod password_link;
+pub mod send_mail;
 pub mod worker;
 
 use std::sync::Arc;

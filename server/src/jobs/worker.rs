@@ -6,6 +6,8 @@ use chrono::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::console::ForgetRun;
+use super::password_link::PasswordLink;
+use super::send_mail::SendMail;
 use super::{Job, JobError, place};
 use crate::state::AppState;
 use crate::storage::DbError;
@@ -55,7 +57,11 @@ pub async fn run_one(state: &AppState) -> Result<bool, DbError> {
 
 /// Every kind of job the server knows; add a line for a new one.
 async fn dispatch(state: &AppState, row: &JobRow) -> Result<(), (JobError, i64)> {
-    const KINDS: &[fn(&AppState, &JobRow) -> Option<Running>] = &[as_kind::<ForgetRun>];
+    const KINDS: &[fn(&AppState, &JobRow) -> Option<Running>] = &[
+        as_kind::<ForgetRun>,
+        as_kind::<PasswordLink>,
+        as_kind::<SendMail>,
+    ];
     for kind in KINDS {
         if let Some(running) = kind(state, row) {
             return running.await;

@@ -3,12 +3,16 @@
 //! `Services` answers the portal's seam; the API's doors call the same files. No service reads a header or knows
 //! which door called.
 
+pub mod acts;
 pub mod console;
 pub mod idempotency;
 pub mod keys;
 pub mod limits;
+pub mod passwords;
+pub mod people;
 pub mod refusal;
 pub mod requests;
+pub mod servicers;
 pub mod skills;
 pub mod tenants;
 pub mod trouble;

@@ -4,6 +4,7 @@ use app::portal::{Actor, Answered, Source, Trouble};
 use serde_json::Value;
 
 use super::Services;
+use super::passwords::HashingFailed;
 use crate::crypto::Unsealable;
 use crate::state::AppState;
 use crate::storage::DbError;
@@ -18,6 +19,11 @@ pub enum Stop {
     Database(#[from] DbError),
     #[error("{0}")]
     Unsealable(#[from] Unsealable),
+    #[error("{0}")]
+    Hashing(#[from] HashingFailed),
+    /// Something that cannot be is so; the text is for the log alone.
+    #[error("{0}")]
+    Broken(String),
 }
 
 impl From<Trouble> for Stop {

@@ -29,6 +29,7 @@ pub struct ServicerListRow {
     pub country: String,
     pub owner: Option<String>,
     pub tenants: i64,
+    pub requests_24h: i64,
     pub created_at: DateTime<Utc>,
 }
 
@@ -117,11 +118,27 @@ impl Tx {
         })
     }
 
-    /// The newest 200 servicers whose name holds `query`, or whose id it is.
+    /// A servicer's name, and its first owner's address if it has one.
+    pub async fn owner_of(&mut self, id: ServicerId) -> Stored<Option<(String, String)>> {
+        run!(self, |conn| {
+            sqlx::query_as(
+                "SELECT s.name, p.email FROM servicers s
+                 JOIN memberships m ON m.servicer_id = s.id AND m.role = 'owner'
+                 JOIN people p ON p.id = m.person_id
+                 WHERE s.id = $1 ORDER BY m.created_at, p.id LIMIT 1",
+            )
+            .bind(id)
+            .fetch_optional(conn)
+            .await
+        })
+    }
+
+    /// The newest 200 servicers whose name holds `query`, or whose id it is; their calls counted since a time.
     pub async fn servicers(
         &mut self,
         query: &str,
         id: Option<ServicerId>,
+        since: DateTime<Utc>,
     ) -> Stored<Vec<ServicerListRow>> {
         let pattern = format!("%{}%", super::like_literal(query));
         run!(self, |conn| {
@@ -130,13 +147,15 @@ impl Tx {
                         (SELECT p.email FROM memberships m JOIN people p ON p.id = m.person_id
                          WHERE m.servicer_id = s.id AND m.role = 'owner'
                          ORDER BY m.created_at, p.id LIMIT 1) AS owner,
-                        (SELECT COUNT(*) FROM tenants t WHERE t.servicer_id = s.id) AS tenants
+                        (SELECT COUNT(*) FROM tenants t WHERE t.servicer_id = s.id) AS tenants,
+                        (SELECT COUNT(*) FROM requests r WHERE r.servicer_id = s.id AND r.at > $3) AS requests_24h
                  FROM servicers s
                  WHERE lower(s.name) LIKE lower($1) ESCAPE '\' OR s.id = $2
                  ORDER BY s.created_at DESC, s.id DESC LIMIT 200",
             )
             .bind(&pattern)
             .bind(id)
+            .bind(since)
             .fetch_all(conn)
             .await
         })
@@ -286,7 +305,7 @@ mod tests {
         let two = add(&db, &clock, "100% Apps").await;
         let mut tx = db.read().await.unwrap();
         let found = async |tx: &mut Tx, query: &str, id| -> Vec<ServicerId> {
-            let rows = tx.servicers(query, id).await.unwrap();
+            let rows = tx.servicers(query, id, clock.now()).await.unwrap();
             rows.into_iter().map(|row| row.id).collect()
         };
         assert_eq!(found(&mut tx, "", None).await.len(), 2);

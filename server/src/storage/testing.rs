@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::Db;
+use super::{Db, run};
 
 /// Lists the tests of a module: each plain `async fn name(db: Db)` runs once on SQLite and once on Postgres.
 /// A test left off the list is dead code, which the build refuses.
@@ -101,4 +101,24 @@ pub async fn postgres() -> Db {
         .expect("Postgres opens");
     db.migrate().await.expect("migrations run on Postgres");
     db
+}
+
+impl Db {
+    /// Takes the audit log away, so that acts cannot be written down.
+    pub async fn break_audit_log(&self) {
+        self.alter("ALTER TABLE audit_log RENAME TO audit_log_away")
+            .await;
+    }
+
+    /// Puts the audit log back.
+    pub async fn mend_audit_log(&self) {
+        self.alter("ALTER TABLE audit_log_away RENAME TO audit_log")
+            .await;
+    }
+
+    async fn alter(&self, sql: &'static str) {
+        let mut tx = self.write().await.expect("a connection");
+        run!(tx, |conn| sqlx::query(sql).execute(conn).await.map(|_| ())).expect("the table");
+        tx.commit().await.expect("commit");
+    }
 }

@@ -1,0 +1,235 @@
+//! Passwords of people: judged when chosen, kept as argon2id, checked by at most two at once.
+//!
+//! Hashing is made slow on purpose, so it is also the easiest way to keep this server busy. Whoever wants to hash
+//! takes a ticket first; when the short queue is full there is none, before any work was done.
+
+mod judge;
+
+use std::sync::Arc;
+
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use zeroize::Zeroizing;
+
+pub use judge::judge;
+
+use crate::clock::Clock;
+use crate::crypto::Pepper;
+
+/// OWASP's and ASVS's floor for argon2id: 19 MiB, two passes, one lane.
+const MEMORY_KIB: u32 = 19_456;
+const PASSES: u32 = 2;
+const LANES: u32 = 1;
+
+/// At most two hash at once (38 MiB, and a core is left for everything else); so many may wait for their turn.
+const AT_ONCE: usize = 2;
+const WAITING: usize = 30;
+
+/// Checked when there is no password to check, so that an unknown address takes as long as a known one.
+const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm8gc3VjaCBwZXJzb24$\
+                      Y29tcGFyZWQgd2l0aCBub3RoaW5nIGFuZCBubyBvbmU";
+
+/// Hashes and checks passwords.
+#[derive(Clone)]
+pub struct Passwords {
+    /// Mixed into every hash and kept outside the database: a stolen table cannot even be guessed at.
+    key: Arc<Zeroizing<[u8; 32]>>,
+    clock: Clock,
+    tickets: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
+}
+
+/// A place in the queue; given back when dropped.
+pub struct Ticket {
+    passwords: Passwords,
+    _place: OwnedSemaphorePermit,
+}
+
+/// What checking a password found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Wrong,
+    Right,
+    /// Right, and hashed with weaker parameters than today's: hash it again.
+    RightButOld,
+}
+
+/// Hashing failed, which no input can bring about.
+#[derive(Debug, thiserror::Error)]
+#[error("password hashing failed: {0}")]
+pub struct HashingFailed(String);
+
+impl Passwords {
+    pub fn new(pepper: &Pepper, clock: Clock) -> Self {
+        Self {
+            key: Arc::new(pepper.derive("passwords")),
+            clock,
+            tickets: Arc::new(Semaphore::new(AT_ONCE + WAITING)),
+            turns: Arc::new(Semaphore::new(AT_ONCE)),
+        }
+    }
+
+    /// A place in the queue, unless it is full.
+    pub fn ticket(&self) -> Option<Ticket> {
+        let place = self.tickets.clone().try_acquire_owned().ok()?;
+        Some(Ticket {
+            passwords: self.clone(),
+            _place: place,
+        })
+    }
+
+    fn argon2(&self) -> Result<Argon2<'_>, HashingFailed> {
+        let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(failed)?;
+        Argon2::new_with_secret(&**self.key, Algorithm::Argon2id, Version::V0x13, params)
+            .map_err(failed)
+    }
+
+    fn hash(&self, password: &SecretString) -> Result<String, HashingFailed> {
+        let salt = self.clock.random::<16>();
+        let hash: PasswordHash = self
+            .argon2()?
+            .hash_password_with_salt(password.expose_secret().as_bytes(), &salt)
+            .map_err(failed)?;
+        Ok(hash.to_string())
+    }
+
+    fn check(&self, password: &SecretString, stored: &str) -> Result<Verdict, HashingFailed> {
+        let stored = PasswordHash::new(stored).map_err(failed)?;
+        let right = self
+            .argon2()?
+            .verify_password(password.expose_secret().as_bytes(), &stored)
+            .is_ok();
+        Ok(match (right, is_current(&stored)) {
+            (false, _) => Verdict::Wrong,
+            (true, true) => Verdict::Right,
+            (true, false) => Verdict::RightButOld,
+        })
+    }
+}
+
+impl Ticket {
+    /// The PHC string of a new password.
+    pub async fn hash(&self, password: &SecretString) -> Result<String, HashingFailed> {
+        let password = password.clone();
+        self.take_turn(move |passwords| passwords.hash(&password))
+            .await
+    }
+
+    /// Checks a password against a stored one, or against nobody's: that takes as long and is always wrong.
+    pub async fn check(
+        &self,
+        password: &SecretString,
+        stored: Option<&str>,
+    ) -> Result<Verdict, HashingFailed> {
+        let password = password.clone();
+        let stored = stored.unwrap_or(NOBODY).to_owned();
+        self.take_turn(move |passwords| passwords.check(&password, &stored))
+            .await
+    }
+
+    async fn take_turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Passwords) -> Result<T, HashingFailed> + Send + 'static,
+    ) -> Result<T, HashingFailed> {
+        let passwords = self.passwords.clone();
+        let turn = passwords
+            .turns
+            .clone()
+            .acquire_owned()
+            .await
+            .map_err(failed)?;
+        // The turn goes along, so that a caller who left does not make room for a third.
+        tokio::task::spawn_blocking(move || {
+            let outcome = work(&passwords);
+            drop(turn);
+            outcome
+        })
+        .await
+        .map_err(failed)?
+    }
+}
+
+fn is_current(hash: &PasswordHash) -> bool {
+    let at_least = Params::try_from(hash).is_ok_and(|params| {
+        params.m_cost() >= MEMORY_KIB && params.t_cost() >= PASSES && params.p_cost() >= LANES
+    });
+    hash.algorithm.as_str() == Algorithm::Argon2id.as_str() && at_least
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that map_err wants"
+)]
+fn failed(error: impl ToString) -> HashingFailed {
+    HashingFailed(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::Secrets;
+
+    fn passwords() -> Passwords {
+        let clock = Clock::mock("2026-01-01T00:00:00Z".parse().unwrap(), 1);
+        Passwords::new(&Secrets::make(&clock).pepper, clock)
+    }
+
+    fn secret(text: &str) -> SecretString {
+        text.to_owned().into()
+    }
+
+    #[tokio::test]
+    async fn a_password_is_kept_as_argon2id_of_the_promised_cost() {
+        let passwords = passwords();
+        let ticket = passwords.ticket().unwrap();
+        let password = secret("four lamps over a quiet river");
+        let hash = ticket.hash(&password).await.unwrap();
+        assert!(
+            hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{hash}"
+        );
+        let check =
+            async |password: &SecretString, stored| ticket.check(password, stored).await.unwrap();
+        assert_eq!(check(&password, Some(&hash)).await, Verdict::Right);
+        let other = secret("four lamps over a quiet river ");
+        assert_eq!(check(&other, Some(&hash)).await, Verdict::Wrong);
+        assert_eq!(check(&password, None).await, Verdict::Wrong);
+        assert_ne!(hash, ticket.hash(&password).await.unwrap(), "salted");
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_less_cost_is_to_be_made_again() {
+        let passwords = passwords();
+        let password = secret("four lamps over a quiet river");
+        let cheap = Argon2::new_with_secret(
+            &**passwords.key,
+            Algorithm::Argon2id,
+            Version::V0x13,
+            Params::new(8_192, 1, 1, None).unwrap(),
+        )
+        .unwrap();
+        let old: PasswordHash = cheap
+            .hash_password_with_salt(password.expose_secret().as_bytes(), b"0123456789abcdef")
+            .unwrap();
+        let ticket = passwords.ticket().unwrap();
+        let verdict = ticket.check(&password, Some(&old.to_string())).await;
+        assert_eq!(verdict.unwrap(), Verdict::RightButOld);
+    }
+
+    #[test]
+    fn nobodys_password_costs_what_a_real_one_costs() {
+        assert!(is_current(&PasswordHash::new(NOBODY).unwrap()));
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_turns_away_before_hashing() {
+        let passwords = passwords();
+        let held: Vec<_> = std::iter::from_fn(|| passwords.ticket()).collect();
+        assert_eq!(held.len(), AT_ONCE + WAITING);
+        assert!(passwords.ticket().is_none());
+        drop(held);
+        assert!(passwords.ticket().is_some());
+    }
+}

@@ -1,0 +1,267 @@
+//! Servicers as operators see them: made, approved, suspended, resumed. The same acts serve the admin area and the
+//! command line.
+
+use app::domain::ids::{PersonId, ServicerId};
+use app::domain::person::Email;
+use app::domain::servicer::{LegalForm, ServicerKind, ServicerStatus};
+use app::portal::admin::{Admin, CreatedServicer, ServicerRow};
+use app::portal::{Actor, Answered, Source, Trouble};
+use async_trait::async_trait;
+use chrono::Duration;
+use serde_json::json;
+
+use super::Services;
+use super::acts::{By, audit};
+use super::people::links;
+use super::trouble::{Stop, answered};
+use crate::mail::letters;
+use crate::state::AppState;
+use crate::storage::Tx;
+use crate::storage::people::NewPerson;
+use crate::storage::servicers::NewServicer;
+
+const CLAIM_LIVES: Duration = Duration::days(7);
+
+#[async_trait]
+impl Admin for Services {
+    async fn servicers(&self, actor: &Actor, query: &str) -> Answered<Vec<ServicerRow>> {
+        actor.admin()?;
+        answered(self, list(&self.state, query).await)
+    }
+
+    async fn create_servicer(
+        &self,
+        actor: &Actor,
+        name: &str,
+        kind: ServicerKind,
+        source: &Source,
+    ) -> Answered<CreatedServicer> {
+        let by = By::actor(actor.admin()?, source);
+        answered(self, create(&self.state, &by, name, kind).await)
+    }
+
+    async fn approve_servicer(
+        &self,
+        actor: &Actor,
+        id: ServicerId,
+        source: &Source,
+    ) -> Answered<()> {
+        let by = By::actor(actor.admin()?, source);
+        answered(self, approve(&self.state, &by, id).await)
+    }
+
+    async fn suspend_servicer(
+        &self,
+        actor: &Actor,
+        id: ServicerId,
+        reason: &str,
+        source: &Source,
+    ) -> Answered<()> {
+        let by = By::actor(actor.admin()?, source);
+        answered(self, suspend(&self.state, &by, id, reason).await)
+    }
+
+    async fn resume_servicer(
+        &self,
+        actor: &Actor,
+        id: ServicerId,
+        source: &Source,
+    ) -> Answered<()> {
+        let by = By::actor(actor.admin()?, source);
+        answered(self, resume(&self.state, &by, id).await)
+    }
+}
+
+async fn list(state: &AppState, query: &str) -> Result<Vec<ServicerRow>, Stop> {
+    let query = query.trim();
+    let since = state.clock.now() - Duration::hours(24);
+    let mut tx = state.db.read().await?;
+    let rows = tx.servicers(query, query.parse().ok(), since).await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| ServicerRow {
+            id: row.id,
+            name: row.name,
+            kind: row.kind,
+            status: row.status,
+            country: row.country,
+            owner: row.owner,
+            tenants: row.tenants,
+            requests_24h: row.requests_24h,
+            created_at: row.created_at,
+        })
+        .collect())
+}
+
+/// Makes a servicer and the one-time token that lets its first person in.
+pub async fn create(
+    state: &AppState,
+    by: &By,
+    name: &str,
+    kind: ServicerKind,
+) -> Result<CreatedServicer, Stop> {
+    let name = name.trim();
+    let length = name.chars().count();
+    if length == 0 || length > 120 || name.chars().any(char::is_control) {
+        let why = "Enter a name of 1 to 120 characters, without line breaks.";
+        return Err(Trouble::field("name", why).into());
+    }
+    let (id, now) = (ServicerId(state.clock.id()), state.clock.now());
+    let claim_token = state.clock.token();
+    let claim_expires_at = now + CLAIM_LIVES;
+    let digest = state.pepper.digest("claim_token", &claim_token);
+    let mut tx = state.db.write().await?;
+    tx.add_servicer(&NewServicer {
+        id,
+        name: name.to_owned(),
+        kind,
+        legal_form: LegalForm::Company,
+        country: String::new(),
+        created_at: now,
+    })
+    .await?;
+    tx.add_claim_token(&digest, id, now, claim_expires_at)
+        .await?;
+    let detail = json!({ "name": name, "kind": kind });
+    audit(state, &mut tx, by, Some(id), "servicer.created", id, detail).await?;
+    tx.commit().await?;
+    let sign_up_url = format!(
+        "{}{}",
+        state.public_url,
+        app::links::claim(id, &claim_token)
+    );
+    Ok(CreatedServicer {
+        id,
+        claim_token,
+        claim_expires_at,
+        sign_up_url,
+    })
+}
+
+/// Opens production to a servicer.
+pub async fn approve(state: &AppState, by: &By, id: ServicerId) -> Result<(), Stop> {
+    let mut tx = state.db.write().await?;
+    if !tx.approve_servicer(id).await? {
+        return Err(otherwise(&mut tx, id).await?);
+    }
+    audit(
+        state,
+        &mut tx,
+        by,
+        Some(id),
+        "servicer.approved",
+        id,
+        json!({}),
+    )
+    .await?;
+    let tenants = format!("{}{}", state.public_url, app::links::TENANTS);
+    let brand = &state.config.portal.brand;
+    if let Some((name, owner)) = tx.owner_of(id).await? {
+        let letter = letters::approved(brand, &owner, &name, &tenants);
+        links::write(state, &mut tx, letter).await?;
+    }
+    tx.commit().await?;
+    state.queue.wake();
+    Ok(())
+}
+
+/// Stops all calls of a servicer, from the next request on.
+pub async fn suspend(state: &AppState, by: &By, id: ServicerId, reason: &str) -> Result<(), Stop> {
+    let reason = reason.trim();
+    if reason.is_empty() || reason.chars().count() > 1000 {
+        let why = "Write the reason, in at most 1,000 characters: the servicer is shown it.";
+        return Err(Trouble::field("reason", why).into());
+    }
+    let mut tx = state.db.write().await?;
+    if !tx.suspend_servicer(id, reason).await? {
+        return Err(otherwise(&mut tx, id).await?);
+    }
+    let detail = json!({ "reason": reason });
+    audit(
+        state,
+        &mut tx,
+        by,
+        Some(id),
+        "servicer.suspended",
+        id,
+        detail,
+    )
+    .await?;
+    if let Some((name, owner)) = tx.owner_of(id).await? {
+        let letter = letters::suspended(&state.config.portal.brand, &owner, &name, reason);
+        links::write(state, &mut tx, letter).await?;
+    }
+    tx.commit().await?;
+    state.queue.wake();
+    Ok(())
+}
+
+/// Takes a suspension back.
+pub async fn resume(state: &AppState, by: &By, id: ServicerId) -> Result<(), Stop> {
+    let mut tx = state.db.write().await?;
+    if !tx.resume_servicer(id).await? {
+        return Err(otherwise(&mut tx, id).await?);
+    }
+    audit(
+        state,
+        &mut tx,
+        by,
+        Some(id),
+        "servicer.resumed",
+        id,
+        json!({}),
+    )
+    .await?;
+    Ok(tx.commit().await?)
+}
+
+/// Why a change of status found nothing to change.
+async fn otherwise(tx: &mut Tx, id: ServicerId) -> Result<Stop, Stop> {
+    let trouble = match tx.servicer(id).await? {
+        None => Trouble::NotFound,
+        Some((name, ServicerStatus::Suspended)) => {
+            Trouble::Conflict(format!("{name} is suspended. Resume it first."))
+        }
+        Some((name, status)) => {
+            Trouble::Conflict(format!("{name} is not suspended: it is {status}."))
+        }
+    };
+    Ok(trouble.into())
+}
+
+/// Makes somebody an operator; answers the password link to hand over. The operator who does this vouches for the address.
+pub async fn create_admin(
+    state: &AppState,
+    by: &By,
+    email: &Email,
+) -> Result<(PersonId, String), Stop> {
+    let now = state.clock.now();
+    let mut tx = state.db.write().await?;
+    let known = tx
+        .people_by_email(&email.key())
+        .await?
+        .into_iter()
+        .find(|row| row.verified_at.is_some());
+    let person = if let Some(row) = known {
+        tx.make_admin(row.id).await?;
+        row.id
+    } else {
+        let id = PersonId(state.clock.id());
+        tx.add_person(&NewPerson {
+            id,
+            email: email.as_str().to_owned(),
+            email_key: email.key(),
+            password: None,
+            verified_at: Some(now),
+            admin: true,
+            created_at: now,
+        })
+        .await?;
+        tx.release_email(&email.key()).await?;
+        id
+    };
+    let link = links::add_printed_link(state, &mut tx, person).await?;
+    audit(state, &mut tx, by, None, "admin.created", person, json!({})).await?;
+    tx.commit().await?;
+    Ok((person, link))
+}
