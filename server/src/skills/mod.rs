@@ -12,3 +12,6 @@ pub use connector::{
     Outcome, Page, PageRequest, Party, Psu, Return, ReturnState, Returned, Submission,
 };
 pub use registry::{Connectors, DataFault, ManifestError, Registry, Skill};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+//! Manifests and step data, with a connector that is never called.
+
+use std::sync::Arc;
+
+use app::domain::skill::{SkillManifest, SkillName};
+use async_trait::async_trait;
+use serde_json::json;
+
+use super::*;
+
+struct Silent;
+
+#[async_trait]
+impl Connector for Silent {
+    async fn submit(&self, _: Submission) -> Result<Outcome, ConnectorError> {
+        Err(ConnectorError::Unreachable)
+    }
+    async fn finish(&self, _: Return) -> Result<Returned, ConnectorError> {
+        Err(ConnectorError::Unreachable)
+    }
+    async fn accounts(&self, _: &Grant) -> Result<Vec<BankAccount>, ConnectorError> {
+        Err(ConnectorError::Unreachable)
+    }
+    async fn transactions(
+        &self,
+        _: &Grant,
+        _: &str,
+        _: PageRequest,
+    ) -> Result<Page, ConnectorError> {
+        Err(ConnectorError::Unreachable)
+    }
+    async fn revoke(&self, _: &Grant) -> Result<(), ConnectorError> {
+        Err(ConnectorError::Unreachable)
+    }
+}
+
+fn connectors() -> Connectors {
+    Connectors::from([("sandbox".to_owned(), Arc::new(Silent) as Arc<dyn Connector>)])
+}
+
+fn name(text: &str) -> SkillName {
+    SkillName::parse(text).unwrap()
+}
+
+/// A two-step skill that no code of the server knows.
+fn third() -> serde_json::Value {
+    let object = |properties: serde_json::Value, required: serde_json::Value| json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false });
+    json!({
+        "names": ["abc_sbx_#3.0"],
+        "title": "Deposits of ABC",
+        "provider": { "code": "abc", "name": "ABC" },
+        "type": "marketplace",
+        "connector": "sandbox",
+        "session_minutes": 60,
+        "data_contract": "A deposit.",
+        "steps": [
+            {
+                "name": "product_form",
+                "title": "The product",
+                "schema": object(
+                    json!({ "value": { "type": "string", "pattern": "^[0-9]+$" }, "currency": { "enum": ["EUR", "RON"] },
+                            "holders": { "type": "array", "maxItems": 2, "items": object(json!({ "role": { "type": "string" } }), json!(["role"])) } }),
+                    json!(["value", "currency"])),
+                "example": { "value": "100000", "currency": "EUR" },
+                "uploads": [{ "kind": "id_front", "title": "Front of the identity card", "required": true }]
+            },
+            { "name": "confirm", "title": "Confirmation", "last": true, "schema": object(json!({}), json!([])), "example": {} }
+        ]
+    })
+}
+
+fn manifest(value: serde_json::Value) -> SkillManifest {
+    serde_json::from_value(value).unwrap()
+}
+
+#[test]
+fn what_ships_is_published_under_both_names() {
+    let registry = Registry::with(Registry::shipped().unwrap(), connectors()).unwrap();
+    let names: Vec<_> = registry.all().map(|skill| skill.name.as_str()).collect();
+    assert_eq!(names, ["xyz_aisp_sbx_#1.0", "xyz_ro_aisp_sbx_#1.0"]);
+    let one = registry.get(&name("xyz_aisp_sbx_#1.0")).unwrap();
+    let two = registry.get(&name("xyz_ro_aisp_sbx_#1.0")).unwrap();
+    assert!(Arc::ptr_eq(&one.manifest, &two.manifest));
+    assert!(registry.connector(&one.manifest).is_some());
+    assert!(registry.get(&name("xyz_aisp_#1.0")).is_none());
+}
+
+#[test]
+fn a_third_skill_is_data_alone() {
+    let mut manifests = Registry::shipped().unwrap();
+    manifests.push(manifest(third()));
+    let registry = Registry::with(manifests, connectors()).unwrap();
+    let skill = registry.get(&name("abc_sbx_#3.0")).unwrap();
+    assert_eq!(skill.manifest.first_step().unwrap().name, "product_form");
+    assert_eq!(
+        skill.manifest.steps[0].uploads[0].max_bytes,
+        10 * 1024 * 1024
+    );
+    assert!(
+        skill
+            .check("product_form", &json!({ "value": "1", "currency": "RON" }))
+            .is_empty()
+    );
+    assert!(skill.check("confirm", &json!({})).is_empty());
+}
+
+#[test]
+fn faults_name_the_path_and_never_the_value() {
+    let registry = Registry::with(vec![manifest(third())], connectors()).unwrap();
+    let skill = registry.get(&name("abc_sbx_#3.0")).unwrap();
+    let data = json!({ "value": "4111-secret", "holders": [{ "role": 5 }], "extra": 1 });
+    let mut found: Vec<_> = skill
+        .check("product_form", &data)
+        .into_iter()
+        .inspect(|fault| assert!(!fault.message.contains("4111"), "{}", fault.message))
+        .map(|fault| (fault.path, fault.code))
+        .collect();
+    found.sort();
+    let expected = [
+        ("data.currency", "missing"),
+        ("data.extra", "unknown"),
+        ("data.holders[0].role", "type"),
+        ("data.value", "format"),
+    ];
+    let found: Vec<_> = found
+        .iter()
+        .map(|(path, code)| (path.as_str(), *code))
+        .collect();
+    assert_eq!(found, expected);
+    assert_eq!(skill.check("product_form", &json!("text"))[0].path, "data");
+    assert_eq!(skill.check("no_such_step", &json!({}))[0].path, "step");
+}
+
+#[test]
+fn a_manifest_that_cannot_work_is_not_published() {
+    let breaks: [(&str, serde_json::Value, &str); 8] = [
+        ("/names", json!([]), "no name"),
+        ("/names", json!(["abc_sbx_#3.0", "abc_#3.0"]), "flavours"),
+        ("/names", json!(["other_sbx_#3.0"]), "provider's code"),
+        ("/connector", json!("pigeon"), "no connector pigeon"),
+        ("/session_minutes", json!(1441), "session_minutes"),
+        ("/steps/1/last", json!(false), "no step is the last"),
+        (
+            "/steps/0/schema",
+            json!({ "type": "obj" }),
+            "schema of step product_form",
+        ),
+        (
+            "/steps/0/example",
+            json!({ "value": "1" }),
+            "example of step product_form",
+        ),
+    ];
+    for (place, value, why) in breaks {
+        let mut broken = third();
+        *broken.pointer_mut(place).unwrap() = value;
+        let error = Registry::with(vec![manifest(broken)], connectors())
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(error.contains(why), "{place}: {error}");
+    }
+    let mut open = third();
+    open.pointer_mut("/steps/1/schema")
+        .unwrap()
+        .as_object_mut()
+        .unwrap()
+        .remove("additionalProperties");
+    assert!(Registry::with(vec![manifest(open)], connectors()).is_err());
+    assert!(Registry::with(vec![manifest(third()), manifest(third())], connectors()).is_err());
+    let mut unknown = third();
+    unknown
+        .as_object_mut()
+        .unwrap()
+        .insert("colour".into(), json!("red"));
+    assert!(serde_json::from_value::<SkillManifest>(unknown).is_err());
+}
+
+#[test]
+fn what_a_connector_keeps_is_read_back_by_it_alone() {
+    let kept = Opaque::of(&("consent", 7)).unwrap();
+    assert_eq!(
+        kept.read::<(String, i32)>().unwrap(),
+        ("consent".to_owned(), 7)
+    );
+    assert!(kept.read::<Vec<i32>>().is_err());
+}
