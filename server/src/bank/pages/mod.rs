@@ -1,0 +1,70 @@
+//! What end-users see of the bank: sign in, choose accounts, approve or refuse. Plain forms without scripts; a person
+//! with any browser, or a script with none, walks the same way.
+//!
+//! | page | form | fields |
+//! |---|---|---|
+//! | `GET /authorise?response_type=code&client_id&redirect_uri&scope=AIS:{consent}&state&code_challenge&code_challenge_method=S256` | | answers 303 to the next, with a cookie |
+//! | `GET /authorise/{id}` until signed in | `POST /authorise/{id}/sign-in` | `username`, `password`; 303 back to the page, or 422 with the form again |
+//! | `GET /authorise/{id}` once signed in | `POST /authorise/{id}/decision` | `accounts` (repeated), `decision=approve` or `decision=refuse`; 303 to the redirect URI, or 422 with the form again |
+//!
+//! The end is `{redirect_uri}?code&state`, or `{redirect_uri}?error=access_denied&state`.
+
+mod authorise;
+mod guard;
+mod html;
+mod views;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::middleware;
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
+
+use super::Desk;
+
+/// The largest form an end-user may send.
+const MOST_BYTES: usize = 16 * 1024;
+
+pub(super) fn router(desk: &Desk) -> Router<Desk> {
+    Router::new()
+        .route("/", get(home))
+        .route("/authorise", get(authorise::begin))
+        .route("/authorise/{id}", get(authorise::show))
+        .route("/authorise/{id}/sign-in", post(authorise::sign_in))
+        .route("/authorise/{id}/decision", post(authorise::decide))
+        .layer(middleware::from_fn_with_state(
+            desk.clone(),
+            guard::own_forms_only,
+        ))
+        .layer(DefaultBodyLimit::max(MOST_BYTES))
+        .route("/bank.css", get(style))
+        .route("/bank.svg", get(icon))
+        .layer(middleware::map_response(guard::headers))
+}
+
+pub(super) async fn not_found() -> Response {
+    let page = views::not_found();
+    guard::headers((StatusCode::NOT_FOUND, Html(page)).into_response()).await
+}
+
+async fn home() -> Html<String> {
+    Html(views::home())
+}
+
+async fn style() -> impl IntoResponse {
+    let headers = [
+        (CONTENT_TYPE, "text/css; charset=utf-8"),
+        (CACHE_CONTROL, "public, max-age=300"),
+    ];
+    (headers, include_str!("bank.css"))
+}
+
+async fn icon() -> impl IntoResponse {
+    let headers = [
+        (CONTENT_TYPE, "image/svg+xml"),
+        (CACHE_CONTROL, "public, max-age=300"),
+    ];
+    (headers, include_str!("bank.svg"))
+}

@@ -1,0 +1,211 @@
+//! The pages' words and forms.
+
+use chrono::NaiveDate;
+
+use super::html::{esc, page};
+use crate::bank::ledger::accounts::{PASSWORD, USERS};
+
+/// An account to tick, as its row shows it.
+pub struct Choice {
+    pub id: i64,
+    pub name: String,
+    pub iban: String,
+    pub balance: String,
+    pub currency: String,
+    pub overdrawn: bool,
+    pub ticked: bool,
+}
+
+/// A page that only tells something, with an optional way on.
+fn notice(title: &str, text: &str, way: Option<(&str, &str)>) -> String {
+    let way = way.map_or_else(String::new, |(href, label)| {
+        format!(
+            "\n<p><a class=\"button primary\" href=\"{}\">{}</a></p>",
+            esc(href),
+            esc(label)
+        )
+    });
+    page(
+        title,
+        &format!("<h1>{}</h1>\n<p>{}</p>{way}", esc(title), esc(text)),
+    )
+}
+
+pub fn home() -> String {
+    notice(
+        "A bank to practise on",
+        "This bank exists so that apps can be tried against a bank. You come here from an app that wants to read \
+         accounts, and go back to it when you have decided. There is nothing to do on this page.",
+        None,
+    )
+}
+
+pub fn not_found() -> String {
+    notice(
+        "This page does not exist",
+        "The address is not one of this bank's. Go back to the app you came from and start again there.",
+        None,
+    )
+}
+
+pub fn foreign_form() -> String {
+    notice(
+        "This form was not sent from our page",
+        "To protect you, the bank takes forms from its own pages only. Go back to the app you came from and start again there.",
+        None,
+    )
+}
+
+pub fn bad_request(why: &str) -> String {
+    let text = format!(
+        "The app sent you here with a request that this bank cannot take: {why}. Nothing was shared. Go back to the \
+         app; if it happens again, its developers need to know."
+    );
+    notice("The app's request is not right", &text, None)
+}
+
+/// The visit, or the request behind it, is over; `back` leads to the app that asked.
+pub fn over(back: Option<&str>) -> String {
+    notice(
+        "Your time for this request is over",
+        "Nothing was shared. Requests can be answered for a few minutes only, and once. Go back to the app and start again there.",
+        back.map(|href| (href, "Back to the app")),
+    )
+}
+
+/// Another browser began this visit, or this one forgot its cookie.
+pub fn other_browser() -> String {
+    notice(
+        "This visit belongs to another browser window",
+        "The bank does not recognise this browser: cookies may be switched off, or the address was copied from \
+         elsewhere. Nothing was shared. Go back to the app and start again there.",
+        None,
+    )
+}
+
+pub fn unavailable() -> String {
+    notice(
+        "The bank cannot answer now",
+        "Something went wrong on our side, and nothing was shared. Wait a moment and load the page again.",
+        None,
+    )
+}
+
+/// The sign-in page; with `wrong`, the name that was tried.
+pub fn sign_in(path: &str, client: &str, wrong: Option<&str>) -> String {
+    let (error, marks) = match wrong {
+        Some(_) => (
+            "<p class=\"error\" id=\"wrong\" role=\"alert\">User name or password is not right. The test users are listed below.</p>",
+            " aria-invalid=\"true\" aria-describedby=\"wrong\"",
+        ),
+        None => ("", ""),
+    };
+    let users: String = USERS
+        .iter()
+        .map(|user| {
+            format!(
+                "<div><dt><code>{}</code></dt><dd>{}</dd></div>\n",
+                user.username, user.about
+            )
+        })
+        .collect();
+    let main = format!(
+        r#"<h1>Sign in</h1>
+<p><strong>{client}</strong> asks to read accounts you have with us. Sign in to see what it wants; nothing is shared before you agree.</p>
+<form method="post" action="{path}/sign-in">
+{error}
+<label for="username">User name</label>
+<input id="username" name="username" value="{name}" autocomplete="username" autocapitalize="none" spellcheck="false" required{marks}>
+<label for="password">Password</label>
+<input id="password" name="password" type="password" autocomplete="current-password" required{marks}>
+<button class="primary">Sign in</button>
+</form>
+<form method="post" action="{path}/decision">
+<button class="quiet" name="decision" value="refuse">Cancel and go back</button>
+</form>
+<section aria-labelledby="test-users">
+<h2 id="test-users">Test users</h2>
+<p>The password of each is <code>{PASSWORD}</code>.</p>
+<dl>
+{users}</dl>
+</section>"#,
+        client = esc(client),
+        path = esc(path),
+        name = esc(wrong.unwrap_or_default()),
+    );
+    page("Sign in", &main)
+}
+
+/// The consent page of someone who has accounts.
+pub fn consent(
+    path: &str,
+    client: &str,
+    until: NaiveDate,
+    choices: &[Choice],
+    error: Option<&str>,
+) -> String {
+    let rows: String = choices.iter().map(row).collect();
+    let (message, described) = match error {
+        Some(text) => (
+            format!(
+                "<p class=\"error\" id=\"none\" role=\"alert\">{}</p>",
+                esc(text)
+            ),
+            " aria-describedby=\"none\"",
+        ),
+        None => (String::new(), ""),
+    };
+    let main = format!(
+        r#"<h1>Which accounts may it read?</h1>
+<p><strong>{client}</strong> asks to read, until {until}:</p>
+<ul>
+<li>the numbers, names and balances of the accounts you tick</li>
+<li>their transactions of up to three years</li>
+</ul>
+<p>It cannot move money. You can end this at any time in the app.</p>
+<form method="post" action="{path}/decision">
+<fieldset{described}>
+<legend>Your accounts</legend>
+{message}
+{rows}</fieldset>
+<button class="primary" name="decision" value="approve">Agree and go back to the app</button>
+<button class="quiet" name="decision" value="refuse">Refuse</button>
+</form>"#,
+        client = esc(client),
+        until = until.format("%-d %B %Y"),
+        path = esc(path),
+    );
+    page("Choose accounts", &main)
+}
+
+fn row(choice: &Choice) -> String {
+    let ticked = if choice.ticked { " checked" } else { "" };
+    let below = if choice.overdrawn {
+        " class=\"below\""
+    } else {
+        ""
+    };
+    format!(
+        r#"<label class="account"><input type="checkbox" name="accounts" value="{id}"{ticked}><span class="what"><span>{name}</span><span class="iban">{iban}</span></span><span class="amount"><span{below}>{balance}</span> {currency}</span></label>
+"#,
+        id = choice.id,
+        name = esc(&choice.name),
+        iban = esc(&choice.iban),
+        balance = esc(&choice.balance),
+        currency = esc(&choice.currency),
+    )
+}
+
+/// The consent page of someone who has none.
+pub fn no_accounts(path: &str, client: &str) -> String {
+    let main = format!(
+        r#"<h1>You have no accounts with us</h1>
+<p>There is nothing that <strong>{client}</strong> could read, so there is nothing to agree to.</p>
+<form method="post" action="{path}/decision">
+<button class="primary" name="decision" value="refuse">Go back without sharing</button>
+</form>"#,
+        client = esc(client),
+        path = esc(path),
+    );
+    page("No accounts", &main)
+}

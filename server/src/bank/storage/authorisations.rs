@@ -1,0 +1,149 @@
+//! Authorisations: one visit of one browser to the authorise page, from sign-in to the code's redemption.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::storage::{Stored, Tx, run};
+
+/// An authorisation with what its pages need of the consent.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct AuthorisationRow {
+    pub id: Uuid,
+    pub consent_id: Uuid,
+    /// `started`, `signed_in`, `approved` or `refused`.
+    pub state: String,
+    /// Digest of the browser's cookie.
+    pub cookie: String,
+    pub client_state: String,
+    pub username: Option<String>,
+    pub expires_at: DateTime<Utc>,
+    pub redirect_uri: String,
+    /// When the consent itself will end.
+    pub consent_expires_at: DateTime<Utc>,
+}
+
+/// A new visit.
+pub struct NewAuthorisation<'a> {
+    pub id: Uuid,
+    pub consent_id: Uuid,
+    pub cookie: &'a str,
+    pub client_state: &'a str,
+    pub code_challenge: &'a str,
+    pub created_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What a redeemed code stood for.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct RedeemedRow {
+    pub consent_id: Uuid,
+    pub code_challenge: String,
+}
+
+pub async fn start(tx: &mut Tx, new: &NewAuthorisation<'_>) -> Stored<()> {
+    run!(tx, |conn| {
+        sqlx::query(
+            "INSERT INTO bank_authorisations (id, consent_id, state, cookie, client_state, code_challenge, created_at, expires_at)
+             VALUES ($1, $2, 'started', $3, $4, $5, $6, $7)",
+        )
+        .bind(new.id)
+        .bind(new.consent_id)
+        .bind(new.cookie)
+        .bind(new.client_state)
+        .bind(new.code_challenge)
+        .bind(new.created_at)
+        .bind(new.expires_at)
+        .execute(conn)
+        .await
+        .map(|_| ())
+    })
+}
+
+pub async fn find(tx: &mut Tx, id: Uuid) -> Stored<Option<AuthorisationRow>> {
+    run!(tx, |conn| {
+        sqlx::query_as(
+            "SELECT a.id, a.consent_id, a.state, a.cookie, a.client_state, a.username, a.expires_at, c.redirect_uri,
+                    c.expires_at AS consent_expires_at
+             FROM bank_authorisations a JOIN bank_consents c ON c.id = a.consent_id WHERE a.id = $1",
+        )
+        .bind(id)
+        .fetch_optional(conn)
+        .await
+    })
+}
+
+/// Signs a user in; false if the visit is over or further on.
+pub async fn sign_in(tx: &mut Tx, id: Uuid, username: &str, now: DateTime<Utc>) -> Stored<bool> {
+    let done: Option<Uuid> = run!(tx, |conn| {
+        sqlx::query_scalar(
+            "UPDATE bank_authorisations SET state = 'signed_in', username = $2
+             WHERE id = $1 AND state = 'started' AND expires_at > $3 RETURNING id",
+        )
+        .bind(id)
+        .bind(username)
+        .bind(now)
+        .fetch_optional(conn)
+        .await
+    })?;
+    Ok(done.is_some())
+}
+
+/// Approves, once, with the digest of the code that the browser carries away.
+pub async fn approve(
+    tx: &mut Tx,
+    id: Uuid,
+    code: &str,
+    code_expires_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Stored<bool> {
+    let done: Option<Uuid> = run!(tx, |conn| {
+        sqlx::query_scalar(
+            "UPDATE bank_authorisations SET state = 'approved', code = $2, code_expires_at = $3
+             WHERE id = $1 AND state = 'signed_in' AND expires_at > $4 RETURNING id",
+        )
+        .bind(id)
+        .bind(code)
+        .bind(code_expires_at)
+        .bind(now)
+        .fetch_optional(conn)
+        .await
+    })?;
+    Ok(done.is_some())
+}
+
+/// Refuses, once, before or after signing in.
+pub async fn refuse(tx: &mut Tx, id: Uuid, now: DateTime<Utc>) -> Stored<bool> {
+    let done: Option<Uuid> = run!(tx, |conn| {
+        sqlx::query_scalar(
+            "UPDATE bank_authorisations SET state = 'refused'
+             WHERE id = $1 AND state IN ('started', 'signed_in') AND expires_at > $2 RETURNING id",
+        )
+        .bind(id)
+        .bind(now)
+        .fetch_optional(conn)
+        .await
+    })?;
+    Ok(done.is_some())
+}
+
+/// Redeems a code, once and in time, for the address it was sent to.
+pub async fn redeem(
+    tx: &mut Tx,
+    code: &str,
+    redirect_uri: &str,
+    now: DateTime<Utc>,
+) -> Stored<Option<RedeemedRow>> {
+    run!(tx, |conn| {
+        sqlx::query_as(
+            "UPDATE bank_authorisations SET code_used_at = $3
+             WHERE code = $1 AND code_used_at IS NULL AND code_expires_at > $3
+               AND consent_id IN (SELECT id FROM bank_consents WHERE redirect_uri = $2)
+             RETURNING consent_id, code_challenge",
+        )
+        .bind(code)
+        .bind(redirect_uri)
+        .bind(now)
+        .fetch_optional(conn)
+        .await
+    })
+}

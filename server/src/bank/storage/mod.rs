@@ -1,0 +1,5 @@
+//! The bank's own SQL room: its tables begin with `bank_`, and nobody else's are named here.
+
+pub mod authorisations;
+pub mod books;
+pub mod consents;

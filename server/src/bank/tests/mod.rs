@@ -1,0 +1,5 @@
+//! The bank through its real listener, with a plain HTTP client.
+
+mod books;
+mod walk;
+mod world;

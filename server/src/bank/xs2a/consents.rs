@@ -1,0 +1,196 @@
+//! Consents: asked for by the third-party provider, given by the end-user on the bank's pages, ended by either.
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use chrono::{DateTime, Duration, NaiveDate, NaiveTime, Utc};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::Url;
+use uuid::Uuid;
+
+use super::access::Tpp;
+use super::problem::Refusal;
+use crate::bank::Desk;
+use crate::bank::storage::books;
+use crate::bank::storage::consents::{self, ConsentRow};
+
+/// How long the end-user has to decide.
+const TIME_TO_AUTHORISE: Duration = Duration::minutes(30);
+/// The longest a consent may last: 180 days (Delegated Regulation (EU) 2022/2360).
+const LONGEST_DAYS: i64 = 180;
+
+/// `consents` of the specification; all five members are required by it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ask {
+    access: serde_json::Map<String, Value>,
+    recurring_indicator: bool,
+    valid_until: NaiveDate,
+    frequency_per_day: i64,
+    #[serde(rename = "combinedServiceIndicator")]
+    combined: bool,
+}
+
+/// `POST /v1/consents`: a bank-offered consent, whose accounts the end-user will tick.
+pub async fn create(
+    State(desk): State<Desk>,
+    tpp: Tpp,
+    headers: HeaderMap,
+    ask: Result<Json<Ask>, JsonRejection>,
+) -> Result<Response, Refusal> {
+    let Json(ask) = ask.map_err(|_| {
+        Refusal::format("the body must have access, recurringIndicator, validUntil, frequencyPerDay and combinedServiceIndicator")
+    })?;
+    let redirect_uri = redirect_uri(&headers)?;
+    let row = row(&desk, tpp, &ask, redirect_uri)?;
+    let mut tx = desk.db.write().await?;
+    consents::add(&mut tx, &row).await?;
+    tx.commit().await?;
+    let path = format!("/v1/consents/{}", row.id);
+    let body = json!({
+        "consentStatus": "received",
+        "consentId": row.id,
+        "_links": {
+            // Ready to be completed with the parameters of an authorization request (RFC 6749, section 4.1.1).
+            "scaOAuth": { "href": format!("{}/authorise", desk.public_url) },
+            "self": { "href": path },
+            "status": { "href": format!("{path}/status") },
+        },
+    });
+    let headers = [
+        ("location", path),
+        ("aspsp-sca-approach", "REDIRECT".to_owned()),
+        ("aspsp-multiple-consent-support", "true".to_owned()),
+    ];
+    Ok((StatusCode::CREATED, headers, Json(body)).into_response())
+}
+
+fn row(desk: &Desk, tpp: Tpp, ask: &Ask, redirect_uri: String) -> Result<ConsentRow, Refusal> {
+    let bank_offered = ["accounts", "balances", "transactions"].iter().all(|kind| {
+        ask.access
+            .get(*kind)
+            .is_some_and(|list| list.as_array().is_some_and(Vec::is_empty))
+    });
+    if ask.combined || !bank_offered || ask.access.len() > 3 {
+        return Err(Refusal::not_offered(
+            "this bank offers consents whose access has accounts, balances and transactions, each an empty list",
+        ));
+    }
+    if ask.frequency_per_day < 1 || (!ask.recurring_indicator && ask.frequency_per_day != 1) {
+        return Err(Refusal::format(
+            "frequencyPerDay must be at least 1, and 1 for a one-off consent",
+        ));
+    }
+    let now = desk.clock.now();
+    if ask.valid_until < now.date_naive() {
+        return Err(Refusal::format("validUntil is over"));
+    }
+    let longest = now.date_naive() + Duration::days(LONGEST_DAYS);
+    Ok(ConsentRow {
+        id: desk.clock.id(),
+        client_id: tpp.client_id,
+        status: "received".into(),
+        redirect_uri,
+        recurring: ask.recurring_indicator,
+        frequency_per_day: ask.frequency_per_day.min(4),
+        username: None,
+        created_at: now,
+        authorise_by: now + TIME_TO_AUTHORISE,
+        expires_at: end_of(ask.valid_until.min(longest)),
+        changed_at: now,
+    })
+}
+
+/// Where the end-user goes afterwards: an absolute web address. Only a client that proved itself can name one.
+fn redirect_uri(headers: &HeaderMap) -> Result<String, Refusal> {
+    let given = headers
+        .get("tpp-redirect-uri")
+        .and_then(|uri| uri.to_str().ok())
+        .unwrap_or_default();
+    let web = |url: &Url| matches!(url.scheme(), "http" | "https") && url.fragment().is_none();
+    match Url::parse(given) {
+        Ok(url) if web(&url) => Ok(given.to_owned()),
+        _ => Err(Refusal::format(
+            "TPP-Redirect-URI must be an absolute http or https address",
+        )),
+    }
+}
+
+/// `validUntil` is inclusive: the consent ends with its last day.
+fn end_of(last_day: NaiveDate) -> DateTime<Utc> {
+    last_day
+        .succ_opt()
+        .unwrap_or(last_day)
+        .and_time(NaiveTime::MIN)
+        .and_utc()
+}
+
+fn last_day_of(row: &ConsentRow) -> NaiveDate {
+    let day = row.expires_at.date_naive();
+    day.pred_opt().unwrap_or(day)
+}
+
+async fn own(
+    desk: &Desk,
+    tpp: &Tpp,
+    id: &str,
+) -> Result<(crate::storage::Tx, ConsentRow), Refusal> {
+    let id = Uuid::try_parse(id).map_err(|_| Refusal::consent_unknown())?;
+    let mut tx = desk.db.read().await?;
+    let row = consents::find(&mut tx, id).await?;
+    let row = row
+        .filter(|row| row.client_id == tpp.client_id)
+        .ok_or(Refusal::consent_unknown())?;
+    Ok((tx, row))
+}
+
+/// `GET /v1/consents/{id}`: what was really consented, and until when.
+pub async fn read(
+    State(desk): State<Desk>,
+    tpp: Tpp,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Refusal> {
+    let (mut tx, row) = own(&desk, &tpp, &id).await?;
+    let accounts: Vec<Value> = books::accounts_in(&mut tx, row.id)
+        .await?
+        .into_iter()
+        .map(|row| json!({ "iban": row.account.iban, "currency": row.account.currency }))
+        .collect();
+    Ok(Json(json!({
+        "access": { "accounts": accounts, "balances": accounts, "transactions": accounts },
+        "recurringIndicator": row.recurring,
+        "validUntil": last_day_of(&row),
+        "frequencyPerDay": row.frequency_per_day,
+        "lastActionDate": row.changed_at.date_naive(),
+        "consentStatus": row.status_at(desk.clock.now()),
+    })))
+}
+
+/// `GET /v1/consents/{id}/status`
+pub async fn status(
+    State(desk): State<Desk>,
+    tpp: Tpp,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Refusal> {
+    let (_, row) = own(&desk, &tpp, &id).await?;
+    Ok(Json(
+        json!({ "consentStatus": row.status_at(desk.clock.now()) }),
+    ))
+}
+
+/// `DELETE /v1/consents/{id}`: ends it; ending it twice is no error.
+pub async fn end(
+    State(desk): State<Desk>,
+    tpp: Tpp,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Refusal> {
+    let (tx, row) = own(&desk, &tpp, &id).await?;
+    drop(tx);
+    let mut tx = desk.db.write().await?;
+    consents::terminate(&mut tx, row.id, desk.clock.now()).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

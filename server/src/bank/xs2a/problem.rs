@@ -1,0 +1,120 @@
+//! How the bank says no: `tppMessages` (Implementation Guidelines 4.13), with the codes of the 1.3 message tables.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::storage::DbError;
+
+/// A refusal with its Berlin Group code.
+#[derive(Debug)]
+pub struct Refusal {
+    status: StatusCode,
+    code: &'static str,
+    text: &'static str,
+}
+
+impl Refusal {
+    const fn new(status: StatusCode, code: &'static str, text: &'static str) -> Self {
+        Self { status, code, text }
+    }
+
+    /// The request is not well formed; says what.
+    pub const fn format(text: &'static str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "FORMAT_ERROR", text)
+    }
+
+    /// Well formed, and nothing this bank offers.
+    pub const fn not_offered(text: &'static str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "SERVICE_INVALID", text)
+    }
+
+    pub const fn parameter(text: &'static str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "PARAMETER_NOT_SUPPORTED", text)
+    }
+
+    /// No client, or not with this secret.
+    pub const fn stranger() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "CERTIFICATE_INVALID",
+            "unknown client: send client id and secret by HTTP Basic",
+        )
+    }
+
+    pub const fn token_missing() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "TOKEN_INVALID",
+            "send the access token as a Bearer token",
+        )
+    }
+
+    pub const fn token_unknown() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "TOKEN_UNKNOWN",
+            "this access token is not one of ours",
+        )
+    }
+
+    pub const fn token_expired() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "TOKEN_EXPIRED",
+            "this access token has ended",
+        )
+    }
+
+    /// Of another client, or of nobody: the same answer.
+    pub const fn consent_unknown() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "CONSENT_UNKNOWN",
+            "there is no such consent for you",
+        )
+    }
+
+    pub const fn consent_expired() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "CONSENT_EXPIRED",
+            "this consent has ended",
+        )
+    }
+
+    pub const fn consent_invalid() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "CONSENT_INVALID",
+            "this consent is not valid",
+        )
+    }
+
+    pub const fn account_unknown() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "RESOURCE_UNKNOWN",
+            "there is no such account in this consent",
+        )
+    }
+}
+
+impl From<DbError> for Refusal {
+    fn from(error: DbError) -> Self {
+        tracing::error!(%error, "the sandbox bank cannot read its books");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "INTERNAL_SERVER_ERROR",
+            "the bank cannot answer now",
+        )
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let message = json!({ "category": "ERROR", "code": self.code, "text": self.text });
+        (self.status, Json(json!({ "tppMessages": [message] }))).into_response()
+    }
+}

@@ -1,0 +1,118 @@
+//! The token endpoint: a one-time code and the verifier only its asker knows, for an access token
+//! (RFC 6749, section 4.1.3; RFC 7636, section 4.6).
+
+use axum::Json;
+use axum::extract::State;
+use axum::extract::rejection::FormRejection;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::{Form, http::header::WWW_AUTHENTICATE};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use super::access::Tpp;
+use crate::bank::Desk;
+use crate::bank::storage::{authorisations, consents};
+use crate::crypto::sha256_hex;
+use crate::storage::DbError;
+
+#[derive(Deserialize)]
+pub struct Ask {
+    grant_type: String,
+    code: String,
+    redirect_uri: String,
+    code_verifier: String,
+}
+
+/// RFC 6749, section 5.2.
+pub enum TokenError {
+    InvalidClient,
+    InvalidRequest,
+    UnsupportedGrantType,
+    InvalidGrant,
+    Server,
+}
+
+impl From<DbError> for TokenError {
+    fn from(error: DbError) -> Self {
+        tracing::error!(%error, "the sandbox bank cannot redeem a code");
+        Self::Server
+    }
+}
+
+impl IntoResponse for TokenError {
+    fn into_response(self) -> Response {
+        let (status, error) = match self {
+            Self::InvalidClient => (StatusCode::UNAUTHORIZED, "invalid_client"),
+            Self::InvalidRequest => (StatusCode::BAD_REQUEST, "invalid_request"),
+            Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
+            Self::InvalidGrant => (StatusCode::BAD_REQUEST, "invalid_grant"),
+            Self::Server => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
+        };
+        let answer = (status, Json(json!({ "error": error })));
+        if status == StatusCode::UNAUTHORIZED {
+            ([(WWW_AUTHENTICATE, "Basic realm=\"XYZ Bank\"")], answer).into_response()
+        } else {
+            answer.into_response()
+        }
+    }
+}
+
+/// `POST /token`. A code works once, within its minute, for the address it was sent to and the verifier behind its
+/// challenge. A second use is refused and takes nothing away: browsers repeat requests by themselves.
+pub async fn redeem(
+    State(desk): State<Desk>,
+    headers: HeaderMap,
+    ask: Result<Form<Ask>, FormRejection>,
+) -> Result<Response, TokenError> {
+    Tpp::prove(&desk, &headers).map_err(|_| TokenError::InvalidClient)?;
+    let Form(ask) = ask.map_err(|_| TokenError::InvalidRequest)?;
+    if ask.grant_type != "authorization_code" {
+        return Err(TokenError::UnsupportedGrantType);
+    }
+    let now = desk.clock.now();
+    let mut tx = desk.db.write().await?;
+    let redeemed = authorisations::redeem(
+        &mut tx,
+        &sha256_hex(ask.code.as_bytes()),
+        &ask.redirect_uri,
+        now,
+    )
+    .await?
+    .ok_or(TokenError::InvalidGrant)?;
+    // Leaving without commit gives the code back to whoever has the right verifier.
+    let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(ask.code_verifier.as_bytes()));
+    if !bool::from(
+        challenge
+            .as_bytes()
+            .ct_eq(redeemed.code_challenge.as_bytes()),
+    ) {
+        return Err(TokenError::InvalidGrant);
+    }
+    let consent = consents::find(&mut tx, redeemed.consent_id)
+        .await?
+        .ok_or(TokenError::InvalidGrant)?;
+    if consent.status_at(now) != "valid" {
+        return Err(TokenError::InvalidGrant);
+    }
+    let token = desk.clock.token();
+    consents::add_token(
+        &mut tx,
+        &sha256_hex(token.as_bytes()),
+        consent.id,
+        consent.expires_at,
+    )
+    .await?;
+    tx.commit().await?;
+    let answer = json!({
+        "access_token": token,
+        "token_type": "Bearer",
+        "expires_in": (consent.expires_at - now).num_seconds(),
+        "scope": format!("AIS:{}", consent.id),
+    });
+    Ok(Json(answer).into_response())
+}
