@@ -17,7 +17,7 @@ pub fn run(project: &Project) -> Result<()> {
     lints(project, &mut summary);
     summary.part("tests of xtask", || xtask_tests(project));
     summary.part("tests that need no Postgres", || {
-        let mut command = project.cargo(&["test", "--quiet"]);
+        let mut command = project.cargo(&["test"]);
         command
             .args(PRODUCT)
             .args(["--lib", "--", "--skip", "on_postgres"]);
@@ -32,13 +32,13 @@ pub fn lints(project: &Project, summary: &mut Summary) {
         leash::run(&project.cargo(&["fmt", "--all", "--check"]))
     });
     summary.part("clippy: server and pages", || {
-        let mut command = project.cargo(&["clippy", "--quiet", "--all-targets"]);
+        let mut command = project.cargo(&["clippy", "--all-targets"]);
         command.args(PRODUCT).args(["--", "--deny", "warnings"]);
         leash::run(&command)
     });
     summary.part("clippy: islands", || {
         wasm::ensure_target()?;
-        let mut command = project.cargo(&["clippy", "--quiet", "--lib"]);
+        let mut command = project.cargo(&["clippy", "--lib"]);
         command
             .args(wasm::selection())
             .args(["--", "--deny", "warnings"]);
@@ -47,7 +47,6 @@ pub fn lints(project: &Project, summary: &mut Summary) {
     summary.part("clippy: xtask", || {
         leash::run(&project.cargo(&[
             "clippy",
-            "--quiet",
             "--package",
             "xtask",
             "--all-targets",
