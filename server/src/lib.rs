@@ -10,6 +10,7 @@ pub mod crypto;
 pub mod http;
 pub mod jobs;
 pub mod mail;
+pub mod portal;
 pub mod problem;
 pub mod services;
 pub mod skills;

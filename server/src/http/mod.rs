@@ -9,3 +9,4 @@ pub mod credentials;
 pub mod json;
 pub mod notes;
 pub mod once;
+pub mod security_headers;

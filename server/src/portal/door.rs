@@ -1,0 +1,296 @@
+//! One visit: who it is, whether they may, what they sent, what the screen answers.
+
+use std::sync::Arc;
+
+use app::domain::ids::PersonId;
+use app::links;
+use app::pages::{Answer, Fields, Page, Screen, Site, Visit, Who, shell, trouble};
+use app::portal::{Portal, Source, Trouble};
+use axum::extract::{FromRequestParts as _, RawPathParams, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{Html, IntoResponse as _, Response};
+use tower_sessions::Session;
+
+use super::{actor, fields, store};
+use crate::http::notes::Peer;
+use crate::http::security_headers::Nonce;
+use crate::services::limits;
+use crate::state::AppState;
+use crate::storage::DbError;
+
+const THEME_COOKIE: &str = "theme";
+/// A year, in seconds.
+const THEME_LIVES: u32 = 31_536_000;
+
+/// What every visit is handed.
+#[derive(Clone)]
+pub struct Door {
+    pub state: AppState,
+    pub portal: Arc<dyn Portal>,
+    pub site: Arc<Site>,
+}
+
+/// Why a visit went no further than the door.
+enum Halt {
+    Trouble(Trouble),
+    Status(StatusCode, &'static str),
+    Session(tower_sessions::session::Error),
+    Database(DbError),
+}
+
+impl From<DbError> for Halt {
+    fn from(error: DbError) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<tower_sessions::session::Error> for Halt {
+    fn from(error: tower_sessions::session::Error) -> Self {
+        Self::Session(error)
+    }
+}
+
+impl Door {
+    /// Opens a screen.
+    pub async fn open(self, screen: &Screen, session: Session, request: Request) -> Response {
+        let (mut parts, body) = request.into_parts();
+        let nonce = parts.extensions.get::<Nonce>().cloned().unwrap_or_default();
+        let mut visit = self.visit(&parts);
+        match self
+            .run(screen, &session, &mut parts, body, &mut visit)
+            .await
+        {
+            Ok(response) => response,
+            Err(halt) => self.halted(halt, &visit, &nonce),
+        }
+    }
+
+    /// The page for an address of nothing.
+    pub async fn nothing_here(self, session: Session, request: Request) -> Response {
+        let (parts, _) = request.into_parts();
+        let nonce = parts.extensions.get::<Nonce>().cloned().unwrap_or_default();
+        let mut visit = self.visit(&parts);
+        visit.actor = actor::of(&self.state, &session).await.unwrap_or_default();
+        shown(trouble::page(Trouble::NotFound, &visit), &visit, &nonce)
+    }
+
+    /// The page for a visit that the door turned away, without looking who it is.
+    pub fn turned_away(&self, parts: &Parts, why: String) -> Response {
+        let nonce = parts.extensions.get::<Nonce>().cloned().unwrap_or_default();
+        let visit = self.visit(parts);
+        shown(
+            trouble::page(Trouble::Forbidden(why), &visit),
+            &visit,
+            &nonce,
+        )
+    }
+
+    async fn run(
+        &self,
+        screen: &Screen,
+        session: &Session,
+        parts: &mut Parts,
+        body: axum::body::Body,
+        visit: &mut Visit,
+    ) -> Result<Response, Halt> {
+        let nonce = parts.extensions.get::<Nonce>().cloned().unwrap_or_default();
+        visit.actor = actor::of(&self.state, session).await?;
+        if let Some(elsewhere) = admit(screen.who, visit, &parts.uri)? {
+            return Ok(see_other(&elsewhere));
+        }
+        let bad = |why| Halt::Status(StatusCode::BAD_REQUEST, why);
+        visit.query = fields::parse(parts.uri.query().unwrap_or_default())
+            .ok_or_else(|| bad("The address is not readable text. Check the link."))?;
+        let params = RawPathParams::from_request_parts(parts, &())
+            .await
+            .map_err(|_| Halt::Trouble(Trouble::NotFound))?;
+        visit.params = Fields(
+            params
+                .iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+        );
+        if parts.method == Method::POST {
+            let form = fields::read_form(&parts.headers, body)
+                .await
+                .map_err(|(status, why)| Halt::Status(status, why))?;
+            visit.form = Some(form);
+        }
+        let answer = match (screen.handler)(visit.clone()).await {
+            Ok(Answer::Trouble(trouble)) | Err(trouble) => trouble::answer(trouble, visit),
+            Ok(answer) => answer,
+        };
+        self.respond(answer, session, visit, &nonce).await
+    }
+
+    async fn respond(
+        &self,
+        answer: Answer,
+        session: &Session,
+        visit: &mut Visit,
+        nonce: &Nonce,
+    ) -> Result<Response, Halt> {
+        Ok(match answer {
+            Answer::Page(page) => shown(page, visit, nonce),
+            Answer::See(to) => see_other(&to),
+            Answer::SignedIn { person, to } => {
+                sign_in(session, person, &visit.source).await?;
+                see_other(&to)
+            }
+            Answer::SignedInPage { person, page } => {
+                sign_in(session, person, &visit.source).await?;
+                session.save().await?;
+                visit.actor = actor::of(&self.state, session).await?;
+                shown(page, visit, nonce)
+            }
+            Answer::Proved { to } => {
+                session.cycle_id().await?;
+                see_other(&to)
+            }
+            Answer::SignedOut { to } => {
+                session.flush().await?;
+                see_other(&to)
+            }
+            Answer::Theme { theme, to } => self.themed(theme, &to),
+            Answer::Trouble(trouble) => shown(trouble::page(trouble, visit), visit, nonce),
+            Answer::Text { content_type, body } => {
+                ([(header::CONTENT_TYPE, content_type)], body).into_response()
+            }
+        })
+    }
+
+    /// What can be known of a visit before anybody is asked.
+    fn visit(&self, parts: &Parts) -> Visit {
+        let ip = parts
+            .extensions
+            .get::<Peer>()
+            .map(|peer| limits::Source::from(peer.0).to_string());
+        let user_agent = parts
+            .headers
+            .get(header::USER_AGENT)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default();
+        Visit {
+            portal: self.portal.clone(),
+            actor: None,
+            path: parts.uri.path().to_owned(),
+            params: Fields::default(),
+            query: Fields::default(),
+            form: None,
+            source: Source {
+                ip: ip.unwrap_or_default(),
+                user_agent: user_agent.chars().take(300).collect(),
+            },
+            now: self.state.clock.now(),
+            site: self.site.clone(),
+            theme: theme(&parts.headers),
+        }
+    }
+
+    fn halted(&self, halt: Halt, visit: &Visit, nonce: &Nonce) -> Response {
+        let broken = |error: String| {
+            let reference = self.state.clock.id().to_string();
+            tracing::error!(reference, error, "a visit to the portal failed");
+            trouble::page(Trouble::Internal(reference), visit)
+        };
+        let page = match halt {
+            Halt::Trouble(trouble) => trouble::page(trouble, visit),
+            Halt::Status(status, why) => {
+                trouble::page(Trouble::Conflict(why.to_owned()), visit).status(status.as_u16())
+            }
+            Halt::Session(error) => broken(error.to_string()),
+            Halt::Database(error) => broken(error.to_string()),
+        };
+        shown(page, visit, nonce)
+    }
+
+    fn themed(&self, theme: Option<&'static str>, to: &str) -> Response {
+        let secure = if self.state.public_url.starts_with("https:") {
+            "; Secure"
+        } else {
+            ""
+        };
+        let (value, lives) = theme.map_or(("", 0), |theme| (theme, THEME_LIVES));
+        let cookie = format!(
+            "{THEME_COOKIE}={value}; Path=/; Max-Age={lives}; SameSite=Lax; HttpOnly{secure}"
+        );
+        let mut response = see_other(to);
+        if let Ok(cookie) = HeaderValue::try_from(cookie) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+}
+
+/// Whether a visit may enter a screen: yes, or where to go first, or why not.
+fn admit(who: Who, visit: &Visit, uri: &Uri) -> Result<Option<String>, Halt> {
+    let sign_in = || {
+        let asked = uri.path_and_query().map_or("/", |asked| asked.as_str());
+        Some(links::with(links::SIGN_IN, "next", asked))
+    };
+    let may = |allowed: Result<(), Trouble>| allowed.map(|()| None).map_err(Halt::Trouble);
+    match (who, &visit.actor) {
+        (Who::Anyone, _) | (Who::SignedIn, Some(_)) => Ok(None),
+        (Who::May(permission), Some(actor)) => may(actor.may(permission).map(drop)),
+        (Who::Admin, Some(actor)) => may(actor.admin().map(drop)),
+        (_, None) => Ok(sign_in()),
+    }
+}
+
+/// Starts a session under a new id: one that somebody planted before is worth nothing.
+async fn sign_in(
+    session: &Session,
+    person: PersonId,
+    source: &Source,
+) -> Result<(), tower_sessions::session::Error> {
+    session.flush().await?;
+    session.insert(store::PERSON, person).await?;
+    session
+        .insert(store::USER_AGENT, &source.user_agent)
+        .await?;
+    session.insert(store::IP, &source.ip).await
+}
+
+/// A rendered page. Nobody keeps one that shows somebody's data; the others carry a nonce and are asked for again.
+fn shown(page: Page, visit: &Visit, nonce: &Nonce) -> Response {
+    let status = StatusCode::from_u16(page.status).unwrap_or(StatusCode::OK);
+    let keeping = if visit.actor.is_some() || status != StatusCode::OK {
+        "no-store"
+    } else {
+        "private, no-cache"
+    };
+    let html = shell::render(page, visit, &nonce.0);
+    (status, [(header::CACHE_CONTROL, keeping)], Html(html)).into_response()
+}
+
+/// 303 to a path of this portal; anything else would be an open redirect and leads home instead.
+fn see_other(to: &str) -> Response {
+    let to = links::local(to).unwrap_or(links::HOME);
+    let location = HeaderValue::try_from(to).unwrap_or(HeaderValue::from_static("/"));
+    (
+        StatusCode::SEE_OTHER,
+        [
+            (header::LOCATION, location),
+            (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        ],
+    )
+        .into_response()
+}
+
+/// The theme of the cookie, if it is one.
+fn theme(headers: &HeaderMap) -> Option<&'static str> {
+    let cookies = headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let theme = cookies
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == THEME_COOKIE);
+    match theme {
+        Some((_, "light")) => Some("light"),
+        Some((_, "dark")) => Some("dark"),
+        _ => None,
+    }
+}

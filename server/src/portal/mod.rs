@@ -1,0 +1,107 @@
+//! The portal's door: mounts every screen of `app::pages`, turns the session cookie into an `Actor`, a submitted form
+//! into fields, and a screen's answer into a response.
+//!
+//! From the outside in: security headers, one log line a request, panics, the session cookie, cross-site requests,
+//! then the screen.
+
+mod actor;
+mod csrf;
+mod door;
+mod fields;
+mod files;
+mod log;
+mod store;
+
+use std::sync::Arc;
+
+use app::pages::{SCREENS, Site};
+use app::portal::Portal;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware;
+use axum::response::Response;
+use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_sessions::cookie::SameSite;
+use tower_sessions::{Expiry, Session, SessionManagerLayer};
+
+use crate::http::security_headers::{self, Policy};
+use crate::state::AppState;
+use door::Door;
+use store::Store;
+
+/// Every screen and file of the portal. `openapi` is the served document, for the reference.
+pub fn router(
+    state: &AppState,
+    portal: Arc<dyn Portal>,
+    openapi: Arc<serde_json::Value>,
+) -> Router {
+    let folder = files::folder(&state.config);
+    let site = Site {
+        brand: state.config.portal.brand.clone(),
+        public_url: state.public_url.to_string(),
+        assets: files::assets(&folder),
+        openapi,
+    };
+    let door = Door {
+        state: state.clone(),
+        portal,
+        site: Arc::new(site),
+    };
+    let mut screens = Router::new();
+    for screen in SCREENS {
+        let open = move |State(door): State<Door>, session: Session, request: Request| async move {
+            door.open(screen, session, request).await
+        };
+        let mut methods = get(open);
+        if screen.takes_forms {
+            methods = methods.post(open);
+        }
+        screens = screens.route(screen.path, methods);
+    }
+    let nothing_here = |State(door): State<Door>, session: Session, request: Request| async move {
+        door.nothing_here(session, request).await
+    };
+    let pages = screens
+        .fallback(nothing_here)
+        .layer(middleware::from_fn_with_state(door.clone(), csrf::guard))
+        .layer(cookie(state))
+        .layer(CatchPanicLayer::custom(panicked))
+        .with_state(door);
+    let policy = Policy::portal(state);
+    files::router(&folder, pages)
+        .layer(middleware::from_fn_with_state(state.clone(), log::line))
+        .layer(middleware::from_fn_with_state(
+            policy,
+            security_headers::set,
+        ))
+}
+
+/// The session cookie: gone with the browser, and for this host alone. The server ends sessions itself, so the cookie
+/// carries no date.
+fn cookie(state: &AppState) -> SessionManagerLayer<Store> {
+    let https = state.public_url.starts_with("https:");
+    SessionManagerLayer::new(Store::new(state.clone()))
+        .with_name(if https { "__Host-tessera" } else { "tessera" })
+        .with_secure(https)
+        .with_http_only(true)
+        .with_same_site(SameSite::Lax)
+        .with_expiry(Expiry::OnSessionEnd)
+}
+
+/// What is left to say after a panic; its place is in the log.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that the layer wants"
+)]
+fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    let mut answer = Response::new(
+        "This is our fault. Nothing was changed; the server's log says more. Go back and try again."
+            .into(),
+    );
+    *answer.status_mut() = axum::http::StatusCode::INTERNAL_SERVER_ERROR;
+    answer
+}
+
+#[cfg(test)]
+mod tests;
