@@ -5,6 +5,8 @@
 //! the status that is true. Forms post to the URL of their own screen: a refused form is shown again as it was typed.
 
 mod admin;
+mod console;
+mod docs;
 mod first_call;
 pub mod form;
 mod landing;
@@ -14,6 +16,7 @@ mod password;
 mod prove;
 mod request;
 mod requests;
+mod samples;
 mod settings;
 pub mod shell;
 mod sign_in;
@@ -122,6 +125,35 @@ pub const SCREENS: &[Screen] = &[
     }),
     Screen::form("/admin/servicers/{servicer}/suspend", Who::Admin, |v| {
         Box::pin(admin::suspend(v))
+    }),
+    // The sandbox console.
+    Screen::form(links::CONSOLE, Who::May(Permission::UseConsole), |v| {
+        Box::pin(console::screen(v))
+    }),
+    Screen::form("/console/runs/{run}", Who::May(Permission::UseConsole), |v| {
+        Box::pin(console::run(v))
+    }),
+    Screen::read(links::CONSOLE_RETURN, Who::May(Permission::UseConsole), |v| {
+        Box::pin(console::back(v))
+    }),
+    // The documentation.
+    Screen::read(links::DOCS, Who::Anyone, |v| {
+        Box::pin(ready(Ok(docs::index(v))))
+    }),
+    Screen::read("/docs/{page}", Who::Anyone, |v| {
+        Box::pin(ready(docs::guide(v)))
+    }),
+    Screen::read("/docs/errors", Who::Anyone, |v| {
+        Box::pin(ready(Ok(docs::errors(v))))
+    }),
+    Screen::read("/docs/errors/{code}", Who::Anyone, |v| {
+        Box::pin(ready(docs::error(v)))
+    }),
+    Screen::read("/docs/api", Who::Anyone, |v| {
+        Box::pin(ready(Ok(docs::reference(v))))
+    }),
+    Screen::read("/docs/api/{operation}", Who::Anyone, |v| {
+        Box::pin(ready(docs::operation(v)))
     }),
 ];
 

@@ -5,6 +5,7 @@ pub mod feedback;
 pub mod form;
 pub mod icon;
 pub mod page;
+pub mod sequence;
 pub mod table;
 pub mod time;
 

@@ -1,0 +1,172 @@
+//! The conversation of a run so far, as arrows: what was called, what came back, where each nonce was made and used.
+
+use serde_json::Value;
+
+use crate::portal::console::{Call, NextCall, Run};
+use crate::ui::sequence::{Kind, Mark, Message};
+
+const FRONT: usize = 0;
+const API: usize = 1;
+const BANK: usize = 2;
+const BACK: usize = 3;
+
+/// The lanes, in their order.
+pub(crate) const LANES: [&str; 4] = ["Your front end", "Tessera", "Bank", "Your back end"];
+/// The part of the drawing that may run in a browser or app.
+pub(crate) const ZONE: (usize, &str) = (API, "may run in a browser or app");
+
+/// Every arrow so far, and the one that comes next.
+pub(super) fn messages(run: &Run) -> Vec<Message> {
+    let mut arrows: Vec<Message> = Vec::new();
+    for (at, call) in run.calls.iter().enumerate() {
+        let answer: Value = serde_json::from_str(&call.response_body).unwrap_or_default();
+        if call.browser_safe {
+            conversation(run, at, call, &answer, &mut arrows);
+        } else {
+            server_side(call, &answer, &mut arrows);
+        }
+        if left_for_bank(run, at) {
+            at_the_bank(run, at, &mut arrows);
+        }
+    }
+    arrows.extend(next(&run.next));
+    arrows
+}
+
+fn conversation(run: &Run, at: usize, call: &Call, answer: &Value, arrows: &mut Vec<Message>) {
+    let mut request = Message::new(Kind::Call, FRONT, API, asked(call));
+    if let Some(nonce) = run.nonces.iter().find(|nonce| nonce.used_by == Some(at)) {
+        request = request.noted(format!("● {} used", nonce.label), Mark::First);
+    }
+    arrows.push(request);
+    if call.status >= 300 {
+        arrows.push(refusal(call, answer, API, FRONT));
+        return;
+    }
+    if answer.pointer("/data/url").is_some() {
+        arrows.push(Message::new(Kind::Call, API, BANK, "ask for consent"));
+        arrows.push(Message::new(Kind::Answer, API, FRONT, "link to the bank"));
+        return;
+    }
+    let mut reply = Message::new(Kind::Answer, API, FRONT, call.status.to_string());
+    if let Some(nonce) = run.nonces.iter().find(|nonce| nonce.made_by == at) {
+        reply = reply.noted(format!("● {}", nonce.label), Mark::First);
+    }
+    if answer.get("temp_token").is_some() {
+        reply = reply.noted("◆ temp_token", Mark::Second);
+    }
+    arrows.push(reply);
+}
+
+/// Whether a call's answer led the end-user to the bank, and they have come back since.
+pub(super) fn left_for_bank(run: &Run, at: usize) -> bool {
+    let answer = run
+        .calls
+        .get(at)
+        .map(|call| call.response_body.as_str())
+        .unwrap_or_default();
+    let answer: Value = serde_json::from_str(answer).unwrap_or_default();
+    let still_there = at + 1 == run.calls.len() && run.next == NextCall::Bank;
+    answer.pointer("/data/url").is_some() && !still_there
+}
+
+/// What happened between the link to the bank and the next call.
+fn at_the_bank(run: &Run, at: usize, arrows: &mut Vec<Message>) {
+    let last = at + 1 == run.calls.len();
+    arrows.push(Message::new(
+        Kind::Call,
+        FRONT,
+        BANK,
+        "end-user signs in and decides",
+    ));
+    let exchanged = run.calls.get(at + 1).is_some_and(|call| !call.browser_safe);
+    if exchanged || (last && run.refusal.is_none()) {
+        let back = Message::new(Kind::Answer, BANK, FRONT, "your return link");
+        arrows.push(back.noted("◆ temp_token", Mark::Second));
+    } else {
+        let error = run
+            .refusal
+            .as_deref()
+            .filter(|_| last)
+            .unwrap_or("without a token");
+        arrows.push(Message::new(
+            Kind::Refusal,
+            BANK,
+            FRONT,
+            format!("your return link: {error}"),
+        ));
+    }
+}
+
+fn server_side(call: &Call, answer: &Value, arrows: &mut Vec<Message>) {
+    if call.path.ends_with("/token") {
+        arrows.push(Message::new(
+            Kind::Call,
+            FRONT,
+            BACK,
+            "hand temp_token to your server",
+        ));
+    }
+    arrows.push(Message::new(Kind::Call, BACK, API, asked(call)));
+    if call.status >= 300 {
+        arrows.push(refusal(call, answer, API, BACK));
+        return;
+    }
+    let reply = match answer {
+        Value::Array(rows) => Message::new(Kind::Answer, API, BACK, format!("{} rows", rows.len())),
+        _ => Message::new(Kind::Answer, API, BACK, "").noted("■ access_token", Mark::Third),
+    };
+    arrows.push(reply);
+}
+
+fn refusal(call: &Call, answer: &Value, from: usize, to: usize) -> Message {
+    let code = answer
+        .get("code")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    Message::new(Kind::Refusal, from, to, format!("{} {code}", call.status))
+}
+
+/// `POST /sessions/…/steps`: ids and the version left out, as people speak of it.
+fn asked(call: &Call) -> String {
+    let path = call.path.strip_prefix("/v1").unwrap_or(&call.path);
+    let parts: Vec<&str> = path
+        .split('/')
+        .map(|part| if part.len() == 36 { "…" } else { part })
+        .collect();
+    format!("{} {}", call.method, parts.join("/"))
+}
+
+fn next(next: &NextCall) -> Option<Message> {
+    let arrow = |from, to, text: &str| Some(Message::new(Kind::Next, from, to, text));
+    match next {
+        NextCall::OpenSession => arrow(FRONT, API, "POST /sessions"),
+        NextCall::Step { name, .. } => arrow(FRONT, API, &format!("POST /sessions/…/steps {name}")),
+        NextCall::Bank => arrow(FRONT, BANK, "end-user signs in and decides"),
+        NextCall::Ask => arrow(FRONT, API, "POST /sessions/…/get"),
+        NextCall::Exchange => arrow(BACK, API, "POST /token"),
+        NextCall::Accounts => arrow(BACK, API, "POST /accounts/get"),
+        NextCall::Transactions => arrow(BACK, API, "POST /transactions/get"),
+        NextCall::Done | NextCall::DeadEnd(_) => None,
+    }
+}
+
+/// The whole conversation of an account-information session, for the guides: nothing of it has happened.
+pub(crate) fn guide() -> Vec<Message> {
+    let arrow = Message::new;
+    vec![
+        arrow(Kind::Call, FRONT, API, "POST /v1/sessions"),
+        arrow(Kind::Answer, API, FRONT, "session_id").noted("● nonce 1", Mark::First),
+        arrow(Kind::Call, FRONT, API, "POST …/steps sca").noted("● nonce 1", Mark::First),
+        arrow(Kind::Call, API, BANK, "ask for consent"),
+        arrow(Kind::Answer, API, FRONT, "link to the bank: data.url"),
+        arrow(Kind::Call, FRONT, BANK, "end-user signs in and decides"),
+        arrow(Kind::Answer, BANK, API, "one-time code"),
+        arrow(Kind::Answer, API, FRONT, "your return link").noted("◆ temp_token", Mark::Second),
+        arrow(Kind::Call, FRONT, BACK, "hand temp_token to your server"),
+        arrow(Kind::Call, BACK, API, "POST /v1/token").noted("◆ temp_token", Mark::Second),
+        arrow(Kind::Answer, API, BACK, "credentials_id").noted("■ access_token", Mark::Third),
+        arrow(Kind::Call, BACK, API, "POST /v1/accounts/get").noted("■ access_token", Mark::Third),
+        arrow(Kind::Answer, API, BACK, "accounts"),
+    ]
+}

@@ -1,0 +1,211 @@
+//! The sandbox console: the list of runs, and the form that begins one.
+
+mod data;
+pub(super) mod flow;
+mod run;
+
+use leptos::prelude::*;
+
+pub(super) use run::{back, screen as run};
+
+use super::{Answer, Fields, Frame, Page, Shown, Visit};
+use crate::domain::console::RunStage;
+use crate::domain::ids::TenantId;
+use crate::domain::tenant::Environment;
+use crate::links;
+use crate::portal::Trouble;
+use crate::portal::console::RunRow;
+use crate::portal::tenants::Tenant;
+use crate::ui::{
+    Ago, Chip, Column, Empty, Entry, Notice, PageHead, PostButton, Select, Table, Tone,
+};
+
+/// How many sandbox tenants the form offers.
+const OFFERED: usize = 20;
+
+pub(super) async fn screen(visit: Visit) -> Shown {
+    let mut refused = None;
+    if let Some(form) = visit.form.clone() {
+        match begin(&visit, &form).await {
+            Ok(answer) => return Ok(answer),
+            Err(Trouble::Conflict(why)) => refused = Some(why),
+            Err(other) => return Err(other),
+        }
+    }
+    let actor = visit.actor()?;
+    let tenants = sandbox_tenants(&visit).await?;
+    let runs = visit.portal.runs(actor).await?;
+    let skills = visit.portal.skills().await?;
+    let first_skill = skills
+        .iter()
+        .find(|skill| skill.environment == Environment::Sandbox)
+        .map(|skill| skill.name.to_string());
+    let chosen: Option<TenantId> = visit.query.parse("tenant");
+    let status = if refused.is_some() { 422 } else { 200 };
+    let now = visit.now;
+    Ok(Page::new(Frame::App, "Console", move || {
+        view! {
+            <PageHead
+                title="Sandbox console"
+                lead="Take a session from its first call to accounts and transactions. Each call is a real one and lands in your request log."
+            />
+            {refused.map(|why| view! { <Notice tone=Tone::Err title=why /> })}
+            {new_run(&tenants, chosen, first_skill)}
+            {(!runs.is_empty()).then(|| list(runs, now))}
+        }
+    })
+    .within(Environment::Sandbox)
+    .status(status)
+    .into())
+}
+
+/// Makes a run and its first call; whitelists the skill before, where the form asked for it.
+async fn begin(visit: &Visit, form: &Fields) -> Shown {
+    let actor = visit.actor()?;
+    let (tenant, skill) = form.get("on").split_once(' ').ok_or(Trouble::NotFound)?;
+    let tenant: TenantId = tenant.parse().map_err(|_| Trouble::NotFound)?;
+    if form.get("whitelist") == "yes" {
+        visit
+            .portal
+            .whitelist(actor, tenant, skill, true, &visit.source)
+            .await?;
+    }
+    let run = visit
+        .portal
+        .new_run(actor, tenant, skill, &visit.source)
+        .await?;
+    visit
+        .portal
+        .advance(actor, run, 0, None, &visit.source)
+        .await?;
+    Ok(Answer::See(links::run(run)))
+}
+
+async fn sandbox_tenants(visit: &Visit) -> Result<Vec<Tenant>, Trouble> {
+    let actor = visit.actor()?;
+    let mut found = Vec::new();
+    let rows = visit.portal.tenants(actor, "").await?;
+    let sandbox = rows
+        .iter()
+        .filter(|row| row.environment == Environment::Sandbox);
+    for row in sandbox.take(OFFERED) {
+        found.push(visit.portal.tenant(actor, row.id).await?);
+    }
+    Ok(found)
+}
+
+fn new_run(tenants: &[Tenant], chosen: Option<TenantId>, first_skill: Option<String>) -> AnyView {
+    let Some(first) = tenants.first() else {
+        return view! {
+            <Empty icon="tenants" title="The console needs a sandbox tenant">
+                <p>"A tenant is an app of yours: it has the keys that calls are made with."</p>
+                <div class="actions">
+                    <a class="btn primary" href=links::NEW_TENANT>"Create tenant"</a>
+                </div>
+            </Empty>
+        }
+        .into_any();
+    };
+    let options = options(tenants);
+    if options.is_empty() {
+        return match first_skill {
+            Some(skill) => whitelist_first(first, skill),
+            None => view! { <Notice tone=Tone::Warn title="This server publishes no sandbox skills." /> }.into_any(),
+        };
+    }
+    let preferred = chosen.map(|id| format!("{id} ")).unwrap_or_default();
+    let value = options
+        .iter()
+        .map(|(value, _)| value)
+        .find(|value| value.starts_with(&preferred));
+    let entry = Entry {
+        name: "on",
+        value: value.cloned().unwrap_or_default(),
+        ..Entry::default()
+    };
+    view! {
+        <form method="post" action=links::CONSOLE class="card new-run">
+            <Select entry=entry label="Tenant and skill" options=options />
+            <button class="btn primary">"Start a run"</button>
+            <p class="faint">"Makes the first call at once: POST /v1/sessions."</p>
+        </form>
+    }
+    .into_any()
+}
+
+/// Every pair of tenant and whitelisted skill; account information first, by the names of the sandbox.
+fn options(tenants: &[Tenant]) -> Vec<(String, String)> {
+    let pairs = tenants.iter().flat_map(|tenant| {
+        tenant.skills.iter().map(move |listed| {
+            let skill = listed.skill.as_str();
+            (
+                format!("{} {skill}", tenant.id),
+                format!("{} · {skill}", tenant.name),
+            )
+        })
+    });
+    pairs.collect()
+}
+
+fn whitelist_first(tenant: &Tenant, skill: String) -> AnyView {
+    let fields = vec![
+        ("on", format!("{} {skill}", tenant.id)),
+        ("whitelist", "yes".to_owned()),
+    ];
+    let title = format!("{} may not use any skill yet", tenant.name);
+    let all = links::tenant_skills(tenant.id);
+    view! {
+        <Empty icon="skills" title=title>
+            <p>"Each tenant lists the skills it calls. Add " <code>{skill}</code> " and go on."</p>
+            <div class="actions">
+                <PostButton action=links::CONSOLE label="Whitelist and continue" class="btn primary" fields=fields />
+                <a class="btn" href=all>"All skills"</a>
+            </div>
+        </Empty>
+    }
+    .into_any()
+}
+
+fn list(runs: Vec<RunRow>, now: chrono::DateTime<chrono::Utc>) -> impl IntoView {
+    let columns = vec![
+        Column::text("Run"),
+        Column::text("Skill"),
+        Column::text("Stands at"),
+        Column::number("Calls"),
+        Column::number("Started"),
+    ];
+    let rows = runs
+        .into_iter()
+        .map(|run| {
+            let (tone, words) = stage(run.stage);
+            view! {
+                <tr>
+                    <th scope="row"><a href=links::run(run.id)>{run.tenant_name} " · " {run::short(run.id)}</a></th>
+                    <td><code>{run.skill.to_string()}</code></td>
+                    <td><Chip tone=tone text=words /></td>
+                    <td class="num" data-label="Calls">{run.calls}</td>
+                    <td class="num"><Ago at=run.started_at now=now /></td>
+                </tr>
+            }
+        })
+        .collect_view();
+    view! {
+        <h2 class="section">"Last runs"</h2>
+        <Table caption="Runs of the console, newest first" columns=columns linked=true folds=true>{rows}</Table>
+    }
+}
+
+/// Where a run stands, in words.
+const fn stage(stage: RunStage) -> (Tone, &'static str) {
+    match stage {
+        RunStage::OpenSession => (Tone::Neutral, "Prepared"),
+        RunStage::Step => (Tone::Accent, "Step"),
+        RunStage::Bank => (Tone::Accent, "At the bank"),
+        RunStage::Ask => (Tone::Warn, "To be asked"),
+        RunStage::Exchange => (Tone::Accent, "Exchange"),
+        RunStage::Accounts => (Tone::Accent, "Accounts"),
+        RunStage::Transactions => (Tone::Accent, "Transactions"),
+        RunStage::Done => (Tone::Ok, "Done"),
+        RunStage::DeadEnd => (Tone::Neutral, "Over"),
+    }
+}
