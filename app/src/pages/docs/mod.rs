@@ -1,0 +1,234 @@
+//! Guides, error pages and the API reference: one frame, with the way to every page at its left.
+
+mod errors;
+mod operation;
+mod reference;
+
+use leptos::prelude::*;
+
+pub(super) use errors::{index as errors, page as error};
+pub(super) use reference::{index as reference, page as operation};
+
+use super::samples::Lang;
+use super::{Answer, Frame, Page, Shown, Site, Visit};
+use crate::islands::CopyButton;
+use crate::links;
+use crate::pages::console::flow;
+use crate::portal::Trouble;
+use crate::text::{self, Guide, Piece, highlight};
+use crate::ui::sequence::Sequence;
+use crate::ui::{Tab, Tabs};
+
+/// The first page: every guide, and what the reference holds.
+pub(super) fn index(visit: Visit) -> Answer {
+    let lang = Lang::of(visit.query.get("lang"));
+    let brand = visit.site.brand.clone();
+    let cards = text::guides().iter().map(move |guide| {
+        view! {
+            <li class="card">
+                <h2><a href=link(&links::docs(guide.slug), lang)>{guide.title}</a></h2>
+                <p>{guide.summary}</p>
+                <p class="faint">{format!("{} min", guide.minutes)}</p>
+            </li>
+        }
+    });
+    let cards = cards.collect_view();
+    page(&visit, "Documentation", lang, move || {
+        view! {
+            <h1>"Documentation"</h1>
+            <p class="lead">{format!("Everything {brand} does today, tried against the running product.")}</p>
+            <ul class="guides">{cards}</ul>
+            <h2>"Reference"</h2>
+            <p><a href=link(API, lang)>"API reference"</a> ": every operation with its fields, answers and samples. "
+            <a href=ERRORS>"Errors"</a> ": every code with its cause and fix."</p>
+        }
+    })
+}
+
+/// One guide, or its Markdown.
+pub(super) fn guide(visit: Visit) -> Shown {
+    let slug = visit.params.get("page").to_owned();
+    if let Some(slug) = slug.strip_suffix(".md") {
+        let guide = text::guide(slug).ok_or(Trouble::NotFound)?;
+        return Ok(Answer::Text {
+            content_type: "text/markdown; charset=utf-8",
+            body: filled(guide.source, &visit.site),
+        });
+    }
+    let guide = text::guide(&slug).ok_or(Trouble::NotFound)?;
+    let lang = Lang::of(visit.query.get("lang"));
+    let site = visit.site.clone();
+    Ok(page(&visit, guide.title, lang, move || {
+        article(guide, &site, lang)
+    }))
+}
+
+fn article(guide: &'static Guide, site: &Site, lang: Lang) -> impl IntoView + use<> {
+    let address = links::docs(guide.slug);
+    let twin = format!("{address}.md");
+    let parts = guide
+        .body
+        .pieces
+        .iter()
+        .enumerate()
+        .map(|(at, piece)| match piece {
+            Piece::Html(html) => view! { <div class="prose" inner_html=filled(html, site)></div> }.into_any(),
+            Piece::Sequence => view! {
+                <div class="card"><Sequence label="Sequence of a whole session; the same as a list follows" lanes=flow::LANES zone=flow::ZONE messages=flow::guide() /></div>
+            }
+            .into_any(),
+            Piece::Code(samples) => code(&address, at, samples, site, lang),
+        })
+        .collect_view();
+    let contents = guide
+        .body
+        .headings
+        .iter()
+        .map(|(id, text)| view! { <li><a href=format!("#{id}")>{text.clone()}</a></li> })
+        .collect_view();
+    let next = text::guides()
+        .iter()
+        .skip_while(|other| other.slug != guide.slug)
+        .nth(1);
+    let next = next.map(|next| view! { <a class="btn" href=link(&links::docs(next.slug), lang)>"Next: " {next.title}</a> });
+    view! {
+        <h1>{guide.title}</h1>
+        <p class="lead">{guide.summary}</p>
+        <p class="faint">{format!("{} min · ", guide.minutes)} <a href=twin>"as Markdown"</a></p>
+        <nav class="contents" aria-label="On this page"><ul>{contents}</ul></nav>
+        {parts}
+        <p class="actions">{next}</p>
+    }
+}
+
+/// A sample in the reader's language, with the way to the others.
+fn code(
+    address: &str,
+    at: usize,
+    samples: &[(String, String)],
+    site: &Site,
+    lang: Lang,
+) -> AnyView {
+    let id = format!("sample-{at}");
+    let wanted = match lang {
+        Lang::Shell => "sh",
+        Lang::JavaScript => "javascript",
+    };
+    let chosen = samples
+        .iter()
+        .find(|(language, _)| language == wanted)
+        .or(samples.first());
+    let Some((language, text)) = chosen else {
+        return ().into_any();
+    };
+    let tabs = (samples.len() > 1).then(|| language_tabs(address, &id, lang));
+    block(&id, language, &filled(text, site), tabs)
+}
+
+/// Code with its language, its copy button and, where there is a choice, its language tabs.
+fn block(id: &str, language: &str, text: &str, tabs: Option<AnyView>) -> AnyView {
+    let source = format!("{id}-text");
+    let label = match language {
+        "json" => "JSON",
+        "javascript" => "JavaScript",
+        _ => "Shell",
+    };
+    let named = format!("{label} sample {}", id.trim_start_matches("sample-"));
+    view! {
+        <div class="sample" id=id.to_owned()>
+            {tabs.unwrap_or_else(|| view! { <p class="faint">{label}</p> }.into_any())}
+            <div class="code">
+                <pre id=source.clone() tabindex="0" role="region" aria-label=named inner_html=highlight::html(text.trim_end(), language)></pre>
+                <CopyButton from=source label=format!("Copy {label}") />
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+fn language_tabs(address: &str, id: &str, lang: Lang) -> AnyView {
+    let tabs = Lang::ALL
+        .iter()
+        .map(|one| {
+            Tab::new(
+                one.name(),
+                format!("{address}?lang={}#{id}", one.word()),
+                *one == lang,
+            )
+        })
+        .collect();
+    view! { <Tabs label=format!("Language of {id}") tabs=tabs /> }.into_any()
+}
+
+/// The reader's language goes along from page to page.
+fn link(path: &str, lang: Lang) -> String {
+    if lang == Lang::default() {
+        path.to_owned()
+    } else {
+        format!("{path}?lang={}", lang.word())
+    }
+}
+
+fn filled(text: &str, site: &Site) -> String {
+    text.replace("%API%", &site.public_url)
+        .replace("%BRAND%", &site.brand)
+}
+
+const ERRORS: &str = "/docs/errors";
+const API: &str = "/docs/api";
+
+/// The frame of every page of the documentation.
+fn page<V: IntoView + 'static>(
+    visit: &Visit,
+    title: &str,
+    lang: Lang,
+    body: impl FnOnce() -> V + Send + 'static,
+) -> Answer {
+    let here = visit.path.clone();
+    let operations = reference::listed(&visit.site.openapi);
+    Page::new(Frame::Public, format!("{title} · Docs"), move || {
+        view! {
+            <div class="docs">
+                <details class="docs-menu">
+                    <summary>"All pages"</summary>
+                    {menu(&here, lang, &operations)}
+                </details>
+                <nav class="docs-side" aria-label="Documentation">{menu(&here, lang, &operations)}</nav>
+                <article>{body()}</article>
+            </div>
+        }
+    })
+    .into()
+}
+
+fn menu(here: &str, lang: Lang, operations: &[reference::Listed]) -> impl IntoView + use<> {
+    let entry = |name: String, path: String| {
+        let current = (path == here).then_some("page");
+        view! { <li><a href=link(&path, lang) aria-current=current>{name}</a></li> }
+    };
+    let guides = text::guides()
+        .iter()
+        .map(|guide| entry(guide.title.to_owned(), links::docs(guide.slug)))
+        .collect_view();
+    let first = entry("Overview".to_owned(), links::DOCS.to_owned());
+    let groups = reference::groups(operations)
+        .into_iter()
+        .map(|(tag, members)| {
+            let members = members
+                .into_iter()
+                .map(|member| entry(member.title.clone(), member.href()))
+                .collect_view();
+            view! { <h2>{tag}</h2> <ul>{members}</ul> }
+        })
+        .collect_view();
+    view! {
+        <h2>"Guides"</h2>
+        <ul>{first} {guides}</ul>
+        <h2>"Reference"</h2>
+        <ul>
+            {entry("All operations".to_owned(), API.to_owned())}
+            {entry("Errors".to_owned(), ERRORS.to_owned())}
+        </ul>
+        {groups}
+    }
+}
