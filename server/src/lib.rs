@@ -4,9 +4,11 @@
 //! use the words of `app::domain`. ARCHITECTURE.md says which room a line belongs to; `tests/it/rooms.rs` holds it to that.
 
 pub mod bank;
+pub mod api;
 pub mod clock;
 pub mod config;
 pub mod crypto;
+pub mod doors;
 pub mod http;
 pub mod jobs;
 pub mod mail;
@@ -17,3 +19,5 @@ pub mod skills;
 pub mod start;
 pub mod state;
 pub mod storage;
+pub mod telemetry;
+pub mod wire;

@@ -1,6 +1,7 @@
 //! What every door and service is handed: one value, made at start, cheap to clone.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -30,6 +31,8 @@ pub struct AppState {
     pub mailer: Arc<dyn Mailer>,
     /// Hashes people's passwords, two at a time.
     pub passwords: Passwords,
+    /// Set when the server begins to stop: it answers "not ready" from then on.
+    pub stopping: Arc<AtomicBool>,
     /// Budgets of calls.
     pub limits: Arc<Limits>,
     /// Which keys were used lately; written down in the background.
@@ -59,6 +62,7 @@ impl AppState {
                 config.limits.server_calls_per_minute,
             )),
             key_use: Arc::default(),
+            stopping: Arc::default(),
             skills: Registry::default(),
             request_log: RequestLog::default(),
             config: Arc::new(config),

@@ -24,6 +24,8 @@ section! {
         max_connections: u32 = 4096;
         /// Seconds a client may take to send the head of a request.
         header_timeout_seconds: u64 = 10;
+        /// Seconds between saying "not ready" and closing the door, for load balancers to notice.
+        drain_seconds: u64 = 0;
         /// Seconds that requests in flight get to finish when the server stops.
         shutdown_seconds: u64 = 10;
     }

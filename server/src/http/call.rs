@@ -402,6 +402,13 @@ async fn prove<K: Keys>(
     presented: &mut Presented,
     grant: Option<ConsoleGrant>,
 ) -> Result<K::By, Problem> {
+    if let Some(claimed) = presented
+        .client_id
+        .as_deref()
+        .and_then(|id| id.parse().ok())
+    {
+        notes.claimed.set(claimed).ok();
+    }
     let mut tx = state.db.read().await?;
     let proved = K::prove(&mut Asked {
         state,

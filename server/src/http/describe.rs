@@ -104,3 +104,4 @@ macro_rules! described_input {
         }
     };
 }
+pub(crate) use described_input;

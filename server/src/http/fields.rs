@@ -12,6 +12,8 @@
 //! }
 //! ```
 //!
+//! A name that is a word of Rust is given apart: `kind = "type": Option<String>`.
+//!
 //! `for App` names the keys the operation is called with (see [`super::call`]) and makes the struct an [`Input`]: a
 //! request body of a `POST`, or the query of a `GET`. Without `for`, the struct is an object inside another. Each type
 //! reads itself by [`Field`], which also describes it in the OpenAPI; `text_field!` adds types that parse from a string.
@@ -332,7 +334,9 @@ text_field! {
 
 /// Declares a strict request or a part of one; see the module's words.
 macro_rules! fields {
-    ($(#[doc = $about:literal])+ $vis:vis struct $name:ident $(for $keys:ty)? { $($(#[doc = $doc:literal])+ $field:ident : $type:ty),* $(,)? }) => {
+    (@name $field:ident $wire:literal) => { $wire };
+    (@name $field:ident) => { stringify!($field) };
+    ($(#[doc = $about:literal])+ $vis:vis struct $name:ident $(for $keys:ty)? { $($(#[doc = $doc:literal])+ $field:ident $(= $wire:literal)? : $type:ty),* $(,)? }) => {
         $(#[doc = $about])+
         $vis struct $name { $($(#[doc = $doc])+ pub $field: $type,)* }
 
@@ -346,7 +350,7 @@ macro_rules! fields {
                 wrong: &mut $crate::http::fields::Wrong,
             ) -> Option<Self> {
                 $(let $field = {
-                    let at = $crate::http::fields::At { prefix, name: stringify!($field), in_query, wrong: &mut *wrong };
+                    let at = $crate::http::fields::At { prefix, name: $crate::http::fields::fields!(@name $field $($wire)?), in_query, wrong: &mut *wrong };
                     <$type as $crate::http::fields::Taken>::take(values, at)
                 };)*
                 let _ = (&values, prefix, in_query, &wrong);
@@ -355,7 +359,7 @@ macro_rules! fields {
 
             fn shape() -> Vec<(&'static str, &'static str, utoipa::openapi::RefOr<utoipa::openapi::schema::Schema>, bool)> {
                 vec![$((
-                    stringify!($field),
+                    $crate::http::fields::fields!(@name $field $($wire)?),
                     concat!($($doc),+).trim_ascii(),
                     <$type as $crate::http::fields::Taken>::schema(),
                     <$type as $crate::http::fields::Taken>::REQUIRED,
@@ -379,6 +383,7 @@ macro_rules! fields {
         $(impl $crate::http::fields::Input for $name {
             type Keys = $keys;
         }
-        described_input!($name);)?
+        $crate::http::describe::described_input!($name);)?
     };
 }
+pub(crate) use fields;

@@ -1,12 +1,14 @@
 //! What every call passes through, whichever door it came to: reading, proving, counting, noting, answering.
 
-#[macro_use]
-pub mod describe;
-#[macro_use]
-pub mod fields;
+pub mod api_layer;
 pub mod call;
+pub mod cors;
 pub mod credentials;
+pub mod describe;
+pub mod fields;
 pub mod json;
 pub mod notes;
 pub mod once;
 pub mod security_headers;
+pub mod serve;
+pub mod tee;

@@ -23,6 +23,8 @@ pub struct Inner {
     pub started: Instant,
     pub source: Source,
     pub tenant: OnceLock<TenantId>,
+    /// The tenant the call names, proved or not.
+    pub claimed: OnceLock<TenantId>,
     pub key: OnceLock<KeyId>,
     /// Set when the console makes the call.
     pub run: OnceLock<RunId>,
@@ -55,6 +57,7 @@ impl Notes {
             started: Instant::now(),
             source: Source::from(peer),
             tenant: OnceLock::new(),
+            claimed: OnceLock::new(),
             key: OnceLock::new(),
             run: OnceLock::new(),
             session: OnceLock::new(),

@@ -4,6 +4,7 @@
 //! which door called.
 
 pub mod acts;
+pub mod catalog;
 pub mod console;
 pub mod idempotency;
 pub mod keys;
@@ -18,11 +19,16 @@ pub mod tenants;
 pub mod trouble;
 
 use std::fmt::Display;
+use std::time::Duration;
 
 use app::portal::Trouble;
+use tokio_util::sync::CancellationToken;
 
 use crate::state::AppState;
 use crate::storage::Tx;
+
+/// How long calls stay in the request log.
+const LOG_KEPT: chrono::Duration = chrono::Duration::days(30);
 
 /// The server's answer to every trait of [`app::portal`].
 #[derive(Clone)]
@@ -30,6 +36,44 @@ pub struct Services {
     pub state: AppState,
     /// The public API's router, for the console: its calls pass through the same door as everybody's.
     api: Option<axum::Router>,
+}
+
+/// Whether the database answers.
+pub async fn is_ready(state: &AppState) -> bool {
+    match state.db.read().await {
+        Ok(mut tx) => tx.is_alive().await,
+        Err(_) => false,
+    }
+}
+
+/// What is written beside the requests, until told to stop; then what is left.
+pub async fn background(state: AppState, stop: CancellationToken) {
+    let log = state.request_log.clone();
+    let tidy = async {
+        let mut minute = tokio::time::interval(Duration::from_secs(30));
+        loop {
+            tokio::select! {
+                _ = minute.tick() => tidy(&state).await,
+                () = stop.cancelled() => return tidy(&state).await,
+            }
+        }
+    };
+    futures_util::join!(log.run(state.clone(), stop.clone()), tidy);
+}
+
+/// Notes of key use are written down; kept answers and log rows whose time is over are forgotten.
+async fn tidy(state: &AppState) {
+    let tidied = async {
+        state.key_use.flush(state).await?;
+        let now = state.clock.now();
+        let mut tx = state.db.write().await?;
+        tx.forget_answers(now).await?;
+        tx.forget_requests(now - LOG_KEPT).await?;
+        tx.commit().await
+    };
+    if let Err(error) = tidied.await {
+        tracing::warn!(%error, "tidying failed; it is tried again in half a minute");
+    }
 }
 
 impl Services {

@@ -225,6 +225,14 @@ impl Tx {
         }
     }
 
+    /// Whether the database answers.
+    pub async fn is_alive(&mut self) -> bool {
+        run!(self, |conn| sqlx::query("SELECT 1")
+            .execute(conn)
+            .await
+            .is_ok())
+    }
+
     /// The connection to speak through; see [`run!`].
     pub fn link(&mut self) -> Link<'_> {
         match &mut self.0 {

@@ -1,0 +1,201 @@
+//! The catalog: public for published sandbox skills; with a tenant's keys it also says which it may use.
+
+use app::domain::problem::Code;
+use axum::Json;
+use axum::extract::{Path, State};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::http::call::{Anyone, Call};
+use crate::http::fields::fields;
+use crate::problem::Problem;
+use crate::services::catalog::{self, CatalogFilter, Offer};
+use crate::services::refusal::{FieldProblem, Refusal};
+use crate::state::AppState;
+use crate::wire::catalog::*;
+
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(one))
+        .routes(routes!(servicers))
+        .routes(routes!(get_all))
+}
+
+fields! {
+    /// Which skills to list.
+    pub struct CatalogQuery for Anyone {
+        /// Skill type: `account_information`, `payment_initiation`, `marketplace`.
+        kind = "type": Option<String>,
+        /// ISO 3166-1 alpha-2, lower case.
+        country: Option<String>,
+        /// `sandbox` or `production`.
+        flavour: Option<String>,
+        /// Code of the servicer that provides it.
+        servicer: Option<String>,
+        /// Text found in name, title or provider.
+        q: Option<String>,
+        /// 1 to 500; 100 if absent.
+        limit: Option<i64>,
+        /// `next_cursor` of the page before.
+        after: Option<String>,
+    }
+}
+
+fields! {
+    /// Nothing but keys, and those only if the answer shall say what is whitelisted.
+    pub struct KeysOnly for Anyone {}
+}
+
+/// Lists skills.
+#[utoipa::path(get, path = "/v1/catalog/skills", tag = "catalog", params(CatalogQuery), responses((status = 200, body = SkillPage)))]
+async fn list(
+    State(state): State<AppState>,
+    call: Call<CatalogQuery>,
+) -> Result<Json<SkillPage>, Problem> {
+    let limit = limit(call.input.limit)?.unwrap_or(100);
+    let offers = catalog::list(&state, call.by.as_ref(), &filter(call.input)?).await?;
+    let has_more = offers.len() > limit;
+    let items: Vec<SkillSummary> = offers.iter().take(limit).map(summary).collect();
+    let next_cursor = items
+        .last()
+        .filter(|_| has_more)
+        .map(|last| URL_SAFE_NO_PAD.encode(&last.skill));
+    Ok(Json(SkillPage {
+        items,
+        next_cursor,
+        has_more,
+    }))
+}
+
+/// Lists skills, in the documented style: a bare array.
+#[utoipa::path(post, path = "/v1/catalogs/get", tag = "catalog", request_body = CatalogQuery, responses((status = 200, body = Vec<SkillSummary>)))]
+async fn get_all(
+    State(state): State<AppState>,
+    call: Call<CatalogQuery>,
+) -> Result<Json<Vec<SkillSummary>>, Problem> {
+    let limit = limit(call.input.limit)?.unwrap_or(usize::MAX);
+    let offers = catalog::list(&state, call.by.as_ref(), &filter(call.input)?).await?;
+    Ok(Json(offers.iter().take(limit).map(summary).collect()))
+}
+
+/// One skill: its steps with their JSON Schemas, uploads and examples. Percent-encode the name: `#` is `%23`.
+#[utoipa::path(get, path = "/v1/catalog/skills/{skill}", tag = "catalog", params(("skill" = String, Path, description = "The skill's name, percent-encoded"), KeysOnly), responses((status = 200, body = SkillDetail)))]
+async fn one(
+    State(state): State<AppState>,
+    Path(name): Path<String>,
+    call: Call<KeysOnly>,
+) -> Result<Json<SkillDetail>, Problem> {
+    let offer = catalog::one(&state, call.by.as_ref(), &name).await?;
+    let offer = offer.ok_or_else(|| {
+        Refusal::new(Code::NotFound)
+            .hints("Copy a name from GET /v1/catalog/skills and percent-encode it: # is %23.")
+    })?;
+    Ok(Json(detail(&offer)))
+}
+
+/// Lists the servicers that provide skills.
+#[utoipa::path(get, path = "/v1/catalog/servicers", tag = "catalog", params(KeysOnly), responses((status = 200, body = ServicerPage)))]
+async fn servicers(
+    State(state): State<AppState>,
+    call: Call<KeysOnly>,
+) -> Result<Json<ServicerPage>, Problem> {
+    let offers = catalog::list(&state, call.by.as_ref(), &CatalogFilter::default()).await?;
+    let mut items: Vec<CatalogServicer> = offers.iter().map(servicer).collect();
+    items.dedup_by(|a, b| a.code == b.code);
+    Ok(Json(ServicerPage {
+        items,
+        next_cursor: None,
+        has_more: false,
+    }))
+}
+
+fn limit(given: Option<i64>) -> Result<Option<usize>, Problem> {
+    match given {
+        None => Ok(None),
+        Some(n @ 1..=500) => Ok(usize::try_from(n).ok()),
+        Some(_) => Err(invalid("limit", "must be between 1 and 500")),
+    }
+}
+
+fn filter(query: CatalogQuery) -> Result<CatalogFilter, Problem> {
+    let after = query.after.map(|cursor| {
+        let name = URL_SAFE_NO_PAD
+            .decode(cursor)
+            .ok()
+            .and_then(|bytes| String::from_utf8(bytes).ok());
+        name.ok_or_else(|| invalid("after", "must be the next_cursor of an earlier page"))
+    });
+    Ok(CatalogFilter {
+        kind: query.kind,
+        country: query.country,
+        flavour: query.flavour,
+        servicer: query.servicer,
+        q: query.q,
+        after: after.transpose()?,
+    })
+}
+
+fn invalid(path: &str, message: &str) -> Problem {
+    let field = FieldProblem::new(path, Code::InvalidField, message);
+    Refusal::new(Code::InvalidField)
+        .says(format!("Wrong: {path}."))
+        .at(vec![field])
+        .into()
+}
+
+fn summary(offer: &Offer) -> SkillSummary {
+    let manifest = &offer.skill.manifest;
+    SkillSummary {
+        skill: offer.skill.name.to_string(),
+        title: manifest.title.clone(),
+        kind: manifest.kind.as_str(),
+        country: manifest.country.clone(),
+        flavour: offer.skill.name.environment().as_str(),
+        servicer: servicer(offer),
+        steps: manifest
+            .steps
+            .iter()
+            .map(|step| step.name.clone())
+            .collect(),
+        whitelisted: offer.whitelisted,
+    }
+}
+
+fn servicer(offer: &Offer) -> CatalogServicer {
+    let provider = &offer.skill.manifest.provider;
+    CatalogServicer {
+        code: provider.code.clone(),
+        name: provider.name.clone(),
+    }
+}
+
+fn detail(offer: &Offer) -> SkillDetail {
+    let manifest = &offer.skill.manifest;
+    let step = |step: &app::domain::skill::SkillStep| StepDetail {
+        step: step.name.clone(),
+        title: step.title.clone(),
+        schema: step.schema.clone(),
+        example: step.example.clone(),
+        redirect: step.redirect,
+        last: step.last,
+        uploads: step
+            .uploads
+            .iter()
+            .map(|upload| UploadDetail {
+                kind: upload.kind.clone(),
+                title: upload.title.clone(),
+                required: upload.required,
+                max_bytes: upload.max_bytes,
+            })
+            .collect(),
+    };
+    SkillDetail {
+        summary: summary(offer),
+        session_minutes: manifest.session_minutes,
+        data_contract: manifest.data_contract.clone(),
+        step_details: manifest.steps.iter().map(step).collect(),
+    }
+}

@@ -1,0 +1,50 @@
+//! The JSON API. One file a noun: its handlers, each a paragraph, and their `routes()`; add a new file's routes to
+//! `documented`, and its operations are served, documented and bound by the same rules as all others.
+
+pub mod catalog;
+pub mod health;
+mod openapi;
+
+use app::domain::problem::Code;
+use axum::routing::{any, get};
+use axum::{Json, Router, middleware};
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::http::api_layer;
+use crate::problem::Problem;
+use crate::state::AppState;
+
+/// Every operation with its documentation.
+fn documented() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(openapi::head())
+        .merge(catalog::routes())
+        .merge(health::routes())
+}
+
+/// The API as OpenAPI 3.1: what `/v1/openapi.json` answers and `openapi.json` in the repository holds.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    openapi::finished(documented().into_openapi())
+}
+
+/// The API, ready to be served. Whatever is under `/v1` and not one of ours is answered here, in JSON.
+pub fn router(state: &AppState) -> Router {
+    let (router, document) = documented().split_for_parts();
+    let document = std::sync::Arc::new(openapi::finished(document));
+    router
+        .route(
+            "/v1/openapi.json",
+            get(async move || Json(document.clone())),
+        )
+        .route("/v1", any(not_found))
+        .route("/v1/{*rest}", any(not_found))
+        .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed))
+        .layer(middleware::from_fn_with_state(
+            state.clone(),
+            api_layer::api,
+        ))
+        .with_state(state.clone())
+}
+
+async fn not_found() -> Problem {
+    Problem::new(Code::NotFound)
+}

@@ -1,0 +1,119 @@
+//! The catalogue for apps: which skills there are, and which of them a tenant may use.
+
+use std::collections::HashSet;
+
+use app::domain::skill::SkillName;
+use app::domain::tenant::Environment;
+
+use super::keys::Client;
+use super::refusal::Failure;
+use crate::skills::Skill;
+use crate::state::AppState;
+
+/// What to list; empty fields match everything.
+#[derive(Clone, Debug, Default)]
+pub struct CatalogFilter {
+    pub kind: Option<String>,
+    pub country: Option<String>,
+    pub flavour: Option<String>,
+    pub servicer: Option<String>,
+    /// Found in name, title or provider.
+    pub q: Option<String>,
+    /// Names after this one.
+    pub after: Option<String>,
+}
+
+/// A skill and, for a tenant, whether it may use it.
+pub struct Offer {
+    pub skill: Skill,
+    pub whitelisted: Option<bool>,
+}
+
+/// The published skills, by name. Without keys: those of the sandbox.
+pub async fn list(
+    state: &AppState,
+    client: Option<&Client>,
+    filter: &CatalogFilter,
+) -> Result<Vec<Offer>, Failure> {
+    let own = whitelist(state, client).await?;
+    let offers = state
+        .skills
+        .all()
+        .filter(|skill| is_shown(skill, client) && filter.matches(skill));
+    Ok(offers.map(|skill| offer(skill, own.as_ref())).collect())
+}
+
+/// One published skill; `None` if there is none of this name for this caller.
+pub async fn one(
+    state: &AppState,
+    client: Option<&Client>,
+    name: &str,
+) -> Result<Option<Offer>, Failure> {
+    let Ok(name) = SkillName::parse(name) else {
+        return Ok(None);
+    };
+    let own = whitelist(state, client).await?;
+    let skill = state
+        .skills
+        .get(&name)
+        .filter(|skill| is_shown(skill, client));
+    Ok(skill.map(|skill| offer(skill, own.as_ref())))
+}
+
+async fn whitelist(
+    state: &AppState,
+    client: Option<&Client>,
+) -> Result<Option<HashSet<SkillName>>, Failure> {
+    let Some(client) = client else {
+        return Ok(None);
+    };
+    let rows = state
+        .db
+        .read()
+        .await?
+        .tenant_skills(client.tenant())
+        .await?;
+    Ok(Some(rows.into_iter().map(|row| row.skill).collect()))
+}
+
+fn is_shown(skill: &Skill, client: Option<&Client>) -> bool {
+    client.is_some() || skill.name.environment() == Environment::Sandbox
+}
+
+fn offer(skill: &Skill, own: Option<&HashSet<SkillName>>) -> Offer {
+    Offer {
+        skill: skill.clone(),
+        whitelisted: own.map(|own| own.contains(&skill.name)),
+    }
+}
+
+impl CatalogFilter {
+    fn matches(&self, skill: &Skill) -> bool {
+        let manifest = &skill.manifest;
+        let is = |wanted: &Option<String>, has: &str| {
+            wanted.as_deref().is_none_or(|wanted| wanted == has)
+        };
+        let found = self.q.as_deref().is_none_or(|q| {
+            let q = q.to_lowercase();
+            [
+                skill.name.as_str(),
+                &manifest.title,
+                &manifest.provider.name,
+            ]
+            .iter()
+            .any(|text| text.to_lowercase().contains(&q))
+        });
+        found
+            && is(&self.kind, manifest.kind.as_str())
+            && is(
+                &self.country,
+                manifest.country.as_deref().unwrap_or_default(),
+            )
+            && is(&self.flavour, skill.name.environment().as_str())
+            && is(&self.servicer, &manifest.provider.code)
+            && self
+                .after
+                .as_deref()
+                .is_none_or(|after| skill.name.as_str() > after)
+    }
+}
