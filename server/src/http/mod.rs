@@ -12,3 +12,5 @@ pub mod once;
 pub mod security_headers;
 pub mod serve;
 pub mod tee;
+#[cfg(test)]
+mod tests;

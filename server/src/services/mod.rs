@@ -16,6 +16,8 @@ pub mod requests;
 pub mod servicers;
 pub mod skills;
 pub mod tenants;
+#[cfg(test)]
+pub mod testing;
 pub mod trouble;
 
 use std::fmt::Display;

@@ -3,6 +3,8 @@
 pub mod create;
 pub mod overview;
 pub mod settings;
+#[cfg(test)]
+mod tests;
 
 pub use create::{Ready, create_in};
 
