@@ -4,6 +4,8 @@
 pub mod catalog;
 pub mod health;
 mod openapi;
+#[cfg(test)]
+mod tests;
 
 use app::domain::problem::Code;
 use axum::routing::{any, get};
@@ -36,6 +38,7 @@ pub fn router(state: &AppState) -> Router {
             get(async move || Json(document.clone())),
         )
         .route("/v1", any(not_found))
+        .route("/v1/", any(not_found))
         .route("/v1/{*rest}", any(not_found))
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed))
         .layer(middleware::from_fn_with_state(

@@ -2,6 +2,9 @@
 //! and it stops without losing anything: "not ready" first, then no new connections, then what is in flight, then the
 //! background writers.
 
+#[cfg(test)]
+mod tests;
+
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

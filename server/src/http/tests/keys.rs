@@ -1,0 +1,430 @@
+//! Who may call: keys, browsers, REST headers, the console, and how fast a stop is felt.
+
+use super::*;
+
+on_both!(
+    keys_are_checked_and_never_explained,
+    secrets_stay_out_of_browsers,
+    rest_calls_carry_keys_in_headers,
+    the_console_needs_no_key,
+    stopped_and_paused_is_felt_at_once,
+);
+
+async fn keys_are_checked_and_never_explained(db: Db) {
+    let api = Api::new(db).await;
+    assert_eq!(
+        api.post("/v1/sessions", &api.opening()).await.body["tenant"],
+        json!(api.world.tenant)
+    );
+    assert_eq!(api.post("/v1/token", &api.exchanging()).await.status, 200);
+    let other = api.world.beside().await;
+    let mut answers = Vec::new();
+    for (name, value) in [
+        ("client_id", json!(other.tenant)),
+        ("client_id", json!("not-an-id")),
+        ("client_id", json!("019b7652-0000-7000-8000-000000000000")),
+        ("client_secret", json!(other.client_secret)),
+        ("client_secret", json!("nonsense")),
+        ("client_secret", json!("")),
+        (
+            "client_secret",
+            json!(format!("{}x", api.world.client_secret)),
+        ),
+    ] {
+        let answer = api
+            .post("/v1/token", &with(api.exchanging(), name, value.clone()))
+            .await;
+        assert_eq!(
+            (answer.status, answer.code()),
+            (401, "invalid_api_keys"),
+            "{name} {value}"
+        );
+        answers.push(with(answer.body, "id", ""));
+    }
+    answers.dedup();
+    assert_eq!(
+        answers.len(),
+        1,
+        "whatever is wrong, the answer is the same"
+    );
+
+    let swapped = api
+        .post(
+            "/v1/token",
+            &with(
+                api.exchanging(),
+                "client_secret",
+                api.world.client_app_key.clone(),
+            ),
+        )
+        .await;
+    assert_eq!(
+        (swapped.status, swapped.body["hint"].as_str()),
+        (
+            401,
+            Some("This is a client_app_key; a client_secret is needed here.")
+        )
+    );
+    let swapped = api
+        .post(
+            "/v1/sessions",
+            &with(
+                api.opening(),
+                "client_app_key",
+                api.world.client_secret.clone(),
+            ),
+        )
+        .await;
+    assert_eq!((swapped.status, swapped.code()), (401, "invalid_api_keys"));
+    let malformed = json!({ "credentials_id": "x", "access_token": "y" });
+    let mut body = api.exchanging();
+    body.as_object_mut()
+        .unwrap()
+        .extend(malformed.as_object().unwrap().clone());
+    let answer = api.post("/v1/accounts/get", &body).await;
+    assert_eq!(
+        (answer.status, answer.code()),
+        (401, "invalid_credentials_id")
+    );
+}
+
+async fn secrets_stay_out_of_browsers(db: Db) {
+    let api = Api::new(db.clone()).await;
+    let step = "/v1/sessions/019b7652-0000-7000-8000-000000000000/steps";
+    let sent = api
+        .post(
+            step,
+            &with(
+                api.submitting(json!({})),
+                "client_secret",
+                api.world.client_secret.clone(),
+            ),
+        )
+        .await;
+    assert_eq!(
+        (sent.status, sent.code(), sent.paths()),
+        (400, "unknown_fields", vec!["client_secret"])
+    );
+    assert!(
+        sent.body["fields"][0]["message"]
+            .as_str()
+            .unwrap()
+            .contains("must never be in a browser")
+    );
+    let checked = api
+        .post(
+            step,
+            &with(api.submitting(json!({})), "client_app_key", "wrong"),
+        )
+        .await;
+    assert_eq!(
+        (checked.status, checked.code()),
+        (401, "invalid_api_keys"),
+        "sent though not needed: checked"
+    );
+    let both = api
+        .post(
+            "/v1/sessions",
+            &with(
+                api.opening(),
+                "client_secret",
+                api.world.client_secret.clone(),
+            ),
+        )
+        .await;
+    assert_eq!(both.code(), "unknown_fields");
+    let backend = with(api.exchanging(), "skill", "x");
+    assert_eq!(
+        api.post("/v1/sessions", &backend).await.body["server"],
+        true
+    );
+    let from_page = api
+        .post_with(
+            "/v1/sessions",
+            &backend,
+            &[("origin", "https://app.example.com")],
+        )
+        .await;
+    assert_eq!(from_page.code(), "unknown_fields");
+
+    let stranger = api
+        .post_with(
+            "/v1/sessions",
+            &api.opening(),
+            &[("origin", "https://app.example.com")],
+        )
+        .await;
+    assert_eq!(
+        (stranger.status, stranger.code()),
+        (403, "origin_not_allowed")
+    );
+    assert_eq!(stranger.headers["access-control-allow-origin"], "*");
+    assert!(
+        stranger.headers["access-control-expose-headers"]
+            .to_str()
+            .unwrap()
+            .contains("X-Request-Id")
+    );
+    let origin = Origin::parse(
+        "https://app.example.com",
+        app::domain::tenant::Environment::Sandbox,
+    )
+    .unwrap();
+    let mut tx = db.write().await.unwrap();
+    tx.set_tenant_links(api.world.tenant, &[], &[origin])
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let known = api
+        .post_with(
+            "/v1/sessions",
+            &api.opening(),
+            &[("origin", "https://app.example.com")],
+        )
+        .await;
+    assert_eq!(known.status, 200);
+
+    let preflight = |path: &str| {
+        let request = Request::options(path)
+            .header("origin", "https://evil.example")
+            .header("access-control-request-method", "POST");
+        request.body(Body::empty()).unwrap()
+    };
+    let asked = api.send(preflight(step)).await;
+    assert_eq!(
+        (
+            asked.status,
+            asked.headers["access-control-allow-origin"]
+                .to_str()
+                .unwrap()
+        ),
+        (204, "*")
+    );
+    assert!(
+        !asked
+            .headers
+            .contains_key("access-control-allow-credentials")
+    );
+    let server_side = api.send(preflight("/v1/token")).await;
+    assert_eq!(server_side.status, 405);
+    assert!(
+        !server_side
+            .headers
+            .contains_key("access-control-allow-origin")
+    );
+}
+
+async fn rest_calls_carry_keys_in_headers(db: Db) {
+    let api = Api::new(db).await;
+    let basic = |secret: &str| {
+        use base64::Engine as _;
+        let pair = format!("{}:{secret}", api.world.tenant);
+        format!(
+            "Basic {}",
+            base64::engine::general_purpose::STANDARD.encode(pair)
+        )
+    };
+    let get = |path: &str, headers: Vec<(&'static str, String)>| {
+        let mut request = Request::get(path);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        api.send(request.body(Body::empty()).unwrap())
+    };
+    let good = basic(&api.world.client_secret);
+    let answer = get(
+        "/v1/token?count=7",
+        vec![
+            ("authorization", good.clone()),
+            ("x-tenant-user-id", "user-1".into()),
+        ],
+    )
+    .await;
+    assert_eq!(
+        (&answer.body["count"], &answer.body["user"]),
+        (&json!(7), &json!("user-1"))
+    );
+    let credentials_id = "019b7652-0000-7000-8000-000000000001";
+    let pair = vec![
+        ("authorization", good.clone()),
+        ("x-credentials-id", credentials_id.into()),
+        ("x-access-token", "t".into()),
+    ];
+    assert_eq!(
+        get("/v1/accounts", pair).await.body["credentials_id"],
+        credentials_id
+    );
+    let apart = vec![
+        ("x-client-id", api.world.tenant.to_string()),
+        ("x-client-secret", api.world.client_secret.clone()),
+    ];
+    assert_eq!(get("/v1/token", apart).await.status, 200);
+    let cases = [
+        (
+            "/v1/token",
+            vec![("authorization", basic("wrong"))],
+            401,
+            "invalid_api_keys",
+        ),
+        (
+            "/v1/token",
+            vec![("authorization", "Bearer x".to_owned())],
+            401,
+            "invalid_api_keys",
+        ),
+        ("/v1/token", vec![], 400, "missing_fields"),
+        (
+            "/v1/accounts",
+            vec![("authorization", good.clone())],
+            400,
+            "missing_fields",
+        ),
+        (
+            "/v1/token?client_secret=x",
+            vec![("authorization", good.clone())],
+            400,
+            "unknown_fields",
+        ),
+        (
+            "/v1/token?count=x",
+            vec![("authorization", good.clone())],
+            400,
+            "invalid_field",
+        ),
+        (
+            "/v1/token?count=1&count=2",
+            vec![("authorization", good.clone())],
+            400,
+            "invalid_field",
+        ),
+        (
+            "/v1/token?other=1",
+            vec![("authorization", good.clone())],
+            400,
+            "unknown_fields",
+        ),
+    ];
+    for (path, headers, status, code) in cases {
+        let answer = get(path, headers).await;
+        assert_eq!((answer.status, answer.code()), (status, code), "{path}");
+    }
+}
+
+async fn the_console_needs_no_key(db: Db) {
+    let api = Api::new(db).await;
+    let clock = &api.world.state().clock;
+    let call = |body: Value, grant: Option<ConsoleGrant>| {
+        let mut request =
+            Request::post("/v1/token").header(header::CONTENT_TYPE, "application/json");
+        if let Some(grant) = grant {
+            request = request.extension(grant);
+        }
+        api.send(request.body(Body::from(body.to_string())).unwrap())
+    };
+    let grant = ConsoleGrant {
+        tenant: api.world.tenant,
+        run: app::domain::ids::RunId(clock.id()),
+        expires: clock.now() + Duration::minutes(1),
+    };
+    assert_eq!(
+        call(json!({}), Some(grant)).await.body["tenant"],
+        json!(api.world.tenant)
+    );
+    assert_eq!(call(json!({}), None).await.code(), "missing_fields");
+    let other = api.world.beside().await;
+    assert_eq!(
+        call(json!({ "client_id": other.tenant }), Some(grant))
+            .await
+            .code(),
+        "invalid_api_keys"
+    );
+    api.world.state().request_log.flush(api.world.state()).await;
+    let rows = app::portal::requests::Requests::requests(
+        &api.world.services,
+        &api.world.owner,
+        &Default::default(),
+    )
+    .await
+    .unwrap();
+    assert!(
+        rows.iter()
+            .any(|row| row.source == "console" && row.status == 200)
+    );
+    clock.advance(Duration::minutes(1));
+    assert_eq!(
+        call(json!({}), Some(grant)).await.code(),
+        "invalid_api_keys",
+        "a grant ends"
+    );
+}
+
+async fn stopped_and_paused_is_felt_at_once(db: Db) {
+    let api = Api::new(db.clone()).await;
+    let (services, owner, tenant) = (&api.world.services, &api.world.owner, api.world.tenant);
+    let rotated = services
+        .rotate_key(
+            owner,
+            tenant,
+            KeyKind::Secret,
+            Duration::hours(1),
+            &source(),
+        )
+        .await
+        .unwrap();
+    let new = with(api.exchanging(), "client_secret", rotated.value);
+    for body in [&api.exchanging(), &new] {
+        assert_eq!(
+            api.post("/v1/token", body).await.status,
+            200,
+            "both are live"
+        );
+    }
+    let keys = services.keys(owner, tenant).await.unwrap();
+    let old = keys
+        .iter()
+        .find(|key| key.kind == KeyKind::Secret && key.id != rotated.id)
+        .unwrap();
+    services
+        .stop_key(owner, tenant, old.id, &source())
+        .await
+        .unwrap();
+    assert_eq!(
+        api.post("/v1/token", &api.exchanging()).await.code(),
+        "invalid_api_keys"
+    );
+    assert_eq!(api.post("/v1/token", &new).await.status, 200);
+
+    api.world
+        .state()
+        .key_use
+        .flush(api.world.state())
+        .await
+        .unwrap();
+    let keys = services.keys(owner, tenant).await.unwrap();
+    let used = keys.iter().find(|key| key.id == rotated.id).unwrap();
+    assert_eq!(
+        (used.last_used_at, used.last_used_by.as_deref()),
+        (Some(api.world.state().clock.now()), Some("0.0.0.0"))
+    );
+
+    services
+        .pause_tenant(owner, tenant, true, &source())
+        .await
+        .unwrap();
+    let paused = api.post("/v1/token", &new).await;
+    assert_eq!((paused.status, paused.code()), (403, "tenant_paused"));
+    services
+        .pause_tenant(owner, tenant, false, &source())
+        .await
+        .unwrap();
+    let mut tx = db.write().await.unwrap();
+    tx.suspend_servicer(api.world.servicer, "why")
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let suspended = api.post("/v1/sessions", &api.opening()).await;
+    assert_eq!(
+        (suspended.status, suspended.code()),
+        (403, "servicer_suspended")
+    );
+}
