@@ -3,8 +3,8 @@
 //! Doors (`api`, `portal`, `bank`) call `services`, which call `storage`, `skills`, `mail` and `jobs`; everything may
 //! use the words of `app::domain`. ARCHITECTURE.md says which room a line belongs to; `tests/it/rooms.rs` holds it to that.
 
-pub mod bank;
 pub mod api;
+pub mod bank;
 pub mod clock;
 pub mod config;
 pub mod crypto;

@@ -76,6 +76,7 @@ impl Problem {
     }
 
     /// Sends a header along: `Allow`, for example.
+    #[must_use]
     pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.0.headers.push((name, value));
         self

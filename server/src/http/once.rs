@@ -69,6 +69,7 @@ impl Once {
     }
 
     /// The secret under which the answer is sealed.
+    #[must_use]
     pub fn under(mut self, secret: Option<SecretString>) -> Self {
         self.secret = secret;
         self

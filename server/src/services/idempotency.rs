@@ -91,21 +91,14 @@ pub async fn begin(state: &AppState, asked: Asked<'_>) -> Result<Turn, Failure> 
     if kept.fingerprint != attempt.fingerprint {
         return Err(Code::IdempotencyMismatch.into());
     }
-    match (kept.status, kept.sealed) {
-        (Some(status), Some(sealed)) => {
-            let body = attempt.vault.open(&attempt.place(), &sealed)?;
-            Ok(Turn::Again(
-                u16::try_from(status).unwrap_or(500),
-                body.to_vec(),
-            ))
-        }
-        _ => {
-            let left = (kept.lease_until - now).num_seconds().clamp(1, 60);
-            Err(Refusal::new(Code::IdempotencyInFlight)
-                .after(left.min(2).unsigned_abs())
-                .into())
-        }
+    if let (Some(status), Some(sealed)) = (kept.status, kept.sealed) {
+        let body = attempt.vault.open(&attempt.place(), &sealed)?;
+        return Ok(Turn::Again(
+            u16::try_from(status).unwrap_or(500),
+            body.to_vec(),
+        ));
     }
+    Err(Refusal::new(Code::IdempotencyInFlight).after(1).into())
 }
 
 impl Attempt {

@@ -54,24 +54,28 @@ impl Refusal {
     }
 
     /// Says what happened in better words than the catalogue's.
+    #[must_use]
     pub fn says(mut self, message: impl Into<String>) -> Self {
         self.message = Some(message.into());
         self
     }
 
     /// Says what to do in better words than the catalogue's.
+    #[must_use]
     pub fn hints(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
     /// Points at fields.
+    #[must_use]
     pub fn at(mut self, fields: Vec<FieldProblem>) -> Self {
         self.fields = fields;
         self
     }
 
     /// Tells when to come back.
+    #[must_use]
     pub fn after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds);
         self

@@ -18,7 +18,6 @@ pub struct AnswerKey {
 #[derive(sqlx::FromRow)]
 pub struct KeptAnswer {
     pub fingerprint: Vec<u8>,
-    pub lease_until: DateTime<Utc>,
     /// `None` while the first request runs.
     pub status: Option<i64>,
     pub sealed: Option<Vec<u8>>,
@@ -61,7 +60,7 @@ impl Tx {
     pub async fn kept_answer(&mut self, key: &AnswerKey) -> Stored<Option<KeptAnswer>> {
         run!(self, |conn| {
             sqlx::query_as(
-                "SELECT fingerprint, lease_until, status, sealed FROM kept_answers
+                "SELECT fingerprint, status, sealed FROM kept_answers
                  WHERE tenant_id = $1 AND operation = $2 AND key_digest = $3",
             )
             .bind(key.tenant)

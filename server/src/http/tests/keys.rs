@@ -342,7 +342,7 @@ async fn the_console_needs_no_key(db: Db) {
     let rows = app::portal::requests::Requests::requests(
         &api.world.services,
         &api.world.owner,
-        &Default::default(),
+        &app::portal::requests::RequestFilter::default(),
     )
     .await
     .unwrap();

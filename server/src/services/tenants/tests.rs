@@ -61,7 +61,7 @@ async fn of_64_rotations_at_once_one_wins(db: Db) {
             match task.await.unwrap() {
                 Ok(_) => won += 1,
                 Err(Trouble::Conflict(message)) => {
-                    assert!(message.contains("Stop the older one"), "{message}")
+                    assert!(message.contains("Stop the older one"), "{message}");
                 }
                 Err(other) => panic!("{other:?}"),
             }
