@@ -24,19 +24,26 @@ export function launch() {
 
 /**
  * Opens a page of its own and gives it to `use`; afterwards fails if anything went wrong in it: a console error, an
- * exception, a CSP violation (a console error too), an answer of 500 or more, a file that is not there.
+ * exception, a CSP violation (a console error too), an answer of 500 or more, a part of a page that was refused.
  *
- * `options` are playwright's for a context: `javaScriptEnabled`, `colorScheme`, `viewport`, ...
+ * `options` are playwright's for a context (`javaScriptEnabled`, `colorScheme`, `viewport`, ...), and `tolerates`: a
+ * pattern for console errors that belong to what is tested.
  */
-export async function withPage(browser, options, use) {
+export async function withPage(browser, { tolerates, ...options }, use) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  context.setDefaultTimeout(10_000);
   const complaints = [];
+  const heard = (message) => {
+    // A page that is a refusal makes Chromium say so; what is refused within a page is noticed below.
+    const refused = message.text().startsWith("Failed to load resource: the server responded with a status of");
+    if (message.type() === "error" && !refused && !tolerates?.test(message.text())) complaints.push(`console: ${message.text()}`);
+  };
   try {
     const page = await context.newPage();
-    page.on("console", (message) => message.type() === "error" && complaints.push(`console: ${message.text()}`));
+    page.on("console", heard);
     page.on("pageerror", (error) => complaints.push(`exception: ${error.message}`));
     page.on("response", (response) => {
-      const broken = response.status() >= 500 || (response.status() === 404 && !response.request().isNavigationRequest());
+      const broken = response.status() >= 500 || (response.status() >= 400 && !response.request().isNavigationRequest());
       if (broken) complaints.push(`${response.status()} for ${response.url()}`);
     });
     const result = await use(page, context);

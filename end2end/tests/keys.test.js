@@ -1,0 +1,124 @@
+// Changing keys under a running app: both work, then one of them, and nobody needs a mouse for it.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { post, skill } from "../lib/api.js";
+import { launch, withPage } from "../lib/browser.js";
+import { tabTo } from "../lib/keyboard.js";
+import { assertHeading, newEmail, password, passwordField, register, shownKeys } from "../lib/portal.js";
+import { startServer } from "../lib/server.js";
+import { until } from "../lib/until.js";
+
+let server, browser;
+
+before(async () => {
+  [server, browser] = await Promise.all([startServer(), launch()]);
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+/** What opening a session answers to a secret: the call of a tenant without a front end. */
+async function answerTo(client_id, client_secret) {
+  return (await post(server, "/sessions", { client_id, client_secret, skill })).status;
+}
+
+function keysPage(page, client_id) {
+  return page.goto(`${server.url}/tenants/${client_id}/keys`);
+}
+
+/** The key a rotation shows, once. */
+function newKey(page, kind) {
+  const prefix = kind === "client_secret" ? "tsr_sbx_cs_" : "tsr_sbx_ak_";
+  return page.getByRole("region", { name: `New ${kind}` }).getByText(new RegExp(`^${prefix}[0-9A-Za-z]{40,}$`)).innerText();
+}
+
+test("a rotated secret works beside the old one until that is stopped", () =>
+  withPage(browser, {}, async (page) => {
+    const { client_id, client_secret: old } = await register(page, server);
+    await keysPage(page, client_id);
+    await page.getByRole("link", { name: "Rotate… client_secret" }).click();
+    assert.ok(await page.getByRole("radio", { name: "24 hours" }).isChecked(), "a day of overlap is preselected");
+    await page.getByRole("button", { name: "Rotate client_secret" }).click();
+    const fresh = await newKey(page, "client_secret");
+    assert.notEqual(fresh, old);
+    assert.equal(await answerTo(client_id, old), 200);
+    assert.equal(await answerTo(client_id, fresh), 200);
+
+    await page.getByRole("link", { name: "I have saved it" }).click();
+    await page.getByText("Not safe to end yet").waitFor();
+    await page.getByRole("link", { name: /^Stop now… client_secret/ }).click();
+    await page.getByRole("button", { name: "Stop client_secret now" }).click();
+    await page.getByText("That key is refused from now on.").waitFor();
+    await until("the old secret to be refused", 1000, async () => (await answerTo(client_id, old)) === 401);
+    assert.equal(await answerTo(client_id, fresh), 200);
+    assert.ok(!(await page.content()).includes(fresh), "a secret is shown once");
+  }));
+
+test("reloading the answer to a rotation does not rotate again", () =>
+  withPage(browser, {}, async (page) => {
+    const { client_id } = await register(page, server);
+    await page.goto(`${server.url}/tenants/${client_id}/keys/rotate/client_secret`);
+    await page.getByRole("radio", { name: "Not at all" }).check();
+    await page.getByRole("button", { name: "Rotate client_secret" }).click();
+    const fresh = await newKey(page, "client_secret");
+    await page.reload();
+    assert.ok(!(await page.content()).includes(fresh));
+    assert.equal(await answerTo(client_id, fresh), 200);
+  }));
+
+test("an app key is rotated, and may be read again at any time", () =>
+  withPage(browser, {}, async (page) => {
+    const { client_id, client_app_key: old } = await register(page, server);
+    await keysPage(page, client_id);
+    await page.getByRole("link", { name: "Rotate… client_app_key" }).click();
+    await page.getByRole("button", { name: "Rotate client_app_key" }).click();
+    const fresh = await newKey(page, "client_app_key");
+    await keysPage(page, client_id);
+    await page.getByText(fresh).waitFor();
+    await page.getByText(old).waitFor();
+    for (const client_app_key of [old, fresh]) {
+      assert.equal((await post(server, "/sessions", { client_id, client_app_key, skill })).status, 200);
+    }
+  }));
+
+test("start and rotation are done with the keyboard alone, and the focus is always seen", () =>
+  withPage(browser, {}, async (page) => {
+    const write = async (field, text) => {
+      await tabTo(page, field);
+      await page.keyboard.type(text);
+    };
+    const follow = async (thing, key = "Enter") => {
+      await tabTo(page, thing);
+      await page.keyboard.press(key);
+    };
+    await page.goto(server.url);
+    await follow(page.getByRole("main").getByRole("link", { name: "Get sandbox keys" }));
+    await page.getByLabel("E-mail").waitFor();
+    await write(page.getByLabel("Project or company name"), "Example Ltd");
+    await write(page.getByLabel("E-mail"), newEmail());
+    await write(passwordField(page), password);
+    await follow(page.getByRole("button", { name: "Create my keys" }));
+    const { client_id, client_secret } = await shownKeys(page);
+
+    await keysPage(page, client_id);
+    await follow(page.getByRole("link", { name: "Rotate… client_secret" }));
+    await tabTo(page, page.getByRole("radio", { name: "24 hours" }));
+    await page.keyboard.press("ArrowDown");
+    assert.ok(await page.getByRole("radio", { name: "1 hour" }).isChecked());
+    await follow(page.getByRole("button", { name: "Rotate client_secret" }));
+    const fresh = await newKey(page, "client_secret");
+    assert.equal(await answerTo(client_id, client_secret), 200);
+    assert.equal(await answerTo(client_id, fresh), 200);
+    await assertHeading(page, "client_secret rotated");
+  }));
+
+test("a copied key is the key", () =>
+  withPage(browser, { permissions: ["clipboard-read", "clipboard-write"] }, async (page) => {
+    const { client_secret } = await register(page, server);
+    await page.getByRole("button", { name: "Copy client_secret" }).click();
+    await page.getByText("Copied").first().waitFor();
+    assert.equal(await page.evaluate(() => navigator.clipboard.readText()), client_secret);
+  }));
