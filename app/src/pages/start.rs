@@ -17,10 +17,10 @@ const COUNTRY: &str = "RO";
 const FIELDS: &[&str] = &["name", "email", "password", "legal_form", "country"];
 
 pub(super) async fn screen(visit: Visit) -> Shown {
+    if visit.actor.is_some() {
+        return started_already(&visit).await;
+    }
     let Some(fields) = visit.form.clone() else {
-        if visit.actor.is_some() {
-            return Ok(Answer::See(links::OVERVIEW.into()));
-        }
         let preselected = [
             ("legal_form", LegalForm::Company.as_str()),
             ("country", COUNTRY),
@@ -34,6 +34,18 @@ pub(super) async fn screen(visit: Visit) -> Shown {
         }),
         Err(trouble) => Ok(page(Form::refused(fields, trouble)?).into()),
     }
+}
+
+/// Where somebody goes who is signed in. A form sent again, by reloading its answer, registers nobody a second time:
+/// it leads to the keys, the secret masked by now.
+async fn started_already(visit: &Visit) -> Shown {
+    let actor = visit.actor()?;
+    if visit.form.is_none() || actor.membership.is_none() {
+        return Ok(Answer::See(links::OVERVIEW.into()));
+    }
+    let first = visit.portal.overview(actor).await?.first_tenant;
+    let to = first.map_or_else(|| links::OVERVIEW.into(), links::tenant_keys);
+    Ok(Answer::See(to))
 }
 
 fn read(fields: &Fields) -> Start {

@@ -225,6 +225,9 @@ pub(super) async fn rotate(visit: Visit) -> Shown {
     let Some((overlap, _)) = overlap.filter(|_| visit.form.is_some()) else {
         return confirm_rotation(&visit, &tenant, kind).await;
     };
+    if sent_again(&visit, &tenant, kind).await? {
+        return Ok(Answer::See(links::tenant_keys(tenant.id)));
+    }
     let rotated = visit
         .portal
         .rotate_key(visit.actor()?, tenant.id, kind, overlap, &visit.source)
@@ -239,8 +242,23 @@ pub(super) async fn rotate(visit: Visit) -> Shown {
     }
 }
 
+/// Whether the form names a key that is no longer the newest: its answer was reloaded, and the key that it made once
+/// must not be replaced by that.
+async fn sent_again(visit: &Visit, tenant: &Tenant, kind: KeyKind) -> Result<bool, Trouble> {
+    let keys = visit.portal.keys(visit.actor()?, tenant.id).await?;
+    let replaced = visit.form.as_ref().map(|form| form.get("key"));
+    Ok(replaced != Some(newest(&keys, kind).as_str()))
+}
+
+/// The id of the newest live key of a kind; empty where there is none.
+fn newest(keys: &[Key], kind: KeyKind) -> String {
+    let key = keys.iter().find(|key| key.kind == kind);
+    key.map(|key| key.id.to_string()).unwrap_or_default()
+}
+
 async fn confirm_rotation(visit: &Visit, tenant: &Tenant, kind: KeyKind) -> Shown {
     let keys = visit.portal.keys(visit.actor()?, tenant.id).await?;
+    let replaced = newest(&keys, kind);
     let current = keys.into_iter().find(|key| key.kind == kind);
     let name = kind.as_str();
     let choices = overlaps(kind);
@@ -271,6 +289,7 @@ async fn confirm_rotation(visit: &Visit, tenant: &Tenant, kind: KeyKind) -> Show
                     lead="A new one is made and works at once. The old one goes on beside it for as long as you choose."
                 />
                 <form method="post" action=links::rotate_key(id, kind) class="form">
+                    <input type="hidden" name="key" value=replaced />
                     {use_now}
                     {(kind == KeyKind::AppKey)
                         .then(|| {
