@@ -63,7 +63,7 @@ screens("a new account, with nothing in it yet", async (page, t) => {
   await assertScreens(t, page, server, ["/overview", "/requests", "/console", "/settings", "/tenants?q=nothing", "/signout", "/prove", "/nothing-here"]);
   await t.test("the account menu and the main menu", async () => {
     await page.goto(`${server.url}/overview`);
-    await page.getByRole("button", { name: "Account" }).click();
+    await page.getByRole("button", { name: /, account$/ }).click();
     await assertScreen(page);
     await page.keyboard.press("Escape");
     await page.setViewportSize({ width: 375, height: 900 });

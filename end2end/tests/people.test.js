@@ -22,7 +22,7 @@ after(async () => {
 const registered = () => withPage(browser, {}, (page) => register(page, server));
 
 async function signOut(page) {
-  await page.getByRole("button", { name: "Account" }).click();
+  await page.getByRole("button", { name: /, account$/ }).click();
   await page.getByRole("button", { name: "Sign out" }).click();
   await assertHeading(page, "Sign in");
 }

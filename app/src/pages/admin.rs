@@ -260,7 +260,10 @@ fn created_page(name: String, created: CreatedServicer) -> Page {
                     "I have handed them over"
                 </a>
             </PageHead>
-            <section class="card reveal" aria-label="Claim">
+            <section class="card reveal" aria-labelledby="claim">
+                <div class="bar">
+                    <h2 id="claim">"What its first developer needs"</h2>
+                </div>
                 {key_row(
                     "servicer_id",
                     created.id.to_string(),

@@ -134,7 +134,7 @@ fn filters(query: &Fields, tenants: Vec<(String, String)>) -> impl IntoView + us
     let statuses = any(&[
         ("2xx", "2xx, success"),
         ("4xx", "4xx, caller"),
-        ("5xx", "5xx, us or the bank"),
+        ("5xx", "5xx, ours"),
         ("401", "401"),
         ("429", "429"),
     ]);

@@ -351,8 +351,8 @@ fn account(visit: &Visit) -> impl IntoView + use<> {
         })
         .unwrap_or_default();
     view! {
-        <button class="avatar" popovertarget="account" aria-label="Account">
-            {initials}
+        <button class="avatar" popovertarget="account" aria-label=format!("{initials}, account")>
+            {initials.clone()}
         </button>
         <div class="float" id="account" popover="auto">
             {who}

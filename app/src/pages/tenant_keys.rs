@@ -32,13 +32,14 @@ pub(super) async fn list(visit: Visit) -> Shown {
             <p class="muted">
                 "Three values identify and authorise this app. Only two of them may leave your server."
             </p>
-            <div class="card section">
+            <section class="card section" aria-labelledby="keys">
+                <h2 class="sr-only" id="keys">"Keys"</h2>
                 {client_id_row(shown.id)}
                 {[KeyKind::AppKey, KeyKind::Secret]
                     .into_iter()
                     .map(|kind| rows_of_kind(&shown, &keys, kind, now))
                     .collect_view()}
-            </div>
+            </section>
         }
     })
     .into())
