@@ -134,15 +134,29 @@ fn flush(prose: &mut Vec<Event<'_>>, body: &mut Body) {
     html::push_html(&mut text, prose.drain(..));
     let text = text
         .replace("<p></p>\n", "")
-        .replace(
-            "<table>",
-            "<div class=\"table\" role=\"region\" aria-label=\"Table\" tabindex=\"0\"><table>",
-        )
         .replace("</table>", "</table></div>")
         .replace("<th>", "<th scope=\"col\">");
+    let text = boxed_tables(&text, body);
     if !text.trim().is_empty() {
         body.pieces.push(Piece::Html(text));
     }
+}
+
+/// Puts each table into its box, numbered through the guide: regions of one page need names of their own.
+fn boxed_tables(text: &str, body: &Body) -> String {
+    let before = body.pieces.iter().map(|piece| match piece {
+        Piece::Html(html) => html.matches("<table>").count(),
+        _ => 0,
+    });
+    let first = before.sum::<usize>() + 1;
+    let mut parts = text.split("<table>");
+    let start = parts.next().unwrap_or_default().to_owned();
+    parts.zip(first..).fold(start, |boxed, (part, number)| {
+        boxed
+            + &format!(
+                "<div class=\"table\" role=\"region\" aria-label=\"Table {number}\" tabindex=\"0\"><table>{part}"
+            )
+    })
 }
 
 #[cfg(test)]

@@ -201,7 +201,7 @@ const fn stage(stage: RunStage) -> (Tone, &'static str) {
         RunStage::OpenSession => (Tone::Neutral, "Prepared"),
         RunStage::Step => (Tone::Accent, "Step"),
         RunStage::Bank => (Tone::Accent, "At the bank"),
-        RunStage::Ask => (Tone::Warn, "To be asked"),
+        RunStage::Ask => (Tone::Warn, "Interrupted"),
         RunStage::Exchange => (Tone::Accent, "Exchange"),
         RunStage::Accounts => (Tone::Accent, "Accounts"),
         RunStage::Transactions => (Tone::Accent, "Transactions"),

@@ -160,6 +160,7 @@ fn page(run: Run, looks: Looks, refused: Option<String>) -> impl IntoView {
             <nav class="card" aria-label="Steps of the run">{steps(&run, &looks)}</nav>
             <div class="stack">
                 {next_card(&run, &looks)}
+                {data::tables(&run, json)}
                 <section class="card">
                     <div class="bar">
                         <h2>"The conversation so far"</h2>
@@ -170,7 +171,6 @@ fn page(run: Run, looks: Looks, refused: Option<String>) -> impl IntoView {
                     <Sequence label="Sequence of the session so far; the same as a list follows" lanes=flow::LANES zone=flow::ZONE messages=flow::messages(&run) />
                     {nonces(&run, looks.now)}
                 </section>
-                {data::tables(&run, json)}
             </div>
             {call_card(&run, &looks)}
         </div>
