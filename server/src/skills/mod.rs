@@ -5,7 +5,9 @@
 //! no memory between calls. What they must remember they hand out as [`Opaque`] bytes, which the engine seals.
 
 pub mod connector;
+mod outbound;
 pub mod registry;
+pub mod sandbox;
 
 pub use connector::{
     BankAccount, BankBalance, BankTransaction, Connector, ConnectorError, Grant, Granted, Opaque,

@@ -168,7 +168,7 @@ pub fn consent(
 <legend>Your accounts</legend>
 {message}
 {rows}</fieldset>
-<button class="primary" name="decision" value="approve">Agree and go back to the app</button>
+<button class="primary" name="decision" value="approve">Agree and share</button>
 <button class="quiet" name="decision" value="refuse">Refuse</button>
 </form>"#,
         client = esc(client),

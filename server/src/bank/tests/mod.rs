@@ -1,5 +1,6 @@
 //! The bank through its real listener, with a plain HTTP client.
 
 mod books;
+mod gate;
 mod walk;
 mod world;

@@ -242,3 +242,16 @@ pub fn accounts_on(page: &str) -> Vec<String> {
         })
         .collect()
 }
+
+/// The code of the first `tppMessages` entry.
+pub async fn tpp_code(response: Response) -> (StatusCode, String) {
+    let status = response.status();
+    let answer = json(response).await;
+    (
+        status,
+        answer["tppMessages"][0]["code"]
+            .as_str()
+            .unwrap()
+            .to_owned(),
+    )
+}

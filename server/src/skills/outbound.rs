@@ -1,0 +1,90 @@
+//! Calls to providers, with limits: 2 s to connect, 15 s in all, no redirects, no proxies, answers of at most 5 MiB.
+
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{Client, RequestBuilder, StatusCode};
+
+use super::connector::ConnectorError;
+
+const CONNECT: Duration = Duration::from_secs(2);
+const TOTAL: Duration = Duration::from_secs(15);
+const MOST_BYTES: usize = 5 * 1024 * 1024;
+/// Idle connections are dropped before the servers at the other end commonly drop them.
+const IDLE: Duration = Duration::from_secs(20);
+
+/// A client for calls to providers; cheap to clone, keeps its connections.
+#[derive(Clone)]
+pub struct Outbound {
+    client: Client,
+}
+
+/// A whole answer.
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Outbound {
+    pub fn new() -> Result<Self, reqwest::Error> {
+        Self::with_total(TOTAL)
+    }
+
+    /// With another limit for the whole call.
+    pub fn with_total(total: Duration) -> Result<Self, reqwest::Error> {
+        let client = Client::builder()
+            .connect_timeout(CONNECT)
+            .timeout(total)
+            .pool_idle_timeout(IDLE)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()?;
+        Ok(Self { client })
+    }
+
+    /// The client to begin a request with; [`Outbound::send`] ends it.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Sends a request and reads its answer to the end.
+    pub async fn send(&self, request: RequestBuilder) -> Result<Answer, ConnectorError> {
+        let mut response = request.send().await.map_err(failure)?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(failure)? {
+            if body.len() + chunk.len() > MOST_BYTES {
+                return Err(ConnectorError::BadAnswer("it is too large"));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer {
+            status,
+            headers,
+            body,
+        })
+    }
+}
+
+fn failure(error: reqwest::Error) -> ConnectorError {
+    if error.is_timeout() && !error.is_connect() {
+        ConnectorError::Timeout
+    } else {
+        ConnectorError::Unreachable
+    }
+}
+
+impl Answer {
+    /// `Retry-After` in seconds (RFC 9110, section 10.2.3); a date is not read.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let seconds = self.headers.get(RETRY_AFTER)?.to_str().ok()?;
+        seconds.trim().parse().ok().map(Duration::from_secs)
+    }
+
+    /// The body as JSON.
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, ConnectorError> {
+        serde_json::from_slice(&self.body)
+            .map_err(|_| ConnectorError::BadAnswer("its body is not of the agreed shape"))
+    }
+}

@@ -1,0 +1,325 @@
+//! The connector to the sandbox bank: XS2A 1.3.12 with the OAuth approach, as the bank next door speaks it.
+//!
+//! The bank is known by its URL and by client id and secret, nothing else; a real bank in its place would see the
+//! same calls.
+
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{Duration, NaiveDate, NaiveTime};
+use reqwest::{Method, RequestBuilder, StatusCode};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use url::Url;
+
+use super::connector::*;
+use super::outbound::{Answer, Outbound};
+use crate::clock::Clock;
+
+/// As long as European rules let a consent last: 180 days (Delegated Regulation (EU) 2022/2360).
+const CONSENT_DAYS: i64 = 180;
+/// Entries a page: some 600 KB.
+const PAGE: &str = "1000";
+
+/// How the bank is reached.
+pub struct SandboxBank {
+    /// Absolute, without a path.
+    pub url: String,
+    pub client_id: String,
+    pub client_secret: SecretString,
+}
+
+/// Runs skills whose manifest says `"connector": "sandbox"`.
+pub struct Sandbox {
+    bank: SandboxBank,
+    base: Url,
+    http: Outbound,
+    clock: Clock,
+}
+
+/// Why the connector cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    #[error("the sandbox bank's URL is not one: {0}")]
+    Url(#[from] url::ParseError),
+    #[error("no client for calls to banks: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
+/// What must be remembered while the end-user is at the bank.
+#[derive(Serialize, Deserialize)]
+struct Underway {
+    consent_id: String,
+    /// PKCE (RFC 7636).
+    verifier: String,
+}
+
+/// What opens the accounts.
+#[derive(Serialize, Deserialize)]
+struct Key {
+    consent_id: String,
+    access_token: String,
+}
+
+impl Sandbox {
+    pub fn new(bank: SandboxBank, clock: Clock) -> Result<Self, SandboxError> {
+        Self::with_http(bank, clock, Outbound::new()?)
+    }
+
+    fn with_http(bank: SandboxBank, clock: Clock, http: Outbound) -> Result<Self, SandboxError> {
+        let base = Url::parse(&bank.url)?;
+        Ok(Self {
+            bank,
+            base,
+            http,
+            clock,
+        })
+    }
+
+    /// An address of the bank. Links in its answers may be relative; none may lead to another host.
+    fn address(&self, link: &str) -> Result<Url, ConnectorError> {
+        let url = self.base.join(link).ok();
+        url.filter(|url| url.origin() == self.base.origin())
+            .ok_or(ConnectorError::BadAnswer("a link leads away from the bank"))
+    }
+
+    fn account_address(&self, account: &str, what: &str) -> Result<Url, ConnectorError> {
+        let mut url = self.address("/v1/accounts")?;
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.extend([account, what]);
+        }
+        Ok(url)
+    }
+
+    fn request(&self, method: Method, address: Url) -> RequestBuilder {
+        let request = self.http.client().request(method, address);
+        request.header("x-request-id", self.clock.id().to_string())
+    }
+
+    /// A call as the registered client.
+    fn as_client(&self, method: Method, address: Url) -> RequestBuilder {
+        let secret = self.bank.client_secret.expose_secret();
+        self.request(method, address)
+            .basic_auth(&self.bank.client_id, Some(secret))
+    }
+
+    /// A read with a grant.
+    async fn read(&self, key: &Key, address: Url) -> Result<Answer, ConnectorError> {
+        let request = self.request(Method::GET, address);
+        let request = request
+            .bearer_auth(&key.access_token)
+            .header("consent-id", &key.consent_id);
+        success(self.http.send(request).await?)
+    }
+
+    async fn consent(&self, id: &str) -> Result<wire::Consent, ConnectorError> {
+        let mut url = self.address("/v1/consents")?;
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.push(id);
+        }
+        success(self.http.send(self.as_client(Method::GET, url)).await?)?.json()
+    }
+
+    async fn ask_consent(
+        &self,
+        submission: &Submission,
+    ) -> Result<wire::NewConsent, ConnectorError> {
+        let last_day = (self.clock.now() + Duration::days(CONSENT_DAYS)).date_naive();
+        let ask = json!({
+            "access": { "accounts": [], "balances": [], "transactions": [] },
+            "recurringIndicator": true,
+            "validUntil": last_day,
+            "frequencyPerDay": 4,
+            "combinedServiceIndicator": false,
+        });
+        let mut request = self
+            .as_client(Method::POST, self.address("/v1/consents")?)
+            .header("tpp-redirect-uri", &submission.return_state.callback)
+            .header("tpp-redirect-preferred", "true")
+            .json(&ask);
+        // The specification knows IPv4 addresses only.
+        if let Some(ip) = submission.psu.ip.filter(std::net::IpAddr::is_ipv4) {
+            request = request.header("psu-ip-address", ip.to_string());
+        }
+        if let Some(agent) = &submission.psu.user_agent {
+            request = request.header("psu-user-agent", agent);
+        }
+        success(self.http.send(request).await?)?.json()
+    }
+
+    /// The bank's page, with an authorization request (RFC 6749, section 4.1.1).
+    fn authorization(
+        &self,
+        consent: &wire::NewConsent,
+        back: &ReturnState,
+        verifier: &str,
+    ) -> Result<String, ConnectorError> {
+        // End-users may reach the bank at another address than we do: any web address will do here.
+        let mut page = Url::parse(&consent.links.sca_oauth.href)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https"))
+            .ok_or(ConnectorError::BadAnswer("its page has no web address"))?;
+        let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(verifier.as_bytes()));
+        page.query_pairs_mut().extend_pairs([
+            ("response_type", "code"),
+            ("client_id", self.bank.client_id.as_str()),
+            ("redirect_uri", back.callback.as_str()),
+            ("scope", format!("AIS:{}", consent.consent_id).as_str()),
+            ("state", back.state.expose_secret()),
+            ("code_challenge", challenge.as_str()),
+            ("code_challenge_method", "S256"),
+        ]);
+        Ok(page.into())
+    }
+}
+
+#[async_trait]
+impl Connector for Sandbox {
+    async fn submit(&self, submission: Submission) -> Result<Outcome, ConnectorError> {
+        let consent = self.ask_consent(&submission).await?;
+        let verifier = self.clock.token();
+        let url = self.authorization(&consent, &submission.return_state, &verifier)?;
+        let bank_ref = Opaque::of(&Underway {
+            consent_id: consent.consent_id,
+            verifier,
+        })?;
+        Ok(Outcome::Redirect {
+            url,
+            bank_ref,
+            next_step: None,
+        })
+    }
+
+    async fn finish(&self, returned: Return) -> Result<Returned, ConnectorError> {
+        let Underway {
+            consent_id,
+            verifier,
+        } = returned.bank_ref.read()?;
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", returned.code.expose_secret()),
+            ("redirect_uri", returned.callback.as_str()),
+            ("code_verifier", verifier.as_str()),
+        ];
+        let request = self
+            .as_client(Method::POST, self.address("/token")?)
+            .form(&form);
+        let token: wire::Token = token_answer(self.http.send(request).await?)?.json()?;
+        let consent = self.consent(&consent_id).await?;
+        if consent.consent_status != "valid" {
+            return Ok(Returned::Refused {
+                reason: wire::word(&consent.consent_status),
+            });
+        }
+        let grant = Opaque::of(&Key {
+            consent_id,
+            access_token: token.access_token,
+        })?;
+        Ok(Returned::Granted(Granted {
+            grant: Grant(grant),
+            // The last day is included.
+            valid_until: end_of(consent.valid_until),
+            next_step: None,
+        }))
+    }
+
+    async fn accounts(&self, grant: &Grant) -> Result<Vec<BankAccount>, ConnectorError> {
+        let address = self.address("/v1/accounts?withBalance=true")?;
+        let list: wire::Accounts = self.read(&grant.0.read()?, address).await?.json()?;
+        Ok(list.accounts.into_iter().map(BankAccount::from).collect())
+    }
+
+    async fn transactions(
+        &self,
+        grant: &Grant,
+        account: &str,
+        page: PageRequest,
+    ) -> Result<Page, ConnectorError> {
+        let address = match page {
+            PageRequest::First { from } => {
+                let mut address = self.account_address(account, "transactions")?;
+                address.query_pairs_mut().extend_pairs([
+                    ("bookingStatus", "both"),
+                    ("dateFrom", &from.unwrap_or_default().to_string()),
+                    ("itemsPerPage", PAGE),
+                ]);
+                address
+            }
+            PageRequest::Next(link) => self.address(&link)?,
+        };
+        let report: wire::Report = self.read(&grant.0.read()?, address.clone()).await?.json()?;
+        let report = report.transactions;
+        let next = match &report.links.next {
+            Some(link) => Some(self.address(&link.href)?),
+            None => None,
+        };
+        if next.as_ref() == Some(&address) {
+            return Err(ConnectorError::BadAnswer("its next page is the same page"));
+        }
+        Ok(Page {
+            transactions: report.into_transactions(),
+            next: next.map(String::from),
+        })
+    }
+
+    async fn revoke(&self, grant: &Grant) -> Result<(), ConnectorError> {
+        let key: Key = grant.0.read()?;
+        let mut url = self.address("/v1/consents")?;
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.push(&key.consent_id);
+        }
+        match success(self.http.send(self.as_client(Method::DELETE, url)).await?) {
+            // The bank no longer knows the consent: that is what was wanted.
+            Ok(_) | Err(ConnectorError::Unauthorized) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn end_of(last_day: NaiveDate) -> Option<chrono::DateTime<chrono::Utc>> {
+    Some(last_day.succ_opt()?.and_time(NaiveTime::MIN).and_utc())
+}
+
+/// An answer that says yes, or the error that its no means (Implementation Guidelines 4.13).
+fn success(answer: Answer) -> Result<Answer, ConnectorError> {
+    if answer.status.is_success() {
+        return Ok(answer);
+    }
+    let code = wire::message_code(&answer.body);
+    Err(match (answer.status, code.as_str()) {
+        (StatusCode::TOO_MANY_REQUESTS, _) => ConnectorError::TooManyRequests {
+            retry_after: answer.retry_after(),
+        },
+        (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, code)
+            if code.starts_with("CONSENT_") || code.starts_with("TOKEN_") =>
+        {
+            ConnectorError::Unauthorized
+        }
+        (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, code) => {
+            tracing::error!(
+                code,
+                "the sandbox bank does not accept this server as a client"
+            );
+            ConnectorError::Forbidden
+        }
+        (status, _) if status.is_client_error() => ConnectorError::Rejected { code },
+        _ => ConnectorError::BadAnswer("it is neither a yes nor a no"),
+    })
+}
+
+/// The same for the token endpoint, which has errors of its own (RFC 6749, section 5.2).
+fn token_answer(answer: Answer) -> Result<Answer, ConnectorError> {
+    match answer.status {
+        StatusCode::BAD_REQUEST => Err(ConnectorError::Rejected {
+            code: wire::oauth_error(&answer.body),
+        }),
+        StatusCode::UNAUTHORIZED => Err(ConnectorError::Forbidden),
+        _ => success(answer),
+    }
+}

@@ -1,0 +1,471 @@
+//! The connector against the real bank, and against banks that misbehave.
+
+use std::sync::Arc;
+use std::time::Duration as StdDuration;
+
+use app::domain::account::{AccountUsage, BalanceType};
+use app::domain::ids::SessionId;
+use app::domain::skill::SkillName;
+use app::domain::transaction::BookingStatus;
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::routing::{any, get};
+use rust_decimal::Decimal;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::*;
+use crate::bank;
+use crate::storage::Db;
+use crate::storage::testing::on_both;
+
+on_both!(
+    an_account_is_read_from_consent_to_revocation,
+    a_refusal_and_a_used_code_are_told_apart
+);
+
+const CALLBACK: &str = "http://127.0.0.1:9/v1/redirects/aisp";
+
+struct World {
+    connector: Sandbox,
+    bank: bank::Bank,
+    stop: CancellationToken,
+    http: reqwest::Client,
+}
+
+async fn world(db: Db) -> World {
+    let clock = Clock::mock("2026-01-01T09:00:00Z".parse().unwrap(), 3);
+    let secret = clock.token();
+    let settings = bank::Settings {
+        db,
+        clock: clock.clone(),
+        listen: "127.0.0.1:0".parse().unwrap(),
+        public_url: String::new(),
+        client: bank::Client {
+            id: "tpp".into(),
+            secret: secret.clone().into(),
+            name: "Tessera".into(),
+        },
+    };
+    let stop = CancellationToken::new();
+    let bank = bank::serve(settings, stop.clone()).await.unwrap();
+    let reached = SandboxBank {
+        url: bank.url.clone(),
+        client_id: "tpp".into(),
+        client_secret: secret.into(),
+    };
+    let http = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
+        .unwrap();
+    World {
+        connector: Sandbox::new(reached, clock).unwrap(),
+        bank,
+        stop,
+        http,
+    }
+}
+
+fn submission() -> Submission {
+    Submission {
+        session_id: SessionId(uuid::Uuid::nil()),
+        skill: SkillName::parse("xyz_aisp_sbx_#1.0").unwrap(),
+        step: "sca".into(),
+        data: json!({ "psu_redirect_link": "myapp://return" }),
+        bank_ref: None,
+        return_state: ReturnState {
+            state: "the-state".to_owned().into(),
+            callback: CALLBACK.into(),
+            expires_at: "2026-01-01T10:00:00Z".parse().unwrap(),
+        },
+        psu: Psu {
+            ip: Some("127.0.0.1".parse().unwrap()),
+            user_agent: Some("a browser".into()),
+        },
+    }
+}
+
+impl World {
+    /// Submits the step; the bank's page and what to remember.
+    async fn submit(&self) -> (String, Opaque) {
+        match self.connector.submit(submission()).await.unwrap() {
+            Outcome::Redirect {
+                url,
+                bank_ref,
+                next_step: None,
+            } => (url, bank_ref),
+            _ => panic!("the only step leads to the bank"),
+        }
+    }
+
+    /// Walks the bank's pages like a browser; the query of the address it ends at.
+    async fn walk(
+        &self,
+        url: &str,
+        username: &str,
+        decision: &[(&str, &str)],
+    ) -> Vec<(String, String)> {
+        let begun = self.http.get(url).send().await.unwrap();
+        let cookie = begun.headers()["set-cookie"]
+            .to_str()
+            .unwrap()
+            .split(';')
+            .next()
+            .unwrap()
+            .to_owned();
+        let page = format!(
+            "{}{}",
+            self.bank.url,
+            begun.headers()["location"].to_str().unwrap()
+        );
+        let form = |name: &str, fields: &[(&str, &str)]| {
+            self.http
+                .post(format!("{page}/{name}"))
+                .header("cookie", &cookie)
+                .form(fields)
+                .send()
+        };
+        form(
+            "sign-in",
+            &[("username", username), ("password", "sandbox")],
+        )
+        .await
+        .unwrap();
+        let end = form("decision", decision).await.unwrap();
+        let end = Url::parse(end.headers()["location"].to_str().unwrap()).unwrap();
+        assert!(end.as_str().starts_with(CALLBACK));
+        end.query_pairs().into_owned().collect()
+    }
+
+    async fn finish(
+        &self,
+        query: &[(String, String)],
+        bank_ref: &Opaque,
+    ) -> Result<Returned, ConnectorError> {
+        let value = |name: &str| {
+            query
+                .iter()
+                .find(|(key, _)| key == name)
+                .map(|(_, value)| value.clone())
+                .unwrap_or_default()
+        };
+        assert_eq!(value("state"), "the-state");
+        let returned = Return {
+            code: value("code").into(),
+            state: value("state").into(),
+            callback: CALLBACK.into(),
+            bank_ref: bank_ref.clone(),
+        };
+        self.connector.finish(returned).await
+    }
+
+    async fn close(self) {
+        self.stop.cancel();
+        drop((self.http, self.connector));
+        self.bank.running.await.unwrap();
+    }
+}
+
+async fn an_account_is_read_from_consent_to_revocation(db: Db) {
+    let world = world(db).await;
+    let (url, bank_ref) = world.submit().await;
+    let agree = [("decision", "approve"), ("accounts", "301")];
+    let query = world.walk(&url, "business", &agree).await;
+    let Ok(Returned::Granted(granted)) = world.finish(&query, &bank_ref).await else {
+        panic!("agreed");
+    };
+    assert_eq!(
+        granted.valid_until,
+        Some("2026-07-01T00:00:00Z".parse().unwrap())
+    );
+    let accounts = world.connector.accounts(&granted.grant).await.unwrap();
+    assert_eq!(accounts.len(), 1);
+    let account = &accounts[0];
+    assert_eq!(
+        (account.currency.as_str(), account.usage),
+        ("RON", Some(AccountUsage::Organisation))
+    );
+    let types: Vec<_> = account
+        .balances
+        .iter()
+        .map(|balance| balance.balance_type)
+        .collect();
+    assert_eq!(
+        types,
+        [
+            BalanceType::ClosingBooked,
+            BalanceType::Expected,
+            BalanceType::InterimAvailable
+        ]
+    );
+
+    let (mut all, mut page) = (Vec::new(), PageRequest::First { from: None });
+    loop {
+        let got = world
+            .connector
+            .transactions(&granted.grant, &account.id, page)
+            .await
+            .unwrap();
+        all.extend(got.transactions);
+        match got.next {
+            Some(next) => page = PageRequest::Next(next),
+            None => break,
+        }
+    }
+    assert_eq!(all.len(), 50_000);
+    let ids: std::collections::HashSet<_> =
+        all.iter().map(|entry| entry.id.clone().unwrap()).collect();
+    assert_eq!(ids.len(), 50_000);
+    let newest = all
+        .iter()
+        .find(|entry| entry.status == BookingStatus::Booked)
+        .unwrap();
+    assert_eq!(newest.balance_after, Some(account.balances[0].amount));
+    let pending: Decimal = all
+        .iter()
+        .filter(|entry| entry.status == BookingStatus::Pending)
+        .map(|entry| entry.amount)
+        .sum();
+    assert_eq!(
+        account.balances[0].amount + pending,
+        account.balances[1].amount
+    );
+
+    let from = newest.booking_date;
+    let recent = world
+        .connector
+        .transactions(&granted.grant, &account.id, PageRequest::First { from })
+        .await
+        .unwrap();
+    assert!(
+        recent
+            .transactions
+            .iter()
+            .all(|entry| entry.booking_date.is_none_or(|date| Some(date) >= from))
+    );
+    assert!(recent.next.is_none() && recent.transactions.len() < 500);
+
+    for _ in 0..2 {
+        world.connector.revoke(&granted.grant).await.unwrap();
+    }
+    assert_eq!(
+        world.connector.accounts(&granted.grant).await,
+        Err(ConnectorError::Unauthorized)
+    );
+    world.close().await;
+}
+
+async fn a_refusal_and_a_used_code_are_told_apart(db: Db) {
+    let world = world(db).await;
+    let (url, _) = world.submit().await;
+    let query = world.walk(&url, "empty", &[("decision", "refuse")]).await;
+    assert!(query.contains(&("error".to_owned(), "access_denied".to_owned())));
+
+    let (url, bank_ref) = world.submit().await;
+    let query = world
+        .walk(
+            &url,
+            "student",
+            &[("decision", "approve"), ("accounts", "101")],
+        )
+        .await;
+    let (_, other_ref) = world.submit().await;
+    let invalid = |answer: Result<Returned, ConnectorError>| {
+        assert_eq!(
+            answer.err(),
+            Some(ConnectorError::Rejected {
+                code: "invalid_grant".into()
+            })
+        );
+    };
+    // Another session's verifier does not redeem this code, and does not use it up.
+    invalid(world.finish(&query, &other_ref).await);
+    assert!(matches!(
+        world.finish(&query, &bank_ref).await,
+        Ok(Returned::Granted(_))
+    ));
+    invalid(world.finish(&query, &bank_ref).await);
+    world.close().await;
+}
+
+/// A bank that answers everything in one way; `next` for a call of its accounts.
+async fn against(bank: Router) -> (Sandbox, tokio::task::JoinHandle<()>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let task = tokio::spawn(async move { axum::serve(listener, bank).await.unwrap() });
+    let reached = SandboxBank {
+        url,
+        client_id: "tpp".into(),
+        client_secret: "s".to_owned().into(),
+    };
+    let clock = Clock::mock("2026-01-01T09:00:00Z".parse().unwrap(), 3);
+    let http = Outbound::with_total(StdDuration::from_millis(300)).unwrap();
+    (Sandbox::with_http(reached, clock, http).unwrap(), task)
+}
+
+fn grant() -> Grant {
+    let key = Key {
+        consent_id: "c".into(),
+        access_token: "t".into(),
+    };
+    Grant(Opaque::of(&key).unwrap())
+}
+
+async fn answer_to(response: impl IntoResponse + Clone + Send + Sync + 'static) -> ConnectorError {
+    let response = Arc::new(response);
+    let bank = Router::new().fallback(any(move || {
+        let response = response.clone();
+        async move { (*response).clone() }
+    }));
+    let (connector, task) = against(bank).await;
+    let error = connector.accounts(&grant()).await.unwrap_err();
+    task.abort();
+    error
+}
+
+#[tokio::test]
+async fn every_no_has_its_meaning() {
+    let tpp =
+        |code: &str| json!({ "tppMessages": [{ "category": "ERROR", "code": code }] }).to_string();
+    let limited = answer_to((
+        StatusCode::TOO_MANY_REQUESTS,
+        [("retry-after", "7")],
+        tpp("ACCESS_EXCEEDED"),
+    ))
+    .await;
+    assert_eq!(
+        limited,
+        ConnectorError::TooManyRequests {
+            retry_after: Some(StdDuration::from_secs(7))
+        }
+    );
+    for (status, code, error) in [
+        (401, "CONSENT_EXPIRED", ConnectorError::Unauthorized),
+        (401, "TOKEN_UNKNOWN", ConnectorError::Unauthorized),
+        (403, "CONSENT_UNKNOWN", ConnectorError::Unauthorized),
+        (401, "CERTIFICATE_INVALID", ConnectorError::Forbidden),
+        (403, "SERVICE_BLOCKED", ConnectorError::Forbidden),
+        (
+            404,
+            "RESOURCE_UNKNOWN",
+            ConnectorError::Rejected {
+                code: "RESOURCE_UNKNOWN".into(),
+            },
+        ),
+        (
+            500,
+            "INTERNAL_SERVER_ERROR",
+            ConnectorError::BadAnswer("it is neither a yes nor a no"),
+        ),
+        (
+            302,
+            "",
+            ConnectorError::BadAnswer("it is neither a yes nor a no"),
+        ),
+    ] {
+        let status = StatusCode::from_u16(status).unwrap();
+        assert_eq!(
+            answer_to((status, [("location", "http://127.0.0.1:9/")], tpp(code))).await,
+            error,
+            "{status} {code}"
+        );
+    }
+    for body in ["<html>", "{}", "{\"accounts\":[{\"resourceId\":1}]}", ""] {
+        assert!(
+            matches!(
+                answer_to((StatusCode::OK, body)).await,
+                ConnectorError::BadAnswer(_)
+            ),
+            "{body}"
+        );
+    }
+    let huge = answer_to((StatusCode::OK, "x".repeat(6 * 1024 * 1024))).await;
+    assert_eq!(huge, ConnectorError::BadAnswer("it is too large"));
+}
+
+#[tokio::test]
+async fn silence_and_absence_are_told_apart() {
+    let silent = Router::new().fallback(any(std::future::pending::<StatusCode>));
+    let (connector, task) = against(silent).await;
+    assert_eq!(
+        connector.accounts(&grant()).await,
+        Err(ConnectorError::Timeout)
+    );
+    task.abort();
+    let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", gone.local_addr().unwrap());
+    drop(gone);
+    let reached = SandboxBank {
+        url,
+        client_id: "tpp".into(),
+        client_secret: "s".to_owned().into(),
+    };
+    let clock = Clock::mock("2026-01-01T09:00:00Z".parse().unwrap(), 3);
+    let connector = Sandbox::new(reached, clock).unwrap();
+    assert_eq!(
+        connector.accounts(&grant()).await,
+        Err(ConnectorError::Unreachable)
+    );
+}
+
+#[tokio::test]
+async fn next_links_lead_on_and_nowhere_else() {
+    let page = |next: &str| {
+        let report =
+            json!({ "transactions": { "booked": [], "_links": { "next": { "href": next } } } });
+        report.to_string()
+    };
+    let link = |next: &'static str| get(move || async move { page(next) });
+    let bank = Router::new()
+        .route(
+            "/v1/accounts/away/transactions",
+            link("http://127.0.0.1:9/v1/accounts"),
+        )
+        .route(
+            "/v1/accounts/on/transactions",
+            link("/v1/accounts/loop/transactions?key=1"),
+        )
+        .route(
+            "/v1/accounts/loop/transactions",
+            link("/v1/accounts/loop/transactions?key=1"),
+        );
+    let (connector, task) = against(bank).await;
+    let first = PageRequest::First { from: None };
+    let away = connector
+        .transactions(&grant(), "away", first.clone())
+        .await;
+    assert_eq!(
+        away,
+        Err(ConnectorError::BadAnswer("a link leads away from the bank"))
+    );
+    // An empty page with a next link is not the end.
+    let on = connector
+        .transactions(&grant(), "on", first.clone())
+        .await
+        .unwrap();
+    let looped = connector
+        .transactions(&grant(), "loop", PageRequest::Next(on.next.unwrap()))
+        .await;
+    assert_eq!(
+        looped,
+        Err(ConnectorError::BadAnswer("its next page is the same page"))
+    );
+    let stranger = PageRequest::Next("https://evil.example/v1/accounts".into());
+    assert!(
+        connector
+            .transactions(&grant(), "x", stranger)
+            .await
+            .is_err()
+    );
+    // An account id cannot climb out of its place in the address.
+    assert!(
+        connector
+            .transactions(&grant(), "../consents/x", first)
+            .await
+            .is_err()
+    );
+    task.abort();
+}

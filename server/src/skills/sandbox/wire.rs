@@ -1,0 +1,339 @@
+//! What the bank's answers look like, and how they become ours. Lenient where real banks differ: unknown members,
+//! unknown balance types, amounts as numbers and placeholder ids do no harm; an amount that is no decimal does.
+
+use app::domain::account::{AccountUsage, BalanceType};
+use app::domain::transaction::BookingStatus;
+use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+use crate::skills::connector::{BankAccount, BankBalance, BankTransaction, Party};
+
+#[derive(Deserialize)]
+pub struct Link {
+    pub href: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewConsent {
+    pub consent_id: String,
+    #[serde(rename = "_links")]
+    pub links: ConsentLinks,
+}
+
+#[derive(Deserialize)]
+pub struct ConsentLinks {
+    #[serde(rename = "scaOAuth")]
+    pub sca_oauth: Link,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Consent {
+    pub consent_status: String,
+    pub valid_until: NaiveDate,
+}
+
+#[derive(Deserialize)]
+pub struct Token {
+    pub access_token: String,
+}
+
+#[derive(Deserialize)]
+pub struct Accounts {
+    pub accounts: Vec<Account>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Account {
+    resource_id: String,
+    iban: Option<String>,
+    bic: Option<String>,
+    currency: String,
+    name: Option<String>,
+    product: Option<String>,
+    cash_account_type: Option<String>,
+    usage: Option<String>,
+    #[serde(default)]
+    balances: Vec<Balance>,
+}
+
+#[derive(Deserialize)]
+struct Amount {
+    currency: String,
+    #[serde(deserialize_with = "exact")]
+    amount: Decimal,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the members' names are the specification's"
+)]
+struct Balance {
+    balance_amount: Amount,
+    balance_type: String,
+    #[serde(default)]
+    credit_limit_included: bool,
+    reference_date: Option<NaiveDate>,
+    last_change_date_time: Option<DateTime<Utc>>,
+}
+
+#[derive(Deserialize)]
+pub struct Report {
+    pub transactions: AccountReport,
+}
+
+#[derive(Deserialize)]
+pub struct AccountReport {
+    #[serde(default)]
+    booked: Vec<Transaction>,
+    #[serde(default)]
+    pending: Vec<Transaction>,
+    #[serde(rename = "_links")]
+    pub links: ReportLinks,
+}
+
+#[derive(Deserialize)]
+pub struct ReportLinks {
+    pub next: Option<Link>,
+}
+
+#[derive(Deserialize)]
+struct Reference {
+    iban: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BalanceAfter {
+    balance_amount: Amount,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Transaction {
+    transaction_id: Option<String>,
+    entry_reference: Option<String>,
+    end_to_end_id: Option<String>,
+    booking_date: Option<NaiveDate>,
+    value_date: Option<NaiveDate>,
+    transaction_amount: Amount,
+    creditor_name: Option<String>,
+    creditor_account: Option<Reference>,
+    debtor_name: Option<String>,
+    debtor_account: Option<Reference>,
+    remittance_information_unstructured: Option<String>,
+    additional_information: Option<String>,
+    bank_transaction_code: Option<String>,
+    proprietary_bank_transaction_code: Option<String>,
+    balance_after_transaction: Option<BalanceAfter>,
+}
+
+impl From<Account> for BankAccount {
+    fn from(account: Account) -> Self {
+        Self {
+            id: account.resource_id,
+            iban: account.iban,
+            bic: account.bic,
+            currency: account.currency,
+            name: account.name,
+            product: account.product,
+            cash_account_type: account.cash_account_type,
+            usage: account.usage.and_then(|usage| match usage.as_str() {
+                "PRIV" => Some(AccountUsage::Private),
+                "ORGA" => Some(AccountUsage::Organisation),
+                _ => None,
+            }),
+            balances: account
+                .balances
+                .into_iter()
+                .filter_map(Balance::known)
+                .collect(),
+        }
+    }
+}
+
+impl Balance {
+    /// The balance, unless it is of a type that only its bank knows.
+    fn known(self) -> Option<BankBalance> {
+        Some(BankBalance {
+            balance_type: balance_type(&self.balance_type)?,
+            amount: self.balance_amount.amount,
+            currency: self.balance_amount.currency,
+            credit_limit_included: self.credit_limit_included,
+            reference_date: self.reference_date,
+            changed_at: self.last_change_date_time,
+        })
+    }
+}
+
+/// `closingBooked` is our `ClosingBooked`.
+fn balance_type(name: &str) -> Option<BalanceType> {
+    let mut letters = name.chars();
+    let first = letters.next()?.to_ascii_uppercase();
+    format!("{first}{}", letters.as_str()).parse().ok()
+}
+
+impl AccountReport {
+    /// Pending ones first: they are the newest.
+    pub fn into_transactions(self) -> Vec<BankTransaction> {
+        let with = |status| move |entry: Transaction| entry.with(status);
+        let pending = self.pending.into_iter().map(with(BookingStatus::Pending));
+        let booked = self.booked.into_iter().map(with(BookingStatus::Booked));
+        pending.chain(booked).collect()
+    }
+}
+
+impl Transaction {
+    fn with(self, status: BookingStatus) -> BankTransaction {
+        let mcc = self.proprietary_bank_transaction_code;
+        let is_mcc = |code: &String| code.len() == 4 && code.bytes().all(|b| b.is_ascii_digit());
+        BankTransaction {
+            id: self.transaction_id.and_then(real),
+            entry_reference: self.entry_reference.and_then(real),
+            status,
+            amount: self.transaction_amount.amount,
+            currency: self.transaction_amount.currency,
+            booking_date: self.booking_date,
+            value_date: self.value_date,
+            creditor: party(self.creditor_name, self.creditor_account),
+            debtor: party(self.debtor_name, self.debtor_account),
+            remittance: self.remittance_information_unstructured,
+            end_to_end_id: self.end_to_end_id.and_then(real),
+            bank_transaction_code: self.bank_transaction_code,
+            merchant_category_code: mcc.filter(is_mcc),
+            category: self.additional_information,
+            balance_after: self
+                .balance_after_transaction
+                .map(|after| after.balance_amount.amount),
+        }
+    }
+}
+
+fn party(name: Option<String>, account: Option<Reference>) -> Option<Party> {
+    let iban = account.and_then(|account| account.iban);
+    (name.is_some() || iban.is_some()).then_some(Party { name, iban })
+}
+
+/// Banks without an id send blanks or `NOTPROVIDED`: the same for every entry, so no id at all.
+fn real(id: String) -> Option<String> {
+    let trimmed = id.trim();
+    let real = !trimmed.is_empty() && !trimmed.eq_ignore_ascii_case("NOTPROVIDED");
+    real.then(|| trimmed.to_owned())
+}
+
+/// A decimal from a JSON string or number, digit by digit: never through binary floating point.
+fn exact<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
+    let text = match serde_json::Value::deserialize(deserializer)? {
+        serde_json::Value::String(text) => text,
+        // Numbers keep their source text.
+        serde_json::Value::Number(number) => number.to_string(),
+        _ => return Err(D::Error::custom("an amount is a decimal")),
+    };
+    let plain = text
+        .bytes()
+        .all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'.'));
+    let decimal = Decimal::from_str_exact(&text).ok().filter(|_| plain);
+    decimal.ok_or_else(|| D::Error::custom("an amount is a decimal"))
+}
+
+/// The code of an error body: `tppMessages`, or the RFC 7807 form that some banks prefer.
+pub fn message_code(body: &[u8]) -> String {
+    let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let code = body
+        .pointer("/tppMessages/0/code")
+        .or_else(|| body.get("code"));
+    word(code.and_then(serde_json::Value::as_str).unwrap_or_default())
+}
+
+/// The `error` of an OAuth error body.
+pub fn oauth_error(body: &[u8]) -> String {
+    let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    word(
+        body.get("error")
+            .and_then(serde_json::Value::as_str)
+            .unwrap_or_default(),
+    )
+}
+
+/// A bank's own word, fit for logs and answers: letters and `_`, or `UNKNOWN`.
+pub fn word(text: &str) -> String {
+    let fits = (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_');
+    if fits {
+        text.to_owned()
+    } else {
+        "UNKNOWN".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn amount(json: &str) -> Option<String> {
+        let amount: Result<Amount, _> =
+            serde_json::from_str(&format!(r#"{{"currency":"RON","amount":{json}}}"#));
+        amount.ok().map(|amount| amount.amount.to_string())
+    }
+
+    #[test]
+    fn amounts_are_exact_or_refused() {
+        assert_eq!(amount("\"-12.50\"").as_deref(), Some("-12.50"));
+        assert_eq!(amount("-256.67").as_deref(), Some("-256.67"));
+        assert_eq!(
+            amount("4.27000000000000001").as_deref(),
+            Some("4.27000000000000001")
+        );
+        for bad in [
+            "\"1e3\"",
+            "1e3",
+            "\"\"",
+            "\"12,50\"",
+            "null",
+            "\"NaN\"",
+            "\"99999999999999999999999999999999\"",
+        ] {
+            assert_eq!(amount(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn unknown_balance_types_are_left_out() {
+        assert_eq!(
+            balance_type("closingBooked"),
+            Some(BalanceType::ClosingBooked)
+        );
+        assert_eq!(balance_type("nonInvoiced"), None);
+        assert_eq!(balance_type(""), None);
+    }
+
+    #[test]
+    fn placeholders_are_no_ids() {
+        assert_eq!(real(" x ".into()).as_deref(), Some("x"));
+        assert_eq!(real("NotProvided".into()), None);
+        assert_eq!(real(" ".into()), None);
+    }
+
+    #[test]
+    fn a_banks_words_do_not_smuggle_anything() {
+        assert_eq!(
+            message_code(br#"{"tppMessages":[{"code":"CONSENT_EXPIRED"}]}"#),
+            "CONSENT_EXPIRED"
+        );
+        assert_eq!(
+            message_code(br#"{"code":"SERVICE_BLOCKED"}"#),
+            "SERVICE_BLOCKED"
+        );
+        assert_eq!(
+            message_code(br#"{"code":"RO49 belongs to somebody"}"#),
+            "UNKNOWN"
+        );
+        assert_eq!(message_code(b"<html>"), "UNKNOWN");
+    }
+}
