@@ -72,11 +72,7 @@ pub fn compile(project: &Project, profile: Profile) -> Result<PathBuf> {
     let mut command = project.cargo(&["build", "--lib"]);
     command.args(selection());
     let folder = match profile {
-        Profile::Dev => {
-            // Unoptimised WASM is several times the size, which costs every page load more than it saves here.
-            command.args(["--config", "profile.dev.opt-level=1"]);
-            "debug"
-        }
+        Profile::Dev => "debug",
         Profile::Release => {
             command.args(["--profile", "wasm-release"]);
             "wasm-release"
