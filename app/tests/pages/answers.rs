@@ -1,0 +1,175 @@
+//! What screens answer: statuses, redirects, and what happens to a refused form.
+
+use app::pages::Answer;
+
+use crate::fake::{World, actor, fields, tenant_id, visit};
+use crate::{open, show};
+
+fn post(path: &str, form: &str, signed_in: bool) -> Answer {
+    let mut visit = visit(World::Full, path, signed_in.then(|| actor(false)));
+    visit.form = Some(fields(form));
+    open(visit).0
+}
+
+fn goes_to(answer: Answer) -> String {
+    match answer {
+        Answer::See(to) | Answer::SignedIn { to, .. } | Answer::Proved { to } => to,
+        _ => panic!("no redirect"),
+    }
+}
+
+#[test]
+fn a_refused_form_is_422_and_keeps_what_was_typed() {
+    let mut visit = visit(World::Full, "/start", None);
+    visit.form = Some(fields(
+        "name=My project&email=dev&password=short&country=DE",
+    ));
+    let (status, html) = show(visit);
+    assert_eq!(status, 422);
+    assert!(html.contains("value=\"My project\""));
+    assert!(html.contains("value=\"dev\""));
+    assert!(html.contains("<option value=\"DE\" selected"));
+    assert!(html.contains("aria-invalid=\"true\""));
+    assert!(html.contains("id=\"email-error\""));
+    assert!(html.contains("aria-describedby=\"password-hint password-error\""));
+}
+
+#[test]
+fn more_than_two_errors_are_summed_up_with_links() {
+    let mut visit = visit(World::Full, "/start", None);
+    visit.form = Some(fields("name=&email=dev&password=short"));
+    let (_, html) = show(visit);
+    assert!(html.contains("3 fields need mending"));
+    assert!(html.contains("href=\"#email\""));
+}
+
+#[test]
+fn the_start_answers_with_keys_and_the_first_request() {
+    let form = "name=Budget app&email=dev@example.com&password=correct horse battery";
+    let mut visit = visit(World::Full, "/start", None);
+    visit.form = Some(fields(form));
+    let (status, html) = show(visit);
+    assert_eq!(status, 200);
+    for text in [
+        "tsr_sbx_cs_",
+        "tsr_sbx_ak_",
+        "TESSERA_CLIENT_SECRET=",
+        "action=\"/first-call\"",
+    ] {
+        assert!(html.contains(text), "{text}");
+    }
+}
+
+#[test]
+fn the_first_request_ends_in_the_console() {
+    let form = format!("tenant={}", tenant_id());
+    let to = goes_to(post("/first-call", &form, true));
+    assert!(to.starts_with("/console/runs/"), "{to}");
+}
+
+#[test]
+fn signing_in_leads_only_inside_the_portal() {
+    let form = "email=dev@example.com&password=right";
+    for (next, to) in [
+        ("", "/overview"),
+        ("?next=/requests", "/requests"),
+        ("?next=//evil.example", "/overview"),
+        ("?next=https://evil.example", "/overview"),
+        ("?next=/\\evil.example", "/overview"),
+    ] {
+        assert_eq!(
+            goes_to(post(&format!("/signin{next}"), form, false)),
+            to,
+            "{next}"
+        );
+        assert_eq!(
+            goes_to(post(&format!("/prove{next}"), form, true)),
+            to,
+            "{next}"
+        );
+    }
+}
+
+#[test]
+fn too_many_tries_say_how_long_to_wait() {
+    let mut visit = visit(World::Full, "/signin", None);
+    visit.form = Some(fields("email=dev@example.com&password=often"));
+    let (status, html) = show(visit);
+    assert_eq!(status, 429);
+    assert!(html.contains("Wait 30 s"));
+}
+
+#[test]
+fn breaking_acts_ask_for_the_password_and_come_back() {
+    let path = format!("/tenants/{}/keys/rotate/client_secret", tenant_id());
+    let to = goes_to(post(&path, "overlap=0", true));
+    assert!(to.starts_with("/prove?next=%2Ftenants%2F"), "{to}");
+    assert!(to.ends_with("overlap%3D0"), "the choice survives: {to}");
+}
+
+#[test]
+fn an_overlap_that_was_not_offered_changes_nothing() {
+    let path = format!("/tenants/{}/keys/rotate/client_secret", tenant_id());
+    let mut visit = visit(World::Full, &path, Some(actor(false)));
+    visit.form = Some(fields("overlap=99999999"));
+    let (_, html) = show(visit);
+    assert!(
+        html.contains("The old one keeps working for"),
+        "asked again"
+    );
+    assert!(!html.contains("This is the only time we show it"));
+}
+
+#[test]
+fn foreign_and_malformed_ids_look_the_same() {
+    for path in [
+        "/tenants/0192f3a4-7c1e-7000-8000-00000000ffff",
+        "/tenants/nonsense",
+    ] {
+        let (status, html) = show(visit(World::Full, path, Some(actor(false))));
+        assert_eq!(status, 404, "{path}");
+        assert!(html.contains("There is nothing at this address"));
+    }
+}
+
+#[test]
+fn the_operators_area_does_not_exist_for_others() {
+    let (status, _) = show(visit(World::Full, "/admin/servicers", Some(actor(false))));
+    assert_eq!(status, 404);
+}
+
+#[test]
+fn a_dead_link_is_gone_and_offers_another() {
+    let (status, html) = show(visit(World::Full, "/reset/dead", None));
+    assert_eq!(status, 410);
+    assert!(html.contains("href=\"/forgot\""));
+}
+
+#[test]
+fn signing_out_by_a_link_asks_first() {
+    let (answer, _) = open(visit(World::Full, "/signout", Some(actor(false))));
+    assert!(matches!(answer, Answer::Page(_)));
+    assert!(matches!(
+        post("/signout", "", true),
+        Answer::SignedOut { .. }
+    ));
+}
+
+#[test]
+fn the_live_tail_answers_rows_alone() {
+    let path = format!("/requests/tail?after={}", crate::fake::id(100));
+    let (answer, _) = open(visit(World::Full, &path, Some(actor(false))));
+    let Answer::Text { content_type, body } = answer else {
+        panic!("no text");
+    };
+    assert_eq!(content_type, "text/html; charset=utf-8");
+    assert!(body.starts_with("<tr data-id=\""), "{body}");
+    assert!(!body.contains("<html"));
+}
+
+#[test]
+fn what_was_done_comes_from_a_closed_set() {
+    let path = format!("/tenants/{}/settings?done=Send+money+to+me", tenant_id());
+    let (_, html) = show(visit(World::Full, &path, Some(actor(false))));
+    assert!(!html.contains("Send"));
+}
