@@ -107,7 +107,6 @@ fn table(rows: Vec<ServicerRow>, query: &str, now: DateTime<Utc>) -> impl IntoVi
         Column::text("Servicer"),
         Column::text("State"),
         Column::text("Kind"),
-        Column::text("Country"),
         Column::text("Owner"),
         Column::number("Tenants"),
         Column::number("Requests, 24 h"),
@@ -118,7 +117,7 @@ fn table(rows: Vec<ServicerRow>, query: &str, now: DateTime<Utc>) -> impl IntoVi
         let sentence = format!("No servicer matches “{query}”. ");
         view! {
             <tr>
-                <td colspan="9">
+                <td colspan="8">
                     {sentence} <a href=links::ADMIN_SERVICERS>"Show all servicers"</a>
                 </td>
             </tr>
@@ -139,11 +138,10 @@ fn line(row: ServicerRow, now: DateTime<Utc>) -> impl IntoView {
         <tr>
             <th scope="row">
                 <div class="break">{row.name}</div>
-                <code class="faint">{row.id.to_string()}</code>
+                <code class="faint nowrap">{row.id.to_string()}</code>
             </th>
             <td>{servicer_chip(row.status)}</td>
-            <td data-label="Kind">{row.kind.to_string()}</td>
-            <td data-label="Country">{row.country}</td>
+            <td class="nowrap">{format!("{}, {}", row.kind, row.country)}</td>
             <td class="break">{row.owner.unwrap_or_else(|| "nobody yet".into())}</td>
             <td class="num" data-label="Tenants">{group(row.tenants)}</td>
             <td class="num" data-label="Requests">{group(row.requests_24h)}</td>

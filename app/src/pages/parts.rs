@@ -65,7 +65,7 @@ pub(super) fn key_row(
 ) -> AnyView {
     view! {
         <div class="key">
-            <h3>{name}</h3>
+            <strong class="name">{name}</strong>
             <div class="value">
                 <code id=name>{value}</code>
                 <CopyButton from=name.to_owned() label=format!("Copy {name}") />

@@ -58,7 +58,7 @@ fn why(explanation: Explanation) -> impl IntoView {
                 <h2 id="why">"Why it failed"</h2>
                 <Chip tone=Tone::Err plain=true text=code.clone() />
                 <span class="spacer"></span>
-                <span>{format!("Whose part it is: {}", explanation.whose)}</span>
+                <span>{format!("Fault: {}", explanation.whose)}</span>
             </div>
             <div class="pad stack">
                 <p>

@@ -337,22 +337,9 @@ fn account(visit: &Visit) -> impl IntoView + use<> {
             </p>
         }
     });
-    let initials: String = visit
-        .actor
-        .as_ref()
-        .map(|actor| {
-            actor
-                .email
-                .as_str()
-                .chars()
-                .take(2)
-                .collect::<String>()
-                .to_uppercase()
-        })
-        .unwrap_or_default();
     view! {
-        <button class="avatar" popovertarget="account" aria-label=format!("{initials}, account")>
-            {initials.clone()}
+        <button class="avatar" popovertarget="account" aria-label="Account">
+            <Icon name="person" />
         </button>
         <div class="float" id="account" popover="auto">
             {who}

@@ -70,7 +70,7 @@ fn rows_of_kind(tenant: &Tenant, keys: &[Key], kind: KeyKind, now: DateTime<Utc>
 fn none_left(tenant: TenantId, kind: KeyKind) -> impl IntoView {
     view! {
         <div class="key">
-            <h3>{kind.as_str()}</h3>
+            <strong class="name">{kind.as_str()}</strong>
             <div class="value">
                 <span class="muted">"Stopped. Nothing can call with it."</span>
                 <a class="btn primary" href=links::rotate_key(tenant, kind)>
@@ -117,18 +117,22 @@ fn live_row(
         (false, true) => " (new)",
         (false, false) => "",
     };
-    let stop = if old { "Stop now…" } else { "Stop…" };
+    let stop = rotating.then(|| {
+        view! {
+            <a class="btn" href=links::stop_key(tenant_id, key_id)>
+                "Stop now…"
+                <span class="sr-only">{format!(" {name}{mark}")}</span>
+            </a>
+        }
+    });
     view! {
         <div class=if old { "key ending" } else { "key" }>
-            <h3>{name} <span class="faint">{mark}</span></h3>
+            <strong class="name">{name} <span class="faint">{mark}</span></strong>
             <div class="value">
                 <code id=id>{shown_value(tenant.environment, key)}</code>
                 {copy}
                 {rotate}
-                <a class="btn" href=links::stop_key(tenant_id, key_id)>
-                    {stop}
-                    <span class="sr-only">{format!(" {name}{mark}")}</span>
-                </a>
+                {stop}
             </div>
             {chip}
             <p class="note">{use_note(tenant_id, key, now)}</p>
@@ -263,6 +267,9 @@ async fn confirm_rotation(visit: &Visit, tenant: &Tenant, kind: KeyKind) -> Show
     let current = keys.into_iter().find(|key| key.kind == kind);
     let name = kind.as_str();
     let choices = overlaps(kind);
+    let stop = current
+        .as_ref()
+        .map(|key| links::stop_key(tenant.id, key.id));
     let asked = visit.query.get("overlap");
     let value = choices
         .iter()
