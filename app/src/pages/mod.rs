@@ -130,12 +130,16 @@ pub const SCREENS: &[Screen] = &[
     Screen::form(links::CONSOLE, Who::May(Permission::UseConsole), |v| {
         Box::pin(console::screen(v))
     }),
-    Screen::form("/console/runs/{run}", Who::May(Permission::UseConsole), |v| {
-        Box::pin(console::run(v))
-    }),
-    Screen::read(links::CONSOLE_RETURN, Who::May(Permission::UseConsole), |v| {
-        Box::pin(console::back(v))
-    }),
+    Screen::form(
+        "/console/runs/{run}",
+        Who::May(Permission::UseConsole),
+        |v| Box::pin(console::run(v)),
+    ),
+    Screen::read(
+        links::CONSOLE_RETURN,
+        Who::May(Permission::UseConsole),
+        |v| Box::pin(console::back(v)),
+    ),
     // The documentation.
     Screen::read(links::DOCS, Who::Anyone, |v| {
         Box::pin(ready(Ok(docs::index(v))))
@@ -342,7 +346,6 @@ impl Page {
     }
 
     /// The same page with another status: 422 for a refused form.
-    #[must_use]
     pub fn status(mut self, status: u16) -> Self {
         self.status = status;
         self

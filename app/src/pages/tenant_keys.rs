@@ -318,11 +318,21 @@ async fn confirm_rotation(visit: &Visit, tenant: &Tenant, kind: KeyKind) -> Show
                             "Cancel"
                         </a>
                     </div>
+                    {stop.map(stop_instead)}
                 </form>
             }
         },
     );
     Ok(in_keys(page, tenant).into())
+}
+
+/// For a key that is not needed any more, or leaked with nothing to take its place.
+fn stop_instead(stop: String) -> impl IntoView {
+    view! {
+        <p class="muted">
+            "Not needed any more? " <a href=stop>"Stop it without making a new one"</a> "."
+        </p>
+    }
 }
 
 fn in_keys(page: Page, tenant: &Tenant) -> Page {

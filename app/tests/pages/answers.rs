@@ -173,3 +173,11 @@ fn what_was_done_comes_from_a_closed_set() {
     let (_, html) = show(visit(World::Full, &path, Some(actor(false))));
     assert!(!html.contains("Send"));
 }
+
+#[test]
+fn a_live_key_can_be_stopped_without_a_new_one() {
+    let path = format!("/tenants/{}/keys/rotate/client_app_key", tenant_id());
+    let (_, html) = show(visit(World::Full, &path, Some(actor(false))));
+    let stop = format!("/tenants/{}/keys/{}/stop", tenant_id(), crate::fake::id(11));
+    assert!(html.contains(&stop));
+}

@@ -508,7 +508,12 @@ fn row(n: u128, status: u16, call: &str, code: Option<&str>, latency_ms: f64) ->
         operation: path.into(),
         status,
         error_code: code.map(str::to_owned),
-        source: if n % 2 == 0 { "api" } else { "console" }.into(),
+        source: if n.is_multiple_of(2) {
+            "api"
+        } else {
+            "console"
+        }
+        .into(),
         latency_ms,
     }
 }

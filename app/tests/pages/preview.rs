@@ -10,6 +10,7 @@ use crate::{page, show};
 /// Name, world, who (`-` nobody, `d` developer, `a` admin), path, form.
 type Shot = (&'static str, World, char, String, Option<&'static str>);
 
+#[expect(clippy::too_many_lines, reason = "a table, one line for each state")]
 fn shots() -> Vec<Shot> {
     use World::{Empty, Full, Hostile, Started};
     let t = format!("/tenants/{}", tenant_id());
@@ -190,7 +191,7 @@ fn writes_previews() {
 
 /// Every screen in every state: name, status, HTML.
 pub fn every_state() -> Vec<(&'static str, u16, String)> {
-    let mut states: Vec<_> = shots()
+    let mut all: Vec<_> = shots()
         .into_iter()
         .map(|(name, world, who, path, form)| {
             let actor = (who != '-').then(|| actor(who == 'a'));
@@ -221,11 +222,11 @@ pub fn every_state() -> Vec<(&'static str, u16, String)> {
         let visit = visit(World::Full, "/tenants", Some(actor(false)));
         let page = page(app::pages::trouble::answer(trouble, &visit));
         let status = page.status;
-        states.push((
+        all.push((
             name,
             status,
             app::pages::shell::render(page, &visit, "n0nce"),
         ));
     }
-    states
+    all
 }
