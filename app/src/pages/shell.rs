@@ -337,8 +337,12 @@ fn account(visit: &Visit) -> impl IntoView + use<> {
             </p>
         }
     });
+    let whose = visit
+        .actor
+        .as_ref()
+        .map_or_else(|| "Your".to_owned(), |actor| actor.email.to_string());
     view! {
-        <button class="avatar" popovertarget="account" aria-label="Account">
+        <button class="avatar" popovertarget="account" aria-label=format!("{whose}, account")>
             <Icon name="person" />
         </button>
         <div class="float" id="account" popover="auto">

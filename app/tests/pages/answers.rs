@@ -102,7 +102,8 @@ fn too_many_tries_say_how_long_to_wait() {
 #[test]
 fn breaking_acts_ask_for_the_password_and_come_back() {
     let path = format!("/tenants/{}/keys/rotate/client_secret", tenant_id());
-    let to = goes_to(post(&path, "overlap=0", true));
+    let form = format!("key={}&overlap=0", crate::fake::id(12));
+    let to = goes_to(post(&path, &form, true));
     assert!(to.starts_with("/prove?next=%2Ftenants%2F"), "{to}");
     assert!(to.ends_with("overlap%3D0"), "the choice survives: {to}");
 }
@@ -180,4 +181,12 @@ fn a_live_key_can_be_stopped_without_a_new_one() {
     let (_, html) = show(visit(World::Full, &path, Some(actor(false))));
     let stop = format!("/tenants/{}/keys/{}/stop", tenant_id(), crate::fake::id(11));
     assert!(html.contains(&stop));
+}
+
+#[test]
+fn a_reloaded_rotation_rotates_nothing() {
+    let path = format!("/tenants/{}/keys/rotate/client_secret", tenant_id());
+    let form = format!("key={}&overlap=60", crate::fake::id(13));
+    let to = goes_to(post(&path, &form, true));
+    assert_eq!(to, format!("/tenants/{}/keys", tenant_id()));
 }

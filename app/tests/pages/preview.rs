@@ -105,7 +105,7 @@ fn shots() -> Vec<Shot> {
             Full,
             'd',
             format!("{t}/keys/rotate/client_secret"),
-            Some("overlap=1440"),
+            Some("key=0192f3a4-7c1e-7000-8000-00000000000c&overlap=1440"),
         ),
         (
             "keys-stop",
