@@ -42,6 +42,9 @@ pub(super) fn render(source: &str) -> Body {
                 }
             }
             Event::Text(text) if &*text == SEQUENCE => {
+                // It stands alone in a paragraph, which goes with it: begun before, ended after.
+                prose.pop();
+                events.next();
                 flush(&mut prose, &mut body);
                 body.pieces.push(Piece::Sequence);
             }
