@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod bank;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod crypto;

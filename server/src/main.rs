@@ -1,3 +1,5 @@
-//! The `server` binary: reads the command line and hands over.
+//! The `server` binary: hands the command line over.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    server::cli::run()
+}

@@ -9,6 +9,7 @@ pub mod console;
 pub mod idempotency;
 pub mod keys;
 pub mod limits;
+pub mod operators;
 pub mod passwords;
 pub mod people;
 pub mod refusal;

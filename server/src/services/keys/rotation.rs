@@ -6,7 +6,7 @@ use app::domain::key::{KeyKind, KeyShape, tail};
 use app::domain::tenant::Environment;
 use app::portal::tenants::{Key, NewKey};
 use app::portal::{Actor, Source, Trouble};
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
@@ -112,14 +112,42 @@ pub async fn rotate(
     overlap: Duration,
     source: &Source,
 ) -> Result<NewKey, Stop> {
+    let mut tx = state.db.write().await?;
+    let tenant = own(&mut tx, actor, id).await?;
+    actor.may(keys_permission(tenant.environment))?;
+    let shape = KeyShape {
+        environment: tenant.environment,
+        kind,
+    };
+    let by = actor.email.as_str();
+    let (key, text, old_ends_at) = rotate_in(&mut tx, state, id, shape, overlap, by).await?;
+    let detail = json!({ "tenant": id, "kind": kind, "old_ends_at": old_ends_at });
+    tx.audit(&act(state, actor, source, "key.rotated", key, detail))
+        .await?;
+    tx.commit().await?;
+    Ok(NewKey {
+        id: key,
+        kind,
+        value: text.expose_secret().to_owned(),
+        old_ends_at,
+    })
+}
+
+/// The same in the caller's transaction: the new key, its text, and when the old one ends.
+pub async fn rotate_in(
+    tx: &mut Tx,
+    state: &AppState,
+    id: TenantId,
+    shape: KeyShape,
+    overlap: Duration,
+    by: &str,
+) -> Result<(KeyId, SecretString, Option<DateTime<Utc>>), Stop> {
+    let kind = shape.kind;
     if overlap < Duration::zero() || overlap > longest_overlap(kind) {
         let days = longest_overlap(kind).num_days();
         let message = format!("The old {kind} may stay valid for 0 to {days} days.");
         return Err(Trouble::field("overlap", message).into());
     }
-    let mut tx = state.db.write().await?;
-    let tenant = own(&mut tx, actor, id).await?;
-    actor.may(keys_permission(tenant.environment))?;
     let now = state.clock.now();
     tx.retire_keys(id, kind, now).await?;
     let live = tx.live_keys(id, now).await?;
@@ -136,25 +164,12 @@ pub async fn rotate(
     if old_ends_at.is_some_and(|end| end <= now) {
         tx.retire_keys(id, kind, now).await?;
     }
-    let shape = KeyShape {
-        environment: tenant.environment,
-        kind,
-    };
-    let made = make_in(&mut tx, state, id, shape, slot, actor.email.as_str()).await;
+    let made = make_in(tx, state, id, shape, slot, by).await;
     let (key, text) = match made {
         Err(Stop::Database(error)) if is_taken(&error) => return Err(two_live(kind).into()),
         made => made?,
     };
-    let detail = json!({ "tenant": id, "kind": kind, "old_ends_at": old_ends_at });
-    tx.audit(&act(state, actor, source, "key.rotated", key, detail))
-        .await?;
-    tx.commit().await?;
-    Ok(NewKey {
-        id: key,
-        kind,
-        value: text.expose_secret().to_owned(),
-        old_ends_at,
-    })
+    Ok((key, text, old_ends_at))
 }
 
 fn two_live(kind: KeyKind) -> Trouble {

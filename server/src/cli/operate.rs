@@ -1,0 +1,263 @@
+//! The operator's commands. Each does one act beside the running server, which feels it at the next request, and
+//! prints what came of it: for people, or with `--json` for programs.
+
+use app::domain::ids::{ServicerId, TenantId};
+use app::domain::person::Email;
+use app::domain::servicer::ServicerKind;
+use app::domain::tenant::Environment;
+use app::portal::Trouble;
+use app::portal::tenants::NewTenant;
+use chrono::Duration;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::{Failed, print_text};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::services::acts::By;
+use crate::services::trouble::Stop;
+use crate::services::{operators, servicers};
+use crate::skills::offline;
+use crate::start;
+use crate::state::AppState;
+
+/// How the result is printed.
+#[derive(Args)]
+pub struct Output {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+pub enum Servicer {
+    /// Register a servicer; prints its id and a one-time way in for its first developer.
+    #[command(
+        after_help = "Example:\n  server servicer create --name 'Example Ltd' --kind consumer"
+    )]
+    Create {
+        #[arg(long)]
+        name: String,
+        /// provider, consumer or both
+        #[arg(long)]
+        kind: ServicerKind,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Open production to a servicer.
+    Approve {
+        /// Its servicer_id.
+        id: ServicerId,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum Admin {
+    /// Make somebody an operator of the portal; prints a one-time password link.
+    #[command(after_help = "Example:\n  server admin create --email ana@example.com")]
+    Create {
+        #[arg(long)]
+        email: String,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+#[derive(Subcommand)]
+pub enum Tenant {
+    /// Make a tenant; prints its keys, the secret for the only time.
+    #[command(
+        after_help = "Example:\n  server tenant create --servicer ID --name 'Budget app' --environment sandbox \\\n      \
+                      --skill 'xyz_ro_aisp_sbx_#1.0' --redirect-link myapp://return"
+    )]
+    Create {
+        /// The servicer_id it belongs to.
+        #[arg(long)]
+        servicer: ServicerId,
+        #[arg(long)]
+        name: String,
+        /// sandbox or production
+        #[arg(long)]
+        environment: Environment,
+        /// A skill it may use; give it again for more.
+        #[arg(long = "skill", value_name = "NAME")]
+        skills: Vec<String>,
+        /// Where banks may send its users back; give it again for more.
+        #[arg(long = "redirect-link", value_name = "URL")]
+        redirect_links: Vec<String>,
+        /// A web origin that may call from browsers; give it again for more.
+        #[arg(long = "origin", value_name = "URL")]
+        origins: Vec<String>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Make a new client_secret beside the old one, which ends after the overlap.
+    RotateSecret {
+        /// Its client_id.
+        id: TenantId,
+        /// Hours that the old one goes on: 0 to 168.
+        #[arg(long, default_value_t = 24)]
+        overlap_hours: u16,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Stop every client_secret of a tenant at once.
+    RevokeSecret {
+        /// Its client_id.
+        id: TenantId,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+pub async fn servicer(config: &Config, command: Servicer) -> Result<(), Failed> {
+    let (state, by) = (open(config).await?, By::operator());
+    match command {
+        Servicer::Create { name, kind, output } => {
+            let made = told(servicers::create(&state, &by, &name, kind).await)?;
+            say(
+                &output,
+                &json!({
+                    "servicer_id": made.id,
+                    "claim_token": made.claim_token,
+                    "claim_expires_at": made.claim_expires_at,
+                    "sign_up_url": made.sign_up_url,
+                }),
+                "The first who signs up with both becomes the owner. The token works once, for 7 days.",
+            )
+        }
+        Servicer::Approve { id, output } => {
+            told(servicers::approve(&state, &by, id).await)?;
+            let done = json!({ "servicer_id": id, "status": "approved" });
+            say(&output, &done, "It may create production tenants now.")
+        }
+    }
+}
+
+pub async fn admin(config: &Config, command: Admin) -> Result<(), Failed> {
+    let (state, by) = (open(config).await?, By::operator());
+    let Admin::Create { email, output } = command;
+    let email = Email::parse(&email).map_err(|error| Failed::Asked(format!("--email: {error}")))?;
+    let (person, link) = told(servicers::create_admin(&state, &by, &email).await)?;
+    say(
+        &output,
+        &json!({ "person_id": person, "email": email, "password_url": link }),
+        "Open the link to choose a password. It works once, for a day.",
+    )
+}
+
+pub async fn tenant(config: &Config, command: Tenant) -> Result<(), Failed> {
+    let (state, by) = (open(config).await?, By::operator());
+    match command {
+        Tenant::Create {
+            servicer,
+            name,
+            environment,
+            skills,
+            redirect_links,
+            origins,
+            output,
+        } => {
+            let new = NewTenant {
+                name,
+                environment,
+                skills,
+                redirect_links,
+                origins,
+            };
+            let made = told(operators::create_tenant(&state, &by, servicer, &new).await)?;
+            say(
+                &output,
+                &json!({
+                    "client_id": made.id,
+                    "client_secret": made.client_secret,
+                    "client_app_key": made.client_app_key,
+                }),
+                "Keep the secret now: it is not shown again.",
+            )
+        }
+        Tenant::RotateSecret {
+            id,
+            overlap_hours,
+            output,
+        } => {
+            let overlap = Duration::hours(i64::from(overlap_hours));
+            let made = told(operators::rotate_secret(&state, &by, id, overlap).await)?;
+            say(
+                &output,
+                &json!({
+                    "client_id": id,
+                    "client_secret": made.value,
+                    "old_ends_at": made.old_ends_at,
+                }),
+                "Keep the secret now: it is not shown again. The old one works until its end.",
+            )
+        }
+        Tenant::RevokeSecret { id, output } => {
+            let stopped = told(operators::revoke_secrets(&state, &by, id).await)?;
+            let done = json!({ "client_id": id, "stopped": stopped });
+            say(
+                &output,
+                &done,
+                "They are refused from now on. `tenant rotate-secret` makes a new one.",
+            )
+        }
+    }
+}
+
+/// The state, with skills known by name: these commands call no bank.
+async fn open(config: &Config) -> Result<AppState, Failed> {
+    let state = start::open(config, Clock::system()).await?;
+    let skills = if config.sandbox.enabled {
+        offline::registry().map_err(|error| Failed::Done(error.to_string()))?
+    } else {
+        crate::skills::Registry::default()
+    };
+    Ok(state.with_skills(skills))
+}
+
+/// A service's refusal as a sentence, and as the exit code it means.
+fn told<T>(outcome: Result<T, Stop>) -> Result<T, Failed> {
+    outcome.map_err(|stop| match stop {
+        Stop::Trouble(Trouble::Refused(errors)) => {
+            let errors = errors
+                .into_iter()
+                .map(|error| format!("--{}: {}", option(error.name), error.message));
+            Failed::Asked(errors.collect::<Vec<_>>().join("\n"))
+        }
+        Stop::Trouble(Trouble::NotFound) => {
+            Failed::Done("There is nothing with this id in this database.".to_owned())
+        }
+        Stop::Trouble(Trouble::Conflict(why) | Trouble::Forbidden(why)) => Failed::Done(why),
+        other => Failed::Done(other.to_string()),
+    })
+}
+
+/// The option that a form's field comes from.
+fn option(field: &str) -> &str {
+    match field {
+        "skills" => "skill",
+        "redirect_links" => "redirect-link",
+        "origins" => "origin",
+        "overlap" => "overlap-hours",
+        other => other,
+    }
+}
+
+/// Prints a result: one JSON object, or a line per field and what to do with it.
+fn say(output: &Output, result: &Value, advice: &str) -> Result<(), Failed> {
+    if output.json {
+        return print_text(&format!("{result}\n"));
+    }
+    let mut text = String::new();
+    for (name, value) in result.as_object().into_iter().flatten() {
+        let value = match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        text.push_str(&format!("{name}: {value}\n"));
+    }
+    print_text(&format!("{text}{advice}\n"))
+}

@@ -1,0 +1,191 @@
+//! `serve`: opens everything, says where it is, and ends in order when told to.
+//!
+//! Told to stop, the server first finishes what it has taken on, then stops the worker and the sandbox bank, which
+//! those requests may need, then closes the database.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration as StdDuration;
+
+use axum::Router;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{Failed, demo, print_text};
+use crate::bank;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::jobs::worker;
+use crate::services::Services;
+use crate::services::people::tries;
+use crate::skills::sandbox::{Sandbox, SandboxBank};
+use crate::skills::{Connector, Connectors, Registry};
+use crate::state::AppState;
+use crate::{api, doors, http, portal, start, telemetry};
+
+/// How often what has ended is swept out of the tables.
+const SWEEP_EVERY: StdDuration = StdDuration::from_secs(15 * 60);
+const BANK_CLIENT: &str = "tessera-sandbox";
+
+/// Serves until SIGTERM or SIGINT.
+pub async fn serve(config: Config, with_demo: bool) -> Result<(), Failed> {
+    telemetry::start(&config.log);
+    let listen = config.listen()?;
+    refuse_public_demo(with_demo, &config, listen)?;
+    let stop = CancellationToken::new();
+    let after = CancellationToken::new();
+    let listener = TcpListener::bind(listen).await.map_err(|error| {
+        Failed::Done(format!(
+            "cannot listen on {listen}: {error}. Stop what listens there, or choose another address with --listen."
+        ))
+    })?;
+    let bound = listener.local_addr().map_err(broken)?;
+    let mut state = start::open(&config, Clock::system()).await?;
+    state.public_url = config.public_url(bound).into();
+    let (state, bank) = sandbox(state, &after).await?;
+    let worker = tokio::spawn(worker::run(state.clone(), after.clone()));
+    let sweeper = tokio::spawn(sweep(state.clone(), after.clone()));
+    let router = router(&state)?;
+    say_where(&state, with_demo).await?;
+    stop_on_signal(stop.clone())?;
+    http::serve::run(state.clone(), listener, router, stop).await;
+    after.cancel();
+    for task in [Some(worker), Some(sweeper), bank].into_iter().flatten() {
+        task.await.map_err(broken)?;
+    }
+    state.db.close().await;
+    Ok(())
+}
+
+/// The API's document as JSON.
+pub fn openapi() -> Result<serde_json::Value, Failed> {
+    serde_json::to_value(api::openapi()).map_err(broken)
+}
+
+/// The API and the portal, which reaches the API for its console.
+fn router(state: &AppState) -> Result<Router, Failed> {
+    let api = doors::router(state);
+    let services = Services::new(state.clone()).with_api(api.clone());
+    let portal = portal::router(state, Arc::new(services), Arc::new(openapi()?));
+    Ok(api.merge(portal))
+}
+
+fn refuse_public_demo(demo: bool, config: &Config, listen: SocketAddr) -> Result<(), Failed> {
+    // Plain http is for loopback alone, as the settings make sure.
+    let public = config.public_url(listen).starts_with("https:");
+    if demo && (public || !listen.ip().is_loopback()) {
+        return Err(Failed::Asked(
+            "--demo: its login is printed at start, so it is for this machine only. Listen on 127.0.0.1 without a public URL, or leave --demo out."
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Opens the sandbox bank and publishes the skills that reach it, unless a setting says no.
+async fn sandbox(
+    state: AppState,
+    stop: &CancellationToken,
+) -> Result<(AppState, Option<JoinHandle<()>>), Failed> {
+    let settings = &state.config.sandbox;
+    if !settings.enabled {
+        return Ok((state, None));
+    }
+    // The same for every process on one database: a user may leave to one's bank and come back to another's.
+    let secret = URL_SAFE_NO_PAD.encode(*state.pepper.derive("sandbox_bank.client"));
+    let bank = bank::serve(
+        bank::Settings {
+            db: state.db.clone(),
+            clock: state.clock.clone(),
+            listen: settings.bank_listen.parse().map_err(broken)?,
+            public_url: settings.bank_public_url.clone(),
+            client: bank::Client {
+                id: BANK_CLIENT.to_owned(),
+                secret: secret.clone().into(),
+                name: state.config.portal.brand.clone(),
+            },
+        },
+        stop.clone(),
+    )
+    .await
+    .map_err(broken)?;
+    let reached = SandboxBank {
+        url: bank.url,
+        client_id: BANK_CLIENT.to_owned(),
+        client_secret: secret.into(),
+    };
+    let connector: Arc<dyn Connector> =
+        Arc::new(Sandbox::new(reached, state.clock.clone()).map_err(broken)?);
+    let connectors = Connectors::from([("sandbox".to_owned(), connector)]);
+    let manifests = Registry::shipped().map_err(broken)?;
+    let skills = Registry::with(manifests, connectors).map_err(broken)?;
+    Ok((state.with_skills(skills), Some(bank.running)))
+}
+
+/// The portal's URL first: scripts look for it.
+async fn say_where(state: &AppState, with_demo: bool) -> Result<(), Failed> {
+    let mut text = format!("{} is at {}\n", state.config.portal.brand, state.public_url);
+    if with_demo {
+        let login = demo::login(state).await.map_err(broken)?;
+        text.push_str(&format!(
+            "Demo login: {} with password {}\n",
+            login.email, login.password
+        ));
+    }
+    print_text(&text)
+}
+
+/// Ends sessions and tries that are over, now and then.
+async fn sweep(state: AppState, stop: CancellationToken) {
+    loop {
+        if let Err(error) = sweep_once(&state).await {
+            tracing::warn!(%error, "what has ended could not be swept out");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(SWEEP_EVERY) => {}
+        }
+    }
+}
+
+async fn sweep_once(state: &AppState) -> Result<(), crate::storage::DbError> {
+    let now = state.clock.now();
+    let mut tx = state.db.write().await?;
+    let sessions = tx.forget_portal_sessions(now).await?;
+    let tries = tx.forget_old_tries(now, tries::FORGOTTEN_AFTER).await?;
+    tx.commit().await?;
+    tracing::debug!(sessions, tries, "swept");
+    Ok(())
+}
+
+/// The first SIGTERM or SIGINT lets the server finish; the second ends it where it stands.
+fn stop_on_signal(stop: CancellationToken) -> Result<(), Failed> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).map_err(broken)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(broken)?;
+    tokio::spawn(async move {
+        for last in [false, true] {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if last {
+                std::process::exit(1);
+            }
+            tracing::info!("stopping: requests in flight are finished first");
+            stop.cancel();
+        }
+    });
+    Ok(())
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that map_err wants"
+)]
+fn broken(error: impl ToString) -> Failed {
+    Failed::Done(error.to_string())
+}

@@ -1,0 +1,55 @@
+//! Every shipped skill by name, with connectors that reach nobody: for commands that must know which skills there are
+//! and never run one.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::registry::{Connectors, ManifestError, Registry};
+use super::{
+    BankAccount, Connector, ConnectorError, Grant, Outcome, Page, PageRequest, Return, Returned,
+    Submission,
+};
+
+struct Offline;
+
+/// The shipped skills.
+pub fn registry() -> Result<Registry, ManifestError> {
+    let manifests = Registry::shipped()?;
+    let connectors: Connectors = manifests
+        .iter()
+        .map(|manifest| {
+            let offline: Arc<dyn Connector> = Arc::new(Offline);
+            (manifest.connector.clone(), offline)
+        })
+        .collect();
+    Registry::with(manifests, connectors)
+}
+
+#[async_trait]
+impl Connector for Offline {
+    async fn submit(&self, _: Submission) -> Result<Outcome, ConnectorError> {
+        Err(ConnectorError::Unreachable)
+    }
+
+    async fn finish(&self, _: Return) -> Result<Returned, ConnectorError> {
+        Err(ConnectorError::Unreachable)
+    }
+
+    async fn accounts(&self, _: &Grant) -> Result<Vec<BankAccount>, ConnectorError> {
+        Err(ConnectorError::Unreachable)
+    }
+
+    async fn transactions(
+        &self,
+        _: &Grant,
+        _: &str,
+        _: PageRequest,
+    ) -> Result<Page, ConnectorError> {
+        Err(ConnectorError::Unreachable)
+    }
+
+    async fn revoke(&self, _: &Grant) -> Result<(), ConnectorError> {
+        Err(ConnectorError::Unreachable)
+    }
+}
