@@ -11,7 +11,7 @@ export async function signInAtBank(page, username, password = "sandbox") {
 export async function approve(page, count) {
   const boxes = page.getByRole("group", { name: "Your accounts" }).getByRole("checkbox");
   for (let at = 0; at < count; at += 1) await boxes.nth(at).check();
-  await page.getByRole("button", { name: "Agree and go back to the app" }).click();
+  await page.getByRole("button", { name: "Agree and share" }).click();
 }
 
 export function refuse(page) {

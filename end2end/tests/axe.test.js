@@ -88,7 +88,7 @@ screens("a busy account", async (page, t) => {
     await page.getByRole("region", { name: "New client_secret" }).waitFor();
     await assertScreen(page);
     await page.getByRole("link", { name: "I have saved it" }).click();
-    await page.getByRole("link", { name: /^Stop now… client_secret/ }).click();
+    await page.getByRole("link", { name: /^Stop now…\s*client_secret\s*\(old\)/ }).click();
     await assertHeading(page, /^Stop client_secret/);
     await assertScreen(page);
   });

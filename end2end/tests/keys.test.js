@@ -39,7 +39,7 @@ test("a rotated secret works beside the old one until that is stopped", () =>
   withPage(browser, {}, async (page) => {
     const { client_id, client_secret: old } = await register(page, server);
     await keysPage(page, client_id);
-    await page.getByRole("link", { name: "Rotate… client_secret" }).click();
+    await page.getByRole("link", { name: /^Rotate…\s*client_secret/ }).click();
     assert.ok(await page.getByRole("radio", { name: "24 hours" }).isChecked(), "a day of overlap is preselected");
     await page.getByRole("button", { name: "Rotate client_secret" }).click();
     const fresh = await newKey(page, "client_secret");
@@ -49,7 +49,7 @@ test("a rotated secret works beside the old one until that is stopped", () =>
 
     await page.getByRole("link", { name: "I have saved it" }).click();
     await page.getByText("Not safe to end yet").waitFor();
-    await page.getByRole("link", { name: /^Stop now… client_secret/ }).click();
+    await page.getByRole("link", { name: /^Stop now…\s*client_secret\s*\(old\)/ }).click();
     await page.getByRole("button", { name: "Stop client_secret now" }).click();
     await page.getByText("That key is refused from now on.").waitFor();
     await until("the old secret to be refused", 1000, async () => (await answerTo(client_id, old)) === 401);
@@ -73,7 +73,7 @@ test("an app key is rotated, and may be read again at any time", () =>
   withPage(browser, {}, async (page) => {
     const { client_id, client_app_key: old } = await register(page, server);
     await keysPage(page, client_id);
-    await page.getByRole("link", { name: "Rotate… client_app_key" }).click();
+    await page.getByRole("link", { name: /^Rotate…\s*client_app_key/ }).click();
     await page.getByRole("button", { name: "Rotate client_app_key" }).click();
     const fresh = await newKey(page, "client_app_key");
     await keysPage(page, client_id);
@@ -104,7 +104,7 @@ test("start and rotation are done with the keyboard alone, and the focus is alwa
     const { client_id, client_secret } = await shownKeys(page);
 
     await keysPage(page, client_id);
-    await follow(page.getByRole("link", { name: "Rotate… client_secret" }));
+    await follow(page.getByRole("link", { name: /^Rotate…\s*client_secret/ }));
     await tabTo(page, page.getByRole("radio", { name: "24 hours" }));
     await page.keyboard.press("ArrowDown");
     assert.ok(await page.getByRole("radio", { name: "1 hour" }).isChecked());

@@ -120,7 +120,7 @@ fn password(form: &Form) -> impl IntoView + use<> {
                 <input type="hidden" name="act" value="password" />
                 <Field
                     entry=form.entry("old")
-                    label="Present password"
+                    label="Current password"
                     kind="password"
                     autocomplete="current-password"
                 />
