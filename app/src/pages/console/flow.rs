@@ -113,10 +113,18 @@ fn server_side(call: &Call, answer: &Value, arrows: &mut Vec<Message>) {
         return;
     }
     let reply = match answer {
-        Value::Array(rows) => Message::new(Kind::Answer, API, BACK, format!("{} rows", rows.len())),
-        _ => Message::new(Kind::Answer, API, BACK, "").noted("■ access_token", Mark::Third),
+        Value::Array(rows) => Message::new(Kind::Answer, API, BACK, counted(rows.len())),
+        _ => Message::new(Kind::Answer, API, BACK, "200").noted("■ access_token", Mark::Third),
     };
     arrows.push(reply);
+}
+
+fn counted(rows: usize) -> String {
+    if rows == 1 {
+        "1 row".into()
+    } else {
+        format!("{rows} rows")
+    }
 }
 
 fn refusal(call: &Call, answer: &Value, from: usize, to: usize) -> Message {
@@ -127,23 +135,22 @@ fn refusal(call: &Call, answer: &Value, from: usize, to: usize) -> Message {
     Message::new(Kind::Refusal, from, to, format!("{} {code}", call.status))
 }
 
-/// `POST /sessions/…/steps`: ids and the version left out, as people speak of it.
+/// `POST …/steps`: the version, ids and what stands before them left out, as people speak of it.
 fn asked(call: &Call) -> String {
     let path = call.path.strip_prefix("/v1").unwrap_or(&call.path);
-    let parts: Vec<&str> = path
-        .split('/')
-        .map(|part| if part.len() == 36 { "…" } else { part })
-        .collect();
-    format!("{} {}", call.method, parts.join("/"))
+    match path.rsplit_once('/') {
+        Some((before, last)) if before.len() > 36 => format!("{} …/{last}", call.method),
+        _ => format!("{} {path}", call.method),
+    }
 }
 
 fn next(next: &NextCall) -> Option<Message> {
     let arrow = |from, to, text: &str| Some(Message::new(Kind::Next, from, to, text));
     match next {
         NextCall::OpenSession => arrow(FRONT, API, "POST /sessions"),
-        NextCall::Step { name, .. } => arrow(FRONT, API, &format!("POST /sessions/…/steps {name}")),
+        NextCall::Step { name, .. } => arrow(FRONT, API, &format!("POST …/steps {name}")),
         NextCall::Bank => arrow(FRONT, BANK, "end-user signs in and decides"),
-        NextCall::Ask => arrow(FRONT, API, "POST /sessions/…/get"),
+        NextCall::Ask => arrow(FRONT, API, "POST …/get"),
         NextCall::Exchange => arrow(BACK, API, "POST /token"),
         NextCall::Accounts => arrow(BACK, API, "POST /accounts/get"),
         NextCall::Transactions => arrow(BACK, API, "POST /transactions/get"),

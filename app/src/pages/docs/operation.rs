@@ -35,6 +35,7 @@ pub(super) fn article(listed: &Listed, site: &Site, lang: Lang) -> AnyView {
         .into_iter()
         .flatten()
         .filter_map(Value::as_str)
+        .filter(|text| text.trim_end_matches('.') != listed.title)
         .map(str::to_owned);
     let about = about.map(|text| view! { <p>{text}</p> }).collect_view();
     let safety = if listed.browser_safe() {

@@ -6,6 +6,8 @@
 
 mod calls;
 mod held;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use app::domain::console::RunStage;
@@ -27,8 +29,8 @@ use zeroize::Zeroizing;
 
 use super::Services;
 use super::keys::ConsoleGrant;
+use super::trouble::act;
 use crate::jobs::console::ForgetRun;
-use crate::storage::audit::AuditRow;
 use crate::storage::console::{CallRow, NewRun, RunRow, Stand};
 use crate::storage::{DbError, Tx};
 use calls::Outgoing;
@@ -271,17 +273,15 @@ impl Services {
             started_at: now,
             forget_at: now + MEMORY,
         };
-        let audit = AuditRow {
-            id: app::domain::ids::AuditId(self.state.clock.id()),
-            at: now,
-            person: Some(actor.person),
-            actor: actor.email.to_string(),
-            servicer: Some(servicer),
-            action: "console_run.started",
-            target: id.to_string(),
-            detail: json!({"tenant": tenant, "skill": skill.as_str()}),
-            ip: source.ip.clone(),
-        };
+        let detail = json!({"tenant": tenant, "skill": skill.as_str()});
+        let audit = act(
+            &self.state,
+            actor,
+            source,
+            "console_run.started",
+            id,
+            detail,
+        );
         let broken = |error: DbError| self.broken(error);
         tx.add_run(&new).await.map_err(broken)?;
         tx.audit(&audit).await.map_err(broken)?;
