@@ -105,7 +105,7 @@ pub fn visit(world: World, path: &str, actor: Option<Actor>) -> Visit {
                 wasm: "/pkg/portal.wasm".into(),
                 css: "/style/main.css".into(),
             }),
-            openapi: Arc::new(serde_json::json!({})),
+            openapi: Arc::new(crate::runs::openapi()),
         }),
         theme: None,
     }
@@ -521,23 +521,29 @@ fn row(n: u128, status: u16, call: &str, code: Option<&str>, latency_ms: f64) ->
 #[async_trait]
 impl Console for Fake {
     async fn runs(&self, _: &Actor) -> Answered<Vec<RunRow>> {
-        Ok(Vec::new())
+        Ok(crate::runs::runs(self.0))
     }
     async fn new_run(&self, _: &Actor, _: TenantId, _: &str, _: &Source) -> Answered<RunId> {
         Ok(RunId(id(400)))
     }
-    async fn run(&self, _: &Actor, _: RunId) -> Answered<Run> {
-        Err(Trouble::NotFound)
+    async fn run(&self, _: &Actor, run: RunId) -> Answered<Run> {
+        crate::runs::run(run).ok_or(Trouble::NotFound)
     }
     async fn advance(
         &self,
         _: &Actor,
         _: RunId,
         _: usize,
-        _: Option<&str>,
+        data: Option<&str>,
         _: &Source,
     ) -> Answered<()> {
-        Ok(())
+        match data.map(serde_json::from_str::<serde_json::Value>) {
+            Some(Err(error)) => {
+                let place = format!("line {}, column {}", error.line(), error.column());
+                Err(Trouble::field("data", place))
+            }
+            _ => Ok(()),
+        }
     }
     async fn again(&self, _: &Actor, run: RunId, _: &Source) -> Answered<RunId> {
         Ok(run)

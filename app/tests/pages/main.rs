@@ -10,6 +10,7 @@ mod answers;
 mod fake;
 mod preview;
 mod rendered;
+mod runs;
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};

@@ -8,7 +8,7 @@ use crate::fake::{World, actor, fields, tenant_id, visit};
 use crate::{page, show};
 
 /// Name, world, who (`-` nobody, `d` developer, `a` admin), path, form.
-type Shot = (&'static str, World, char, String, Option<&'static str>);
+pub type Shot = (&'static str, World, char, String, Option<&'static str>);
 
 #[expect(clippy::too_many_lines, reason = "a table, one line for each state")]
 fn shots() -> Vec<Shot> {
@@ -193,6 +193,7 @@ fn writes_previews() {
 pub fn every_state() -> Vec<(&'static str, u16, String)> {
     let mut all: Vec<_> = shots()
         .into_iter()
+        .chain(crate::runs::shots())
         .map(|(name, world, who, path, form)| {
             let actor = (who != '-').then(|| actor(who == 'a'));
             let mut visit = visit(world, &path, actor);
