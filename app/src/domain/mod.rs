@@ -8,6 +8,7 @@ pub mod account;
 pub mod console;
 pub mod ids;
 pub mod key;
+pub mod money;
 pub mod person;
 pub mod problem;
 pub mod servicer;

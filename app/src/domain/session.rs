@@ -1,4 +1,7 @@
 //! A session: an ordered conversation of steps that takes an end-user through consent or onboarding.
+//!
+//! [`Progress::after`] holds every rule about what may follow what. Storage writes a new progress only over the old
+//! one it was worked out from, so that of two events that race exactly one takes place.
 
 words! {
     /// Where a session stands, as sent in `status`.
@@ -31,6 +34,256 @@ impl SessionStatus {
 }
 
 words! {
+    /// Whose turn it is in a session; never sent.
+    Awaiting {
+        /// The tenant's app submits the next step.
+        Step = "step",
+        /// The end-user is on the provider's pages.
+        Redirect = "redirect",
+        /// The provider verifies offline.
+        Provider = "provider",
+        /// Nobody's: the session has ended.
+        Nothing = "nothing",
+    }
+}
+
+/// How far a session is: its status, the number of the step that comes next (from 1), and whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    pub status: SessionStatus,
+    /// Nonce *n* authorises step *n*.
+    pub position: i64,
+    pub awaiting: Awaiting,
+}
+
+/// What comes after something that went well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Follows {
+    Step,
+    Redirect,
+    /// An offline verification.
+    Verification,
+    End,
+}
+
+/// What can happen to a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The provider took the step that was submitted.
+    Accepted(Follows),
+    /// The end-user came back from the provider, who says that it was consented.
+    Returned(Follows),
+    /// The provider finished verifying.
+    Verified(Follows),
+    /// The end-user or the provider said no: the attempt ends, and the same step may be tried again.
+    Refused,
+    /// The provider ended the session for good.
+    Failed,
+    /// The tenant ended it.
+    Cancelled,
+    /// Its time ran out.
+    Expired,
+}
+
+impl Progress {
+    /// Where every session begins.
+    pub const NEW: Self = Self {
+        status: SessionStatus::Created,
+        position: 1,
+        awaiting: Awaiting::Step,
+    };
+
+    /// Where the session stands after an event; `None` if the event cannot happen now.
+    pub const fn after(self, event: Event) -> Option<Self> {
+        match (event, self.awaiting) {
+            // The number rises with the step itself, not with the end-user's return: nonces are never numbered twice.
+            (Event::Accepted(follows), Awaiting::Step) => {
+                Some(Self::then(self.position + 1, follows))
+            }
+            (Event::Returned(follows), Awaiting::Redirect)
+            | (Event::Verified(follows), Awaiting::Provider) => {
+                Some(Self::then(self.position, follows))
+            }
+            (Event::Refused, Awaiting::Redirect | Awaiting::Provider) => {
+                Some(Self::then(self.position, Follows::Step))
+            }
+            (Event::Failed, Awaiting::Step | Awaiting::Redirect | Awaiting::Provider) => {
+                Some(self.ended(SessionStatus::Failed))
+            }
+            // Time in an offline verification does not count.
+            (Event::Expired, Awaiting::Step | Awaiting::Redirect) => {
+                Some(self.ended(SessionStatus::Expired))
+            }
+            // A completed session can be cancelled as long as its token was not exchanged: storage checks that.
+            (Event::Cancelled, _)
+                if !self.status.is_final() || matches!(self.status, SessionStatus::Completed) =>
+            {
+                Some(self.ended(SessionStatus::Cancelled))
+            }
+            _ => None,
+        }
+    }
+
+    const fn then(position: i64, follows: Follows) -> Self {
+        let (status, awaiting) = match follows {
+            Follows::Step => (SessionStatus::InProgress, Awaiting::Step),
+            Follows::Redirect => (SessionStatus::InProgress, Awaiting::Redirect),
+            Follows::Verification => (SessionStatus::Pending, Awaiting::Provider),
+            Follows::End => (SessionStatus::Completed, Awaiting::Nothing),
+        };
+        Self {
+            status,
+            position,
+            awaiting,
+        }
+    }
+
+    const fn ended(self, status: SessionStatus) -> Self {
+        Self {
+            status,
+            position: self.position,
+            awaiting: Awaiting::Nothing,
+        }
+    }
+}
+
+words! {
     /// The life of a consent record, as sent in `status`.
     ConsentStatus { Active = "ACTIVE", Deleted = "DELETED", Expired = "EXPIRED" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FOLLOWS: [Follows; 4] = [
+        Follows::Step,
+        Follows::Redirect,
+        Follows::Verification,
+        Follows::End,
+    ];
+
+    fn events() -> Vec<Event> {
+        let mut events = vec![
+            Event::Refused,
+            Event::Failed,
+            Event::Cancelled,
+            Event::Expired,
+        ];
+        for follows in FOLLOWS {
+            events.extend([
+                Event::Accepted(follows),
+                Event::Returned(follows),
+                Event::Verified(follows),
+            ]);
+        }
+        events
+    }
+
+    /// Every progress that can be reached in so many events, with the events that led there.
+    fn reachable(depth: usize) -> Vec<(Vec<Event>, Progress)> {
+        let mut all = vec![(Vec::new(), Progress::NEW)];
+        let mut edge = all.clone();
+        for _ in 0..depth {
+            let mut next = Vec::new();
+            for (path, progress) in &edge {
+                for event in events() {
+                    if let Some(after) = progress.after(event) {
+                        let mut path = path.clone();
+                        path.push(event);
+                        next.push((path, after));
+                    }
+                }
+            }
+            all.extend(next.clone());
+            edge = next;
+        }
+        all
+    }
+
+    #[test]
+    fn status_and_turn_always_agree() {
+        for (path, progress) in reachable(5) {
+            assert_eq!(
+                progress.status.is_final(),
+                progress.awaiting == Awaiting::Nothing,
+                "{path:?}"
+            );
+            assert_eq!(
+                progress.status == SessionStatus::Pending,
+                progress.awaiting == Awaiting::Provider,
+                "{path:?}"
+            );
+            assert_eq!(
+                progress.status == SessionStatus::Created,
+                path.is_empty(),
+                "{path:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_number_rises_by_one_with_each_accepted_step_and_never_otherwise() {
+        for (path, progress) in reachable(5) {
+            let accepted = path
+                .iter()
+                .filter(|event| matches!(event, Event::Accepted(_)))
+                .count();
+            assert_eq!(
+                progress.position,
+                1 + i64::try_from(accepted).unwrap(),
+                "{path:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_has_ended_stays_ended_but_a_tenant_may_cancel_a_completed_session() {
+        for (path, progress) in reachable(4) {
+            if progress.status.is_final() {
+                let possible: Vec<Event> = events()
+                    .into_iter()
+                    .filter(|event| progress.after(*event).is_some())
+                    .collect();
+                let expected = if progress.status == SessionStatus::Completed {
+                    vec![Event::Cancelled]
+                } else {
+                    Vec::new()
+                };
+                assert_eq!(possible, expected, "{path:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_ends_the_attempt_and_not_the_session() {
+        let at_bank = Progress::NEW
+            .after(Event::Accepted(Follows::Redirect))
+            .unwrap();
+        let refused = at_bank.after(Event::Refused).unwrap();
+        assert_eq!(
+            (refused.status, refused.awaiting, refused.position),
+            (SessionStatus::InProgress, Awaiting::Step, 2)
+        );
+        assert!(refused.after(Event::Accepted(Follows::Redirect)).is_some());
+    }
+
+    #[test]
+    fn completed_means_that_a_step_a_return_or_a_verification_ended_it() {
+        for (path, progress) in reachable(5) {
+            if progress.status == SessionStatus::Completed {
+                assert!(
+                    matches!(
+                        path.last(),
+                        Some(
+                            Event::Accepted(Follows::End)
+                                | Event::Returned(Follows::End)
+                                | Event::Verified(Follows::End)
+                        )
+                    ),
+                    "{path:?}"
+                );
+            }
+        }
+    }
 }
