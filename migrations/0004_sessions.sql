@@ -25,10 +25,11 @@ CREATE TABLE sessions (
     created_at TIMESTAMPTZ NOT NULL,
     updated_at TIMESTAMPTZ NOT NULL,
     expires_at TIMESTAMPTZ NOT NULL,
-    pending_since TIMESTAMPTZ
+    pending_since TIMESTAMPTZ,
+    erased_at TIMESTAMPTZ
 );
 CREATE INDEX sessions_tenant ON sessions (tenant_id, id);
-CREATE INDEX sessions_expiry ON sessions (expires_at);
+CREATE INDEX sessions_expiry ON sessions (expires_at) WHERE erased_at IS NULL;
 
 CREATE TABLE session_steps (
     id UUID PRIMARY KEY,
@@ -147,9 +148,8 @@ CREATE TABLE transactions (
     amount BIGINT NOT NULL,
     booked_at TIMESTAMPTZ NOT NULL,
     category TEXT,
-    -- Keyed digests: equality is all that is asked of them.
+    -- Keyed digest: equality is all that is asked of it.
     merchant BYTEA,
-    location BYTEA,
     sealed BYTEA NOT NULL,
     -- Whole seconds, as sent.
     inserted_at TIMESTAMPTZ NOT NULL,

@@ -17,6 +17,8 @@ id! {
     CredentialsId,
     /// An account as this middleware knows it under one consent.
     AccountId,
+    /// The last balance of one type and currency of an account.
+    BalanceId,
     /// A transaction row under one consent.
     TransactionId,
     /// One API call, as answered in `X-Request-Id`.

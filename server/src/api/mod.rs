@@ -1,11 +1,19 @@
 //! The JSON API. One file a noun: its handlers, each a paragraph, and their `routes()`; add a new file's routes to
 //! `documented`, and its operations are served, documented and bound by the same rules as all others.
 
+pub mod accounts;
+pub mod balances;
 pub mod catalog;
+pub mod consents;
+mod data;
 pub mod health;
 mod openapi;
+pub mod redirects;
+pub mod sessions;
 #[cfg(test)]
 mod tests;
+pub mod tokens;
+pub mod transactions;
 
 use app::domain::problem::Code;
 use axum::routing::{any, get};
@@ -19,8 +27,15 @@ use crate::state::AppState;
 /// Every operation with its documentation.
 fn documented() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::head())
+        .merge(accounts::routes())
+        .merge(balances::routes())
         .merge(catalog::routes())
+        .merge(consents::routes())
         .merge(health::routes())
+        .merge(redirects::routes())
+        .merge(sessions::routes())
+        .merge(tokens::routes())
+        .merge(transactions::routes())
 }
 
 /// The API as OpenAPI 3.1: what `/v1/openapi.json` answers and `openapi.json` in the repository holds.

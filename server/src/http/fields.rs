@@ -18,7 +18,7 @@
 //! request body of a `POST`, or the query of a `GET`. Without `for`, the struct is an object inside another. Each type
 //! reads itself by [`Field`], which also describes it in the OpenAPI; `text_field!` adds types that parse from a string.
 
-use app::domain::ids::{AccountId, CredentialsId, SessionId, StepId, TransactionId};
+use app::domain::ids::{AccountId, BalanceId, CredentialsId, SessionId, StepId, TransactionId};
 use app::domain::problem::Code;
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
@@ -324,8 +324,11 @@ macro_rules! text_field {
         }
     )+};
 }
+pub(crate) use text_field;
+
 text_field! {
     AccountId, "must be an id (UUID)", Some(KnownFormat::Uuid);
+    BalanceId, "must be an id (UUID)", Some(KnownFormat::Uuid);
     CredentialsId, "must be an id (UUID)", Some(KnownFormat::Uuid);
     SessionId, "must be an id (UUID)", Some(KnownFormat::Uuid);
     StepId, "must be an id (UUID)", Some(KnownFormat::Uuid);

@@ -4,7 +4,10 @@
 //! once, so every handler bears repetition.
 
 pub mod console;
+pub mod erase_data;
+pub mod fetch_data;
 pub mod password_link;
+pub mod revoke_grant;
 pub mod send_mail;
 pub mod worker;
 

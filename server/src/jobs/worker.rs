@@ -6,6 +6,9 @@ use chrono::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::console::ForgetRun;
+use super::erase_data::EraseData;
+use super::fetch_data::FetchData;
+use super::revoke_grant::RevokeGrant;
 use super::password_link::PasswordLink;
 use super::send_mail::SendMail;
 use super::{Job, JobError, place};
@@ -58,8 +61,11 @@ pub async fn run_one(state: &AppState) -> Result<bool, DbError> {
 /// Every kind of job the server knows; add a line for a new one.
 async fn dispatch(state: &AppState, row: &JobRow) -> Result<(), (JobError, i64)> {
     const KINDS: &[fn(&AppState, &JobRow) -> Option<Running>] = &[
+        as_kind::<EraseData>,
+        as_kind::<FetchData>,
         as_kind::<ForgetRun>,
         as_kind::<PasswordLink>,
+        as_kind::<RevokeGrant>,
         as_kind::<SendMail>,
     ];
     for kind in KINDS {

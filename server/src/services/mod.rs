@@ -3,10 +3,15 @@
 //! `Services` answers the portal's seam; the API's doors call the same files. No service reads a header or knows
 //! which door called.
 
+pub mod accounts;
 pub mod acts;
 pub mod catalog;
+pub mod consents;
 pub mod console;
+pub mod data;
+pub mod grants;
 pub mod idempotency;
+pub mod issue;
 pub mod keys;
 pub mod limits;
 pub mod operators;
@@ -14,12 +19,20 @@ pub mod passwords;
 pub mod people;
 pub mod refusal;
 pub mod requests;
+pub mod returns;
 pub mod servicers;
+pub mod sessions;
 pub mod skills;
+pub mod steps;
 pub mod tenants;
 #[cfg(test)]
 pub mod testing;
+pub mod tokens;
+pub mod transactions;
+#[cfg(test)]
+mod trials;
 pub mod trouble;
+pub mod utx;
 
 use std::fmt::Display;
 use std::time::Duration;

@@ -47,4 +47,15 @@ impl Tx {
             .map(|_| ())
         })
     }
+
+    /// How many acts of a kind were written down.
+    #[cfg(test)]
+    pub async fn count_audited(&mut self, action: &str) -> Stored<i64> {
+        run!(self, |conn| {
+            sqlx::query_scalar("SELECT COUNT(*) FROM audit_log WHERE action = $1")
+                .bind(action)
+                .fetch_one(conn)
+                .await
+        })
+    }
 }

@@ -101,6 +101,16 @@ impl Tx {
         })
     }
 
+    /// How many jobs of a kind wait or run.
+    pub async fn count_jobs(&mut self, kind: &str) -> Stored<i64> {
+        run!(self, |conn| {
+            sqlx::query_scalar("SELECT COUNT(*) FROM jobs WHERE kind = $1 AND failed_at IS NULL")
+                .bind(kind)
+                .fetch_one(conn)
+                .await
+        })
+    }
+
     /// When the next job is due, to know how long to sleep.
     pub async fn next_job_at(&mut self) -> Stored<Option<DateTime<Utc>>> {
         run!(self, |conn| {

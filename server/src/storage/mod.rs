@@ -5,20 +5,27 @@
 //! transaction finds out halfway that another was faster; on Postgres every state change is one conditional
 //! statement, so that none needs to. The portable dialect is in `migrations/README.md`.
 
+pub mod accounts;
 pub mod audit;
+pub mod consents;
 pub mod console;
 pub mod jobs;
 pub mod kept_answers;
 pub mod keys;
 pub mod meta;
+pub mod nonces;
 pub mod people;
 pub mod portal_sessions;
 pub mod requests;
 pub mod servicers;
+pub mod sessions;
 pub mod sign_in_failures;
+pub mod temp_tokens;
 pub mod tenants;
+pub mod terms;
 #[cfg(test)]
 pub mod testing;
+pub mod transactions;
 
 use std::path::Path;
 use std::str::FromStr as _;

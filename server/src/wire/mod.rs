@@ -1,3 +1,57 @@
-//! Shapes that leave the building: one struct a thing, its doc comments are the reference.
+//! Shapes that leave the building: one struct for one documented object, its doc comments being the OpenAPI's words.
+//!
+//! Field names are the documents', quirks included: an account's balances are not named like those of
+//! `/v1/balances/get`.
 
+pub mod accounts;
+pub mod balances;
 pub mod catalog;
+pub mod consents;
+pub mod sessions;
+pub mod tokens;
+pub mod transactions;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Serialize, Serializer};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{KnownFormat, RefOr, Schema, SchemaFormat};
+
+/// A time as sent: ISO 8601, UTC, whole seconds, `Z`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Time(pub DateTime<Utc>);
+
+impl Time {
+    /// The text that is sent.
+    pub fn text(self) -> String {
+        self.0.to_rfc3339_opts(SecondsFormat::Secs, true)
+    }
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text())
+    }
+}
+
+impl utoipa::PartialSchema for Time {
+    fn schema() -> RefOr<Schema> {
+        let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+        let object = ObjectBuilder::new().schema_type(Type::String);
+        Schema::Object(object.format(Some(format)).build()).into()
+    }
+}
+
+impl utoipa::ToSchema for Time {}
+
+/// One page of a list.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct List<T> {
+    pub items: Vec<T>,
+    /// Opaque; send it as `after` for the page that follows. `null` on the last page.
+    pub next_cursor: Option<String>,
+    pub has_more: bool,
+    /// When the data was fetched from the bank.
+    pub as_of: Time,
+    /// `cache`, or `bank` if it was fetched for this very call.
+    pub served_from: &'static str,
+}

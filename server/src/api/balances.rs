@@ -1,0 +1,125 @@
+//! Balances under one consent.
+
+use app::domain::account::BalanceType;
+use app::domain::ids::{AccountId, BalanceId};
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::data::{Limit, credentials, freshness};
+use crate::http::call::{Call, Data};
+use crate::http::fields::fields;
+use crate::problem::Problem;
+use crate::services::accounts::{self, BalanceFilter, IdPage};
+use crate::state::AppState;
+use crate::wire::balances::Balance;
+use crate::wire::{List, Time};
+
+/// The operations of this file.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(get))
+        .routes(routes!(list))
+}
+
+fields! {
+    /// Which balances; all that is given must hold.
+    pub struct BalanceWish {
+        /// Of this account.
+        account_id: Option<AccountId>,
+        /// Of this type: `ClosingBooked`, `InterimAvailable`.
+        kind = "type": Option<BalanceType>,
+        /// In this currency (ISO 4217).
+        currency: Option<String>,
+    }
+}
+
+fields! {
+    /// Asks for the balances of a consent.
+    pub struct GetBalances for Data {
+        /// Which ones; all, if not given.
+        filter: Option<BalanceWish>,
+        /// At most so many.
+        limit: Option<Limit<100_000>>,
+        /// Only those after the balance of this id.
+        after: Option<BalanceId>,
+    }
+}
+
+fields! {
+    /// Asks for the balances of a consent, page by page.
+    pub struct ListBalances for Data {
+        /// Of this account.
+        account_id: Option<AccountId>,
+        /// Of this type: `ClosingBooked`, `InterimAvailable`.
+        kind = "type": Option<BalanceType>,
+        /// In this currency (ISO 4217).
+        currency: Option<String>,
+        /// 1 to 500; 100 if not given.
+        limit: Option<Limit<500>>,
+        /// The `next_cursor` of the page before.
+        after: Option<BalanceId>,
+    }
+}
+
+/// Read balances
+#[utoipa::path(post, path = "/v1/balances/get", tag = "Balances", request_body = GetBalances,
+    responses((status = 200, body = Vec<Balance>)))]
+async fn get(State(state): State<AppState>, call: Call<GetBalances>) -> Result<Response, Problem> {
+    let (client, credentials) = credentials(call.by, call.also);
+    let wish = call
+        .input
+        .filter
+        .map_or_else(BalanceFilter::default, |wish| {
+            filter(wish.account_id, wish.kind, wish.currency)
+        });
+    let page = IdPage {
+        after: call.input.after,
+        limit: call.input.limit.map_or(100_000, |limit| limit.0),
+    };
+    let listing = accounts::balances(&state, &client, &credentials, &wish, page).await?;
+    let fresh = freshness(listing.as_of, listing.served_from);
+    let items: Vec<Balance> = listing.items.into_iter().map(Into::into).collect();
+    Ok((fresh, Json(items)).into_response())
+}
+
+/// List balances
+#[utoipa::path(get, path = "/v1/balances", tag = "Balances", params(ListBalances),
+    responses((status = 200, body = List<Balance>)))]
+async fn list(
+    State(state): State<AppState>,
+    call: Call<ListBalances>,
+) -> Result<Json<List<Balance>>, Problem> {
+    let (client, credentials) = credentials(call.by, call.also);
+    let wish = filter(
+        call.input.account_id,
+        call.input.kind,
+        call.input.currency,
+    );
+    let page = IdPage {
+        after: call.input.after,
+        limit: call.input.limit.map_or(100, |limit| limit.0),
+    };
+    let listing = accounts::balances(&state, &client, &credentials, &wish, page).await?;
+    Ok(Json(List {
+        next_cursor: listing.next.map(|next| next.to_string()),
+        has_more: listing.next.is_some(),
+        items: listing.items.into_iter().map(Into::into).collect(),
+        as_of: Time(listing.as_of),
+        served_from: listing.served_from.as_str(),
+    }))
+}
+
+fn filter(
+    account_id: Option<AccountId>,
+    kind: Option<BalanceType>,
+    currency: Option<String>,
+) -> BalanceFilter {
+    BalanceFilter {
+        account_id,
+        balance_type: kind.map(|kind| kind.as_str().to_owned()),
+        currency,
+    }
+}

@@ -1,0 +1,86 @@
+//! What the data operations share: the pair they are called with, page sizes, and how fresh an answer is.
+
+use app::domain::account::{BalanceType, CreditDebit};
+use app::domain::money::Bound;
+use app::domain::transaction::BookingStatus;
+use axum::http::{HeaderName, HeaderValue};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+
+use crate::http::call::{Also, DataKeys};
+use crate::http::fields::{At, Field, kind, schema_of, text_field};
+use crate::services::consents::Credentials;
+use crate::services::data::ServedFrom;
+use crate::services::keys::Client;
+use crate::wire::Time;
+
+const AS_OF: HeaderName = HeaderName::from_static("x-data-as-of");
+const SERVED_FROM: HeaderName = HeaderName::from_static("x-data-served-from");
+
+text_field! {
+    BookingStatus, "must be booked or pending", None;
+    CreditDebit, "must be credit or debit", None;
+    BalanceType, "must be a balance type like ClosingBooked or InterimAvailable", None;
+}
+
+/// The tenant and the pair of a data call.
+pub fn credentials(by: DataKeys, also: Also) -> (Client, Credentials) {
+    let credentials = Credentials {
+        id: by.credentials_id,
+        access_token: by.access_token,
+        tenant_user_id: also.tenant_user_id,
+    };
+    (by.client, credentials)
+}
+
+/// How fresh a bare array is, which has no room to say so itself.
+pub fn freshness(as_of: DateTime<Utc>, served_from: ServedFrom) -> [(HeaderName, HeaderValue); 2] {
+    let as_of = HeaderValue::from_str(&Time(as_of).text());
+    [
+        (AS_OF, as_of.unwrap_or(HeaderValue::from_static(""))),
+        (SERVED_FROM, HeaderValue::from_static(served_from.as_str())),
+    ]
+}
+
+/// How many rows are wanted: from 1 up to a maximum.
+#[derive(Clone, Copy)]
+pub struct Limit<const MAX: i64>(pub i64);
+
+impl<const MAX: i64> Field for Limit<MAX> {
+    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
+        let limit = i64::read(value, at)?;
+        if (1..=MAX).contains(&limit) {
+            return Some(Self(limit));
+        }
+        at.invalid(format!("must be from 1 to {MAX}"))
+    }
+
+    fn schema() -> RefOr<Schema> {
+        let object = ObjectBuilder::new().schema_type(Type::Integer);
+        Schema::Object(object.minimum(Some(1)).maximum(Some(MAX)).build()).into()
+    }
+}
+
+/// A decimal to compare amounts with, exactly as it was written: a JSON number, or a string of one.
+#[derive(Clone, Copy)]
+pub struct Amount(pub Bound);
+
+impl Field for Amount {
+    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
+        let text = match value {
+            Value::Number(number) => number.to_string(),
+            Value::String(text) => text,
+            other => return at.invalid(format!("must be a decimal number, not {}", kind(&other))),
+        };
+        match Bound::parse(&text) {
+            Ok(bound) => Some(Self(bound)),
+            Err(error) => at.invalid(error.to_string()),
+        }
+    }
+
+    fn schema() -> RefOr<Schema> {
+        schema_of(Type::Number, None)
+    }
+}

@@ -1,0 +1,143 @@
+//! Where banks send end-users back to: a browser's door, so what cannot be sent on is answered in a sentence for people.
+
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use secrecy::SecretString;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use app::domain::problem::Code;
+
+use crate::problem::Problem;
+use crate::services::refusal::Failure;
+use crate::services::returns::{self, Arrival, Onward};
+use crate::state::AppState;
+
+const KINDS: [&str; 3] = ["aisp", "pisp", "partner"];
+/// A second look, while another request follows the same return.
+const REFRESH: HeaderName = HeaderName::from_static("refresh");
+
+/// The operations of this file.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(arrive))
+}
+
+/// The bank's return
+///
+/// Not for tenants: banks send the end-user's browser here, and it goes on to the tenant's own link with `temp_token`
+/// and `session_id`, or with `error`, `error_code` and `session_id`.
+#[utoipa::path(get, path = "/v1/redirects/{kind}", tag = "Sessions",
+    params(("kind" = String, Path, description = "`aisp`, `pisp` or `partner`."),
+        ("state" = String, Query, description = "One-time, bound to one session."),
+        ("code" = Option<String>, Query, description = "The bank's one-time code."),
+        ("error" = Option<String>, Query, description = "Sent by the bank instead of a code.")),
+    responses((status = 303, description = "On to the tenant's link."), (status = 400, description = "The return is not valid.")))]
+async fn arrive(
+    State(state): State<AppState>,
+    Path(kind): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    if !KINDS.contains(&kind.as_str()) {
+        return Problem::new(Code::NotFound).into_response();
+    }
+    let Some(arrival) = read(query.as_deref().unwrap_or_default()) else {
+        return invalid();
+    };
+    match returns::arrive(&state, arrival).await {
+        Ok(Onward::Link(link)) => onward(&link),
+        Ok(Onward::Wait) => wait(),
+        Err(Failure::Refused(refusal)) if refusal.code == Code::TppRedirectError => invalid(),
+        Err(failure) => Problem::from(failure).into_response(),
+    }
+}
+
+/// What a bank sends, each thing at most once; whatever else it adds is its own affair.
+fn read(query: &str) -> Option<Arrival> {
+    let (mut state, mut code, mut refused) = (None, None, false);
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        let twice = match name.as_ref() {
+            "state" => state
+                .replace(SecretString::from(value.into_owned()))
+                .is_some(),
+            "code" => code
+                .replace(SecretString::from(value.into_owned()))
+                .is_some(),
+            "error" => std::mem::replace(&mut refused, true),
+            _ => false,
+        };
+        if twice {
+            return None;
+        }
+    }
+    Some(Arrival {
+        state: state?,
+        code,
+        refused,
+    })
+}
+
+fn onward(link: &str) -> Response {
+    match HeaderValue::from_str(link) {
+        Ok(link) => (StatusCode::SEE_OTHER, quiet(), [(header::LOCATION, link)]).into_response(),
+        Err(_) => invalid(),
+    }
+}
+
+fn wait() -> Response {
+    let again = [(REFRESH, HeaderValue::from_static("1"))];
+    let page = page(
+        "One moment",
+        "Your bank's answer is being worked on. This page goes on by itself.",
+    );
+    (StatusCode::OK, quiet(), again, page).into_response()
+}
+
+fn invalid() -> Response {
+    let page = page(
+        "This way back is no longer good",
+        "It was used before, has run out, or is incomplete. Go back to the app you came from and begin again.",
+    );
+    (StatusCode::BAD_REQUEST, quiet(), page).into_response()
+}
+
+/// Neither the code nor the token is to be kept or told to anybody on the way.
+fn quiet() -> [(HeaderName, HeaderValue); 3] {
+    [
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (
+            header::REFERRER_POLICY,
+            HeaderValue::from_static("no-referrer"),
+        ),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+        ),
+    ]
+}
+
+fn page(title: &str, text: &str) -> axum::response::Html<String> {
+    axum::response::Html(format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
+         <title>{title}</title><h1>{title}</h1><p>{text}</p></html>"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_return_needs_one_state_and_may_carry_more() {
+        assert!(read("state=a&code=b&scope=x").is_some());
+        assert!(read("state=a&error=access_denied").is_some_and(|arrival| arrival.refused));
+        for query in [
+            "",
+            "code=b",
+            "state=a&state=b&code=c",
+            "state=a&code=b&code=c",
+        ] {
+            assert!(read(query).is_none(), "{query}");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Sessions and their steps: what a tenant's app may call from a browser or a phone.
+
+use app::domain::ids::SessionId;
+use app::domain::problem::Code;
+use axum::Json;
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::request::Parts;
+use axum::response::{IntoResponse as _, Response};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Map, Value};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::http::call::{App, Call, Nonce};
+use crate::http::fields::fields;
+use crate::http::once;
+use crate::problem::Problem;
+use crate::services::sessions::{self, NewSession, Proof};
+use crate::services::steps::{self, NewStep};
+use crate::skills::Psu;
+use crate::state::AppState;
+use crate::wire::sessions::{SessionCancelled, SessionOpened, SessionStanding, StepTaken};
+
+/// The operations of this file.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(create))
+        .routes(routes!(submit))
+        .routes(routes!(get))
+        .routes(routes!(cancel))
+}
+
+fields! {
+    /// Opens a session of a skill for one end-user.
+    pub struct CreateSession for App {
+        /// The skill, as the catalog names it: `xyz_ro_aisp_sbx_#1.0`.
+        skill: String,
+        /// PKCE (RFC 7636), S256: then the exchange needs the `code_verifier`.
+        code_challenge: Option<String>,
+        /// Your own, handed back as `state` on your redirect link.
+        state: Option<String>,
+    }
+}
+
+fields! {
+    /// Submits one step of a session.
+    pub struct SubmitStep for Nonce {
+        /// The skill the session was opened for.
+        skill: String,
+        /// Name of the step.
+        step: String,
+        /// The step's own fields, as the skill's JSON Schema describes them.
+        data: Map<String, Value>,
+    }
+}
+
+fields! {
+    /// Asks where a session stands.
+    pub struct GetSession for App {
+        /// The nonce used last; with it, or with `client_secret`, the answer says what comes next.
+        nonce: Option<SecretString>,
+    }
+}
+
+fields! {
+    /// Calls a session off.
+    pub struct CancelSession for App {
+        /// The nonce used last; `client_secret` does as well.
+        nonce: Option<SecretString>,
+    }
+}
+
+/// The session a path names. What is no id is the id of no session.
+struct InPath(Option<SessionId>);
+
+impl InPath {
+    fn id(&self) -> Result<SessionId, Problem> {
+        self.0.ok_or_else(|| Code::InvalidSessionId.into())
+    }
+}
+
+impl FromRequestParts<AppState> for InPath {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &AppState,
+    ) -> Result<Self, Self::Rejection> {
+        let id = Path::<String>::from_request_parts(parts, state).await;
+        Ok(Self(id.ok().and_then(|Path(id)| id.parse().ok())))
+    }
+}
+
+/// Open a session
+///
+/// The first call of every flow; safe in a browser or app.
+#[utoipa::path(post, path = "/v1/sessions", tag = "Sessions", request_body = CreateSession,
+    responses((status = 200, body = SessionOpened)))]
+async fn create(
+    State(state): State<AppState>,
+    call: Call<CreateSession>,
+) -> Result<Json<SessionOpened>, Problem> {
+    let new = NewSession {
+        skill: call.input.skill,
+        tenant_user_id: call.also.tenant_user_id,
+        code_challenge: call.input.code_challenge,
+        state: call.input.state,
+    };
+    let opened = sessions::create(&state, &call.by, new).await?;
+    call.notes.session.set(opened.session_id).ok();
+    Ok(Json(opened.into()))
+}
+
+/// Submit a step
+///
+/// The nonce authorises exactly this step, once. A refusal, or a failure at the bank, leaves it good.
+#[utoipa::path(post, path = "/v1/sessions/{session_id}/steps", tag = "Sessions", request_body = SubmitStep,
+    params(("session_id" = uuid::Uuid, Path, description = "The session.")),
+    responses((status = 200, body = StepTaken)))]
+async fn submit(
+    State(state): State<AppState>,
+    session: InPath,
+    call: Call<SubmitStep>,
+) -> Result<Response, Problem> {
+    let session_id = session.id()?;
+    call.notes.session.set(session_id).ok();
+    let new = NewStep {
+        session_id,
+        nonce: call.by.nonce,
+        skill: call.input.skill,
+        step: call.input.step,
+        data: call.input.data,
+        tenant_user_id: call.also.tenant_user_id,
+        psu: Psu::default(),
+    };
+    let (engine, named) = (state.clone(), call.by.named);
+    let work = async move {
+        let taken = steps::submit(&engine, &named, new).await?;
+        Ok(Json(StepTaken::from(taken)).into_response())
+    };
+    call.once.run(&state, "steps.submit", once::DAY, work).await
+}
+
+/// Ask where a session stands
+///
+/// With the nonce used last, or the `client_secret`, the answer holds the next nonce or the `temp_token`: the same one
+/// until it is used. That is how a session goes on after a redirect that was not its last step.
+#[utoipa::path(post, path = "/v1/sessions/{session_id}/get", tag = "Sessions", request_body = GetSession,
+    params(("session_id" = uuid::Uuid, Path, description = "The session.")),
+    responses((status = 200, body = SessionStanding)))]
+async fn get(
+    State(state): State<AppState>,
+    session: InPath,
+    call: Call<GetSession>,
+) -> Result<Json<SessionStanding>, Problem> {
+    let id = session.id()?;
+    call.notes.session.set(id).ok();
+    let proof = proof(call.input.nonce.as_ref(), call.by.is_server());
+    let standing = sessions::get(&state, &call.by, id, proof).await?;
+    Ok(Json(standing.into()))
+}
+
+/// Call a session off
+///
+/// For good: its nonces and its `temp_token` are dead. Possible until the token was exchanged.
+#[utoipa::path(post, path = "/v1/sessions/{session_id}/cancel", tag = "Sessions", request_body = CancelSession,
+    params(("session_id" = uuid::Uuid, Path, description = "The session.")),
+    responses((status = 200, body = SessionCancelled)))]
+async fn cancel(
+    State(state): State<AppState>,
+    session: InPath,
+    call: Call<CancelSession>,
+) -> Result<Json<SessionCancelled>, Problem> {
+    let id = session.id()?;
+    call.notes.session.set(id).ok();
+    let proof = proof(call.input.nonce.as_ref(), call.by.is_server());
+    let status = sessions::cancel(&state, &call.by, id, proof).await?;
+    Ok(Json(SessionCancelled {
+        session_id: id.0,
+        status: status.as_str(),
+    }))
+}
+
+/// A nonce that was sent is looked at, whatever else the caller showed.
+fn proof(nonce: Option<&SecretString>, server: bool) -> Proof<'_> {
+    match nonce {
+        Some(nonce) => Proof::Nonce(nonce.expose_secret()),
+        None if server => Proof::Secret,
+        None => Proof::None,
+    }
+}

@@ -1,0 +1,319 @@
+//! Transactions under one consent: whole and streamed, or page by page.
+
+use app::domain::account::CreditDebit;
+use app::domain::ids::AccountId;
+use app::domain::transaction::BookingStatus;
+use axum::Json;
+use axum::body::{Body as HttpBody, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse as _, Response};
+use chrono::{DateTime, Utc};
+use futures_util::stream::{self, Stream};
+use serde_json::{Map, Value};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::data::{Amount, Limit, credentials, freshness};
+use crate::http::call::{Call, Data};
+use crate::http::describe::described_input;
+use crate::http::fields::{Fieldset, Input, Wrong, fields};
+use crate::problem::Problem;
+use crate::services::refusal::Failure;
+use crate::services::transactions::{
+    self, AmountBounds, Newest, Page, Range, Reader, TransactionFilter, Wanted, write_cursor,
+};
+use crate::state::AppState;
+use crate::wire::transactions::Transaction;
+use crate::wire::{List, Time};
+
+/// Rows read and sent at once: what an answer keeps in memory, however long it is.
+const CHUNK: i64 = 1_000;
+
+/// The operations of this file.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(get))
+        .routes(routes!(list, get_at_transactions))
+}
+
+fields! {
+    /// Which transactions; all that is given must hold.
+    pub struct TransactionWish {
+        /// Of this account.
+        account_id: Option<AccountId>,
+        /// In this currency (ISO 4217).
+        currency: Option<String>,
+        /// `booked` or `pending`.
+        status: Option<BookingStatus>,
+        /// `credit` or `debit`.
+        credit_debit_indicator: Option<CreditDebit>,
+        /// Of this category.
+        category: Option<String>,
+        /// With this other side.
+        merchant: Option<String>,
+        /// At this location. No bank tells: finds nothing.
+        location: Option<String>,
+        /// With this tag. No bank tells: finds nothing.
+        tag: Option<String>,
+        /// Amount equal to this.
+        eq: Option<Amount>,
+        /// Amount at least this.
+        gte: Option<Amount>,
+        /// Amount above this.
+        gt: Option<Amount>,
+        /// Amount at most this.
+        lte: Option<Amount>,
+        /// Amount below this.
+        lt: Option<Amount>,
+        /// Booked at this time exactly.
+        booking_date_eq: Option<DateTime<Utc>>,
+        /// Booked then or later.
+        booking_date_gte: Option<DateTime<Utc>>,
+        /// Booked later.
+        booking_date_gt: Option<DateTime<Utc>>,
+        /// Booked then or earlier.
+        booking_date_lte: Option<DateTime<Utc>>,
+        /// Booked earlier.
+        booking_date_lt: Option<DateTime<Utc>>,
+        /// Stored here at this time exactly.
+        timestamp_eq: Option<DateTime<Utc>>,
+        /// Stored here then or later.
+        timestamp_gte: Option<DateTime<Utc>>,
+        /// Stored here later.
+        timestamp_gt: Option<DateTime<Utc>>,
+        /// Stored here then or earlier.
+        timestamp_lte: Option<DateTime<Utc>>,
+        /// Stored here earlier.
+        timestamp_lt: Option<DateTime<Utc>>,
+    }
+}
+
+fields! {
+    /// Asks for the transactions of a consent, newest first.
+    pub struct GetTransactions for Data {
+        /// Which ones; all, if not given.
+        filter: Option<TransactionWish>,
+        /// At most so many.
+        limit: Option<Limit<1_000_000>>,
+        /// Only those older than the transaction of this id.
+        after: Option<String>,
+    }
+}
+
+fields! {
+    /// One page of a list.
+    pub struct PageWish {
+        /// 1 to 500; 100 if not given.
+        limit: Option<Limit<500>>,
+        /// The `next_cursor` of the page before.
+        after: Option<String>,
+    }
+}
+
+/// Asks for the transactions of a consent, page by page: the filter's fields stand beside the page's.
+pub struct ListTransactions {
+    wish: TransactionWish,
+    page: PageWish,
+}
+
+impl Fieldset for ListTransactions {
+    const ABOUT: &'static str = "Asks for the transactions of a consent, page by page.";
+
+    fn take(
+        values: &mut Map<String, Value>,
+        prefix: &str,
+        in_query: bool,
+        wrong: &mut Wrong,
+    ) -> Option<Self> {
+        let wish = TransactionWish::take(values, prefix, in_query, wrong);
+        let page = PageWish::take(values, prefix, in_query, wrong);
+        Some(Self {
+            wish: wish?,
+            page: page?,
+        })
+    }
+
+    fn shape() -> Vec<(&'static str, &'static str, RefOr<Schema>, bool)> {
+        [TransactionWish::shape(), PageWish::shape()].concat()
+    }
+}
+
+impl Input for ListTransactions {
+    type Keys = Data;
+}
+described_input!(ListTransactions);
+
+/// Read transactions
+///
+/// The whole list, streamed: newest first by booking date, then id.
+#[utoipa::path(post, path = "/v1/transactions/get", tag = "Transactions", request_body = GetTransactions,
+    responses((status = 200, body = Vec<Transaction>)))]
+async fn get(
+    State(state): State<AppState>,
+    call: Call<GetTransactions>,
+) -> Result<Response, Problem> {
+    array(state, call).await
+}
+
+/// Read transactions (the first documents' path)
+#[utoipa::path(post, path = "/v1/transactions", tag = "Transactions", request_body = GetTransactions,
+    responses((status = 200, body = Vec<Transaction>)))]
+async fn get_at_transactions(
+    State(state): State<AppState>,
+    call: Call<GetTransactions>,
+) -> Result<Response, Problem> {
+    array(state, call).await
+}
+
+/// List transactions
+///
+/// Newest first by booking date, then id. A cursor stays good when transactions are added.
+#[utoipa::path(get, path = "/v1/transactions", tag = "Transactions", params(ListTransactions),
+    responses((status = 200, body = List<Transaction>)))]
+async fn list(
+    State(state): State<AppState>,
+    call: Call<ListTransactions>,
+) -> Result<Json<List<Transaction>>, Problem> {
+    let (client, credentials) = credentials(call.by, call.also);
+    let ListTransactions { wish, page } = call.input;
+    let reader = transactions::reader(&state, &client, &credentials, wish.into()).await?;
+    let after = place(&reader, page.after.as_deref()).await?;
+    let limit = page.limit.map_or(100, |limit| limit.0);
+    let page = reader.page(after, limit).await?;
+    Ok(Json(List {
+        next_cursor: page.next.map(write_cursor),
+        has_more: page.next.is_some(),
+        items: page.items.into_iter().map(Into::into).collect(),
+        as_of: Time(reader.readable.as_of),
+        served_from: reader.readable.served_from.as_str(),
+    }))
+}
+
+async fn array(state: AppState, call: Call<GetTransactions>) -> Result<Response, Problem> {
+    let (client, credentials) = credentials(call.by, call.also);
+    let wanted = call.input.filter.map(Wanted::from).unwrap_or_default();
+    let reader = transactions::reader(&state, &client, &credentials, wanted).await?;
+    let after = place(&reader, call.input.after.as_deref()).await?;
+    let fresh = freshness(reader.readable.as_of, reader.readable.served_from);
+    let left = call.input.limit.map_or(i64::MAX, |limit| limit.0);
+    // The first page is read before the answer begins, so that what fails at once is answered as an error.
+    let first = reader.page(after, left.min(CHUNK)).await?;
+    let json = [(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    )];
+    let body = HttpBody::from_stream(chunks(reader, first, left));
+    Ok((json, fresh, body).into_response())
+}
+
+async fn place(reader: &Reader, after: Option<&str>) -> Result<Option<Newest>, Failure> {
+    match after {
+        Some(after) => reader.place(after).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// An answer under way.
+enum Sending {
+    Page { page: Page, left: i64, first: bool },
+    Over,
+}
+
+/// The array, page after page. A page that cannot be read breaks the answer off: half an array is no JSON.
+fn chunks(
+    reader: Reader,
+    first: Page,
+    left: i64,
+) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
+    let start = Sending::Page {
+        page: first,
+        left,
+        first: true,
+    };
+    stream::try_unfold((reader, start), |(reader, sending)| async move {
+        let Sending::Page { page, left, first } = sending else {
+            return Ok(None);
+        };
+        let sent = i64::try_from(page.items.len()).unwrap_or(i64::MAX);
+        let left = left.saturating_sub(sent);
+        let next = page.next.filter(|_| left > 0);
+        let bytes = write(page, first, next.is_none())?;
+        let sending = match next {
+            None => Sending::Over,
+            Some(next) => Sending::Page {
+                page: reader
+                    .page(Some(next), left.min(CHUNK))
+                    .await
+                    .map_err(broken)?,
+                left,
+                first: false,
+            },
+        };
+        Ok(Some((bytes, (reader, sending))))
+    })
+}
+
+fn write(page: Page, first: bool, last: bool) -> Result<Bytes, std::io::Error> {
+    let mut bytes = Vec::with_capacity(page.items.len() * 512 + 2);
+    for (at, item) in page.items.into_iter().enumerate() {
+        bytes.push(if first && at == 0 { b'[' } else { b',' });
+        serde_json::to_writer(&mut bytes, &Transaction::from(item))?;
+    }
+    if first && bytes.is_empty() {
+        bytes.push(b'[');
+    }
+    if last {
+        bytes.push(b']');
+    }
+    Ok(bytes.into())
+}
+
+fn broken(failure: Failure) -> std::io::Error {
+    tracing::error!(%failure, "an answer broke off");
+    std::io::Error::other("the answer broke off")
+}
+
+impl From<TransactionWish> for Wanted {
+    fn from(wish: TransactionWish) -> Self {
+        let bound = |amount: Option<Amount>| amount.map(|amount| amount.0);
+        Self {
+            amount: AmountBounds {
+                eq: bound(wish.eq),
+                gt: bound(wish.gt),
+                gte: bound(wish.gte),
+                lt: bound(wish.lt),
+                lte: bound(wish.lte),
+            },
+            merchant: wish.merchant,
+            location: wish.location,
+            tag: wish.tag,
+            filter: TransactionFilter {
+                account_id: wish.account_id,
+                currency: wish.currency,
+                status: wish.status.map(|status| status.as_str().to_owned()),
+                credit_debit: wish
+                    .credit_debit_indicator
+                    .map(|sign| sign.as_str().to_owned()),
+                category: wish.category,
+                booked_at: Range {
+                    gt: wish.booking_date_gt,
+                    gte: wish.booking_date_gte,
+                    lt: wish.booking_date_lt,
+                    lte: wish.booking_date_lte,
+                    eq: wish.booking_date_eq,
+                },
+                inserted_at: Range {
+                    gt: wish.timestamp_gt,
+                    gte: wish.timestamp_gte,
+                    lt: wish.timestamp_lt,
+                    lte: wish.timestamp_lte,
+                    eq: wish.timestamp_eq,
+                },
+                ..TransactionFilter::default()
+            },
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Really deletes what is past its time: cached data with the way into the bank behind it, and the one-time things of
+//! sessions that are over. It puts itself back every ten minutes.
+
+use chrono::Duration;
+use serde::{Deserialize, Serialize};
+
+use super::{Job, JobError};
+use crate::state::AppState;
+
+/// Between two looks. Readers go by the clock and never wait for this.
+const EVERY: Duration = Duration::minutes(10);
+/// How long what only a living session needs stays readable afterwards, so that late callers are told what happened.
+const SESSION_MEMORY: Duration = Duration::days(1);
+/// Rows in one transaction, so that nobody waits long for the writer.
+const ROWS: i64 = 2_000;
+/// Consents and sessions in one look.
+const NOUNS: i64 = 200;
+
+/// One look.
+#[derive(Serialize, Deserialize)]
+pub struct EraseData {}
+
+#[async_trait::async_trait]
+impl Job for EraseData {
+    const KIND: &'static str = "erase_data";
+    /// It is never given up.
+    const TRIES: i64 = i64::MAX;
+
+    async fn run(&self, state: &AppState) -> Result<(), JobError> {
+        erase(state).await?;
+        let mut tx = state.db.write().await?;
+        // This very job is still in the table; another one beside it is enough.
+        if tx.count_jobs(Self::KIND).await? <= 1 {
+            let next = state.clock.now() + EVERY;
+            state.queue.add_at(&mut tx, self, next).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Deletes everything whose time has come.
+pub async fn erase(state: &AppState) -> Result<(), JobError> {
+    let now = state.clock.now();
+    let mut tx = state.db.write().await?;
+    tx.expire_consents(now).await?;
+    tx.commit().await?;
+    loop {
+        let mut tx = state.db.read().await?;
+        let due = tx.consents_to_erase(now, NOUNS).await?;
+        drop(tx);
+        if due.is_empty() {
+            break;
+        }
+        for id in due {
+            loop {
+                let mut tx = state.db.write().await?;
+                let gone = tx.erase_transactions(id, ROWS).await?;
+                if gone == 0 {
+                    tx.erase_consent(id, now).await?;
+                }
+                tx.commit().await?;
+                if gone == 0 {
+                    break;
+                }
+            }
+        }
+    }
+    loop {
+        let mut tx = state.db.read().await?;
+        let due = tx.sessions_to_erase(now - SESSION_MEMORY, NOUNS).await?;
+        drop(tx);
+        if due.is_empty() {
+            return Ok(());
+        }
+        let mut tx = state.db.write().await?;
+        for id in due {
+            tx.erase_session(id, now).await?;
+        }
+        tx.commit().await?;
+    }
+}
+
+/// Makes sure that a look is due; call at start.
+pub async fn schedule(state: &AppState) -> Result<(), crate::storage::DbError> {
+    let mut tx = state.db.write().await?;
+    if tx.count_jobs(EraseData::KIND).await? == 0 {
+        state.queue.add(&mut tx, &EraseData {}).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,197 @@
+//! Consents: who may read with them, what they say about themselves, and their end.
+//!
+//! A consent is dead at the instant its time runs out or it is deleted, whatever a job has written down by then.
+
+use app::domain::ids::CredentialsId;
+use app::domain::problem::Code;
+use app::domain::session::ConsentStatus;
+use app::domain::skill::SkillName;
+use chrono::{DateTime, Duration, Utc};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::grants;
+use super::keys::Client;
+use super::refusal::{Failure, FieldProblem, Refusal};
+use super::sessions::user_digest;
+use crate::crypto::Digest;
+use crate::jobs::revoke_grant::RevokeGrant;
+use crate::state::AppState;
+use crate::storage::Tx;
+use crate::storage::consents::ConsentRow;
+
+/// The longest `pcd_data_retention` where a tenant's own terms are gone: the default cache retention (120 days).
+const LONGEST_RETENTION: i64 = 172_800;
+
+/// The pair that points at user data, with the end-user it is for.
+pub struct Credentials {
+    pub id: CredentialsId,
+    pub access_token: SecretString,
+    pub tenant_user_id: Option<String>,
+}
+
+/// What a consent says about itself.
+pub struct ConsentInfo {
+    pub id: CredentialsId,
+    pub status: ConsentStatus,
+    pub skill: SkillName,
+    /// The servicer behind the skill.
+    pub provider: String,
+    /// ISO 3166-1 alpha-2, lower case.
+    pub country: Option<String>,
+    pub tenant_name: String,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub consent_exp: DateTime<Utc>,
+    pub max_data_retention: DateTime<Utc>,
+}
+
+/// The digest an `access_token` is known by.
+pub fn access_digest(state: &AppState, token: &str) -> Digest {
+    state.pepper.digest("access_token", token)
+}
+
+/// The consent that a pair opens, for reading data: it has to be alive.
+pub async fn authorise(
+    state: &AppState,
+    tx: &mut Tx,
+    client: &Client,
+    credentials: &Credentials,
+) -> Result<ConsentRow, Failure> {
+    let row = identify(state, tx, client, credentials).await?;
+    match status_at(&row, state.clock.now()) {
+        ConsentStatus::Active => Ok(row),
+        ConsentStatus::Deleted => Err(Code::InactiveCredentials.into()),
+        ConsentStatus::Expired => Err(Code::ExpiredCredentials.into()),
+    }
+}
+
+/// What a consent says about itself, dead or alive.
+pub async fn get(
+    state: &AppState,
+    client: &Client,
+    credentials: &Credentials,
+) -> Result<ConsentInfo, Failure> {
+    let mut tx = state.db.read().await?;
+    let row = identify(state, &mut tx, client, credentials).await?;
+    let manifest = state.skills.get(&row.skill).map(|skill| &skill.manifest);
+    Ok(ConsentInfo {
+        id: row.id,
+        status: status_at(&row, state.clock.now()),
+        provider: manifest.map_or_else(String::new, |manifest| manifest.provider.name.clone()),
+        country: manifest.and_then(|manifest| manifest.country.clone()),
+        tenant_name: client.name().to_owned(),
+        created_at: row.exchanged_at.unwrap_or(row.created_at),
+        updated_at: row.updated_at,
+        consent_exp: row.expires_at.unwrap_or(row.data_until),
+        max_data_retention: row.data_until,
+        skill: row.skill,
+    })
+}
+
+/// Ends a consent: nothing can be read with it from now on, and the provider is told. `pcd_data_retention` is how many
+/// minutes its cached data survives; without it, as long as it would have. Ending what has ended changes nothing.
+pub async fn delete(
+    state: &AppState,
+    client: &Client,
+    credentials: &Credentials,
+    pcd_data_retention: Option<i64>,
+) -> Result<CredentialsId, Failure> {
+    let now = state.clock.now();
+    let mut tx = state.db.write().await?;
+    let row = identify(state, &mut tx, client, credentials).await?;
+    let terms = tx.skill_terms(client.tenant(), &row.skill).await?;
+    let longest = terms.map_or(LONGEST_RETENTION, |terms| terms.cache_max_data_retention);
+    let data_until = match pcd_data_retention {
+        None => row.data_until,
+        Some(minutes) if (0..=longest).contains(&minutes) => now + Duration::minutes(minutes),
+        Some(_) => return Err(bad_retention(longest).into()),
+    };
+    if tx.end_consent(row.id, now, data_until).await? {
+        revoke_at_provider(state, &mut tx, &row).await?;
+        tx.commit().await?;
+        state.queue.wake();
+    }
+    Ok(row.id)
+}
+
+/// Tells the provider that a consent has ended, in a job of the same transaction. The job carries the grant itself,
+/// because the row may be erased before it runs.
+pub async fn revoke_at_provider(
+    state: &AppState,
+    tx: &mut Tx,
+    row: &ConsentRow,
+) -> Result<(), Failure> {
+    if let Some(grant) = grants::open(state, row)? {
+        let job = RevokeGrant::new(&row.skill, &grant);
+        state.queue.add(tx, &job).await?;
+    }
+    Ok(())
+}
+
+/// The status at a time.
+pub fn status_at(row: &ConsentRow, now: DateTime<Utc>) -> ConsentStatus {
+    match row.status {
+        ConsentStatus::Active if row.expires_at.is_some_and(|end| end <= now) => {
+            ConsentStatus::Expired
+        }
+        status => status,
+    }
+}
+
+/// The consent of a pair: a foreign one, or one nobody has exchanged, is an unknown one.
+async fn identify(
+    state: &AppState,
+    tx: &mut Tx,
+    client: &Client,
+    credentials: &Credentials,
+) -> Result<ConsentRow, Failure> {
+    let given = access_digest(state, credentials.access_token.expose_secret());
+    let row = tx.consent(credentials.id).await?;
+    let row = row.filter(|row| row.tenant_id == client.tenant());
+    let Some((row, token)) = row.and_then(|row| row.access_token.clone().map(|token| (row, token)))
+    else {
+        return Err(Code::InvalidCredentialsId.into());
+    };
+    if given != token {
+        return Err(Code::InvalidAccessToken.into());
+    }
+    check_user(state, client, &row, credentials.tenant_user_id.as_deref())?;
+    Ok(row)
+}
+
+/// A consent of a session that named its end-user is read with the same name, or where the documents know none, without.
+fn check_user(
+    state: &AppState,
+    client: &Client,
+    row: &ConsentRow,
+    given: Option<&str>,
+) -> Result<(), Failure> {
+    match (&row.tenant_user, given) {
+        (Some(bound), Some(given)) if user_digest(state, client.tenant(), given) != *bound => {
+            Err(Code::InvalidTenantUserId.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The refusal of a data call that lacks the end-user its session named.
+pub fn require_user(row: &ConsentRow, credentials: &Credentials) -> Result<(), Failure> {
+    if row.tenant_user.is_none() || credentials.tenant_user_id.is_some() {
+        return Ok(());
+    }
+    let field = FieldProblem::new(
+        "tenant_user_id",
+        Code::MissingFields,
+        "is required: the session was opened with it",
+    );
+    Err(Refusal::new(Code::MissingFields)
+        .says("Missing: tenant_user_id.")
+        .at(vec![field])
+        .into())
+}
+
+fn bad_retention(longest: i64) -> Refusal {
+    let expected = format!("must be a whole number of minutes from 0 to {longest}");
+    let field = FieldProblem::new("pcd_data_retention", Code::InvalidField, expected);
+    Refusal::new(Code::InvalidPcdDataRetention).at(vec![field])
+}

@@ -1,0 +1,66 @@
+//! What a provider granted: kept sealed as a consent nobody can read yet, with the fetch of its data on its way.
+
+use app::domain::ids::{CredentialsId, SessionId, TenantId};
+use app::domain::session::ConsentStatus;
+
+use super::refusal::Failure;
+use crate::jobs::fetch_data::FetchData;
+use crate::skills::{Grant, Granted, Opaque};
+use crate::state::AppState;
+use crate::storage::Tx;
+use crate::storage::consents::ConsentRow;
+use crate::storage::sessions::SessionRow;
+
+/// Keeps a grant; if it ends the session, its data is fetched at once.
+///
+/// What is never exchanged is erased when its session would have ended.
+pub async fn keep(
+    state: &AppState,
+    tx: &mut Tx,
+    session: &SessionRow,
+    granted: &Granted,
+) -> Result<(), Failure> {
+    let now = state.clock.now();
+    let place = place(session.tenant_id, session.id);
+    let bytes = granted.grant.0.expose();
+    let before = tx.consent_of(session.id).await?;
+    let id = before.map_or_else(|| CredentialsId(state.clock.id()), |row| row.id);
+    tx.put_consent(&ConsentRow {
+        id,
+        tenant_id: session.tenant_id,
+        session_id: session.id,
+        skill: session.skill.clone(),
+        status: ConsentStatus::Active,
+        access_token: None,
+        tenant_user: session.tenant_user.clone(),
+        bank_grant: Some(state.vault.seal(&state.clock, &place, bytes)?),
+        valid_until: granted.valid_until,
+        created_at: now,
+        updated_at: now,
+        exchanged_at: None,
+        expires_at: None,
+        data_until: session.expires_at,
+        fetched_at: None,
+        fetch_until: None,
+        erased_at: None,
+    })
+    .await?;
+    if granted.next_step.is_none() {
+        state.queue.add(tx, &FetchData { consent: id }).await?;
+    }
+    Ok(())
+}
+
+/// The grant of a consent; `None` once it was erased.
+pub fn open(state: &AppState, consent: &ConsentRow) -> Result<Option<Grant>, Failure> {
+    let Some(sealed) = &consent.bank_grant else {
+        return Ok(None);
+    };
+    let place = place(consent.tenant_id, consent.session_id);
+    let plain = state.vault.open(&place, sealed)?;
+    Ok(Some(Grant(Opaque::new(plain.to_vec()))))
+}
+
+fn place(tenant: TenantId, session: SessionId) -> String {
+    format!("consents.bank_grant/{tenant}/{session}")
+}

@@ -1,0 +1,374 @@
+//! The end-user's way back from a provider: it carries `state` and a one-time `code`, and ends at the tenant's own link.
+//!
+//! What was consented is asked of the provider and never read from the URL. A refusal ends the attempt, not the
+//! session; a repeated valid return gets a fresh `temp_token` until one is exchanged; only the tenant's cancel is final.
+
+use app::domain::ids::StepId;
+use app::domain::problem::Code;
+use app::domain::session::{Awaiting, Event, Follows, Progress, SessionStatus};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::refusal::{Failure, Refusal};
+use super::sessions::{progress_at, state_place};
+use super::steps::{LEASE, callback, link_place, open_ref, provider_refusal, return_digest};
+use super::{grants, issue};
+use crate::crypto::Digest;
+use crate::skills::{ConnectorError, Granted, Return, Returned};
+use crate::state::AppState;
+use crate::storage::sessions::{Advance, ReturnOutcome, ReturnRow, SessionRow};
+
+/// Unreserved characters stay (RFC 3986, section 2.3).
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// What a provider's redirect carries.
+pub struct Arrival {
+    pub state: SecretString,
+    pub code: Option<SecretString>,
+    /// The provider says it was not consented (RFC 6749, section 4.1.2.1).
+    pub refused: bool,
+}
+
+/// Where the end-user goes.
+pub enum Onward {
+    /// The tenant's link, with what came of it in its query.
+    Link(String),
+    /// The same return is being worked on: ask again in a moment.
+    Wait,
+}
+
+/// What the tenant's link is told.
+enum Told {
+    Token(String),
+    /// The session goes on with another step.
+    Continues,
+    Error {
+        error: &'static str,
+        code: &'static str,
+    },
+}
+
+const DENIED: Told = Told::Error {
+    error: "access_denied",
+    code: "access_denied",
+};
+
+/// Follows an end-user back. An unknown `state` is refused: there is no link to send anybody to.
+pub async fn arrive(state: &AppState, arrival: Arrival) -> Result<Onward, Failure> {
+    let state = state.clone();
+    // To the end, even if the browser hangs up: the code works only once.
+    let work = tokio::spawn(async move { follow(&state, &arrival).await });
+    work.await.unwrap_or_else(|error| {
+        Err(Failure::Broken(format!(
+            "a return's work broke off: {error}"
+        )))
+    })
+}
+
+async fn follow(state: &AppState, arrival: &Arrival) -> Result<Onward, Failure> {
+    let digest = return_digest(state, arrival.state.expose_secret());
+    let mut tx = state.db.read().await?;
+    let way = tx.bank_return(&digest).await?;
+    let way = way.ok_or_else(|| Failure::from(Code::TppRedirectError))?;
+    let session = tx.session(way.session_id).await?;
+    let session = session.ok_or_else(|| Failure::Broken("a return without its session".into()))?;
+    drop(tx);
+    let code = arrival.code.as_ref().map(|code| code_digest(state, code));
+    let told = match way.outcome {
+        ReturnOutcome::Refused => Some(DENIED),
+        ReturnOutcome::Granted => Some(again(state, &way, &session, code.as_ref()).await?),
+        ReturnOutcome::Waiting => first(state, &way, &session, arrival, code).await?,
+    };
+    told.map_or(Ok(Onward::Wait), |told| {
+        onward(state, &way, &session, told).map(Onward::Link)
+    })
+}
+
+/// A return whose outcome is known: the very same one gets a fresh token, and the unredeemed one dies.
+async fn again(
+    state: &AppState,
+    way: &ReturnRow,
+    session: &SessionRow,
+    code: Option<&Digest>,
+) -> Result<Told, Failure> {
+    if way.code.is_none() || way.code.as_ref() != code {
+        return Err(Code::TppRedirectError.into());
+    }
+    match session.status {
+        SessionStatus::Completed => {}
+        status if status.is_final() => return Ok(over()),
+        _ => return Ok(Told::Continues),
+    }
+    let mut tx = state.db.write().await?;
+    if !tx.kill_temp_token(session.id, state.clock.now()).await? {
+        return Ok(Told::Error {
+            error: "expired",
+            code: Code::TempTokenUsed.as_str(),
+        });
+    }
+    let token = issue::temp_token(state, &mut tx, session, issue::Life::Now).await?;
+    tx.commit().await?;
+    Ok(Told::Token(token.text))
+}
+
+/// A return that nobody has followed yet; `None` while somebody else does.
+async fn first(
+    state: &AppState,
+    way: &ReturnRow,
+    session: &SessionRow,
+    arrival: &Arrival,
+    code: Option<Digest>,
+) -> Result<Option<Told>, Failure> {
+    let now = state.clock.now();
+    if progress_at(session, now).status.is_final() {
+        return Ok(Some(over()));
+    }
+    if arrival.code.is_none() && !arrival.refused {
+        return Err(Code::TppRedirectError.into());
+    }
+    let waiting = Progress {
+        status: SessionStatus::InProgress,
+        position: way.position,
+        awaiting: Awaiting::Redirect,
+    };
+    let claim = StepId(state.clock.id());
+    let mut tx = state.db.write().await?;
+    let claimed = tx
+        .claim_turn(session.id, waiting, claim, now, now + LEASE)
+        .await?;
+    let Some(session) = claimed else {
+        return Ok(None);
+    };
+    tx.commit().await?;
+    let returned = match &arrival.code {
+        Some(given) => ask(state, &session, arrival, given).await,
+        None => Ok(Returned::Refused {
+            reason: "access_denied".into(),
+        }),
+    };
+    match returned {
+        Ok(Returned::Granted(granted)) => {
+            let code = code.ok_or(Code::TppRedirectError)?;
+            consented(state, way, &session, claim, granted, &code).await
+        }
+        Ok(Returned::Refused { .. }) => refused(state, way, &session, claim, DENIED).await,
+        Err(Ask::Provider(error)) => {
+            let told = Told::Error {
+                error: "bank_error",
+                code: provider_refusal(&session.skill, &error).code.as_str(),
+            };
+            if error.is_passing() {
+                release(state, &session, claim).await?;
+                Ok(Some(told))
+            } else {
+                refused(state, way, &session, claim, told).await
+            }
+        }
+        Err(Ask::Failure(failure)) => {
+            release(state, &session, claim).await?;
+            Err(failure)
+        }
+    }
+}
+
+enum Ask {
+    Provider(ConnectorError),
+    Failure(Failure),
+}
+
+async fn ask(
+    state: &AppState,
+    session: &SessionRow,
+    arrival: &Arrival,
+    code: &SecretString,
+) -> Result<Returned, Ask> {
+    let broken = |what: &str| Ask::Failure(Failure::Broken(what.into()));
+    let skill = state.skills.get(&session.skill);
+    let skill = skill.ok_or_else(|| broken("a session's skill is no longer published"))?;
+    let connector = state.skills.connector(&skill.manifest);
+    let connector = connector.ok_or_else(|| broken("a published skill has no connector"))?;
+    let bank_ref = open_ref(state, session).map_err(Ask::Failure)?;
+    let returned = Return {
+        code: code.clone(),
+        state: arrival.state.clone(),
+        callback: callback(state, skill),
+        bank_ref: bank_ref.ok_or_else(|| broken("a redirect without what its connector kept"))?,
+    };
+    connector.finish(returned).await.map_err(Ask::Provider)
+}
+
+async fn consented(
+    state: &AppState,
+    way: &ReturnRow,
+    session: &SessionRow,
+    claim: StepId,
+    granted: Granted,
+    code: &Digest,
+) -> Result<Option<Told>, Failure> {
+    let next_step = granted.next_step.as_deref();
+    let follows = if next_step.is_some() {
+        Follows::Step
+    } else {
+        Follows::End
+    };
+    let mut tx = state.db.write().await?;
+    let to = turn(session, Event::Returned(follows))?;
+    let advance = advance(state, session, to, next_step);
+    let settled = tx
+        .settle_return(&way.state, ReturnOutcome::Granted, Some(code))
+        .await?;
+    if !settled || !tx.advance_session(session.id, claim, &advance).await? {
+        return Ok(None);
+    }
+    grants::keep(state, &mut tx, session, &granted).await?;
+    let told = if follows == Follows::Step {
+        issue::nonce(state, &mut tx, session.id, to.position, issue::Life::Later).await?;
+        Told::Continues
+    } else {
+        let token = issue::temp_token(state, &mut tx, session, issue::Life::Now).await?;
+        Told::Token(token.text)
+    };
+    tx.commit().await?;
+    state.queue.wake();
+    Ok(Some(told))
+}
+
+/// Ends the attempt: the same step may be tried again, with a nonce that waits to be asked for.
+async fn refused(
+    state: &AppState,
+    way: &ReturnRow,
+    session: &SessionRow,
+    claim: StepId,
+    told: Told,
+) -> Result<Option<Told>, Failure> {
+    let mut tx = state.db.write().await?;
+    let to = turn(session, Event::Refused)?;
+    let advance = advance(state, session, to, Some(&way.step));
+    let settled = tx
+        .settle_return(&way.state, ReturnOutcome::Refused, None)
+        .await?;
+    if !settled || !tx.advance_session(session.id, claim, &advance).await? {
+        return Ok(None);
+    }
+    issue::nonce(state, &mut tx, session.id, to.position, issue::Life::Later).await?;
+    tx.commit().await?;
+    Ok(Some(told))
+}
+
+async fn release(state: &AppState, session: &SessionRow, claim: StepId) -> Result<(), Failure> {
+    let mut tx = state.db.write().await?;
+    tx.release_claim(session.id, claim).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+fn turn(session: &SessionRow, event: Event) -> Result<Progress, Failure> {
+    let to = session.progress().after(event);
+    to.ok_or_else(|| Failure::Broken("a return out of turn".into()))
+}
+
+fn advance<'a>(
+    state: &AppState,
+    session: &SessionRow,
+    to: Progress,
+    next_step: Option<&'a str>,
+) -> Advance<'a> {
+    Advance {
+        from: session.progress(),
+        to,
+        next_step,
+        bank_ref: None,
+        expires_at: session.expires_at,
+        pending_since: None,
+        now: state.clock.now(),
+    }
+}
+
+fn over() -> Told {
+    Told::Error {
+        error: "expired",
+        code: Code::SessionEnded.as_str(),
+    }
+}
+
+fn code_digest(state: &AppState, code: &SecretString) -> Digest {
+    state.pepper.digest("return_code", code.expose_secret())
+}
+
+/// The tenant's link with what it is told, and its own `state`, in the query.
+fn onward(
+    state: &AppState,
+    way: &ReturnRow,
+    session: &SessionRow,
+    told: Told,
+) -> Result<String, Failure> {
+    let plain = state
+        .vault
+        .open(&link_place(way.session_id, way.position), &way.link)?;
+    let link = String::from_utf8_lossy(&plain).into_owned();
+    if link.is_empty() {
+        return Err(Refusal::new(Code::TppRedirectError)
+            .says("The step named no link to go back to.")
+            .into());
+    }
+    let id = session.id.to_string();
+    let own = match &session.client_state {
+        Some(sealed) => Some(state.vault.open(&state_place(session.id), sealed)?),
+        None => None,
+    };
+    let own = own.map(|own| String::from_utf8_lossy(&own).into_owned());
+    let mut pairs: Vec<(&str, &str)> = Vec::new();
+    match &told {
+        Told::Token(token) => pairs.push(("temp_token", token)),
+        Told::Continues => {}
+        Told::Error { error, code } => pairs.extend([("error", *error), ("error_code", *code)]),
+    }
+    pairs.push(("session_id", &id));
+    pairs.extend(own.as_deref().map(|own| ("state", own)));
+    Ok(with_query(&link, &pairs))
+}
+
+/// Adds to a link's query; links have no fragment.
+fn with_query(link: &str, pairs: &[(&str, &str)]) -> String {
+    let mut link = link.to_owned();
+    let mut separator = if link.contains('?') { '&' } else { '?' };
+    for (name, value) in pairs {
+        if !link.ends_with(['?', '&']) {
+            link.push(separator);
+        }
+        link.push_str(name);
+        link.push('=');
+        link.extend(utf8_percent_encode(value, QUERY));
+        separator = '&';
+    }
+    link
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_query;
+
+    #[test]
+    fn what_is_added_to_a_link_leaves_the_rest_as_it_was() {
+        let pairs = [("temp_token", "a-b_c"), ("state", "x&y=1 z")];
+        let added = "temp_token=a-b_c&state=x%26y%3D1%20z";
+        for (link, joined) in [
+            ("myapp://return", "myapp://return?"),
+            (
+                "https://app.example.com/return?x=1",
+                "https://app.example.com/return?x=1&",
+            ),
+            (
+                "https://app.example.com/return?",
+                "https://app.example.com/return?",
+            ),
+            ("com.example.app:/oauth", "com.example.app:/oauth?"),
+        ] {
+            assert_eq!(with_query(link, &pairs), format!("{joined}{added}"));
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! Sessions: opening one, asking what comes next, and calling it off. Steps are in [`super::steps`], the end-user's way
+//! back from a provider in [`super::returns`].
+
+use app::domain::ids::{SessionId, TenantId};
+use app::domain::problem::Code;
+use app::domain::session::{Awaiting, Event, Progress, SessionStatus};
+use app::domain::skill::SkillName;
+use chrono::{DateTime, Duration, Utc};
+use serde_json::Value;
+
+use super::issue::{self, Life};
+use super::keys::Client;
+use super::refusal::{Failure, FieldProblem, Refusal};
+use crate::crypto::Digest;
+use crate::skills::Skill;
+use crate::state::AppState;
+use crate::storage::Tx;
+use crate::storage::sessions::SessionRow;
+
+/// What a session is opened with.
+pub struct NewSession {
+    pub skill: String,
+    /// The end-user, as the tenant knows them.
+    pub tenant_user_id: Option<String>,
+    /// PKCE (RFC 7636), S256: base64url of the SHA-256 of the verifier.
+    pub code_challenge: Option<String>,
+    /// The caller's own, handed back on its redirect link.
+    pub state: Option<String>,
+}
+
+/// A session just opened.
+pub struct Opened {
+    pub session_id: SessionId,
+    pub nonce: String,
+    pub status: SessionStatus,
+    pub next_step: String,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What shows that a caller may know what comes next in a session.
+pub enum Proof<'a> {
+    /// The nonce used last, or the one to be used next.
+    Nonce(&'a str),
+    /// The caller showed its `client_secret`.
+    Secret,
+    None,
+}
+
+/// Where a session stands; without proof the rest is empty.
+pub struct Standing {
+    pub session_id: SessionId,
+    pub status: SessionStatus,
+    pub next_step: Option<String>,
+    pub nonce: Option<String>,
+    pub temp_token: Option<String>,
+    /// The answer to the step submitted last, while the end-user is away or a verification goes on.
+    pub data: Option<Value>,
+    pub expires_at: DateTime<Utc>,
+}
+
+/// Opens a session of a skill that the client's whitelist names.
+pub async fn create(state: &AppState, client: &Client, new: NewSession) -> Result<Opened, Failure> {
+    check_challenge(new.code_challenge.as_deref())?;
+    check_length("state", new.state.as_deref(), 1024)?;
+    check_length("tenant_user_id", new.tenant_user_id.as_deref(), 256)?;
+    let skill = published(state, &new.skill)?;
+    allowed(client, &skill)?;
+    let mut tx = state.db.write().await?;
+    if tx
+        .skill_terms(client.tenant(), &skill.name)
+        .await?
+        .is_none()
+    {
+        return Err(not_whitelisted(&skill.name).into());
+    }
+    let row = new_row(state, client, &skill, new)?;
+    tx.insert_session(&row).await?;
+    let nonce = issue::nonce(state, &mut tx, row.id, row.position, Life::Now).await?;
+    tx.commit().await?;
+    Ok(Opened {
+        session_id: row.id,
+        nonce: nonce.text,
+        status: row.status,
+        next_step: row.next_step.unwrap_or_default(),
+        expires_at: row.expires_at,
+    })
+}
+
+/// Where a session stands and, with proof, what comes next: the same nonce or token until it is used.
+pub async fn get(
+    state: &AppState,
+    client: &Client,
+    id: SessionId,
+    proof: Proof<'_>,
+) -> Result<Standing, Failure> {
+    let mut tx = state.db.read().await?;
+    let row = owned(&mut tx, client.tenant(), id).await?;
+    let known = proved(state, &mut tx, &row, &proof).await?;
+    let status = status_at(&row, state.clock.now());
+    let mut standing = Standing {
+        session_id: id,
+        status,
+        next_step: None,
+        nonce: None,
+        temp_token: None,
+        data: None,
+        expires_at: row.expires_at,
+    };
+    if !known {
+        return Ok(standing);
+    }
+    if matches!(row.awaiting, Awaiting::Redirect | Awaiting::Provider) && !status.is_final() {
+        standing.data = last_answer(state, &mut tx, &row).await?;
+        return Ok(standing);
+    }
+    drop(tx);
+    let mut tx = state.db.write().await?;
+    if row.awaiting == Awaiting::Step && !status.is_final() {
+        let nonce = issue::nonce_again(state, &mut tx, id, row.position).await?;
+        standing.next_step = nonce.is_some().then_some(row.next_step).flatten();
+        standing.nonce = nonce.map(|nonce| nonce.text);
+    } else if status == SessionStatus::Completed {
+        let token = issue::temp_token_again(state, &mut tx, &row).await?;
+        standing.temp_token = token.map(|token| token.text);
+    }
+    tx.commit().await?;
+    Ok(standing)
+}
+
+/// Calls a session off, for good: until its token was exchanged. Calling off what is off already changes nothing.
+pub async fn cancel(
+    state: &AppState,
+    client: &Client,
+    id: SessionId,
+    proof: Proof<'_>,
+) -> Result<SessionStatus, Failure> {
+    let mut tx = state.db.write().await?;
+    let row = owned(&mut tx, client.tenant(), id).await?;
+    if !proved(state, &mut tx, &row, &proof).await? {
+        let path = FieldProblem::new(
+            "nonce",
+            Code::MissingFields,
+            "is required here, or client_secret",
+        );
+        return Err(Refusal::new(Code::MissingFields)
+            .says("Calling a session off needs the nonce used last, or the client_secret.")
+            .at(vec![path])
+            .into());
+    }
+    let now = state.clock.now();
+    let from = progress_at(&row, now);
+    if from.status == SessionStatus::Cancelled {
+        return Ok(from.status);
+    }
+    let Some(to) = from.after(Event::Cancelled) else {
+        return Err(ended(from.status).into());
+    };
+    // Exchange, repeated return and cancellation race for the token's row: whoever gets it goes on.
+    let killed = tx.kill_temp_token(id, now).await?;
+    if from.status == SessionStatus::Completed && !killed {
+        return Err(ended(from.status).into());
+    }
+    if !tx.end_session(id, row.progress(), to, now).await? {
+        return Err(in_flight().into());
+    }
+    if let Some(consent) = tx.consent_of(id).await? {
+        tx.end_consent(consent.id, now, now).await?;
+    }
+    tx.commit().await?;
+    Ok(to.status)
+}
+
+/// A session of this tenant's; a foreign one is an unknown one.
+pub async fn owned(tx: &mut Tx, tenant: TenantId, id: SessionId) -> Result<SessionRow, Failure> {
+    let row = tx.session(id).await?;
+    row.filter(|row| row.tenant_id == tenant)
+        .ok_or_else(|| Code::InvalidSessionId.into())
+}
+
+/// How far a session is at a time: as stored, or expired.
+pub fn progress_at(row: &SessionRow, now: DateTime<Utc>) -> Progress {
+    let stored = row.progress();
+    if row.expires_at > now {
+        return stored;
+    }
+    stored.after(Event::Expired).unwrap_or(stored)
+}
+
+/// The status at a time.
+pub fn status_at(row: &SessionRow, now: DateTime<Utc>) -> SessionStatus {
+    progress_at(row, now).status
+}
+
+/// The refusal of anything that a session which is over cannot take.
+pub fn ended(status: SessionStatus) -> Refusal {
+    Refusal::new(Code::SessionEnded).says(format!("The session is over: it is {status}."))
+}
+
+/// The refusal while another request works on the session.
+pub fn in_flight() -> Refusal {
+    Refusal::new(Code::StepInFlight).after(1)
+}
+
+/// The published skill of a name.
+pub fn published(state: &AppState, name: &str) -> Result<Skill, Failure> {
+    let name = SkillName::parse(name).map_err(|error| {
+        Refusal::new(Code::InvalidSkillName).says(format!("Not a skill's name: {error}."))
+    })?;
+    let skill = state.skills.get(&name).cloned();
+    skill.ok_or_else(|| {
+        Refusal::new(Code::InvalidSkillName)
+            .says(format!("No published skill is called {name}."))
+            .into()
+    })
+}
+
+/// The digest under which a tenant's end-user is known: not even their opaque id is kept.
+pub fn user_digest(state: &AppState, tenant: TenantId, tenant_user_id: &str) -> Digest {
+    let scoped = format!("{tenant}/{tenant_user_id}");
+    state.pepper.digest("tenant_user", &scoped)
+}
+
+/// Where a session's own `state` is sealed.
+pub fn state_place(id: SessionId) -> String {
+    format!("sessions.client_state/{id}")
+}
+
+/// Where a step's answer is sealed.
+pub fn answer_place(id: SessionId, position: i64) -> String {
+    format!("session_steps.answer/{id}/{position}")
+}
+
+fn new_row(
+    state: &AppState,
+    client: &Client,
+    skill: &Skill,
+    new: NewSession,
+) -> Result<SessionRow, Failure> {
+    let now = state.clock.now();
+    let id = SessionId(state.clock.id());
+    let seal = |text: String| {
+        state
+            .vault
+            .seal(&state.clock, &state_place(id), text.as_bytes())
+    };
+    let user = new.tenant_user_id.as_deref();
+    Ok(SessionRow {
+        id,
+        tenant_id: client.tenant(),
+        skill: skill.name.clone(),
+        status: Progress::NEW.status,
+        awaiting: Progress::NEW.awaiting,
+        position: Progress::NEW.position,
+        next_step: skill.manifest.first_step().map(|step| step.name.clone()),
+        tenant_user: user.map(|user| user_digest(state, client.tenant(), user)),
+        code_challenge: new.code_challenge,
+        client_state: new.state.map(seal).transpose()?,
+        bank_ref: None,
+        claim_until: None,
+        created_at: now,
+        updated_at: now,
+        expires_at: now + Duration::minutes(skill.manifest.session_minutes),
+        pending_since: None,
+    })
+}
+
+fn allowed(client: &Client, skill: &Skill) -> Result<(), Failure> {
+    let flavour = skill.environment();
+    if flavour == client.environment() {
+        return Ok(());
+    }
+    Err(Refusal::new(Code::UnauthorizedTenant)
+        .says(format!(
+            "{} is a {flavour} skill, and this is a {} tenant.",
+            skill.name,
+            client.environment()
+        ))
+        .hints(format!(
+            "Use a {} skill, or a {flavour} tenant.",
+            client.environment()
+        ))
+        .into())
+}
+
+fn not_whitelisted(skill: &SkillName) -> Refusal {
+    Refusal::new(Code::UnauthorizedTenant)
+        .says(format!("{skill} is not on this tenant's whitelist."))
+        .hints("Add it on the tenant's Skills page in the portal.")
+}
+
+fn check_challenge(challenge: Option<&str>) -> Result<(), Failure> {
+    let Some(challenge) = challenge else {
+        return Ok(());
+    };
+    let url_safe = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    if challenge.len() == 43 && challenge.bytes().all(url_safe) {
+        return Ok(());
+    }
+    let expected =
+        "must be the base64url SHA-256 of the code_verifier, 43 characters (RFC 7636, S256)";
+    let field = FieldProblem::new("code_challenge", Code::InvalidField, expected);
+    Err(Refusal::new(Code::InvalidField).at(vec![field]).into())
+}
+
+fn check_length(name: &str, text: Option<&str>, longest: usize) -> Result<(), Failure> {
+    if text.is_none_or(|text| (1..=longest).contains(&text.len())) {
+        return Ok(());
+    }
+    let expected = format!("must have 1 to {longest} bytes");
+    let field = FieldProblem::new(name, Code::InvalidField, expected);
+    Err(Refusal::new(Code::InvalidField).at(vec![field]).into())
+}
+
+/// Whether a caller may know what comes next; a nonce that shows nothing is refused rather than ignored.
+async fn proved(
+    state: &AppState,
+    tx: &mut Tx,
+    row: &SessionRow,
+    proof: &Proof<'_>,
+) -> Result<bool, Failure> {
+    let nonce = match proof {
+        Proof::Secret => return Ok(true),
+        Proof::None => return Ok(false),
+        Proof::Nonce(nonce) => nonce,
+    };
+    let found = tx.nonce(&issue::nonce_digest(state, nonce)).await?;
+    // The nonce of the next step, or the one before it; and with nothing to come, the last there is.
+    let recent = found
+        .filter(|nonce| nonce.session_id == row.id)
+        .is_some_and(|nonce| nonce.position + 1 >= row.position);
+    if recent {
+        return Ok(true);
+    }
+    Err(Refusal::new(Code::InvalidNonce)
+        .says("This is not the nonce used last in this session.")
+        .into())
+}
+
+async fn last_answer(
+    state: &AppState,
+    tx: &mut Tx,
+    row: &SessionRow,
+) -> Result<Option<Value>, Failure> {
+    let Some(step) = tx.last_step(row.id).await? else {
+        return Ok(None);
+    };
+    let plain = state
+        .vault
+        .open(&answer_place(row.id, step.position), &step.answer)?;
+    serde_json::from_slice(&plain)
+        .map(Some)
+        .map_err(|_| Failure::Broken("a step's kept answer cannot be read".into()))
+}

@@ -1,0 +1,502 @@
+//! Steps: a nonce is checked and claimed, the provider is asked, and what came of it is written down with the nonce's
+//! end, in one transaction.
+//!
+//! The claim is committed before the provider is called and lasts 60 seconds; whoever crashes in between leaves session
+//! and nonce as they were, to be taken over. No transaction is open while a provider is asked.
+
+use app::domain::ids::{SessionId, StepId};
+use app::domain::problem::Code;
+use app::domain::session::{Awaiting, Event, Follows, Progress, SessionStatus};
+use app::domain::skill::{SkillName, SkillType};
+use app::domain::tenant::RedirectLink;
+use chrono::{DateTime, Duration, Utc};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Map, Value, json};
+
+use super::grants;
+use super::issue::{self, Life};
+use super::keys::Named;
+use super::refusal::{Failure, FieldProblem, Refusal};
+use super::sessions::{answer_place, ended, in_flight, owned, published, status_at, user_digest};
+use crate::crypto::Digest;
+use crate::skills::{
+    ConnectorError, Granted, Opaque, Outcome, Psu, ReturnState, Skill, Submission,
+};
+use crate::state::AppState;
+use crate::storage::Tx;
+use crate::storage::sessions::{Advance, ReturnOutcome, ReturnRow, SessionRow, StepRow};
+
+/// How long a claim on a session holds: longer than any provider may take.
+pub const LEASE: Duration = Duration::seconds(60);
+
+/// A step as submitted.
+pub struct NewStep {
+    pub session_id: SessionId,
+    pub nonce: SecretString,
+    pub skill: String,
+    pub step: String,
+    pub data: Map<String, Value>,
+    /// Checked if given.
+    pub tenant_user_id: Option<String>,
+    pub psu: Psu,
+}
+
+/// The answer to a step that took effect.
+pub struct Taken {
+    pub step_id: StepId,
+    pub status: SessionStatus,
+    pub nonce: Option<String>,
+    pub next_step: Option<String>,
+    pub temp_token: Option<String>,
+    pub data: Value,
+}
+
+/// A step that was checked, on its way to the provider.
+struct Ready {
+    skill: Skill,
+    digest: Digest,
+    /// The tenant's link, if the step names one.
+    link: Option<String>,
+}
+
+/// Submits a step. Once the provider is asked the work goes on to its end even if the caller hangs up.
+pub async fn submit(state: &AppState, client: &Named, new: NewStep) -> Result<Taken, Failure> {
+    let ready = check(state, client, &new).await?;
+    let step_id = StepId(state.clock.id());
+    let row = claim(state, client, &new, &ready, step_id).await?;
+    let state = state.clone();
+    let work = tokio::spawn(async move { work(&state, row, new, ready, step_id).await });
+    work.await
+        .unwrap_or_else(|error| Err(Failure::Broken(format!("a step's work broke off: {error}"))))
+}
+
+/// Everything that can be refused before anything is claimed.
+async fn check(state: &AppState, client: &Named, new: &NewStep) -> Result<Ready, Failure> {
+    let digest = issue::nonce_digest(state, new.nonce.expose_secret());
+    let mut tx = state.db.read().await?;
+    let row = owned(&mut tx, client.tenant(), new.session_id).await?;
+    usable(state, &mut tx, &row, &digest).await?;
+    check_user(state, &row, new.tenant_user_id.as_deref())?;
+    let skill = published(state, &new.skill)?;
+    if skill.name != row.skill {
+        return Err(Refusal::new(Code::InvalidSkillName)
+            .says(format!("This session was opened for {}.", row.skill))
+            .into());
+    }
+    if row.next_step.as_deref() != Some(&new.step) {
+        let expected = row.next_step.unwrap_or_default();
+        return Err(Refusal::new(Code::InvalidStep)
+            .says(format!("The session expects the step {expected} now."))
+            .into());
+    }
+    check_data(&skill, new)?;
+    let link = new.data.get("psu_redirect_link").and_then(Value::as_str);
+    if let Some(link) = link {
+        check_link(&mut tx, client, link).await?;
+    }
+    Ok(Ready {
+        link: link.map(str::to_owned),
+        skill,
+        digest,
+    })
+}
+
+/// Whether a nonce authorises this session's next step now, and if not, why.
+async fn usable(
+    state: &AppState,
+    tx: &mut Tx,
+    row: &SessionRow,
+    digest: &Digest,
+) -> Result<(), Failure> {
+    let now = state.clock.now();
+    let says = |text: &str| Failure::from(Refusal::new(Code::InvalidNonce).says(text));
+    let status = status_at(row, now);
+    let Some(nonce) = tx.nonce(digest).await? else {
+        return Err(says("No nonce like this was issued."));
+    };
+    if nonce.session_id != row.id {
+        return Err(says("The nonce belongs to another session."));
+    }
+    if status.is_final() {
+        return Err(ended(status).into());
+    }
+    if nonce.used_at.is_some() {
+        return Err(says("The nonce was used: each works once."));
+    }
+    if nonce.position != row.position || row.awaiting != Awaiting::Step {
+        return Err(says(
+            "The nonce is out of order: it belongs to another step.",
+        ));
+    }
+    if nonce.expires_at.is_none_or(|end| end <= now) {
+        return Err(Code::ExpiredNonce.into());
+    }
+    if row.claim_until.is_some_and(|until| until > now) {
+        return Err(in_flight().into());
+    }
+    Ok(())
+}
+
+/// An end-user named along with a step is the one the session was opened for.
+fn check_user(state: &AppState, row: &SessionRow, given: Option<&str>) -> Result<(), Failure> {
+    match (&row.tenant_user, given) {
+        (Some(bound), Some(given)) if user_digest(state, row.tenant_id, given) != *bound => {
+            Err(Code::InvalidTenantUserId.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_data(skill: &Skill, new: &NewStep) -> Result<(), Failure> {
+    let faults = skill.check(&new.step, &Value::Object(new.data.clone()));
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let code = |code: &str| match code {
+        "missing" => Code::MissingFields,
+        "unknown" => Code::UnknownFields,
+        _ => Code::InvalidField,
+    };
+    let fields = faults
+        .into_iter()
+        .map(|fault| FieldProblem::new(fault.path, code(fault.code), fault.message))
+        .collect();
+    Err(Refusal::new(Code::InvalidInput).at(fields).into())
+}
+
+async fn check_link(tx: &mut Tx, client: &Named, link: &str) -> Result<(), Failure> {
+    let registered = tx.tenant_links(client.tenant()).await?;
+    let known = registered
+        .iter()
+        .filter_map(|own| RedirectLink::parse(own, client.environment()).ok())
+        .any(|own| own.matches(link));
+    if known {
+        return Ok(());
+    }
+    let field = FieldProblem::new(
+        "data.psu_redirect_link",
+        Code::InvalidField,
+        "is not registered on this tenant",
+    );
+    Err(Refusal::new(Code::InvalidRedirectLink)
+        .at(vec![field])
+        .into())
+}
+
+/// Takes the claim, committed before anything else happens; of many that race one gets it.
+async fn claim(
+    state: &AppState,
+    client: &Named,
+    new: &NewStep,
+    ready: &Ready,
+    step_id: StepId,
+) -> Result<SessionRow, Failure> {
+    let now = state.clock.now();
+    let mut tx = state.db.write().await?;
+    let claimed = tx
+        .claim_step(
+            new.session_id,
+            client.tenant(),
+            &ready.digest,
+            step_id,
+            now,
+            now + LEASE,
+        )
+        .await?;
+    if let Some(row) = claimed {
+        tx.commit().await?;
+        return Ok(row);
+    }
+    let row = owned(&mut tx, client.tenant(), new.session_id).await?;
+    usable(state, &mut tx, &row, &ready.digest).await?;
+    // Usable again already: whoever was faster has let it go in this very moment.
+    Err(in_flight().into())
+}
+
+async fn work(
+    state: &AppState,
+    row: SessionRow,
+    new: NewStep,
+    ready: Ready,
+    step_id: StepId,
+) -> Result<Taken, Failure> {
+    let return_token = state.clock.token();
+    match ask(state, &row, &new, &ready.skill, &return_token).await {
+        Ok(outcome) => complete(state, &row, &new, &ready, step_id, &return_token, outcome).await,
+        Err(failure) => {
+            let mut tx = state.db.write().await?;
+            tx.release_claim(row.id, step_id).await?;
+            tx.commit().await?;
+            Err(failure)
+        }
+    }
+}
+
+async fn ask(
+    state: &AppState,
+    row: &SessionRow,
+    new: &NewStep,
+    skill: &Skill,
+    return_token: &str,
+) -> Result<Outcome, Failure> {
+    let connector = state
+        .skills
+        .connector(&skill.manifest)
+        .ok_or_else(|| Failure::Broken("a published skill has no connector".into()))?;
+    let submission = Submission {
+        session_id: row.id,
+        skill: row.skill.clone(),
+        step: new.step.clone(),
+        data: Value::Object(new.data.clone()),
+        bank_ref: open_ref(state, row)?,
+        return_state: ReturnState {
+            state: SecretString::from(return_token.to_owned()),
+            callback: callback(state, skill),
+            expires_at: row.expires_at,
+        },
+        psu: new.psu.clone(),
+    };
+    let outcome = connector.submit(submission).await;
+    outcome.map_err(|error| provider_refusal(&row.skill, &error).into())
+}
+
+/// What an outcome means for the session, taken apart.
+struct Effect {
+    follows: Follows,
+    data: Value,
+    next_step: Option<String>,
+    bank_ref: Option<Opaque>,
+    granted: Option<Granted>,
+}
+
+impl Effect {
+    fn of(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Next {
+                step,
+                data,
+                bank_ref,
+            } => Self {
+                follows: Follows::Step,
+                data,
+                next_step: Some(step),
+                bank_ref,
+                granted: None,
+            },
+            Outcome::Redirect { url, bank_ref, .. } => Self {
+                follows: Follows::Redirect,
+                data: json!({ "method": "GET", "url": url, "headers": {} }),
+                next_step: None,
+                bank_ref: Some(bank_ref),
+                granted: None,
+            },
+            Outcome::Pending {
+                poll_after,
+                bank_ref,
+                ..
+            } => Self {
+                follows: Follows::Verification,
+                data: json!({ "poll_after": poll_after.as_secs() }),
+                next_step: None,
+                bank_ref: Some(bank_ref),
+                granted: None,
+            },
+            Outcome::Done { granted, data } => Self {
+                follows: Follows::End,
+                data,
+                next_step: None,
+                bank_ref: None,
+                granted: Some(granted),
+            },
+        }
+    }
+}
+
+/// Writes the whole effect of a step, or nothing of it.
+async fn complete(
+    state: &AppState,
+    row: &SessionRow,
+    new: &NewStep,
+    ready: &Ready,
+    step_id: StepId,
+    return_token: &str,
+    outcome: Outcome,
+) -> Result<Taken, Failure> {
+    let now = state.clock.now();
+    let effect = Effect::of(outcome);
+    let from = row.progress();
+    let to = from
+        .after(Event::Accepted(effect.follows))
+        .ok_or_else(|| Failure::Broken("a step was taken out of turn".into()))?;
+    let mut tx = state.db.write().await?;
+    let moved = move_on(state, &mut tx, row, step_id, (from, to), &effect, now).await?;
+    if !moved || !tx.use_nonce(&ready.digest, now).await? {
+        // The lease ran out and somebody else went on, or the tenant called the session off.
+        let status = tx.session(row.id).await?.map(|row| status_at(&row, now));
+        return Err(match status.filter(|status| status.is_final()) {
+            Some(status) => ended(status).into(),
+            None => in_flight().into(),
+        });
+    }
+    tx.insert_step(&step_row(state, row, new, step_id, &effect)?)
+        .await?;
+    let mut taken = Taken {
+        step_id,
+        status: to.status,
+        nonce: None,
+        next_step: effect.next_step,
+        temp_token: None,
+        data: effect.data,
+    };
+    match effect.follows {
+        Follows::Step => {
+            let nonce = issue::nonce(state, &mut tx, row.id, to.position, Life::Now).await?;
+            taken.nonce = Some(nonce.text);
+        }
+        Follows::Redirect => {
+            let link = ready.link.as_deref().unwrap_or_default();
+            let way_back = return_row(state, row, new, to.position, return_token, link)?;
+            tx.insert_return(&way_back).await?;
+        }
+        Follows::Verification => {}
+        Follows::End => {
+            if let Some(granted) = effect.granted {
+                grants::keep(state, &mut tx, row, &granted).await?;
+            }
+            let token = issue::temp_token(state, &mut tx, row, Life::Now).await?;
+            taken.temp_token = Some(token.text);
+        }
+    }
+    tx.commit().await?;
+    state.queue.wake();
+    Ok(taken)
+}
+
+async fn move_on(
+    state: &AppState,
+    tx: &mut Tx,
+    row: &SessionRow,
+    step_id: StepId,
+    (from, to): (Progress, Progress),
+    effect: &Effect,
+    now: DateTime<Utc>,
+) -> Result<bool, Failure> {
+    let bank_ref = effect.bank_ref.as_ref();
+    let sealed = bank_ref
+        .map(|kept| seal_ref(state, row, kept))
+        .transpose()?;
+    let advance = Advance {
+        from,
+        to,
+        next_step: effect.next_step.as_deref(),
+        bank_ref: sealed.as_deref(),
+        expires_at: row.expires_at,
+        pending_since: (to.awaiting == Awaiting::Provider).then_some(now),
+        now,
+    };
+    Ok(tx.advance_session(row.id, step_id, &advance).await?)
+}
+
+fn step_row(
+    state: &AppState,
+    row: &SessionRow,
+    new: &NewStep,
+    step_id: StepId,
+    effect: &Effect,
+) -> Result<StepRow, Failure> {
+    let place = answer_place(row.id, row.position);
+    let answer = effect.data.to_string();
+    Ok(StepRow {
+        id: step_id,
+        session_id: row.id,
+        position: row.position,
+        step: new.step.clone(),
+        answer: state.vault.seal(&state.clock, &place, answer.as_bytes())?,
+        created_at: state.clock.now(),
+    })
+}
+
+fn return_row(
+    state: &AppState,
+    row: &SessionRow,
+    new: &NewStep,
+    position: i64,
+    return_token: &str,
+    link: &str,
+) -> Result<ReturnRow, Failure> {
+    let place = link_place(row.id, position);
+    Ok(ReturnRow {
+        state: return_digest(state, return_token),
+        session_id: row.id,
+        position,
+        step: new.step.clone(),
+        link: state.vault.seal(&state.clock, &place, link.as_bytes())?,
+        outcome: ReturnOutcome::Waiting,
+        code: None,
+        created_at: state.clock.now(),
+    })
+}
+
+/// The digest a provider's `state` is known by.
+pub fn return_digest(state: &AppState, token: &str) -> Digest {
+    state.pepper.digest("return_state", token)
+}
+
+/// Where a tenant's link is sealed.
+pub fn link_place(session: SessionId, position: i64) -> String {
+    format!("bank_returns.link/{session}/{position}")
+}
+
+/// Our own address for a skill's end-users to come back to.
+pub fn callback(state: &AppState, skill: &Skill) -> String {
+    let kind = match skill.manifest.kind {
+        SkillType::AccountInformation => "aisp",
+        SkillType::PaymentInitiation => "pisp",
+        SkillType::Marketplace | SkillType::CustomerCare | SkillType::ResourceManagement => {
+            "partner"
+        }
+    };
+    format!("{}/v1/redirects/{kind}", state.public_url)
+}
+
+/// What a connector asked to have kept with the session.
+pub fn open_ref(state: &AppState, row: &SessionRow) -> Result<Option<Opaque>, Failure> {
+    let Some(sealed) = &row.bank_ref else {
+        return Ok(None);
+    };
+    let plain = state.vault.open(&ref_place(row), sealed)?;
+    Ok(Some(Opaque::new(plain.to_vec())))
+}
+
+/// Seals what a connector asked to have kept with the session.
+pub fn seal_ref(state: &AppState, row: &SessionRow, kept: &Opaque) -> Result<Vec<u8>, Failure> {
+    Ok(state
+        .vault
+        .seal(&state.clock, &ref_place(row), kept.expose())?)
+}
+
+fn ref_place(row: &SessionRow) -> String {
+    format!("sessions.bank_ref/{}/{}", row.tenant_id, row.id)
+}
+
+/// A provider's failure in the catalogue's words: what the provider itself said stays out of it.
+pub fn provider_refusal(skill: &SkillName, error: &ConnectorError) -> Refusal {
+    let (code, after) = match error {
+        ConnectorError::Unreachable | ConnectorError::Timeout => {
+            (Code::ExternalApiConnectionError, None)
+        }
+        ConnectorError::TooManyRequests { retry_after } => (
+            Code::ExternalApiTooManyRequests,
+            retry_after.map(|wait| wait.as_secs()),
+        ),
+        ConnectorError::Unauthorized => (Code::ExternalApiUnauthorized, None),
+        ConnectorError::Forbidden => (Code::ExternalApiForbidden, None),
+        ConnectorError::Rejected { .. } | ConnectorError::BadAnswer(_) => {
+            (Code::ExternalApiError, None)
+        }
+    };
+    tracing::warn!(%skill, %error, "a provider did not do what it was asked");
+    let mut refusal = Refusal::new(code).says(format!("{skill}: {error}."));
+    refusal.retry_after = after;
+    refusal
+}

@@ -1,0 +1,134 @@
+//! Accounts and their balances, as cached under one consent. What a bank says about its customer is sealed.
+
+use app::domain::ids::{AccountId, BalanceId, CredentialsId};
+use chrono::{DateTime, Utc};
+use sqlx::QueryBuilder;
+
+use super::{Stored, Tx, run};
+use crate::crypto::Digest;
+
+/// One account.
+#[derive(Clone, sqlx::FromRow)]
+pub struct AccountRow {
+    pub id: AccountId,
+    pub consent_id: CredentialsId,
+    pub bank_key: Digest,
+    /// Its place in the bank's own order.
+    pub place: i64,
+    pub sealed: Vec<u8>,
+    pub fetched_at: DateTime<Utc>,
+}
+
+/// One balance.
+#[derive(Clone, sqlx::FromRow)]
+pub struct BalanceRow {
+    pub id: BalanceId,
+    pub consent_id: CredentialsId,
+    pub account_id: AccountId,
+    pub balance_type: String,
+    pub currency: String,
+    pub sealed: Vec<u8>,
+    pub fetched_at: DateTime<Utc>,
+}
+
+/// Which balances; what is none matches all.
+#[derive(Clone, Debug, Default)]
+pub struct BalanceFilter {
+    pub account_id: Option<AccountId>,
+    pub balance_type: Option<String>,
+    pub currency: Option<String>,
+}
+
+/// A page of a list sorted by id: rows after this one, at most so many.
+#[derive(Clone, Copy, Debug)]
+pub struct IdPage<T> {
+    pub after: Option<T>,
+    pub limit: i64,
+}
+
+impl Tx {
+    /// Puts an account in, or over the one that it is; answers the id it is known by.
+    pub async fn put_account(&mut self, row: &AccountRow) -> Stored<AccountId> {
+        run!(self, |conn| {
+            sqlx::query_scalar(
+                "INSERT INTO accounts (id, consent_id, bank_key, place, sealed, fetched_at) VALUES ($1, $2, $3, $4, $5, $6)
+                 ON CONFLICT (consent_id, bank_key) DO UPDATE
+                 SET place = excluded.place, sealed = excluded.sealed, fetched_at = excluded.fetched_at
+                 RETURNING id",
+            )
+            .bind(row.id)
+            .bind(row.consent_id)
+            .bind(&row.bank_key)
+            .bind(row.place)
+            .bind(&row.sealed)
+            .bind(row.fetched_at)
+            .fetch_one(conn)
+            .await
+        })
+    }
+
+    /// The accounts of a consent, in the bank's order.
+    pub async fn accounts(&mut self, consent: CredentialsId) -> Stored<Vec<AccountRow>> {
+        run!(self, |conn| {
+            sqlx::query_as(
+                "SELECT id, consent_id, bank_key, place, sealed, fetched_at FROM accounts
+                 WHERE consent_id = $1 ORDER BY place, id",
+            )
+            .bind(consent)
+            .fetch_all(conn)
+            .await
+        })
+    }
+
+    /// Puts a balance in, or over the last one of its type and currency.
+    pub async fn put_balance(&mut self, row: &BalanceRow) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query(
+                "INSERT INTO balances (id, consent_id, account_id, balance_type, currency, sealed, fetched_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)
+                 ON CONFLICT (account_id, balance_type, currency) DO UPDATE
+                 SET sealed = excluded.sealed, fetched_at = excluded.fetched_at",
+            )
+            .bind(row.id)
+            .bind(row.consent_id)
+            .bind(row.account_id)
+            .bind(&row.balance_type)
+            .bind(&row.currency)
+            .bind(&row.sealed)
+            .bind(row.fetched_at)
+            .execute(conn)
+            .await
+            .map(|_| ())
+        })
+    }
+
+    /// The balances of a consent that a filter lets through, by id.
+    pub async fn balances(
+        &mut self,
+        consent: CredentialsId,
+        filter: &BalanceFilter,
+        page: IdPage<BalanceId>,
+    ) -> Stored<Vec<BalanceRow>> {
+        run!(self, |conn| {
+            let mut sql = QueryBuilder::new(
+                "SELECT id, consent_id, account_id, balance_type, currency, sealed, fetched_at FROM balances
+                 WHERE consent_id = ",
+            );
+            sql.push_bind(consent);
+            if let Some(account) = filter.account_id {
+                sql.push(" AND account_id = ").push_bind(account);
+            }
+            if let Some(kind) = &filter.balance_type {
+                sql.push(" AND balance_type = ").push_bind(kind);
+            }
+            if let Some(currency) = &filter.currency {
+                sql.push(" AND currency = ").push_bind(currency);
+            }
+            if let Some(after) = page.after {
+                sql.push(" AND id > ").push_bind(after);
+            }
+            sql.push(" ORDER BY id LIMIT ").push_bind(page.limit);
+            sql.build_query_as().fetch_all(conn).await
+        })
+    }
+}

@@ -1,0 +1,288 @@
+//! Consents: what a tenant may read, until when, and whether its data has been fetched yet.
+
+use app::domain::ids::{CredentialsId, JobId, SessionId, TenantId};
+use app::domain::session::ConsentStatus;
+use app::domain::skill::SkillName;
+use chrono::{DateTime, Utc};
+
+use super::{Stored, Tx, run};
+use crate::crypto::Digest;
+
+/// One consent record. Before the exchange it has neither a token nor an end.
+#[derive(Clone, sqlx::FromRow)]
+pub struct ConsentRow {
+    pub id: CredentialsId,
+    pub tenant_id: TenantId,
+    pub session_id: SessionId,
+    pub skill: SkillName,
+    /// As stored: its time may have run out since.
+    pub status: ConsentStatus,
+    pub access_token: Option<Digest>,
+    pub tenant_user: Option<Digest>,
+    /// What opens the data at the provider, sealed; gone once the data is.
+    pub bank_grant: Option<Vec<u8>>,
+    /// When the provider ends the consent by itself.
+    pub valid_until: Option<DateTime<Utc>>,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub exchanged_at: Option<DateTime<Utc>>,
+    pub expires_at: Option<DateTime<Utc>>,
+    pub data_until: DateTime<Utc>,
+    pub fetched_at: Option<DateTime<Utc>>,
+    pub fetch_until: Option<DateTime<Utc>>,
+    pub erased_at: Option<DateTime<Utc>>,
+}
+
+/// What the exchange of a token opens.
+pub struct Opening<'a> {
+    pub access_token: &'a Digest,
+    pub now: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+    pub data_until: DateTime<Utc>,
+}
+
+/// Every column of a consent, in one place.
+macro_rules! consent_columns {
+    () => {
+        "id, tenant_id, session_id, skill, status, access_token, tenant_user, bank_grant, valid_until, created_at, \
+         updated_at, exchanged_at, expires_at, data_until, fetched_at, fetch_until, erased_at"
+    };
+}
+
+impl Tx {
+    /// Keeps what an end-user consented to, in place of what a step before brought; nobody can read it before the
+    /// exchange.
+    pub async fn put_consent(&mut self, row: &ConsentRow) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query(
+                "INSERT INTO consents (id, tenant_id, session_id, skill, status, tenant_user, bank_grant, valid_until,
+                                       created_at, updated_at, data_until)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                 ON CONFLICT (session_id) DO UPDATE
+                 SET bank_grant = excluded.bank_grant, valid_until = excluded.valid_until, updated_at = excluded.updated_at",
+            )
+            .bind(row.id)
+            .bind(row.tenant_id)
+            .bind(row.session_id)
+            .bind(&row.skill)
+            .bind(row.status)
+            .bind(&row.tenant_user)
+            .bind(&row.bank_grant)
+            .bind(row.valid_until)
+            .bind(row.created_at)
+            .bind(row.updated_at)
+            .bind(row.data_until)
+            .execute(conn)
+            .await
+            .map(|_| ())
+        })
+    }
+
+    /// A consent by its id; whose it is has to be looked at.
+    pub async fn consent(&mut self, id: CredentialsId) -> Stored<Option<ConsentRow>> {
+        run!(self, |conn| {
+            sqlx::query_as(concat!(
+                "SELECT ",
+                consent_columns!(),
+                " FROM consents WHERE id = $1"
+            ))
+            .bind(id)
+            .fetch_optional(conn)
+            .await
+        })
+    }
+
+    /// The consent that a session led to.
+    pub async fn consent_of(&mut self, session: SessionId) -> Stored<Option<ConsentRow>> {
+        run!(self, |conn| {
+            sqlx::query_as(concat!(
+                "SELECT ",
+                consent_columns!(),
+                " FROM consents WHERE session_id = $1"
+            ))
+            .bind(session)
+            .fetch_optional(conn)
+            .await
+        })
+    }
+
+    /// Gives a session's consent its token and its end; `false` if it has them, or has ended.
+    pub async fn open_consent(
+        &mut self,
+        session: SessionId,
+        opening: &Opening<'_>,
+    ) -> Stored<bool> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE consents SET access_token = $2, exchanged_at = $3, updated_at = $3, expires_at = $4, data_until = $5
+                 WHERE session_id = $1 AND access_token IS NULL AND status = 'ACTIVE'",
+            )
+            .bind(session)
+            .bind(opening.access_token)
+            .bind(opening.now)
+            .bind(opening.expires_at)
+            .bind(opening.data_until)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected() == 1)
+        })
+    }
+
+    /// Ends an active consent; its data goes at `data_until`. `false` if it had ended.
+    pub async fn end_consent(
+        &mut self,
+        id: CredentialsId,
+        now: DateTime<Utc>,
+        data_until: DateTime<Utc>,
+    ) -> Stored<bool> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE consents SET status = 'DELETED', updated_at = $2, data_until = $3
+                 WHERE id = $1 AND status = 'ACTIVE'",
+            )
+            .bind(id)
+            .bind(now)
+            .bind(data_until)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected() == 1)
+        })
+    }
+
+    /// Marks consents whose time has run out; readers look at the time itself and do not wait for this.
+    pub async fn expire_consents(&mut self, now: DateTime<Utc>) -> Stored<u64> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE consents SET status = 'EXPIRED', updated_at = $1
+                 WHERE status = 'ACTIVE' AND expires_at <= $1 AND erased_at IS NULL",
+            )
+            .bind(now)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected())
+        })
+    }
+
+    /// Claims the first fetch of a consent's data, so that two processes do not both do it.
+    pub async fn claim_fetch(
+        &mut self,
+        id: CredentialsId,
+        claim: JobId,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Stored<Option<ConsentRow>> {
+        run!(self, |conn| {
+            sqlx::query_as(concat!(
+                "UPDATE consents SET fetch_claim = $2, fetch_until = $4
+                 WHERE id = $1 AND status = 'ACTIVE' AND fetched_at IS NULL AND bank_grant IS NOT NULL
+                   AND (fetch_until IS NULL OR fetch_until <= $3)
+                 RETURNING ",
+                consent_columns!()
+            ))
+            .bind(id)
+            .bind(claim)
+            .bind(now)
+            .bind(until)
+            .fetch_optional(conn)
+            .await
+        })
+    }
+
+    /// Holds a claimed fetch longer; `false` if it was lost, and then nothing more may be written.
+    pub async fn hold_fetch(
+        &mut self,
+        id: CredentialsId,
+        claim: JobId,
+        until: DateTime<Utc>,
+    ) -> Stored<bool> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE consents SET fetch_until = $3
+                 WHERE id = $1 AND fetch_claim = $2 AND status = 'ACTIVE' AND erased_at IS NULL",
+            )
+            .bind(id)
+            .bind(claim)
+            .bind(until)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected() == 1)
+        })
+    }
+
+    /// Ends a claimed fetch: at `fetched_at` all was there, or it failed and may be tried again.
+    pub async fn finish_fetch(
+        &mut self,
+        id: CredentialsId,
+        claim: JobId,
+        fetched_at: Option<DateTime<Utc>>,
+    ) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE consents SET fetched_at = $3, fetch_claim = NULL, fetch_until = NULL
+                 WHERE id = $1 AND fetch_claim = $2",
+            )
+            .bind(id)
+            .bind(claim)
+            .bind(fetched_at)
+            .execute(conn)
+            .await
+            .map(|_| ())
+        })
+    }
+
+    /// Consents whose data has to go by now, the oldest first.
+    pub async fn consents_to_erase(
+        &mut self,
+        now: DateTime<Utc>,
+        limit: i64,
+    ) -> Stored<Vec<CredentialsId>> {
+        run!(self, |conn| {
+            sqlx::query_scalar(
+                "SELECT id FROM consents WHERE erased_at IS NULL AND data_until <= $1 ORDER BY data_until LIMIT $2",
+            )
+            .bind(now)
+            .bind(limit)
+            .fetch_all(conn)
+            .await
+        })
+    }
+
+    /// Deletes up to `limit` of a consent's transactions; says how many there were.
+    pub async fn erase_transactions(&mut self, id: CredentialsId, limit: i64) -> Stored<u64> {
+        run!(self, |conn| {
+            sqlx::query(
+                "DELETE FROM transactions WHERE id IN
+                    (SELECT id FROM transactions WHERE consent_id = $1 ORDER BY booked_at, id LIMIT $2)",
+            )
+            .bind(id)
+            .bind(limit)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected())
+        })
+    }
+
+    /// Deletes what else is kept under a consent, its way into the bank included. The record itself stays, empty.
+    pub async fn erase_consent(&mut self, id: CredentialsId, now: DateTime<Utc>) -> Stored<()> {
+        run!(self, |conn| {
+            for sql in [
+                "DELETE FROM transactions WHERE consent_id = $1",
+                "DELETE FROM balances WHERE consent_id = $1",
+                "DELETE FROM accounts WHERE consent_id = $1",
+            ] {
+                sqlx::query(sql).bind(id).execute(&mut *conn).await?;
+            }
+            sqlx::query(
+                "UPDATE consents SET bank_grant = NULL, tenant_user = NULL, erased_at = $2,
+                                     fetch_claim = NULL, fetch_until = NULL,
+                                     status = CASE WHEN status = 'ACTIVE' THEN 'EXPIRED' ELSE status END
+                 WHERE id = $1 AND erased_at IS NULL",
+            )
+            .bind(id)
+            .bind(now)
+            .execute(conn)
+            .await
+            .map(|_| ())
+        })
+    }
+}

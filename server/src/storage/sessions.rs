@@ -1,0 +1,403 @@
+//! Sessions, their steps, and the ways back from providers' pages.
+//!
+//! A session changes only from the progress it is believed to be in, and work on it is claimed first: the claim is
+//! committed before a bank is called, and is free again when it is let go or its lease has run out.
+
+use app::domain::ids::{SessionId, StepId, TenantId};
+use app::domain::session::{Awaiting, Progress, SessionStatus};
+use app::domain::skill::SkillName;
+use chrono::{DateTime, Utc};
+
+use super::{Stored, Tx, run};
+use crate::crypto::Digest;
+
+/// One session. The sealed columns open with the places of `services::sessions`.
+#[derive(Clone, sqlx::FromRow)]
+pub struct SessionRow {
+    pub id: SessionId,
+    pub tenant_id: TenantId,
+    pub skill: SkillName,
+    pub status: SessionStatus,
+    pub awaiting: Awaiting,
+    pub position: i64,
+    pub next_step: Option<String>,
+    pub tenant_user: Option<Digest>,
+    pub code_challenge: Option<String>,
+    pub client_state: Option<Vec<u8>>,
+    pub bank_ref: Option<Vec<u8>>,
+    pub claim_until: Option<DateTime<Utc>>,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+    pub pending_since: Option<DateTime<Utc>>,
+}
+
+impl SessionRow {
+    /// How far the session is, as stored: its time may have run out since.
+    pub fn progress(&self) -> Progress {
+        Progress {
+            status: self.status,
+            position: self.position,
+            awaiting: self.awaiting,
+        }
+    }
+}
+
+/// The new face of a session after an event.
+pub struct Advance<'a> {
+    pub from: Progress,
+    pub to: Progress,
+    pub next_step: Option<&'a str>,
+    pub bank_ref: Option<&'a [u8]>,
+    pub expires_at: DateTime<Utc>,
+    pub pending_since: Option<DateTime<Utc>>,
+    pub now: DateTime<Utc>,
+}
+
+/// One submitted step.
+#[derive(Clone, sqlx::FromRow)]
+pub struct StepRow {
+    pub id: StepId,
+    pub session_id: SessionId,
+    pub position: i64,
+    pub step: String,
+    /// The data of its answer, sealed.
+    pub answer: Vec<u8>,
+    pub created_at: DateTime<Utc>,
+}
+
+/// How a way back ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "TEXT", rename_all = "lowercase")]
+pub enum ReturnOutcome {
+    /// Nobody has come back yet.
+    Waiting,
+    Granted,
+    Refused,
+}
+
+/// One time that an end-user was sent to a provider's pages.
+#[derive(Clone, sqlx::FromRow)]
+pub struct ReturnRow {
+    /// Digest of the `state` that the provider hands back.
+    pub state: Digest,
+    pub session_id: SessionId,
+    pub position: i64,
+    pub step: String,
+    /// The tenant's own link, sealed.
+    pub link: Vec<u8>,
+    pub outcome: ReturnOutcome,
+    pub code: Option<Digest>,
+    pub created_at: DateTime<Utc>,
+}
+
+/// Every column of a session, in one place.
+macro_rules! session_columns {
+    () => {
+        "id, tenant_id, skill, status, awaiting, position, next_step, tenant_user, code_challenge, client_state, \
+         bank_ref, claim_until, created_at, updated_at, expires_at, pending_since"
+    };
+}
+
+impl Tx {
+    /// Opens a session.
+    pub async fn insert_session(&mut self, row: &SessionRow) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query(
+                "INSERT INTO sessions (id, tenant_id, skill, status, awaiting, position, next_step, tenant_user,
+                                       code_challenge, client_state, created_at, updated_at, expires_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+            )
+            .bind(row.id)
+            .bind(row.tenant_id)
+            .bind(&row.skill)
+            .bind(row.status)
+            .bind(row.awaiting)
+            .bind(row.position)
+            .bind(&row.next_step)
+            .bind(&row.tenant_user)
+            .bind(&row.code_challenge)
+            .bind(&row.client_state)
+            .bind(row.created_at)
+            .bind(row.updated_at)
+            .bind(row.expires_at)
+            .execute(conn)
+            .await
+            .map(|_| ())
+        })
+    }
+
+    /// A session by its id; whose it is has to be looked at.
+    pub async fn session(&mut self, id: SessionId) -> Stored<Option<SessionRow>> {
+        run!(self, |conn| {
+            sqlx::query_as(concat!(
+                "SELECT ",
+                session_columns!(),
+                " FROM sessions WHERE id = $1"
+            ))
+            .bind(id)
+            .fetch_optional(conn)
+            .await
+        })
+    }
+
+    /// Claims the step that a live, unused nonce of this session authorises; `None` if anything is not so.
+    pub async fn claim_step(
+        &mut self,
+        session: SessionId,
+        tenant: TenantId,
+        nonce: &Digest,
+        claim: StepId,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Stored<Option<SessionRow>> {
+        run!(self, |conn| {
+            sqlx::query_as(concat!(
+                "UPDATE sessions SET claim = $5, claim_until = $6
+                 WHERE id = $1 AND tenant_id = $2 AND awaiting = 'step' AND expires_at > $4
+                   AND (claim_until IS NULL OR claim_until <= $4)
+                   AND position = (SELECT nonces.position FROM nonces
+                                   WHERE nonces.digest = $3 AND nonces.session_id = $1
+                                     AND nonces.used_at IS NULL AND nonces.expires_at > $4)
+                 RETURNING ",
+                session_columns!()
+            ))
+            .bind(session)
+            .bind(tenant)
+            .bind(nonce)
+            .bind(now)
+            .bind(claim)
+            .bind(until)
+            .fetch_optional(conn)
+            .await
+        })
+    }
+
+    /// Claims the finishing of a redirect, or the asking after a verification; `None` if that is not whose turn it is.
+    pub async fn claim_turn(
+        &mut self,
+        session: SessionId,
+        progress: Progress,
+        claim: StepId,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Stored<Option<SessionRow>> {
+        run!(self, |conn| {
+            sqlx::query_as(concat!(
+                "UPDATE sessions SET claim = $5, claim_until = $6
+                 WHERE id = $1 AND awaiting = $2 AND position = $3
+                   AND (expires_at > $4 OR pending_since IS NOT NULL)
+                   AND (claim_until IS NULL OR claim_until <= $4)
+                 RETURNING ",
+                session_columns!()
+            ))
+            .bind(session)
+            .bind(progress.awaiting)
+            .bind(progress.position)
+            .bind(now)
+            .bind(claim)
+            .bind(until)
+            .fetch_optional(conn)
+            .await
+        })
+    }
+
+    /// Lets a claim go; nothing else changes.
+    pub async fn release_claim(&mut self, session: SessionId, claim: StepId) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE sessions SET claim = NULL, claim_until = NULL WHERE id = $1 AND claim = $2",
+            )
+            .bind(session)
+            .bind(claim)
+            .execute(conn)
+            .await
+            .map(|_| ())
+        })
+    }
+
+    /// Moves a session on and lets its claim go; `false` if the claim was lost or the session moved meanwhile.
+    pub async fn advance_session(
+        &mut self,
+        session: SessionId,
+        claim: StepId,
+        advance: &Advance<'_>,
+    ) -> Stored<bool> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE sessions SET status = $6, awaiting = $7, position = $8, next_step = $9, bank_ref = $10,
+                                     expires_at = $11, pending_since = $12, updated_at = $13,
+                                     claim = NULL, claim_until = NULL
+                 WHERE id = $1 AND claim = $2 AND status = $3 AND awaiting = $4 AND position = $5",
+            )
+            .bind(session)
+            .bind(claim)
+            .bind(advance.from.status)
+            .bind(advance.from.awaiting)
+            .bind(advance.from.position)
+            .bind(advance.to.status)
+            .bind(advance.to.awaiting)
+            .bind(advance.to.position)
+            .bind(advance.next_step)
+            .bind(advance.bank_ref)
+            .bind(advance.expires_at)
+            .bind(advance.pending_since)
+            .bind(advance.now)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected() == 1)
+        })
+    }
+
+    /// Ends a session whatever is being worked on; `false` if it moved meanwhile.
+    pub async fn end_session(
+        &mut self,
+        session: SessionId,
+        from: Progress,
+        to: Progress,
+        now: DateTime<Utc>,
+    ) -> Stored<bool> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE sessions SET status = $5, awaiting = $6, next_step = NULL, bank_ref = NULL,
+                                     claim = NULL, claim_until = NULL, pending_since = NULL, updated_at = $7
+                 WHERE id = $1 AND status = $2 AND awaiting = $3 AND position = $4",
+            )
+            .bind(session)
+            .bind(from.status)
+            .bind(from.awaiting)
+            .bind(from.position)
+            .bind(to.status)
+            .bind(to.awaiting)
+            .bind(now)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected() == 1)
+        })
+    }
+
+    /// Writes down a step that took effect.
+    pub async fn insert_step(&mut self, row: &StepRow) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query(
+                "INSERT INTO session_steps (id, session_id, position, step, answer, created_at)
+                 VALUES ($1, $2, $3, $4, $5, $6)",
+            )
+            .bind(row.id)
+            .bind(row.session_id)
+            .bind(row.position)
+            .bind(&row.step)
+            .bind(&row.answer)
+            .bind(row.created_at)
+            .execute(conn)
+            .await
+            .map(|_| ())
+        })
+    }
+
+    /// The step submitted last.
+    pub async fn last_step(&mut self, session: SessionId) -> Stored<Option<StepRow>> {
+        run!(self, |conn| {
+            sqlx::query_as(
+                "SELECT id, session_id, position, step, answer, created_at FROM session_steps
+                 WHERE session_id = $1 ORDER BY position DESC LIMIT 1",
+            )
+            .bind(session)
+            .fetch_optional(conn)
+            .await
+        })
+    }
+
+    /// Opens a way back from a provider's pages.
+    pub async fn insert_return(&mut self, row: &ReturnRow) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query(
+                "INSERT INTO bank_returns (state, session_id, position, step, link, outcome, created_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            )
+            .bind(&row.state)
+            .bind(row.session_id)
+            .bind(row.position)
+            .bind(&row.step)
+            .bind(&row.link)
+            .bind(row.outcome)
+            .bind(row.created_at)
+            .execute(conn)
+            .await
+            .map(|_| ())
+        })
+    }
+
+    /// The way back that a `state` belongs to.
+    pub async fn bank_return(&mut self, state: &Digest) -> Stored<Option<ReturnRow>> {
+        run!(self, |conn| {
+            sqlx::query_as(
+                "SELECT state, session_id, position, step, link, outcome, code, created_at FROM bank_returns
+                 WHERE state = $1",
+            )
+            .bind(state)
+            .fetch_optional(conn)
+            .await
+        })
+    }
+
+    /// Writes down how a way back ended; `false` if it had ended already.
+    pub async fn settle_return(
+        &mut self,
+        state: &Digest,
+        outcome: ReturnOutcome,
+        code: Option<&Digest>,
+    ) -> Stored<bool> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE bank_returns SET outcome = $2, code = $3 WHERE state = $1 AND outcome = 'waiting'",
+            )
+            .bind(state)
+            .bind(outcome)
+            .bind(code)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected() == 1)
+        })
+    }
+
+    /// Sessions whose one-time things can go: over since before a time. The oldest first.
+    pub async fn sessions_to_erase(
+        &mut self,
+        before: DateTime<Utc>,
+        limit: i64,
+    ) -> Stored<Vec<SessionId>> {
+        run!(self, |conn| {
+            sqlx::query_scalar(
+                "SELECT id FROM sessions
+                 WHERE erased_at IS NULL AND expires_at <= $1 AND pending_since IS NULL ORDER BY expires_at LIMIT $2",
+            )
+            .bind(before)
+            .bind(limit)
+            .fetch_all(conn)
+            .await
+        })
+    }
+
+    /// Forgets what only a living session needs; that it took place, and which token it issued, stays known.
+    pub async fn erase_session(&mut self, id: SessionId, now: DateTime<Utc>) -> Stored<()> {
+        run!(self, |conn| {
+            for sql in [
+                "DELETE FROM nonces WHERE session_id = $1",
+                "DELETE FROM bank_returns WHERE session_id = $1",
+                "DELETE FROM session_steps WHERE session_id = $1",
+            ] {
+                sqlx::query(sql).bind(id).execute(&mut *conn).await?;
+            }
+            sqlx::query(
+                "UPDATE sessions SET client_state = NULL, bank_ref = NULL, tenant_user = NULL, erased_at = $2
+                 WHERE id = $1 AND erased_at IS NULL",
+            )
+            .bind(id)
+            .bind(now)
+            .execute(conn)
+            .await
+            .map(|_| ())
+        })
+    }
+}

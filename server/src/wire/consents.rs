@@ -1,0 +1,119 @@
+//! Consents as sent: an envelope with what was done, and the record.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::Time;
+use crate::services::consents::ConsentInfo;
+
+/// What was done to a consent.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct ConsentAnswer<T> {
+    /// `read` or `delete`.
+    #[schema(value_type = String)]
+    pub op_type: &'static str,
+    /// `credentials_info` or `credentials_deleted`.
+    #[schema(value_type = String)]
+    pub code: &'static str,
+    /// 200.
+    pub http: u16,
+    #[schema(value_type = String)]
+    pub message: &'static str,
+    pub result: T,
+}
+
+/// A consent record.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Consent {
+    pub credentials_id: Uuid,
+    /// `ACTIVE`, `DELETED` or `EXPIRED`.
+    #[schema(value_type = String)]
+    pub status: &'static str,
+    pub originator: Originator,
+    pub tenant_app_info: TenantApp,
+    pub utc_created: Time,
+    pub utc_last_update: Time,
+    /// When the consent ends by itself.
+    pub consent_exp: Time,
+    /// When the data cached under it is erased.
+    pub max_data_retention: Time,
+}
+
+/// Where the data comes from.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct Originator {
+    /// Name of the country, or empty.
+    pub country: String,
+    pub servicer: String,
+    pub skill: String,
+}
+
+/// Whom the consent was given to.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct TenantApp {
+    pub client_id: Uuid,
+    pub name: String,
+}
+
+/// A consent that was deleted.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct DeletedConsent {
+    pub client_id: Uuid,
+    pub credentials_id: Uuid,
+}
+
+impl ConsentAnswer<Consent> {
+    /// The answer to a reading.
+    pub fn read(client_id: Uuid, info: ConsentInfo) -> Self {
+        Self {
+            op_type: "read",
+            code: "credentials_info",
+            http: 200,
+            message: "Consent info retrieved",
+            result: Consent {
+                credentials_id: info.id.0,
+                status: info.status.as_str(),
+                originator: Originator {
+                    country: info.country.as_deref().map(country).unwrap_or_default(),
+                    servicer: info.provider,
+                    skill: info.skill.to_string(),
+                },
+                tenant_app_info: TenantApp {
+                    client_id,
+                    name: info.tenant_name,
+                },
+                utc_created: Time(info.created_at),
+                utc_last_update: Time(info.updated_at),
+                consent_exp: Time(info.consent_exp),
+                max_data_retention: Time(info.max_data_retention),
+            },
+        }
+    }
+}
+
+impl ConsentAnswer<DeletedConsent> {
+    /// The answer to a deletion, the first as well as a repeated one.
+    pub fn deleted(client_id: Uuid, credentials_id: Uuid) -> Self {
+        Self {
+            op_type: "delete",
+            code: "credentials_deleted",
+            http: 200,
+            message: "Consent deleted",
+            result: DeletedConsent {
+                client_id,
+                credentials_id,
+            },
+        }
+    }
+}
+
+/// The English name of a country that skills come from, else its code.
+fn country(code: &str) -> String {
+    match code {
+        "ro" => "Romania".to_owned(),
+        "hr" => "Croatia".to_owned(),
+        "de" => "Germany".to_owned(),
+        "fr" => "France".to_owned(),
+        other => other.to_uppercase(),
+    }
+}
