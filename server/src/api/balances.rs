@@ -93,11 +93,7 @@ async fn list(
     call: Call<ListBalances>,
 ) -> Result<Json<List<Balance>>, Problem> {
     let (client, credentials) = credentials(call.by, call.also);
-    let wish = filter(
-        call.input.account_id,
-        call.input.kind,
-        call.input.currency,
-    );
+    let wish = filter(call.input.account_id, call.input.kind, call.input.currency);
     let page = IdPage {
         after: call.input.after,
         limit: call.input.limit.map_or(100, |limit| limit.0),

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use super::grants;
 use super::keys::Client;
+use super::providers::provider_refusal;
 use super::refusal::{Failure, Refusal};
-use super::steps::provider_refusal;
 use super::utx::{Identity, Stability, UtxKey};
 use super::{consents, consents::Credentials};
 use crate::crypto::Digest;

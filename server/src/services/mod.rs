@@ -17,6 +17,7 @@ pub mod limits;
 pub mod operators;
 pub mod passwords;
 pub mod people;
+pub mod providers;
 pub mod refusal;
 pub mod requests;
 pub mod returns;

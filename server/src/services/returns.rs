@@ -9,9 +9,10 @@ use app::domain::session::{Awaiting, Event, Follows, Progress, SessionStatus};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::providers::{callback, link_place, open_ref, provider_refusal, return_digest};
 use super::refusal::{Failure, Refusal};
 use super::sessions::{progress_at, state_place};
-use super::steps::{LEASE, callback, link_place, open_ref, provider_refusal, return_digest};
+use super::steps::LEASE;
 use super::{grants, issue};
 use crate::crypto::Digest;
 use crate::skills::{ConnectorError, Granted, Return, Returned};

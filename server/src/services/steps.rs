@@ -7,7 +7,6 @@
 use app::domain::ids::{SessionId, StepId};
 use app::domain::problem::Code;
 use app::domain::session::{Awaiting, Event, Follows, Progress, SessionStatus};
-use app::domain::skill::{SkillName, SkillType};
 use app::domain::tenant::RedirectLink;
 use chrono::{DateTime, Duration, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -16,12 +15,11 @@ use serde_json::{Map, Value, json};
 use super::grants;
 use super::issue::{self, Life};
 use super::keys::Named;
+use super::providers::{callback, link_place, open_ref, provider_refusal, return_digest, seal_ref};
 use super::refusal::{Failure, FieldProblem, Refusal};
 use super::sessions::{answer_place, ended, in_flight, owned, published, status_at, user_digest};
 use crate::crypto::Digest;
-use crate::skills::{
-    ConnectorError, Granted, Opaque, Outcome, Psu, ReturnState, Skill, Submission,
-};
+use crate::skills::{Granted, Opaque, Outcome, Psu, ReturnState, Skill, Submission};
 use crate::state::AppState;
 use crate::storage::Tx;
 use crate::storage::sessions::{Advance, ReturnOutcome, ReturnRow, SessionRow, StepRow};
@@ -435,68 +433,4 @@ fn return_row(
         code: None,
         created_at: state.clock.now(),
     })
-}
-
-/// The digest a provider's `state` is known by.
-pub fn return_digest(state: &AppState, token: &str) -> Digest {
-    state.pepper.digest("return_state", token)
-}
-
-/// Where a tenant's link is sealed.
-pub fn link_place(session: SessionId, position: i64) -> String {
-    format!("bank_returns.link/{session}/{position}")
-}
-
-/// Our own address for a skill's end-users to come back to.
-pub fn callback(state: &AppState, skill: &Skill) -> String {
-    let kind = match skill.manifest.kind {
-        SkillType::AccountInformation => "aisp",
-        SkillType::PaymentInitiation => "pisp",
-        SkillType::Marketplace | SkillType::CustomerCare | SkillType::ResourceManagement => {
-            "partner"
-        }
-    };
-    format!("{}/v1/redirects/{kind}", state.public_url)
-}
-
-/// What a connector asked to have kept with the session.
-pub fn open_ref(state: &AppState, row: &SessionRow) -> Result<Option<Opaque>, Failure> {
-    let Some(sealed) = &row.bank_ref else {
-        return Ok(None);
-    };
-    let plain = state.vault.open(&ref_place(row), sealed)?;
-    Ok(Some(Opaque::new(plain.to_vec())))
-}
-
-/// Seals what a connector asked to have kept with the session.
-pub fn seal_ref(state: &AppState, row: &SessionRow, kept: &Opaque) -> Result<Vec<u8>, Failure> {
-    Ok(state
-        .vault
-        .seal(&state.clock, &ref_place(row), kept.expose())?)
-}
-
-fn ref_place(row: &SessionRow) -> String {
-    format!("sessions.bank_ref/{}/{}", row.tenant_id, row.id)
-}
-
-/// A provider's failure in the catalogue's words: what the provider itself said stays out of it.
-pub fn provider_refusal(skill: &SkillName, error: &ConnectorError) -> Refusal {
-    let (code, after) = match error {
-        ConnectorError::Unreachable | ConnectorError::Timeout => {
-            (Code::ExternalApiConnectionError, None)
-        }
-        ConnectorError::TooManyRequests { retry_after } => (
-            Code::ExternalApiTooManyRequests,
-            retry_after.map(|wait| wait.as_secs()),
-        ),
-        ConnectorError::Unauthorized => (Code::ExternalApiUnauthorized, None),
-        ConnectorError::Forbidden => (Code::ExternalApiForbidden, None),
-        ConnectorError::Rejected { .. } | ConnectorError::BadAnswer(_) => {
-            (Code::ExternalApiError, None)
-        }
-    };
-    tracing::warn!(%skill, %error, "a provider did not do what it was asked");
-    let mut refusal = Refusal::new(code).says(format!("{skill}: {error}."));
-    refusal.retry_after = after;
-    refusal
 }
