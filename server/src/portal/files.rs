@@ -8,6 +8,7 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
+use axum::routing::get_service;
 use tower_http::services::ServeDir;
 
 use crate::config::Config;
@@ -53,10 +54,8 @@ pub fn router(folder: &Path, pages: Router) -> Router {
     let mut files = Router::new().nest("/pkg", built);
     for name in public_files(folder) {
         let file = ServeDir::new(folder).append_index_html_on_directories(false);
-        let file = Router::new()
-            .fallback_service(file)
-            .layer(middleware::from_fn(kept_for_a_while));
-        files = files.route_service(&format!("/{name}"), file);
+        let file = get_service(file).layer(middleware::from_fn(kept_for_a_while));
+        files = files.route(&format!("/{name}"), file);
     }
     files.merge(pages)
 }

@@ -1,1 +1,307 @@
-// later
+//! The door from outside: forms, cookies, headers, and what the shell of a page must not do.
+
+use axum::body::Body;
+use axum::http::{Method, Response as Answer, StatusCode};
+use tower::ServiceExt as _;
+
+use super::*;
+use crate::services::Services;
+use crate::state::testing;
+use crate::storage::Db;
+use crate::storage::testing::{TempFolder, on_both};
+
+on_both!(
+    one_form_signs_in_and_shows_the_keys_once,
+    a_planted_session_id_is_not_the_one_signed_in,
+    leaving_ends_the_session_everywhere,
+    strangers_are_sent_to_sign_in_and_back,
+    idle_and_old_sessions_end,
+    forms_of_other_sites_do_nothing,
+    bad_forms_are_refused_with_a_page,
+    every_answer_has_its_headers,
+    the_theme_is_kept_in_a_cookie,
+    built_files_are_kept_for_ever_and_public_ones_are_at_the_root
+);
+
+const OWN: &str = "http://127.0.0.1:3000";
+const PASSWORD: &str = "kumquat+lamps+over+gravel";
+
+struct World {
+    state: AppState,
+    router: Router,
+}
+
+fn world(db: Db) -> World {
+    let state = testing::state(db);
+    let services = Arc::new(Services::new(state.clone()));
+    let router = router(&state, services, Arc::new(serde_json::json!({})));
+    World { state, router }
+}
+
+impl World {
+    async fn send(&self, request: Request) -> Answer<Body> {
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    async fn get(&self, path: &str, cookie: &str) -> Answer<Body> {
+        let request = Request::get(path).header("cookie", cookie);
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    async fn post(&self, path: &str, cookie: &str, form: &str) -> Answer<Body> {
+        let request = Request::post(path)
+            .header("cookie", cookie)
+            .header("origin", OWN)
+            .header("content-type", "application/x-www-form-urlencoded");
+        self.send(request.body(Body::from(form.to_owned())).unwrap())
+            .await
+    }
+
+    /// Fills in the one form; answers the page and the cookie.
+    async fn start(&self, planted: &str) -> (Answer<Body>, String) {
+        let form = format!(
+            "name=Example+Ltd&email=ana%40example.com&password={PASSWORD}&legal_form=company&country=RO"
+        );
+        let answer = self.post(app::links::START, planted, &form).await;
+        let cookie = cookie_of(&answer).expect("a session cookie");
+        (answer, cookie)
+    }
+}
+
+fn header(answer: &Answer<Body>, name: &str) -> String {
+    let value = answer.headers().get(name);
+    value.map_or(String::new(), |value| value.to_str().unwrap().to_owned())
+}
+
+/// The session's `name=value`, if the answer sets it to something.
+fn cookie_of(answer: &Answer<Body>) -> Option<String> {
+    let cookies = answer.headers().get_all("set-cookie").iter();
+    let pairs = cookies.map(|value| value.to_str().unwrap().split(';').next().unwrap());
+    pairs
+        .filter(|pair| pair.starts_with("tessera=") && pair.len() > "tessera=".len())
+        .map(str::to_owned)
+        .next()
+}
+
+async fn text(answer: Answer<Body>) -> String {
+    let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX).await;
+    String::from_utf8(bytes.unwrap().to_vec()).unwrap()
+}
+
+async fn one_form_signs_in_and_shows_the_keys_once(db: Db) {
+    let world = world(db);
+    let (answer, cookie) = world.start("").await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(header(&answer, "cache-control"), "no-store");
+    let attributes = header(&answer, "set-cookie");
+    assert!(
+        attributes.contains("HttpOnly") && attributes.contains("SameSite=Lax"),
+        "{attributes}"
+    );
+    let page = text(answer).await;
+    assert!(page.contains("tsr_sbx_cs_") && page.contains("tsr_sbx_ak_"));
+    let overview = world.get(app::links::OVERVIEW, &cookie).await;
+    assert_eq!(overview.status(), StatusCode::OK);
+    assert!(!text(overview).await.contains("tsr_sbx_cs_"));
+}
+
+async fn a_planted_session_id_is_not_the_one_signed_in(db: Db) {
+    let world = world(db);
+    let planted = "tessera=AAAAAAAAAAAAAAAAAAAAAA";
+    let (_, cookie) = world.start(planted).await;
+    assert_ne!(cookie, planted);
+    let form = format!("email=ana%40example.com&password={PASSWORD}");
+    let again = world.post(app::links::SIGN_IN, &cookie, &form).await;
+    let fresh = cookie_of(&again).expect("a new id at each sign-in");
+    assert_ne!(fresh, cookie);
+    let old = world.get(app::links::OVERVIEW, &cookie).await;
+    assert_eq!(old.status(), StatusCode::SEE_OTHER, "the old id is dead");
+    let new = world.get(app::links::OVERVIEW, &fresh).await;
+    assert_eq!(new.status(), StatusCode::OK);
+
+    let proof = format!("password={PASSWORD}");
+    let proved = world.post(app::links::PROVE, &fresh, &proof).await;
+    assert_eq!(proved.status(), StatusCode::SEE_OTHER);
+    let after = cookie_of(&proved).expect("a new id after a proof");
+    assert_ne!(after, fresh);
+    let replayed = world.get(app::links::OVERVIEW, &fresh).await;
+    assert_eq!(replayed.status(), StatusCode::SEE_OTHER);
+    let goes_on = world.get(app::links::OVERVIEW, &after).await;
+    assert_eq!(goes_on.status(), StatusCode::OK);
+}
+
+async fn leaving_ends_the_session_everywhere(db: Db) {
+    let world = world(db);
+    let (_, cookie) = world.start("").await;
+    let asked = world.get(app::links::SIGN_OUT, &cookie).await;
+    assert_eq!(
+        asked.status(),
+        StatusCode::OK,
+        "a link alone signs nobody out"
+    );
+    let still = world.get(app::links::OVERVIEW, &cookie).await;
+    assert_eq!(still.status(), StatusCode::OK);
+    let left = world.post(app::links::SIGN_OUT, &cookie, "").await;
+    assert_eq!(left.status(), StatusCode::SEE_OTHER);
+    let stolen = world.get(app::links::OVERVIEW, &cookie).await;
+    assert_eq!(stolen.status(), StatusCode::SEE_OTHER);
+}
+
+async fn strangers_are_sent_to_sign_in_and_back(db: Db) {
+    let world = world(db);
+    let asked = world.get("/requests?status=4xx", "").await;
+    assert_eq!(asked.status(), StatusCode::SEE_OTHER);
+    let to = header(&asked, "location");
+    assert_eq!(to, "/signin?next=%2Frequests%3Fstatus%3D4xx");
+    let (_, cookie) = world.start("").await;
+    let form = format!("email=ana%40example.com&password={PASSWORD}");
+    let back = world.post(&to, &cookie, &form).await;
+    assert_eq!(header(&back, "location"), "/requests?status=4xx");
+    for elsewhere in ["https://evil.example/", "//evil.example", "/\\evil.example"] {
+        let to = app::links::with(app::links::SIGN_IN, "next", elsewhere);
+        let back = world.post(&to, "", &form).await;
+        assert_eq!(header(&back, "location"), app::links::OVERVIEW);
+    }
+    let admin = world.get(app::links::ADMIN_SERVICERS, &cookie).await;
+    assert_eq!(admin.status(), StatusCode::NOT_FOUND);
+    let nothing = world.get("/no/such/page", &cookie).await;
+    assert_eq!(nothing.status(), StatusCode::NOT_FOUND);
+}
+
+async fn idle_and_old_sessions_end(db: Db) {
+    let world = world(db);
+    let (_, cookie) = world.start("").await;
+    // Used every hour, it lives twelve; then it ends, however busy.
+    for _ in 0..11 {
+        world.state.clock.advance(chrono::Duration::hours(1));
+        let used = world.get(app::links::OVERVIEW, &cookie).await;
+        assert_eq!(used.status(), StatusCode::OK);
+    }
+    world.state.clock.advance(chrono::Duration::hours(1));
+    let old = world.get(app::links::OVERVIEW, &cookie).await;
+    assert_eq!(old.status(), StatusCode::SEE_OTHER);
+
+    let form = format!("email=ana%40example.com&password={PASSWORD}");
+    let again = world.post(app::links::SIGN_IN, "", &form).await;
+    let cookie = cookie_of(&again).unwrap();
+    world.state.clock.advance(chrono::Duration::hours(2));
+    let idle = world.get(app::links::OVERVIEW, &cookie).await;
+    assert_eq!(idle.status(), StatusCode::SEE_OTHER);
+}
+
+async fn forms_of_other_sites_do_nothing(db: Db) {
+    let world = world(db);
+    let (_, cookie) = world.start("").await;
+    for (name, value) in [
+        ("sec-fetch-site", "cross-site"),
+        ("origin", "https://evil.example"),
+        ("x-none", "of both"),
+    ] {
+        let request = Request::post(app::links::SIGN_OUT)
+            .header("cookie", &cookie)
+            .header(name, value)
+            .header("content-type", "application/x-www-form-urlencoded");
+        let answer = world.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{name}");
+        assert!(text(answer).await.contains(OWN), "it says what to do");
+    }
+    let still = world.get(app::links::OVERVIEW, &cookie).await;
+    assert_eq!(still.status(), StatusCode::OK, "nobody was signed out");
+}
+
+async fn bad_forms_are_refused_with_a_page(db: Db) {
+    let world = world(db);
+    let request = Request::post(app::links::SIGN_IN)
+        .header("origin", OWN)
+        .header("content-type", "application/json");
+    let answer = world.send(request.body(Body::from("{}")).unwrap()).await;
+    assert_eq!(answer.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    let large = format!("email={}", "x".repeat(70_000));
+    let answer = world.post(app::links::SIGN_IN, "", &large).await;
+    assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
+    let answer = world.post(app::links::SIGN_IN, "", "email=%ff").await;
+    assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+    let answer = world.get("/signin?next=%ff", "").await;
+    assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+    let put = Request::builder()
+        .method(Method::PUT)
+        .uri(app::links::SIGN_IN)
+        .header("origin", OWN);
+    let answer = world.send(put.body(Body::empty()).unwrap()).await;
+    assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
+}
+
+async fn every_answer_has_its_headers(db: Db) {
+    let world = world(db);
+    let mut nonces = Vec::new();
+    for path in ["/", "/signin", "/overview", "/no/such/page", "/pkg/none.js"] {
+        let answer = world.get(path, "").await;
+        let csp = header(&answer, "content-security-policy");
+        assert!(
+            csp.contains("frame-ancestors 'none'") && csp.contains("form-action 'self'"),
+            "{path}: {csp}"
+        );
+        assert!(!csp.contains("unsafe-inline"), "{path}");
+        let nonce = csp.split("'nonce-").nth(1).unwrap();
+        nonces.push(nonce.split('\'').next().unwrap().to_owned());
+        assert_eq!(header(&answer, "x-content-type-options"), "nosniff");
+        assert_eq!(header(&answer, "referrer-policy"), "same-origin");
+        assert!(!header(&answer, "x-request-id").is_empty());
+        assert!(!header(&answer, "cache-control").is_empty());
+    }
+    let count = nonces.len();
+    nonces.sort();
+    nonces.dedup();
+    assert_eq!(nonces.len(), count, "a nonce of its own for each answer");
+}
+
+async fn the_theme_is_kept_in_a_cookie(db: Db) {
+    let world = world(db);
+    let form = "theme=dark&to=%2Fsignin";
+    let answer = world.post(app::links::THEME, "", form).await;
+    assert_eq!(header(&answer, "location"), "/signin");
+    assert!(header(&answer, "set-cookie").starts_with("theme=dark; Path=/;"));
+    let dark = text(world.get("/signin", "theme=dark").await).await;
+    assert!(dark.contains("data-theme=\"dark\""));
+    let odd = text(world.get("/signin", "theme=%22%3E").await).await;
+    assert!(!odd.contains("data-theme=\""));
+}
+
+async fn built_files_are_kept_for_ever_and_public_ones_are_at_the_root(db: Db) {
+    let folder = TempFolder::new();
+    std::fs::create_dir(folder.path().join("pkg")).unwrap();
+    for (name, text) in [
+        ("robots.txt", "User-agent: *"),
+        ("pkg/portal.1.css", "main {}"),
+        (
+            "pkg/assets.json",
+            r#"{"js": "/pkg/a.js", "wasm": "/pkg/a.wasm", "css": "/pkg/portal.1.css"}"#,
+        ),
+    ] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let mut config = crate::config::Config::default();
+    config.http.site_dir = folder.path().display().to_string();
+    let state = testing::state_with(db, config);
+    let services = Arc::new(Services::new(state.clone()));
+    let router = router(&state, services, Arc::new(serde_json::json!({})));
+    let world = World { state, router };
+    let built = world.get("/pkg/portal.1.css", "").await;
+    assert_eq!(built.status(), StatusCode::OK);
+    assert!(header(&built, "cache-control").contains("immutable"));
+    let names = world.get("/pkg/assets.json", "").await;
+    assert!(!header(&names, "cache-control").contains("immutable"));
+    let public = world.get("/robots.txt", "").await;
+    assert_eq!(public.status(), StatusCode::OK);
+    assert_eq!(text(public).await, "User-agent: *");
+    let page = text(world.get("/", "").await).await;
+    assert!(page.contains("href=\"/pkg/portal.1.css\""));
+    for path in [
+        "/pkg/../robots.txt",
+        "/..%2frobots.txt",
+        "/pkg/%2e%2e/robots.txt",
+    ] {
+        let answer = world.get(path, "").await;
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+    }
+}

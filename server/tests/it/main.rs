@@ -12,6 +12,7 @@
 )]
 
 mod bad_input;
+mod cli;
 mod durability;
 mod one_time;
 mod rooms;

@@ -1,0 +1,207 @@
+//! The command line: exit codes, JSON, and sentences that say what to do.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// A folder of its own for one test.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("tessera-cli-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+fn server(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_server"))
+        .args(arguments)
+        .arg("--data-dir")
+        .arg(folder.join("data"))
+        .output()
+        .unwrap()
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn json(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", said(output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn a_wrong_setting_is_named_and_ends_with_2() {
+    let folder = Folder::new("settings");
+    let file = folder.0.join("config.toml");
+    std::fs::write(&file, "[http]\nlitsen = \"127.0.0.1:1\"\n").unwrap();
+    let file = file.display().to_string();
+    for (arguments, named) in [
+        (&["--config", &file, "check-config"][..], "litsen"),
+        (&["--listen", "nowhere", "check-config"], "http.listen"),
+        (
+            &["--public-url", "http://portal.example.com", "check-config"],
+            "http.public_url",
+        ),
+        (&["--no-such-option", "check-config"], "--no-such-option"),
+        (&["servicer", "create", "--name", "Example Ltd"], "--kind"),
+        (
+            &["servicer", "create", "--name", " ", "--kind", "both"],
+            "--name",
+        ),
+        (&["admin", "create", "--email", "nobody"], "--email"),
+        (
+            &[
+                "serve",
+                "--demo",
+                "--listen",
+                "0.0.0.0:0",
+                "--public-url",
+                "https://portal.example.com",
+            ],
+            "--demo",
+        ),
+    ] {
+        let output = server(&folder.0, arguments);
+        assert_eq!(
+            output.status.code(),
+            Some(2),
+            "{arguments:?}: {}",
+            said(&output)
+        );
+        assert!(
+            said(&output).contains(named),
+            "{arguments:?}: {}",
+            said(&output)
+        );
+    }
+    let fine = server(&folder.0, &["check-config"]);
+    assert_eq!(fine.status.code(), Some(0), "{}", said(&fine));
+}
+
+#[test]
+fn what_cannot_be_done_ends_with_1_and_says_why() {
+    let folder = Folder::new("refused");
+    let made = json(&server(
+        &folder.0,
+        &[
+            "servicer",
+            "create",
+            "--name",
+            "Example Ltd",
+            "--kind",
+            "consumer",
+            "--json",
+        ],
+    ));
+    let id = made["servicer_id"].as_str().unwrap();
+    let claim = made["claim_token"].as_str().unwrap();
+    let url = made["sign_up_url"].as_str().unwrap();
+    assert!(url.contains(id) && url.contains(claim), "{url}");
+    let production = [
+        "tenant",
+        "create",
+        "--servicer",
+        id,
+        "--name",
+        "App",
+        "--environment",
+        "production",
+    ];
+    let early = server(&folder.0, &production);
+    assert_eq!(early.status.code(), Some(1));
+    assert!(
+        said(&early).contains("servicer approve"),
+        "{}",
+        said(&early)
+    );
+    json(&server(&folder.0, &["servicer", "approve", id, "--json"]));
+    let twice = server(&folder.0, &["servicer", "approve", id]);
+    assert_eq!(twice.status.code(), Some(1));
+    let unknown = "00000000-0000-7000-8000-000000000000";
+    let missing = server(&folder.0, &["tenant", "revoke-secret", unknown]);
+    assert_eq!(missing.status.code(), Some(1));
+
+    std::fs::remove_file(folder.0.join("data/secrets.key")).unwrap();
+    let lost = server(&folder.0, &["servicer", "approve", id]);
+    assert_eq!(lost.status.code(), Some(1));
+    assert!(said(&lost).contains("secrets.key"), "{}", said(&lost));
+}
+
+#[test]
+fn a_tenants_keys_are_printed_once_and_rotated() {
+    let folder = Folder::new("tenant");
+    let made = json(&server(
+        &folder.0,
+        &[
+            "servicer",
+            "create",
+            "--name",
+            "Example Ltd",
+            "--kind",
+            "consumer",
+            "--json",
+        ],
+    ));
+    let create = |skill: &str| {
+        let id = made["servicer_id"].as_str().unwrap();
+        server(
+            &folder.0,
+            &[
+                "tenant",
+                "create",
+                "--servicer",
+                id,
+                "--name",
+                "Budget app",
+                "--environment",
+                "sandbox",
+                "--skill",
+                skill,
+                "--redirect-link",
+                "myapp://return",
+                "--json",
+            ],
+        )
+    };
+    let unknown = create("abc_#1.0");
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(said(&unknown).contains("--skill"), "{}", said(&unknown));
+    let keys = json(&create("xyz_ro_aisp_sbx_#1.0"));
+    let secret = keys["client_secret"].as_str().unwrap();
+    assert!(secret.starts_with("tsr_sbx_cs_"));
+    assert!(
+        keys["client_app_key"]
+            .as_str()
+            .unwrap()
+            .starts_with("tsr_sbx_ak_")
+    );
+    let id = keys["client_id"].as_str().unwrap();
+    let rotated = json(&server(
+        &folder.0,
+        &["tenant", "rotate-secret", id, "--json"],
+    ));
+    assert_ne!(rotated["client_secret"].as_str().unwrap(), secret);
+    let third = server(&folder.0, &["tenant", "rotate-secret", id]);
+    assert_eq!(third.status.code(), Some(1), "at most two live");
+    let stopped = json(&server(
+        &folder.0,
+        &["tenant", "revoke-secret", id, "--json"],
+    ));
+    assert_eq!(stopped["stopped"], 2);
+    let link = json(&server(
+        &folder.0,
+        &["admin", "create", "--email", "ana@example.com", "--json"],
+    ));
+    assert!(link["password_url"].as_str().unwrap().contains("/reset/"));
+}
