@@ -4,8 +4,8 @@ use super::*;
 
 on_both!(
     keys_are_checked_and_never_explained,
-    secrets_stay_out_of_browsers,
     rest_calls_carry_keys_in_headers,
+    rest_calls_without_right_keys_are_refused,
     the_console_needs_no_key,
     stopped_and_paused_is_felt_at_once,
 );
@@ -88,224 +88,82 @@ async fn keys_are_checked_and_never_explained(db: Db) {
     );
 }
 
-async fn secrets_stay_out_of_browsers(db: Db) {
-    let api = Api::new(db.clone()).await;
-    let step = "/v1/sessions/019b7652-0000-7000-8000-000000000000/steps";
-    let sent = api
-        .post(
-            step,
-            &with(
-                api.submitting(json!({})),
-                "client_secret",
-                api.world.client_secret.clone(),
-            ),
-        )
-        .await;
-    assert_eq!(
-        (sent.status, sent.code(), sent.paths()),
-        (400, "unknown_fields", vec!["client_secret"])
-    );
-    assert!(
-        sent.body["fields"][0]["message"]
-            .as_str()
-            .unwrap()
-            .contains("must never be in a browser")
-    );
-    let checked = api
-        .post(
-            step,
-            &with(api.submitting(json!({})), "client_app_key", "wrong"),
-        )
-        .await;
-    assert_eq!(
-        (checked.status, checked.code()),
-        (401, "invalid_api_keys"),
-        "sent though not needed: checked"
-    );
-    let both = api
-        .post(
-            "/v1/sessions",
-            &with(
-                api.opening(),
-                "client_secret",
-                api.world.client_secret.clone(),
-            ),
-        )
-        .await;
-    assert_eq!(both.code(), "unknown_fields");
-    let backend = with(api.exchanging(), "skill", "x");
-    assert_eq!(
-        api.post("/v1/sessions", &backend).await.body["server"],
-        true
-    );
-    let from_page = api
-        .post_with(
-            "/v1/sessions",
-            &backend,
-            &[("origin", "https://app.example.com")],
-        )
-        .await;
-    assert_eq!(from_page.code(), "unknown_fields");
-
-    let stranger = api
-        .post_with(
-            "/v1/sessions",
-            &api.opening(),
-            &[("origin", "https://app.example.com")],
-        )
-        .await;
-    assert_eq!(
-        (stranger.status, stranger.code()),
-        (403, "origin_not_allowed")
-    );
-    assert_eq!(stranger.headers["access-control-allow-origin"], "*");
-    assert!(
-        stranger.headers["access-control-expose-headers"]
-            .to_str()
-            .unwrap()
-            .contains("X-Request-Id")
-    );
-    let origin = Origin::parse(
-        "https://app.example.com",
-        app::domain::tenant::Environment::Sandbox,
-    )
-    .unwrap();
-    let mut tx = db.write().await.unwrap();
-    tx.set_tenant_links(api.world.tenant, &[], &[origin])
-        .await
-        .unwrap();
-    tx.commit().await.unwrap();
-    let known = api
-        .post_with(
-            "/v1/sessions",
-            &api.opening(),
-            &[("origin", "https://app.example.com")],
-        )
-        .await;
-    assert_eq!(known.status, 200);
-
-    let preflight = |path: &str| {
-        let request = Request::options(path)
-            .header("origin", "https://evil.example")
-            .header("access-control-request-method", "POST");
-        request.body(Body::empty()).unwrap()
-    };
-    let asked = api.send(preflight(step)).await;
-    assert_eq!(
-        (
-            asked.status,
-            asked.headers["access-control-allow-origin"]
-                .to_str()
-                .unwrap()
-        ),
-        (204, "*")
-    );
-    assert!(
-        !asked
-            .headers
-            .contains_key("access-control-allow-credentials")
-    );
-    let server_side = api.send(preflight("/v1/token")).await;
-    assert_eq!(server_side.status, 405);
-    assert!(
-        !server_side
-            .headers
-            .contains_key("access-control-allow-origin")
-    );
-}
-
-async fn rest_calls_carry_keys_in_headers(db: Db) {
-    let api = Api::new(db).await;
-    let basic = |secret: &str| {
+impl Api {
+    /// HTTP Basic with a secret.
+    fn basic(&self, secret: &str) -> (&'static str, String) {
         use base64::Engine as _;
-        let pair = format!("{}:{secret}", api.world.tenant);
-        format!(
-            "Basic {}",
-            base64::engine::general_purpose::STANDARD.encode(pair)
-        )
-    };
-    let get = |path: &str, headers: Vec<(&'static str, String)>| {
+        let pair = format!("{}:{secret}", self.world.tenant);
+        let text = base64::engine::general_purpose::STANDARD.encode(pair);
+        ("authorization", format!("Basic {text}"))
+    }
+
+    async fn get(&self, path: &str, headers: Vec<(&'static str, String)>) -> Answer {
         let mut request = Request::get(path);
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        api.send(request.body(Body::empty()).unwrap())
-    };
-    let good = basic(&api.world.client_secret);
-    let answer = get(
-        "/v1/token?count=7",
-        vec![
-            ("authorization", good.clone()),
-            ("x-tenant-user-id", "user-1".into()),
-        ],
-    )
-    .await;
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+}
+
+async fn rest_calls_carry_keys_in_headers(db: Db) {
+    let api = Api::new(db).await;
+    let good = api.basic(&api.world.client_secret);
+    let user = ("x-tenant-user-id", "user-1".to_owned());
+    let answer = api.get("/v1/token?count=7", vec![good.clone(), user]).await;
     assert_eq!(
         (&answer.body["count"], &answer.body["user"]),
         (&json!(7), &json!("user-1"))
     );
-    let credentials_id = "019b7652-0000-7000-8000-000000000001";
+    let id = "019b7652-0000-7000-8000-000000000001";
     let pair = vec![
-        ("authorization", good.clone()),
-        ("x-credentials-id", credentials_id.into()),
+        good,
+        ("x-credentials-id", id.into()),
         ("x-access-token", "t".into()),
     ];
     assert_eq!(
-        get("/v1/accounts", pair).await.body["credentials_id"],
-        credentials_id
+        api.get("/v1/accounts", pair).await.body["credentials_id"],
+        id
     );
+    let client_id = ("x-client-id", api.world.tenant.to_string());
     let apart = vec![
-        ("x-client-id", api.world.tenant.to_string()),
+        client_id,
         ("x-client-secret", api.world.client_secret.clone()),
     ];
-    assert_eq!(get("/v1/token", apart).await.status, 200);
+    assert_eq!(api.get("/v1/token", apart).await.status, 200);
+}
+
+async fn rest_calls_without_right_keys_are_refused(db: Db) {
+    let api = Api::new(db).await;
+    let good = vec![api.basic(&api.world.client_secret)];
+    let bearer = vec![("authorization", "Bearer x".to_owned())];
     let cases = [
         (
             "/v1/token",
-            vec![("authorization", basic("wrong"))],
+            vec![api.basic("wrong")],
             401,
             "invalid_api_keys",
         ),
-        (
-            "/v1/token",
-            vec![("authorization", "Bearer x".to_owned())],
-            401,
-            "invalid_api_keys",
-        ),
+        ("/v1/token", bearer, 401, "invalid_api_keys"),
         ("/v1/token", vec![], 400, "missing_fields"),
-        (
-            "/v1/accounts",
-            vec![("authorization", good.clone())],
-            400,
-            "missing_fields",
-        ),
+        ("/v1/accounts", good.clone(), 400, "missing_fields"),
         (
             "/v1/token?client_secret=x",
-            vec![("authorization", good.clone())],
+            good.clone(),
             400,
             "unknown_fields",
         ),
-        (
-            "/v1/token?count=x",
-            vec![("authorization", good.clone())],
-            400,
-            "invalid_field",
-        ),
+        ("/v1/token?count=x", good.clone(), 400, "invalid_field"),
         (
             "/v1/token?count=1&count=2",
-            vec![("authorization", good.clone())],
+            good.clone(),
             400,
             "invalid_field",
         ),
-        (
-            "/v1/token?other=1",
-            vec![("authorization", good.clone())],
-            400,
-            "unknown_fields",
-        ),
+        ("/v1/token?other=1", good, 400, "unknown_fields"),
     ];
     for (path, headers, status, code) in cases {
-        let answer = get(path, headers).await;
+        let answer = api.get(path, headers).await;
         assert_eq!((answer.status, answer.code()), (status, code), "{path}");
     }
 }

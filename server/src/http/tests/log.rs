@@ -1,69 +1,83 @@
 //! The request log, through the door.
 
+use app::portal::requests::{RequestFilter, RequestRow, Requests as _};
+
 use super::*;
 
-on_both!(every_call_is_in_the_log_and_no_secret_is,);
+on_both!(
+    every_call_is_in_the_log_with_its_cause,
+    no_secret_is_in_the_log,
+    the_log_is_searched_and_never_shows_others,
+);
 
-async fn every_call_is_in_the_log_and_no_secret_is(db: Db) {
-    use app::portal::requests::{RequestFilter, Requests as _};
-    let api = Api::new(db.clone()).await;
-    let (state, services, owner) = (api.world.state(), &api.world.services, &api.world.owner);
-    let session = "019b7652-0000-7000-8000-000000000000";
-    let canaries = [
-        "RO49AAAA1B31007593840000",
-        "Canary Holder",
-        "nonce-of-the-answer-before",
-    ];
-    let data = json!({ "iban": canaries[0], "name": canaries[1] });
-    let path = format!("/v1/sessions/{session}/steps?token=canary-in-query");
-    api.post_with(
-        &path,
-        &api.submitting(data),
-        &[("x-request-id", "my-own-id"), ("user-agent", "my app")],
-    )
-    .await;
-    state.clock.advance(Duration::seconds(1));
-    api.post(
-        "/v1/token",
-        &with(
-            api.exchanging(),
-            "client_secret",
-            "tsr_sbx_cs_wrong-canary-wrong-canary",
-        ),
-    )
-    .await;
-    state.clock.advance(Duration::seconds(1));
+const SESSION: &str = "019b7652-0000-7000-8000-000000000000";
+const IBAN: &str = "RO49AAAA1B31007593840000";
+const NAME: &str = "Canary Holder";
+const WRONG: &str = "tsr_sbx_cs_wrong-canary-wrong-canary";
+
+/// A step with data, a call with a wrong secret and one with the right one, a second apart; newest first.
+async fn three_calls(api: &Api) -> Vec<RequestRow> {
+    let path = format!("/v1/sessions/{SESSION}/steps?token=canary-in-query");
+    let step = api.submitting(json!({ "iban": IBAN, "name": NAME }));
+    let headers = [("x-request-id", "my-own-id"), ("user-agent", "my app")];
+    api.post_with(&path, &step, &headers).await;
+    api.world.state().clock.advance(Duration::seconds(1));
+    api.post("/v1/token", &with(api.exchanging(), "client_secret", WRONG))
+        .await;
+    api.world.state().clock.advance(Duration::seconds(1));
     api.post("/v1/token", &api.exchanging()).await;
-    state.request_log.flush(state).await;
+    api.world.state().request_log.flush(api.world.state()).await;
+    list(api, RequestFilter::default()).await
+}
 
-    let rows = services
-        .requests(owner, &RequestFilter::default())
+async fn list(api: &Api, filter: RequestFilter) -> Vec<RequestRow> {
+    api.world
+        .services
+        .requests(&api.world.owner, &filter)
         .await
-        .unwrap();
+        .unwrap()
+}
+
+async fn every_call_is_in_the_log_with_its_cause(db: Db) {
+    let api = Api::new(db).await;
+    let rows = three_calls(&api).await;
+    let statuses: Vec<u16> = rows.iter().map(|row| row.status).collect();
+    assert_eq!(statuses, [200, 401, 200]);
+    let one = |at: usize| api.world.services.request(&api.world.owner, rows[at].id);
+    let why = one(1).await.unwrap().explanation.unwrap();
     assert_eq!(
-        rows.iter().map(|row| row.status).collect::<Vec<_>>(),
-        [200, 401, 200],
-        "newest first"
-    );
-    let refused = services.request(owner, rows[1].id).await.unwrap();
-    let explanation = refused.explanation.unwrap();
-    assert_eq!(
-        (explanation.code.as_str(), explanation.whose.as_str()),
+        (why.code.as_str(), why.whose.as_str()),
         ("invalid_api_keys", "caller")
     );
-    let good = services.request(owner, rows[0].id).await.unwrap();
-    assert!(good.key.unwrap().starts_with("client_secret …"));
-    let step = services.request(owner, rows[2].id).await.unwrap();
-    assert_eq!(step.session.unwrap().to_string(), session);
+    assert!(
+        one(0)
+            .await
+            .unwrap()
+            .key
+            .unwrap()
+            .starts_with("client_secret …")
+    );
+    let step = one(2).await.unwrap();
+    assert_eq!(step.session.unwrap().to_string(), SESSION);
+    let operation = step.row.operation.as_str();
     assert_eq!(
-        (step.row.operation.as_str(), step.user_agent.as_str()),
+        (operation, step.user_agent.as_str()),
         ("/v1/sessions/{session_id}/steps", "my app")
     );
-    assert!(
-        step.request_headers
-            .contains(&("X-Request-Id".into(), "my-own-id".into()))
-    );
+    let own_id = ("X-Request-Id".to_owned(), "my-own-id".to_owned());
+    assert!(step.request_headers.contains(&own_id));
+    let keys = api
+        .world
+        .services
+        .keys(&api.world.owner, api.world.tenant)
+        .await
+        .unwrap();
+    assert_eq!(keys.iter().map(|key| key.calls_24h).sum::<i64>(), 1);
+}
 
+async fn no_secret_is_in_the_log(db: Db) {
+    let api = Api::new(db.clone()).await;
+    three_calls(&api).await;
     let mut tx = db.read().await.unwrap();
     let all: Vec<String> = crate::storage::run!(tx, |conn| sqlx::query_scalar(
         "SELECT path || ' ' || request_body || ' ' || response_body FROM requests"
@@ -71,93 +85,125 @@ async fn every_call_is_in_the_log_and_no_secret_is(db: Db) {
     .fetch_all(conn)
     .await)
     .unwrap();
+    assert_eq!(all.len(), 3);
     let all = all.join("\n");
-    let secrets = [
-        api.world.client_secret.as_str(),
-        "canary-in-query",
-        "wrong-canary-wrong",
-    ];
-    for canary in canaries.iter().chain(&secrets) {
+    let secret = api.world.client_secret.as_str();
+    let nonce = "nonce-of-the-answer-before";
+    for canary in [IBAN, NAME, WRONG, secret, nonce, "canary-in-query"] {
         assert!(!all.contains(canary), "{canary} in {all}");
     }
+}
 
-    let filter = |filter: RequestFilter| async move {
-        services.requests(owner, &filter).await.unwrap().len()
-    };
+async fn the_log_is_searched_and_never_shows_others(db: Db) {
+    let api = Api::new(db).await;
+    let rows = three_calls(&api).await;
+    let all = RequestFilter::default;
     let text = |text: &str| Some(text.to_owned());
-    assert_eq!(
-        filter(RequestFilter {
-            status: text("4xx"),
-            ..Default::default()
-        })
-        .await,
-        1
-    );
-    assert_eq!(
-        filter(RequestFilter {
-            status: text("200"),
-            ..Default::default()
-        })
-        .await,
-        2
-    );
-    assert_eq!(
-        filter(RequestFilter {
-            q: text("INVALID_api"),
-            ..Default::default()
-        })
-        .await,
-        1
-    );
-    assert_eq!(
-        filter(RequestFilter {
-            q: text(session),
-            ..Default::default()
-        })
-        .await,
-        1
-    );
-    assert_eq!(
-        filter(RequestFilter {
-            q: text("my-own-id"),
-            ..Default::default()
-        })
-        .await,
-        1
-    );
-    assert_eq!(
-        filter(RequestFilter {
-            source: text("console"),
-            ..Default::default()
-        })
-        .await,
-        0
-    );
-    assert_eq!(
-        filter(RequestFilter {
-            before: Some(rows[1].id),
-            ..Default::default()
-        })
-        .await,
-        1
-    );
-    assert_eq!(
-        filter(RequestFilter {
-            after: Some(rows[1].id),
-            ..Default::default()
-        })
-        .await,
-        1
-    );
+    let cases = [
+        (
+            RequestFilter {
+                status: text("4xx"),
+                ..all()
+            },
+            1,
+        ),
+        (
+            RequestFilter {
+                status: text("200"),
+                ..all()
+            },
+            2,
+        ),
+        (
+            RequestFilter {
+                status: text("nonsense"),
+                ..all()
+            },
+            0,
+        ),
+        (
+            RequestFilter {
+                method: text("POST"),
+                ..all()
+            },
+            3,
+        ),
+        (
+            RequestFilter {
+                q: text("INVALID_api"),
+                ..all()
+            },
+            1,
+        ),
+        (
+            RequestFilter {
+                q: text(SESSION),
+                ..all()
+            },
+            1,
+        ),
+        (
+            RequestFilter {
+                q: text("my-own-id"),
+                ..all()
+            },
+            1,
+        ),
+        (
+            RequestFilter {
+                q: text("%"),
+                ..all()
+            },
+            0,
+        ),
+        (
+            RequestFilter {
+                source: text("console"),
+                ..all()
+            },
+            0,
+        ),
+        (
+            RequestFilter {
+                tenant: Some(api.world.tenant),
+                ..all()
+            },
+            3,
+        ),
+        (
+            RequestFilter {
+                session: Some(SESSION.parse().unwrap()),
+                ..all()
+            },
+            1,
+        ),
+        (
+            RequestFilter {
+                before: Some(rows[1].id),
+                ..all()
+            },
+            1,
+        ),
+        (
+            RequestFilter {
+                after: Some(rows[1].id),
+                ..all()
+            },
+            1,
+        ),
+    ];
+    for (filter, found) in cases {
+        let label = format!("{filter:?}");
+        assert_eq!(list(&api, filter).await.len(), found, "{label}");
+    }
     let other = api.world.beside().await;
+    let (services, stranger) = (&other.services, &other.owner);
     assert!(
         services
-            .requests(&other.owner, &RequestFilter::default())
+            .requests(stranger, &all())
             .await
             .unwrap()
             .is_empty()
     );
-    assert!(services.request(&other.owner, rows[0].id).await.is_err());
-    let day = services.keys(owner, api.world.tenant).await.unwrap();
-    assert_eq!(day.iter().map(|key| key.calls_24h).sum::<i64>(), 1);
+    assert!(services.request(stranger, rows[0].id).await.is_err());
 }

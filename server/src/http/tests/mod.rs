@@ -1,5 +1,6 @@
 //! Every kind of call through the extractor and the layer, with operations that echo what was proved.
 
+mod browsers;
 mod keys;
 mod log;
 mod once;

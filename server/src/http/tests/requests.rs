@@ -4,6 +4,8 @@ use super::*;
 
 on_both!(
     everything_wrong_is_told_at_once,
+    only_bounded_json_is_read,
+    only_json_is_answered,
     a_panic_is_an_error_with_an_id,
     budgets_are_told_and_kept,
 );
@@ -55,7 +57,10 @@ async fn everything_wrong_is_told_at_once(db: Db) {
         "{:?}",
         exact.body
     );
+}
 
+async fn only_bounded_json_is_read(db: Db) {
+    let api = Api::new(db).await;
     let raw = |kind: Option<&str>, body: Vec<u8>| {
         let mut request = Request::post("/v1/sessions");
         if let Some(kind) = kind {
@@ -92,6 +97,10 @@ async fn everything_wrong_is_told_at_once(db: Db) {
     }
     let hint = api.send(raw(None, b"{}".to_vec())).await;
     assert_eq!(hint.body["hint"], "-H 'Content-Type: application/json'");
+}
+
+async fn only_json_is_answered(db: Db) {
+    let api = Api::new(db).await;
     let not_json = api
         .post_with(
             "/v1/sessions",

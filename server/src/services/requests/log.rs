@@ -180,3 +180,78 @@ fn opened_session(entry: &Entry) -> Option<SessionId> {
     let opened = opens.then(|| serde_json::from_slice::<Opened>(&entry.response_body).ok());
     opened.flatten().map(|opened| opened.session_id)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::testing::World;
+    use crate::storage::testing::{TempFolder, sqlite};
+
+    fn call(world: &World) -> Entry {
+        Entry {
+            id: RequestId(world.state().clock.id()),
+            at: world.state().clock.now(),
+            tenant: Some(world.tenant),
+            session: None,
+            key: None,
+            console: false,
+            method: "POST".into(),
+            path: "/v1/sessions".into(),
+            operation: "/v1/sessions".into(),
+            status: 200,
+            error_code: None,
+            latency: Duration::from_millis(3),
+            user_agent: String::new(),
+            ip: "192.0.2.1".into(),
+            client_request_id: None,
+            request_body: Bytes::new(),
+            response_body: Bytes::from_static(
+                br#"{"session_id":"019b7652-0000-7000-8000-000000000000","nonce":"n"}"#,
+            ),
+            response_whole: true,
+        }
+    }
+
+    async fn rows(world: &World) -> Vec<crate::storage::requests::ListedRequest> {
+        let query = crate::storage::requests::RequestQuery {
+            session: "019b7652-0000-7000-8000-000000000000".parse().ok(),
+            limit: 100_000,
+            ..Default::default()
+        };
+        let mut tx = world.state().db.read().await.unwrap();
+        tx.requests(world.servicer, &query).await.unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn what_was_handed_over_is_written_before_the_writer_ends() {
+        let folder = TempFolder::new();
+        let world = World::new(sqlite(&folder).await).await;
+        let (log, stop) = (world.state().request_log.clone(), CancellationToken::new());
+        let writer = tokio::spawn({
+            let (log, state, stop) = (log.clone(), world.state().clone(), stop.clone());
+            async move { log.run(state, stop).await }
+        });
+        for _ in 0..1000 {
+            log.add(call(&world));
+        }
+        stop.cancel();
+        writer.await.unwrap();
+        assert_eq!(
+            rows(&world).await.len(),
+            1000,
+            "each under the session its answer opened"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_drops_and_never_waits() {
+        let folder = TempFolder::new();
+        let world = World::new(sqlite(&folder).await).await;
+        let log = &world.state().request_log;
+        for _ in 0..WAITING + 50 {
+            log.add(call(&world));
+        }
+        log.flush(world.state()).await;
+        assert_eq!(rows(&world).await.len(), WAITING);
+    }
+}
