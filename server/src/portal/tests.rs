@@ -162,6 +162,10 @@ async fn strangers_are_sent_to_sign_in_and_back(db: Db) {
         let back = world.post(&to, "", &form).await;
         assert_eq!(header(&back, "location"), app::links::OVERVIEW);
     }
+    // Signing in changed the cookie's value: the one from before is nobody's now.
+    let stale = world.get(app::links::OVERVIEW, &cookie).await;
+    assert_eq!(stale.status(), StatusCode::SEE_OTHER);
+    let (_, cookie) = world.start("").await;
     let admin = world.get(app::links::ADMIN_SERVICERS, &cookie).await;
     assert_eq!(admin.status(), StatusCode::NOT_FOUND);
     let nothing = world.get("/no/such/page", &cookie).await;

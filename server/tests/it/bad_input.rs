@@ -148,13 +148,23 @@ async fn a_wrong_key_is_told_from_nothing(database: Database) {
             .contains("client_secret"),
         "a key of the wrong kind is named: {hinted}"
     );
-    let unlisted = json!({"client_id": keys.client_id, "client_app_key": keys.client_app_key, "skill": "abc_ro_aisp_#1.0"});
+    let narrow = world.tenant_with(&["xyz_aisp_sbx_#1.0"]).await;
+    let unlisted = open(&narrow.client_id, &narrow.client_app_key);
     let answer = world.post("/v1/sessions", &unlisted).await;
     assert_problem(
-        "a skill of the other environment",
+        "a skill off the whitelist",
         &answer,
         401,
         "unauthorized_tenant",
+    );
+    let mut unknown = open(&keys.client_id, &keys.client_app_key);
+    unknown["skill"] = json!("abc_ro_aisp_#1.0");
+    let answer = world.post("/v1/sessions", &unknown).await;
+    assert_problem(
+        "a skill nobody published",
+        &answer,
+        400,
+        "invalid_skill_name",
     );
     let nonsense = json!({"client_id": keys.client_id, "client_app_key": keys.client_app_key, "skill": "nonsense"});
     let answer = world.post("/v1/sessions", &nonsense).await;

@@ -127,46 +127,36 @@ impl World {
             .unwrap_or_else(|error| panic!("{arguments:?} printed no JSON ({error}): {text}"))
     }
 
-    /// A sandbox tenant of a new servicer, allowed everything the sandbox has.
+    /// A sandbox tenant of a new servicer, allowed both skills.
     pub async fn tenant(&self) -> Keys {
-        let servicer = self
-            .operator(&[
-                "servicer",
-                "create",
-                "--name",
-                "Example Ltd",
-                "--kind",
-                "consumer",
-            ])
-            .await;
-        self.tenant_of(servicer["servicer_id"].as_str().unwrap())
-            .await
+        self.tenant_with(&[SKILL, "xyz_aisp_sbx_#1.0"]).await
     }
 
-    /// A sandbox tenant of an existing servicer.
-    pub async fn tenant_of(&self, servicer_id: &str) -> Keys {
-        let made = self
-            .operator(&[
-                "tenant",
-                "create",
-                "--servicer",
-                servicer_id,
-                "--name",
-                "Budget app",
-                "--environment",
-                "sandbox",
-                "--skill",
-                SKILL,
-                "--skill",
-                "xyz_aisp_sbx_#1.0",
-                "--redirect-link",
-                RETURN,
-                "--redirect-link",
-                "https://app.example.com/return",
-                "--origin",
-                "https://app.example.com",
-            ])
-            .await;
+    /// A sandbox tenant of a new servicer, allowed these skills.
+    pub async fn tenant_with(&self, skills: &[&str]) -> Keys {
+        let create = [
+            "servicer",
+            "create",
+            "--name",
+            "Example Ltd",
+            "--kind",
+            "consumer",
+        ];
+        let servicer = self.operator(&create).await;
+        let servicer = servicer["servicer_id"].as_str().unwrap();
+        let mut arguments = vec![
+            "tenant",
+            "create",
+            "--servicer",
+            servicer,
+            "--name",
+            "Budget app",
+        ];
+        arguments.extend(["--environment", "sandbox", "--redirect-link", RETURN]);
+        arguments.extend(["--redirect-link", "https://app.example.com/return"]);
+        arguments.extend(["--origin", "https://app.example.com"]);
+        arguments.extend(skills.iter().flat_map(|skill| ["--skill", skill]));
+        let made = self.operator(&arguments).await;
         let text = |key: &str| {
             made[key]
                 .as_str()
