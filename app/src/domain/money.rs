@@ -139,7 +139,7 @@ impl Number {
         let (whole, rest) = digits.split_at(cut);
         let zeros = usize::try_from(keep).unwrap_or(0) - cut;
         let whole = format!("0{whole}{}", "0".repeat(zeros));
-        let value = whole.parse::<i64>().unwrap_or(LARGEST).min(LARGEST);
+        let value = whole.parse::<i64>().unwrap_or(LARGEST);
         (value, rest.bytes().all(|b| b == b'0'))
     }
 }

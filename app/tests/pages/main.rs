@@ -3,6 +3,8 @@
 #![expect(
     clippy::panic,
     clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::case_sensitive_file_extension_comparisons,
     reason = "a test says what went wrong by panicking"
 )]
 

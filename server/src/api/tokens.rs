@@ -33,7 +33,7 @@ fields! {
     }
 }
 
-/// Exchange a temp_token
+/// Exchange a `temp_token`
 ///
 /// Once. A second use is refused and, later than ten seconds after the first, also ends what the first opened.
 #[utoipa::path(post, path = "/v1/tokens", tag = "Tokens", request_body = ExchangeToken,
@@ -45,7 +45,7 @@ async fn exchange(
     answer(state, call).await
 }
 
-/// Exchange a temp_token (the first documents' path)
+/// Exchange a `temp_token` (the first documents' path)
 #[utoipa::path(post, path = "/v1/token", tag = "Tokens", request_body = ExchangeToken,
     responses((status = 200, body = Token)))]
 async fn exchange_at_token(

@@ -46,7 +46,7 @@ pub enum Servicer {
     },
     /// Open production to a servicer.
     Approve {
-        /// Its servicer_id.
+        /// Its `servicer_id`.
         id: ServicerId,
         #[command(flatten)]
         output: Output,
@@ -73,7 +73,7 @@ pub enum Tenant {
                       --skill 'xyz_ro_aisp_sbx_#1.0' --redirect-link myapp://return"
     )]
     Create {
-        /// The servicer_id it belongs to.
+        /// The `servicer_id` it belongs to.
         #[arg(long)]
         servicer: ServicerId,
         #[arg(long)]
@@ -93,9 +93,9 @@ pub enum Tenant {
         #[command(flatten)]
         output: Output,
     },
-    /// Make a new client_secret beside the old one, which ends after the overlap.
+    /// Make a new `client_secret` beside the old one, which ends after the overlap.
     RotateSecret {
-        /// Its client_id.
+        /// Its `client_id`.
         id: TenantId,
         /// Hours that the old one goes on: 0 to 168.
         #[arg(long, default_value_t = 24)]
@@ -103,9 +103,9 @@ pub enum Tenant {
         #[command(flatten)]
         output: Output,
     },
-    /// Stop every client_secret of a tenant at once.
+    /// Stop every `client_secret` of a tenant at once.
     RevokeSecret {
-        /// Its client_id.
+        /// Its `client_id`.
         id: TenantId,
         #[command(flatten)]
         output: Output,

@@ -27,7 +27,7 @@ use crate::state::AppState;
 use crate::{api, doors, http, portal, start, telemetry};
 
 /// How often what has ended is swept out of the tables.
-const SWEEP_EVERY: StdDuration = StdDuration::from_secs(15 * 60);
+const SWEEP_EVERY: StdDuration = StdDuration::from_mins(15);
 const BANK_CLIENT: &str = "tessera-sandbox";
 
 /// Serves until SIGTERM or SIGINT.

@@ -90,10 +90,6 @@ fn cookie(state: &AppState) -> SessionManagerLayer<Store> {
 }
 
 /// What is left to say after a panic; its place is in the log.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the shape that the layer wants"
-)]
 fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     let mut answer = Response::new(
         "This is our fault. Nothing was changed; the server's log says more. Go back and try again."

@@ -338,7 +338,7 @@ async fn complete(
     }
     tx.insert_step(&step_row(state, row, new, step_id, &effect)?)
         .await?;
-    let mut taken = Taken {
+    let mut answer = Taken {
         step_id,
         status: to.status,
         nonce: None,
@@ -349,7 +349,7 @@ async fn complete(
     match effect.follows {
         Follows::Step => {
             let nonce = issue::nonce(state, &mut tx, row.id, to.position, Life::Now).await?;
-            taken.nonce = Some(nonce.text);
+            answer.nonce = Some(nonce.text);
         }
         Follows::Redirect => {
             let link = ready.link.as_deref().unwrap_or_default();
@@ -362,12 +362,12 @@ async fn complete(
                 grants::keep(state, &mut tx, row, &granted).await?;
             }
             let token = issue::temp_token(state, &mut tx, row, Life::Now).await?;
-            taken.temp_token = Some(token.text);
+            answer.temp_token = Some(token.text);
         }
     }
     tx.commit().await?;
     state.queue.wake();
-    Ok(taken)
+    Ok(answer)
 }
 
 async fn move_on(

@@ -34,6 +34,12 @@ pub(crate) use on_both;
 /// A folder that goes when the test does.
 pub struct TempFolder(PathBuf);
 
+impl Default for TempFolder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl TempFolder {
     pub fn new() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);

@@ -85,8 +85,8 @@ fn a_wrong_setting_is_named_and_ends_with_2() {
             said(&output)
         );
     }
-    let fine = server(&folder.0, &["check-config"]);
-    assert_eq!(fine.status.code(), Some(0), "{}", said(&fine));
+    let right = server(&folder.0, &["check-config"]);
+    assert_eq!(right.status.code(), Some(0), "{}", said(&right));
 }
 
 #[test]

@@ -54,7 +54,9 @@ const ROOMS: &[Room] = &[
     },
     Room {
         path: "portal",
-        may_name: &["clock", "config", "http", "services", "state", "storage"],
+        may_name: &[
+            "clock", "config", "crypto", "http", "services", "state", "storage",
+        ],
         never: &["sqlx", "utoipa"],
     },
     Room {

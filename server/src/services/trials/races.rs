@@ -33,7 +33,7 @@ fn losers<T>(outcomes: Vec<Result<T, Failure>>, allowed: &[Code]) -> Vec<T> {
         match outcome {
             Ok(won) => winners.push(won),
             Err(Failure::Refused(refusal)) => {
-                assert!(allowed.contains(&refusal.code), "{}", refusal.code)
+                assert!(allowed.contains(&refusal.code), "{}", refusal.code);
             }
             Err(other) => panic!("{other}"),
         }

@@ -169,6 +169,7 @@ impl World {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one story, told in one piece")]
 async fn an_account_is_read_from_consent_to_revocation(db: Db) {
     let world = world(db).await;
     let (url, bank_ref) = world.submit().await;

@@ -116,6 +116,7 @@ struct BalanceAfter {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names of the Berlin Group")]
 struct Transaction {
     transaction_id: Option<String>,
     entry_reference: Option<String>,
