@@ -33,7 +33,7 @@ screens("before signing in", async (page, t) => {
     // Emptied of what a browser would refuse by itself, to see what the server says to all of it.
     await page.getByRole("main").locator("form").evaluate((form) => (form.noValidate = true));
     await page.getByRole("button", { name: "Create my keys" }).click();
-    await page.getByRole("alert").first().waitFor();
+    await page.locator("[aria-invalid=true]").first().waitFor();
     await assertScreen(page);
   });
   await t.test("a refused sign-in", async () => {

@@ -48,7 +48,10 @@ test("a rotated secret works beside the old one until that is stopped", () =>
     assert.equal(await answerTo(client_id, fresh), 200);
 
     await page.getByRole("link", { name: "I have saved it" }).click();
-    await page.getByText("Not safe to end yet").waitFor();
+    await until("the page to know that the old secret was used", 5000, async () => {
+      if (await page.getByText("Not safe to end yet").isVisible()) return true;
+      await page.reload();
+    });
     await page.getByRole("link", { name: /^Stop now…\s*client_secret\s*\(old\)/ }).click();
     await page.getByRole("button", { name: "Stop client_secret now" }).click();
     await page.getByText("That key is refused from now on.").waitFor();
@@ -105,6 +108,7 @@ test("start and rotation are done with the keyboard alone, and the focus is alwa
 
     await keysPage(page, client_id);
     await follow(page.getByRole("link", { name: /^Rotate…\s*client_secret/ }));
+    await page.getByRole("radio", { name: "24 hours" }).waitFor();
     await tabTo(page, page.getByRole("radio", { name: "24 hours" }));
     await page.keyboard.press("ArrowDown");
     assert.ok(await page.getByRole("radio", { name: "1 hour" }).isChecked());

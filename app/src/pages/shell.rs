@@ -99,19 +99,19 @@ fn document(
 fn wake_script(built: &Assets, nonce: &str, at_once: bool) -> impl IntoView + use<> {
     let (js, wasm) = (&built.js, &built.wasm);
     let start = if at_once {
-        "(window.requestIdleCallback??setTimeout)(wake)"
+        "(window.requestIdleCallback??setTimeout)(()=>wake())"
     } else {
         "for(const t of ['pointerover','focusin','touchstart'])addEventListener(t,e=>{\
-         if(e.target.closest?.('leptos-island'))wake()},{passive:true});\
-         addEventListener('click',e=>{const b=e.target.closest?.('leptos-island button');\
-         if(b&&!awake){missed=b;wake()}})"
+         if(e.target.closest?.('leptos-island'))wake()},{passive:true})"
     };
     let script = format!(
         "let woken,awake,missed;\
          const wake=()=>woken??=import('{js}').then(async m=>{{\
          await m.default({{module_or_path:'{wasm}'}});m.hydrate();\
          for(const i of document.querySelectorAll('leptos-island'))m[i.dataset.component]?.(i);\
-         awake=true;missed?.click()}});{start}"
+         awake=true;missed?.click()}});\
+         addEventListener('click',e=>{{const b=e.target.closest?.('leptos-island button');\
+         if(b&&!awake){{missed=b;wake()}}}});{start}"
     );
     view! { <script type="module" nonce=nonce.to_owned() inner_html=script></script> }
 }

@@ -361,6 +361,11 @@ impl<T: Input> FromRequest<AppState> for Call<T> {
             notes.body.set(bytes.clone()).ok();
             json::object(&bytes)?
         };
+        // Before anything is refused: a request that is wrong belongs into the log of the tenant that must mend it.
+        let named = values.get("client_id").and_then(Value::as_str);
+        if let Some(claimed) = named.and_then(|id| id.parse().ok()) {
+            notes.claimed.set(claimed).ok();
+        }
         let once = Once::new(&parts, &notes)?;
         let grant = parts.extensions.get::<ConsoleGrant>().copied();
         let (input, mut presented) =
@@ -402,13 +407,6 @@ async fn prove<K: Keys>(
     presented: &mut Presented,
     grant: Option<ConsoleGrant>,
 ) -> Result<K::By, Problem> {
-    if let Some(claimed) = presented
-        .client_id
-        .as_deref()
-        .and_then(|id| id.parse().ok())
-    {
-        notes.claimed.set(claimed).ok();
-    }
     let mut tx = state.db.read().await?;
     let proved = K::prove(&mut Asked {
         state,

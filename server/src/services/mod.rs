@@ -68,14 +68,23 @@ pub async fn background(state: AppState, stop: CancellationToken) {
     let log = state.request_log.clone();
     let tidy = async {
         let mut minute = tokio::time::interval(Duration::from_secs(30));
+        let mut second = tokio::time::interval(Duration::from_secs(1));
         loop {
             tokio::select! {
                 _ = minute.tick() => tidy(&state).await,
+                // Whether an old key may end is asked by somebody who has just moved their app to the new one.
+                _ = second.tick() => key_use(&state).await,
                 () = stop.cancelled() => return tidy(&state).await,
             }
         }
     };
     futures_util::join!(log.run(state.clone(), stop.clone()), tidy);
+}
+
+async fn key_use(state: &AppState) {
+    if let Err(error) = state.key_use.flush(state).await {
+        tracing::warn!(%error, "which keys were used could not be written; it is tried again");
+    }
 }
 
 /// Notes of key use are written down; kept answers and log rows whose time is over are forgotten.
