@@ -258,6 +258,16 @@ pub fn is_taken(error: &DbError) -> bool {
         .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
 }
 
+/// Whether an error says that somebody else did the same at this instant and was faster: the row is theirs, or Postgres
+/// chose this transaction to break a circle of waiting (`deadlock_detected`, 40P01). The transaction is lost either
+/// way; a new one sees what the other did.
+pub fn lost_race(error: &DbError) -> bool {
+    is_taken(error)
+        || error
+            .as_database_error()
+            .is_some_and(|error| error.code().as_deref() == Some("40P01"))
+}
+
 /// A text as a literal part of a `LIKE ... ESCAPE '\\'` pattern.
 pub fn like_literal(text: &str) -> String {
     text.replace('\\', r"\\")
