@@ -351,6 +351,24 @@ mod tests {
         assert_eq!(count(&db).await, 40);
     }
 
+    /// SQLite has one writer at a time: nobody can wait for anybody in a circle.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_circle_of_waiting_on_postgres_is_a_lost_race() {
+        let db = testing::postgres().await;
+        let (mut one, mut two) = (db.write().await.unwrap(), db.write().await.unwrap());
+        put(&mut one, "a").await.unwrap();
+        put(&mut two, "b").await.unwrap();
+        let other = tokio::spawn(async move { put(&mut two, "a").await });
+        let mine = put(&mut one, "b").await;
+        // Dropped before the other is asked for: what it holds would keep the other waiting.
+        drop(one);
+        let outcomes = [mine, other.await.unwrap()];
+        let lost = outcomes.iter().filter_map(|put| put.as_ref().err());
+        let lost: Vec<bool> = lost.map(lost_race).collect();
+        assert_eq!(lost, [true], "{outcomes:?}");
+        db.close().await;
+    }
+
     #[test]
     fn versions_compare_as_numbers() {
         assert!(
