@@ -92,16 +92,16 @@ screens("a busy account", async (page, t) => {
     await assertHeading(page, /^Stop client_secret/);
     await assertScreen(page);
   });
-  await t.test("a second app", async () => {
+  await t.test("a second tenant", async () => {
     await page.goto(`${server.url}/tenants/new`);
     await assertScreen(page);
-    await page.getByLabel("Name").fill("An app whose name is as long as people make them when nobody stops them");
+    await page.getByLabel("Name").fill("A tenant whose name is as long as people make them when nobody stops them");
     await page.getByLabel("Redirect links").fill("javascript:alert(1)");
-    await page.getByRole("button", { name: "Create app" }).click();
+    await page.getByRole("button", { name: "Create tenant" }).click();
     await page.locator("[aria-invalid=true]").first().waitFor();
     await assertScreen(page);
     await page.getByLabel("Redirect links").fill("https://app.example.com/return");
-    await page.getByRole("button", { name: "Create app" }).click();
+    await page.getByRole("button", { name: "Create tenant" }).click();
     await shownKeys(page);
     await assertScreen(page);
   });

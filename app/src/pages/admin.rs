@@ -51,7 +51,7 @@ pub(super) async fn list(visit: Visit) -> Shown {
         &[
             (
                 "approved",
-                "Approved. The servicer may create production apps now.",
+                "Approved. The servicer may create production tenants now.",
             ),
             ("suspended", "Suspended. All its calls are refused now."),
             ("resumed", "Resumed. Its calls are served again."),

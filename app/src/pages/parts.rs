@@ -101,7 +101,7 @@ pub(super) fn made_keys(visit: &Visit, keys: MadeKeys) -> impl IntoView + use<> 
                 "client_id",
                 keys.id,
                 holder_chip(true),
-                "Identifies your app. Authorises nothing by itself.",
+                "Names your tenant. Authorises nothing by itself.",
             )}
             {key_row(
                 "client_app_key",

@@ -25,7 +25,7 @@ pub(super) async fn screen(visit: Visit) -> Shown {
         view! {
             <PageHead title=title beside=status lead=lead>
                 {detail.row.tenant.map(|tenant| {
-                    view! { <a class="btn" href=links::tenant(tenant)>"Open app"</a> }
+                    view! { <a class="btn" href=links::tenant(tenant)>"Open tenant"</a> }
                 })}
             </PageHead>
             {detail.explanation.clone().map(why)}
@@ -127,7 +127,7 @@ fn facts(detail: &RequestDetail) -> impl IntoView + use<> {
             "Operation",
             view! { <code>{row.operation.clone()}</code> }.into_any(),
         ),
-        ("App", row.tenant_name.clone().into_any()),
+        ("Tenant", row.tenant_name.clone().into_any()),
         (
             "From",
             if row.source == "console" {

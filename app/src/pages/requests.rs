@@ -45,7 +45,7 @@ pub(super) async fn list(visit: Visit) -> Shown {
         view! {
             <PageHead
                 title="Requests"
-                lead="Every API call of your apps, within a second. Secrets are cut out before anything is stored."
+                lead="Every API call of your tenants, within a second. Secrets are cut out before anything is stored."
             >
                 {tail}
                 <a class="btn without-js" href=address(links::REQUESTS, &query)>
@@ -129,8 +129,8 @@ fn filters(query: &Fields, tenants: Vec<(String, String)>) -> impl IntoView + us
             .map(|(value, text)| (value.to_owned(), text.to_owned()))
             .collect()
     };
-    let mut apps = any(&[]);
-    apps.extend(tenants);
+    let mut choices = any(&[]);
+    choices.extend(tenants);
     let statuses = any(&[
         ("2xx", "2xx, success"),
         ("4xx", "4xx, caller"),
@@ -148,7 +148,7 @@ fn filters(query: &Fields, tenants: Vec<(String, String)>) -> impl IntoView + us
                 <label for="q">"Path, error code or any id"</label>
                 <input type="search" id="q" name="q" value=query.get("q").to_owned() />
             </div>
-            <Select entry=entry("tenant") label="App" options=apps />
+            <Select entry=entry("tenant") label="Tenant" options=choices />
             <Select entry=entry("status") label="Status" options=statuses />
             <Select entry=entry("method") label="Method" options=methods />
             <Select entry=entry("source") label="From" options=sources />
@@ -174,7 +174,7 @@ pub(super) fn request_rows(
         Column::text("Operation"),
     ];
     if live {
-        columns.extend([Column::text("App"), Column::text("From")]);
+        columns.extend([Column::text("Tenant"), Column::text("From")]);
     }
     columns.push(Column::number("Took"));
     let none = rows.is_empty().then(|| {

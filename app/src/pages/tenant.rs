@@ -92,7 +92,7 @@ fn head(tenant: &Tenant, tab: TenantTab) -> impl IntoView + use<> {
                     }
                 })}
         </PageHead>
-        <Tabs label="App" tabs=tabs />
+        <Tabs label="Tenant" tabs=tabs />
     }
 }
 
@@ -104,7 +104,7 @@ pub(super) async fn overview(visit: Visit) -> Shown {
     };
     let mut calls = visit.portal.requests(visit.actor()?, &filter).await?;
     calls.truncate(8);
-    let notice = done_notice(&visit, &[("created", "The app was created.")]);
+    let notice = done_notice(&visit, &[("created", "The tenant was created.")]);
     let api = visit.site.public_url.clone();
     let shown = tenant.clone();
     Ok(tenant_page(&tenant, TenantTab::Overview, move || {

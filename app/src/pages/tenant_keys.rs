@@ -30,7 +30,7 @@ pub(super) async fn list(visit: Visit) -> Shown {
         view! {
             {notice}
             <p class="muted">
-                "Three values identify and authorise this app. Only two of them may leave your server."
+                "Three values identify and authorise this tenant. Only two of them may leave your server."
             </p>
             <section class="card section" aria-labelledby="keys">
                 <h2 class="sr-only" id="keys">"Keys"</h2>
@@ -50,7 +50,7 @@ fn client_id_row(tenant: TenantId) -> AnyView {
         "client_id",
         tenant.to_string(),
         holder_chip(true),
-        "Identifies your app. Authorises nothing by itself.",
+        "Names your tenant. Authorises nothing by itself.",
     )
 }
 
@@ -404,7 +404,7 @@ fn confirm_stop(tenant: &Tenant, key: &Key, another: bool, now: DateTime<Utc>) -
             let then = if another {
                 "The other one goes on working."
             } else {
-                "There is no other: this app cannot call until you make a new one."
+                "There is no other: this tenant cannot call until you make a new one."
             };
             view! {
                 <PageHead

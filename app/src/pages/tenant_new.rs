@@ -61,11 +61,11 @@ fn read(fields: &Fields) -> NewTenant {
 fn page(form: Form, skills: Vec<Skill>, approved: bool) -> Page {
     let shown = form.clone();
     form.status(
-        Page::new(Frame::App, "Create app", move || {
+        Page::new(Frame::App, "Create tenant", move || {
             let choices = skills.into_iter().map(skill_choice).collect();
             view! {
                 <PageHead
-                    title="Create app"
+                    title="Create tenant"
                     lead="It gets its own client_id, client_app_key and client_secret, shown on the next page."
                 />
                 <form method="post" action=links::NEW_TENANT class="form">
@@ -106,7 +106,7 @@ fn page(form: Form, skills: Vec<Skill>, approved: bool) -> Page {
                         rows=2
                     />
                     <div class="actions">
-                        <button class="btn primary">"Create app"</button>
+                        <button class="btn primary">"Create tenant"</button>
                         <a class="btn quiet" href=links::TENANTS>
                             "Cancel"
                         </a>
@@ -155,7 +155,7 @@ fn keys_page(visit: &Visit, fields: &Fields, created: CreatedTenant) -> Page {
                 lead="Save the keys before you leave this page: the secret is not shown again."
             >
                 <a class="btn" href=links::tenant(id)>
-                    "Open the app"
+                    "Open the tenant"
                 </a>
                 {sandbox.then(|| first_call_button(id))}
             </PageHead>

@@ -33,10 +33,10 @@ pub(super) async fn screen(visit: Visit) -> Shown {
     let notice = done_notice(
         &visit,
         &[
-            ("allowed", "The app may use that skill from now on."),
+            ("allowed", "The tenant may use that skill from now on."),
             (
                 "removed",
-                "The app may no longer open sessions of that skill.",
+                "The tenant may no longer open sessions of that skill.",
             ),
         ],
     );
@@ -52,7 +52,7 @@ pub(super) async fn screen(visit: Visit) -> Shown {
         view! {
             {notice}
             <p class="muted">
-                "Only skills of this app’s environment are listed, and it can reach none that is not allowed here."
+                "Only skills of this tenant’s environment are listed, and it can reach none that is not allowed here."
             </p>
             <div class="section">{table(rows)}</div>
         }
@@ -76,7 +76,7 @@ fn table<V: IntoView + 'static>(rows: Vec<V>) -> AnyView {
         Column::actions("Change"),
     ];
     view! {
-        <Table caption="Skills this app may use" columns=columns folds=true>
+        <Table caption="Skills this tenant may use" columns=columns folds=true>
             {rows.collect_view()}
         </Table>
     }

@@ -27,10 +27,10 @@ pub(super) async fn list(visit: Visit) -> Shown {
         view! {
             <PageHead
                 title="Tenants"
-                lead="Your apps. Each has its own keys, its own environment and its own list of skills."
+                lead="One for each of your apps. Each has its own keys, its own environment and its own list of skills."
             >
                 <a class="btn primary" href=links::NEW_TENANT>
-                    "Create app"
+                    "Create tenant"
                 </a>
             </PageHead>
             {body}
@@ -41,11 +41,11 @@ pub(super) async fn list(visit: Visit) -> Shown {
 
 fn no_tenants() -> impl IntoView {
     view! {
-        <Empty icon="tenants" title="Create your first app">
-            <p>"An app holds the keys and the list of skills that your software uses."</p>
+        <Empty icon="tenants" title="Create your first tenant">
+            <p>"A tenant is your app as the API knows it: it holds the keys and the list of skills that your software uses."</p>
             <div class="actions">
                 <a class="btn primary" href=links::NEW_TENANT>
-                    "Create app"
+                    "Create tenant"
                 </a>
             </div>
         </Empty>
@@ -75,11 +75,11 @@ fn table(rows: Vec<TenantRow>, query: &str, now: DateTime<Utc>) -> impl IntoView
         Column::text("Created"),
     ];
     let none = rows.is_empty().then(|| {
-        let sentence = format!("No app matches “{query}”. ");
+        let sentence = format!("No tenant matches “{query}”. ");
         view! {
             <tr>
                 <td colspan=columns.len().to_string()>
-                    {sentence} <a href=links::TENANTS>"Show all apps"</a>
+                    {sentence} <a href=links::TENANTS>"Show all tenants"</a>
                 </td>
             </tr>
         }
@@ -89,7 +89,7 @@ fn table(rows: Vec<TenantRow>, query: &str, now: DateTime<Utc>) -> impl IntoView
         .map(|row| tenant_row(row, now))
         .collect_view();
     view! {
-        <Table caption="Your apps" columns=columns linked=none.is_none() folds=true>
+        <Table caption="Your tenants" columns=columns linked=none.is_none() folds=true>
             {rows}
             {none}
         </Table>

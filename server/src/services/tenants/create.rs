@@ -113,7 +113,7 @@ impl Ready {
 pub fn checked_name(text: &str) -> Result<String, FieldError> {
     let name = text.trim();
     if name.is_empty() || name.chars().count() > 80 || name.chars().any(char::is_control) {
-        let message = "Give the app a name of 1 to 80 characters.".to_owned();
+        let message = "Give the tenant a name of 1 to 80 characters.".to_owned();
         return Err(FieldError {
             name: "name",
             message,
