@@ -48,11 +48,22 @@ pub struct WhitelistedSkill {
 /// What a new tenant needs.
 #[derive(Clone, Debug)]
 pub struct NewTenant {
+    /// The mark of the form that asks for it: one form makes one tenant, however often it is sent. `None` where
+    /// nothing is ever sent again by itself.
+    pub form: Option<uuid::Uuid>,
     pub name: String,
     pub environment: Environment,
     pub skills: Vec<String>,
     pub redirect_links: Vec<String>,
     pub origins: Vec<String>,
+}
+
+/// What became of a form that asks for a tenant.
+#[derive(Clone, Debug)]
+pub enum Creation {
+    Made(CreatedTenant),
+    /// The form was sent before and made this tenant then: its secret was shown with that answer.
+    Again(TenantId),
 }
 
 /// A tenant just made; the secret is in here and nowhere else, once.
@@ -113,12 +124,14 @@ pub trait Tenants: Send + Sync {
     /// Tenants of the actor's servicer, the most recently used first; `query` matches name and id.
     async fn tenants(&self, actor: &Actor, query: &str) -> Answered<Vec<TenantRow>>;
     async fn tenant(&self, actor: &Actor, id: TenantId) -> Answered<Tenant>;
+    /// A fresh mark for a form that asks for a tenant.
+    fn tenant_form(&self) -> uuid::Uuid;
     async fn create_tenant(
         &self,
         actor: &Actor,
         new: NewTenant,
         source: &Source,
-    ) -> Answered<CreatedTenant>;
+    ) -> Answered<Creation>;
     async fn rename_tenant(
         &self,
         actor: &Actor,

@@ -190,3 +190,23 @@ fn a_reloaded_rotation_rotates_nothing() {
     let to = goes_to(post(&path, &form, true));
     assert_eq!(to, format!("/tenants/{}/keys", tenant_id()));
 }
+
+#[test]
+fn the_form_for_a_tenant_carries_its_mark_and_makes_one() {
+    let (_, html) = show(visit(World::Full, "/tenants/new", Some(actor(false))));
+    let mark = format!("name=\"form\" value=\"{}\"", crate::fake::id(700));
+    assert!(html.contains(&mark), "{html}");
+    let again = format!("form={}&name=Budget app", crate::fake::id(701));
+    let to = goes_to(post("/tenants/new", &again, true));
+    assert_eq!(to, format!("/tenants/{}/keys", tenant_id()));
+}
+
+#[test]
+fn a_refused_form_for_a_tenant_keeps_its_mark() {
+    let mut visit = visit(World::Full, "/tenants/new", Some(actor(false)));
+    let form = format!("form={}&name=x&environment=production", crate::fake::id(702));
+    visit.form = Some(fields(&form));
+    let (status, html) = show(visit);
+    assert_eq!(status, 422);
+    assert!(html.contains(&crate::fake::id(702).to_string()));
+}

@@ -15,7 +15,7 @@ use app::portal::people::{Device, People, SignUp, Start, Started};
 use app::portal::requests::{Explanation, RequestDetail, RequestFilter, RequestRow, Requests};
 use app::portal::skills::{Skill, Skills, Step};
 use app::portal::tenants::{
-    CreatedTenant, Key, NewKey, NewTenant, Overview, Tenant, TenantRow, Tenants, WhitelistedSkill,
+    CreatedTenant, Creation, Key, NewKey, NewTenant, Overview, Tenant, TenantRow, Tenants, WhitelistedSkill,
 };
 use app::portal::{Actor, Answered, FieldError, Membership, Source, Trouble};
 use async_trait::async_trait;
@@ -295,23 +295,29 @@ impl Tenants for Fake {
             skills: vec![allowed("xyz_aisp_sbx_#1.0")],
         })
     }
+    fn tenant_form(&self) -> uuid::Uuid {
+        id(700)
+    }
     async fn create_tenant(
         &self,
         _: &Actor,
         new: NewTenant,
         _: &Source,
-    ) -> Answered<CreatedTenant> {
+    ) -> Answered<Creation> {
+        if new.form == Some(id(701)) {
+            return Ok(Creation::Again(tenant_id()));
+        }
         if new.environment == Environment::Production {
             return Err(Trouble::field(
                 "environment",
                 "Production opens once the operators have approved your servicer.",
             ));
         }
-        Ok(CreatedTenant {
+        Ok(Creation::Made(CreatedTenant {
             id: tenant_id(),
             client_secret: key(KeyKind::Secret, 1),
             client_app_key: key(KeyKind::AppKey, 2),
-        })
+        }))
     }
     async fn rename_tenant(&self, _: &Actor, _: TenantId, _: &str, _: &Source) -> Answered<()> {
         Ok(())

@@ -59,12 +59,16 @@ impl Tenants for Services {
         answered(self, settings::tenant(&self.state, actor, id).await)
     }
 
+    fn tenant_form(&self) -> uuid::Uuid {
+        self.state.clock.id()
+    }
+
     async fn create_tenant(
         &self,
         actor: &Actor,
         new: NewTenant,
         source: &Source,
-    ) -> Answered<CreatedTenant> {
+    ) -> Answered<Creation> {
         answered(self, create::create(&self.state, actor, &new, source).await)
     }
 

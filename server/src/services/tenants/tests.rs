@@ -4,7 +4,7 @@ use app::domain::person::Role;
 use app::domain::servicer::ServicerStatus;
 use app::domain::tenant::{Environment, TenantStatus};
 use app::portal::Trouble;
-use app::portal::tenants::{NewTenant, Tenants as _};
+use app::portal::tenants::{Creation, NewTenant, Tenants as _};
 use chrono::Duration;
 
 use super::*;
@@ -21,15 +21,25 @@ on_both!(
     production_is_for_approved_servicers_and_their_owners,
     a_foreign_tenant_is_a_missing_one,
     settings_are_kept_and_refused_whole,
+    a_form_makes_one_tenant_however_often_it_is_sent,
 );
 
 fn production() -> NewTenant {
     NewTenant {
+        form: None,
         name: "Live".into(),
         environment: Environment::Production,
         skills: Vec::new(),
         redirect_links: vec!["https://app.example.com/return".into()],
         origins: Vec::new(),
+    }
+}
+
+/// The tenant of a form that was sent for the first time.
+fn made(creation: Creation) -> CreatedTenant {
+    match creation {
+        Creation::Made(made) => made,
+        Creation::Again(id) => panic!("{id} was made before"),
     }
 }
 
@@ -288,7 +298,7 @@ async fn production_is_for_approved_servicers_and_their_owners(db: Db) {
         );
     }
     let owner = world.actor(Role::Owner, ServicerStatus::Approved);
-    let made = create(owner.clone()).await.unwrap();
+    let made = made(create(owner.clone()).await.unwrap());
     assert!(made.client_secret.starts_with("tsr_live_cs_"));
     let developer = world.actor(Role::Developer, ServicerStatus::Approved);
     assert!(matches!(
@@ -433,4 +443,46 @@ async fn settings_are_kept_and_refused_whole(db: Db) {
         services.rename_tenant(owner, id, " ", &source()).await,
         Err(Trouble::Refused(_))
     ));
+}
+
+async fn a_form_makes_one_tenant_however_often_it_is_sent(db: Db) {
+    let world = World::new(db).await;
+    let other = world.beside().await;
+    let form = Some(world.services.tenant_form());
+    let asked = |form| NewTenant {
+        form,
+        environment: Environment::Sandbox,
+        ..production()
+    };
+    let tasks: Vec<_> = (0..16)
+        .map(|_| {
+            let (services, owner, new) =
+                (world.services.clone(), world.owner.clone(), asked(form));
+            tokio::spawn(async move { services.create_tenant(&owner, new, &source()).await })
+        })
+        .collect();
+    let (mut first, mut again) = (Vec::new(), Vec::new());
+    for task in tasks {
+        match task.await.unwrap().unwrap() {
+            Creation::Made(made) => first.push(made.id),
+            Creation::Again(id) => again.push(id),
+        }
+    }
+    assert_eq!(first.len(), 1);
+    assert_eq!(again, vec![first[0]; 15]);
+    assert_eq!(world.services.tenants(&world.owner, "").await.unwrap().len(), 2);
+
+    let elsewhere = other
+        .services
+        .create_tenant(&other.owner, asked(form), &source())
+        .await
+        .unwrap();
+    assert_ne!(made(elsewhere).id, first[0], "a mark is worth nothing to others");
+    let next = Some(world.services.tenant_form());
+    let next = world
+        .services
+        .create_tenant(&world.owner, asked(next), &source())
+        .await
+        .unwrap();
+    assert_ne!(made(next).id, first[0]);
 }
