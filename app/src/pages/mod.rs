@@ -98,6 +98,9 @@ pub const SCREENS: &[Screen] = &[
     Screen::form("/tenants/{tenant}/keys/{key}/stop", KEYS, |v| {
         Box::pin(tenant_keys::stop(v))
     }),
+    Screen::form("/tenants/{tenant}/keys/env", KEYS, |v| {
+        Box::pin(tenant_keys::dotenv(v))
+    }),
     Screen::form("/tenants/{tenant}/skills", READ, |v| {
         Box::pin(tenant_skills::screen(v))
     }),
@@ -276,6 +279,11 @@ pub enum Answer {
     /// A text file: Markdown twin of a guide.
     Text {
         content_type: &'static str,
+        body: String,
+    },
+    /// A text that the browser saves as a file of this name.
+    File {
+        name: &'static str,
         body: String,
     },
 }

@@ -119,7 +119,7 @@ fn keys_page(visit: &Visit, started: Started) -> Page {
     let seen = visit.clone();
     let (tenant, servicer) = (started.tenant, started.servicer);
     let keys = MadeKeys {
-        id: tenant.to_string(),
+        id: tenant,
         app_key: started.client_app_key,
         secret: started.client_secret,
     };

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::parts::{done_notice, environment_chip, paused_chip};
-use super::requests::request_rows;
+use super::requests::{Beside, request_rows};
 use super::{Frame, Page, Shown, Visit};
 use crate::domain::ids::TenantId;
 use crate::domain::tenant::Environment;
@@ -164,7 +164,7 @@ fn facts(tenant: &Tenant) -> impl IntoView + use<> {
 
 fn latest(tenant: &Tenant, calls: Vec<RequestRow>, api: &str) -> AnyView {
     if !calls.is_empty() {
-        return request_rows("Latest calls", calls, false).into_any();
+        return request_rows("Latest calls", calls, &Beside::Nothing).into_any();
     }
     let skill = tenant.skills.first().map_or_else(
         || "xyz_ro_aisp_sbx_#1.0".to_owned(),

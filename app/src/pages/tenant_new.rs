@@ -150,7 +150,7 @@ fn keys_page(visit: &Visit, fields: &Fields, created: CreatedTenant) -> Page {
     let environment = fields.parse("environment").unwrap_or(Environment::Sandbox);
     let id = created.id;
     let keys = MadeKeys {
-        id: id.to_string(),
+        id,
         app_key: created.client_app_key,
         secret: created.client_secret,
     };

@@ -166,6 +166,14 @@ pub trait Tenants: Send + Sync {
     ) -> Answered<()>;
     /// The live keys: app keys with their value, secrets by their tail; newest first within a kind.
     async fn keys(&self, actor: &Actor, id: TenantId) -> Answered<Vec<Key>>;
+    /// Whether this text is a live `client_secret` of the tenant: proof that the asker holds it. Anything else is a
+    /// [`Trouble::Conflict`](super::Trouble).
+    async fn holds_secret(
+        &self,
+        actor: &Actor,
+        id: TenantId,
+        client_secret: &str,
+    ) -> Answered<()>;
     /// Makes a new key beside the old one, which ends after `overlap` (secret 0 to 7 days, app key 0 to 180).
     /// At most two live: a third is a [`Trouble::Conflict`](super::Trouble).
     async fn rotate_key(

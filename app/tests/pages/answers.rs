@@ -1,5 +1,6 @@
 //! What screens answer: statuses, redirects, and what happens to a refused form.
 
+use app::domain::key::KeyKind;
 use app::pages::Answer;
 
 use crate::fake::{World, actor, fields, tenant_id, visit};
@@ -209,4 +210,40 @@ fn a_refused_form_for_a_tenant_keeps_its_mark() {
     let (status, html) = show(visit);
     assert_eq!(status, 422);
     assert!(html.contains(&crate::fake::id(702).to_string()));
+}
+
+#[test]
+fn the_env_file_is_made_around_the_secret_that_the_form_brings() {
+    let path = format!("/tenants/{}/keys/env", tenant_id());
+    let secret = crate::fake::key(KeyKind::Secret, 1);
+    let answer = post(&path, &format!("client_secret={secret}"), true);
+    let Answer::File { name, body } = answer else {
+        panic!("no file");
+    };
+    assert_eq!(name, "tessera.env");
+    let (id, app_key) = (tenant_id(), crate::fake::key(KeyKind::AppKey, 2));
+    assert_eq!(
+        body,
+        format!(
+            "TESSERA_API=http://127.0.0.1:3000/v1\nTESSERA_CLIENT_ID={id}\n\
+             TESSERA_CLIENT_APP_KEY={app_key}\nTESSERA_CLIENT_SECRET={secret}\n"
+        )
+    );
+    let wrong = post(&path, "client_secret=tsr_sbx_cs_x", true);
+    assert!(matches!(wrong, Answer::Page(page) if page.status == 409));
+    let read = open(visit(World::Full, &path, Some(actor(false)))).0;
+    assert_eq!(goes_to(read), format!("/tenants/{}/keys", tenant_id()));
+}
+
+#[test]
+fn each_key_leads_to_its_own_calls() {
+    let path = format!("/tenants/{}/keys", tenant_id());
+    let (_, html) = show(visit(World::Full, &path, Some(actor(false))));
+    for key in [11, 12, 13] {
+        let log = format!("/requests?tenant={}&amp;key={}", tenant_id(), crate::fake::id(key));
+        assert!(html.contains(&log), "{log}");
+    }
+    assert!(html.contains("(old)</td>") && html.contains("(new)</td>"));
+    let (_, none) = show(visit(World::Started, &path, Some(actor(false))));
+    assert!(none.contains("Calls that a nonce authorises name no key"));
 }

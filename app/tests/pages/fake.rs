@@ -376,6 +376,12 @@ impl Tenants for Fake {
             old,
         ])
     }
+    async fn holds_secret(&self, _: &Actor, _: TenantId, secret: &str) -> Answered<()> {
+        if secret == key(KeyKind::Secret, 1) {
+            return Ok(());
+        }
+        Err(Trouble::Conflict("That is no live client_secret.".into()))
+    }
     async fn rotate_key(
         &self,
         _: &Actor,
@@ -509,6 +515,7 @@ fn row(n: u128, status: u16, call: &str, code: Option<&str>, latency_ms: f64) ->
         at: now() - Duration::milliseconds(i64::try_from(n).unwrap() * 1_375),
         tenant: Some(tenant_id()),
         tenant_name: "Budget app".into(),
+        key: n.is_multiple_of(2).then_some(KeyId(id(12 + n % 4 / 2))),
         method: method.into(),
         path: path.into(),
         operation: path.into(),

@@ -157,6 +157,7 @@ impl Door {
             Answer::Text { content_type, body } => {
                 ([(header::CONTENT_TYPE, content_type)], body).into_response()
             }
+            Answer::File { name, body } => saved(name, body),
         })
     }
 
@@ -262,6 +263,19 @@ fn shown(page: Page, visit: &Visit, nonce: &Nonce) -> Response {
     };
     let html = shell::render(page, visit, &nonce.0);
     (status, [(header::CACHE_CONTROL, keeping)], Html(html)).into_response()
+}
+
+/// A text to be saved as a file. Nobody keeps it on the way.
+fn saved(name: &str, body: String) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{name}\""),
+        ),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    (headers, body).into_response()
 }
 
 /// 303 to a path of this portal; anything else would be an open redirect and leads home instead.

@@ -17,6 +17,7 @@ on_both!(
     strangers_are_sent_to_sign_in_and_back,
     idle_and_old_sessions_end,
     forms_of_other_sites_do_nothing,
+    new_keys_are_saved_as_a_file_without_a_script,
     bad_forms_are_refused_with_a_page,
     every_answer_has_its_headers,
     the_theme_is_kept_in_a_cookie,
@@ -103,6 +104,37 @@ async fn one_form_signs_in_and_shows_the_keys_once(db: Db) {
     let overview = world.get(app::links::OVERVIEW, &cookie).await;
     assert_eq!(overview.status(), StatusCode::OK);
     assert!(!text(overview).await.contains("tsr_sbx_cs_"));
+}
+
+/// What stands between two texts.
+fn between<'t>(text: &'t str, start: &str, end: &str) -> &'t str {
+    let (_, rest) = text.split_once(start).expect("the start");
+    rest.split_once(end).expect("the end").0
+}
+
+async fn new_keys_are_saved_as_a_file_without_a_script(db: Db) {
+    let world = world(db);
+    let (answer, cookie) = world.start("").await;
+    let page = text(answer).await;
+    let tenant = between(&page, "action=\"/tenants/", "/keys/env\"");
+    let secret = between(&page, "name=\"client_secret\" value=\"", "\"");
+    let to = format!("/tenants/{tenant}/keys/env");
+    let file = world
+        .post(&to, &cookie, &format!("client_secret={secret}"))
+        .await;
+    assert_eq!(file.status(), StatusCode::OK);
+    assert_eq!(
+        header(&file, "content-disposition"),
+        "attachment; filename=\"tessera.env\""
+    );
+    assert_eq!(header(&file, "cache-control"), "no-store");
+    let saved = text(file).await;
+    assert!(saved.contains(&format!("TESSERA_CLIENT_ID={tenant}\n")));
+    assert!(saved.contains(&format!("TESSERA_CLIENT_SECRET={secret}\n")));
+    let other = format!("client_secret=tsr_sbx_cs_{}", "0".repeat(49));
+    let refused = world.post(&to, &cookie, &other).await;
+    assert_eq!(refused.status(), StatusCode::CONFLICT);
+    assert!(header(&refused, "content-disposition").is_empty());
 }
 
 async fn a_planted_session_id_is_not_the_one_signed_in(db: Db) {

@@ -1,33 +1,41 @@
 //! The keys of a tenant: what they are, where each may live, who still uses the old one, and how to change them
 //! without breaking a running app.
 
+mod dotenv;
 mod rotate;
 mod stop;
 
 use chrono::{DateTime, Duration, Utc};
 use leptos::prelude::*;
 
+pub(super) use dotenv::screen as dotenv;
 pub(super) use rotate::screen as rotate;
 pub(super) use stop::screen as stop;
 
 use super::overview::group;
 use super::parts::{done_notice, holder_chip, key_chip, key_row};
+use super::requests::{Beside, request_rows};
 use super::tenant::{TenantTab, load, tenant_page};
 use super::{Page, Shown, Visit};
-use crate::domain::ids::TenantId;
+use crate::domain::ids::{KeyId, TenantId};
 use crate::domain::key::{KeyKind, KeyShape};
 use crate::domain::tenant::Environment;
 use crate::islands::CopyButton;
 use crate::links;
+use crate::portal::Trouble;
+use crate::portal::requests::{RequestFilter, RequestRow};
 use crate::portal::tenants::{Key, Tenant};
 use crate::ui::{Ago, Chip, Tone, time};
 
 /// How long an old key must have been silent before it is called safe to end.
 const SILENCE: Duration = Duration::hours(1);
+/// How many of the latest calls are shown.
+const LATEST: usize = 8;
 
 pub(super) async fn list(visit: Visit) -> Shown {
     let tenant = load(&visit).await?;
     let keys = visit.portal.keys(visit.actor()?, tenant.id).await?;
+    let calls = latest_calls(&visit, &tenant, &keys).await?;
     let notice = done_notice(&visit, &[("stopped", "That key is refused from now on.")]);
     let now = visit.now;
     let shown = tenant.clone();
@@ -45,9 +53,63 @@ pub(super) async fn list(visit: Visit) -> Shown {
                     .map(|kind| rows_of_kind(&shown, &keys, kind, now))
                     .collect_view()}
             </section>
+            <section class="section">
+                <h2>"Recent calls with these keys"</h2>
+                {calls_of_keys(&keys, calls)}
+            </section>
         }
     })
     .into())
+}
+
+/// The newest calls that the live keys authorised.
+async fn latest_calls(
+    visit: &Visit,
+    tenant: &Tenant,
+    keys: &[Key],
+) -> Result<Vec<RequestRow>, Trouble> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let filter = RequestFilter {
+        tenant: Some(tenant.id),
+        keys: keys.iter().map(|key| key.id).collect(),
+        ..RequestFilter::default()
+    };
+    let mut calls = visit.portal.requests(visit.actor()?, &filter).await?;
+    calls.truncate(LATEST);
+    Ok(calls)
+}
+
+fn calls_of_keys(keys: &[Key], calls: Vec<RequestRow>) -> AnyView {
+    if calls.is_empty() {
+        return view! {
+            <p class="muted">
+                "None yet. Calls that a nonce authorises name no key, and the console uses none."
+            </p>
+        }
+        .into_any();
+    }
+    let names: Vec<(KeyId, String)> = keys
+        .iter()
+        .map(|key| {
+            let mark = mark(keys, key);
+            (key.id, format!("{} …{}{mark}", key.kind, key.tail))
+        })
+        .collect();
+    request_rows("Recent calls with these keys", calls, &Beside::Key(names)).into_any()
+}
+
+/// What tells two live keys of a kind apart.
+fn mark(keys: &[Key], key: &Key) -> &'static str {
+    let others = keys
+        .iter()
+        .any(|other| other.kind == key.kind && other.id != key.id);
+    match (key.ends_at.is_some(), others) {
+        (true, _) => " (old)",
+        (false, true) => " (new)",
+        (false, false) => "",
+    }
 }
 
 fn client_id_row(tenant: TenantId) -> AnyView {
@@ -67,7 +129,7 @@ fn rows_of_kind(tenant: &Tenant, keys: &[Key], kind: KeyKind, now: DateTime<Utc>
     }
     let rotating = live.len() > 1;
     live.into_iter()
-        .map(|key| live_row(tenant, key, rotating, now))
+        .map(|key| live_row(tenant, key, (rotating, mark(keys, key)), now))
         .collect_view()
         .into_any()
 }
@@ -90,7 +152,7 @@ fn none_left(tenant: TenantId, kind: KeyKind) -> impl IntoView {
 fn live_row(
     tenant: &Tenant,
     key: &Key,
-    rotating: bool,
+    (rotating, mark): (bool, &'static str),
     now: DateTime<Utc>,
 ) -> impl IntoView + use<> {
     let name = key.kind.as_str();
@@ -116,11 +178,6 @@ fn live_row(
             view! { <Chip tone=Tone::Warn text=text /> }.into_any()
         }
         None => key_chip(kind),
-    };
-    let mark = match (old, rotating) {
-        (true, _) => " (old)",
-        (false, true) => " (new)",
-        (false, false) => "",
     };
     let stop = rotating.then(|| {
         view! {
@@ -163,13 +220,16 @@ fn use_note(tenant: TenantId, key: &Key, now: DateTime<Utc>) -> AnyView {
             let by = key.last_used_by.clone().map(|by| {
                 view! { " by " <code>{by}</code> }
             });
-            let calls = format!("{} calls in 24 h", group(key.calls_24h));
+            let calls = match key.calls_24h {
+                1 => "1 call in 24 h".to_owned(),
+                calls => format!("{} calls in 24 h", group(calls)),
+            };
             view! {
                 "Used "
                 <Ago at=at now=now />
                 {by}
                 ". "
-                <a href=links::tenant_requests(tenant)>{calls}</a>
+                <a href=links::key_requests(tenant, key.id)>{calls}</a>
                 "."
             }
             .into_any()

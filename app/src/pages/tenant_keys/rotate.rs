@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use super::{in_keys, use_note};
 use crate::domain::key::KeyKind;
 use crate::links;
-use crate::pages::parts::{key_purpose, made_key};
+use crate::pages::parts::{dotenv_button, key_purpose, made_key};
 use crate::pages::tenant::load;
 use crate::pages::{Answer, Frame, Page, Shown, Visit};
 use crate::portal::Trouble;
@@ -168,6 +168,7 @@ fn rotated_page(tenant: &Tenant, new: NewKey, now: DateTime<Utc>) -> Page {
                 .into_any(),
                 _ => "The old one is refused from now on.".into_any(),
             };
+            let file = (new.kind == KeyKind::Secret).then(|| dotenv_button(id, new.value.clone()));
             view! {
                 <PageHead title=format!("{kind} rotated") />
                 {made_key(new.kind, new.value, key_purpose(new.kind).to_owned())}
@@ -176,6 +177,7 @@ fn rotated_page(tenant: &Tenant, new: NewKey, now: DateTime<Utc>) -> Page {
                     <a class="btn primary" href=links::tenant_keys(id)>
                         "I have saved it"
                     </a>
+                    {file}
                 </div>
             }
         },

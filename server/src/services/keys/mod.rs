@@ -116,8 +116,7 @@ pub async fn verify(
     let live = found.filter(|found| {
         Some(found.tenant.tenant) == claimed
             && found.kind == given.kind
-            && found.stopped_at.is_none()
-            && found.ends_at.is_none_or(|end| end > now)
+            && found.is_live(now)
     });
     match live {
         Some(found) => {

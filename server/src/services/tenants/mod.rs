@@ -16,6 +16,7 @@ use app::portal::tenants::*;
 use app::portal::{Actor, Answered, Source, Trouble};
 use async_trait::async_trait;
 use chrono::Duration;
+use secrecy::SecretString;
 
 use super::Services;
 use super::keys::rotation;
@@ -126,6 +127,19 @@ impl Tenants for Services {
 
     async fn keys(&self, actor: &Actor, id: TenantId) -> Answered<Vec<Key>> {
         answered(self, rotation::list(&self.state, actor, id).await)
+    }
+
+    async fn holds_secret(
+        &self,
+        actor: &Actor,
+        id: TenantId,
+        client_secret: &str,
+    ) -> Answered<()> {
+        let text = SecretString::from(client_secret.to_owned());
+        answered(
+            self,
+            rotation::holds_secret(&self.state, actor, id, &text).await,
+        )
     }
 
     async fn rotate_key(

@@ -22,6 +22,7 @@ on_both!(
     a_foreign_tenant_is_a_missing_one,
     settings_are_kept_and_refused_whole,
     a_form_makes_one_tenant_however_often_it_is_sent,
+    only_a_live_secret_of_the_tenant_is_held,
 );
 
 fn production() -> NewTenant {
@@ -485,4 +486,30 @@ async fn a_form_makes_one_tenant_however_often_it_is_sent(db: Db) {
         .await
         .unwrap();
     assert_ne!(made(next).id, first[0]);
+}
+
+async fn only_a_live_secret_of_the_tenant_is_held(db: Db) {
+    let world = World::new(db).await;
+    let other = world.beside().await;
+    let held = async |actor: &Actor, tenant, secret: &str| {
+        world.services.holds_secret(actor, tenant, secret).await
+    };
+    let own = &world.owner;
+    held(own, world.tenant, &world.client_secret).await.unwrap();
+    for wrong in ["", &world.client_app_key, &other.client_secret] {
+        let answer = held(own, world.tenant, wrong).await;
+        assert!(matches!(answer, Err(Trouble::Conflict(_))), "{wrong}");
+    }
+    assert_eq!(
+        held(own, other.tenant, &other.client_secret).await,
+        Err(Trouble::NotFound)
+    );
+    let secret = live(&world, KeyKind::Secret).await[0].id;
+    world
+        .services
+        .stop_key(own, world.tenant, secret, &source())
+        .await
+        .unwrap();
+    let stopped = held(own, world.tenant, &world.client_secret).await;
+    assert!(matches!(stopped, Err(Trouble::Conflict(_))));
 }
