@@ -170,7 +170,7 @@ screens("the console and the bank", async (page, t) => {
     await page.getByRole("button", { name: "Go back without sharing" }).click();
     await page.getByText("The end-user refused at the bank").waitFor();
     await page.goto(visit);
-    await assertHeading(page, "Your time for this request is over");
+    await assertHeading(page, "You have refused already");
   });
   await t.test("the bank's other pages", async () => {
     const bank = new URL(page.url()).origin;

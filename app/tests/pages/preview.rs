@@ -218,9 +218,14 @@ pub fn every_state() -> Vec<(&'static str, u16, String)> {
             "trouble-internal",
             Trouble::Internal("0192f3a4-7c1e".into()),
         ),
+        (
+            "trouble-internal-form",
+            Trouble::Internal("0192f3a4-7c1e".into()),
+        ),
     ];
     for (name, trouble) in troubles {
-        let visit = visit(World::Full, "/tenants", Some(actor(false)));
+        let mut visit = visit(World::Full, "/tenants", Some(actor(false)));
+        visit.form = (name == "trouble-internal-form").then(|| fields("name=x"));
         let page = page(app::pages::trouble::answer(trouble, &visit));
         let status = page.status;
         all.push((

@@ -86,6 +86,17 @@ impl Door {
         )
     }
 
+    /// What is left to say after a panic, whose place is in the log. The form, if there was one, is lost with it.
+    pub fn panicked(&self, parts: &Parts) -> Response {
+        let nonce = parts.extensions.get::<Nonce>().cloned().unwrap_or_default();
+        let mut visit = self.visit(parts);
+        visit.form = (parts.method == Method::POST).then(Fields::default);
+        let reference = self.state.clock.id().to_string();
+        tracing::error!(reference, "a visit to the portal panicked");
+        let page = trouble::page(Trouble::Internal(reference), &visit);
+        shown(page, &visit, &nonce)
+    }
+
     async fn run(
         &self,
         screen: &Screen,

@@ -19,6 +19,7 @@ on_both!(
     forms_of_other_sites_do_nothing,
     new_keys_are_saved_as_a_file_without_a_script,
     bad_forms_are_refused_with_a_page,
+    a_failure_of_ours_says_what_is_true,
     every_answer_has_its_headers,
     the_theme_is_kept_in_a_cookie,
     built_files_are_kept_for_ever_and_public_ones_are_at_the_root
@@ -339,5 +340,42 @@ async fn built_files_are_kept_for_ever_and_public_ones_are_at_the_root(db: Db) {
     ] {
         let answer = world.get(path, "").await;
         assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+async fn a_failure_of_ours_says_what_is_true(db: Db) {
+    let world = world(db.clone());
+    let (_, cookie) = world.start("").await;
+    db.break_audit_log().await;
+    let form = "name=Second&environment=sandbox";
+    let sent = world.post(app::links::NEW_TENANT, &cookie, form).await;
+    assert_eq!(sent.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let page = text(sent).await;
+    assert!(page.contains("We cannot say whether"), "{page}");
+    assert!(page.contains("<code id=\"reference\">"), "{page}");
+
+    let panics = |_: Request| async { panic!("a screen that fails") };
+    let router = Router::new().fallback(panics);
+    let site = Site {
+        brand: "Tessera".into(),
+        public_url: OWN.into(),
+        assets: None,
+        openapi: Arc::new(serde_json::json!({})),
+    };
+    let door = Door {
+        state: world.state.clone(),
+        portal: Arc::new(Services::new(world.state.clone())),
+        site: Arc::new(site),
+    };
+    let router = router.layer(middleware::from_fn_with_state(door, survive));
+    for (method, words) in [
+        (Method::GET, "Nothing was changed by asking"),
+        (Method::POST, "We cannot say whether"),
+    ] {
+        let request = Request::builder().method(method).uri("/overview");
+        let answer = router.clone().oneshot(request.body(Body::empty()).unwrap());
+        let answer = answer.await.unwrap();
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(text(answer).await.contains(words), "{words}");
     }
 }

@@ -21,6 +21,11 @@ pub enum Trouble {
     OtherBrowser,
     /// Over; where the app waits.
     Over(Option<String>),
+    /// Decided already, and how; where that led.
+    Answered {
+        shared: bool,
+        back: String,
+    },
     Database(DbError),
 }
 
@@ -36,6 +41,7 @@ impl IntoResponse for Trouble {
             Self::BadRequest(why) => (StatusCode::BAD_REQUEST, views::bad_request(why)),
             Self::OtherBrowser => (StatusCode::FORBIDDEN, views::other_browser()),
             Self::Over(back) => (StatusCode::GONE, views::over(back.as_deref())),
+            Self::Answered { shared, back } => (StatusCode::GONE, views::answered(shared, &back)),
             Self::Database(error) => {
                 tracing::error!(%error, "a page of the sandbox bank cannot be shown");
                 (StatusCode::INTERNAL_SERVER_ERROR, views::unavailable())
@@ -117,6 +123,9 @@ pub async fn open(
         && visit.expires_at > desk.clock.now();
     if waits {
         Ok(visit)
+    } else if let Some(back) = decided(&visit, headers) {
+        let shared = visit.state == "approved";
+        Err(Trouble::Answered { shared, back })
     } else {
         Err(Trouble::Over(Some(denied(
             &visit.redirect_uri,
