@@ -49,6 +49,10 @@ pub fn tenant_keys(id: TenantId) -> String {
 pub fn tenant_skills(id: TenantId) -> String {
     format!("{TENANTS}/{id}/skills")
 }
+/// A tenant's terms for one skill.
+pub fn skill_terms(id: TenantId, skill: &SkillName) -> String {
+    format!("{TENANTS}/{id}/skills/{}", encode(skill.as_str()))
+}
 pub fn tenant_settings(id: TenantId) -> String {
     format!("{TENANTS}/{id}/settings")
 }

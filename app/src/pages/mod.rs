@@ -28,6 +28,7 @@ mod tenant_keys;
 mod tenant_new;
 mod tenant_settings;
 mod tenant_skills;
+mod tenant_terms;
 mod tenants;
 mod theme;
 pub mod trouble;
@@ -103,6 +104,9 @@ pub const SCREENS: &[Screen] = &[
     }),
     Screen::form("/tenants/{tenant}/skills", READ, |v| {
         Box::pin(tenant_skills::screen(v))
+    }),
+    Screen::form("/tenants/{tenant}/skills/{skill}", MANAGE, |v| {
+        Box::pin(tenant_terms::screen(v))
     }),
     Screen::form("/tenants/{tenant}/settings", MANAGE, |v| {
         Box::pin(tenant_settings::screen(v))

@@ -151,8 +151,9 @@ fn steps(overview: &Overview, tenant: TenantId) -> Vec<Step> {
         },
         Step {
             title: "Make the first call",
-            about: "Any 2xx with this tenant’s keys counts, from the console or from your own code."
-                .into(),
+            about:
+                "Any 2xx with this tenant’s keys counts, from the console or from your own code."
+                    .into(),
             done: overview.first_success_at.is_some(),
             act: Some(first_call_button(tenant).into_any()),
         },

@@ -217,10 +217,7 @@ pub(super) fn request_rows(
         }
     });
     let linked = none.is_none();
-    let rows = rows
-        .into_iter()
-        .map(|row| line(row, beside))
-        .collect_view();
+    let rows = rows.into_iter().map(|row| line(row, beside)).collect_view();
     let log = matches!(beside, Beside::Tenant);
     view! {
         <Table

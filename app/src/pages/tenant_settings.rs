@@ -84,7 +84,10 @@ fn page(visit: &Visit, tenant: &Tenant, form: Form) -> Page {
                 "links",
                 "Saved. The new links and origins are in effect now.",
             ),
-            ("paused", "Paused. Every call of this tenant is refused now."),
+            (
+                "paused",
+                "Paused. Every call of this tenant is refused now.",
+            ),
             ("resumed", "Resumed. Calls of this tenant are served again."),
         ],
     );

@@ -70,7 +70,9 @@ fn our_fault(form_sent: bool) -> String {
     } else {
         "Nothing was changed by asking for this page. Try again in a moment."
     };
-    format!("Something failed here, and it is logged. {then} If it goes on, write to us and name the reference.")
+    format!(
+        "Something failed here, and it is logged. {then} If it goes on, write to us and name the reference."
+    )
 }
 
 struct Words {

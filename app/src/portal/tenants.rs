@@ -45,6 +45,13 @@ pub struct WhitelistedSkill {
     pub cache_max_data_retention: i64,
 }
 
+/// Terms for one skill as typed, in minutes.
+#[derive(Clone, Debug)]
+pub struct TypedTerms {
+    pub consent_duration: String,
+    pub cache_max_data_retention: String,
+}
+
 /// What a new tenant needs.
 #[derive(Clone, Debug)]
 pub struct NewTenant {
@@ -164,16 +171,20 @@ pub trait Tenants: Send + Sync {
         on: bool,
         source: &Source,
     ) -> Answered<()>;
+    /// Sets the terms of a skill on the whitelist, for the consents given from then on.
+    async fn set_terms(
+        &self,
+        actor: &Actor,
+        id: TenantId,
+        skill: &SkillName,
+        terms: TypedTerms,
+        source: &Source,
+    ) -> Answered<()>;
     /// The live keys: app keys with their value, secrets by their tail; newest first within a kind.
     async fn keys(&self, actor: &Actor, id: TenantId) -> Answered<Vec<Key>>;
     /// Whether this text is a live `client_secret` of the tenant: proof that the asker holds it. Anything else is a
     /// [`Trouble::Conflict`](super::Trouble).
-    async fn holds_secret(
-        &self,
-        actor: &Actor,
-        id: TenantId,
-        client_secret: &str,
-    ) -> Answered<()>;
+    async fn holds_secret(&self, actor: &Actor, id: TenantId, client_secret: &str) -> Answered<()>;
     /// Makes a new key beside the old one, which ends after `overlap` (secret 0 to 7 days, app key 0 to 180).
     /// At most two live: a third is a [`Trouble::Conflict`](super::Trouble).
     async fn rotate_key(

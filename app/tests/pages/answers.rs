@@ -205,7 +205,10 @@ fn the_form_for_a_tenant_carries_its_mark_and_makes_one() {
 #[test]
 fn a_refused_form_for_a_tenant_keeps_its_mark() {
     let mut visit = visit(World::Full, "/tenants/new", Some(actor(false)));
-    let form = format!("form={}&name=x&environment=production", crate::fake::id(702));
+    let form = format!(
+        "form={}&name=x&environment=production",
+        crate::fake::id(702)
+    );
     visit.form = Some(fields(&form));
     let (status, html) = show(visit);
     assert_eq!(status, 422);
@@ -240,10 +243,41 @@ fn each_key_leads_to_its_own_calls() {
     let path = format!("/tenants/{}/keys", tenant_id());
     let (_, html) = show(visit(World::Full, &path, Some(actor(false))));
     for key in [11, 12, 13] {
-        let log = format!("/requests?tenant={}&amp;key={}", tenant_id(), crate::fake::id(key));
+        let log = format!(
+            "/requests?tenant={}&amp;key={}",
+            tenant_id(),
+            crate::fake::id(key)
+        );
         assert!(html.contains(&log), "{log}");
     }
     assert!(html.contains("(old)</td>") && html.contains("(new)</td>"));
     let (_, none) = show(visit(World::Started, &path, Some(actor(false))));
     assert!(none.contains("Calls that a nonce authorises name no key"));
+}
+
+#[test]
+fn terms_are_set_for_a_skill_on_the_whitelist_alone() {
+    let skills = format!("/tenants/{}/skills", tenant_id());
+    let form = "consent_duration=60&cache_max_data_retention=120";
+    let to = goes_to(post(&format!("{skills}/xyz_aisp_sbx_%231.0"), form, true));
+    assert_eq!(to, format!("{skills}?done=terms"));
+    let typed = "consent_duration=soon&cache_max_data_retention=120";
+    let mut refused = visit(
+        World::Full,
+        &format!("{skills}/xyz_aisp_sbx_%231.0"),
+        Some(actor(false)),
+    );
+    refused.form = Some(fields(typed));
+    let (status, html) = show(refused);
+    assert_eq!(status, 422);
+    assert!(html.contains("value=\"soon\"") && html.contains("value=\"120\""));
+    assert!(html.contains("Enter whole minutes from 1 to 259200 (180 days)."));
+    for other in ["xyz_ro_aisp_sbx_%231.0", "nonsense"] {
+        let (status, _) = show(visit(
+            World::Full,
+            &format!("{skills}/{other}"),
+            Some(actor(false)),
+        ));
+        assert_eq!(status, 404, "{other}");
+    }
 }

@@ -15,7 +15,8 @@ use app::portal::people::{Device, People, SignUp, Start, Started};
 use app::portal::requests::{Explanation, RequestDetail, RequestFilter, RequestRow, Requests};
 use app::portal::skills::{Skill, Skills, Step};
 use app::portal::tenants::{
-    CreatedTenant, Creation, Key, NewKey, NewTenant, Overview, Tenant, TenantRow, Tenants, WhitelistedSkill,
+    CreatedTenant, Creation, Key, NewKey, NewTenant, Overview, Tenant, TenantRow, Tenants,
+    TypedTerms, WhitelistedSkill,
 };
 use app::portal::{Actor, Answered, FieldError, Membership, Source, Trouble};
 use async_trait::async_trait;
@@ -277,7 +278,7 @@ impl Tenants for Fake {
         let allowed = |name| WhitelistedSkill {
             skill: skill_name(name),
             consent_duration: 129_600,
-            cache_max_data_retention: 129_600,
+            cache_max_data_retention: 172_800,
         };
         Ok(Tenant {
             id,
@@ -298,12 +299,7 @@ impl Tenants for Fake {
     fn tenant_form(&self) -> uuid::Uuid {
         id(700)
     }
-    async fn create_tenant(
-        &self,
-        _: &Actor,
-        new: NewTenant,
-        _: &Source,
-    ) -> Answered<Creation> {
+    async fn create_tenant(&self, _: &Actor, new: NewTenant, _: &Source) -> Answered<Creation> {
         if new.form == Some(id(701)) {
             return Ok(Creation::Again(tenant_id()));
         }
@@ -350,6 +346,19 @@ impl Tenants for Fake {
         _: &Source,
     ) -> Answered<()> {
         Ok(())
+    }
+    async fn set_terms(
+        &self,
+        _: &Actor,
+        _: TenantId,
+        _: &SkillName,
+        terms: TypedTerms,
+        _: &Source,
+    ) -> Answered<()> {
+        match app::domain::terms::CONSENT_DURATION.parse(&terms.consent_duration) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Trouble::field("consent_duration", error.to_string())),
+        }
     }
     async fn keys(&self, _: &Actor, _: TenantId) -> Answered<Vec<Key>> {
         let made = |n: u128, kind, value: String, shown: bool| Key {

@@ -122,6 +122,20 @@ fn shots() -> Vec<Shot> {
             None,
         ),
         (
+            "tenant-terms",
+            Full,
+            'd',
+            format!("{t}/skills/xyz_aisp_sbx_%231.0"),
+            None,
+        ),
+        (
+            "tenant-terms-refused",
+            Full,
+            'd',
+            format!("{t}/skills/xyz_aisp_sbx_%231.0"),
+            Some("consent_duration=soon&cache_max_data_retention=60"),
+        ),
+        (
             "tenant-settings",
             Full,
             'd',

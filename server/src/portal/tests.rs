@@ -343,6 +343,10 @@ async fn built_files_are_kept_for_ever_and_public_ones_are_at_the_root(db: Db) {
     }
 }
 
+async fn fails() -> Answer<Body> {
+    panic!("a screen that fails")
+}
+
 async fn a_failure_of_ours_says_what_is_true(db: Db) {
     let world = world(db.clone());
     let (_, cookie) = world.start("").await;
@@ -354,8 +358,7 @@ async fn a_failure_of_ours_says_what_is_true(db: Db) {
     assert!(page.contains("We cannot say whether"), "{page}");
     assert!(page.contains("<code id=\"reference\">"), "{page}");
 
-    let panics = |_: Request| async { panic!("a screen that fails") };
-    let router = Router::new().fallback(panics);
+    let router = Router::new().fallback(fails);
     let site = Site {
         brand: "Tessera".into(),
         public_url: OWN.into(),

@@ -155,33 +155,29 @@ fn stop_instead(stop: String) -> impl IntoView {
 fn rotated_page(tenant: &Tenant, new: NewKey, now: DateTime<Utc>) -> Page {
     let (id, name) = (tenant.id, tenant.name.clone());
     let kind = new.kind.as_str();
-    let page = Page::new(
-        Frame::App,
-        format!("New {kind} · {name}"),
-        move || {
-            let old = match new.old_ends_at {
-                Some(at) if at > now => view! {
-                    "Both work now. The old one ends "
-                    <Until at=at now=now />
-                    "; the keys page shows who still uses it."
-                }
-                .into_any(),
-                _ => "The old one is refused from now on.".into_any(),
-            };
-            let file = (new.kind == KeyKind::Secret).then(|| dotenv_button(id, new.value.clone()));
-            view! {
-                <PageHead title=format!("{kind} rotated") />
-                {made_key(new.kind, new.value, key_purpose(new.kind).to_owned())}
-                <p class="muted">{old}</p>
-                <div class="actions section">
-                    <a class="btn primary" href=links::tenant_keys(id)>
-                        "I have saved it"
-                    </a>
-                    {file}
-                </div>
+    let page = Page::new(Frame::App, format!("New {kind} · {name}"), move || {
+        let old = match new.old_ends_at {
+            Some(at) if at > now => view! {
+                "Both work now. The old one ends "
+                <Until at=at now=now />
+                "; the keys page shows who still uses it."
             }
-        },
-    );
+            .into_any(),
+            _ => "The old one is refused from now on.".into_any(),
+        };
+        let file = (new.kind == KeyKind::Secret).then(|| dotenv_button(id, new.value.clone()));
+        view! {
+            <PageHead title=format!("{kind} rotated") />
+            {made_key(new.kind, new.value, key_purpose(new.kind).to_owned())}
+            <p class="muted">{old}</p>
+            <div class="actions section">
+                <a class="btn primary" href=links::tenant_keys(id)>
+                    "I have saved it"
+                </a>
+                {file}
+            </div>
+        }
+    });
     in_keys(page, tenant)
 }
 

@@ -36,40 +36,36 @@ pub(in crate::pages) async fn screen(visit: Visit) -> Shown {
 fn confirm_stop(tenant: &Tenant, key: &Key, another: bool, now: DateTime<Utc>) -> Page {
     let kind = key.kind.as_str();
     let (id, name, key) = (tenant.id, tenant.name.clone(), key.clone());
-    let page = Page::new(
-        Frame::App,
-        format!("Stop {kind} · {name}"),
-        move || {
-            let then = if another {
-                "The other one goes on working."
-            } else {
-                "There is no other: this tenant cannot call until you make a new one."
-            };
-            view! {
-                <PageHead
-                    title=format!("Stop {kind} …{} of {name}", key.tail)
-                    lead="Every call with it is refused within a second, everywhere. This cannot be undone."
-                />
-                <div class="form">
-                    <ul class="plain">
-                        <li>
-                            <Icon name="info" />
-                            <span>{use_note(id, &key, now)}</span>
-                        </li>
-                        <li>
-                            <Icon name=if another { "info" } else { "alert" } />
-                            <span>{then}</span>
-                        </li>
-                    </ul>
-                    <form method="post" action=links::stop_key(id, key.id) class="actions">
-                        <button class="btn danger">{format!("Stop {kind} now")}</button>
-                        <a class="btn quiet" href=links::tenant_keys(id)>
-                            "Cancel"
-                        </a>
-                    </form>
-                </div>
-            }
-        },
-    );
+    let page = Page::new(Frame::App, format!("Stop {kind} · {name}"), move || {
+        let then = if another {
+            "The other one goes on working."
+        } else {
+            "There is no other: this tenant cannot call until you make a new one."
+        };
+        view! {
+            <PageHead
+                title=format!("Stop {kind} …{} of {name}", key.tail)
+                lead="Every call with it is refused within a second, everywhere. This cannot be undone."
+            />
+            <div class="form">
+                <ul class="plain">
+                    <li>
+                        <Icon name="info" />
+                        <span>{use_note(id, &key, now)}</span>
+                    </li>
+                    <li>
+                        <Icon name=if another { "info" } else { "alert" } />
+                        <span>{then}</span>
+                    </li>
+                </ul>
+                <form method="post" action=links::stop_key(id, key.id) class="actions">
+                    <button class="btn danger">{format!("Stop {kind} now")}</button>
+                    <a class="btn quiet" href=links::tenant_keys(id)>
+                        "Cancel"
+                    </a>
+                </form>
+            </div>
+        }
+    });
     in_keys(page, tenant)
 }

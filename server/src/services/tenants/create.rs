@@ -6,6 +6,7 @@ use app::domain::person::Permission;
 use app::domain::servicer::ServicerStatus;
 use app::domain::skill::SkillName;
 use app::domain::tenant::{Environment, Origin, RedirectLink, TenantStatus};
+use app::domain::terms::{CONSENT_DURATION, DATA_RETENTION};
 use app::links;
 use app::portal::tenants::{CreatedTenant, Creation, NewTenant};
 use app::portal::{Actor, FieldError, Source, Trouble};
@@ -17,12 +18,9 @@ use super::tenants_permission;
 use crate::services::keys::rotation::make_in;
 use crate::services::trouble::{Stop, act};
 use crate::state::AppState;
-use crate::storage::{Tx, is_taken};
 use crate::storage::tenants::{SkillRow, TenantRow};
+use crate::storage::{Tx, is_taken};
 
-/// How long consents last, and how long what they gave is kept, unless a tenant says otherwise; minutes (90, 120 days).
-const CONSENT_DURATION: i64 = 129_600;
-const DATA_RETENTION: i64 = 172_800;
 /// More links or origins than this are a mistake.
 const MOST_LINKS: usize = 50;
 /// Return links every sandbox tenant starts with, besides the console's: an app of one's own, and a local server.
@@ -247,8 +245,8 @@ pub fn utx_place(id: TenantId) -> String {
 pub fn terms(skill: SkillName) -> SkillRow {
     SkillRow {
         skill,
-        consent_duration: CONSENT_DURATION,
-        cache_max_data_retention: DATA_RETENTION,
+        consent_duration: CONSENT_DURATION.default,
+        cache_max_data_retention: DATA_RETENTION.default,
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod create;
 pub mod overview;
 pub mod settings;
+pub mod terms;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +12,7 @@ pub use create::{Ready, create_in};
 use app::domain::ids::{KeyId, TenantId};
 use app::domain::key::KeyKind;
 use app::domain::person::Permission;
+use app::domain::skill::SkillName;
 use app::domain::tenant::Environment;
 use app::portal::tenants::*;
 use app::portal::{Actor, Answered, Source, Trouble};
@@ -125,16 +127,23 @@ impl Tenants for Services {
         )
     }
 
+    async fn set_terms(
+        &self,
+        actor: &Actor,
+        id: TenantId,
+        skill: &SkillName,
+        terms: TypedTerms,
+        source: &Source,
+    ) -> Answered<()> {
+        let set = terms::set(&self.state, actor, id, skill, &terms, source);
+        answered(self, set.await)
+    }
+
     async fn keys(&self, actor: &Actor, id: TenantId) -> Answered<Vec<Key>> {
         answered(self, rotation::list(&self.state, actor, id).await)
     }
 
-    async fn holds_secret(
-        &self,
-        actor: &Actor,
-        id: TenantId,
-        client_secret: &str,
-    ) -> Answered<()> {
+    async fn holds_secret(&self, actor: &Actor, id: TenantId, client_secret: &str) -> Answered<()> {
         let text = SecretString::from(client_secret.to_owned());
         answered(
             self,
