@@ -3,6 +3,7 @@
 mod errors;
 mod operation;
 mod reference;
+mod schema;
 
 use leptos::prelude::*;
 
