@@ -13,8 +13,8 @@ use crate::links;
 use crate::portal::Trouble;
 use crate::portal::admin::{CreatedServicer, ServicerRow};
 use crate::ui::{
-    Ago, Chip, Choice, ChoiceGroup, Column, Empty, ErrorSummary, Field, PageHead, PostButton,
-    Table, TextArea, Tone, time,
+    Ago, Chip, Choice, ChoiceGroup, Column, Empty, ErrorSummary, Field, NoMatch, PageHead,
+    PostButton, Search, Table, TextArea, Tone, time,
 };
 
 pub(super) async fn list(visit: Visit) -> Shown {
@@ -68,7 +68,7 @@ pub(super) async fn list(visit: Visit) -> Shown {
             .into_any()
         } else {
             view! {
-                {search(&query)}
+                <Search action=links::ADMIN_SERVICERS label="Name, id or owner" query=query.clone() />
                 {table(rows, &query, now)}
             }
             .into_any()
@@ -90,18 +90,6 @@ pub(super) async fn list(visit: Visit) -> Shown {
     .into())
 }
 
-fn search(query: &str) -> impl IntoView + use<> {
-    view! {
-        <form class="filters" method="get" action=links::ADMIN_SERVICERS role="search">
-            <div class="field grow">
-                <label for="q">"Name, id or owner"</label>
-                <input type="search" id="q" name="q" value=query.to_owned() />
-            </div>
-            <button class="btn">"Search"</button>
-        </form>
-    }
-}
-
 fn table(rows: Vec<ServicerRow>, query: &str, now: DateTime<Utc>) -> impl IntoView + use<> {
     let columns = vec![
         Column::text("Servicer"),
@@ -114,14 +102,9 @@ fn table(rows: Vec<ServicerRow>, query: &str, now: DateTime<Utc>) -> impl IntoVi
         Column::actions("Decide"),
     ];
     let none = rows.is_empty().then(|| {
-        let sentence = format!("No servicer matches “{query}”. ");
-        view! {
-            <tr>
-                <td colspan="8">
-                    {sentence} <a href=links::ADMIN_SERVICERS>"Show all servicers"</a>
-                </td>
-            </tr>
-        }
+        let sentence = format!("No servicer matches “{query}”.");
+        let columns = columns.len();
+        view! { <NoMatch columns=columns sentence=sentence all=links::ADMIN_SERVICERS label="Show all servicers" /> }
     });
     let rows = rows.into_iter().map(|row| line(row, now)).collect_view();
     view! {

@@ -6,6 +6,7 @@
 
 mod admin;
 mod answer;
+mod card;
 mod console;
 mod docs;
 mod first_call;

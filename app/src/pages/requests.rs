@@ -8,7 +8,7 @@ use crate::domain::ids::{KeyId, TenantId};
 use crate::islands::LiveTail;
 use crate::links;
 use crate::portal::requests::{RequestFilter, RequestRow};
-use crate::ui::{Column, Empty, Entry, HttpStatus, PageHead, Select, Stamp, Table, time};
+use crate::ui::{Column, Empty, Entry, HttpStatus, NoMatch, PageHead, Select, Stamp, Table, time};
 
 /// Rows on one page.
 const PAGE: usize = 50;
@@ -208,12 +208,14 @@ pub(super) fn request_rows(
     }
     columns.push(Column::number("Took"));
     let none = rows.is_empty().then(|| {
+        let columns = columns.len();
         view! {
-            <tr>
-                <td colspan=columns.len().to_string()>
-                    "No request matches. " <a href=links::REQUESTS>"Clear the filters"</a>
-                </td>
-            </tr>
+            <NoMatch
+                columns=columns
+                sentence="No request matches."
+                all=links::REQUESTS
+                label="Clear the filters"
+            />
         }
     });
     let linked = none.is_none();

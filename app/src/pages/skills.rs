@@ -10,7 +10,7 @@ use crate::islands::CopyButton;
 use crate::links;
 use crate::portal::Trouble;
 use crate::portal::skills::{Skill, Step};
-use crate::ui::{Chip, Column, Empty, Facts, Json, PageHead, PostButton, Table};
+use crate::ui::{Chip, Column, Empty, Facts, Json, NoMatch, PageHead, PostButton, Search, Table};
 
 /// What a type is called by people.
 const fn type_name(kind: SkillType) -> &'static str {
@@ -42,7 +42,7 @@ pub(super) async fn list(visit: Visit) -> Shown {
             .into_any()
         } else {
             view! {
-                {search(&query)}
+                <Search action=links::SKILLS label="Skill or provider" query=query.clone() />
                 {table(skills, &query)}
             }
             .into_any()
@@ -58,18 +58,6 @@ pub(super) async fn list(visit: Visit) -> Shown {
     .into())
 }
 
-fn search(query: &str) -> impl IntoView + use<> {
-    view! {
-        <form class="filters" method="get" action=links::SKILLS role="search">
-            <div class="field grow">
-                <label for="q">"Skill or provider"</label>
-                <input type="search" id="q" name="q" value=query.to_owned() />
-            </div>
-            <button class="btn">"Search"</button>
-        </form>
-    }
-}
-
 fn table(skills: Vec<Skill>, query: &str) -> impl IntoView + use<> {
     let columns = vec![
         Column::text("Skill"),
@@ -80,14 +68,9 @@ fn table(skills: Vec<Skill>, query: &str) -> impl IntoView + use<> {
         Column::number("Steps"),
     ];
     let none = skills.is_empty().then(|| {
-        let sentence = format!("No skill matches “{query}”. ");
-        view! {
-            <tr>
-                <td colspan="6">
-                    {sentence} <a href=links::SKILLS>"Show all skills"</a>
-                </td>
-            </tr>
-        }
+        let sentence = format!("No skill matches “{query}”.");
+        let columns = columns.len();
+        view! { <NoMatch columns=columns sentence=sentence all=links::SKILLS label="Show all skills" /> }
     });
     let rows = skills.into_iter().map(row).collect_view();
     view! {

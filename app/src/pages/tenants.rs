@@ -8,7 +8,7 @@ use super::parts::{environment_chip, paused_chip};
 use super::{Frame, Page, Shown, Visit};
 use crate::links;
 use crate::portal::tenants::TenantRow;
-use crate::ui::{Ago, Column, Empty, PageHead, Table};
+use crate::ui::{Ago, Column, Empty, NoMatch, PageHead, Search, Table};
 
 pub(super) async fn list(visit: Visit) -> Shown {
     let query = visit.query.get("q").trim().to_owned();
@@ -19,7 +19,7 @@ pub(super) async fn list(visit: Visit) -> Shown {
             no_tenants().into_any()
         } else {
             view! {
-                {search(&query)}
+                <Search action=links::TENANTS label="Name or client_id" query=query.clone() />
                 {table(rows, &query, now)}
             }
             .into_any()
@@ -52,18 +52,6 @@ fn no_tenants() -> impl IntoView {
     }
 }
 
-fn search(query: &str) -> impl IntoView + use<> {
-    view! {
-        <form class="filters" method="get" action=links::TENANTS role="search">
-            <div class="field grow">
-                <label for="q">"Name or client_id"</label>
-                <input type="search" id="q" name="q" value=query.to_owned() />
-            </div>
-            <button class="btn">"Search"</button>
-        </form>
-    }
-}
-
 fn table(rows: Vec<TenantRow>, query: &str, now: DateTime<Utc>) -> impl IntoView + use<> {
     let columns = vec![
         Column::text("Name"),
@@ -75,14 +63,9 @@ fn table(rows: Vec<TenantRow>, query: &str, now: DateTime<Utc>) -> impl IntoView
         Column::text("Created"),
     ];
     let none = rows.is_empty().then(|| {
-        let sentence = format!("No tenant matches “{query}”. ");
-        view! {
-            <tr>
-                <td colspan=columns.len().to_string()>
-                    {sentence} <a href=links::TENANTS>"Show all tenants"</a>
-                </td>
-            </tr>
-        }
+        let sentence = format!("No tenant matches “{query}”.");
+        let columns = columns.len();
+        view! { <NoMatch columns=columns sentence=sentence all=links::TENANTS label="Show all tenants" /> }
     });
     let rows = rows
         .into_iter()

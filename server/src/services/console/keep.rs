@@ -11,7 +11,12 @@ use crate::storage::Tx;
 use crate::storage::console::{CallRow, RunRow};
 
 impl Services {
-    pub(super) async fn find(&self, tx: &mut Tx, servicer: ServicerId, run: RunId) -> Answered<RunRow> {
+    pub(super) async fn find(
+        &self,
+        tx: &mut Tx,
+        servicer: ServicerId,
+        run: RunId,
+    ) -> Answered<RunRow> {
         let found = tx
             .run_by_id(servicer, run)
             .await

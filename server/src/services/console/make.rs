@@ -17,7 +17,7 @@ use crate::services::keys::ConsoleGrant;
 use crate::storage::console::{CallRow, RunRow, Stand};
 
 /// The largest answer a run keeps, in bytes.
-const LARGEST: usize = 4 << 20;
+pub(super) const LARGEST: usize = 4 << 20;
 
 /// What came back from a call.
 pub(super) struct Answer {
@@ -31,7 +31,12 @@ pub(super) struct Answer {
 
 impl Services {
     /// Makes a call through the public API's own router. Nothing is claimed in the database but the run.
-    pub(super) async fn call(&self, run: &RunRow, call: &Outgoing, until: DateTime<Utc>) -> Answered<Answer> {
+    pub(super) async fn call(
+        &self,
+        run: &RunRow,
+        call: &Outgoing,
+        until: DateTime<Utc>,
+    ) -> Answered<Answer> {
         let api = self
             .api
             .clone()

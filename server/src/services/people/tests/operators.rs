@@ -4,9 +4,7 @@ use super::*;
 use crate::services::servicers;
 use crate::storage::testing::on_both;
 
-on_both!(
-    operators_are_made_by_a_link_and_suspend_at_once,
-);
+on_both!(operators_are_made_by_a_link_and_suspend_at_once,);
 
 async fn operators_are_made_by_a_link_and_suspend_at_once(db: Db) {
     let world = world(db);
