@@ -106,7 +106,7 @@ screens("a busy account", async (page, t) => {
     await assertScreen(page);
   });
   await assertScreens(t, page, server, [
-    ...["/overview", "/tenants", tenant, `${tenant}/keys`, `${tenant}/skills`, `${tenant}/settings`],
+    ...["/overview", "/tenants", tenant, `${tenant}/keys`, `${tenant}/skills`, `${tenant}${skillPath}`, `${tenant}/settings`],
     ...["/skills", "/skills?q=nothing", skillPath, "/requests", "/requests?status=5xx", "/settings"],
   ]);
   await t.test("one failed request", async () => {
