@@ -94,11 +94,9 @@ fn table(rows: Vec<ServicerRow>, query: &str, now: DateTime<Utc>) -> impl IntoVi
     let columns = vec![
         Column::text("Servicer"),
         Column::text("State"),
-        Column::text("Kind"),
         Column::text("Owner"),
         Column::number("Tenants"),
         Column::number("Requests, 24 h"),
-        Column::text("Registered"),
         Column::actions("Decide"),
     ];
     let none = rows.is_empty().then(|| {
@@ -122,15 +120,15 @@ fn line(row: ServicerRow, now: DateTime<Utc>) -> impl IntoView {
             <th scope="row">
                 <div class="break">{row.name}</div>
                 <code class="faint nowrap">{row.id.to_string()}</code>
+                <div class="faint">
+                    {format!("{}, {}, registered ", row.kind, row.country)}
+                    <Ago at=row.created_at now=now />
+                </div>
             </th>
             <td>{servicer_chip(row.status)}</td>
-            <td class="nowrap">{format!("{}, {}", row.kind, row.country)}</td>
             <td class="break">{row.owner.unwrap_or_else(|| "nobody yet".into())}</td>
             <td class="num" data-label="Tenants">{group(row.tenants)}</td>
             <td class="num" data-label="Requests">{group(row.requests_24h)}</td>
-            <td class="nowrap spare">
-                <Ago at=row.created_at now=now />
-            </td>
             <td class="num">
                 <div class="actions end">{acts}</div>
             </td>

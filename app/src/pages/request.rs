@@ -9,7 +9,7 @@ use crate::domain::ids::RequestId;
 use crate::islands::CopyButton;
 use crate::links;
 use crate::portal::requests::{Explanation, RequestDetail};
-use crate::ui::{Chip, Facts, HttpStatus, Json, PageHead, Tone, time};
+use crate::ui::{Chip, Facts, HttpStatus, Json, PageHead, Tone, prose, time};
 
 pub(super) async fn screen(visit: Visit) -> Shown {
     let id: RequestId = visit.param("request")?;
@@ -65,8 +65,8 @@ fn why(explanation: Explanation) -> impl IntoView {
                     <strong>{explanation.title}</strong>
                 </p>
                 <Facts facts=vec![
-                    ("Cause", explanation.cause.into_any()),
-                    ("Fix", explanation.fix.into_any()),
+                    ("Cause", prose(&explanation.cause)),
+                    ("Fix", prose(&explanation.fix)),
                     ("Again?", retry.into_any()),
                 ] />
                 <div class="actions">

@@ -260,7 +260,7 @@ fn line(row: RequestRow, beside: &Beside) -> impl IntoView + use<> {
         }
     };
     view! {
-        <tr data-id=row.id.to_string()>
+        <tr class="call" data-id=row.id.to_string()>
             <td class="mono nowrap">
                 <a href=links::request(row.id)>
                     <Stamp at=row.at />

@@ -93,8 +93,8 @@ fn tenant_row(row: TenantRow, now: DateTime<Utc>) -> impl IntoView {
             <td class="num spare">{group(row.skills)}</td>
             <td class="num" data-label="Requests">{group(row.requests_24h)}</td>
             <td class="num" data-label="Errors">{group(row.errors_24h)}</td>
-            <td data-label="Last">{last}</td>
-            <td class="spare">
+            <td class="nowrap" data-label="Last">{last}</td>
+            <td class="nowrap spare">
                 <Ago at=row.created_at now=now />
             </td>
         </tr>

@@ -10,7 +10,7 @@ pub mod sequence;
 pub mod table;
 pub mod time;
 
-pub use code::{CodeBlock, Json};
+pub use code::{CodeBlock, Json, prose};
 pub use feedback::{Chip, Empty, HttpStatus, Notice, Tone};
 pub use form::{Choice, ChoiceGroup, Entry, ErrorSummary, Field, PostButton, Select, TextArea};
 pub use icon::Icon;

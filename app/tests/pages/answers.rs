@@ -165,7 +165,7 @@ fn the_live_tail_answers_rows_alone() {
         panic!("no text");
     };
     assert_eq!(content_type, "text/html; charset=utf-8");
-    assert!(body.starts_with("<tr data-id=\""), "{body}");
+    assert!(body.starts_with("<tr class=\"call\" data-id=\""), "{body}");
     assert!(!body.contains("<html"));
 }
 

@@ -8,7 +8,7 @@ use super::schema::{Field, example, kind, resolved, text, unfold};
 use super::{ERRORS, block, language_tabs};
 use crate::pages::Site;
 use crate::pages::samples::{Lang, Sample};
-use crate::ui::{Chip, Column, Table, Tone};
+use crate::ui::{Chip, Column, Table, Tone, prose};
 
 /// The article of an operation.
 pub(super) fn article(listed: &Listed, site: &Site, lang: Lang) -> AnyView {
@@ -27,7 +27,9 @@ pub(super) fn article(listed: &Listed, site: &Site, lang: Lang) -> AnyView {
         .filter_map(Value::as_str)
         .filter(|text| text.trim_end_matches('.') != listed.title)
         .map(str::to_owned);
-    let about = about.map(|text| view! { <p>{text}</p> }).collect_view();
+    let about = about
+        .map(|text| view! { <p>{prose(&text)}</p> })
+        .collect_view();
     let safety = if listed.browser_safe() {
         view! { <Chip tone=Tone::Accent plain=true text="Browser-safe" /> }
     } else {
@@ -81,7 +83,7 @@ fn answers(operation: &Value, openapi: &Value) -> Option<AnyView> {
         let example = schema.map(|schema| serde_json::to_string_pretty(&example(schema, openapi, 0)).unwrap_or_default());
         let id = format!("answer-{status}");
         view! {
-            <h3>{status.clone()} " " <span class="muted">{text(response, "description")}</span></h3>
+            <h3>{status.clone()} " " <span class="muted">{prose(&text(response, "description"))}</span></h3>
             {schema.map(|schema| fields_table("Fields of the answer", unfold(schema, openapi)))}
             {example.map(|example| block(&id, "json", &example, None))}
         }
@@ -106,7 +108,7 @@ fn fields_table(caption: &'static str, fields: Vec<Field>) -> impl IntoView {
                 <tr>
                     <th scope="row"><code>{field.path}</code></th>
                     <td>{field.kind} {field.required.then(|| view! { " " <span class="required">"required"</span> })}</td>
-                    <td>{field.about}</td>
+                    <td>{prose(&field.about)}</td>
                 </tr>
             }
         })

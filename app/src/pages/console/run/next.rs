@@ -8,7 +8,7 @@ use crate::domain::problem::Code;
 use crate::links;
 use crate::portal::console::{NextCall, Run};
 use crate::ui::time::span;
-use crate::ui::{Chip, Entry, Notice, PostButton, TextArea, Tone};
+use crate::ui::{Chip, Entry, Notice, PostButton, TextArea, Tone, prose};
 
 /// The next call: what it is, what it needs, and the button that makes it.
 pub(super) fn next_card(run: &Run, looks: &Looks) -> AnyView {
@@ -77,8 +77,8 @@ fn failure(run: &Run) -> Option<AnyView> {
     Some(
         view! {
             <Notice tone=Tone::Err title=format!("{} · {}", call.status, code.entry().title)>
-                <p>{message}</p>
-                <p>{hint} " " <a href=links::docs_error(code.as_str())>"More on " <code>{code.as_str()}</code></a></p>
+                <p>{prose(&message)}</p>
+                <p>{prose(&hint)} " " <a href=links::docs_error(code.as_str())>"More on " <code>{code.as_str()}</code></a></p>
                 {mend.map(|(href, label)| view! { <p class="actions"><a class="btn" href=href>{label}</a></p> })}
             </Notice>
         }
