@@ -15,6 +15,7 @@ pub mod servicer;
 pub mod session;
 pub mod skill;
 pub mod tenant;
+pub mod terms;
 pub mod transaction;
 
 /// A word that is not in its closed set; the message lists what would have been.

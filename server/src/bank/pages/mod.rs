@@ -10,9 +10,11 @@
 //! The end is `{redirect_uri}?code&state`, or `{redirect_uri}?error=access_denied&state`.
 
 mod authorise;
+mod consent;
 mod guard;
 mod html;
 mod views;
+mod visit;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -31,9 +33,9 @@ pub(super) fn router(desk: &Desk) -> Router<Desk> {
     Router::new()
         .route("/", get(home))
         .route("/authorise", get(authorise::begin))
-        .route("/authorise/{id}", get(authorise::show))
-        .route("/authorise/{id}/sign-in", post(authorise::sign_in))
-        .route("/authorise/{id}/decision", post(authorise::decide))
+        .route("/authorise/{id}", get(consent::show))
+        .route("/authorise/{id}/sign-in", post(consent::sign_in))
+        .route("/authorise/{id}/decision", post(consent::decide))
         .layer(middleware::from_fn_with_state(
             desk.clone(),
             guard::own_forms_only,

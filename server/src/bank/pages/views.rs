@@ -68,9 +68,26 @@ pub fn bad_request(why: &str) -> String {
 pub fn over(back: Option<&str>) -> String {
     notice(
         "Your time for this request is over",
-        "Nothing was shared. Requests can be answered for a few minutes only, and once. Go back to the app and start again there.",
+        "Requests can be answered for a few minutes only, and once. Nothing was shared in this visit. Go back to the app and \
+         start again there.",
         back.map(|href| (href, "Back to the app")),
     )
+}
+
+/// The person decided and came back to the page; `back` leads where the decision led.
+pub fn answered(shared: bool, back: &str) -> String {
+    let (title, text) = if shared {
+        (
+            "You have agreed already",
+            "The accounts you ticked are shared with the app that asked. You can end this at any time in the app.",
+        )
+    } else {
+        (
+            "You have refused already",
+            "Nothing was shared. If you did not mean to refuse, start again in the app that sent you here.",
+        )
+    };
+    notice(title, text, Some((back, "Back to the app")))
 }
 
 /// Another browser began this visit, or this one forgot its cookie.
@@ -78,7 +95,7 @@ pub fn other_browser() -> String {
     notice(
         "This visit belongs to another browser window",
         "The bank does not recognise this browser: cookies may be switched off, or the address was copied from \
-         elsewhere. Nothing was shared. Go back to the app and start again there.",
+         elsewhere. Nothing is shared from here. Go back to the app and start again there.",
         None,
     )
 }
@@ -86,7 +103,8 @@ pub fn other_browser() -> String {
 pub fn unavailable() -> String {
     notice(
         "The bank cannot answer now",
-        "Something went wrong on our side, and nothing was shared. Wait a moment and load the page again.",
+        "Something went wrong on our side. If you had just answered, your answer may have been kept all the same: load \
+         the page again, and it says how things stand.",
         None,
     )
 }
