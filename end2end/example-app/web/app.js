@@ -32,9 +32,10 @@ async function start() {
   const { url, client_id, client_app_key } = me.tessera;
   tessera = { skill: me.tessera.skill, client: new TesseraBrowser({ url, client_id, client_app_key }) };
   show(me);
-  const returned = await SessionFlow.resume(tessera.client);
-  // The address had the token in it; a reload is to begin at the front page.
+  // Takes the token out of the address at once; a reload is to begin at the front page, too.
+  const returning = SessionFlow.resume(tessera.client);
   if (location.pathname !== "/") history.replaceState(null, "", "/");
+  const returned = await returning;
   if (returned?.kind === "last") {
     await busy("Reading your accounts…", async () => {
       await call("/api/connections/finish", { state: returned.flow.state, temp_token: returned.temp_token });
@@ -102,7 +103,8 @@ function card({ id, bank, name, iban, currency, amount, sign }) {
   disconnect.addEventListener("click", () => busy("Disconnecting…", () => call("/api/disconnect", { asset: id })));
   return element("li", {}, [
     element("h3", { textContent: name }),
-    element("p", { className: "faint", textContent: `${bank} · ${iban.replace(/(.{4})(?=.)/g, "$1 ")}` }),
+    element("p", { className: "faint", textContent: bank }),
+    element("p", { className: "faint number", textContent: iban.replace(/(.{4})(?=.)/g, "$1 ") }),
     element("p", { className: "balance", textContent: amount ? money(amount, currency, sign) : "" }),
     disconnect,
   ]);
@@ -110,17 +112,18 @@ function card({ id, bank, name, iban, currency, amount, sign }) {
 
 function line({ booked, info, amount, currency, sign, status }) {
   const day = booked.slice(0, 10);
-  const pending = status === "pending" ? [element("span", { className: "tag", textContent: "pending" })] : [];
+  const pending = status === "pending" ? [" ", element("span", { className: "tag", textContent: "pending" })] : [];
   return element("tr", {}, [
     element("td", {}, [element("time", { dateTime: day, textContent: day })]),
-    element("td", {}, [document.createTextNode(info), ...pending]),
+    element("td", {}, [info, ...pending]),
     element("td", { className: `amount ${sign}`, textContent: money(amount, currency, sign) }),
   ]);
 }
 
 /** Amounts are decimal strings without sign, and stay strings: binary floating point would bend them. */
 function money(amount, currency, sign) {
-  return new Intl.NumberFormat("en", { style: "currency", currency, currencyDisplay: "code" }).format(sign === "debit" ? `-${amount}` : amount);
+  const digits = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 6 });
+  return `${digits.format(sign === "debit" ? `-${amount}` : amount)} ${currency}`;
 }
 
 function element(name, fields, children = []) {
