@@ -115,19 +115,21 @@ export class SessionFlow {
   }
 
   /** Sends a file to the step submitted last. */
-  upload({ kind, file, name }, options) {
+  async upload({ kind, file, name }, options) {
     const { step_id, used } = this.#saved;
     if (!step_id) throw new TypeError("Uploads belong to a step: submit it first.");
-    return this.#client.sessions.upload(step_id, { nonce: used, kind, file, name }, options);
+    const upload = await this.#client.sessions.upload(step_id, { nonce: used, kind, file, name }, options);
+    this.#saved.status = upload.status;
+    return upload;
   }
 
   /** Asks what comes next: after a redirect, while a verification goes on, or when an answer got lost. */
   async refresh(options) {
     const { session_id, used, nonce } = this.#saved;
     const standing = await this.#client.sessions.get(session_id, { nonce: nonce ?? used }, options);
-    // Another nonce than the one we hold: ours was used by a submission whose answer got lost, and its step's id with it.
-    const lost = nonce && standing.nonce !== nonce ? { used: nonce, step_id: undefined } : {};
-    return this.#told(standing, { ...lost, nonce: undefined, next_step: undefined });
+    // Another nonce than the one we hold: ours was used by a submission whose answer got lost.
+    const lost = nonce && standing.nonce !== nonce ? { used: nonce } : {};
+    return this.#told(standing, { ...lost, step_id: standing.step_id, nonce: undefined, next_step: undefined });
   }
 
   /** Waits until a verification is over, however often that takes asking. */

@@ -163,6 +163,8 @@ export interface SessionStanding {
   nonce?: string;
   next_step?: string;
   temp_token?: string;
+  /** The step submitted last: its uploads name it. */
+  step_id?: string;
   data?: StepData;
 }
 
@@ -182,7 +184,8 @@ export interface Upload {
   size: number;
   /** Of the content, in hexadecimal. */
   sha256: string;
-  status: string;
+  /** Where the session stands now. */
+  status: SessionStatus;
 }
 
 export interface Sessions<Proof> {
@@ -234,6 +237,8 @@ export interface StepDetail {
   redirect: boolean;
   last: boolean;
   uploads: { kind: string; title: string; required: boolean; max_bytes: number }[];
+  /** How many files the step takes in all. */
+  max_uploads?: number;
 }
 
 export interface Catalog {

@@ -55,15 +55,22 @@ export class Consent {
   delete(fields?: { pcd_data_retention?: number }, options?: CallOptions): Promise<ConsentAnswer<{ client_id: string; credentials_id: string }>>;
   /** Opens a session that renews the consent. */
   extend(options?: KeyedOptions): Promise<{ session_id: string; nonce: string }>;
-  payments(options?: CallOptions): Promise<unknown>;
-  products(options?: CallOptions): Promise<unknown>;
+  /** What the end-user took out, for a pair of a marketplace skill. */
+  products(query?: { limit?: number }, options?: CallOptions): Pages<Product, DataPage<Product>>;
+  /** The payment the end-user authorised, for a pair of a payment skill. */
+  payment(options?: CallOptions): Promise<Payment>;
+  /** Calls the payment off, as long as the bank allows. */
+  cancelPayment(options?: KeyedOptions): Promise<Payment>;
 }
 
-/** A page of bank data, and how fresh it is. */
-export interface DataPage<Item> extends ListPage<Item> {
+/** How fresh data is, and how often the bank may still be asked for it. */
+export interface Freshness {
   as_of: string;
   served_from: "cache" | "bank";
+  bank_budget?: { limit: number; left: number; resets_at: string | null };
 }
+
+export interface DataPage<Item> extends ListPage<Item>, Freshness {}
 
 export type Sign = "credit" | "debit";
 
@@ -178,12 +185,76 @@ export interface SyncFrom {
   count?: number;
 }
 
-export interface Changes {
+/** Put `added` and `modified` over what you have of the same `id`, take out `removed`, and store `next_cursor`, all in one transaction. */
+export interface Changes extends Freshness {
   added: Transaction[];
   modified: Transaction[];
-  removed: { id: string; utx_id: string }[];
+  removed: { id: string; utx_id: string; account_id: string }[];
   next_cursor: string;
   has_more: boolean;
+}
+
+export interface Product {
+  id: string;
+  servicer_id: string;
+  servicer_name: string;
+  timestamp: string;
+  data: {
+    kind: "deposit" | "credit_card" | (string & {});
+    status: "awaiting_documents" | "active" | "closed" | (string & {});
+    name: string;
+    /** May be empty. */
+    reference: string;
+    terms: {
+      currency: string;
+      principal?: string;
+      period_months?: number;
+      interest_rate?: string;
+      starts_on?: string;
+      matures_on?: string;
+      maturity_amount?: string;
+      credit_limit?: string;
+    };
+  };
+}
+
+export interface PaymentItem {
+  end_to_end_id: string | null;
+  status: string;
+  status_text: string;
+  final: boolean;
+  reason: string | null;
+  amount: string;
+  currency: string;
+  creditor_name: string;
+  creditor_account: { iban: string };
+}
+
+export interface Payment {
+  id: string;
+  credentials_id: string | null;
+  servicer_id: string;
+  servicer_name: string;
+  skill: string;
+  kind: "single" | "future_dated" | "periodic" | "bulk";
+  /** ISO 20022: `RCVD`, `ACSC`, `RJCT` and so on. */
+  status: string;
+  /** The status in plain words. */
+  status_text: string;
+  /** Whether nothing can happen to it any more. */
+  final: boolean;
+  reason: string | null;
+  amount: string;
+  currency: string;
+  execution_date: string | null;
+  debtor_account: { iban: string } | null;
+  items: PaymentItem[];
+  executions: { done: number; last_date: string | null; next_date: string | null } | null;
+  ordered: Record<string, unknown>;
+  created_at: string;
+  updated_at: string;
+  as_of: string | null;
+  served_from: "cache" | "bank";
 }
 
 export interface ConsentAnswer<Result> {

@@ -91,14 +91,19 @@ export class Consent {
     return this.#api.post("/consents/extend", this.#keys, keyed(options));
   }
 
-  /** The payments that the end-user authorised. */
-  payments(options) {
+  /** What the end-user took out, for a pair of a marketplace skill. */
+  products(query, options) {
+    return this.#list("/products", query, options);
+  }
+
+  /** The payment the end-user authorised, for a pair of a payment skill. */
+  payment(options) {
     return this.#read("/payments/get", {}, options);
   }
 
-  /** The products that the end-user ordered. */
-  products(options) {
-    return this.#read("/products/get", {}, options);
+  /** Calls the payment off, as long as the bank allows; doing so again changes nothing. */
+  cancelPayment(options) {
+    return this.#api.post("/payments/cancel", this.#keys, keyed(options));
   }
 
   #read(path, fields, options) {
