@@ -307,8 +307,11 @@ async fn the_theme_is_kept_in_a_cookie(db: Db) {
 async fn built_files_are_kept_for_ever_and_public_ones_are_at_the_root(db: Db) {
     let folder = TempFolder::new();
     std::fs::create_dir(folder.path().join("pkg")).unwrap();
+    std::fs::create_dir(folder.path().join("sdk")).unwrap();
     for (name, text) in [
         ("robots.txt", "User-agent: *"),
+        ("sdk/browser.js", "export {};"),
+        ("sdk/browser.d.ts", "export {};"),
         ("pkg/portal.1.css", "main {}"),
         (
             "pkg/assets.json",
@@ -331,12 +334,29 @@ async fn built_files_are_kept_for_ever_and_public_ones_are_at_the_root(db: Db) {
     let public = world.get("/robots.txt", "").await;
     assert_eq!(public.status(), StatusCode::OK);
     assert_eq!(text(public).await, "User-agent: *");
+    for (path, kind) in [
+        ("/sdk/browser.js", "text/javascript"),
+        ("/sdk/browser.d.ts", "text/plain; charset=utf-8"),
+    ] {
+        let module = world.get(path, "").await;
+        assert_eq!(module.status(), StatusCode::OK, "{path}");
+        assert_eq!(header(&module, "content-type"), kind);
+        assert_eq!(header(&module, "access-control-allow-origin"), "*");
+        assert_eq!(
+            header(&module, "cross-origin-resource-policy"),
+            "cross-origin"
+        );
+        assert!(header(&module, "etag").starts_with('"'), "{path}");
+    }
     let page = text(world.get("/", "").await).await;
     assert!(page.contains("href=\"/pkg/portal.1.css\""));
     for path in [
         "/pkg/../robots.txt",
         "/..%2frobots.txt",
         "/pkg/%2e%2e/robots.txt",
+        "/sdk/../robots.txt",
+        "/sdk/%2e%2e/robots.txt",
+        "/sdk",
     ] {
         let answer = world.get(path, "").await;
         assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
