@@ -16,6 +16,7 @@ pub mod session;
 pub mod skill;
 pub mod tenant;
 pub mod transaction;
+pub mod upload;
 
 /// A word that is not in its closed set; the message lists what would have been.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
