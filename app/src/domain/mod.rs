@@ -17,6 +17,7 @@ pub mod skill;
 pub mod tenant;
 pub mod terms;
 pub mod transaction;
+pub mod upload;
 
 /// A word that is not in its closed set; the message lists what would have been.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

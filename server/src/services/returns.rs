@@ -11,9 +11,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::providers::{callback, link_place, open_ref, provider_refusal, return_digest};
 use super::refusal::{Failure, Refusal};
-use super::sessions::{progress_at, state_place};
+use super::sessions::{progress_at, published, state_place};
 use super::steps::LEASE;
-use super::{grants, issue};
+use super::{grants, issue, uploads};
 use crate::crypto::Digest;
 use crate::skills::{ConnectorError, Granted, Return, Returned};
 use crate::state::AppState;
@@ -102,6 +102,12 @@ async fn again(
     match session.status {
         SessionStatus::Completed => {}
         status if status.is_final() => return Ok(over()),
+        _ if session.progress().lacks_uploads() => {
+            // The one that waits serves as well: its life has not begun.
+            let mut tx = state.db.read().await?;
+            let token = issue::temp_token_waiting(state, &mut tx, session).await?;
+            return Ok(token.map_or(Told::Continues, |it| Told::Token(it.text)));
+        }
         _ => return Ok(Told::Continues),
     }
     let mut tx = state.db.write().await?;
@@ -211,10 +217,9 @@ async fn consented(
     code: &Digest,
 ) -> Result<Option<Told>, Failure> {
     let next_step = granted.next_step.as_deref();
-    let follows = if next_step.is_some() {
-        Follows::Step
-    } else {
-        Follows::End
+    let follows = match next_step {
+        Some(_) => Follows::Step,
+        None => uploads::ending(&published(state, session.skill.as_str())?, &way.step),
     };
     let mut tx = state.db.write().await?;
     let to = turn(session, Event::Returned(follows))?;
@@ -230,7 +235,8 @@ async fn consented(
         issue::nonce(state, &mut tx, session.id, to.position, issue::Life::Later).await?;
         Told::Continues
     } else {
-        let token = issue::temp_token(state, &mut tx, session, issue::Life::Now).await?;
+        let token = issue::temp_token(state, &mut tx, session, issue::Life::at(follows)).await?;
+        uploads::settle(state, &mut tx, session.id).await?;
         Told::Token(token.text)
     };
     tx.commit().await?;

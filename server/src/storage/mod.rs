@@ -26,6 +26,7 @@ pub mod terms;
 #[cfg(test)]
 pub mod testing;
 pub mod transactions;
+pub mod uploads;
 
 use std::path::Path;
 use std::str::FromStr as _;

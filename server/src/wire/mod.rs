@@ -10,6 +10,7 @@ pub mod consents;
 pub mod sessions;
 pub mod tokens;
 pub mod transactions;
+pub mod uploads;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
