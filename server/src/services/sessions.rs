@@ -164,13 +164,14 @@ pub async fn cancel(
     let Some(to) = from.after(Event::Cancelled) else {
         return Err(ended(from.status).into());
     };
+    // The session's row before the token's, as everywhere: nobody waits in a circle.
+    if !tx.end_session(id, row.progress(), to, now).await? {
+        return Err(in_flight().into());
+    }
     // Exchange, repeated return and cancellation race for the token's row: whoever gets it goes on.
     let killed = tx.kill_temp_token(id, now).await?;
     if from.status == SessionStatus::Completed && !killed {
         return Err(ended(from.status).into());
-    }
-    if !tx.end_session(id, row.progress(), to, now).await? {
-        return Err(in_flight().into());
     }
     if let Some(consent) = tx.consent_of(id).await? {
         tx.end_consent(consent.id, now, now).await?;

@@ -24,7 +24,7 @@ use crate::storage::Db;
 use crate::storage::tenants::SkillRow;
 
 pub const CARD: &str = "abc_card_sbx_#1.0";
-/// A skill of one step, with a redirect and a required file.
+/// A skill of one step, with a redirect and two required files.
 pub const SIGN: &str = "abc_sbx_#1.0";
 pub const LINK: &str = "myapp://return";
 /// How many bytes a selfie may have.
@@ -281,7 +281,7 @@ fn manifests() -> Value {
             "names": [SIGN], "title": "Signature", "provider": { "code": "abc", "name": "ABC" }, "type": "marketplace",
             "connector": "clerk", "session_minutes": 60, "data_contract": "A contract.",
             "steps": [{ "name": "sign", "title": "Sign", "redirect": true, "last": true, "schema": link,
-                        "example": { "psu_redirect_link": LINK }, "uploads": [file("contract", true)] }]
+                        "example": { "psu_redirect_link": LINK }, "uploads": [file("contract", true), file("annex", true)] }]
         }
     ])
 }

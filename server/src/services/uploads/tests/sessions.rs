@@ -11,7 +11,9 @@ on_both!(
     the_last_step_waits_for_its_files_and_so_does_the_token,
     a_session_that_waits_can_be_called_off_and_expires,
     a_lost_answer_to_the_last_file_is_given_again,
-    a_redirect_may_end_before_its_files_or_after
+    a_redirect_may_end_before_its_files_or_after,
+    files_and_the_end_user_may_come_at_the_same_moment,
+    a_session_that_is_called_off_as_its_last_file_comes_is_one_or_the_other
 );
 
 async fn the_nonce_of_a_step_authorises_its_files_and_no_others(db: Db) {
@@ -231,28 +233,82 @@ async fn a_lost_answer_to_the_last_file_is_given_again(db: Db) {
     desk.left(rows).await;
 }
 
+/// A session whose end-user is at the provider's pages.
+async fn away(desk: &Desk) -> Accepted {
+    let opened = desk.open(SIGN).await;
+    let taken = desk
+        .submit(opened.session_id, &opened.nonce, "sign")
+        .await
+        .unwrap();
+    Accepted::new(opened.session_id, opened.nonce, taken)
+}
+
+/// The `temp_token` on a link.
+fn token(link: &str) -> &str {
+    link.split(['=', '&']).nth(1).unwrap()
+}
+
 async fn a_redirect_may_end_before_its_files_or_after(db: Db) {
     let desk = Desk::new(db).await;
-    let away = async || {
-        let opened = desk.open(SIGN).await;
-        let taken = desk
-            .submit(opened.session_id, &opened.nonce, "sign")
-            .await
-            .unwrap();
-        Accepted::new(opened.session_id, opened.nonce, taken)
-    };
-    let token = |link: String| link.split(['=', '&']).nth(1).unwrap().to_owned();
-    // The file comes while the end-user is away.
-    let step = away().await;
-    let arrived = desk.send(&step, "contract", &png(12, 1)).await.unwrap();
-    assert_eq!(arrived.status, SessionStatus::InProgress);
-    desk.exchange(&token(desk.come_back().await)).await.unwrap();
+    // The files come while the end-user is away.
+    let step = away(&desk).await;
+    for kind in ["contract", "annex"] {
+        let arrived = desk.send(&step, kind, &png(12, 1)).await.unwrap();
+        assert_eq!(arrived.status, SessionStatus::InProgress);
+    }
+    desk.exchange(token(&desk.come_back().await)).await.unwrap();
     // The end-user is back first; coming back twice gives the same token while it waits.
-    let step = away().await;
-    let waiting = token(desk.come_back().await);
-    assert_eq!(token(desk.come_back().await), waiting);
-    assert_eq!(code(desk.exchange(&waiting).await), Code::UploadsMissing);
+    let step = away(&desk).await;
+    desk.send(&step, "annex", &png(12, 1)).await.unwrap();
+    let link = desk.come_back().await;
+    assert_eq!(desk.come_back().await, link);
+    assert_eq!(
+        code(desk.exchange(token(&link)).await),
+        Code::UploadsMissing
+    );
     let arrived = desk.send(&step, "contract", &png(12, 1)).await.unwrap();
     assert_eq!(arrived.status, SessionStatus::Completed);
-    desk.exchange(&waiting).await.unwrap();
+    desk.exchange(token(&link)).await.unwrap();
+}
+
+async fn files_and_the_end_user_may_come_at_the_same_moment(db: Db) {
+    let desk = Desk::new(db).await;
+    for round in 0..20 {
+        let step = away(&desk).await;
+        let file = png(12, round);
+        let (contract, annex, link) = tokio::join!(
+            desk.send(&step, "contract", &file),
+            desk.send(&step, "annex", &file),
+            desk.come_back(),
+        );
+        contract.unwrap();
+        annex.unwrap();
+        let exchanged = desk.exchange(token(&link)).await;
+        assert!(
+            exchanged.is_ok(),
+            "round {round}: whoever is last completes it"
+        );
+    }
+}
+
+async fn a_session_that_is_called_off_as_its_last_file_comes_is_one_or_the_other(db: Db) {
+    let desk = Desk::new(db).await;
+    let cancel = crate::services::sessions::cancel;
+    for round in 0..20 {
+        let last = desk.at_last().await;
+        let file = png(12, round);
+        let (sent, cancelled) = tokio::join!(
+            desk.send(&last, "selfie", &file),
+            cancel(desk.state(), &desk.client, last.session, Proof::Secret),
+        );
+        for refused in [sent.err(), cancelled.err()].into_iter().flatten() {
+            let refused = code::<()>(Err(refused));
+            assert!(
+                matches!(refused, Code::SessionEnded | Code::StepInFlight),
+                "{refused}"
+            );
+        }
+        let ended = cancel(desk.state(), &desk.client, last.session, Proof::Secret).await;
+        assert_eq!(ended.unwrap(), SessionStatus::Cancelled);
+    }
 }
