@@ -102,7 +102,7 @@ fn page(tenant: &Tenant, allowed: &WhitelistedSkill, form: Form) -> Page {
 
 fn hint(limits: Limits, then: &str) -> String {
     format!(
-        "{then} {} is {}, the default; the most is {}, {}.",
+        "{then} The default is {} ({}), the most {} ({}).",
         limits.default,
         in_words(limits.default),
         limits.most,

@@ -118,7 +118,7 @@ fn fields_table(caption: &'static str, fields: Vec<Field>) -> impl IntoView {
         Column::text("Type"),
         Column::text("Meaning"),
     ];
-    view! { <Table caption=caption columns=columns>{rows}</Table> }
+    view! { <Table caption=caption columns=columns folds=true>{rows}</Table> }
 }
 
 /// The call as code: required fields only, secrets as variables.
