@@ -31,12 +31,10 @@ export class Replay {
   /** Plays one example; resolves to `{ differences, more }`. */
   async play(example) {
     if (example.bank) return this.#visit(example);
-    const { method = "POST", path, headers = {}, keys, body, raw } = this.#filled(example);
-    const response = await fetch(this.#url + path, {
-      method,
-      headers: { "content-type": "application/json", ...headers },
-      body: raw ?? JSON.stringify({ ...this.#filled(keySets[keys]), ...body }),
-    });
+    const { method = "POST", path, headers = {}, keys, body, raw, file } = this.#filled(example);
+    const fields = { ...this.#filled(keySets[keys]), ...body };
+    const json = { headers: { "content-type": "application/json", ...headers }, body: raw ?? JSON.stringify(fields) };
+    const response = await fetch(this.#url + path, { method, ...(file ? { headers, body: form(fields, file) } : json) });
     const said = await response.text();
     const answer = /json/.test(response.headers.get("content-type")) ? JSON.parse(said) : said;
     const result = compare(answer, example.answer, shapes);
@@ -75,6 +73,14 @@ export class Replay {
     if (typeof part === "object" && part !== null) return Object.fromEntries(Object.entries(part).map(([name, value]) => [name, this.#filled(value)]));
     return part;
   }
+}
+
+/** The fields, then the file: base64 of its content. */
+function form(fields, file) {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(fields)) form.append(name, value);
+  form.append("file", new Blob([Buffer.from(file, "base64")]), "file");
+  return form;
 }
 
 /** One line an example; resolves to how many differ. */

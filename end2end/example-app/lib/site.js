@@ -42,7 +42,7 @@ export function site({ app_url, tessera, wallet }) {
   };
 
   async function answer(request, response) {
-    const { pathname } = new URL(request.url, app_url);
+    const [pathname] = request.url.split("?");
     const call = calls[`${request.method} ${pathname}`];
     if (!call) return file(request.method, pathname, response, tessera);
     if (request.method === "POST") own(request, app_url);
