@@ -158,11 +158,13 @@ test("the keys page shows which key still calls, and leads to its calls", () =>
     assert.equal(await answerTo(client_id, old), 200);
     await keysPage(page, client_id);
     const calls = page.getByRole("region", { name: "Recent calls with these keys" });
-    await until("the call to be listed with its key", 5000, async () => {
-      if (await calls.getByText(`client_secret …${old.slice(-4)} (old)`).isVisible()) return true;
+    const log = page.getByRole("link", { name: "1 call in 24 h" });
+    await until("the call to be listed with its key, and counted", 5000, async () => {
+      const listed = await calls.getByText(`client_secret …${old.slice(-4)} (old)`).isVisible();
+      if (listed && (await log.isVisible())) return true;
       await page.reload();
     });
-    await page.getByRole("link", { name: "1 call in 24 h" }).click();
+    await log.click();
     await page.getByText("Only calls with the key").waitFor();
     assert.equal(await page.getByRole("region", { name: "Requests" }).locator("tbody tr").count(), 1);
   }));
