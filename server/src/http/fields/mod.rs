@@ -1,0 +1,262 @@
+//! Strict requests, declared: everything missing, unknown or wrong is reported in one answer.
+//!
+//! ```ignore
+//! fields! {
+//!     /// Opens a session.
+//!     pub struct CreateSession for App {
+//!         /// The skill to open it for.
+//!         skill: String,
+//!         /// The end-user as the tenant knows them.
+//!         tenant_user_id: Option<String>,
+//!     }
+//! }
+//! ```
+//!
+//! A name that is a word of Rust is given apart: `kind = "type": Option<String>`.
+//!
+//! `for App` names the keys the operation is called with (see [`super::call`]) and makes the struct an [`Input`]: a
+//! request body of a `POST`, or the query of a `GET`. Without `for`, the struct is an object inside another. Each type
+//! reads itself by [`Field`], which also describes it in the OpenAPI; `text_field!` adds types that parse from a string.
+
+mod types;
+
+use app::domain::problem::Code;
+use serde_json::{Map, Value};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
+use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
+
+use crate::problem::Problem;
+use crate::services::refusal::{FieldProblem, Refusal};
+pub use types::Text;
+
+/// A request's fields while they are taken out one by one.
+pub struct Fields {
+    pub values: Map<String, Value>,
+    /// Texts of a query stand for numbers and booleans too.
+    pub in_query: bool,
+    pub wrong: Wrong,
+}
+
+/// Everything found wrong so far.
+#[derive(Default)]
+pub struct Wrong {
+    pub missing: Vec<FieldProblem>,
+    pub unknown: Vec<FieldProblem>,
+    pub invalid: Vec<FieldProblem>,
+}
+
+/// Where a value stands, for saying what is wrong with it.
+pub struct At<'a> {
+    pub prefix: &'a str,
+    pub name: &'a str,
+    pub in_query: bool,
+    pub wrong: &'a mut Wrong,
+}
+
+/// A type that a field can have.
+pub trait Field: Sized {
+    /// Reads the value, or notes what was expected and gives `None`.
+    fn read(value: Value, at: &mut At<'_>) -> Option<Self>;
+    /// How the OpenAPI describes it.
+    fn schema() -> RefOr<Schema>;
+}
+
+/// A field's type with its presence: `T` must be there, `Option<T>` may be absent or null.
+pub trait Taken: Sized {
+    const REQUIRED: bool;
+    fn take(fields: &mut Map<String, Value>, at: At<'_>) -> Option<Self>;
+    fn schema() -> RefOr<Schema>;
+}
+
+/// A set of declared fields; written by [`fields!`].
+pub trait Fieldset: Sized {
+    /// Takes what is declared, noting what is wrong.
+    fn take(
+        values: &mut Map<String, Value>,
+        prefix: &str,
+        in_query: bool,
+        wrong: &mut Wrong,
+    ) -> Option<Self>;
+    /// Name, description, schema and presence of each field.
+    fn shape() -> Vec<(&'static str, &'static str, RefOr<Schema>, bool)>;
+    /// What the set as a whole is.
+    const ABOUT: &'static str;
+}
+
+/// What an operation takes besides keys, and which keys.
+pub trait Input: Fieldset + Send {
+    type Keys: super::call::Keys;
+}
+
+impl<T: Field> Taken for T {
+    const REQUIRED: bool = true;
+    fn take(fields: &mut Map<String, Value>, mut at: At<'_>) -> Option<Self> {
+        if let Some(value) = fields.shift_remove(at.name) {
+            return T::read(value, &mut at);
+        }
+        let problem = FieldProblem::new(at.path(), Code::MissingFields, "is required");
+        at.wrong.missing.push(problem);
+        None
+    }
+    fn schema() -> RefOr<Schema> {
+        <T as Field>::schema()
+    }
+}
+
+impl<T: Field> Taken for Option<T> {
+    const REQUIRED: bool = false;
+    fn take(fields: &mut Map<String, Value>, mut at: At<'_>) -> Option<Self> {
+        match fields.shift_remove(at.name) {
+            None | Some(Value::Null) => Some(None),
+            Some(value) => T::read(value, &mut at).map(Some),
+        }
+    }
+    fn schema() -> RefOr<Schema> {
+        <T as Field>::schema()
+    }
+}
+
+impl At<'_> {
+    /// The whole path: `filter.lt`.
+    pub fn path(&self) -> String {
+        format!("{}{}", self.prefix, self.name)
+    }
+
+    /// Notes what was expected.
+    pub fn invalid<T>(&mut self, expected: impl Into<String>) -> Option<T> {
+        let problem = FieldProblem::new(self.path(), Code::InvalidField, expected);
+        self.wrong.invalid.push(problem);
+        None
+    }
+}
+
+impl Wrong {
+    /// Notes everything that nobody took.
+    pub fn unknown(&mut self, rest: &Map<String, Value>, prefix: &str) {
+        let problem = |name| {
+            FieldProblem::new(
+                format!("{prefix}{name}"),
+                Code::UnknownFields,
+                "is not known here",
+            )
+        };
+        self.unknown.extend(rest.keys().map(problem));
+    }
+
+    /// The answer to everything noted, if anything was.
+    pub fn problem(self) -> Option<Problem> {
+        let Self {
+            missing,
+            unknown,
+            invalid,
+        } = self;
+        let code = match (missing.is_empty(), unknown.is_empty(), invalid.is_empty()) {
+            (false, _, _) => Code::MissingFields,
+            (_, false, _) => Code::UnknownFields,
+            (_, _, false) => Code::InvalidField,
+            _ => return None,
+        };
+        let names = |intro: &str, list: &[FieldProblem]| {
+            let paths: Vec<&str> = list.iter().map(|field| field.path.as_str()).collect();
+            (!list.is_empty()).then(|| format!("{intro}: {}.", paths.join(", ")))
+        };
+        let sentences = [
+            names("Missing", &missing),
+            names("Not known here", &unknown),
+            names("Wrong", &invalid),
+        ];
+        let message: Vec<String> = sentences.into_iter().flatten().collect();
+        let fields = [missing, unknown, invalid].concat();
+        Some(Refusal::new(code).says(message.join(" ")).at(fields).into())
+    }
+}
+
+/// What a value is, in words.
+pub fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// A schema of one JSON type, with a format.
+pub fn schema_of(kind: Type, format: Option<KnownFormat>) -> RefOr<Schema> {
+    let object = ObjectBuilder::new().schema_type(SchemaType::new(kind));
+    Schema::Object(object.format(format.map(SchemaFormat::KnownFormat)).build()).into()
+}
+
+/// Makes types that parse from a string into fields, with what is expected of the string.
+macro_rules! text_field {
+    ($($type:ty, $expected:expr, $format:expr;)+) => {$(
+        impl $crate::http::fields::Field for $type {
+            fn read(value: serde_json::Value, at: &mut $crate::http::fields::At<'_>) -> Option<Self> {
+                let text = String::read(value, at)?;
+                text.parse().ok().or_else(|| at.invalid($expected))
+            }
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                $crate::http::fields::schema_of(utoipa::openapi::schema::Type::String, $format)
+            }
+        }
+    )+};
+}
+pub(crate) use text_field;
+
+/// Declares a strict request or a part of one; see the module's words.
+macro_rules! fields {
+    (@name $field:ident $wire:literal) => { $wire };
+    (@name $field:ident) => { stringify!($field) };
+    ($(#[doc = $about:literal])+ $vis:vis struct $name:ident $(for $keys:ty)? { $($(#[doc = $doc:literal])+ $field:ident $(= $wire:literal)? : $type:ty),* $(,)? }) => {
+        $(#[doc = $about])+
+        $vis struct $name { $($(#[doc = $doc])+ pub $field: $type,)* }
+
+        impl $crate::http::fields::Fieldset for $name {
+            const ABOUT: &'static str = concat!($($about),+).trim_ascii();
+
+            fn take(
+                values: &mut serde_json::Map<String, serde_json::Value>,
+                prefix: &str,
+                in_query: bool,
+                wrong: &mut $crate::http::fields::Wrong,
+            ) -> Option<Self> {
+                $(let $field = {
+                    let at = $crate::http::fields::At { prefix, name: $crate::http::fields::fields!(@name $field $($wire)?), in_query, wrong: &mut *wrong };
+                    <$type as $crate::http::fields::Taken>::take(values, at)
+                };)*
+                let _ = (&values, prefix, in_query, &wrong);
+                Some(Self { $($field: $field?,)* })
+            }
+
+            fn shape() -> Vec<(&'static str, &'static str, utoipa::openapi::RefOr<utoipa::openapi::schema::Schema>, bool)> {
+                vec![$((
+                    $crate::http::fields::fields!(@name $field $($wire)?),
+                    concat!($($doc),+).trim_ascii(),
+                    <$type as $crate::http::fields::Taken>::schema(),
+                    <$type as $crate::http::fields::Taken>::REQUIRED,
+                ),)*]
+            }
+        }
+
+        impl $crate::http::fields::Field for $name {
+            fn read(value: serde_json::Value, at: &mut $crate::http::fields::At<'_>) -> Option<Self> {
+                let mut values = <serde_json::Map<String, serde_json::Value> as $crate::http::fields::Field>::read(value, at)?;
+                let prefix = format!("{}.", at.path());
+                let read = <Self as $crate::http::fields::Fieldset>::take(&mut values, &prefix, false, at.wrong);
+                at.wrong.unknown(&values, &prefix);
+                read
+            }
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                $crate::http::describe::object::<Self>(&[])
+            }
+        }
+
+        $(impl $crate::http::fields::Input for $name {
+            type Keys = $keys;
+        }
+        $crate::http::describe::described_input!($name);)?
+    };
+}
+pub(crate) use fields;
