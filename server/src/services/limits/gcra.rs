@@ -19,7 +19,8 @@ pub struct Rule {
 impl Rule {
     /// What a call is worth.
     pub fn cost(self) -> i64 {
-        WINDOW_SECONDS * 1_000_000 / i64::from(self.quota.max(1))
+        // A quota beyond one call a microsecond is no limit: it still costs something.
+        (WINDOW_SECONDS * 1_000_000 / i64::from(self.quota.max(1))).max(1)
     }
 
     /// What the whole quota is worth.

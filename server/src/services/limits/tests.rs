@@ -7,6 +7,7 @@ use crate::storage::testing::on_both;
 
 on_both!(
     exactly_the_quota_passes_and_then_one_per_share,
+    a_quota_beyond_all_measure_lets_everybody_pass,
     one_budget_never_eats_another,
     a_64_way_race_lets_exactly_the_quota_pass,
     processes_share_what_a_tenant_may_ask_for,
@@ -44,6 +45,14 @@ async fn exactly_the_quota_passes_and_then_one_per_share(db: Db) {
     let rested = later + Duration::minutes(2);
     let rested = limits.spend(budget, rested).await.unwrap();
     assert_eq!((rested.remaining, rested.reset), (5, 10));
+}
+
+async fn a_quota_beyond_all_measure_lets_everybody_pass(db: Db) {
+    let limits = Limits::new(&db, u32::MAX, u32::MAX);
+    for _ in 0..1_000 {
+        let left = limits.spend(Budget::Server(tenant(1)), start()).await.unwrap();
+        assert_eq!((left.wait, left.quota), (None, u32::MAX));
+    }
 }
 
 async fn one_budget_never_eats_another(db: Db) {
