@@ -58,6 +58,7 @@ impl AppState {
             passwords: Passwords::new(&secrets.pepper, clock.clone()),
             queue: Queue::new(clock.clone(), secrets.vault.clone()),
             limits: Arc::new(Limits::new(
+                &db,
                 config.limits.browser_calls_per_minute,
                 config.limits.server_calls_per_minute,
             )),

@@ -14,12 +14,13 @@ use clap::Args;
 
 use self::http::{Connection, request};
 use crate::leash::{self, Leash};
+use crate::packages::{self, Needs};
 use crate::postgres::{Postgres, free_port};
 use crate::project::{Profile, Project};
 use crate::report::step;
-use crate::{packages, serve, site};
+use crate::{serve, site};
 
-mod flow;
+pub mod flow;
 mod http;
 mod load;
 
@@ -38,10 +39,11 @@ pub struct Options {
     install: bool,
 }
 
-/// A server in release build with a database and a folder of its own; both go with it.
+/// A server with a database and a folder of its own; both go with it.
 pub struct Subject {
     /// SQLite or `Postgres`, for the table.
     pub database: &'static str,
+    profile: Profile,
     port: u16,
     options: Vec<OsString>,
     server: Leash,
@@ -49,13 +51,13 @@ pub struct Subject {
 
 /// Builds, then measures each database.
 pub fn run(project: &Project, options: &Options) -> Result<()> {
-    packages::ensure(false, packages::may_install(options.install))?;
+    packages::ensure(Needs::default(), packages::may_install(options.install))?;
     site::build_all(project, Profile::Release)?;
-    let subject = Subject::start(project, "SQLite", None)?;
+    let subject = Subject::start(project, Profile::Release, "SQLite", None)?;
     measure(project, &subject)?;
     drop(subject);
     let postgres = Postgres::start()?;
-    let subject = Subject::start(project, "Postgres", Some(&postgres.url()))?;
+    let subject = Subject::start(project, Profile::Release, "Postgres", Some(&postgres.url()))?;
     measure(project, &subject)
 }
 
@@ -68,7 +70,7 @@ struct Case {
 /// Rates of reads beside `/livez` in the same run: rounds alternate between the cases, so that a slow minute of the
 /// machine slows all of them; the table shows medians with their spread.
 fn measure(project: &Project, subject: &Subject) -> Result<()> {
-    let address = format!("127.0.0.1:{}", subject.port);
+    let address = subject.address();
     let cases = step("taking a user through the bank's consent", || {
         let keys = flow::tenant(&|| subject.command(project))?;
         cases(&address, &flow::onboard(&address, &keys, "family")?)
@@ -169,13 +171,17 @@ fn print_table(database: &str, cases: &[Case], rates: &[Vec<load::Rate>]) {
 
 impl Subject {
     /// Starts a server on a free port; `postgres` is the URL of its database, else it has SQLite.
-    fn start(project: &Project, database: &'static str, postgres: Option<&str>) -> Result<Self> {
+    pub fn start(
+        project: &Project,
+        profile: Profile,
+        database: &'static str,
+        postgres: Option<&str>,
+    ) -> Result<Self> {
         step(&format!("starting the server on {database}"), || {
             let port = free_port()?;
             let address = format!("127.0.0.1:{port}");
             let folder = data_folder(database)?;
-            let mut command =
-                leash::service(project.server(Profile::Release), "TERM", Some(&folder));
+            let mut command = leash::service(project.server(profile), "TERM", Some(&folder));
             let mut options = vec!["--data-dir".into(), folder.into()];
             if let Some(url) = postgres {
                 options.extend(["--database".into(), url.into()]);
@@ -189,10 +195,11 @@ impl Subject {
                     "100000000",
                 );
             }
-            serve::configure(&mut command, project, Profile::Release, &arguments);
+            serve::configure(&mut command, project, profile, &arguments);
             let server = Leash::start(&mut command)?;
             let mut subject = Self {
                 database,
+                profile,
                 port,
                 options,
                 server,
@@ -202,9 +209,14 @@ impl Subject {
         })
     }
 
+    /// Host and port.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
     /// The operator's command line beside this server, on the same database.
-    fn command(&self, project: &Project) -> Command {
-        let mut command = Command::new(project.server(Profile::Release));
+    pub fn command(&self, project: &Project) -> Command {
+        let mut command = Command::new(project.server(self.profile));
         command.args(&self.options);
         command
     }

@@ -3,6 +3,7 @@
 //!
 //! Here are the command line and the order of things; each tool that is driven has a file of its own.
 
+mod api;
 mod bench;
 mod browser;
 mod check;

@@ -6,16 +6,25 @@ use std::process::Command;
 use anyhow::{Result, bail};
 
 use crate::report::step;
-use crate::{browser, files, leash, postgres};
+use crate::{api, browser, files, leash, postgres};
 
 /// May xtask call the package manager? `--install` says so, and so does `CI`.
 pub fn may_install(flag: bool) -> bool {
     flag || std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
 }
 
-/// Makes sure of Postgres and, if wanted, of a browser and Node.
-pub fn ensure(browser: bool, install: bool) -> Result<()> {
-    let missing = missing(browser);
+/// What is needed besides Postgres.
+#[derive(Clone, Copy, Default)]
+pub struct Needs {
+    /// A browser and Node.
+    pub browser: bool,
+    /// Python with `venv`.
+    pub python: bool,
+}
+
+/// Makes sure of Postgres and of what else is needed.
+pub fn ensure(needs: Needs, install: bool) -> Result<()> {
+    let missing = missing(needs);
     if missing.is_empty() {
         return Ok(());
     }
@@ -37,7 +46,7 @@ pub fn ensure(browser: bool, install: bool) -> Result<()> {
     })
 }
 
-fn missing(browser: bool) -> Vec<(&'static str, &'static str)> {
+fn missing(Needs { browser, python }: Needs) -> Vec<(&'static str, &'static str)> {
     let mut missing = Vec::new();
     if postgres::binaries().is_err() {
         missing.push(("postgresql", "PostgreSQL's `initdb` and `postgres`"));
@@ -47,6 +56,9 @@ fn missing(browser: bool) -> Vec<(&'static str, &'static str)> {
     }
     if browser && files::program(&["npm"], &[]).is_none() {
         missing.push(("npm", "Node with `npm`"));
+    }
+    if python && !api::has_python() {
+        missing.push(("python3-venv", "Python 3 with `venv`"));
     }
     missing
 }

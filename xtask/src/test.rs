@@ -3,10 +3,11 @@
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
+use crate::packages::{self, Needs};
 use crate::postgres::Postgres;
 use crate::project::{Profile, Project};
 use crate::report::Summary;
-use crate::{browser, check, generate, leash, npm, packages, site};
+use crate::{api, browser, check, generate, leash, npm, site};
 
 /// What to run; all of it, unless told otherwise.
 #[derive(Args)]
@@ -31,6 +32,8 @@ enum Part {
     Rust,
     /// The committed generated files
     Generated,
+    /// The served OpenAPI document, with schemathesis
+    Api,
     /// The browser tests
     Browser,
 }
@@ -47,8 +50,13 @@ impl Options {
 /// Runs the parts and prints the table. What is missing on the machine is asked for first, not after half an hour.
 pub fn run(project: &Project, options: &Options) -> Result<()> {
     let (rust, browser) = (options.wants(Part::Rust), options.wants(Part::Browser));
-    if rust || browser {
-        packages::ensure(browser, packages::may_install(options.install))?;
+    let api = options.wants(Part::Api);
+    if rust || browser || api {
+        let needs = Needs {
+            browser,
+            python: api,
+        };
+        packages::ensure(needs, packages::may_install(options.install))?;
     }
     let mut summary = Summary::default();
     if options.wants(Part::Lints) {
@@ -66,6 +74,12 @@ pub fn run(project: &Project, options: &Options) -> Result<()> {
         summary.part("generated files", || {
             site::build_server(project, Profile::Dev)?;
             generate::compare(project)
+        });
+    }
+    if api {
+        summary.part("the API against its OpenAPI", || {
+            site::build_server(project, Profile::Dev)?;
+            api::run(project)
         });
     }
     if browser {
@@ -131,6 +145,7 @@ mod tests {
             (Part::Lints, "lints"),
             (Part::Rust, "rust"),
             (Part::Generated, "generated"),
+            (Part::Api, "api"),
             (Part::Browser, "browser"),
         ];
         all.into_iter()
@@ -141,8 +156,11 @@ mod tests {
 
     #[test]
     fn everything_runs_unless_told_otherwise() {
-        assert_eq!(parts(&[]), ["lints", "rust", "generated", "browser"]);
-        assert_eq!(parts(&["--no-browser"]), ["lints", "rust", "generated"]);
+        assert_eq!(parts(&[]), ["lints", "rust", "generated", "api", "browser"]);
+        assert_eq!(
+            parts(&["--no-browser"]),
+            ["lints", "rust", "generated", "api"]
+        );
         assert_eq!(parts(&["--only", "browser"]), ["browser"]);
         assert!(Line::try_parse_from(["test", "--only", "browser", "--no-browser"]).is_err());
     }

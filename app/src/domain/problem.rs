@@ -100,6 +100,9 @@ catalogue! {
         "JSON bodies may have 256 KiB and 64 levels of nesting, uploads 10 MiB.", "Send less.";
     InvalidHeaders = "invalid_headers", InvalidRequest 415, Caller, "The body has the wrong media type",
         "The operation reads another media type than the Content-Type header announces.", "Send the header the hint names.";
+    HeadersTooLarge = "headers_too_large", InvalidRequest 431, Caller, "The head is too large",
+        "A request may have 100 header lines, and 16 KiB of address and headers.",
+        "Send fewer and shorter headers; cookies have no place in API calls.";
     RequestTimeout = "request_timeout", InvalidRequest 408, Caller retryable, "The body did not arrive in time",
         "The request's body made no progress for 15 seconds, or took longer than that (a file: came at less than 16 KiB a second).", "Send the same again over a better connection.";
     InvalidSkillName = "invalid_skill_name", InvalidRequest 400, Caller, "No such skill",

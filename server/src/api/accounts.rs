@@ -7,6 +7,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::data::{Limit, credentials, freshness};
+use super::refusals::Reading;
 use crate::http::call::{Call, Data};
 use crate::http::fields::fields;
 use crate::problem::Problem;
@@ -42,14 +43,14 @@ fields! {
 
 /// Read accounts
 #[utoipa::path(post, path = "/v1/accounts/get", tag = "Accounts", request_body = GetAccounts,
-    responses((status = 200, body = Vec<Account>)))]
+    responses((status = 200, body = Vec<Account>), Reading))]
 async fn get(State(state): State<AppState>, call: Call<GetAccounts>) -> Result<Response, Problem> {
     array(state, call).await
 }
 
 /// Read accounts (the first documents' path)
 #[utoipa::path(post, path = "/v1/accounts", tag = "Accounts", request_body = GetAccounts,
-    responses((status = 200, body = Vec<Account>)))]
+    responses((status = 200, body = Vec<Account>), Reading))]
 async fn get_at_accounts(
     State(state): State<AppState>,
     call: Call<GetAccounts>,
@@ -59,7 +60,7 @@ async fn get_at_accounts(
 
 /// List accounts
 #[utoipa::path(get, path = "/v1/accounts", tag = "Accounts", params(ListAccounts),
-    responses((status = 200, body = List<Account>)))]
+    responses((status = 200, body = List<Account>), Reading))]
 async fn list(
     State(state): State<AppState>,
     call: Call<ListAccounts>,

@@ -9,6 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::data::{Limit, credentials, freshness};
+use super::refusals::Reading;
 use crate::http::call::{Call, Data};
 use crate::http::fields::fields;
 use crate::problem::Problem;
@@ -66,7 +67,7 @@ fields! {
 
 /// Read balances
 #[utoipa::path(post, path = "/v1/balances/get", tag = "Balances", request_body = GetBalances,
-    responses((status = 200, body = Vec<Balance>)))]
+    responses((status = 200, body = Vec<Balance>), Reading))]
 async fn get(State(state): State<AppState>, call: Call<GetBalances>) -> Result<Response, Problem> {
     let (client, credentials) = credentials(call.by, call.also);
     let wish = call
@@ -87,7 +88,7 @@ async fn get(State(state): State<AppState>, call: Call<GetBalances>) -> Result<R
 
 /// List balances
 #[utoipa::path(get, path = "/v1/balances", tag = "Balances", params(ListBalances),
-    responses((status = 200, body = List<Balance>)))]
+    responses((status = 200, body = List<Balance>), Reading))]
 async fn list(
     State(state): State<AppState>,
     call: Call<ListBalances>,

@@ -3,13 +3,18 @@
 use app::domain::problem::Code;
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::data::Limit;
+use super::refusals::Finding;
 use crate::http::call::{Anyone, Call};
 use crate::http::fields::fields;
+use crate::http::tagged::Tagged;
 use crate::problem::Problem;
 use crate::services::catalog::{self, CatalogFilter, Offer};
 use crate::services::refusal::{FieldProblem, Refusal};
@@ -38,7 +43,7 @@ fields! {
         /// Text found in name, title or provider.
         q: Option<String>,
         /// 1 to 500; 100 if absent.
-        limit: Option<i64>,
+        limit: Option<Limit<500>>,
         /// `next_cursor` of the page before.
         after: Option<String>,
     }
@@ -53,9 +58,10 @@ fields! {
 #[utoipa::path(get, path = "/v1/catalog/skills", tag = "catalog", params(CatalogQuery), responses((status = 200, body = SkillPage)))]
 async fn list(
     State(state): State<AppState>,
+    headers: HeaderMap,
     call: Call<CatalogQuery>,
-) -> Result<Json<SkillPage>, Problem> {
-    let limit = limit(call.input.limit)?.unwrap_or(100);
+) -> Result<Response, Problem> {
+    let limit = limit(call.input.limit).unwrap_or(100);
     let offers = catalog::list(&state, call.by.as_ref(), &filter(call.input)?).await?;
     let has_more = offers.len() > limit;
     let items: Vec<SkillSummary> = offers.iter().take(limit).map(summary).collect();
@@ -63,11 +69,12 @@ async fn list(
         .last()
         .filter(|_| has_more)
         .map(|last| URL_SAFE_NO_PAD.encode(&last.skill));
-    Ok(Json(SkillPage {
+    let page = SkillPage {
         items,
         next_cursor,
         has_more,
-    }))
+    };
+    Ok(Tagged::new(&page).answer(&headers))
 }
 
 /// Lists skills, in the documented style: a bare array.
@@ -76,48 +83,47 @@ async fn get_all(
     State(state): State<AppState>,
     call: Call<CatalogQuery>,
 ) -> Result<Json<Vec<SkillSummary>>, Problem> {
-    let limit = limit(call.input.limit)?.unwrap_or(usize::MAX);
+    let limit = limit(call.input.limit).unwrap_or(usize::MAX);
     let offers = catalog::list(&state, call.by.as_ref(), &filter(call.input)?).await?;
     Ok(Json(offers.iter().take(limit).map(summary).collect()))
 }
 
 /// One skill: its steps with their JSON Schemas, uploads and examples. Percent-encode the name: `#` is `%23`.
-#[utoipa::path(get, path = "/v1/catalog/skills/{skill}", tag = "catalog", params(("skill" = String, Path, description = "The skill's name, percent-encoded"), KeysOnly), responses((status = 200, body = SkillDetail)))]
+#[utoipa::path(get, path = "/v1/catalog/skills/{skill}", tag = "catalog", params(("skill" = String, Path, description = "The skill's name, percent-encoded"), KeysOnly), responses((status = 200, body = SkillDetail), Finding))]
 async fn one(
     State(state): State<AppState>,
     Path(name): Path<String>,
+    headers: HeaderMap,
     call: Call<KeysOnly>,
-) -> Result<Json<SkillDetail>, Problem> {
+) -> Result<Response, Problem> {
     let offer = catalog::one(&state, call.by.as_ref(), &name).await?;
     let offer = offer.ok_or_else(|| {
         Refusal::new(Code::NotFound)
             .hints("Copy a name from GET /v1/catalog/skills and percent-encode it: # is %23.")
     })?;
-    Ok(Json(detail(&offer)))
+    Ok(Tagged::new(&detail(&offer)).answer(&headers))
 }
 
 /// Lists the servicers that provide skills.
 #[utoipa::path(get, path = "/v1/catalog/servicers", tag = "catalog", params(KeysOnly), responses((status = 200, body = ServicerPage)))]
 async fn servicers(
     State(state): State<AppState>,
+    headers: HeaderMap,
     call: Call<KeysOnly>,
-) -> Result<Json<ServicerPage>, Problem> {
+) -> Result<Response, Problem> {
     let offers = catalog::list(&state, call.by.as_ref(), &CatalogFilter::default()).await?;
     let mut items: Vec<CatalogServicer> = offers.iter().map(servicer).collect();
     items.dedup_by(|a, b| a.code == b.code);
-    Ok(Json(ServicerPage {
+    let page = ServicerPage {
         items,
         next_cursor: None,
         has_more: false,
-    }))
+    };
+    Ok(Tagged::new(&page).answer(&headers))
 }
 
-fn limit(given: Option<i64>) -> Result<Option<usize>, Problem> {
-    match given {
-        None => Ok(None),
-        Some(n @ 1..=500) => Ok(usize::try_from(n).ok()),
-        Some(_) => Err(invalid("limit", "must be between 1 and 500")),
-    }
+fn limit(given: Option<Limit<500>>) -> Option<usize> {
+    usize::try_from(given?.0).ok()
 }
 
 fn filter(query: CatalogQuery) -> Result<CatalogFilter, Problem> {

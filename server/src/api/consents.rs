@@ -9,6 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::data::credentials;
+use super::refusals::{Consenting, Ending};
 use crate::http::call::{Also, Call, Data, Server};
 use crate::http::fields::fields;
 use crate::problem::Problem;
@@ -56,7 +57,7 @@ fields! {
 
 /// Read a consent
 #[utoipa::path(post, path = "/v1/consents/get", tag = "Consents", request_body = GetConsent,
-    responses((status = 200, body = ConsentAnswer<Consent>)))]
+    responses((status = 200, body = ConsentAnswer<Consent>), Consenting))]
 async fn get(
     State(state): State<AppState>,
     call: Call<GetConsent>,
@@ -69,7 +70,7 @@ async fn get(
 ///
 /// Nothing can be read with it any more, and the bank is told. Deleting it again changes nothing.
 #[utoipa::path(post, path = "/v1/consents/delete", tag = "Consents", request_body = DeleteConsent,
-    responses((status = 200, body = ConsentAnswer<DeletedConsent>)))]
+    responses((status = 200, body = ConsentAnswer<DeletedConsent>), Ending))]
 async fn delete(
     State(state): State<AppState>,
     call: Call<DeleteConsent>,
@@ -82,7 +83,7 @@ async fn delete(
 /// Read a consent by its id
 #[utoipa::path(get, path = "/v1/consents/{credentials_id}", tag = "Consents",
     params(("credentials_id" = uuid::Uuid, Path, description = "The consent."), GetOneConsent),
-    responses((status = 200, body = ConsentAnswer<Consent>)))]
+    responses((status = 200, body = ConsentAnswer<Consent>), Consenting))]
 async fn get_one(
     State(state): State<AppState>,
     Path(id): Path<String>,
@@ -95,7 +96,7 @@ async fn get_one(
 /// Delete a consent by its id
 #[utoipa::path(delete, path = "/v1/consents/{credentials_id}", tag = "Consents",
     params(("credentials_id" = uuid::Uuid, Path, description = "The consent."), DeleteOneConsent),
-    responses((status = 200, body = ConsentAnswer<DeletedConsent>)))]
+    responses((status = 200, body = ConsentAnswer<DeletedConsent>), Ending))]
 async fn delete_one(
     State(state): State<AppState>,
     Path(id): Path<String>,

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::refusals::Readiness;
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -35,7 +36,7 @@ async fn livez() -> Json<Health> {
 }
 
 /// Whether calls should be sent here: the database answers and the server is not stopping.
-#[utoipa::path(get, path = "/readyz", tag = "health", responses((status = 200, body = Health)))]
+#[utoipa::path(get, path = "/readyz", tag = "health", responses((status = 200, body = Health), Readiness))]
 async fn readyz(State(state): State<AppState>) -> Result<Json<Health>, Problem> {
     if state.stopping.load(Ordering::Relaxed) || !crate::services::is_ready(&state).await {
         return Err(Problem::new(Code::ServiceUnavailable));

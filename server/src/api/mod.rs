@@ -7,8 +7,10 @@ pub mod catalog;
 pub mod consents;
 mod data;
 pub mod health;
-mod openapi;
+pub mod openapi;
+pub mod postman;
 pub mod redirects;
+mod refusals;
 pub mod sessions;
 #[cfg(test)]
 mod tests;
@@ -16,12 +18,18 @@ pub mod tokens;
 pub mod transactions;
 pub mod uploads;
 
+use std::future::{Ready, ready};
+
 use app::domain::problem::Code;
+use axum::http::HeaderMap;
+use axum::response::Response;
 use axum::routing::{any, get};
-use axum::{Json, Router, middleware};
+use axum::{Router, middleware};
+use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::http::api_layer;
+use crate::http::tagged::Tagged;
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -41,19 +49,18 @@ fn documented() -> OpenApiRouter<AppState> {
 }
 
 /// The API as OpenAPI 3.1: what `/v1/openapi.json` answers and `openapi.json` in the repository holds.
-pub fn openapi() -> utoipa::openapi::OpenApi {
-    openapi::finished(documented().into_openapi())
+pub fn openapi() -> Value {
+    openapi::finished(&documented().into_openapi())
 }
 
 /// The API, ready to be served. Whatever is under `/v1` and not one of ours is answered here, in JSON.
 pub fn router(state: &AppState) -> Router {
     let (router, document) = documented().split_for_parts();
-    let document = std::sync::Arc::new(openapi::finished(document));
+    let document = openapi::finished(&document);
+    let collection = postman::collection(&document, &state.public_url);
     router
-        .route(
-            "/v1/openapi.json",
-            get(async move || Json(document.clone())),
-        )
+        .route("/v1/openapi.json", get(file(&document)))
+        .route("/v1/postman.json", get(file(&collection)))
         .route("/v1", any(not_found))
         .route("/v1/", any(not_found))
         .route("/v1/{*rest}", any(not_found))
@@ -63,6 +70,12 @@ pub fn router(state: &AppState) -> Router {
             api_layer::api,
         ))
         .with_state(state.clone())
+}
+
+/// A file that is the same for everybody, for as long as the process lives.
+fn file(content: &Value) -> impl Fn(HeaderMap) -> Ready<Response> + Clone + Send + Sync + 'static {
+    let tagged = Tagged::new(content);
+    move |headers| ready(tagged.answer(&headers))
 }
 
 async fn not_found() -> Problem {

@@ -9,6 +9,7 @@ use utoipa_axum::routes;
 
 use app::domain::problem::Code;
 
+use super::refusals::Finding;
 use crate::problem::{Answered, Problem};
 use crate::services::refusal::Failure;
 use crate::services::returns::{self, Arrival, Onward};
@@ -32,7 +33,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         ("state" = String, Query, description = "One-time, bound to one session."),
         ("code" = Option<String>, Query, description = "The bank's one-time code."),
         ("error" = Option<String>, Query, description = "Sent by the bank instead of a code.")),
-    responses((status = 303, description = "On to the tenant's link."), (status = 400, description = "The return is not valid.")))]
+    responses((status = 303, description = "On to the tenant's link."), (status = 400, description = "The return is not valid."), Finding))]
 async fn arrive(
     State(state): State<AppState>,
     Path(kind): Path<String>,

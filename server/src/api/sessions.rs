@@ -8,11 +8,14 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::refusals::{Asking, CallingOff, Opening, Submitting};
 use crate::http::call::{App, Call, Nonce};
-use crate::http::fields::fields;
+use crate::http::fields::{At, Field, Text, fields};
 use crate::http::once;
 use crate::problem::Problem;
 use crate::services::sessions::{self, NewSession, Proof};
@@ -36,9 +39,30 @@ fields! {
         /// The skill, as the catalog names it: `xyz_ro_aisp_sbx_#1.0`.
         skill: String,
         /// PKCE (RFC 7636), S256: then the exchange needs the `code_verifier`.
-        code_challenge: Option<String>,
+        code_challenge: Option<Challenge>,
         /// Your own, handed back as `state` on your redirect link.
-        state: Option<String>,
+        state: Option<Text<1024>>,
+    }
+}
+
+/// A `code_challenge`: base64url of a SHA-256, without padding.
+pub struct Challenge(String);
+
+impl Field for Challenge {
+    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
+        let text = String::read(value, at)?;
+        let url_safe = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+        if text.len() == 43 && text.bytes().all(url_safe) {
+            return Some(Self(text));
+        }
+        at.invalid(
+            "must be the base64url SHA-256 of the code_verifier, 43 characters (RFC 7636, S256)",
+        )
+    }
+
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        Schema::Object(text.pattern(Some("^[A-Za-z0-9_-]{43}$")).build()).into()
     }
 }
 
@@ -95,7 +119,7 @@ impl FromRequestParts<AppState> for InPath {
 ///
 /// The first call of every flow; safe in a browser or app.
 #[utoipa::path(post, path = "/v1/sessions", tag = "Sessions", request_body = CreateSession,
-    responses((status = 200, body = SessionOpened)))]
+    responses((status = 200, body = SessionOpened), Opening))]
 async fn create(
     State(state): State<AppState>,
     call: Call<CreateSession>,
@@ -103,8 +127,8 @@ async fn create(
     let new = NewSession {
         skill: call.input.skill,
         tenant_user_id: call.also.tenant_user_id,
-        code_challenge: call.input.code_challenge,
-        state: call.input.state,
+        code_challenge: call.input.code_challenge.map(|challenge| challenge.0),
+        state: call.input.state.map(|text| text.0),
     };
     let opened = sessions::create(&state, &call.by, new).await?;
     call.notes.session.set(opened.session_id).ok();
@@ -116,7 +140,7 @@ async fn create(
 /// The nonce authorises exactly this step, once. A refusal, or a failure at the bank, leaves it good.
 #[utoipa::path(post, path = "/v1/sessions/{session_id}/steps", tag = "Sessions", request_body = SubmitStep,
     params(("session_id" = uuid::Uuid, Path, description = "The session.")),
-    responses((status = 200, body = StepTaken)))]
+    responses((status = 200, body = StepTaken), Submitting))]
 async fn submit(
     State(state): State<AppState>,
     session: InPath,
@@ -147,7 +171,7 @@ async fn submit(
 /// until it is used. That is how a session goes on after a redirect that was not its last step.
 #[utoipa::path(post, path = "/v1/sessions/{session_id}/get", tag = "Sessions", request_body = GetSession,
     params(("session_id" = uuid::Uuid, Path, description = "The session.")),
-    responses((status = 200, body = SessionStanding)))]
+    responses((status = 200, body = SessionStanding), Asking))]
 async fn get(
     State(state): State<AppState>,
     session: InPath,
@@ -165,7 +189,7 @@ async fn get(
 /// For good: its nonces and its `temp_token` are dead. Possible until the token was exchanged.
 #[utoipa::path(post, path = "/v1/sessions/{session_id}/cancel", tag = "Sessions", request_body = CancelSession,
     params(("session_id" = uuid::Uuid, Path, description = "The session.")),
-    responses((status = 200, body = SessionCancelled)))]
+    responses((status = 200, body = SessionCancelled), CallingOff))]
 async fn cancel(
     State(state): State<AppState>,
     session: InPath,

@@ -33,8 +33,11 @@ async fn the_catalog_tells_what_there_is(db: Db) {
     assert_eq!((status, page["has_more"].as_bool()), (200, Some(false)));
     assert_eq!(page["items"][0]["skill"], "xyz_aisp_sbx_#1.0");
     assert_eq!(page["items"][0].get("whitelisted"), None);
-    assert_eq!(headers["cache-control"], "no-store");
+    assert_eq!(headers["cache-control"], "private, no-cache");
     assert_eq!(headers["access-control-allow-origin"], "*");
+    let again = Request::get("/v1/catalog/skills").header("if-none-match", &headers["etag"]);
+    let (status, _, body) = send(&router, again.body(Body::empty()).unwrap()).await;
+    assert_eq!((status, body), (304, Value::Null));
 
     let (_, _, first) = get(&router, "/v1/catalog/skills?limit=1").await;
     let next = format!(
@@ -145,19 +148,12 @@ async fn what_is_not_there_is_said_in_json() {
 }
 
 #[tokio::test]
-async fn the_openapi_describes_every_operation_and_its_keys() {
-    let document = serde_json::to_value(super::openapi()).unwrap();
+async fn the_openapi_describes_closed_requests() {
+    let document = super::openapi();
     assert_eq!(document["openapi"], "3.1.0");
     let schema = &document["components"]["schemas"]["CatalogQuery"];
     assert_eq!(schema["additionalProperties"], false);
     assert!(
         schema["properties"]["client_id"].is_object() && schema["properties"]["type"].is_object()
     );
-    for (path, item) in document["paths"].as_object().unwrap() {
-        for (method, operation) in item.as_object().unwrap() {
-            let error =
-                &operation["responses"]["default"]["content"]["application/json"]["schema"]["$ref"];
-            assert_eq!(error, "#/components/schemas/Error", "{method} {path}");
-        }
-    }
 }

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::refusals::Exchanging;
 use crate::http::call::{Call, Server};
 use crate::http::fields::fields;
 use crate::http::once;
@@ -37,7 +38,7 @@ fields! {
 ///
 /// Once. A second use is refused and, later than ten seconds after the first, also ends what the first opened.
 #[utoipa::path(post, path = "/v1/tokens", tag = "Tokens", request_body = ExchangeToken,
-    responses((status = 200, body = Token)))]
+    responses((status = 200, body = Token), Exchanging))]
 async fn exchange(
     State(state): State<AppState>,
     call: Call<ExchangeToken>,
@@ -47,7 +48,7 @@ async fn exchange(
 
 /// Exchange a `temp_token` (the first documents' path)
 #[utoipa::path(post, path = "/v1/token", tag = "Tokens", request_body = ExchangeToken,
-    responses((status = 200, body = Token)))]
+    responses((status = 200, body = Token), Exchanging))]
 async fn exchange_at_token(
     State(state): State<AppState>,
     call: Call<ExchangeToken>,

@@ -17,6 +17,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::data::{Amount, Limit, credentials, freshness};
+use super::refusals::Reading;
 use crate::http::call::{Call, Data};
 use crate::http::describe::described_input;
 use crate::http::fields::{Fieldset, Input, Wrong, fields};
@@ -150,7 +151,7 @@ described_input!(ListTransactions);
 ///
 /// The whole list, streamed: newest first by booking date, then id.
 #[utoipa::path(post, path = "/v1/transactions/get", tag = "Transactions", request_body = GetTransactions,
-    responses((status = 200, body = Vec<Transaction>)))]
+    responses((status = 200, body = Vec<Transaction>), Reading))]
 async fn get(
     State(state): State<AppState>,
     call: Call<GetTransactions>,
@@ -160,7 +161,7 @@ async fn get(
 
 /// Read transactions (the first documents' path)
 #[utoipa::path(post, path = "/v1/transactions", tag = "Transactions", request_body = GetTransactions,
-    responses((status = 200, body = Vec<Transaction>)))]
+    responses((status = 200, body = Vec<Transaction>), Reading))]
 async fn get_at_transactions(
     State(state): State<AppState>,
     call: Call<GetTransactions>,
@@ -172,7 +173,7 @@ async fn get_at_transactions(
 ///
 /// Newest first by booking date, then id. A cursor stays good when transactions are added.
 #[utoipa::path(get, path = "/v1/transactions", tag = "Transactions", params(ListTransactions),
-    responses((status = 200, body = List<Transaction>)))]
+    responses((status = 200, body = List<Transaction>), Reading))]
 async fn list(
     State(state): State<AppState>,
     call: Call<ListTransactions>,

@@ -183,8 +183,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failed> {
 
 /// The OpenAPI document, pretty-printed.
 fn openapi() -> Result<String, Failed> {
-    let document = serve::openapi()?;
-    serde_json::to_string_pretty(&document)
+    serde_json::to_string_pretty(&crate::api::openapi())
         .map(|text| text + "\n")
         .map_err(|error| Failed::Done(error.to_string()))
 }

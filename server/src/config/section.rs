@@ -15,7 +15,7 @@ macro_rules! section {
         }
 
         impl $name {
-            fn example() -> String {
+            pub(super) fn example() -> String {
                 let mut text = String::new();
                 $(text.push_str(&format!("#{}\n", $about));)+
                 text.push_str(concat!("[", $table, "]\n"));

@@ -22,7 +22,7 @@ use crate::services::refusal::Refusal;
 use crate::services::requests::log::Entry;
 use crate::state::AppState;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LEFT: HeaderName = HeaderName::from_static("ratelimit");
@@ -83,9 +83,10 @@ impl Seen {
         self.route.as_ref().map_or("", MatchedPath::as_str)
     }
 
-    /// Health checks and the OpenAPI are nobody's calls.
+    /// Health checks and the documents are nobody's calls.
     fn is_call(&self) -> bool {
-        self.path.starts_with("/v1") && self.path != "/v1/openapi.json"
+        self.path.starts_with("/v1")
+            && !matches!(self.path.as_str(), "/v1/openapi.json" | "/v1/postman.json")
     }
 }
 
@@ -114,7 +115,7 @@ fn counted(state: &AppState, notes: &Notes, seen: &Seen, answer: Response) -> Re
     }
     let left = state
         .limits
-        .spend(Budget::Stranger(notes.source), state.clock.now());
+        .spend_here(Budget::Stranger(notes.source), state.clock.now());
     notes.left.set(left).ok();
     match left.wait {
         Some(wait) => {
@@ -203,14 +204,31 @@ fn recorded(state: AppState, notes: Notes, seen: Seen, answer: Response) -> Resp
             tenant.id = notes.tenant.get().map(tracing::field::display),
             "request"
         );
-        let flood = notes.tenant.get().is_none() && code == Some(Code::TooManyRequests.as_str());
-        if seen.is_call() && !flood {
+        if seen.is_call() && is_worth_a_row(&state, &notes, status) {
             state
                 .request_log
                 .add(entry(&notes, seen, status, code, latency, (bytes, whole)));
         }
     };
     Response::from_parts(parts, Body::new(Tee::new(body, report)))
+}
+
+/// Whether a call gets a row in the log. Anybody can name a tenant whose `client_id` they know, so calls that proved
+/// nothing have a small budget for each tenant; what is over it is counted, not kept.
+fn is_worth_a_row(state: &AppState, notes: &Notes, status: u16) -> bool {
+    let proved = status < 400 || notes.key.get().is_some() || notes.run.get().is_some();
+    let left = match notes.tenant.get().or(notes.claimed.get()) {
+        _ if proved => return true,
+        Some(tenant) => state
+            .limits
+            .spend_here(Budget::Unproved(*tenant), state.clock.now()),
+        // Names nobody: its rows end with its source's budget of calls.
+        None => return status != Code::TooManyRequests.entry().http,
+    };
+    if left.wait.is_some() {
+        state.request_log.pass_over();
+    }
+    left.wait.is_none()
 }
 
 fn entry(

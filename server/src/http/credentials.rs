@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 
+use super::call::keys::UserId;
 use super::call::{Also, Keys};
 use super::fields::{At, Field, Wrong};
 use crate::problem::Problem;
@@ -58,7 +59,11 @@ impl Presented {
                 in_query: false,
                 wrong,
             };
-            if let Some(text) = String::read(value, &mut at) {
+            let text = match name {
+                "tenant_user_id" => UserId::read(value, &mut at).map(|text| text.0),
+                _ => String::read(value, &mut at),
+            };
+            if let Some(text) = text {
                 presented.put(name, text);
             }
         }

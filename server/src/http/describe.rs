@@ -4,19 +4,18 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema};
 use utoipa::openapi::{RefOr, Required};
 
+use super::call::keys::UserId;
 use super::call::{Credential, Keys};
-use super::fields::{Fieldset, Input, schema_of};
+use super::fields::{Field as _, Fieldset, Input, schema_of};
 
 /// The schema of a set of fields, with the credentials of its side in front. Requests are closed.
 pub fn object<T: Fieldset>(credentials: &[Credential]) -> RefOr<Schema> {
     let mut object = ObjectBuilder::new().description(Some(T::ABOUT));
-    for credential in credentials {
+    // What must never be sent is no field; sent all the same, it is refused with a reason.
+    for credential in credentials.iter().filter(|it| it.refused.is_none()) {
         object = object.property(
             credential.name,
-            with_words(
-                schema_of(utoipa::openapi::Type::String, None),
-                credential.about,
-            ),
+            with_words(credential_schema(credential), credential.about),
         );
         if credential.required {
             object = object.required(credential.name);
@@ -49,7 +48,7 @@ pub fn parameters<T: Input>() -> Vec<Parameter> {
             } else {
                 Required::False
             })
-            .schema(Some(schema_of(utoipa::openapi::Type::String, None)));
+            .schema(Some(credential_schema(credential)));
         Some(parameter.build())
     });
     let fields = T::shape()
@@ -68,6 +67,13 @@ pub fn parameters<T: Input>() -> Vec<Parameter> {
                 .build()
         });
     credentials.chain(fields).collect()
+}
+
+fn credential_schema(credential: &Credential) -> RefOr<Schema> {
+    match credential.name {
+        "tenant_user_id" => UserId::schema(),
+        _ => schema_of(utoipa::openapi::Type::String, None),
+    }
 }
 
 fn with_words(schema: RefOr<Schema>, about: &str) -> RefOr<Schema> {

@@ -10,8 +10,10 @@ pub mod form;
 pub mod json;
 pub mod notes;
 pub mod once;
+pub mod proxies;
 pub mod security_headers;
 pub mod serve;
+pub mod tagged;
 pub mod tee;
 #[cfg(test)]
 mod tests;

@@ -42,7 +42,8 @@ impl std::ops::Deref for Notes {
     }
 }
 
-/// The address of the other end of the connection, put there by the accept loop. Headers are not believed.
+/// Where a request comes from, put there by the accept loop: the other end of the connection, or what a trusted proxy
+/// says. Nobody else's headers are believed.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub IpAddr);
 

@@ -45,18 +45,16 @@ impl By {
     }
 }
 
-/// Writes an act into the audit log, in the transaction of the act: what cannot be written down does not happen.
-/// `action` is `noun.verb`; `detail` holds no secret and nothing about an end-user.
-pub async fn audit(
+/// An act as a row of the audit log. `action` is `noun.verb`; `detail` holds no secret and nothing about an end-user.
+pub fn row(
     state: &AppState,
-    tx: &mut Tx,
     by: &By,
     servicer: Option<ServicerId>,
     action: &'static str,
-    target: impl ToString + Send,
+    target: impl ToString,
     detail: serde_json::Value,
-) -> Stored<()> {
-    tx.audit(&AuditRow {
+) -> AuditRow {
+    AuditRow {
         id: AuditId(state.clock.id()),
         at: state.clock.now(),
         person: by.person,
@@ -66,6 +64,19 @@ pub async fn audit(
         target: target.to_string(),
         detail,
         ip: by.ip.clone(),
-    })
-    .await
+    }
+}
+
+/// Writes an act into the audit log, in the transaction of the act: what cannot be written down does not happen.
+pub async fn audit(
+    state: &AppState,
+    tx: &mut Tx,
+    by: &By,
+    servicer: Option<ServicerId>,
+    action: &'static str,
+    target: impl ToString + Send,
+    detail: serde_json::Value,
+) -> Stored<()> {
+    tx.audit(&row(state, by, servicer, action, target, detail))
+        .await
 }

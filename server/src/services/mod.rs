@@ -88,7 +88,7 @@ async fn key_use(state: &AppState) {
     }
 }
 
-/// Notes of key use are written down; kept answers and log rows whose time is over are forgotten.
+/// Notes of key use are written down; kept answers, log rows and budgets whose time is over are forgotten.
 async fn tidy(state: &AppState) {
     let tidied = async {
         state.key_use.flush(state).await?;
@@ -96,6 +96,7 @@ async fn tidy(state: &AppState) {
         let mut tx = state.db.write().await?;
         tx.forget_answers(now).await?;
         tx.forget_requests(now - LOG_KEPT).await?;
+        tx.forget_budgets(now.timestamp_micros()).await?;
         tx.commit().await
     };
     if let Err(error) = tidied.await {

@@ -313,10 +313,10 @@ fn check_challenge(challenge: Option<&str>) -> Result<(), Failure> {
 }
 
 fn check_length(name: &str, text: Option<&str>, longest: usize) -> Result<(), Failure> {
-    if text.is_none_or(|text| (1..=longest).contains(&text.len())) {
+    if text.is_none_or(|text| (1..=longest).contains(&text.chars().count())) {
         return Ok(());
     }
-    let expected = format!("must have 1 to {longest} bytes");
+    let expected = format!("must have 1 to {longest} characters");
     let field = FieldProblem::new(name, Code::InvalidField, expected);
     Err(Refusal::new(Code::InvalidField).at(vec![field]).into())
 }

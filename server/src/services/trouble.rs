@@ -4,6 +4,7 @@ use app::portal::{Actor, Answered, Source, Trouble};
 use serde_json::Value;
 
 use super::Services;
+use super::acts::{self, By};
 use super::passwords::HashingFailed;
 use crate::crypto::Unsealable;
 use crate::state::AppState;
@@ -49,18 +50,10 @@ pub fn act(
     target: impl ToString,
     detail: Value,
 ) -> AuditRow {
-    AuditRow {
-        id: app::domain::ids::AuditId(state.clock.id()),
-        at: state.clock.now(),
-        person: Some(actor.person),
-        actor: actor.email.to_string(),
-        servicer: actor
-            .membership
-            .as_ref()
-            .map(|membership| membership.servicer),
-        action,
-        target: target.to_string(),
-        detail,
-        ip: source.ip.clone(),
-    }
+    let servicer = actor
+        .membership
+        .as_ref()
+        .map(|membership| membership.servicer);
+    let by = By::actor(actor, source);
+    acts::row(state, &by, servicer, action, target, detail)
 }

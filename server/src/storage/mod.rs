@@ -7,8 +7,10 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod budgets;
 pub mod consents;
 pub mod console;
+pub mod email_links;
 pub mod jobs;
 pub mod kept_answers;
 pub mod keys;
@@ -61,6 +63,7 @@ enum Pools {
     Postgres {
         writer: PgPool,
         readers: PgPool,
+        counters: PgPool,
     },
 }
 
@@ -171,9 +174,16 @@ impl Db {
                 })
         };
         let writer = pool().connect_with(options.clone()).await?;
+        let counters = pool()
+            .max_connections(4)
+            .connect_lazy_with(options.clone().options([("synchronous_commit", "off")]));
         let readers =
             pool().connect_lazy_with(options.options([("default_transaction_read_only", "on")]));
-        Ok(Self(Pools::Postgres { writer, readers }))
+        Ok(Self(Pools::Postgres {
+            writer,
+            readers,
+            counters,
+        }))
     }
 
     /// Brings the schema up to date; safe to call from several processes at once.
@@ -203,6 +213,17 @@ impl Db {
         }))
     }
 
+    /// A connection for counters: on Postgres each statement commits by itself without waiting for the disk, because a
+    /// count that a power cut takes back harms nobody. Elsewhere the transaction of one who writes.
+    pub async fn counting(&self) -> Stored<Tx> {
+        match &self.0 {
+            Pools::Sqlite { .. } => self.write().await,
+            Pools::Postgres { counters, .. } => {
+                Ok(Tx(Inner::PostgresRead(counters.acquire().await?)))
+            }
+        }
+    }
+
     /// Whether the two processes' worth of coordination (`LISTEN/NOTIFY`) is there.
     pub fn is_postgres(&self) -> bool {
         matches!(self.0, Pools::Postgres { .. })
@@ -215,7 +236,12 @@ impl Db {
                 readers.close().await;
                 writer.close().await;
             }
-            Pools::Postgres { writer, readers } => {
+            Pools::Postgres {
+                writer,
+                readers,
+                counters,
+            } => {
+                counters.close().await;
                 readers.close().await;
                 writer.close().await;
             }

@@ -13,8 +13,11 @@
 
 mod bad_input;
 mod cli;
+mod doors;
 mod durability;
+mod limits;
 mod one_time;
+mod protocol;
 mod rooms;
 mod rotation;
 mod seed_flow;

@@ -6,9 +6,10 @@ use serde_json::{Map, Value};
 use super::reference::{Listed, method_chip};
 use super::schema::{Field, example, kind, resolved, text, unfold};
 use super::{ERRORS, block, language_tabs};
+use crate::links;
 use crate::pages::Site;
 use crate::pages::samples::{Lang, Sample};
-use crate::ui::{Chip, Column, Table, Tone, prose};
+use crate::ui::{Chip, Column, HttpStatus, Table, Tone, prose};
 
 /// The article of an operation.
 pub(super) fn article(listed: &Listed, site: &Site, lang: Lang) -> AnyView {
@@ -78,9 +79,17 @@ fn parameters(operation: &Value, openapi: &Value) -> Option<AnyView> {
 
 fn answers(operation: &Value, openapi: &Value) -> Option<AnyView> {
     let responses = operation.get("responses")?.as_object()?.clone();
-    let parts = responses.iter().filter(|(status, _)| *status != "default").map(|(status, response)| {
-        let schema = response.pointer("/content/application~1json/schema");
-        let example = schema.map(|schema| serde_json::to_string_pretty(&example(schema, openapi, 0)).unwrap_or_default());
+    let is_error = |status: &str, response: &Value| {
+        status >= "400"
+            && response
+                .pointer("/content/application~1json/examples")
+                .is_some()
+    };
+    let parts = responses.iter().filter(|(status, response)| !is_error(status, response)).map(|(status, response)| {
+        let content = response.pointer("/content/application~1json");
+        let schema = content.and_then(|content| content.get("schema"));
+        let example = content.and_then(|content| content.get("example"));
+        let example = example.map(|example| serde_json::to_string_pretty(example).unwrap_or_default());
         let id = format!("answer-{status}");
         view! {
             <h3>{status.clone()} " " <span class="muted">{prose(&text(response, "description"))}</span></h3>
@@ -89,15 +98,41 @@ fn answers(operation: &Value, openapi: &Value) -> Option<AnyView> {
         }
     });
     let parts = parts.collect_view();
+    let errors = responses
+        .iter()
+        .filter(|(status, response)| is_error(status, response));
+    let errors = errors.flat_map(|(status, response)| {
+        let examples = response.pointer("/content/application~1json/examples");
+        let codes = examples.and_then(Value::as_object).into_iter().flatten();
+        codes.map(|(code, example)| error_row(status, code, text(example, "summary")))
+    });
+    let errors = errors.collect_view();
+    let columns = vec![
+        Column::text("Code"),
+        Column::text("Status"),
+        Column::text("Meaning"),
+    ];
     Some(
         view! {
             <h2>"Answers"</h2>
             {parts}
             <h3>"Errors"</h3>
-            <p>"Every error is one object with a " <code>"code"</code> " of " <a href=ERRORS>"the catalogue"</a> "."</p>
+            <p>"Every error is one object with a " <code>"code"</code> " of " <a href=ERRORS>"the catalogue"</a> ". Here it can be:"</p>
+            <Table caption="Errors of this operation" columns=columns linked=true folds=true>{errors}</Table>
         }
         .into_any(),
     )
+}
+
+fn error_row(status: &str, code: &str, meaning: String) -> impl IntoView + use<> {
+    let status: u16 = status.parse().unwrap_or_default();
+    view! {
+        <tr>
+            <th scope="row"><a href=links::docs_error(code)><code>{code.to_owned()}</code></a></th>
+            <td><HttpStatus code=status /></td>
+            <td>{meaning}</td>
+        </tr>
+    }
 }
 
 fn fields_table(caption: &'static str, fields: Vec<Field>) -> impl IntoView {

@@ -127,7 +127,7 @@ pub(crate) fn index(visit: Visit) -> Answer {
         view! {
             <h1>"API reference"</h1>
             <p class="lead">"Base address " <code>{site.public_url.clone()}</code> ". Made from the OpenAPI document that the server itself serves."</p>
-            <p><a href="/v1/openapi.json">"openapi.json"</a> ", for generators and tools."</p>
+            <p><a href="/v1/openapi.json">"openapi.json"</a> ", for generators and tools, and the same as a " <a href="/v1/postman.json">"Postman collection"</a> "."</p>
             {groups}
         }
     })

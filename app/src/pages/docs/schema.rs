@@ -25,6 +25,10 @@ pub(super) fn resolved<'a>(schema: &'a Value, openapi: &'a Value) -> &'a Value {
 
 /// `oneOf` with null is an optional value of the other kind; `allOf` of one is that one.
 fn one_of<'a>(schema: &'a Value, openapi: &'a Value) -> &'a Value {
+    // Beside fields they only say which of those go together.
+    if schema.get("properties").is_some() {
+        return schema;
+    }
     let choices = ["oneOf", "anyOf", "allOf"]
         .iter()
         .find_map(|word| schema.get(word)?.as_array());

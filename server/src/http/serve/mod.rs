@@ -7,12 +7,15 @@ mod linger;
 mod tests;
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use app::domain::problem::Code;
 use axum::Router;
 use axum::body::Body;
+use axum::http::{HeaderValue, header};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -24,12 +27,17 @@ use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 
 use self::linger::Linger;
+use super::api_layer::REQUEST_ID;
 use super::notes::Peer;
+use super::proxies::Proxies;
+use crate::problem::Problem;
 use crate::state::AppState;
 
 /// Header lines and bytes of a request's head; more is 431.
 const MOST_HEADERS: usize = 100;
 const HEAD_BYTES: usize = 16 * 1024;
+/// How many times that a head may have to be read at all. Beyond it the answer is a bare 431, which hyper writes.
+const READ: usize = 4;
 
 /// Serves until `stop`, then drains. Returns when every connection is closed and everything noted is written.
 ///
@@ -42,6 +50,9 @@ pub async fn run(state: AppState, listener: TcpListener, router: Router, stop: C
         writers_stop.clone(),
     ));
     let connections = GracefulShutdown::new();
+    // The settings were checked when they were read.
+    let proxies = state.config.trusted_proxies().unwrap_or_default();
+    let proxies = Arc::new(Proxies::new(proxies));
     let places = Arc::new(Semaphore::new(
         state.config.http.max_connections.max(1) as usize
     ));
@@ -53,7 +64,13 @@ pub async fn run(state: AppState, listener: TcpListener, router: Router, stop: C
             () = &mut closed => break,
         };
         if let Some((stream, peer, place)) = accepted {
-            connection(&state, router.clone(), &connections, stream, peer, place);
+            let service = Service {
+                state: state.clone(),
+                router: router.clone(),
+                proxies: proxies.clone(),
+                peer,
+            };
+            connection(&state, service, &connections, stream, place);
         }
     }
     drop(listener);
@@ -83,10 +100,10 @@ async fn closing(state: &AppState, stop: &CancellationToken) {
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> Option<(TcpStream, Peer, OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, IpAddr, OwnedSemaphorePermit)> {
     let place = places.clone().acquire_owned().await.ok()?;
     match listener.accept().await {
-        Ok((stream, peer)) => Some((stream, Peer(peer.ip()), place)),
+        Ok((stream, peer)) => Some((stream, peer.ip(), place)),
         Err(error) => {
             // Out of file descriptors, mostly: waiting lets connections end.
             tracing::warn!(%error, "a connection could not be accepted");
@@ -96,34 +113,75 @@ async fn accept(
     }
 }
 
+/// What serves the requests of one connection.
+struct Service {
+    state: AppState,
+    router: Router,
+    proxies: Arc<Proxies>,
+    peer: IpAddr,
+}
+
+impl Service {
+    async fn serve(&self, mut request: hyper::Request<Incoming>) -> Response {
+        if is_too_large(&request) {
+            return self.refused();
+        }
+        let source = self.proxies.source(self.peer, request.headers());
+        request.extensions_mut().insert(Peer(source));
+        let served = self.router.clone().call(request.map(Body::new)).await;
+        served.unwrap_or_else(|never| match never {})
+    }
+
+    /// The answer to a head that is too large, whichever door it was for. Nothing of it is kept.
+    fn refused(&self) -> Response {
+        let id = self.state.clock.id();
+        let mut answer = Problem::new(Code::HeadersTooLarge).answer(id, &self.state.public_url);
+        let headers = [
+            (header::CONNECTION, "close".to_owned()),
+            (header::CACHE_CONTROL, "no-store".to_owned()),
+            (REQUEST_ID, id.to_string()),
+        ];
+        for (name, value) in headers {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                answer.headers_mut().insert(name, value);
+            }
+        }
+        answer
+    }
+}
+
+/// Whether a head is larger than any call needs.
+fn is_too_large(request: &hyper::Request<Incoming>) -> bool {
+    let headers = request.headers();
+    let lines = headers.iter();
+    let bytes = lines.map(|(name, value)| name.as_str().len() + value.len() + 4);
+    let address = request
+        .uri()
+        .path_and_query()
+        .map_or(0, |it| it.as_str().len());
+    headers.len() > MOST_HEADERS || bytes.sum::<usize>() + address > HEAD_BYTES
+}
+
 fn connection(
     state: &AppState,
-    router: Router,
+    service: Service,
     connections: &GracefulShutdown,
     stream: TcpStream,
-    peer: Peer,
     place: OwnedSemaphorePermit,
 ) {
     stream.set_nodelay(true).ok();
-    let service = hyper::service::service_fn(move |mut request: hyper::Request<Incoming>| {
-        request.extensions_mut().insert(peer);
-        let mut router = router.clone();
-        async move {
-            Ok::<Response, Infallible>(
-                router
-                    .call(request.map(Body::new))
-                    .await
-                    .unwrap_or_else(|never| match never {}),
-            )
-        }
+    let service = Arc::new(service);
+    let service = hyper::service::service_fn(move |request| {
+        let service = service.clone();
+        async move { Ok::<Response, Infallible>(service.serve(request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_secs(
             state.config.http.header_timeout_seconds.max(1),
         ))
-        .max_headers(MOST_HEADERS)
-        .max_buf_size(HEAD_BYTES)
+        .max_headers(MOST_HEADERS * READ)
+        .max_buf_size(HEAD_BYTES * READ)
         .half_close(false)
         .serve_connection(TokioIo::new(Linger::new(stream)), service);
     let connection = connections.watch(connection);

@@ -8,6 +8,7 @@ on_both!(
     every_call_is_in_the_log_with_its_cause,
     no_secret_is_in_the_log,
     the_log_is_searched_and_never_shows_others,
+    a_stranger_cannot_fill_a_tenants_log,
 );
 
 const SESSION: &str = "019b7652-0000-7000-8000-000000000000";
@@ -238,4 +239,37 @@ async fn the_log_is_searched_and_never_shows_others(db: Db) {
             .is_empty()
     );
     assert!(services.request(stranger, rows[0].id).await.is_err());
+}
+
+async fn a_stranger_cannot_fill_a_tenants_log(db: Db) {
+    let api = Api::new(db).await;
+    let wrong = with(api.exchanging(), "client_secret", WRONG);
+    let nameless = json!({ "client_id": api.world.tenant });
+    let rows = async || {
+        api.world.state().request_log.flush(api.world.state()).await;
+        let mut tx = api.world.state().db.read().await.unwrap();
+        let count: i64 = crate::storage::run!(tx, |conn| sqlx::query_scalar(
+            "SELECT COUNT(*) FROM requests WHERE tenant_id IS NOT NULL"
+        )
+        .fetch_one(conn)
+        .await)
+        .unwrap();
+        count
+    };
+    for _ in 0..100 {
+        api.post("/v1/token", &wrong).await;
+        api.post("/v1/sessions", &nameless).await;
+    }
+    assert_eq!(
+        rows().await,
+        60,
+        "so many calls that prove nothing are kept"
+    );
+    for _ in 0..100 {
+        api.post("/v1/token", &api.exchanging()).await;
+    }
+    assert_eq!(rows().await, 160, "the tenant's own calls are all there");
+    api.world.state().clock.advance(Duration::minutes(1));
+    api.post("/v1/token", &wrong).await;
+    assert_eq!(rows().await, 161, "and a mistake is seen again");
 }

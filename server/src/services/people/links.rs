@@ -15,7 +15,8 @@ use crate::services::acts::{By, audit};
 use crate::services::passwords::judge;
 use crate::services::trouble::Stop;
 use crate::state::AppState;
-use crate::storage::people::{LinkPurpose, PersonRow};
+use crate::storage::email_links::LinkPurpose;
+use crate::storage::people::PersonRow;
 use crate::storage::{DbError, Tx, lost_race};
 
 const VERIFY_LIVES: Duration = Duration::hours(24);

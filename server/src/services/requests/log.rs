@@ -53,6 +53,8 @@ struct Inner {
     sender: mpsc::Sender<Entry>,
     receiver: Mutex<Option<mpsc::Receiver<Entry>>>,
     dropped: AtomicU64,
+    /// Calls that proved nothing, beyond what the tenant they named gives room for.
+    passed_over: AtomicU64,
 }
 
 impl Default for RequestLog {
@@ -63,6 +65,7 @@ impl Default for RequestLog {
             sender,
             receiver,
             dropped: AtomicU64::new(0),
+            passed_over: AtomicU64::new(0),
         }))
     }
 }
@@ -73,6 +76,11 @@ impl RequestLog {
         if self.0.sender.try_send(entry).is_err() {
             self.0.dropped.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Counts a call that is not to be kept.
+    pub fn pass_over(&self) {
+        self.0.passed_over.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Writes until told to stop, then writes what is left.
@@ -137,6 +145,13 @@ impl RequestLog {
         let dropped = self.0.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
             tracing::warn!(dropped, "the request log could not keep up");
+        }
+        let passed_over = self.0.passed_over.swap(0, Ordering::Relaxed);
+        if passed_over > 0 {
+            tracing::warn!(
+                calls = passed_over,
+                "calls that proved nothing were left out of the logs of the tenants they named"
+            );
         }
     }
 }

@@ -52,6 +52,16 @@ impl Browser {
         self.follow(&target, Some(form)).await
     }
 
+    /// What it would send as `Cookie`.
+    pub fn cookies(&self) -> String {
+        let pairs: Vec<_> = self
+            .cookies
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        pairs.join("; ")
+    }
+
     async fn follow(&mut self, start: &str, mut form: Option<Vec<(String, String)>>) -> End {
         let client = reqwest::Client::builder()
             .redirect(Policy::none())
@@ -72,13 +82,8 @@ impl Browser {
                     .header("Sec-Fetch-Site", "same-origin"),
                 None => client.get(&url),
             };
-            let cookies: Vec<_> = self
-                .cookies
-                .iter()
-                .map(|(name, value)| format!("{name}={value}"))
-                .collect();
             let answer = request
-                .header("Cookie", cookies.join("; "))
+                .header("Cookie", self.cookies())
                 .send()
                 .await
                 .unwrap();

@@ -1,7 +1,9 @@
 //! A whole Tessera for a test: the server binary with a database of its own, and the people around it.
 
 pub mod browser;
+pub mod people;
 pub mod race;
+pub mod sql;
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -42,6 +44,8 @@ pub(crate) use on_both;
 pub struct World {
     folder: PathBuf,
     database_url: String,
+    /// What its servers are started with: `TESSERA_<SECTION>__<KEY>` and its value.
+    settings: Vec<(&'static str, String)>,
     /// The first server.
     pub server: Server,
 }
@@ -63,6 +67,11 @@ pub struct Keys {
 impl World {
     /// A world of one's own, for tests that break things.
     pub async fn own(database: Database) -> Self {
+        Self::with(database, &[]).await
+    }
+
+    /// A world of one's own whose servers have other settings: `TESSERA_<SECTION>__<KEY>` and its value.
+    pub async fn with(database: Database, settings: &[(&'static str, &str)]) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!(
             "tessera_it_{}_{}",
@@ -75,10 +84,15 @@ impl World {
             Database::Sqlite => format!("sqlite:{}", folder.join("tessera.db").display()),
             Database::Postgres => postgres(&name).await,
         };
-        let server = Server::start(&folder, &database_url).await;
+        let settings: Vec<_> = settings
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned()))
+            .collect();
+        let server = Server::start(&folder, &database_url, &settings).await;
         Self {
             folder,
             database_url,
+            settings,
             server,
         }
     }
@@ -100,7 +114,7 @@ impl World {
 
     /// Starts another server on the same database and keys.
     pub async fn another_server(&self) -> Server {
-        Server::start(&self.folder, &self.database_url).await
+        Server::start(&self.folder, &self.database_url, &self.settings).await
     }
 
     /// Kills the server as a power cut would, and starts it again.
@@ -143,7 +157,15 @@ impl World {
             "consumer",
         ];
         let servicer = self.operator(&create).await;
-        let servicer = servicer["servicer_id"].as_str().unwrap();
+        let mut options = vec!["--redirect-link", "https://app.example.com/return"];
+        options.extend(["--origin", "https://app.example.com"]);
+        options.extend(skills.iter().flat_map(|skill| ["--skill", skill]));
+        self.tenant_of(servicer["servicer_id"].as_str().unwrap(), &options)
+            .await
+    }
+
+    /// A sandbox tenant of this servicer, made with these further options.
+    pub async fn tenant_of(&self, servicer: &str, options: &[&str]) -> Keys {
         let mut arguments = vec![
             "tenant",
             "create",
@@ -152,10 +174,10 @@ impl World {
             "--name",
             "Budget app",
         ];
-        arguments.extend(["--environment", "sandbox", "--redirect-link", RETURN]);
-        arguments.extend(["--redirect-link", "https://app.example.com/return"]);
-        arguments.extend(["--origin", "https://app.example.com"]);
-        arguments.extend(skills.iter().flat_map(|skill| ["--skill", skill]));
+        if !options.contains(&"--environment") {
+            arguments.extend(["--environment", "sandbox", "--redirect-link", RETURN]);
+        }
+        arguments.extend(options);
         let made = self.operator(&arguments).await;
         let text = |key: &str| {
             made[key]
@@ -237,12 +259,13 @@ impl Keys {
 }
 
 impl Server {
-    async fn start(folder: &Path, database_url: &str) -> Self {
+    async fn start(folder: &Path, database_url: &str, settings: &[(&'static str, String)]) -> Self {
         let mut child = command(folder, database_url)
             .args(["serve", "--listen", "127.0.0.1:0"])
             // The limits have tests of their own; here they would only stop the races.
             .env("TESSERA_LIMITS__BROWSER_CALLS_PER_MINUTE", "10000000")
             .env("TESSERA_LIMITS__SERVER_CALLS_PER_MINUTE", "10000000")
+            .envs(settings.iter().map(|(name, value)| (*name, value)))
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

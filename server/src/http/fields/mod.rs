@@ -18,19 +18,16 @@
 //! request body of a `POST`, or the query of a `GET`. Without `for`, the struct is an object inside another. Each type
 //! reads itself by [`Field`], which also describes it in the OpenAPI; `text_field!` adds types that parse from a string.
 
-use app::domain::ids::{AccountId, BalanceId, CredentialsId, SessionId, StepId, TransactionId};
+mod types;
+
 use app::domain::problem::Code;
-use chrono::{DateTime, Utc};
-use secrecy::SecretString;
-use serde_json::{Map, Number, Value};
-use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type};
+use serde_json::{Map, Value};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
 
 use crate::problem::Problem;
 use crate::services::refusal::{FieldProblem, Refusal};
-
-/// The longest text a field takes, in bytes.
-const MAX_TEXT: usize = 16 * 1024;
+pub use types::Text;
 
 /// A request's fields while they are taken out one by one.
 pub struct Fields {
@@ -197,124 +194,6 @@ pub fn schema_of(kind: Type, format: Option<KnownFormat>) -> RefOr<Schema> {
     Schema::Object(object.format(format.map(SchemaFormat::KnownFormat)).build()).into()
 }
 
-impl Field for String {
-    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
-        match value {
-            Value::String(text) if text.len() > MAX_TEXT => at.invalid("is too long"),
-            Value::String(text) if text.contains('\0') => {
-                at.invalid("must not contain NUL characters")
-            }
-            Value::String(text) => Some(text),
-            other => at.invalid(format!("must be a string, not {}", kind(&other))),
-        }
-    }
-    fn schema() -> RefOr<Schema> {
-        schema_of(Type::String, None)
-    }
-}
-
-impl Field for SecretString {
-    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
-        String::read(value, at).map(Into::into)
-    }
-    fn schema() -> RefOr<Schema> {
-        schema_of(Type::String, None)
-    }
-}
-
-impl Field for bool {
-    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
-        match (&value, value.as_str()) {
-            (Value::Bool(flag), _) => Some(*flag),
-            (_, Some("true")) if at.in_query => Some(true),
-            (_, Some("false")) if at.in_query => Some(false),
-            _ => at.invalid(format!("must be true or false, not {}", kind(&value))),
-        }
-    }
-    fn schema() -> RefOr<Schema> {
-        schema_of(Type::Boolean, None)
-    }
-}
-
-impl Field for i64 {
-    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
-        let number = match &value {
-            Value::String(text) if at.in_query => text.parse().ok(),
-            other => other.as_i64(),
-        };
-        number.or_else(|| at.invalid("must be a whole number"))
-    }
-    fn schema() -> RefOr<Schema> {
-        schema_of(Type::Integer, Some(KnownFormat::Int64))
-    }
-}
-
-/// A number exactly as it was written: never through binary floating point.
-impl Field for Number {
-    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
-        match value {
-            Value::Number(number) => Some(number),
-            Value::String(text) if at.in_query => {
-                text.parse().ok().or_else(|| at.invalid("must be a number"))
-            }
-            other => at.invalid(format!("must be a number, not {}", kind(&other))),
-        }
-    }
-    fn schema() -> RefOr<Schema> {
-        schema_of(Type::Number, None)
-    }
-}
-
-impl Field for DateTime<Utc> {
-    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
-        let text = String::read(value, at)?;
-        match DateTime::parse_from_rfc3339(&text) {
-            Ok(time) => Some(time.to_utc()),
-            Err(_) => at.invalid("must be a time like 2026-01-31T08:15:00Z (RFC 3339)"),
-        }
-    }
-    fn schema() -> RefOr<Schema> {
-        schema_of(Type::String, Some(KnownFormat::DateTime))
-    }
-}
-
-/// Any object; the skill's own schema says more.
-impl Field for Map<String, Value> {
-    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
-        match value {
-            Value::Object(map) => Some(map),
-            other => at.invalid(format!("must be an object, not {}", kind(&other))),
-        }
-    }
-    fn schema() -> RefOr<Schema> {
-        schema_of(Type::Object, None)
-    }
-}
-
-impl<T: Field> Field for Vec<T> {
-    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
-        let Value::Array(items) = value else {
-            return at.invalid(format!("must be an array, not {}", kind(&value)));
-        };
-        let path = at.path();
-        let mut read = Vec::with_capacity(items.len());
-        for (index, item) in items.into_iter().enumerate() {
-            let name = format!("[{index}]");
-            let mut at = At {
-                prefix: &path,
-                name: &name,
-                in_query: at.in_query,
-                wrong: at.wrong,
-            };
-            read.push(T::read(item, &mut at));
-        }
-        read.into_iter().collect()
-    }
-    fn schema() -> RefOr<Schema> {
-        Schema::Array(ArrayBuilder::new().items(T::schema()).build()).into()
-    }
-}
-
 /// Makes types that parse from a string into fields, with what is expected of the string.
 macro_rules! text_field {
     ($($type:ty, $expected:expr, $format:expr;)+) => {$(
@@ -330,15 +209,6 @@ macro_rules! text_field {
     )+};
 }
 pub(crate) use text_field;
-
-text_field! {
-    AccountId, "must be an id (UUID)", Some(KnownFormat::Uuid);
-    BalanceId, "must be an id (UUID)", Some(KnownFormat::Uuid);
-    CredentialsId, "must be an id (UUID)", Some(KnownFormat::Uuid);
-    SessionId, "must be an id (UUID)", Some(KnownFormat::Uuid);
-    StepId, "must be an id (UUID)", Some(KnownFormat::Uuid);
-    TransactionId, "must be an id (UUID)", Some(KnownFormat::Uuid);
-}
 
 /// Declares a strict request or a part of one; see the module's words.
 macro_rules! fields {

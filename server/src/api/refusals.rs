@@ -1,0 +1,38 @@
+//! The codes that operations can answer beside those that any call of their kind can: what the OpenAPI and the
+//! reference list. A test compares what is answered with what is listed.
+
+use super::openapi::errors::refusals;
+
+refusals! {
+    /// Of opening a session.
+    Opening = [InvalidSkillName, UnauthorizedTenant];
+    /// Of submitting a step.
+    Submitting = [
+        InvalidSessionId, InvalidNonce, ExpiredNonce, SessionEnded, InvalidSkillName, InvalidStep, InvalidInput,
+        InvalidRedirectLink, InvalidTenantUserId, StepInFlight, ExternalApiConnectionError, ExternalApiTooManyRequests,
+        ExternalApiUnauthorized, ExternalApiForbidden, ExternalApiError, IdempotencyMismatch, IdempotencyInFlight,
+    ];
+    /// Of asking where a session stands.
+    Asking = [InvalidSessionId, InvalidNonce];
+    /// Of calling a session off.
+    CallingOff = [InvalidSessionId, InvalidNonce, SessionEnded, StepInFlight];
+    /// Of exchanging a token.
+    Exchanging = [
+        InvalidTempToken, TempTokenUsed, TempTokenExpired, InvalidCodeVerifier, InvalidTenantUserId,
+        UnauthorizedTenant, InactiveCredentials, UploadsMissing, IdempotencyMismatch, IdempotencyInFlight,
+    ];
+    /// Of reading data.
+    Reading = [
+        InvalidCredentialsId, InvalidAccessToken, InvalidTenantUserId, InactiveCredentials, ExpiredCredentials,
+        ExternalApiConnectionError, ExternalApiTooManyRequests, ExternalApiUnauthorized, ExternalApiForbidden,
+        ExternalApiError,
+    ];
+    /// Of asking about a consent.
+    Consenting = [InvalidCredentialsId, InvalidAccessToken, InvalidTenantUserId];
+    /// Of ending a consent.
+    Ending = [InvalidCredentialsId, InvalidAccessToken, InvalidTenantUserId, InvalidPcdDataRetention];
+    /// Of an address that may be nobody's.
+    Finding = [NotFound];
+    /// Of asking whether the server is ready.
+    Readiness = [ServiceUnavailable];
+}

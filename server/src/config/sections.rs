@@ -1,0 +1,91 @@
+//! The settings themselves.
+
+section! {
+    /// How the world reaches the server.
+    Http "http" {
+        /// Address and port to listen on.
+        listen: String = "127.0.0.1:3000".into();
+        /// The URL people and apps use, without a trailing slash. Empty: made from `listen`. The Host header is never
+        /// believed. Plain `http:` is accepted for loopback only.
+        public_url: String = String::new();
+        /// Folder with the built portal files (`cargo xtask build` makes it). Empty: `site` beside the binary.
+        site_dir: String = String::new();
+        /// Proxies in front of the server, as networks or addresses (`["10.0.0.0/8"]`): what they write into `Forwarded` or
+        /// `X-Forwarded-For` is believed. From everybody else these headers change nothing.
+        trusted_proxies: Vec<String> = Vec::new();
+        /// Connections accepted at once; further ones wait.
+        max_connections: u32 = 4096;
+        /// Seconds a client may take to send the head of a request.
+        header_timeout_seconds: u64 = 10;
+        /// Seconds between saying "not ready" and closing the door, for load balancers to notice.
+        drain_seconds: u64 = 0;
+        /// Seconds that requests in flight get to finish when the server stops.
+        shutdown_seconds: u64 = 10;
+    }
+}
+
+section! {
+    /// Where data lives.
+    Storage "storage" {
+        /// Folder for the SQLite database, `secrets.key` and mail files.
+        data_dir: String = "data".into();
+        /// `sqlite:PATH` or `postgres://user@host/database`. Empty: `tessera.db` in the data folder.
+        database: String = String::new();
+        /// The key file. Empty: `secrets.key` in the data folder. It is made only together with an empty database.
+        secrets_file: String = String::new();
+    }
+}
+
+section! {
+    /// What people see.
+    Portal "portal" {
+        /// The brand shown to users.
+        brand: String = "Tessera".into();
+    }
+}
+
+section! {
+    /// How mail leaves.
+    Mail "mail" {
+        /// `smtps://user:password@host:465` or `smtp://host:587`. Empty: mails are written to `mail` in the data folder.
+        smtp_url: String = String::new();
+        /// The sender.
+        from: String = "Tessera <no-reply@localhost>".into();
+    }
+}
+
+section! {
+    /// The built-in sandbox: its skills and the simulated bank behind them.
+    Sandbox "sandbox" {
+        /// Whether the sandbox skills and bank are there.
+        enabled: bool = true;
+        /// Where the simulated bank listens. Port 0: any free port.
+        bank_listen: String = "127.0.0.1:0".into();
+        /// The URL end-users reach the bank at. Empty: made from the address it listens on.
+        bank_public_url: String = String::new();
+        /// Seconds a `temp_token` of a sandbox tenant lives (production: 60).
+        temp_token_seconds: i64 = 600;
+    }
+}
+
+section! {
+    /// How much each caller may ask for.
+    Limits "limits" {
+        /// Browser-safe calls (sessions, steps) per minute, per tenant and source address.
+        browser_calls_per_minute: u32 = 600;
+        /// Server calls (token, data) per minute, per tenant.
+        server_calls_per_minute: u32 = 60_000;
+        /// Failed sign-ins in a row before a delay begins, per account and per source.
+        sign_in_failures: u32 = 5;
+    }
+}
+
+section! {
+    /// What the server writes about itself.
+    Log "log" {
+        /// A filter like `info` or `server=debug,sqlx=warn`.
+        filter: String = "info".into();
+        /// `text` for people, `json` for machines.
+        format: String = "text".into();
+    }
+}

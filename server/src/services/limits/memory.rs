@@ -1,0 +1,64 @@
+//! Budgets counted in this process: all there are on SQLite, and everywhere what guards the process itself.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Mutex, PoisonError};
+
+use super::gcra::Rule;
+use super::{Budget, Left};
+
+const SHARDS: u64 = 32;
+/// A shard this full forgets everybody whose budget is whole again.
+pub const SWEEP_AT: usize = 4096;
+
+/// Something for each budget, behind many locks so that no caller waits for another.
+pub struct Sharded<S> {
+    hasher: RandomState,
+    shards: Vec<S>,
+    /// Where nothing else fits: never, as long as there are shards.
+    spare: S,
+}
+
+impl<S: Default> Default for Sharded<S> {
+    fn default() -> Self {
+        Self {
+            hasher: RandomState::new(),
+            shards: (0..SHARDS).map(|_| S::default()).collect(),
+            spare: S::default(),
+        }
+    }
+}
+
+impl<S> Sharded<S> {
+    /// The shard of a budget.
+    pub fn of(&self, budget: Budget) -> &S {
+        let at = usize::try_from(self.hasher.hash_one(budget) % SHARDS).unwrap_or(0);
+        self.shards.get(at).unwrap_or(&self.spare)
+    }
+}
+
+/// For each budget, when it will be whole again.
+#[derive(Default)]
+pub struct Memory(Sharded<Mutex<HashMap<Budget, i64>>>);
+
+impl Memory {
+    /// Counts a call, or refuses it and counts nothing. Holds a lock for one look-up.
+    pub fn spend(&self, budget: Budget, rule: Rule, now: i64) -> Left {
+        let mut shard = self
+            .0
+            .of(budget)
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if shard.len() >= SWEEP_AT {
+            shard.retain(|_, whole_at| *whole_at > now);
+        }
+        let whole_at = shard.entry(budget).or_insert(now);
+        match rule.after_one(*whole_at, now) {
+            Some(after) => {
+                *whole_at = after;
+                rule.left(after, now)
+            }
+            None => rule.refused(*whole_at, now),
+        }
+    }
+}

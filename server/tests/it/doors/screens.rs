@@ -1,0 +1,258 @@
+//! The table of the portal's screens: who sees each, who is sent to sign in, and for whom it is not there.
+
+use std::collections::BTreeSet;
+
+use app::domain::person::Permission;
+use app::pages::{SCREENS, Who};
+use reqwest::redirect::Policy;
+use serde_json::json;
+
+use crate::world::browser::Browser;
+use crate::world::people::{fill_in, see};
+use crate::world::{Database, Keys, SKILL, World, on_both};
+
+on_both!(every_screen_is_decided_for_everybody);
+
+/// What somebody finds at a screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Finds {
+    /// The screen, or where it leads on.
+    Shown,
+    /// The way to the sign-in page.
+    SignIn,
+    /// Not this role, and says so.
+    Forbidden,
+    /// Nothing: it belongs to somebody else, or to operators.
+    NotFound,
+}
+use Finds::{Forbidden as F, NotFound as N, Shown as Y, SignIn as S};
+
+/// Who looks, in the order of the table's columns.
+const VISITORS: [&str; 5] = [
+    "nobody",
+    "developer",
+    "owner",
+    "another servicer's owner",
+    "admin",
+];
+
+const PUBLIC: [Finds; 5] = [Y, Y, Y, Y, Y];
+const PERSONAL: [Finds; 5] = [S, Y, Y, Y, Y];
+/// Everybody's own: another servicer's owner sees another servicer's.
+const OWN: [Finds; 5] = [S, Y, Y, Y, F];
+/// About something of the servicer's.
+const THEIRS: [Finds; 5] = [S, Y, Y, N, F];
+const OPERATORS: [Finds; 5] = [S, N, N, N, Y];
+/// A link that nobody was sent.
+const DEAD_LINK: [Finds; 5] = [N, N, N, N, N];
+
+/// Every screen. The ids in the paths are the first servicer's.
+const TABLE: &[(&str, [Finds; 5])] = &[
+    ("/", PUBLIC),
+    ("/start", PUBLIC),
+    ("/signup", PUBLIC),
+    ("/signin", PUBLIC),
+    // Whoever is signed in is asked; the others are where they want to be.
+    ("/signout", PERSONAL),
+    ("/forgot", PUBLIC),
+    ("/reset/{token}", DEAD_LINK),
+    ("/verify/{token}", PUBLIC),
+    ("/theme", PUBLIC),
+    ("/prove", PERSONAL),
+    ("/settings", PERSONAL),
+    ("/overview", OWN),
+    ("/first-call", OWN),
+    ("/tenants", OWN),
+    ("/tenants/new", OWN),
+    ("/tenants/{tenant}", THEIRS),
+    ("/tenants/{tenant}/keys", THEIRS),
+    ("/tenants/{tenant}/keys/rotate/{kind}", THEIRS),
+    ("/tenants/{tenant}/keys/{key}/stop", THEIRS),
+    ("/tenants/{tenant}/skills", THEIRS),
+    ("/tenants/{tenant}/settings", THEIRS),
+    ("/skills", PERSONAL),
+    ("/skills/{skill}", PERSONAL),
+    ("/requests", OWN),
+    ("/requests/tail", OWN),
+    ("/requests/{request}", THEIRS),
+    ("/admin", OPERATORS),
+    ("/admin/servicers", OPERATORS),
+    ("/admin/servicers/new", OPERATORS),
+    ("/admin/servicers/{servicer}/suspend", OPERATORS),
+    ("/console", OWN),
+    ("/console/runs/{run}", THEIRS),
+    // Without a session of theirs in the query there is nothing to come back to.
+    ("/console/return", [S, N, N, N, F]),
+    ("/docs", PUBLIC),
+    ("/docs/{page}", PUBLIC),
+    ("/docs/errors", PUBLIC),
+    ("/docs/errors/{code}", PUBLIC),
+    ("/docs/api", PUBLIC),
+    ("/docs/api/{operation}", PUBLIC),
+];
+
+/// The first servicer's ids, as paths name them.
+struct Ids {
+    servicer: String,
+    tenant: String,
+    key: String,
+    run: String,
+    request: String,
+}
+
+impl Ids {
+    fn fill(&self, path: &str) -> String {
+        path.replace("{servicer}", &self.servicer)
+            .replace("{tenant}", &self.tenant)
+            .replace("{key}", &self.key)
+            .replace("{run}", &self.run)
+            .replace("{request}", &self.request)
+            .replace("{kind}", "client_secret")
+            .replace("{skill}", &SKILL.replace('#', "%23"))
+            .replace("{token}", "of-nobodys-mail")
+            .replace("{page}", "quick-start")
+            .replace("{code}", "invalid_nonce")
+            .replace("{operation}", "post-v1-sessions")
+    }
+}
+
+/// Somebody who has an account of their own and is then made a developer of a servicer, as an invitation would.
+async fn developer(world: &World, servicer: &str) -> Browser {
+    let browser = world.start("developer@example.com").await;
+    let sql = world.sql().await;
+    let moved = sql
+        .run(&format!(
+            "UPDATE memberships SET servicer_id = {}, role = 'developer'
+             WHERE person_id = (SELECT id FROM people WHERE email = 'developer@example.com')",
+            sql.id(servicer)
+        ))
+        .await;
+    assert_eq!(moved, 1);
+    browser
+}
+
+/// The first servicer with an owner, a tenant, a call in its log and a run in its console.
+async fn first_servicer(world: &World) -> (Browser, Ids) {
+    let (servicer, mut owner) = world.servicer_with_owner().await;
+    let console = world.api("/console/return");
+    let options = ["--skill", SKILL, "--redirect-link", &console];
+    let keys = world.tenant_of(&servicer, &options).await;
+    let run = fill_in(
+        &mut owner,
+        &world.api("/first-call"),
+        &[("tenant", &keys.client_id)],
+    )
+    .await;
+    let sql = world.sql().await;
+    let live = format!(
+        "SELECT {} FROM tenant_keys WHERE tenant_id = {}",
+        sql.shown("id"),
+        sql.id(&keys.client_id)
+    );
+    let ids = Ids {
+        servicer,
+        tenant: keys.client_id.clone(),
+        key: sql.texts(&live).await.remove(0),
+        run: run.url.rsplit('/').next().unwrap().to_owned(),
+        request: logged_call(world, &keys, &mut owner).await,
+    };
+    (owner, ids)
+}
+
+/// Makes a call and waits until the log shows it.
+async fn logged_call(world: &World, keys: &Keys, owner: &mut Browser) -> String {
+    let body =
+        json!({"client_id": keys.client_id, "client_app_key": keys.client_app_key, "skill": SKILL});
+    let answer = reqwest::Client::new()
+        .post(world.api("/v1/sessions"))
+        .json(&body)
+        .send()
+        .await
+        .unwrap();
+    let id = answer.headers()["x-request-id"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let url = world.api(&format!("/requests/{id}"));
+    for _ in 0..100 {
+        if see(owner, &url).await.status == 200 {
+            return id;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("the call {id} is not in the log");
+}
+
+/// What a visitor finds; a form sent without anything in it finds the same as a look, for whoever may not enter.
+async fn find(world: &World, path: &str, cookies: &str, post: bool) -> Finds {
+    let client = reqwest::Client::builder()
+        .redirect(Policy::none())
+        .build()
+        .unwrap();
+    let request = if post {
+        client
+            .post(world.api(path))
+            .header("Sec-Fetch-Site", "same-origin")
+            .form(&[("nothing", "")])
+    } else {
+        client.get(world.api(path))
+    };
+    let answer = request.header("Cookie", cookies).send().await.unwrap();
+    let location = answer
+        .headers()
+        .get("location")
+        .map_or("", |to| to.to_str().unwrap());
+    match answer.status().as_u16() {
+        303 if location.starts_with("/signin") => Finds::SignIn,
+        200 | 303 => Finds::Shown,
+        403 => Finds::Forbidden,
+        404 | 410 => Finds::NotFound,
+        other => panic!("{path} answered {other}"),
+    }
+}
+
+async fn every_screen_is_decided_for_everybody(database: Database) {
+    let mounted: BTreeSet<&str> = SCREENS.iter().map(|screen| screen.path).collect();
+    let decided: BTreeSet<&str> = TABLE.iter().map(|(path, _)| *path).collect();
+    assert_eq!(
+        mounted, decided,
+        "every screen has its line in doors/screens.rs"
+    );
+
+    let world = World::own(database).await;
+    let (owner, ids) = first_servicer(&world).await;
+    let developer = developer(&world, &ids.servicer).await;
+    let other = world.start("other@example.com").await;
+    let admin = world.admin("operator@example.com").await;
+    let visitors = [Browser::default(), developer, owner, other, admin];
+    let mut wrong = Vec::new();
+    for screen in SCREENS {
+        let (_, expected) = TABLE.iter().find(|(path, _)| *path == screen.path).unwrap();
+        let path = ids.fill(screen.path);
+        for (at, visitor) in visitors.iter().enumerate() {
+            let mut check = |how: &str, found: Finds| {
+                if found != expected[at] {
+                    let (who, expected) = (VISITORS[at], expected[at]);
+                    wrong.push(format!("{how} {path}, {who}: {found:?}, not {expected:?}"));
+                }
+            };
+            check("GET", find(&world, &path, &visitor.cookies(), false).await);
+            // Whoever may enter would change something.
+            if screen.takes_forms && screen.who != Who::Anyone && expected[at] != Y {
+                check("POST", find(&world, &path, &visitor.cookies(), true).await);
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+    let keyed = SCREENS
+        .iter()
+        .filter(|screen| screen.path.contains("/keys"));
+    for screen in keyed {
+        assert_eq!(
+            screen.who,
+            Who::May(Permission::ManageSandboxKeys),
+            "{}: keys are seen by those who manage them alone",
+            screen.path
+        );
+    }
+}

@@ -1,0 +1,92 @@
+//! People at the portal: forms sent as its own pages would send them, and who signs up how.
+
+use serde_json::Value;
+
+use super::World;
+use super::browser::{Browser, End, Page};
+
+/// Everybody's, in tests.
+pub const PASSWORD: &str = "kumquat lamps over gravel";
+
+/// Opens a page that must not lead elsewhere.
+pub async fn see(browser: &mut Browser, url: &str) -> Page {
+    match browser.open(url).await {
+        End::Page(page) => page,
+        End::Left(link) => panic!("{url} led to {link}"),
+    }
+}
+
+/// Sends a form; answers the page it leads to.
+pub async fn fill_in(browser: &mut Browser, url: &str, fields: &[(&str, &str)]) -> Page {
+    let page = Page {
+        status: 200,
+        url: url.to_owned(),
+        html: String::new(),
+    };
+    match browser.submit(&page, fields).await {
+        End::Page(page) => page,
+        End::Left(link) => panic!("{url} led to {link}"),
+    }
+}
+
+impl World {
+    /// A servicer made by an operator, with the first who signed up for it: its owner.
+    pub async fn servicer_with_owner(&self) -> (String, Browser) {
+        let create = [
+            "servicer",
+            "create",
+            "--name",
+            "First Ltd",
+            "--kind",
+            "consumer",
+        ];
+        let servicer: Value = self.operator(&create).await;
+        let text = |name: &str| servicer[name].as_str().unwrap();
+        let mut owner = Browser::default();
+        let form = [
+            ("servicer_id", text("servicer_id")),
+            ("claim_token", text("claim_token")),
+            ("email", "owner@example.com"),
+            ("password", PASSWORD),
+        ];
+        let page = fill_in(&mut owner, &self.api("/signup"), &form).await;
+        assert!(
+            page.url.ends_with("/overview"),
+            "{}: {}",
+            page.url,
+            page.html
+        );
+        (text("servicer_id").to_owned(), owner)
+    }
+
+    /// A new servicer through the one form; answers its owner.
+    pub async fn start(&self, email: &str) -> Browser {
+        let mut owner = Browser::default();
+        let form = [
+            ("name", "Example Ltd"),
+            ("email", email),
+            ("password", PASSWORD),
+            ("legal_form", "company"),
+            ("country", "RO"),
+        ];
+        let page = fill_in(&mut owner, &self.api("/start"), &form).await;
+        assert!(page.html.contains("tsr_sbx_cs_"), "{}", page.html);
+        owner
+    }
+
+    /// An operator of the installation.
+    pub async fn admin(&self, email: &str) -> Browser {
+        let made = self.operator(&["admin", "create", "--email", email]).await;
+        let mut browser = Browser::default();
+        // The link is built from the configured address, which in tests is not where the server is.
+        let url = made["password_url"].as_str().unwrap();
+        let path = url.splitn(4, '/').nth(3).unwrap();
+        fill_in(
+            &mut browser,
+            &self.api(&format!("/{path}")),
+            &[("password", PASSWORD)],
+        )
+        .await;
+        browser
+    }
+}

@@ -1,0 +1,158 @@
+//! A look at the database beside the server, and a hand on it: for states that no door leads to quickly, and for seeing
+//! that nothing changed.
+
+use std::collections::BTreeMap;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
+use sqlx::{AssertSqlSafe, PgPool};
+
+use super::World;
+
+/// Tables that change without anybody's call having an effect: the log of calls, the worker's own round, and the other
+/// company's books.
+const ASIDE: [&str; 4] = ["requests", "jobs", "_sqlx_migrations", "budgets"];
+/// Columns that tell when something was last seen.
+const SEEN: [&str; 3] = ["last_used_at", "last_used_by", "seen_at"];
+
+/// A connection of the test's own.
+pub enum Sql {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+/// Every row of every table that only an effect changes, as text.
+pub type Dump = BTreeMap<String, Vec<String>>;
+
+impl World {
+    /// Opens the world's database.
+    pub async fn sql(&self) -> Sql {
+        match self.database_url.strip_prefix("sqlite:") {
+            Some(path) => {
+                let options = SqliteConnectOptions::new()
+                    .filename(path)
+                    .busy_timeout(std::time::Duration::from_secs(10));
+                Sql::Sqlite(SqlitePool::connect_with(options).await.unwrap())
+            }
+            None => Sql::Postgres(PgPool::connect(&self.database_url).await.unwrap()),
+        }
+    }
+}
+
+impl Sql {
+    /// Runs a statement; answers how many rows it changed.
+    pub async fn run(&self, text: &str) -> u64 {
+        let query = AssertSqlSafe(text.to_owned());
+        match self {
+            Self::Sqlite(pool) => sqlx::query(query)
+                .execute(pool)
+                .await
+                .unwrap()
+                .rows_affected(),
+            Self::Postgres(pool) => sqlx::query(query)
+                .execute(pool)
+                .await
+                .unwrap()
+                .rows_affected(),
+        }
+    }
+
+    /// The first column of every row, which must be text.
+    pub async fn texts(&self, text: &str) -> Vec<String> {
+        let query = AssertSqlSafe(text.to_owned());
+        match self {
+            Self::Sqlite(pool) => sqlx::query_scalar(query).fetch_all(pool).await.unwrap(),
+            Self::Postgres(pool) => sqlx::query_scalar(query).fetch_all(pool).await.unwrap(),
+        }
+    }
+
+    /// An id as this database writes it in a statement.
+    pub fn id(&self, id: &str) -> String {
+        match self {
+            Self::Sqlite(_) => format!("x'{}'", id.replace('-', "")),
+            Self::Postgres(_) => format!("'{id}'::uuid"),
+        }
+    }
+
+    /// A column of ids as text.
+    pub fn shown(&self, column: &str) -> String {
+        match self {
+            Self::Sqlite(_) => format!("lower(hex({column}))"),
+            Self::Postgres(_) => format!("{column}::text"),
+        }
+    }
+
+    /// A time so many seconds from now (before now, if negative), as this database writes it in a statement.
+    pub fn seconds_from_now(&self, seconds: i64) -> String {
+        let at = chrono::Utc::now() + chrono::Duration::seconds(seconds);
+        let text = at.format("%Y-%m-%dT%H:%M:%S%.6f+00:00");
+        match self {
+            Self::Sqlite(_) => format!("'{text}'"),
+            Self::Postgres(_) => format!("'{text}'::timestamptz"),
+        }
+    }
+
+    /// What is stored, for comparing before with after.
+    pub async fn dump(&self) -> Dump {
+        let mut dump = Dump::new();
+        for table in self.tables().await {
+            let aside = ASIDE.contains(&table.as_str())
+                || table.starts_with("bank_")
+                || table.starts_with("sqlite_");
+            if aside {
+                continue;
+            }
+            let columns = self.columns(&table).await;
+            let cells: Vec<String> = columns
+                .iter()
+                .filter(|column| !SEEN.contains(&column.as_str()))
+                .map(|column| match self {
+                    Self::Sqlite(_) => format!("quote(\"{column}\")"),
+                    Self::Postgres(_) => format!("COALESCE(\"{column}\"::text, 'NULL')"),
+                })
+                .collect();
+            let mut rows = self
+                .texts(&format!(
+                    "SELECT {} FROM \"{table}\"",
+                    cells.join(" || '|' || ")
+                ))
+                .await;
+            rows.sort();
+            dump.insert(table, rows);
+        }
+        dump
+    }
+
+    async fn tables(&self) -> Vec<String> {
+        self.texts(match self {
+            Self::Sqlite(_) => "SELECT name FROM sqlite_master WHERE type = 'table'",
+            Self::Postgres(_) => {
+                "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'"
+            }
+        })
+        .await
+    }
+
+    async fn columns(&self, table: &str) -> Vec<String> {
+        self.texts(&match self {
+            Self::Sqlite(_) => format!("SELECT name FROM pragma_table_info('{table}')"),
+            Self::Postgres(_) => format!(
+                "SELECT column_name::text FROM information_schema.columns WHERE table_name = '{table}' ORDER BY ordinal_position"
+            ),
+        })
+        .await
+    }
+}
+
+/// Fails with the rows that came or went.
+pub fn assert_unchanged(context: &str, before: &Dump, after: &Dump) {
+    let tables: std::collections::BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    for table in tables {
+        let (before, after) = (&before[table], &after[table]);
+        let gone: Vec<_> = before.iter().filter(|row| !after.contains(row)).collect();
+        let new: Vec<_> = after.iter().filter(|row| !before.contains(row)).collect();
+        assert!(
+            gone.is_empty() && new.is_empty(),
+            "{context}: {table} changed\n  gone: {gone:?}\n  new: {new:?}"
+        );
+    }
+}
