@@ -1,20 +1,23 @@
-//! The authorise endpoint (RFC 6749, section 4.1.1) and the two pages behind it.
+//! The authorise endpoint (RFC 6749, section 4.1.1) and the pages behind it: sign-in, then a decision on what the visit is
+//! about ([`consent`] or [`payment`]).
 
 use axum::Form;
 use axum::extract::{Path, Query, State};
 use axum::http::header::{COOKIE, LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use serde::Deserialize;
 use url::Url;
 use uuid::Uuid;
 
-use super::views::{self, Choice};
+use super::consent::Ticked;
+use super::payment::Confirmed;
+use super::{consent, payment, views};
 use crate::bank::Desk;
 use crate::bank::ledger::accounts::{PASSWORD, USERS};
-use crate::bank::storage::authorisations::{self, AuthorisationRow, NewAuthorisation};
-use crate::bank::storage::{books, consents};
+use crate::bank::storage::visits::{self, Kind, NewVisit, VisitRow};
+use crate::bank::storage::{books, consents, payments};
 use crate::crypto::sha256_hex;
 use crate::storage::{DbError, Tx};
 
@@ -78,35 +81,37 @@ pub async fn begin(
     State(desk): State<Desk>,
     Query(ask): Query<Request>,
 ) -> Result<Response, Trouble> {
-    let consent = check(&desk, &ask)?;
+    let (kind, subject) = check(&desk, &ask)?;
     let now = desk.clock.now();
     let mut tx = desk.db.write().await?;
-    let consent = consents::find(&mut tx, consent).await?;
-    // An address that the consent's own client did not name is never redirected to.
-    let consent = consent
-        .filter(|consent| {
-            consent.client_id == ask.client_id && consent.redirect_uri == ask.redirect_uri
+    let subject = find_subject(&mut tx, kind, subject, now).await?;
+    // An address that the subject's own client did not name is never redirected to.
+    let subject = subject
+        .filter(|subject| {
+            subject.client_id == ask.client_id && subject.redirect_uri == ask.redirect_uri
         })
         .ok_or(Trouble::BadRequest(
-            "it names no consent of its own, or another address to return to",
+            "it names nothing of its own to agree to, or another address to return to",
         ))?;
-    if consent.status_at(now) != "received" {
+    if !subject.waits {
         return Err(Trouble::Over(Some(denied(
-            &consent.redirect_uri,
+            &subject.redirect_uri,
             &ask.state,
         ))));
     }
     let (id, cookie) = (desk.clock.id(), desk.clock.token());
-    let visit = NewAuthorisation {
+    let visit = NewVisit {
         id,
-        consent_id: consent.id,
+        kind,
+        subject_id: subject.id,
+        redirect_uri: &subject.redirect_uri,
         cookie: &sha256_hex(cookie.as_bytes()),
         client_state: &ask.state,
         code_challenge: &ask.code_challenge,
         created_at: now,
-        expires_at: (now + VISIT).min(consent.authorise_by),
+        expires_at: (now + VISIT).min(subject.authorise_by),
     };
-    authorisations::start(&mut tx, &visit).await?;
+    visits::start(&mut tx, &visit).await?;
     tx.commit().await?;
     // One cookie a visit, so that two windows do not disturb each other.
     let secure = if desk.public_url.starts_with("https:") {
@@ -124,7 +129,41 @@ pub async fn begin(
         .into_response())
 }
 
-fn check(desk: &Desk, ask: &Request) -> Result<Uuid, Trouble> {
+/// What a visit is to be about.
+struct Subject {
+    id: Uuid,
+    client_id: String,
+    redirect_uri: String,
+    authorise_by: DateTime<Utc>,
+    /// Whether nobody has decided on it yet.
+    waits: bool,
+}
+
+async fn find_subject(
+    tx: &mut Tx,
+    kind: Kind,
+    id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Option<Subject>, Trouble> {
+    Ok(match kind {
+        Kind::Consent => consents::find(tx, id).await?.map(|row| Subject {
+            id,
+            waits: row.status_at(now) == "received",
+            client_id: row.client_id,
+            redirect_uri: row.redirect_uri,
+            authorise_by: row.authorise_by,
+        }),
+        Kind::Payment => payments::find(tx, id).await?.map(|row| Subject {
+            id,
+            waits: row.waits(now),
+            client_id: row.client_id,
+            redirect_uri: row.redirect_uri,
+            authorise_by: row.authorise_by,
+        }),
+    })
+}
+
+fn check(desk: &Desk, ask: &Request) -> Result<(Kind, Uuid), Trouble> {
     let bad = |why| Err(Trouble::BadRequest(why));
     if ask.response_type != "code" {
         return bad("response_type is not code");
@@ -138,13 +177,19 @@ fn check(desk: &Desk, ask: &Request) -> Result<Uuid, Trouble> {
     if ask.state.is_empty() || ask.state.len() > 512 {
         return bad("there is no state");
     }
-    match ask.scope.strip_prefix("AIS:").map(Uuid::try_parse) {
-        Some(Ok(consent)) => Ok(consent),
-        _ => bad("the scope names no consent"),
+    let scope = ask.scope.split_once(':');
+    let kind = scope.and_then(|(word, _)| match word {
+        "AIS" => Some(Kind::Consent),
+        "PIS" => Some(Kind::Payment),
+        _ => None,
+    });
+    match (kind, scope.map(|(_, id)| Uuid::try_parse(id))) {
+        (Some(kind), Some(Ok(subject))) => Ok((kind, subject)),
+        _ => bad("the scope names no consent and no payment"),
     }
 }
 
-/// `GET /authorise/{id}`: sign-in, or the accounts once signed in.
+/// `GET /authorise/{id}`: sign-in, or the decision once signed in.
 pub async fn show(
     State(desk): State<Desk>,
     Path(id): Path<String>,
@@ -153,10 +198,13 @@ pub async fn show(
     let mut tx = desk.db.read().await?;
     let visit = open_visit(&desk, &mut tx, &id, &headers).await?;
     if visit.state == "started" {
-        return Ok(Html(views::sign_in(&path(&visit), &desk.client.name, None)).into_response());
+        return Ok(Html(sign_in_page(&desk, &visit, None)).into_response());
     }
-    let choices = choices(&desk, &mut tx, &visit, &[]).await?;
-    Ok(Html(consent_page(&desk, &visit, &choices, None)).into_response())
+    let page = match visit.kind {
+        Kind::Consent => consent::page(&desk, &mut tx, &visit).await?,
+        Kind::Payment => payment::page(&desk, &mut tx, &visit).await?,
+    };
+    Ok(Html(page).into_response())
 }
 
 /// `POST /authorise/{id}/sign-in`
@@ -173,13 +221,13 @@ pub async fn sign_in(
     let known = USERS.iter().find(|user| user.username == name);
     let Some(user) = known.filter(|_| given.password == PASSWORD) else {
         let shown: String = name.chars().take(64).collect();
-        let page = views::sign_in(&path(&visit), &desk.client.name, Some(&shown));
+        let page = sign_in_page(&desk, &visit, Some(&shown));
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(page)).into_response());
     };
     books::keep_loaded(&desk.db, user.username, desk.today()).await?;
     let mut tx = desk.db.write().await?;
     // Signed in already, by a form sent twice: the page behind is the same.
-    authorisations::sign_in(&mut tx, visit.id, user.username, desk.clock.now()).await?;
+    visits::sign_in(&mut tx, visit.id, user.username, desk.clock.now()).await?;
     tx.commit().await?;
     Ok(see_other(&path(&visit)))
 }
@@ -203,53 +251,62 @@ pub async fn decide(
             &visit.client_state,
         ))));
     }
-    let answer = Answer::of(&fields);
-    if answer.decision == Some("refuse") {
+    let decision = field(&fields, "decision");
+    if decision == Some("refuse") {
         drop(tx);
         return refuse(&desk, &visit).await;
     }
     if visit.state != "signed_in" {
         return Ok(see_other(&path(&visit)));
     }
-    let choices = choices(&desk, &mut tx, &visit, &answer.accounts).await?;
-    drop(tx);
-    // Only what is on the page can be ticked.
-    let ticked: Vec<i64> = choices
-        .iter()
-        .filter(|choice| choice.ticked)
-        .map(|choice| choice.id)
-        .collect();
-    let error = match answer.decision {
-        Some("approve") if ticked.is_empty() => "Tick at least one account, or choose Refuse.",
-        Some("approve") => return approve(&desk, &visit, &headers, &ticked).await,
-        _ => "Choose Agree or Refuse.",
+    let approves = decision == Some("approve");
+    let judged = match visit.kind {
+        Kind::Consent => consent::judge(&desk, &mut tx, &visit, &fields, approves).await?,
+        Kind::Payment => payment::judge(&desk, &mut tx, &visit, &fields, approves).await?,
     };
-    let page = consent_page(&desk, &visit, &choices, Some(error));
-    Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(page)).into_response())
-}
-
-/// The fields of the consent form.
-struct Answer<'f> {
-    decision: Option<&'f str>,
-    accounts: Vec<i64>,
-}
-
-impl<'f> Answer<'f> {
-    fn of(fields: &'f [(String, String)]) -> Self {
-        let decision = fields.iter().find(|(key, _)| key == "decision");
-        let accounts = fields.iter().filter(|(key, _)| key == "accounts");
-        Self {
-            decision: decision.map(|(_, value)| value.as_str()),
-            accounts: accounts.filter_map(|(_, id)| id.parse().ok()).collect(),
-        }
+    drop(tx);
+    match judged {
+        Judged::Yes(yes) => approve(&desk, &visit, &headers, &yes).await,
+        Judged::Again(page) => Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(page)).into_response()),
     }
+}
+
+/// What came of a decision form.
+pub enum Judged {
+    Yes(Yes),
+    /// The form again, saying what is wrong with it.
+    Again(String),
+}
+
+/// What the end-user agrees to.
+pub enum Yes {
+    Accounts(Ticked),
+    Payment(Confirmed),
+}
+
+/// The first value of a form's field.
+pub fn field<'f>(fields: &'f [(String, String)], name: &str) -> Option<&'f str> {
+    let found = fields.iter().find(|(key, _)| key == name);
+    found.map(|(_, value)| value.as_str())
+}
+
+fn sign_in_page(desk: &Desk, visit: &VisitRow, wrong: Option<&str>) -> String {
+    let asks = match visit.kind {
+        Kind::Consent => {
+            "asks to read accounts you have with us. Sign in to see what it wants; nothing is shared before you agree."
+        }
+        Kind::Payment => {
+            "asks for a payment from an account you have with us. Sign in to see it; nothing is paid before you agree."
+        }
+    };
+    views::sign_in(&path(visit), &desk.client.name, asks, wrong)
 }
 
 async fn approve(
     desk: &Desk,
-    visit: &AuthorisationRow,
+    visit: &VisitRow,
     headers: &HeaderMap,
-    ticked: &[i64],
+    yes: &Yes,
 ) -> Result<Response, Trouble> {
     let over = || Trouble::Over(Some(denied(&visit.redirect_uri, &visit.client_state)));
     let (now, code) = (
@@ -258,63 +315,51 @@ async fn approve(
     );
     let digest = sha256_hex(code.as_bytes());
     let mut tx = desk.db.write().await?;
-    if !authorisations::approve(&mut tx, visit.id, &digest, now + CODE_LIFE, now).await? {
+    if !visits::approve(&mut tx, visit.id, &digest, now + CODE_LIFE, now).await? {
         drop(tx);
         return settled(desk, visit, headers).await;
     }
-    if !consents::decide(
-        &mut tx,
-        visit.consent_id,
-        "valid",
-        visit.username.as_deref(),
-        now,
-    )
-    .await?
-    {
+    let done = match yes {
+        Yes::Accounts(ticked) => consent::give(desk, &mut tx, visit, ticked, now).await?,
+        Yes::Payment(confirmed) => payment::authorise(&mut tx, visit, confirmed, now).await?,
+    };
+    if !done {
         return Err(over());
-    }
-    for account in ticked {
-        consents::tick(&mut tx, visit.consent_id, desk.clock.id(), *account).await?;
     }
     tx.commit().await?;
     Ok(see_other(&granted(visit, &code)))
 }
 
-async fn refuse(desk: &Desk, visit: &AuthorisationRow) -> Result<Response, Trouble> {
+async fn refuse(desk: &Desk, visit: &VisitRow) -> Result<Response, Trouble> {
     let now = desk.clock.now();
     let end = denied(&visit.redirect_uri, &visit.client_state);
     let mut tx = desk.db.write().await?;
-    if !authorisations::refuse(&mut tx, visit.id, now).await? {
+    if !visits::refuse(&mut tx, visit.id, now).await? {
         return Err(Trouble::Over(Some(end)));
     }
     // Refused in this window; if another one approved first, that stands.
-    consents::decide(
-        &mut tx,
-        visit.consent_id,
-        "rejected",
-        visit.username.as_deref(),
-        now,
-    )
-    .await?;
+    let user = visit.username.as_deref();
+    match visit.kind {
+        Kind::Consent => {
+            consents::decide(&mut tx, visit.subject_id, "rejected", user, now).await?;
+        }
+        Kind::Payment => payments::refuse(&mut tx, visit.subject_id, now).await?,
+    }
     tx.commit().await?;
     Ok(see_other(&end))
 }
 
 /// Where a visit ended that another request decided meanwhile.
-async fn settled(
-    desk: &Desk,
-    visit: &AuthorisationRow,
-    headers: &HeaderMap,
-) -> Result<Response, Trouble> {
+async fn settled(desk: &Desk, visit: &VisitRow, headers: &HeaderMap) -> Result<Response, Trouble> {
     let mut tx = desk.db.read().await?;
-    let now = authorisations::find(&mut tx, visit.id)
+    let now = visits::find(&mut tx, visit.id)
         .await?
         .and_then(|visit| decided(&visit, headers));
     now.map(|end| see_other(&end))
         .ok_or_else(|| Trouble::Over(Some(denied(&visit.redirect_uri, &visit.client_state))))
 }
 
-fn decided(visit: &AuthorisationRow, headers: &HeaderMap) -> Option<String> {
+fn decided(visit: &VisitRow, headers: &HeaderMap) -> Option<String> {
     match visit.state.as_str() {
         "approved" => Some(granted(visit, &code(visit, headers)?)),
         "refused" => Some(denied(&visit.redirect_uri, &visit.client_state)),
@@ -323,12 +368,12 @@ fn decided(visit: &AuthorisationRow, headers: &HeaderMap) -> Option<String> {
 }
 
 /// The visit's one code, made from the browser's own secret: the same however often the form is sent, and nowhere stored.
-fn code(visit: &AuthorisationRow, headers: &HeaderMap) -> Option<String> {
+fn code(visit: &VisitRow, headers: &HeaderMap) -> Option<String> {
     let cookie = cookie(headers)?;
     Some(sha256_hex(format!("code/{}/{cookie}", visit.id).as_bytes()))
 }
 
-fn granted(visit: &AuthorisationRow, code: &str) -> String {
+fn granted(visit: &VisitRow, code: &str) -> String {
     with_query(
         &visit.redirect_uri,
         &[("code", code), ("state", &visit.client_state)],
@@ -355,14 +400,14 @@ fn see_other(to: &str) -> Response {
     (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response()
 }
 
-fn path(visit: &AuthorisationRow) -> String {
+pub fn path(visit: &VisitRow) -> String {
     format!("/authorise/{}", visit.id)
 }
 
 /// The visit of an address, if this browser began it.
-async fn visit(tx: &mut Tx, id: &str, headers: &HeaderMap) -> Result<AuthorisationRow, Trouble> {
+async fn visit(tx: &mut Tx, id: &str, headers: &HeaderMap) -> Result<VisitRow, Trouble> {
     let id = Uuid::try_parse(id).map_err(|_| Trouble::BadRequest("there is no such visit"))?;
-    let visit = authorisations::find(tx, id)
+    let visit = visits::find(tx, id)
         .await?
         .ok_or(Trouble::BadRequest("there is no such visit"))?;
     match cookie(headers) {
@@ -377,7 +422,7 @@ async fn open_visit(
     tx: &mut Tx,
     id: &str,
     headers: &HeaderMap,
-) -> Result<AuthorisationRow, Trouble> {
+) -> Result<VisitRow, Trouble> {
     let visit = visit(tx, id, headers).await?;
     let waits = matches!(visit.state.as_str(), "started" | "signed_in")
         && visit.expires_at > desk.clock.now();
@@ -402,79 +447,9 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
         .find_map(|(name, value)| (name == COOKIE_NAME).then_some(value))
 }
 
-async fn choices(
-    desk: &Desk,
-    tx: &mut Tx,
-    visit: &AuthorisationRow,
-    ticked: &[i64],
-) -> Result<Vec<Choice>, Trouble> {
-    let mut choices = Vec::new();
-    for account in books::accounts_of(tx, visit.username.as_deref().unwrap_or_default()).await? {
-        let booked = books::holdings(tx, account.id, desk.today()).await?.booked;
-        choices.push(Choice {
-            id: account.id,
-            ticked: ticked.contains(&account.id),
-            name: account.name,
-            iban: grouped(&account.iban),
-            balance: thousands(booked),
-            currency: account.currency,
-            overdrawn: booked < 0,
-        });
-    }
-    Ok(choices)
-}
-
-fn consent_page(
-    desk: &Desk,
-    visit: &AuthorisationRow,
-    choices: &[Choice],
-    error: Option<&str>,
-) -> String {
-    let path = path(visit);
-    if choices.is_empty() {
-        return views::no_accounts(&path, &desk.client.name);
-    }
-    let last_day = visit
-        .consent_expires_at
-        .date_naive()
-        .pred_opt()
-        .unwrap_or_default();
-    views::consent(&path, &desk.client.name, last_day, choices, error)
-}
-
-/// `RO49 XYZB 0000 ...`
-fn grouped(iban: &str) -> String {
-    let letters: Vec<char> = iban.chars().collect();
-    let groups: Vec<String> = letters
-        .chunks(4)
-        .map(|group| group.iter().collect())
-        .collect();
-    groups.join(" ")
-}
-
-/// `−12,345.67`, with a real minus sign.
-fn thousands(minor: i64) -> String {
-    let (whole, cents) = (minor.unsigned_abs() / 100, minor.unsigned_abs() % 100);
-    let digits: Vec<char> = whole.to_string().chars().rev().collect();
-    let groups: Vec<String> = digits
-        .chunks(3)
-        .map(|group| group.iter().collect())
-        .collect();
-    let whole: String = groups.join(",").chars().rev().collect();
-    let sign = if minor < 0 { "\u{2212}" } else { "" };
-    format!("{sign}{whole}.{cents:02}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_written_for_people() {
-        assert_eq!(thousands(-123_456_789), "\u{2212}1,234,567.89");
-        assert_eq!(thousands(5), "0.05");
-        assert_eq!(grouped("RO49XYZB0000"), "RO49 XYZB 0000");
-    }
 
     #[test]
     fn the_way_back_keeps_what_the_address_had() {

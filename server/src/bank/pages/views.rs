@@ -35,7 +35,7 @@ pub fn home() -> String {
     notice(
         "A bank to practise on",
         "This bank exists so that apps can be tried against a bank. You come here from an app that wants to read \
-         accounts, and go back to it when you have decided. There is nothing to do on this page.",
+         accounts or to have something paid, and go back to it when you have decided. There is nothing to do on this page.",
         None,
     )
 }
@@ -58,7 +58,7 @@ pub fn foreign_form() -> String {
 
 pub fn bad_request(why: &str) -> String {
     let text = format!(
-        "The app sent you here with a request that this bank cannot take: {why}. Nothing was shared. Go back to the \
+        "The app sent you here with a request that this bank cannot take: {why}. Nothing was shared or paid. Go back to the \
          app; if it happens again, its developers need to know."
     );
     notice("The app's request is not right", &text, None)
@@ -68,7 +68,7 @@ pub fn bad_request(why: &str) -> String {
 pub fn over(back: Option<&str>) -> String {
     notice(
         "Your time for this request is over",
-        "Nothing was shared. Requests can be answered for a few minutes only, and once. Go back to the app and start again there.",
+        "Nothing was shared or paid. Requests can be answered for a few minutes only, and once. Go back to the app and start again there.",
         back.map(|href| (href, "Back to the app")),
     )
 }
@@ -78,7 +78,7 @@ pub fn other_browser() -> String {
     notice(
         "This visit belongs to another browser window",
         "The bank does not recognise this browser: cookies may be switched off, or the address was copied from \
-         elsewhere. Nothing was shared. Go back to the app and start again there.",
+         elsewhere. Nothing was shared or paid. Go back to the app and start again there.",
         None,
     )
 }
@@ -86,13 +86,13 @@ pub fn other_browser() -> String {
 pub fn unavailable() -> String {
     notice(
         "The bank cannot answer now",
-        "Something went wrong on our side, and nothing was shared. Wait a moment and load the page again.",
+        "Something went wrong on our side, and nothing was shared or paid. Wait a moment and load the page again.",
         None,
     )
 }
 
-/// The sign-in page; with `wrong`, the name that was tried.
-pub fn sign_in(path: &str, client: &str, wrong: Option<&str>) -> String {
+/// The sign-in page; `asks` is what the client wants, and `wrong` the name that was tried.
+pub fn sign_in(path: &str, client: &str, asks: &str, wrong: Option<&str>) -> String {
     let (error, marks) = match wrong {
         Some(_) => (
             "<p class=\"error\" id=\"wrong\" role=\"alert\">User name or password is not right. The test users are listed below.</p>",
@@ -111,7 +111,7 @@ pub fn sign_in(path: &str, client: &str, wrong: Option<&str>) -> String {
         .collect();
     let main = format!(
         r#"<h1>Sign in</h1>
-<p><strong>{client}</strong> asks to read accounts you have with us. Sign in to see what it wants; nothing is shared before you agree.</p>
+<p><strong>{client}</strong> {asks}</p>
 <form method="post" action="{path}/sign-in">
 {error}
 <label for="username">User name</label>

@@ -1,0 +1,105 @@
+//! The page on which accounts are chosen for a consent to account information.
+
+use chrono::{DateTime, Utc};
+
+use super::authorise::{Judged, Trouble, Yes, path};
+use super::views::{self, Choice};
+use super::words::{grouped, thousands};
+use crate::bank::Desk;
+use crate::bank::storage::visits::VisitRow;
+use crate::bank::storage::{books, consents};
+use crate::storage::{Stored, Tx};
+
+/// The accounts that were ticked.
+pub struct Ticked(Vec<i64>);
+
+/// The page with nothing ticked.
+pub async fn page(desk: &Desk, tx: &mut Tx, visit: &VisitRow) -> Result<String, Trouble> {
+    let choices = choices(desk, tx, visit, &[]).await?;
+    render(desk, tx, visit, &choices, None).await
+}
+
+/// Judges the form: only what is on the page can be ticked.
+pub async fn judge(
+    desk: &Desk,
+    tx: &mut Tx,
+    visit: &VisitRow,
+    fields: &[(String, String)],
+    approves: bool,
+) -> Result<Judged, Trouble> {
+    let accounts = fields.iter().filter(|(key, _)| key == "accounts");
+    let accounts: Vec<i64> = accounts.filter_map(|(_, id)| id.parse().ok()).collect();
+    let choices = choices(desk, tx, visit, &accounts).await?;
+    let ticked = choices.iter().filter(|choice| choice.ticked);
+    let ticked: Vec<i64> = ticked.map(|choice| choice.id).collect();
+    let error = match approves {
+        true if ticked.is_empty() => "Tick at least one account, or choose Refuse.",
+        true => return Ok(Judged::Yes(Yes::Accounts(Ticked(ticked)))),
+        false => "Choose Agree or Refuse.",
+    };
+    let page = render(desk, tx, visit, &choices, Some(error)).await?;
+    Ok(Judged::Again(page))
+}
+
+/// Makes the consent valid for the accounts ticked; false if it no longer waits.
+pub async fn give(
+    desk: &Desk,
+    tx: &mut Tx,
+    visit: &VisitRow,
+    ticked: &Ticked,
+    now: DateTime<Utc>,
+) -> Stored<bool> {
+    let user = visit.username.as_deref();
+    if !consents::decide(tx, visit.subject_id, "valid", user, now).await? {
+        return Ok(false);
+    }
+    for account in &ticked.0 {
+        consents::tick(tx, visit.subject_id, desk.clock.id(), *account).await?;
+    }
+    Ok(true)
+}
+
+async fn choices(
+    desk: &Desk,
+    tx: &mut Tx,
+    visit: &VisitRow,
+    ticked: &[i64],
+) -> Result<Vec<Choice>, Trouble> {
+    let mut choices = Vec::new();
+    for account in books::accounts_of(tx, visit.username.as_deref().unwrap_or_default()).await? {
+        let booked = books::holdings(tx, account.id, desk.today()).await?.booked;
+        choices.push(Choice {
+            id: account.id,
+            ticked: ticked.contains(&account.id),
+            name: account.name,
+            iban: grouped(&account.iban),
+            balance: thousands(booked),
+            currency: account.currency,
+            overdrawn: booked < 0,
+        });
+    }
+    Ok(choices)
+}
+
+async fn render(
+    desk: &Desk,
+    tx: &mut Tx,
+    visit: &VisitRow,
+    choices: &[Choice],
+    error: Option<&str>,
+) -> Result<String, Trouble> {
+    let path = path(visit);
+    if choices.is_empty() {
+        return Ok(views::no_accounts(&path, &desk.client.name));
+    }
+    let consent = consents::find(tx, visit.subject_id).await?;
+    let ends = consent.map_or(visit.expires_at, |consent| consent.expires_at);
+    let last_day = ends.date_naive().pred_opt().unwrap_or_default();
+    Ok(views::consent(
+        &path,
+        &desk.client.name,
+        last_day,
+        choices,
+        error,
+    ))
+}
