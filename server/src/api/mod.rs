@@ -8,6 +8,7 @@ pub mod consents;
 mod data;
 pub mod health;
 mod openapi;
+pub mod payments;
 pub mod redirects;
 pub mod sessions;
 #[cfg(test)]
@@ -32,6 +33,7 @@ fn documented() -> OpenApiRouter<AppState> {
         .merge(catalog::routes())
         .merge(consents::routes())
         .merge(health::routes())
+        .merge(payments::routes())
         .merge(redirects::routes())
         .merge(sessions::routes())
         .merge(tokens::routes())

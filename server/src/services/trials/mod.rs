@@ -2,6 +2,7 @@
 
 mod data;
 mod flows;
+mod payments;
 mod races;
 mod returns;
 mod tokens;
