@@ -15,6 +15,7 @@ mod bad_input;
 mod cli;
 mod durability;
 mod one_time;
+mod payments;
 mod rooms;
 mod rotation;
 mod seed_flow;
