@@ -49,6 +49,10 @@ pub fn tenant_keys(id: TenantId) -> String {
 pub fn tenant_skills(id: TenantId) -> String {
     format!("{TENANTS}/{id}/skills")
 }
+/// A tenant's terms for one skill.
+pub fn skill_terms(id: TenantId, skill: &SkillName) -> String {
+    format!("{TENANTS}/{id}/skills/{}", encode(skill.as_str()))
+}
 pub fn tenant_settings(id: TenantId) -> String {
     format!("{TENANTS}/{id}/settings")
 }
@@ -58,6 +62,10 @@ pub fn rotate_key(id: TenantId, kind: KeyKind) -> String {
 pub fn stop_key(id: TenantId, key: KeyId) -> String {
     format!("{TENANTS}/{id}/keys/{key}/stop")
 }
+/// The keys as a file of variables: for whoever holds the secret.
+pub fn tenant_dotenv(id: TenantId) -> String {
+    format!("{TENANTS}/{id}/keys/env")
+}
 /// The page of one skill; names contain `#`, so they are encoded.
 pub fn skill(name: &SkillName) -> String {
     format!("{SKILLS}/{}", encode(name.as_str()))
@@ -65,6 +73,10 @@ pub fn skill(name: &SkillName) -> String {
 /// The log, of one tenant.
 pub fn tenant_requests(id: TenantId) -> String {
     format!("{REQUESTS}?tenant={id}")
+}
+/// The log, of one key.
+pub fn key_requests(id: TenantId, key: KeyId) -> String {
+    format!("{REQUESTS}?tenant={id}&key={key}")
 }
 /// The console's form with a tenant chosen.
 pub fn tenant_console(id: TenantId) -> String {

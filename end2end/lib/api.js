@@ -28,10 +28,10 @@ export async function walkToBank(server, keys, link) {
   return { session_id, bank: step.body.data.url };
 }
 
-/** Exchanges a `temp_token` and reads the accounts of the consent. */
-export async function readAccounts(server, keys, temp_token) {
+/** Exchanges a `temp_token`, with its `code_verifier` if it needs one, and reads the accounts of the consent. */
+export async function readAccounts(server, keys, temp_token, code_verifier) {
   const proof = { client_id: keys.client_id, client_secret: keys.client_secret };
-  const exchanged = await post(server, "/token", { ...proof, temp_token });
+  const exchanged = await post(server, "/token", { ...proof, temp_token, code_verifier });
   expect(exchanged, 200);
   const { credentials_id, access_token } = exchanged.body;
   const accounts = await post(server, "/accounts/get", { ...proof, credentials_id, access_token });

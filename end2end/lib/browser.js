@@ -27,9 +27,9 @@ export function launch() {
  * exception, a CSP violation (a console error too), an answer of 500 or more, a part of a page that was refused.
  *
  * `options` are playwright's for a context (`javaScriptEnabled`, `colorScheme`, `viewport`, ...), and `tolerates`: a
- * pattern for console errors that belong to what is tested.
+ * pattern for console errors that belong to what is tested, and `refusals`: statuses below 500 that do.
  */
-export async function withPage(browser, { tolerates, ...options }, use) {
+export async function withPage(browser, { tolerates, refusals = [], ...options }, use) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   context.setDefaultTimeout(10_000);
   const complaints = [];
@@ -43,7 +43,8 @@ export async function withPage(browser, { tolerates, ...options }, use) {
     page.on("console", heard);
     page.on("pageerror", (error) => complaints.push(`exception: ${error.message}`));
     page.on("response", (response) => {
-      const broken = response.status() >= 500 || (response.status() >= 400 && !response.request().isNavigationRequest());
+      const expected = response.request().isNavigationRequest() || refusals.includes(response.status());
+      const broken = response.status() >= 500 || (response.status() >= 400 && !expected);
       if (broken) complaints.push(`${response.status()} for ${response.url()}`);
     });
     const result = await use(page, context);

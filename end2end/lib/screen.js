@@ -1,13 +1,14 @@
 // What holds for every screen: axe finds nothing in either theme, wide or narrow, and nothing scrolls sideways.
-import { assertAccessible, assertFits, widths } from "./browser.js";
+import { assertAccessible, assertFits, themes, widths } from "./browser.js";
 
 /** Contexts for looking at screens: no transition is caught half-way. */
 export const still = { reducedMotion: "reduce" };
 
-/** Looks at the page as it stands. Light is looked at in a wide window, dark in a narrow one, where the frame differs. */
+/** Looks at the page as it stands: wide and narrow, where the frame differs, each in both themes. */
 export async function assertScreen(page) {
-  await look(page, "light", 1280);
-  await look(page, "dark", 375);
+  for (const width of [1280, 375]) {
+    for (const theme of themes) await look(page, theme, width);
+  }
   for (const width of widths) {
     await page.setViewportSize({ width, height: 900 });
     await assertFits(page);

@@ -92,21 +92,21 @@ screens("a busy account", async (page, t) => {
     await assertHeading(page, /^Stop client_secret/);
     await assertScreen(page);
   });
-  await t.test("a second app", async () => {
+  await t.test("a second tenant", async () => {
     await page.goto(`${server.url}/tenants/new`);
     await assertScreen(page);
-    await page.getByLabel("Name").fill("An app whose name is as long as people make them when nobody stops them");
+    await page.getByLabel("Name").fill("A tenant whose name is as long as people make them when nobody stops them");
     await page.getByLabel("Redirect links").fill("javascript:alert(1)");
-    await page.getByRole("button", { name: "Create app" }).click();
+    await page.getByRole("button", { name: "Create tenant" }).click();
     await page.locator("[aria-invalid=true]").first().waitFor();
     await assertScreen(page);
     await page.getByLabel("Redirect links").fill("https://app.example.com/return");
-    await page.getByRole("button", { name: "Create app" }).click();
+    await page.getByRole("button", { name: "Create tenant" }).click();
     await shownKeys(page);
     await assertScreen(page);
   });
   await assertScreens(t, page, server, [
-    ...["/overview", "/tenants", tenant, `${tenant}/keys`, `${tenant}/skills`, `${tenant}/settings`],
+    ...["/overview", "/tenants", tenant, `${tenant}/keys`, `${tenant}/skills`, `${tenant}${skillPath}`, `${tenant}/settings`],
     ...["/skills", "/skills?q=nothing", skillPath, "/requests", "/requests?status=5xx", "/settings"],
   ]);
   await t.test("one failed request", async () => {
@@ -170,7 +170,7 @@ screens("the console and the bank", async (page, t) => {
     await page.getByRole("button", { name: "Go back without sharing" }).click();
     await page.getByText("The end-user refused at the bank").waitFor();
     await page.goto(visit);
-    await assertHeading(page, "Your time for this request is over");
+    await assertHeading(page, "You have refused already");
   });
   await t.test("the bank's other pages", async () => {
     const bank = new URL(page.url()).origin;

@@ -57,7 +57,7 @@ for (const javaScriptEnabled of [true, false]) {
         assert.ok(log.some((line) => `${line} `.replace(/\s+/g, " ").includes(call)), `${call} is not in the log`);
       }
       await page.goto(`${server.url}/overview`);
-      await page.getByText("The last 24 hours of all your apps.").waitFor();
+      await page.getByText("The last 24 hours of all your tenants.").waitFor();
       await page.getByRole("link", { name: /Sessions completed\s*1\b/ }).waitFor();
       assert.ok(client_id);
     }));

@@ -1,5 +1,6 @@
 // Changing keys under a running app: both work, then one of them, and nobody needs a mouse for it.
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 
 import { post, skill } from "../lib/api.js";
@@ -125,4 +126,43 @@ test("a copied key is the key", () =>
     await page.getByRole("button", { name: "Copy client_secret" }).click();
     await page.getByText("Copied").first().waitFor();
     assert.equal(await page.evaluate(() => navigator.clipboard.readText()), client_secret);
+  }));
+
+for (const javaScriptEnabled of [true, false]) {
+  const how = javaScriptEnabled ? "" : " without JavaScript";
+  test(`new keys are saved as a file${how}`, () =>
+    withPage(browser, { javaScriptEnabled }, async (page) => {
+      const keys = await register(page, server);
+      await page.getByText("The same as environment variables").click();
+      const [download] = await Promise.all([
+        page.waitForEvent("download"),
+        page.getByRole("button", { name: "Download .env" }).click(),
+      ]);
+      assert.equal(download.suggestedFilename(), "tessera.env");
+      const lines = (await readFile(await download.path(), "utf8")).trim().split("\n");
+      assert.deepEqual(lines.slice(1), [
+        `TESSERA_CLIENT_ID=${keys.client_id}`,
+        `TESSERA_CLIENT_APP_KEY=${keys.client_app_key}`,
+        `TESSERA_CLIENT_SECRET=${keys.client_secret}`,
+      ]);
+      await page.getByText(keys.client_secret, { exact: true }).waitFor();
+    }));
+}
+
+test("the keys page shows which key still calls, and leads to its calls", () =>
+  withPage(browser, {}, async (page) => {
+    const { client_id, client_secret: old } = await register(page, server);
+    await page.goto(`${server.url}/tenants/${client_id}/keys/rotate/client_secret`);
+    await page.getByRole("button", { name: "Rotate client_secret" }).click();
+    await newKey(page, "client_secret");
+    assert.equal(await answerTo(client_id, old), 200);
+    await keysPage(page, client_id);
+    const calls = page.getByRole("region", { name: "Recent calls with these keys" });
+    await until("the call to be listed with its key", 5000, async () => {
+      if (await calls.getByText(`client_secret …${old.slice(-4)} (old)`).isVisible()) return true;
+      await page.reload();
+    });
+    await page.getByRole("link", { name: "1 call in 24 h" }).click();
+    await page.getByText("Only calls with the key").waitFor();
+    assert.equal(await page.getByRole("region", { name: "Requests" }).locator("tbody tr").count(), 1);
   }));

@@ -123,7 +123,7 @@ test("a servicer is joined with its id and claim token, once; the id alone lets 
     await refused(page);
     await signUp(page, made.claim_token, newEmail());
     await assertHeading(page, "Overview");
-    await page.getByText("Create your first app").waitFor();
+    await page.getByText("Create your first tenant").waitFor();
   });
   await withPage(browser, {}, async (page) => {
     await signUp(page, made.claim_token, newEmail());

@@ -13,6 +13,8 @@ id! {
     SessionId,
     /// One submission of a step: `step_id`.
     StepId,
+    /// One file sent along with a step: `upload_id`.
+    UploadId,
     /// A consent record that points at user data: `credentials_id`.
     CredentialsId,
     /// An account as this middleware knows it under one consent.

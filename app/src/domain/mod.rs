@@ -16,7 +16,9 @@ pub mod servicer;
 pub mod session;
 pub mod skill;
 pub mod tenant;
+pub mod terms;
 pub mod transaction;
+pub mod upload;
 
 /// A word that is not in its closed set; the message lists what would have been.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

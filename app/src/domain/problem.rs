@@ -101,7 +101,7 @@ catalogue! {
     InvalidHeaders = "invalid_headers", InvalidRequest 415, Caller, "The body has the wrong media type",
         "The operation reads another media type than the Content-Type header announces.", "Send the header the hint names.";
     RequestTimeout = "request_timeout", InvalidRequest 408, Caller retryable, "The body did not arrive in time",
-        "The request's body took longer than 15 seconds to arrive.", "Send the same again over a better connection.";
+        "The request's body made no progress for 15 seconds, or took longer than that (a file: came at less than 16 KiB a second).", "Send the same again over a better connection.";
     InvalidSkillName = "invalid_skill_name", InvalidRequest 400, Caller, "No such skill",
         "The skill's name is malformed, or no published skill has it.", "Copy a name from GET /v1/catalog/skills, the version included.";
     InvalidStep = "invalid_step", InvalidRequest 400, Caller, "This step is not open",
@@ -116,7 +116,9 @@ catalogue! {
     InvalidPcdDataRetention = "invalid_pcd_data_retention", InvalidRequest 400, Caller, "The retention is not valid",
         "`pcd_data_retention` must be a whole number of minutes between 0 and the tenant's own maximum.", "Send a number in that range, or leave it out.";
     UploadsMissing = "uploads_missing", InvalidRequest 400, Caller, "Uploads are missing",
-        "The last step still lacks required uploads.", "Upload what the step's manifest requires, then exchange.";
+        "A step still lacks required uploads.", "Upload what the message names, with the `step_id` and the nonce of that step; then send the same again.";
+    TooManyUploads = "too_many_uploads", InvalidRequest 400, Caller, "The step takes no more files",
+        "The step has as many uploads as its manifest allows.", "Go on with the session; a file that was already sent needs no second upload.";
     TppRedirectError = "tpp_redirect_error", InvalidRequest 400, EndUser, "The bank's return is not valid",
         "The end-user came back from the bank with a `state` that is unknown, used or too old.", "Begin the step again: the end-user must start from the app.";
     NotFound = "not_found", InvalidRequest 404, Caller, "Nothing is here",

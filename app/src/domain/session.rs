@@ -42,7 +42,8 @@ words! {
         Redirect = "redirect",
         /// The provider verifies offline.
         Provider = "provider",
-        /// Nobody's: the session has ended.
+        /// Nobody's: the session has ended, or only its last step's required uploads are outstanding
+        /// ([`Progress::lacks_uploads`]).
         Nothing = "nothing",
     }
 }
@@ -63,6 +64,8 @@ pub enum Follows {
     Redirect,
     /// An offline verification.
     Verification,
+    /// The required uploads of the step, which was the last; then the end.
+    Uploads,
     End,
 }
 
@@ -75,6 +78,8 @@ pub enum Event {
     Returned(Follows),
     /// The provider finished verifying.
     Verified(Follows),
+    /// The last of the required uploads arrived.
+    Uploaded,
     /// The end-user or the provider said no: the attempt ends, and the same step may be tried again.
     Refused,
     /// The provider ended the session for good.
@@ -114,6 +119,12 @@ impl Progress {
             (Event::Expired, Awaiting::Step | Awaiting::Redirect) => {
                 Some(self.ended(SessionStatus::Expired))
             }
+            (Event::Uploaded, Awaiting::Nothing) if self.lacks_uploads() => {
+                Some(self.ended(SessionStatus::Completed))
+            }
+            (Event::Expired, Awaiting::Nothing) if self.lacks_uploads() => {
+                Some(self.ended(SessionStatus::Expired))
+            }
             // A completed session can be cancelled as long as its token was not exchanged: storage checks that.
             (Event::Cancelled, _)
                 if !self.status.is_final() || matches!(self.status, SessionStatus::Completed) =>
@@ -124,11 +135,20 @@ impl Progress {
         }
     }
 
+    /// Whether the last step was taken and nothing is outstanding but its required uploads.
+    pub const fn lacks_uploads(self) -> bool {
+        matches!(
+            (self.status, self.awaiting),
+            (SessionStatus::InProgress, Awaiting::Nothing)
+        )
+    }
+
     const fn then(position: i64, follows: Follows) -> Self {
         let (status, awaiting) = match follows {
             Follows::Step => (SessionStatus::InProgress, Awaiting::Step),
             Follows::Redirect => (SessionStatus::InProgress, Awaiting::Redirect),
             Follows::Verification => (SessionStatus::Pending, Awaiting::Provider),
+            Follows::Uploads => (SessionStatus::InProgress, Awaiting::Nothing),
             Follows::End => (SessionStatus::Completed, Awaiting::Nothing),
         };
         Self {
@@ -156,10 +176,11 @@ words! {
 mod tests {
     use super::*;
 
-    const FOLLOWS: [Follows; 4] = [
+    const FOLLOWS: [Follows; 5] = [
         Follows::Step,
         Follows::Redirect,
         Follows::Verification,
+        Follows::Uploads,
         Follows::End,
     ];
 
@@ -169,6 +190,7 @@ mod tests {
             Event::Failed,
             Event::Cancelled,
             Event::Expired,
+            Event::Uploaded,
         ];
         for follows in FOLLOWS {
             events.extend([
@@ -205,7 +227,7 @@ mod tests {
     fn status_and_turn_always_agree() {
         for (path, progress) in reachable(5) {
             assert_eq!(
-                progress.status.is_final(),
+                progress.status.is_final() || progress.lacks_uploads(),
                 progress.awaiting == Awaiting::Nothing,
                 "{path:?}"
             );
@@ -269,7 +291,24 @@ mod tests {
     }
 
     #[test]
-    fn completed_means_that_a_step_a_return_or_a_verification_ended_it() {
+    fn a_last_step_without_its_files_waits_for_them_alone() {
+        let waiting = Progress::NEW
+            .after(Event::Accepted(Follows::Uploads))
+            .unwrap();
+        let outcomes: Vec<_> = events()
+            .into_iter()
+            .filter_map(|event| Some((event, waiting.after(event)?.status)))
+            .collect();
+        let expected = [
+            (Event::Cancelled, SessionStatus::Cancelled),
+            (Event::Expired, SessionStatus::Expired),
+            (Event::Uploaded, SessionStatus::Completed),
+        ];
+        assert_eq!(outcomes, expected);
+    }
+
+    #[test]
+    fn completed_means_that_a_step_a_return_a_verification_or_a_file_ended_it() {
         for (path, progress) in reachable(5) {
             if progress.status == SessionStatus::Completed {
                 assert!(
@@ -279,6 +318,7 @@ mod tests {
                             Event::Accepted(Follows::End)
                                 | Event::Returned(Follows::End)
                                 | Event::Verified(Follows::End)
+                                | Event::Uploaded
                         )
                     ),
                     "{path:?}"

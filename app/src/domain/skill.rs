@@ -130,6 +130,9 @@ pub struct SkillStep {
     pub example: serde_json::Value,
     #[serde(default)]
     pub uploads: Vec<UploadRule>,
+    /// How many files the step takes in all; 5 unless it says otherwise.
+    #[serde(default = "five")]
+    pub max_uploads: u32,
     /// Whether the answer may send the end-user's browser to the provider.
     #[serde(default)]
     pub redirect: bool,
@@ -153,6 +156,22 @@ pub struct UploadRule {
 
 const fn ten_mebibytes() -> u64 {
     10 * 1024 * 1024
+}
+
+const fn five() -> u32 {
+    5
+}
+
+impl SkillStep {
+    /// The rule for files of a kind.
+    pub fn upload(&self, kind: &str) -> Option<&UploadRule> {
+        self.uploads.iter().find(|rule| rule.kind == kind)
+    }
+
+    /// Whether the step is not done without files.
+    pub fn requires_uploads(&self) -> bool {
+        self.uploads.iter().any(|rule| rule.required)
+    }
 }
 
 impl SkillManifest {

@@ -13,8 +13,8 @@ use crate::links;
 use crate::portal::Trouble;
 use crate::portal::admin::{CreatedServicer, ServicerRow};
 use crate::ui::{
-    Ago, Chip, Choice, ChoiceGroup, Column, Empty, ErrorSummary, Field, PageHead, PostButton,
-    Table, TextArea, Tone, time,
+    Ago, Chip, Choice, ChoiceGroup, Column, Empty, ErrorSummary, Field, NoMatch, PageHead,
+    PostButton, Search, Table, TextArea, Tone, time,
 };
 
 pub(super) async fn list(visit: Visit) -> Shown {
@@ -51,7 +51,7 @@ pub(super) async fn list(visit: Visit) -> Shown {
         &[
             (
                 "approved",
-                "Approved. The servicer may create production apps now.",
+                "Approved. The servicer may create production tenants now.",
             ),
             ("suspended", "Suspended. All its calls are refused now."),
             ("resumed", "Resumed. Its calls are served again."),
@@ -68,7 +68,7 @@ pub(super) async fn list(visit: Visit) -> Shown {
             .into_any()
         } else {
             view! {
-                {search(&query)}
+                <Search action=links::ADMIN_SERVICERS label="Name, id or owner" query=query.clone() />
                 {table(rows, &query, now)}
             }
             .into_any()
@@ -90,38 +90,19 @@ pub(super) async fn list(visit: Visit) -> Shown {
     .into())
 }
 
-fn search(query: &str) -> impl IntoView + use<> {
-    view! {
-        <form class="filters" method="get" action=links::ADMIN_SERVICERS role="search">
-            <div class="field grow">
-                <label for="q">"Name, id or owner"</label>
-                <input type="search" id="q" name="q" value=query.to_owned() />
-            </div>
-            <button class="btn">"Search"</button>
-        </form>
-    }
-}
-
 fn table(rows: Vec<ServicerRow>, query: &str, now: DateTime<Utc>) -> impl IntoView + use<> {
     let columns = vec![
         Column::text("Servicer"),
         Column::text("State"),
-        Column::text("Kind"),
         Column::text("Owner"),
         Column::number("Tenants"),
         Column::number("Requests, 24 h"),
-        Column::text("Registered"),
         Column::actions("Decide"),
     ];
     let none = rows.is_empty().then(|| {
-        let sentence = format!("No servicer matches “{query}”. ");
-        view! {
-            <tr>
-                <td colspan="8">
-                    {sentence} <a href=links::ADMIN_SERVICERS>"Show all servicers"</a>
-                </td>
-            </tr>
-        }
+        let sentence = format!("No servicer matches “{query}”.");
+        let columns = columns.len();
+        view! { <NoMatch columns=columns sentence=sentence all=links::ADMIN_SERVICERS label="Show all servicers" /> }
     });
     let rows = rows.into_iter().map(|row| line(row, now)).collect_view();
     view! {
@@ -139,15 +120,15 @@ fn line(row: ServicerRow, now: DateTime<Utc>) -> impl IntoView {
             <th scope="row">
                 <div class="break">{row.name}</div>
                 <code class="faint nowrap">{row.id.to_string()}</code>
+                <div class="faint">
+                    {format!("{}, {}, registered ", row.kind, row.country)}
+                    <Ago at=row.created_at now=now />
+                </div>
             </th>
             <td>{servicer_chip(row.status)}</td>
-            <td class="nowrap">{format!("{}, {}", row.kind, row.country)}</td>
             <td class="break">{row.owner.unwrap_or_else(|| "nobody yet".into())}</td>
             <td class="num" data-label="Tenants">{group(row.tenants)}</td>
             <td class="num" data-label="Requests">{group(row.requests_24h)}</td>
-            <td class="nowrap spare">
-                <Ago at=row.created_at now=now />
-            </td>
             <td class="num">
                 <div class="actions end">{acts}</div>
             </td>

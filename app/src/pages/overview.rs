@@ -23,7 +23,7 @@ pub(super) async fn screen(visit: Visit) -> Shown {
     Ok(Page::new(Frame::App, "Overview", move || {
         let started = overview.first_data_at.is_some();
         let lead = if started {
-            "The last 24 hours of all your apps."
+            "The last 24 hours of all your tenants."
         } else {
             "Five steps from here to a bank’s data. Each is ticked by what really happened."
         };
@@ -33,7 +33,7 @@ pub(super) async fn screen(visit: Visit) -> Shown {
             {unverified.then(unverified_notice)}
             <PageHead title="Overview" lead=lead>
                 <a class="btn" href=links::NEW_TENANT>
-                    "Create app"
+                    "Create tenant"
                 </a>
                 <a class="btn primary" href=links::CONSOLE>
                     "Open console"
@@ -89,11 +89,11 @@ struct Step {
 fn checklist(overview: &Overview) -> AnyView {
     let Some(tenant) = overview.first_tenant else {
         return view! {
-            <Empty icon="tenants" title="Create your first app">
-                <p>"An app holds the keys and the list of skills that your software uses."</p>
+            <Empty icon="tenants" title="Create your first tenant">
+                <p>"A tenant is your app as the API knows it: it holds the keys and the list of skills that your software uses."</p>
                 <div class="actions">
                     <a class="btn primary" href=links::NEW_TENANT>
-                        "Create app"
+                        "Create tenant"
                     </a>
                 </div>
             </Empty>
@@ -138,7 +138,7 @@ fn steps(overview: &Overview, tenant: TenantId) -> Vec<Step> {
     };
     vec![
         Step {
-            title: "Create a sandbox app",
+            title: "Create a sandbox tenant",
             about: "It holds your keys and the list of skills it may use.".into(),
             done: true,
             act: None,
@@ -151,8 +151,9 @@ fn steps(overview: &Overview, tenant: TenantId) -> Vec<Step> {
         },
         Step {
             title: "Make the first call",
-            about: "Any 2xx with this app’s keys counts, from the console or from your own code."
-                .into(),
+            about:
+                "Any 2xx with this tenant’s keys counts, from the console or from your own code."
+                    .into(),
             done: overview.first_success_at.is_some(),
             act: Some(first_call_button(tenant).into_any()),
         },

@@ -3,11 +3,13 @@
 use leptos::prelude::*;
 
 use super::Visit;
+use crate::domain::ids::TenantId;
 use crate::domain::key::KeyKind;
 use crate::domain::servicer::ServicerStatus;
 use crate::domain::tenant::{Environment, TenantStatus};
-use crate::islands::{CopyButton, DownloadButton};
-use crate::ui::{Chip, CodeBlock, Notice, Tone};
+use crate::islands::CopyButton;
+use crate::links;
+use crate::ui::{Chip, CodeBlock, Notice, PostButton, Tone};
 
 /// Sandbox or production.
 pub(super) fn environment_chip(environment: Environment) -> AnyView {
@@ -79,17 +81,36 @@ pub(super) fn key_row(
 
 /// The three elements of a tenant, `client_id` and its two keys, right after they were made.
 pub(super) struct MadeKeys {
-    pub id: String,
+    pub id: TenantId,
     pub app_key: String,
     pub secret: String,
 }
 
+/// The three as the text of a `.env` file; a tenant whose app key was stopped has two.
+pub(super) fn dotenv(visit: &Visit, id: TenantId, app_key: Option<&str>, secret: &str) -> String {
+    let api = &visit.site.public_url;
+    let app_key = app_key.map_or_else(String::new, |key| format!("TESSERA_CLIENT_APP_KEY={key}\n"));
+    format!(
+        "TESSERA_API={api}/v1\nTESSERA_CLIENT_ID={id}\n{app_key}TESSERA_CLIENT_SECRET={secret}\n"
+    )
+}
+
+/// Saves the three as a file. The secret is on the page already and in nobody's store: the form brings it along, and
+/// it is checked against its digest, put into the answer and forgotten. No script is needed for it.
+pub(super) fn dotenv_button(id: TenantId, secret: String) -> impl IntoView {
+    view! {
+        <PostButton
+            action=links::tenant_dotenv(id)
+            label="Download .env"
+            fields=vec![("client_secret", secret)]
+        />
+    }
+}
+
 /// The one time that a whole new tenant's keys are on screen, and the same as a file of variables.
 pub(super) fn made_keys(visit: &Visit, keys: MadeKeys) -> impl IntoView + use<> {
-    let variables = format!(
-        "TESSERA_API={}/v1\nTESSERA_CLIENT_ID={}\nTESSERA_CLIENT_APP_KEY={}\nTESSERA_CLIENT_SECRET={}\n",
-        visit.site.public_url, keys.id, keys.app_key, keys.secret,
-    );
+    let variables = dotenv(visit, keys.id, Some(&keys.app_key), &keys.secret);
+    let save = dotenv_button(keys.id, keys.secret.clone());
     view! {
         <section class="card reveal keys-made" aria-labelledby="made">
             <div class="bar">
@@ -99,9 +120,9 @@ pub(super) fn made_keys(visit: &Visit, keys: MadeKeys) -> impl IntoView + use<> 
             </div>
             {key_row(
                 "client_id",
-                keys.id,
+                keys.id.to_string(),
                 holder_chip(true),
-                "Identifies your app. Authorises nothing by itself.",
+                "Names your tenant. Authorises nothing by itself.",
             )}
             {key_row(
                 "client_app_key",
@@ -120,13 +141,7 @@ pub(super) fn made_keys(visit: &Visit, keys: MadeKeys) -> impl IntoView + use<> 
             <summary>"The same as environment variables (.env)"</summary>
             <div class="stack">
                 <CodeBlock id="dotenv" code=variables label=".env" wrap=true />
-                <div class="actions">
-                    <DownloadButton
-                        from="dotenv".to_owned()
-                        name=".env".to_owned()
-                        label="Download .env".to_owned()
-                    />
-                </div>
+                <div class="actions">{save}</div>
             </div>
         </details>
     }

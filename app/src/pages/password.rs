@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::form::Form;
-use super::{Answer, Frame, Page, Shown, Visit};
+use super::{Answer, Frame, Page, Shown, Visit, card};
 use crate::islands::ShowPassword;
 use crate::links;
 use crate::portal::Trouble;
@@ -50,24 +50,14 @@ fn ask(form: Form) -> Page {
 
 /// Says the same whether or not there is an account.
 fn sent() -> Page {
-    Page::new(Frame::Card, "Look into your mail", || {
-        view! {
-            <div class="card">
-                <h1>"Look into your mail"</h1>
-                <p class="lead">
-                    "If this address has an account, we have sent a link to it. It works once, for 10 minutes."
-                </p>
-                <div class="actions">
-                    <a class="btn" href=links::SIGN_IN>
-                        "Back to sign in"
-                    </a>
-                    <a class="btn quiet" href=links::FORGOT>
-                        "Send another"
-                    </a>
-                </div>
-            </div>
-        }
-    })
+    card::says(
+        "Look into your mail",
+        "If this address has an account, we have sent a link to it. It works once, for 10 minutes.",
+        &[
+            ("Back to sign in", links::SIGN_IN),
+            ("Send another", links::FORGOT),
+        ],
+    )
 }
 
 pub(super) async fn reset(visit: Visit) -> Shown {
@@ -122,16 +112,8 @@ fn choose(form: Form, token: String, masked: String) -> Page {
 }
 
 fn dead_link() -> Page {
-    Page::new(Frame::Card, "This link has ended", || {
-        view! {
-            <div class="card">
-                <h1>"This link has ended"</h1>
-                <p class="lead">"Links like this work once, for 10 minutes. Ask for a new one."</p>
-                <a class="btn primary" href=links::FORGOT>
-                    "Mail me a new link"
-                </a>
-            </div>
-        }
-    })
-    .status(410)
+    card::dead_link(
+        "Links like this work once, for 10 minutes. Ask for a new one.",
+        &[("Mail me a new link", links::FORGOT)],
+    )
 }

@@ -9,7 +9,7 @@ use crate::domain::ids::RequestId;
 use crate::islands::CopyButton;
 use crate::links;
 use crate::portal::requests::{Explanation, RequestDetail};
-use crate::ui::{Chip, Facts, HttpStatus, Json, PageHead, Tone, time};
+use crate::ui::{Chip, Facts, HttpStatus, Json, PageHead, Tone, prose, time};
 
 pub(super) async fn screen(visit: Visit) -> Shown {
     let id: RequestId = visit.param("request")?;
@@ -25,7 +25,7 @@ pub(super) async fn screen(visit: Visit) -> Shown {
         view! {
             <PageHead title=title beside=status lead=lead>
                 {detail.row.tenant.map(|tenant| {
-                    view! { <a class="btn" href=links::tenant(tenant)>"Open app"</a> }
+                    view! { <a class="btn" href=links::tenant(tenant)>"Open tenant"</a> }
                 })}
             </PageHead>
             {detail.explanation.clone().map(why)}
@@ -65,8 +65,8 @@ fn why(explanation: Explanation) -> impl IntoView {
                     <strong>{explanation.title}</strong>
                 </p>
                 <Facts facts=vec![
-                    ("Cause", explanation.cause.into_any()),
-                    ("Fix", explanation.fix.into_any()),
+                    ("Cause", prose(&explanation.cause)),
+                    ("Fix", prose(&explanation.fix)),
                     ("Again?", retry.into_any()),
                 ] />
                 <div class="actions">
@@ -127,7 +127,7 @@ fn facts(detail: &RequestDetail) -> impl IntoView + use<> {
             "Operation",
             view! { <code>{row.operation.clone()}</code> }.into_any(),
         ),
-        ("App", row.tenant_name.clone().into_any()),
+        ("Tenant", row.tenant_name.clone().into_any()),
         (
             "From",
             if row.source == "console" {

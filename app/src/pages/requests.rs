@@ -4,16 +4,23 @@ use chrono::{DateTime, Utc};
 use leptos::prelude::*;
 
 use super::{Answer, Fields, Frame, Page, Shown, Visit};
-use crate::domain::ids::TenantId;
+use crate::domain::ids::{KeyId, TenantId};
 use crate::islands::LiveTail;
 use crate::links;
 use crate::portal::requests::{RequestFilter, RequestRow};
-use crate::ui::{Column, Empty, Entry, HttpStatus, PageHead, Select, Stamp, Table, time};
+use crate::ui::{Column, Empty, Entry, HttpStatus, NoMatch, PageHead, Select, Stamp, Table, time};
 
 /// Rows on one page.
 const PAGE: usize = 50;
 /// The filters that a page keeps when it is turned.
-const FILTERS: &[&str] = &["q", "tenant", "status", "method", "source", "session"];
+const FILTERS: &[&str] = &[
+    "q", "tenant", "status", "method", "source", "session", "key",
+];
+/// Filters that are set by a link alone, and the words that say so.
+const LINKED: &[(&str, &str)] = &[
+    ("session", "Only calls of the session "),
+    ("key", "Only calls with the key "),
+];
 
 pub(super) async fn list(visit: Visit) -> Shown {
     let actor = visit.actor()?;
@@ -33,7 +40,7 @@ pub(super) async fn list(visit: Visit) -> Shown {
         } else {
             view! {
                 {filters(&query, names)}
-                {request_rows("Requests", rows.clone(), true)}
+                {request_rows("Requests", rows.clone(), &Beside::Tenant)}
                 {pager(&query, &rows, newest_page)}
             }
             .into_any()
@@ -45,7 +52,7 @@ pub(super) async fn list(visit: Visit) -> Shown {
         view! {
             <PageHead
                 title="Requests"
-                lead="Every API call of your apps, within a second. Secrets are cut out before anything is stored."
+                lead="Every API call of your tenants, within a second. Secrets are cut out before anything is stored."
             >
                 {tail}
                 <a class="btn without-js" href=address(links::REQUESTS, &query)>
@@ -67,7 +74,7 @@ pub(super) async fn tail(visit: Visit) -> Shown {
     let owner = Owner::new_root(None);
     let body = owner.with(|| {
         rows.into_iter()
-            .map(|row| line(row, true))
+            .map(|row| line(row, &Beside::Tenant))
             .collect_view()
             .to_html()
     });
@@ -86,6 +93,7 @@ fn filter(query: &Fields) -> RequestFilter {
         q: text("q"),
         source: text("source"),
         session: query.parse("session"),
+        keys: query.parse::<KeyId>("key").into_iter().collect(),
         before: query.parse("before"),
         after: None,
     }
@@ -129,8 +137,8 @@ fn filters(query: &Fields, tenants: Vec<(String, String)>) -> impl IntoView + us
             .map(|(value, text)| (value.to_owned(), text.to_owned()))
             .collect()
     };
-    let mut apps = any(&[]);
-    apps.extend(tenants);
+    let mut choices = any(&[]);
+    choices.extend(tenants);
     let statuses = any(&[
         ("2xx", "2xx, success"),
         ("4xx", "4xx, caller"),
@@ -141,60 +149,85 @@ fn filters(query: &Fields, tenants: Vec<(String, String)>) -> impl IntoView + us
     let methods = any(&[("GET", "GET"), ("POST", "POST"), ("DELETE", "DELETE")]);
     let sources = any(&[("api", "Your code"), ("console", "Console")]);
     let set = FILTERS.iter().any(|name| !query.get(name).is_empty());
-    let session = query.get("session").to_owned();
+    let linked = LINKED
+        .iter()
+        .map(|(name, words)| (*name, *words, query.get(name).to_owned()))
+        .filter(|(_, _, value)| !value.is_empty());
+    let (hidden, said): (Vec<_>, Vec<_>) = linked
+        .map(|(name, words, value)| {
+            let hidden = view! { <input type="hidden" name=name value=value.clone() /> };
+            let said = view! { <p class="muted narrowed">{words} <code>{value}</code></p> };
+            (hidden, said)
+        })
+        .unzip();
     view! {
         <form class="filters" method="get" action=links::REQUESTS role="search" aria-label="Filter requests">
             <div class="field grow">
                 <label for="q">"Path, error code or any id"</label>
                 <input type="search" id="q" name="q" value=query.get("q").to_owned() />
             </div>
-            <Select entry=entry("tenant") label="App" options=apps />
+            <Select entry=entry("tenant") label="Tenant" options=choices />
             <Select entry=entry("status") label="Status" options=statuses />
             <Select entry=entry("method") label="Method" options=methods />
             <Select entry=entry("source") label="From" options=sources />
-            {(!session.is_empty())
-                .then(|| view! { <input type="hidden" name="session" value=session /> })}
+            {hidden}
             <div class="actions">
                 <button class="btn">"Filter"</button>
                 {set.then(|| view! { <a class="btn quiet" href=links::REQUESTS>"Clear"</a> })}
             </div>
         </form>
+        {said}
     }
 }
 
-/// A table of calls. `live`: the log itself, which a tail may put rows on top of.
+/// What a table of calls shows besides the calls.
+pub(super) enum Beside {
+    /// Nothing: all are of one tenant.
+    Nothing,
+    /// Tenant and origin: the log itself, which a tail may put rows on top of.
+    Tenant,
+    /// The key that authorised the call, by the name the page gives it.
+    Key(Vec<(KeyId, String)>),
+}
+
+/// A table of calls.
 pub(super) fn request_rows(
     caption: &'static str,
     rows: Vec<RequestRow>,
-    live: bool,
-) -> impl IntoView {
+    beside: &Beside,
+) -> impl IntoView + use<> {
     let mut columns = vec![
         Column::text("Time, UTC"),
         Column::text("Status"),
         Column::text("Operation"),
     ];
-    if live {
-        columns.extend([Column::text("App"), Column::text("From")]);
+    match beside {
+        Beside::Nothing => {}
+        Beside::Tenant => columns.extend([Column::text("Tenant"), Column::text("From")]),
+        Beside::Key(_) => columns.push(Column::text("Key")),
     }
     columns.push(Column::number("Took"));
     let none = rows.is_empty().then(|| {
+        let columns = columns.len();
         view! {
-            <tr>
-                <td colspan=columns.len().to_string()>
-                    "No request matches. " <a href=links::REQUESTS>"Clear the filters"</a>
-                </td>
-            </tr>
+            <NoMatch
+                columns=columns
+                sentence="No request matches."
+                all=links::REQUESTS
+                label="Clear the filters"
+            />
         }
     });
     let linked = none.is_none();
-    let rows = rows.into_iter().map(|row| line(row, live)).collect_view();
+    let rows = rows.into_iter().map(|row| line(row, beside)).collect_view();
+    let log = matches!(beside, Beside::Tenant);
     view! {
         <Table
             caption=caption
             columns=columns
             linked=linked
             folds=true
-            id=if live { "log" } else { "" }
+            id=if log { "log" } else { "" }
         >
             {rows}
             {none}
@@ -202,23 +235,32 @@ pub(super) fn request_rows(
     }
 }
 
-fn line(row: RequestRow, live: bool) -> impl IntoView {
+fn line(row: RequestRow, beside: &Beside) -> impl IntoView + use<> {
     let why = row
         .error_code
         .map(|code| view! { " " <span class="faint">{code}</span> });
-    let more = live.then(|| {
-        let from = if row.source == "console" {
-            "Console"
-        } else {
-            "API"
-        };
-        view! {
-            <td>{row.tenant_name}</td>
-            <td class="muted">{from}</td>
+    let more = match beside {
+        Beside::Nothing => None,
+        Beside::Tenant => {
+            let from = if row.source == "console" {
+                "Console"
+            } else {
+                "API"
+            };
+            let cells = view! {
+                <td>{row.tenant_name}</td>
+                <td class="muted">{from}</td>
+            };
+            Some(cells.into_any())
         }
-    });
+        Beside::Key(names) => {
+            let name = names.iter().find(|(id, _)| Some(*id) == row.key);
+            let name = name.map(|(_, name)| name.clone());
+            Some(view! { <td class="mono nowrap">{name}</td> }.into_any())
+        }
+    };
     view! {
-        <tr data-id=row.id.to_string()>
+        <tr class="call" data-id=row.id.to_string()>
             <td class="mono nowrap">
                 <a href=links::request(row.id)>
                     <Stamp at=row.at />

@@ -10,7 +10,7 @@ use crate::islands::CopyButton;
 use crate::links;
 use crate::portal::Trouble;
 use crate::portal::skills::{Skill, Step};
-use crate::ui::{Chip, Column, Empty, Facts, Json, PageHead, PostButton, Table};
+use crate::ui::{Chip, Column, Empty, Facts, Json, NoMatch, PageHead, PostButton, Search, Table};
 
 /// What a type is called by people.
 const fn type_name(kind: SkillType) -> &'static str {
@@ -42,7 +42,7 @@ pub(super) async fn list(visit: Visit) -> Shown {
             .into_any()
         } else {
             view! {
-                {search(&query)}
+                <Search action=links::SKILLS label="Skill or provider" query=query.clone() />
                 {table(skills, &query)}
             }
             .into_any()
@@ -50,24 +50,12 @@ pub(super) async fn list(visit: Visit) -> Shown {
         view! {
             <PageHead
                 title="Skills"
-                lead="Every skill is one provider’s API in one flavour. An app uses those on its whitelist."
+                lead="Every skill is one provider’s API in one flavour. A tenant uses those on its whitelist."
             />
             {body}
         }
     })
     .into())
-}
-
-fn search(query: &str) -> impl IntoView + use<> {
-    view! {
-        <form class="filters" method="get" action=links::SKILLS role="search">
-            <div class="field grow">
-                <label for="q">"Skill or provider"</label>
-                <input type="search" id="q" name="q" value=query.to_owned() />
-            </div>
-            <button class="btn">"Search"</button>
-        </form>
-    }
 }
 
 fn table(skills: Vec<Skill>, query: &str) -> impl IntoView + use<> {
@@ -80,14 +68,9 @@ fn table(skills: Vec<Skill>, query: &str) -> impl IntoView + use<> {
         Column::number("Steps"),
     ];
     let none = skills.is_empty().then(|| {
-        let sentence = format!("No skill matches “{query}”. ");
-        view! {
-            <tr>
-                <td colspan="6">
-                    {sentence} <a href=links::SKILLS>"Show all skills"</a>
-                </td>
-            </tr>
-        }
+        let sentence = format!("No skill matches “{query}”.");
+        let columns = columns.len();
+        view! { <NoMatch columns=columns sentence=sentence all=links::SKILLS label="Show all skills" /> }
     });
     let rows = skills.into_iter().map(row).collect_view();
     view! {
@@ -136,10 +119,10 @@ pub(super) async fn one(visit: Visit) -> Shown {
         .into_iter()
         .find(|skill| skill.name == name)
         .ok_or(Trouble::NotFound)?;
-    let apps = apps(&visit, &skill).await?;
+    let tenants = own_tenants(&visit, &skill).await?;
     let notice = done_notice(
         &visit,
-        &[("allowed", "The app may use this skill from now on.")],
+        &[("allowed", "The tenant may use this skill from now on.")],
     );
     let environment = skill.environment;
     Ok(Page::new(Frame::App, name.to_string(), move || {
@@ -150,7 +133,7 @@ pub(super) async fn one(visit: Visit) -> Shown {
             <PageHead title=skill.name.to_string() beside=chip lead=lead />
             <div class="two">
                 {facts(&skill)}
-                {whitelist_card(&skill, apps)}
+                {whitelist_card(&skill, tenants)}
             </div>
             <section class="section">
                 <h2>"Steps"</h2>
@@ -163,14 +146,14 @@ pub(super) async fn one(visit: Visit) -> Shown {
     .into())
 }
 
-/// An app of the reader, and whether it may use the skill.
-struct App {
+/// A tenant of the reader, and whether it may use the skill.
+struct OwnTenant {
     id: TenantId,
     name: String,
     allowed: bool,
 }
 
-async fn apps(visit: &Visit, skill: &Skill) -> Result<Vec<App>, Trouble> {
+async fn own_tenants(visit: &Visit, skill: &Skill) -> Result<Vec<OwnTenant>, Trouble> {
     let actor = visit.actor()?;
     if actor.membership.is_none() {
         return Ok(Vec::new());
@@ -180,7 +163,7 @@ async fn apps(visit: &Visit, skill: &Skill) -> Result<Vec<App>, Trouble> {
     Ok(tenants
         .into_iter()
         .filter(|tenant| tenant.environment == skill.environment)
-        .map(|tenant| App {
+        .map(|tenant| OwnTenant {
             allowed: allowed.iter().any(|(id, _)| *id == tenant.id),
             id: tenant.id,
             name: tenant.name,
@@ -211,27 +194,27 @@ fn facts(skill: &Skill) -> impl IntoView + use<> {
     }
 }
 
-fn whitelist_card(skill: &Skill, apps: Vec<App>) -> impl IntoView + use<> {
+fn whitelist_card(skill: &Skill, tenants: Vec<OwnTenant>) -> impl IntoView + use<> {
     let here = links::skill(&skill.name);
-    let rows = apps
+    let rows = tenants
         .into_iter()
-        .map(|app| {
-            let state = if app.allowed {
+        .map(|tenant| {
+            let state = if tenant.allowed {
                 view! { <Chip tone=crate::ui::Tone::Ok text="Allowed" /> }.into_any()
             } else {
                 view! {
                     <PostButton
                         action=here.clone()
                         label="Allow"
-                        spoken=format!("Allow for {}", app.name)
-                        fields=vec![("tenant", app.id.to_string())]
+                        spoken=format!("Allow for {}", tenant.name)
+                        fields=vec![("tenant", tenant.id.to_string())]
                     />
                 }
                 .into_any()
             };
             view! {
                 <li>
-                    <a href=links::tenant_skills(app.id)>{app.name}</a>
+                    <a href=links::tenant_skills(tenant.id)>{tenant.name}</a>
                     {state}
                 </li>
             }
@@ -240,17 +223,17 @@ fn whitelist_card(skill: &Skill, apps: Vec<App>) -> impl IntoView + use<> {
     let none = rows.is_empty().then(|| {
         view! {
             <li>
-                <span class="muted">"You have no app in this environment."</span>
+                <span class="muted">"You have no tenant in this environment."</span>
                 <a class="btn" href=links::NEW_TENANT>
-                    "Create app"
+                    "Create tenant"
                 </a>
             </li>
         }
     });
     view! {
-        <section class="card" aria-labelledby="apps">
+        <section class="card" aria-labelledby="tenants">
             <div class="bar">
-                <h2 id="apps">"Your apps"</h2>
+                <h2 id="tenants">"Your tenants"</h2>
             </div>
             <ul class="rows">{rows} {none}</ul>
         </section>

@@ -119,7 +119,7 @@ fn keys_page(visit: &Visit, started: Started) -> Page {
     let seen = visit.clone();
     let (tenant, servicer) = (started.tenant, started.servicer);
     let keys = MadeKeys {
-        id: tenant.to_string(),
+        id: tenant,
         app_key: started.client_app_key,
         secret: started.client_secret,
     };
@@ -136,8 +136,8 @@ fn keys_page(visit: &Visit, started: Started) -> Page {
                 <h2>"What else was made"</h2>
                 <p class="muted">
                     "A servicer with the id " <code>{servicer.to_string()}</code>
-                    ", which we have mailed to you, and an app whose whitelist already names the sandbox skills. "
-                    <a href=links::tenant(tenant)>"Look at the app"</a> "."
+                    ", which we have mailed to you, and a tenant whose whitelist already names the sandbox skills. "
+                    <a href=links::tenant(tenant)>"Look at the tenant"</a> "."
                 </p>
             </section>
         }

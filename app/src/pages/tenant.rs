@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::parts::{done_notice, environment_chip, paused_chip};
-use super::requests::request_rows;
+use super::requests::{Beside, request_rows};
 use super::{Frame, Page, Shown, Visit};
 use crate::domain::ids::TenantId;
 use crate::domain::tenant::Environment;
@@ -92,7 +92,7 @@ fn head(tenant: &Tenant, tab: TenantTab) -> impl IntoView + use<> {
                     }
                 })}
         </PageHead>
-        <Tabs label="App" tabs=tabs />
+        <Tabs label="Tenant" tabs=tabs />
     }
 }
 
@@ -104,7 +104,7 @@ pub(super) async fn overview(visit: Visit) -> Shown {
     };
     let mut calls = visit.portal.requests(visit.actor()?, &filter).await?;
     calls.truncate(8);
-    let notice = done_notice(&visit, &[("created", "The app was created.")]);
+    let notice = done_notice(&visit, &[("created", "The tenant was created.")]);
     let api = visit.site.public_url.clone();
     let shown = tenant.clone();
     Ok(tenant_page(&tenant, TenantTab::Overview, move || {
@@ -164,7 +164,7 @@ fn facts(tenant: &Tenant) -> impl IntoView + use<> {
 
 fn latest(tenant: &Tenant, calls: Vec<RequestRow>, api: &str) -> AnyView {
     if !calls.is_empty() {
-        return request_rows("Latest calls", calls, false).into_any();
+        return request_rows("Latest calls", calls, &Beside::Nothing).into_any();
     }
     let skill = tenant.skills.first().map_or_else(
         || "xyz_ro_aisp_sbx_#1.0".to_owned(),

@@ -5,14 +5,16 @@ use leptos::prelude::*;
 use super::form::Form;
 use super::parts::{MadeKeys, made_keys};
 use super::start::first_call_button;
-use super::{Fields, Frame, Page, Shown, Visit};
+use super::{Answer, Fields, Frame, Page, Shown, Visit};
 use crate::domain::servicer::ServicerStatus;
 use crate::domain::tenant::Environment;
 use crate::links;
 use crate::portal::skills::Skill;
-use crate::portal::tenants::{CreatedTenant, NewTenant};
+use crate::portal::tenants::{CreatedTenant, Creation, NewTenant};
 use crate::ui::{Choice, ChoiceGroup, ErrorSummary, Field, PageHead, TextArea};
 
+/// The mark that makes one form one tenant: a reloaded answer leads to the keys it made.
+const MARK: &str = "form";
 const FIELDS: &[&str] = &["name", "environment", "skills", "redirect_links", "origins"];
 /// Registered from the beginning, so that the console and a first app work without another visit.
 const LINKS: &str = "http://127.0.0.1/return\nmyapp://return";
@@ -29,7 +31,9 @@ pub(super) async fn screen(visit: Visit) -> Shown {
             .iter()
             .filter(|skill| skill.environment == Environment::Sandbox)
             .map(|skill| ("skills", skill.name.as_str()));
+        let mark = visit.portal.tenant_form().to_string();
         let preselected: Vec<_> = [
+            (MARK, mark.as_str()),
             ("environment", Environment::Sandbox.as_str()),
             ("redirect_links", LINKS),
         ]
@@ -43,13 +47,15 @@ pub(super) async fn screen(visit: Visit) -> Shown {
         .create_tenant(actor, read(&fields), &visit.source)
         .await;
     match created {
-        Ok(created) => Ok(keys_page(&visit, &fields, created).into()),
+        Ok(Creation::Made(created)) => Ok(keys_page(&visit, &fields, created).into()),
+        Ok(Creation::Again(id)) => Ok(Answer::See(links::tenant_keys(id))),
         Err(trouble) => Ok(page(Form::refused(fields, trouble)?, skills, approved).into()),
     }
 }
 
 fn read(fields: &Fields) -> NewTenant {
     NewTenant {
+        form: fields.parse(MARK),
         name: fields.get("name").trim().to_owned(),
         environment: fields.parse("environment").unwrap_or(Environment::Sandbox),
         skills: fields.all("skills"),
@@ -61,14 +67,15 @@ fn read(fields: &Fields) -> NewTenant {
 fn page(form: Form, skills: Vec<Skill>, approved: bool) -> Page {
     let shown = form.clone();
     form.status(
-        Page::new(Frame::App, "Create app", move || {
+        Page::new(Frame::App, "Create tenant", move || {
             let choices = skills.into_iter().map(skill_choice).collect();
             view! {
                 <PageHead
-                    title="Create app"
+                    title="Create tenant"
                     lead="It gets its own client_id, client_app_key and client_secret, shown on the next page."
                 />
                 <form method="post" action=links::NEW_TENANT class="form">
+                    <input type="hidden" name=MARK value=shown.entry(MARK).value />
                     <ErrorSummary errors=shown.errors(FIELDS) />
                     <Field
                         entry=shown.entry("name")
@@ -106,7 +113,7 @@ fn page(form: Form, skills: Vec<Skill>, approved: bool) -> Page {
                         rows=2
                     />
                     <div class="actions">
-                        <button class="btn primary">"Create app"</button>
+                        <button class="btn primary">"Create tenant"</button>
                         <a class="btn quiet" href=links::TENANTS>
                             "Cancel"
                         </a>
@@ -143,7 +150,7 @@ fn keys_page(visit: &Visit, fields: &Fields, created: CreatedTenant) -> Page {
     let environment = fields.parse("environment").unwrap_or(Environment::Sandbox);
     let id = created.id;
     let keys = MadeKeys {
-        id: id.to_string(),
+        id,
         app_key: created.client_app_key,
         secret: created.client_secret,
     };
@@ -155,7 +162,7 @@ fn keys_page(visit: &Visit, fields: &Fields, created: CreatedTenant) -> Page {
                 lead="Save the keys before you leave this page: the secret is not shown again."
             >
                 <a class="btn" href=links::tenant(id)>
-                    "Open the app"
+                    "Open the tenant"
                 </a>
                 {sandbox.then(|| first_call_button(id))}
             </PageHead>

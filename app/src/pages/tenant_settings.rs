@@ -84,8 +84,11 @@ fn page(visit: &Visit, tenant: &Tenant, form: Form) -> Page {
                 "links",
                 "Saved. The new links and origins are in effect now.",
             ),
-            ("paused", "Paused. Every call of this app is refused now."),
-            ("resumed", "Resumed. Calls of this app are served again."),
+            (
+                "paused",
+                "Paused. Every call of this tenant is refused now.",
+            ),
+            ("resumed", "Resumed. Calls of this tenant are served again."),
         ],
     );
     let (here, shown) = (links::tenant_settings(tenant.id), form.clone());
@@ -160,15 +163,15 @@ fn pause_setting(here: &str, paused: bool) -> impl IntoView + use<> {
         (
             "resume",
             "Paused",
-            "Every call of this app is refused with 403 tenant_paused. Keys and consents are kept.",
-            "Resume app",
+            "Every call of this tenant is refused with 403 tenant_paused. Keys and consents are kept.",
+            "Resume tenant",
         )
     } else {
         (
             "pause",
             "Pause",
-            "Refuses every call of this app until you resume it. Keys and consents are kept.",
-            "Pause app",
+            "Refuses every call of this tenant until you resume it. Keys and consents are kept.",
+            "Pause tenant",
         )
     };
     view! {

@@ -6,8 +6,10 @@ use super::parts::done_notice;
 use super::tenant::{TenantTab, load, tenant_page};
 use super::{Answer, Shown, Visit};
 use crate::domain::ids::TenantId;
+use crate::domain::terms::in_words;
 use crate::links;
 use crate::portal::skills::Skill;
+use crate::portal::tenants::WhitelistedSkill;
 use crate::ui::{Chip, Column, Empty, PostButton, Table, Tone};
 
 pub(super) async fn screen(visit: Visit) -> Shown {
@@ -33,10 +35,14 @@ pub(super) async fn screen(visit: Visit) -> Shown {
     let notice = done_notice(
         &visit,
         &[
-            ("allowed", "The app may use that skill from now on."),
+            ("allowed", "The tenant may use that skill from now on."),
             (
                 "removed",
-                "The app may no longer open sessions of that skill.",
+                "The tenant may no longer open sessions of that skill.",
+            ),
+            (
+                "terms",
+                "Saved. The terms hold for consents given from now on.",
             ),
         ],
     );
@@ -45,14 +51,14 @@ pub(super) async fn screen(visit: Visit) -> Shown {
         let rows: Vec<_> = skills
             .into_iter()
             .map(|skill| {
-                let on = shown.skills.iter().any(|allowed| allowed.skill == skill.name);
-                row(shown.id, &skill, on)
+                let allowed = shown.skills.iter().find(|allowed| allowed.skill == skill.name);
+                row(shown.id, &skill, allowed)
             })
             .collect();
         view! {
             {notice}
             <p class="muted">
-                "Only skills of this app’s environment are listed, and it can reach none that is not allowed here."
+                "Only skills of this tenant’s environment are listed, and it can reach none that is not allowed here."
             </p>
             <div class="section">{table(rows)}</div>
         }
@@ -73,18 +79,39 @@ fn table<V: IntoView + 'static>(rows: Vec<V>) -> AnyView {
         Column::text("Skill"),
         Column::text("Provider"),
         Column::text("State"),
+        Column::text("Consents last"),
+        Column::text("Data is kept"),
         Column::actions("Change"),
     ];
     view! {
-        <Table caption="Skills this app may use" columns=columns folds=true>
+        <Table caption="Skills this tenant may use" columns=columns folds=true>
             {rows.collect_view()}
         </Table>
     }
     .into_any()
 }
 
-fn row(tenant: TenantId, skill: &Skill, on: bool) -> impl IntoView + use<> {
+fn row(
+    tenant: TenantId,
+    skill: &Skill,
+    allowed: Option<&WhitelistedSkill>,
+) -> impl IntoView + use<> {
     let name = skill.name.to_string();
+    let on = allowed.is_some();
+    let words =
+        |minutes: fn(&WhitelistedSkill) -> i64| allowed.map(|allowed| in_words(minutes(allowed)));
+    let (lasts, kept) = (
+        words(|allowed| allowed.consent_duration),
+        words(|allowed| allowed.cache_max_data_retention),
+    );
+    let change = on.then(|| {
+        let label = format!("Change the terms of {name}");
+        view! {
+            <a class="btn" href=links::skill_terms(tenant, &skill.name) aria-label=label>
+                "Change"
+            </a>
+        }
+    });
     let (chip, act, class) = if on {
         (
             view! { <Chip tone=Tone::Ok text="Allowed" /> }.into_any(),
@@ -109,14 +136,19 @@ fn row(tenant: TenantId, skill: &Skill, on: bool) -> impl IntoView + use<> {
             </th>
             <td>{skill.provider.clone()}</td>
             <td>{chip}</td>
+            <td data-label="Consents">{lasts}</td>
+            <td data-label="Data">{kept}</td>
             <td class="num">
-                <PostButton
-                    action=links::tenant_skills(tenant)
-                    label=word
-                    spoken=act
-                    class=class
-                    fields=vec![("skill", name), ("on", (!on).to_string())]
-                />
+                <div class="actions end">
+                    {change}
+                    <PostButton
+                        action=links::tenant_skills(tenant)
+                        label=word
+                        spoken=act
+                        class=class
+                        fields=vec![("skill", name), ("on", (!on).to_string())]
+                    />
+                </div>
             </td>
         </tr>
     }

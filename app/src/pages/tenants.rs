@@ -8,7 +8,7 @@ use super::parts::{environment_chip, paused_chip};
 use super::{Frame, Page, Shown, Visit};
 use crate::links;
 use crate::portal::tenants::TenantRow;
-use crate::ui::{Ago, Column, Empty, PageHead, Table};
+use crate::ui::{Ago, Column, Empty, NoMatch, PageHead, Search, Table};
 
 pub(super) async fn list(visit: Visit) -> Shown {
     let query = visit.query.get("q").trim().to_owned();
@@ -19,7 +19,7 @@ pub(super) async fn list(visit: Visit) -> Shown {
             no_tenants().into_any()
         } else {
             view! {
-                {search(&query)}
+                <Search action=links::TENANTS label="Name or client_id" query=query.clone() />
                 {table(rows, &query, now)}
             }
             .into_any()
@@ -27,10 +27,10 @@ pub(super) async fn list(visit: Visit) -> Shown {
         view! {
             <PageHead
                 title="Tenants"
-                lead="Your apps. Each has its own keys, its own environment and its own list of skills."
+                lead="One for each of your apps. Each has its own keys, its own environment and its own list of skills."
             >
                 <a class="btn primary" href=links::NEW_TENANT>
-                    "Create app"
+                    "Create tenant"
                 </a>
             </PageHead>
             {body}
@@ -41,26 +41,14 @@ pub(super) async fn list(visit: Visit) -> Shown {
 
 fn no_tenants() -> impl IntoView {
     view! {
-        <Empty icon="tenants" title="Create your first app">
-            <p>"An app holds the keys and the list of skills that your software uses."</p>
+        <Empty icon="tenants" title="Create your first tenant">
+            <p>"A tenant is your app as the API knows it: it holds the keys and the list of skills that your software uses."</p>
             <div class="actions">
                 <a class="btn primary" href=links::NEW_TENANT>
-                    "Create app"
+                    "Create tenant"
                 </a>
             </div>
         </Empty>
-    }
-}
-
-fn search(query: &str) -> impl IntoView + use<> {
-    view! {
-        <form class="filters" method="get" action=links::TENANTS role="search">
-            <div class="field grow">
-                <label for="q">"Name or client_id"</label>
-                <input type="search" id="q" name="q" value=query.to_owned() />
-            </div>
-            <button class="btn">"Search"</button>
-        </form>
     }
 }
 
@@ -75,21 +63,16 @@ fn table(rows: Vec<TenantRow>, query: &str, now: DateTime<Utc>) -> impl IntoView
         Column::text("Created"),
     ];
     let none = rows.is_empty().then(|| {
-        let sentence = format!("No app matches “{query}”. ");
-        view! {
-            <tr>
-                <td colspan=columns.len().to_string()>
-                    {sentence} <a href=links::TENANTS>"Show all apps"</a>
-                </td>
-            </tr>
-        }
+        let sentence = format!("No tenant matches “{query}”.");
+        let columns = columns.len();
+        view! { <NoMatch columns=columns sentence=sentence all=links::TENANTS label="Show all tenants" /> }
     });
     let rows = rows
         .into_iter()
         .map(|row| tenant_row(row, now))
         .collect_view();
     view! {
-        <Table caption="Your apps" columns=columns linked=none.is_none() folds=true>
+        <Table caption="Your tenants" columns=columns linked=none.is_none() folds=true>
             {rows}
             {none}
         </Table>
@@ -110,8 +93,8 @@ fn tenant_row(row: TenantRow, now: DateTime<Utc>) -> impl IntoView {
             <td class="num spare">{group(row.skills)}</td>
             <td class="num" data-label="Requests">{group(row.requests_24h)}</td>
             <td class="num" data-label="Errors">{group(row.errors_24h)}</td>
-            <td data-label="Last">{last}</td>
-            <td class="spare">
+            <td class="nowrap" data-label="Last">{last}</td>
+            <td class="nowrap spare">
                 <Ago at=row.created_at now=now />
             </td>
         </tr>

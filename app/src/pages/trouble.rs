@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::{Answer, Frame, Page, Visit};
+use crate::islands::CopyButton;
 use crate::links;
 use crate::portal::Trouble;
 use crate::ui::time::span;
@@ -27,14 +28,19 @@ pub fn page(trouble: Trouble, visit: &Visit) -> Page {
     Page::new(frame, title, move || {
         view! {
             <div class="trouble">
-                <p class="faint">{words.status}</p>
+                <p class="status">{words.status}</p>
                 <h1>{words.title}</h1>
                 <p class="lead">{words.what}</p>
+                {words.reference.map(reference)}
                 <div class="actions">
                     {words
                         .ways
                         .into_iter()
-                        .map(|(href, label)| view! { <a class="btn" href=href>{label}</a> })
+                        .enumerate()
+                        .map(|(at, (href, label))| {
+                            let class = if at == 0 { "btn primary" } else { "btn" };
+                            view! { <a class=class href=href>{label}</a> }
+                        })
                         .collect_view()}
                 </div>
             </div>
@@ -43,10 +49,37 @@ pub fn page(trouble: Trouble, visit: &Visit) -> Page {
     .status(words.status)
 }
 
+/// What our log knows this failure by.
+fn reference(reference: String) -> impl IntoView {
+    view! {
+        <p class="reference">
+            "Reference "
+            <code id="reference">{reference}</code>
+            " "
+            <CopyButton from="reference".to_owned() label="Copy reference".to_owned() />
+        </p>
+    }
+}
+
+/// What to say of a failure of ours. Reading changes nothing; whether a form took effect before it failed, nobody can
+/// tell here, but it did so whole or not at all: every act is one transaction.
+fn our_fault(form_sent: bool) -> String {
+    let then = if form_sent {
+        "We cannot say whether what you sent was still carried out. It never is by halves: look at how things stand \
+         before you send it again."
+    } else {
+        "Nothing was changed by asking for this page. Try again in a moment."
+    };
+    format!(
+        "Something failed here, and it is logged. {then} If it goes on, write to us and name the reference."
+    )
+}
+
 struct Words {
     status: u16,
     title: &'static str,
     what: String,
+    reference: Option<String>,
     ways: Vec<(String, &'static str)>,
 }
 
@@ -56,7 +89,13 @@ fn words(trouble: Trouble, visit: &Visit) -> Words {
     } else {
         (links::HOME.to_owned(), "Go to the start page")
     };
-    let again = (visit.path.clone(), "Try again");
+    let form_sent = visit.form.is_some();
+    let again = if form_sent {
+        (visit.path.clone(), "Go back to the page")
+    } else {
+        (visit.path.clone(), "Try again")
+    };
+    let mut reference = None;
     let (status, title, what, ways) = match trouble {
         Trouble::NotFound => (
             404,
@@ -85,19 +124,16 @@ fn words(trouble: Trouble, visit: &Visit) -> Words {
             "Give your password once more to go on.".into(),
             vec![(links::with(links::PROVE, "next", &visit.path), "Confirm")],
         ),
-        Trouble::Internal(reference) => (
-            500,
-            "This is our fault",
-            format!(
-                "Nothing was changed. It is logged under the reference {reference}; name it when you write to us."
-            ),
-            vec![again, home],
-        ),
+        Trouble::Internal(logged) => {
+            reference = Some(logged);
+            (500, "This is our fault", our_fault(form_sent), vec![again, home])
+        }
     };
     Words {
         status,
         title,
         what,
+        reference,
         ways,
     }
 }

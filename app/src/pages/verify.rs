@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{Answer, Frame, Page, Shown, Visit};
+use super::{Answer, Frame, Page, Shown, Visit, card};
 use crate::links;
 use crate::portal::Trouble;
 use crate::ui::PostButton;
@@ -41,32 +41,16 @@ fn ask(token: String) -> Page {
 }
 
 fn done() -> Page {
-    Page::new(Frame::Card, "Address confirmed", || {
-        view! {
-            <div class="card">
-                <h1>"Address confirmed"</h1>
-                <p class="lead">"Thank you. There is nothing more to do."</p>
-                <a class="btn primary" href=links::SIGN_IN>
-                    "Sign in"
-                </a>
-            </div>
-        }
-    })
+    card::says(
+        "Address confirmed",
+        "Thank you. There is nothing more to do.",
+        &[("Sign in", links::SIGN_IN)],
+    )
 }
 
 fn dead_link() -> Page {
-    Page::new(Frame::Card, "This link has ended", || {
-        view! {
-            <div class="card">
-                <h1>"This link has ended"</h1>
-                <p class="lead">
-                    "It was used already, or it is too old. Sign in and ask for a new one in your settings."
-                </p>
-                <a class="btn primary" href=links::SETTINGS>
-                    "Go to settings"
-                </a>
-            </div>
-        }
-    })
-    .status(410)
+    card::dead_link(
+        "It was used already, or it is too old. Sign in and ask for a new one in your settings.",
+        &[("Go to settings", links::SETTINGS)],
+    )
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{Actor, Answered};
-use crate::domain::ids::{RequestId, SessionId, TenantId};
+use crate::domain::ids::{KeyId, RequestId, SessionId, TenantId};
 
 /// What to show of the log. Empty fields match everything.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +18,8 @@ pub struct RequestFilter {
     /// `api` or `console`.
     pub source: Option<String>,
     pub session: Option<SessionId>,
+    /// Calls that one of these keys authorised.
+    pub keys: Vec<KeyId>,
     /// Rows older than this one (the last of the page before).
     pub before: Option<RequestId>,
     /// Rows newer than this one, for the live tail.
@@ -31,6 +33,8 @@ pub struct RequestRow {
     pub at: DateTime<Utc>,
     pub tenant: Option<TenantId>,
     pub tenant_name: String,
+    /// The key that authorised it; none stands for a nonce, the console or a refusal.
+    pub key: Option<KeyId>,
     pub method: String,
     pub path: String,
     /// The route's template, like `/v1/sessions/{session_id}/steps`.

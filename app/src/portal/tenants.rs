@@ -45,14 +45,32 @@ pub struct WhitelistedSkill {
     pub cache_max_data_retention: i64,
 }
 
+/// Terms for one skill as typed, in minutes.
+#[derive(Clone, Debug)]
+pub struct TypedTerms {
+    pub consent_duration: String,
+    pub cache_max_data_retention: String,
+}
+
 /// What a new tenant needs.
 #[derive(Clone, Debug)]
 pub struct NewTenant {
+    /// The mark of the form that asks for it: one form makes one tenant, however often it is sent. `None` where
+    /// nothing is ever sent again by itself.
+    pub form: Option<uuid::Uuid>,
     pub name: String,
     pub environment: Environment,
     pub skills: Vec<String>,
     pub redirect_links: Vec<String>,
     pub origins: Vec<String>,
+}
+
+/// What became of a form that asks for a tenant.
+#[derive(Clone, Debug)]
+pub enum Creation {
+    Made(CreatedTenant),
+    /// The form was sent before and made this tenant then: its secret was shown with that answer.
+    Again(TenantId),
 }
 
 /// A tenant just made; the secret is in here and nowhere else, once.
@@ -113,12 +131,14 @@ pub trait Tenants: Send + Sync {
     /// Tenants of the actor's servicer, the most recently used first; `query` matches name and id.
     async fn tenants(&self, actor: &Actor, query: &str) -> Answered<Vec<TenantRow>>;
     async fn tenant(&self, actor: &Actor, id: TenantId) -> Answered<Tenant>;
+    /// A fresh mark for a form that asks for a tenant.
+    fn tenant_form(&self) -> uuid::Uuid;
     async fn create_tenant(
         &self,
         actor: &Actor,
         new: NewTenant,
         source: &Source,
-    ) -> Answered<CreatedTenant>;
+    ) -> Answered<Creation>;
     async fn rename_tenant(
         &self,
         actor: &Actor,
@@ -151,8 +171,20 @@ pub trait Tenants: Send + Sync {
         on: bool,
         source: &Source,
     ) -> Answered<()>;
+    /// Sets the terms of a skill on the whitelist, for the consents given from then on.
+    async fn set_terms(
+        &self,
+        actor: &Actor,
+        id: TenantId,
+        skill: &SkillName,
+        terms: TypedTerms,
+        source: &Source,
+    ) -> Answered<()>;
     /// The live keys: app keys with their value, secrets by their tail; newest first within a kind.
     async fn keys(&self, actor: &Actor, id: TenantId) -> Answered<Vec<Key>>;
+    /// Whether this text is a live `client_secret` of the tenant: proof that the asker holds it. Anything else is a
+    /// [`Trouble::Conflict`](super::Trouble).
+    async fn holds_secret(&self, actor: &Actor, id: TenantId, client_secret: &str) -> Answered<()>;
     /// Makes a new key beside the old one, which ends after `overlap` (secret 0 to 7 days, app key 0 to 180).
     /// At most two live: a third is a [`Trouble::Conflict`](super::Trouble).
     async fn rotate_key(

@@ -85,6 +85,13 @@ const WRITTEN: &[Written] = &[
         6,
         include_str!("going_further.md"),
     ),
+    (
+        "sdk",
+        "SDK",
+        "A client for JavaScript and TypeScript: a half for browsers, a half for servers.",
+        5,
+        include_str!("sdk.md"),
+    ),
 ];
 
 static GUIDES: LazyLock<Vec<Guide>> = LazyLock::new(|| {

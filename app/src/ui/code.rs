@@ -43,6 +43,26 @@ pub fn Json(
     }
 }
 
+/// A text in which backticks mark code, as the error catalogue and the OpenAPI document write it. One that has an odd
+/// backtick is shown as it is.
+pub fn prose(text: &str) -> AnyView {
+    if !text.matches('`').count().is_multiple_of(2) {
+        return text.to_owned().into_any();
+    }
+    text.split('`')
+        .enumerate()
+        .map(|(at, part)| {
+            let part = part.to_owned();
+            if at % 2 == 1 {
+                view! { <code>{part}</code> }.into_any()
+            } else {
+                part.into_any()
+            }
+        })
+        .collect_view()
+        .into_any()
+}
+
 /// Marks the tokens of a JSON text with the classes of `code.css`; everything is escaped.
 pub fn json_html(text: &str) -> String {
     let mut html = String::with_capacity(text.len() * 2);
@@ -122,6 +142,15 @@ mod tests {
              <span class=\"k\">&quot;n&quot;</span>: <span class=\"n\">-1.5</span>, \
              <span class=\"k\">&quot;t&quot;</span>: <span class=\"n\">true</span>}"
         );
+    }
+
+    #[test]
+    fn backticks_mark_code() {
+        let html = |text: &str| Owner::new_root(None).with(|| prose(text).to_html());
+        let marked = html("Send `a<b` once.");
+        assert!(marked.contains("<code>a&lt;b</code>"), "{marked}");
+        assert!(!marked.contains('`'));
+        assert!(html("one ` alone").contains("one ` alone"));
     }
 
     #[test]

@@ -72,6 +72,7 @@ pub fn Field(
     #[prop(optional)] autocomplete: Option<&'static str>,
     #[prop(optional)] placeholder: Option<&'static str>,
     #[prop(optional)] maxlength: Option<&'static str>,
+    #[prop(optional)] inputmode: Option<&'static str>,
     #[prop(optional)] optional: bool,
     #[prop(optional)] mono: bool,
     /// Stands over the control's end: a button that shows the password.
@@ -93,6 +94,7 @@ pub fn Field(
             spellcheck=plain.then_some("false")
             placeholder=placeholder
             maxlength=maxlength
+            inputmode=inputmode
             required=!optional
             autofocus=entry.first_error
             aria-invalid=entry.invalid()

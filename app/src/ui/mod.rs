@@ -5,14 +5,16 @@ pub mod feedback;
 pub mod form;
 pub mod icon;
 pub mod page;
+pub mod search;
 pub mod sequence;
 pub mod table;
 pub mod time;
 
-pub use code::{CodeBlock, Json};
+pub use code::{CodeBlock, Json, prose};
 pub use feedback::{Chip, Empty, HttpStatus, Notice, Tone};
 pub use form::{Choice, ChoiceGroup, Entry, ErrorSummary, Field, PostButton, Select, TextArea};
 pub use icon::Icon;
 pub use page::{PageHead, Tab, Tabs};
+pub use search::{NoMatch, Search};
 pub use table::{Column, Facts, Table};
 pub use time::{Ago, Stamp, Until};

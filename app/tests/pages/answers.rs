@@ -1,5 +1,6 @@
 //! What screens answer: statuses, redirects, and what happens to a refused form.
 
+use app::domain::key::KeyKind;
 use app::pages::Answer;
 
 use crate::fake::{World, actor, fields, tenant_id, visit};
@@ -164,7 +165,7 @@ fn the_live_tail_answers_rows_alone() {
         panic!("no text");
     };
     assert_eq!(content_type, "text/html; charset=utf-8");
-    assert!(body.starts_with("<tr data-id=\""), "{body}");
+    assert!(body.starts_with("<tr class=\"call\" data-id=\""), "{body}");
     assert!(!body.contains("<html"));
 }
 
@@ -189,4 +190,94 @@ fn a_reloaded_rotation_rotates_nothing() {
     let form = format!("key={}&overlap=60", crate::fake::id(13));
     let to = goes_to(post(&path, &form, true));
     assert_eq!(to, format!("/tenants/{}/keys", tenant_id()));
+}
+
+#[test]
+fn the_form_for_a_tenant_carries_its_mark_and_makes_one() {
+    let (_, html) = show(visit(World::Full, "/tenants/new", Some(actor(false))));
+    let mark = format!("name=\"form\" value=\"{}\"", crate::fake::id(700));
+    assert!(html.contains(&mark), "{html}");
+    let again = format!("form={}&name=Budget app", crate::fake::id(701));
+    let to = goes_to(post("/tenants/new", &again, true));
+    assert_eq!(to, format!("/tenants/{}/keys", tenant_id()));
+}
+
+#[test]
+fn a_refused_form_for_a_tenant_keeps_its_mark() {
+    let mut visit = visit(World::Full, "/tenants/new", Some(actor(false)));
+    let form = format!(
+        "form={}&name=x&environment=production",
+        crate::fake::id(702)
+    );
+    visit.form = Some(fields(&form));
+    let (status, html) = show(visit);
+    assert_eq!(status, 422);
+    assert!(html.contains(&crate::fake::id(702).to_string()));
+}
+
+#[test]
+fn the_env_file_is_made_around_the_secret_that_the_form_brings() {
+    let path = format!("/tenants/{}/keys/env", tenant_id());
+    let secret = crate::fake::key(KeyKind::Secret, 1);
+    let answer = post(&path, &format!("client_secret={secret}"), true);
+    let Answer::File { name, body } = answer else {
+        panic!("no file");
+    };
+    assert_eq!(name, "tessera.env");
+    let (id, app_key) = (tenant_id(), crate::fake::key(KeyKind::AppKey, 2));
+    assert_eq!(
+        body,
+        format!(
+            "TESSERA_API=http://127.0.0.1:3000/v1\nTESSERA_CLIENT_ID={id}\n\
+             TESSERA_CLIENT_APP_KEY={app_key}\nTESSERA_CLIENT_SECRET={secret}\n"
+        )
+    );
+    let wrong = post(&path, "client_secret=tsr_sbx_cs_x", true);
+    assert!(matches!(wrong, Answer::Page(page) if page.status == 409));
+    let read = open(visit(World::Full, &path, Some(actor(false)))).0;
+    assert_eq!(goes_to(read), format!("/tenants/{}/keys", tenant_id()));
+}
+
+#[test]
+fn each_key_leads_to_its_own_calls() {
+    let path = format!("/tenants/{}/keys", tenant_id());
+    let (_, html) = show(visit(World::Full, &path, Some(actor(false))));
+    for key in [11, 12, 13] {
+        let log = format!(
+            "/requests?tenant={}&amp;key={}",
+            tenant_id(),
+            crate::fake::id(key)
+        );
+        assert!(html.contains(&log), "{log}");
+    }
+    assert!(html.contains("(old)</td>") && html.contains("(new)</td>"));
+    let (_, none) = show(visit(World::Started, &path, Some(actor(false))));
+    assert!(none.contains("Calls that a nonce authorises name no key"));
+}
+
+#[test]
+fn terms_are_set_for_a_skill_on_the_whitelist_alone() {
+    let skills = format!("/tenants/{}/skills", tenant_id());
+    let form = "consent_duration=60&cache_max_data_retention=120";
+    let to = goes_to(post(&format!("{skills}/xyz_aisp_sbx_%231.0"), form, true));
+    assert_eq!(to, format!("{skills}?done=terms"));
+    let typed = "consent_duration=soon&cache_max_data_retention=120";
+    let mut refused = visit(
+        World::Full,
+        &format!("{skills}/xyz_aisp_sbx_%231.0"),
+        Some(actor(false)),
+    );
+    refused.form = Some(fields(typed));
+    let (status, html) = show(refused);
+    assert_eq!(status, 422);
+    assert!(html.contains("value=\"soon\"") && html.contains("value=\"120\""));
+    assert!(html.contains("Enter whole minutes from 1 to 259200 (180 days)."));
+    for other in ["xyz_ro_aisp_sbx_%231.0", "nonsense"] {
+        let (status, _) = show(visit(
+            World::Full,
+            &format!("{skills}/{other}"),
+            Some(actor(false)),
+        ));
+        assert_eq!(status, 404, "{other}");
+    }
 }

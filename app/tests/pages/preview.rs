@@ -122,6 +122,20 @@ fn shots() -> Vec<Shot> {
             None,
         ),
         (
+            "tenant-terms",
+            Full,
+            'd',
+            format!("{t}/skills/xyz_aisp_sbx_%231.0"),
+            None,
+        ),
+        (
+            "tenant-terms-refused",
+            Full,
+            'd',
+            format!("{t}/skills/xyz_aisp_sbx_%231.0"),
+            Some("consent_duration=soon&cache_max_data_retention=60"),
+        ),
+        (
             "tenant-settings",
             Full,
             'd',
@@ -218,9 +232,14 @@ pub fn every_state() -> Vec<(&'static str, u16, String)> {
             "trouble-internal",
             Trouble::Internal("0192f3a4-7c1e".into()),
         ),
+        (
+            "trouble-internal-form",
+            Trouble::Internal("0192f3a4-7c1e".into()),
+        ),
     ];
     for (name, trouble) in troubles {
-        let visit = visit(World::Full, "/tenants", Some(actor(false)));
+        let mut visit = visit(World::Full, "/tenants", Some(actor(false)));
+        visit.form = (name == "trouble-internal-form").then(|| fields("name=x"));
         let page = page(app::pages::trouble::answer(trouble, &visit));
         let status = page.status;
         all.push((

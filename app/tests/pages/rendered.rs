@@ -99,7 +99,7 @@ fn names_that_attack_are_text() {
         assert!(html.contains("&lt;img src=x"), "{path} shows the name");
     }
     let (_, html) = show(visit(World::Full, "/tenants?q=xyz", Some(actor(false))));
-    assert!(html.contains("No app matches"));
+    assert!(html.contains("No tenant matches"));
     assert!(HOSTILE.contains("<img"));
 }
 

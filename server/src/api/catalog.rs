@@ -191,6 +191,7 @@ fn detail(offer: &Offer) -> SkillDetail {
                 max_bytes: upload.max_bytes,
             })
             .collect(),
+        max_uploads: step.max_uploads,
     };
     SkillDetail {
         summary: summary(offer),

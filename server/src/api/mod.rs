@@ -15,6 +15,7 @@ pub mod sessions;
 mod tests;
 pub mod tokens;
 pub mod transactions;
+pub mod uploads;
 
 use app::domain::problem::Code;
 use axum::routing::{any, get};
@@ -38,6 +39,7 @@ fn documented() -> OpenApiRouter<AppState> {
         .merge(sessions::routes())
         .merge(tokens::routes())
         .merge(transactions::routes())
+        .merge(uploads::routes())
 }
 
 /// The API as OpenAPI 3.1: what `/v1/openapi.json` answers and `openapi.json` in the repository holds.

@@ -9,7 +9,7 @@ use utoipa_axum::routes;
 
 use app::domain::problem::Code;
 
-use crate::problem::Problem;
+use crate::problem::{Answered, Problem};
 use crate::services::refusal::Failure;
 use crate::services::returns::{self, Arrival, Onward};
 use crate::state::AppState;
@@ -42,13 +42,13 @@ async fn arrive(
         return Problem::new(Code::NotFound).into_response();
     }
     let Some(arrival) = read(query.as_deref().unwrap_or_default()) else {
-        return invalid();
+        return invalid(&state);
     };
     match returns::arrive(&state, arrival).await {
-        Ok(Onward::Link(link)) => onward(&link),
-        Ok(Onward::Wait) => wait(),
-        Err(Failure::Refused(refusal)) if refusal.code == Code::TppRedirectError => invalid(),
-        Err(failure) => Problem::from(failure).into_response(),
+        Ok(Onward::Link(link)) => onward(&state, &link),
+        Ok(Onward::Wait) => wait(&state),
+        Err(Failure::Refused(refusal)) if refusal.code == Code::TppRedirectError => invalid(&state),
+        Err(failure) => failed(&state, failure),
     }
 }
 
@@ -77,50 +77,82 @@ fn read(query: &str) -> Option<Arrival> {
     })
 }
 
-fn onward(link: &str) -> Response {
+fn onward(state: &AppState, link: &str) -> Response {
     match HeaderValue::from_str(link) {
         Ok(link) => (StatusCode::SEE_OTHER, quiet(), [(header::LOCATION, link)]).into_response(),
-        Err(_) => invalid(),
+        Err(_) => invalid(state),
     }
 }
 
-fn wait() -> Response {
+fn wait(state: &AppState) -> Response {
     let again = [(REFRESH, HeaderValue::from_static("1"))];
     let page = page(
+        state,
+        StatusCode::OK,
         "One moment",
-        "Your bank's answer is being worked on. This page goes on by itself.",
+        "Your bank’s answer is being worked on. This page goes on by itself.",
     );
-    (StatusCode::OK, quiet(), again, page).into_response()
+    (again, page).into_response()
 }
 
-fn invalid() -> Response {
-    let page = page(
+fn invalid(state: &AppState) -> Response {
+    page(
+        state,
+        StatusCode::BAD_REQUEST,
         "This way back is no longer good",
         "It was used before, has run out, or is incomplete. Go back to the app you came from and begin again.",
+    )
+}
+
+/// Our own fault, or a bank that does not answer: logged as every API call's is, and told in a sentence.
+fn failed(state: &AppState, failure: Failure) -> Response {
+    let code = Problem::from(failure).code();
+    let status = StatusCode::from_u16(code.entry().http);
+    let mut answer = page(
+        state,
+        status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        "We could not finish this just now",
+        "Load this page again in a moment: nothing is done twice. If that does not help, go back to the app you came \
+         from and begin again.",
     );
-    (StatusCode::BAD_REQUEST, quiet(), page).into_response()
+    answer.extensions_mut().insert(Answered(code));
+    answer
 }
 
 /// Neither the code nor the token is to be kept or told to anybody on the way.
-fn quiet() -> [(HeaderName, HeaderValue); 3] {
+fn quiet() -> [(HeaderName, HeaderValue); 2] {
     [
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (
             header::REFERRER_POLICY,
             HeaderValue::from_static("no-referrer"),
         ),
-        (
-            header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
-        ),
     ]
 }
 
-fn page(title: &str, text: &str) -> axum::response::Html<String> {
-    axum::response::Html(format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>{title}</title><h1>{title}</h1><p>{text}</p></html>"
-    ))
+/// Nobody's look: the end-user knows neither us nor, by name, the app that sent them.
+const STYLE: &str = ":root{color-scheme:light dark}\
+    body{margin:0;min-height:100vh;display:grid;place-items:center;padding:24px;box-sizing:border-box;\
+    background:light-dark(#fbfcfd,#0e1116);color:light-dark(#14181d,#edf1f5);\
+    font:400 16px/24px ui-sans-serif,system-ui,-apple-system,\"Segoe UI\",Roboto,Arial,sans-serif}\
+    main{max-width:440px}\
+    h1{margin:0 0 8px;font-size:24px;line-height:32px;text-wrap:balance}\
+    p{margin:0;color:light-dark(#4a5562,#b3bdc8)}";
+
+/// A page that asks for nothing from anywhere; its one style sheet is in it, under a nonce.
+fn page(state: &AppState, status: StatusCode, title: &str, text: &str) -> Response {
+    let nonce = state.clock.token();
+    let policy = format!(
+        "default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; frame-ancestors 'none'"
+    );
+    let html = axum::response::Html(format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <title>{title}</title><style nonce=\"{nonce}\">{STYLE}</style></head>\
+         <body><main><h1>{title}</h1><p>{text}</p></main></body></html>"
+    ));
+    let policy = [(header::CONTENT_SECURITY_POLICY, policy)];
+    (status, quiet(), policy, html).into_response()
 }
 
 #[cfg(test)]

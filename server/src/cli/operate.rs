@@ -161,6 +161,7 @@ pub async fn tenant(config: &Config, command: Tenant) -> Result<(), Failed> {
             output,
         } => {
             let new = NewTenant {
+                form: None,
                 name,
                 environment,
                 skills,

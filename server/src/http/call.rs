@@ -362,10 +362,7 @@ impl<T: Input> FromRequest<AppState> for Call<T> {
             json::object(&bytes)?
         };
         // Before anything is refused: a request that is wrong belongs into the log of the tenant that must mend it.
-        let named = values.get("client_id").and_then(Value::as_str);
-        if let Some(claimed) = named.and_then(|id| id.parse().ok()) {
-            notes.claimed.set(claimed).ok();
-        }
+        notes.claimed_in(&values);
         let once = Once::new(&parts, &notes)?;
         let grant = parts.extensions.get::<ConsoleGrant>().copied();
         let (input, mut presented) =
@@ -388,10 +385,7 @@ fn read<T: Input>(
     granted: bool,
     from_browser: bool,
 ) -> Result<(T, Presented), Problem> {
-    let mut wrong = Wrong::default();
-    let input = T::take(values, "", in_query, &mut wrong);
-    let presented = Presented::take::<T::Keys>(values, granted, from_browser, &mut wrong);
-    wrong.unknown(values, "");
+    let (input, presented, wrong) = take::<T>(values, in_query, granted, from_browser);
     match (input, wrong.problem()) {
         (Some(input), None) => Ok((input, presented)),
         (_, Some(problem)) => Err(problem),
@@ -399,8 +393,22 @@ fn read<T: Input>(
     }
 }
 
+/// The same, before an answer is made of what is wrong.
+pub(super) fn take<T: Input>(
+    values: &mut Map<String, Value>,
+    in_query: bool,
+    granted: bool,
+    from_browser: bool,
+) -> (Option<T>, Presented, Wrong) {
+    let mut wrong = Wrong::default();
+    let input = T::take(values, "", in_query, &mut wrong);
+    let presented = Presented::take::<T::Keys>(values, granted, from_browser, &mut wrong);
+    wrong.unknown(values, "");
+    (input, presented, wrong)
+}
+
 /// Proves the keys, checks the origin, counts the call and notes who it was.
-async fn prove<K: Keys>(
+pub(super) async fn prove<K: Keys>(
     state: &AppState,
     parts: &Parts,
     notes: &Notes,
@@ -448,6 +456,6 @@ async fn prove<K: Keys>(
     }
 }
 
-fn has_origin(parts: &Parts) -> bool {
+pub(super) fn has_origin(parts: &Parts) -> bool {
     parts.headers.contains_key(header::ORIGIN)
 }

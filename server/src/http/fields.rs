@@ -148,6 +148,11 @@ impl Wrong {
 
     /// The answer to everything noted, if anything was.
     pub fn problem(self) -> Option<Problem> {
+        self.problem_saying("Missing")
+    }
+
+    /// The same, with other words for what is missing.
+    pub fn problem_saying(self, is_missing: &str) -> Option<Problem> {
         let Self {
             missing,
             unknown,
@@ -164,7 +169,7 @@ impl Wrong {
             (!list.is_empty()).then(|| format!("{intro}: {}.", paths.join(", ")))
         };
         let sentences = [
-            names("Missing", &missing),
+            names(is_missing, &missing),
             names("Not known here", &unknown),
             names("Wrong", &invalid),
         ];

@@ -6,6 +6,7 @@ pub mod cors;
 pub mod credentials;
 pub mod describe;
 pub mod fields;
+pub mod form;
 pub mod json;
 pub mod notes;
 pub mod once;

@@ -8,6 +8,7 @@ use app::domain::ids::{KeyId, RequestId, RunId, SessionId, TenantId};
 use axum::body::Bytes;
 use axum::http::Extensions;
 use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
 
 use crate::services::limits::{Left, Source};
 use crate::state::AppState;
@@ -64,6 +65,15 @@ impl Notes {
             body: OnceLock::new(),
             left: OnceLock::new(),
         }))
+    }
+
+    /// Notes the tenant that a request's fields name, before anything is refused: a request that is wrong belongs into
+    /// the log of the tenant that must mend it.
+    pub fn claimed_in(&self, values: &Map<String, Value>) {
+        let named = values.get("client_id").and_then(Value::as_str);
+        if let Some(claimed) = named.and_then(|id| id.parse().ok()) {
+            self.claimed.set(claimed).ok();
+        }
     }
 
     /// The notes of this request: those begun by the outermost layer.

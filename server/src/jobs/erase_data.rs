@@ -1,6 +1,7 @@
 //! Really deletes what is past its time: cached data with the way into the bank behind it, and the one-time things of
 //! sessions that are over. It puts itself back every ten minutes.
 
+use app::domain::ids::SessionId;
 use chrono::Duration;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +12,8 @@ use crate::state::AppState;
 const EVERY: Duration = Duration::minutes(10);
 /// How long what only a living session needs stays readable afterwards, so that late callers are told what happened.
 const SESSION_MEMORY: Duration = Duration::days(1);
+/// How long an upload may rest before it is taken for abandoned: longer than any piece of it may take.
+const UPLOAD_REST: Duration = Duration::minutes(15);
 /// Rows in one transaction, so that nobody waits long for the writer.
 const ROWS: i64 = 2_000;
 /// Consents and sessions in one look.
@@ -66,6 +69,7 @@ pub async fn erase(state: &AppState) -> Result<(), JobError> {
             }
         }
     }
+    sweep_uploads(state).await?;
     loop {
         let mut tx = state.db.read().await?;
         let due = tx.sessions_to_erase(now - SESSION_MEMORY, NOUNS).await?;
@@ -73,11 +77,39 @@ pub async fn erase(state: &AppState) -> Result<(), JobError> {
         if due.is_empty() {
             return Ok(());
         }
+        for id in &due {
+            erase_uploads(state, *id).await?;
+        }
         let mut tx = state.db.write().await?;
         for id in due {
             tx.erase_session(id, now).await?;
         }
         tx.commit().await?;
+    }
+}
+
+/// Throws away what a crash left of files that never became whole, one in a transaction.
+async fn sweep_uploads(state: &AppState) -> Result<(), JobError> {
+    let before = state.clock.now() - UPLOAD_REST;
+    loop {
+        let mut tx = state.db.write().await?;
+        let swept = tx.sweep_upload(before).await?;
+        tx.commit().await?;
+        if !swept {
+            return Ok(());
+        }
+    }
+}
+
+/// Erases a session's files, one in a transaction: each has many pieces.
+async fn erase_uploads(state: &AppState, session: SessionId) -> Result<(), JobError> {
+    loop {
+        let mut tx = state.db.write().await?;
+        let erased = tx.erase_upload(session).await?;
+        tx.commit().await?;
+        if !erased {
+            return Ok(());
+        }
     }
 }
 

@@ -86,6 +86,17 @@ impl Door {
         )
     }
 
+    /// What is left to say after a panic, whose place is in the log. The form, if there was one, is lost with it.
+    pub fn panicked(&self, parts: &Parts) -> Response {
+        let nonce = parts.extensions.get::<Nonce>().cloned().unwrap_or_default();
+        let mut visit = self.visit(parts);
+        visit.form = (parts.method == Method::POST).then(Fields::default);
+        let reference = self.state.clock.id().to_string();
+        tracing::error!(reference, "a visit to the portal panicked");
+        let page = trouble::page(Trouble::Internal(reference), &visit);
+        shown(page, &visit, &nonce)
+    }
+
     async fn run(
         &self,
         screen: &Screen,
@@ -157,6 +168,7 @@ impl Door {
             Answer::Text { content_type, body } => {
                 ([(header::CONTENT_TYPE, content_type)], body).into_response()
             }
+            Answer::File { name, body } => saved(name, body),
         })
     }
 
@@ -262,6 +274,19 @@ fn shown(page: Page, visit: &Visit, nonce: &Nonce) -> Response {
     };
     let html = shell::render(page, visit, &nonce.0);
     (status, [(header::CACHE_CONTROL, keeping)], Html(html)).into_response()
+}
+
+/// A text to be saved as a file. Nobody keeps it on the way.
+fn saved(name: &str, body: String) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{name}\""),
+        ),
+        (header::CACHE_CONTROL, "no-store".to_owned()),
+    ];
+    (headers, body).into_response()
 }
 
 /// 303 to a path of this portal; anything else would be an open redirect and leads home instead.

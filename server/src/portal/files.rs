@@ -1,11 +1,11 @@
-//! The built files: styles, islands and public files, from the folder that `cargo xtask build` fills.
+//! The built files: styles, islands, public files and the SDK, from the folder that `cargo xtask build` fills.
 
 use std::path::{Path, PathBuf};
 
 use app::pages::Assets;
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get_service;
@@ -16,6 +16,11 @@ use crate::config::Config;
 /// Names of built files hold a digest of their content: they never change.
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
 const FOR_A_WHILE: HeaderValue = HeaderValue::from_static("public, max-age=300");
+const ANYBODY: HeaderValue = HeaderValue::from_static("*");
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
+const CROSS_ORIGIN: HeaderValue = HeaderValue::from_static("cross-origin");
+const TYPESCRIPT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const MANIFEST: &str = "assets.json";
 
 /// The folder of the settings, or `site` beside the program.
@@ -42,7 +47,7 @@ pub fn assets(folder: &Path) -> Option<Assets> {
     assets
 }
 
-/// Built files under `/pkg`, public files at the root, and the pages for everything else.
+/// Built files under `/pkg`, the SDK under `/sdk`, public files at the root, and the pages for everything else.
 pub fn router(folder: &Path, pages: Router) -> Router {
     let built = ServeDir::new(folder.join("pkg"))
         .append_index_html_on_directories(false)
@@ -51,7 +56,13 @@ pub fn router(folder: &Path, pages: Router) -> Router {
     let built = Router::new()
         .fallback_service(built)
         .layer(middleware::from_fn(kept_for_ever));
-    let mut files = Router::new().nest("/pkg", built);
+    let sdk = ServeDir::new(folder.join("sdk"))
+        .append_index_html_on_directories(false)
+        .precompressed_br();
+    let sdk = Router::new()
+        .fallback_service(sdk)
+        .layer(middleware::from_fn(for_any_origin));
+    let mut files = Router::new().nest("/pkg", built).nest("/sdk", sdk);
     for name in public_files(folder) {
         let file = ServeDir::new(folder).append_index_html_on_directories(false);
         let file = get_service(file).layer(middleware::from_fn(kept_for_a_while));
@@ -87,6 +98,20 @@ async fn kept_for_ever(request: Request, next: Next) -> Response {
 
 async fn kept_for_a_while(request: Request, next: Next) -> Response {
     kept(next.run(request).await, FOR_A_WHILE)
+}
+
+/// The SDK is loaded by pages of tenants. It has no name that changes with it: browsers ask by its `ETag`.
+async fn for_any_origin(request: Request, next: Next) -> Response {
+    let types = request.uri().path().ends_with(".ts");
+    let mut response = kept(next.run(request).await, FOR_A_WHILE);
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY);
+    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, CROSS_ORIGIN);
+    if types && headers.contains_key(header::CONTENT_TYPE) {
+        // By its ending it would be a video.
+        headers.insert(header::CONTENT_TYPE, TYPESCRIPT);
+    }
+    response
 }
 
 fn kept(mut response: Response, keep: HeaderValue) -> Response {

@@ -12,16 +12,17 @@ mod files;
 mod log;
 mod store;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use app::pages::{SCREENS, Site};
 use app::portal::Portal;
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::middleware;
+use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
-use tower_http::catch_panic::CatchPanicLayer;
+use futures_util::FutureExt as _;
 use tower_sessions::cookie::SameSite;
 use tower_sessions::{Expiry, Session, SessionManagerLayer};
 
@@ -66,7 +67,7 @@ pub fn router(
         .fallback(nothing_here)
         .layer(middleware::from_fn_with_state(door.clone(), csrf::guard))
         .layer(cookie(state))
-        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(door.clone(), survive))
         .with_state(door);
     let policy = Policy::portal(state);
     files::router(&folder, pages)
@@ -75,6 +76,19 @@ pub fn router(
             policy,
             security_headers::set,
         ))
+}
+
+/// A screen that panics takes nobody else with it, and its visitor gets a page all the same.
+async fn survive(State(door): State<Door>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let asked = parts.clone();
+    // What a panic may have left half-changed is dropped with the visit: a transaction is undone, and nothing else is
+    // shared but what locks itself.
+    let answer = AssertUnwindSafe(next.run(Request::from_parts(parts, body)));
+    answer
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| door.panicked(&asked))
 }
 
 /// The session cookie: gone with the browser, and for this host alone. The server ends sessions itself, so the cookie
@@ -87,16 +101,6 @@ fn cookie(state: &AppState) -> SessionManagerLayer<Store> {
         .with_http_only(true)
         .with_same_site(SameSite::Lax)
         .with_expiry(Expiry::OnSessionEnd)
-}
-
-/// What is left to say after a panic; its place is in the log.
-fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
-    let mut answer = Response::new(
-        "This is our fault. Nothing was changed; the server's log says more. Go back and try again."
-            .into(),
-    );
-    *answer.status_mut() = axum::http::StatusCode::INTERNAL_SERVER_ERROR;
-    answer
 }
 
 #[cfg(test)]

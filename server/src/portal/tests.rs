@@ -17,7 +17,9 @@ on_both!(
     strangers_are_sent_to_sign_in_and_back,
     idle_and_old_sessions_end,
     forms_of_other_sites_do_nothing,
+    new_keys_are_saved_as_a_file_without_a_script,
     bad_forms_are_refused_with_a_page,
+    a_failure_of_ours_says_what_is_true,
     every_answer_has_its_headers,
     the_theme_is_kept_in_a_cookie,
     built_files_are_kept_for_ever_and_public_ones_are_at_the_root
@@ -103,6 +105,37 @@ async fn one_form_signs_in_and_shows_the_keys_once(db: Db) {
     let overview = world.get(app::links::OVERVIEW, &cookie).await;
     assert_eq!(overview.status(), StatusCode::OK);
     assert!(!text(overview).await.contains("tsr_sbx_cs_"));
+}
+
+/// What stands between two texts.
+fn between<'t>(text: &'t str, start: &str, end: &str) -> &'t str {
+    let (_, rest) = text.split_once(start).expect("the start");
+    rest.split_once(end).expect("the end").0
+}
+
+async fn new_keys_are_saved_as_a_file_without_a_script(db: Db) {
+    let world = world(db);
+    let (answer, cookie) = world.start("").await;
+    let page = text(answer).await;
+    let tenant = between(&page, "action=\"/tenants/", "/keys/env\"");
+    let secret = between(&page, "name=\"client_secret\" value=\"", "\"");
+    let to = format!("/tenants/{tenant}/keys/env");
+    let file = world
+        .post(&to, &cookie, &format!("client_secret={secret}"))
+        .await;
+    assert_eq!(file.status(), StatusCode::OK);
+    assert_eq!(
+        header(&file, "content-disposition"),
+        "attachment; filename=\"tessera.env\""
+    );
+    assert_eq!(header(&file, "cache-control"), "no-store");
+    let saved = text(file).await;
+    assert!(saved.contains(&format!("TESSERA_CLIENT_ID={tenant}\n")));
+    assert!(saved.contains(&format!("TESSERA_CLIENT_SECRET={secret}\n")));
+    let other = format!("client_secret=tsr_sbx_cs_{}", "0".repeat(49));
+    let refused = world.post(&to, &cookie, &other).await;
+    assert_eq!(refused.status(), StatusCode::CONFLICT);
+    assert!(header(&refused, "content-disposition").is_empty());
 }
 
 async fn a_planted_session_id_is_not_the_one_signed_in(db: Db) {
@@ -274,8 +307,11 @@ async fn the_theme_is_kept_in_a_cookie(db: Db) {
 async fn built_files_are_kept_for_ever_and_public_ones_are_at_the_root(db: Db) {
     let folder = TempFolder::new();
     std::fs::create_dir(folder.path().join("pkg")).unwrap();
+    std::fs::create_dir(folder.path().join("sdk")).unwrap();
     for (name, text) in [
         ("robots.txt", "User-agent: *"),
+        ("sdk/browser.js", "export {};"),
+        ("sdk/browser.d.ts", "export {};"),
         ("pkg/portal.1.css", "main {}"),
         (
             "pkg/assets.json",
@@ -298,14 +334,71 @@ async fn built_files_are_kept_for_ever_and_public_ones_are_at_the_root(db: Db) {
     let public = world.get("/robots.txt", "").await;
     assert_eq!(public.status(), StatusCode::OK);
     assert_eq!(text(public).await, "User-agent: *");
+    for (path, kind) in [
+        ("/sdk/browser.js", "text/javascript"),
+        ("/sdk/browser.d.ts", "text/plain; charset=utf-8"),
+    ] {
+        let module = world.get(path, "").await;
+        assert_eq!(module.status(), StatusCode::OK, "{path}");
+        assert_eq!(header(&module, "content-type"), kind);
+        assert_eq!(header(&module, "access-control-allow-origin"), "*");
+        assert_eq!(
+            header(&module, "cross-origin-resource-policy"),
+            "cross-origin"
+        );
+        assert!(header(&module, "etag").starts_with('"'), "{path}");
+    }
     let page = text(world.get("/", "").await).await;
     assert!(page.contains("href=\"/pkg/portal.1.css\""));
     for path in [
         "/pkg/../robots.txt",
         "/..%2frobots.txt",
         "/pkg/%2e%2e/robots.txt",
+        "/sdk/../robots.txt",
+        "/sdk/%2e%2e/robots.txt",
+        "/sdk",
     ] {
         let answer = world.get(path, "").await;
         assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+async fn fails() -> Answer<Body> {
+    panic!("a screen that fails")
+}
+
+async fn a_failure_of_ours_says_what_is_true(db: Db) {
+    let world = world(db.clone());
+    let (_, cookie) = world.start("").await;
+    db.break_audit_log().await;
+    let form = "name=Second&environment=sandbox";
+    let sent = world.post(app::links::NEW_TENANT, &cookie, form).await;
+    assert_eq!(sent.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let page = text(sent).await;
+    assert!(page.contains("We cannot say whether"), "{page}");
+    assert!(page.contains("<code id=\"reference\">"), "{page}");
+
+    let router = Router::new().fallback(fails);
+    let site = Site {
+        brand: "Tessera".into(),
+        public_url: OWN.into(),
+        assets: None,
+        openapi: Arc::new(serde_json::json!({})),
+    };
+    let door = Door {
+        state: world.state.clone(),
+        portal: Arc::new(Services::new(world.state.clone())),
+        site: Arc::new(site),
+    };
+    let router = router.layer(middleware::from_fn_with_state(door, survive));
+    for (method, words) in [
+        (Method::GET, "Nothing was changed by asking"),
+        (Method::POST, "We cannot say whether"),
+    ] {
+        let request = Request::builder().method(method).uri("/overview");
+        let answer = router.clone().oneshot(request.body(Body::empty()).unwrap());
+        let answer = answer.await.unwrap();
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(text(answer).await.contains(words), "{words}");
     }
 }

@@ -2,6 +2,7 @@
 //! handed out again until it is used.
 
 use app::domain::ids::{SessionId, TenantId};
+use app::domain::session::Follows;
 use app::domain::tenant::Environment;
 use chrono::{DateTime, Duration, Utc};
 
@@ -29,8 +30,19 @@ pub struct Issued {
 pub enum Life {
     /// With the answer being made.
     Now,
-    /// When it is first asked for.
+    /// When it is first asked for, or when what it waits for has come.
     Later,
+}
+
+impl Life {
+    /// When the life of a session's `temp_token` begins, by what still follows.
+    pub fn at(follows: Follows) -> Self {
+        if follows == Follows::Uploads {
+            Self::Later
+        } else {
+            Self::Now
+        }
+    }
 }
 
 /// The digest a nonce is known by.
@@ -141,6 +153,18 @@ pub async fn temp_token_again(
     let live = row.filter(|row| row.expires_at.is_some_and(|end| end > now));
     let place = token_place(session.tenant_id, session.id);
     live.map(|row| open(state, &place, &row.sealed, row.expires_at))
+        .transpose()
+}
+
+/// The `temp_token` of a session that lacks uploads: its life does not begin by being asked for.
+pub async fn temp_token_waiting(
+    state: &AppState,
+    tx: &mut Tx,
+    session: &SessionRow,
+) -> Result<Option<Issued>, Failure> {
+    let place = token_place(session.tenant_id, session.id);
+    let row = tx.living_temp_token(session.id).await?;
+    row.map(|row| open(state, &place, &row.sealed, row.expires_at))
         .transpose()
 }
 

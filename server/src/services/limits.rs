@@ -90,7 +90,8 @@ impl Limits {
             Budget::Stranger(_) => ("stranger", self.browser),
         };
         let window = i64::from(WINDOW_SECONDS) * 1_000_000;
-        let cost = window / i64::from(quota);
+        // A quota beyond one call a microsecond is no limit: it still costs something.
+        let cost = (window / i64::from(quota)).max(1);
         let now = now.timestamp_micros();
         let shard = usize::try_from(self.hasher.hash_one(budget) % SHARDS as u64).unwrap_or(0);
         let Some(shard) = self.shards.get(shard) else {
@@ -159,6 +160,15 @@ mod tests {
         );
         let rested = limits.spend(budget, later + Duration::minutes(2));
         assert_eq!((rested.remaining, rested.reset), (5, 10));
+    }
+
+    #[test]
+    fn a_quota_beyond_all_measure_lets_everybody_pass() {
+        let limits = Limits::new(u32::MAX, u32::MAX);
+        for _ in 0..1_000 {
+            let left = limits.spend(Budget::Server(tenant(1)), start());
+            assert_eq!((left.wait, left.quota), (None, u32::MAX));
+        }
     }
 
     #[test]

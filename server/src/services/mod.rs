@@ -34,6 +34,7 @@ pub mod transactions;
 #[cfg(test)]
 mod trials;
 pub mod trouble;
+pub mod uploads;
 pub mod utx;
 
 use std::fmt::Display;

@@ -3,6 +3,9 @@
 //!
 //! What the bank said last is kept, so that a bank that is down breaks no answer; what is final stays.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration as StdDuration;
 

@@ -14,9 +14,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::issue::Life;
 use super::providers::{callback, link_place, open_ref, provider_refusal, return_digest};
 use super::refusal::{Failure, Refusal};
-use super::sessions::{progress_at, state_place};
+use super::sessions::{progress_at, published, state_place};
 use super::steps::LEASE;
-use super::{grants, issue};
+use super::{grants, issue, uploads};
 use crate::crypto::Digest;
 use crate::skills::{Connector, ConnectorError, Granted, Opaque, Return, Returned};
 use crate::state::AppState;
@@ -107,6 +107,12 @@ async fn again(
     match session.status {
         SessionStatus::Completed => {}
         status if status.is_final() => return Ok(over()),
+        _ if session.progress().lacks_uploads() => {
+            // The one that waits serves as well: its life has not begun.
+            let mut tx = state.db.read().await?;
+            let token = issue::temp_token_waiting(state, &mut tx, session).await?;
+            return Ok(token.map_or(Told::Continues, |it| Told::Token(it.text)));
+        }
         _ => return Ok(Told::Continues),
     }
     let mut tx = state.db.write().await?;
@@ -275,10 +281,9 @@ async fn consented(
     life: Life,
 ) -> Result<Option<Told>, Failure> {
     let next_step = granted.next_step.as_deref();
-    let follows = if next_step.is_some() {
-        Follows::Step
-    } else {
-        Follows::End
+    let follows = match next_step {
+        Some(_) => Follows::Step,
+        None => uploads::ending(&published(state, session.skill.as_str())?, &way.step),
     };
     let mut tx = state.db.write().await?;
     let to = turn(session, Event::Returned(follows))?;
@@ -294,7 +299,14 @@ async fn consented(
         issue::nonce(state, &mut tx, session.id, to.position, Life::Later).await?;
         Told::Continues
     } else {
+        // A life that begins later begins no sooner for what is still to come.
+        let life = if life == Life::Now {
+            Life::at(follows)
+        } else {
+            life
+        };
         let token = issue::temp_token(state, &mut tx, session, life).await?;
+        uploads::settle(state, &mut tx, session.id).await?;
         Told::Token(token.text)
     };
     tx.commit().await?;

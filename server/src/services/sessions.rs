@@ -1,7 +1,7 @@
 //! Sessions: opening one, asking what comes next, and calling it off. Steps are in [`super::steps`], the end-user's way
 //! back from a provider in [`super::returns`].
 
-use app::domain::ids::{SessionId, TenantId};
+use app::domain::ids::{SessionId, StepId, TenantId};
 use app::domain::problem::Code;
 use app::domain::session::{Awaiting, Event, Progress, SessionStatus};
 use app::domain::skill::SkillName;
@@ -53,6 +53,8 @@ pub struct Standing {
     pub next_step: Option<String>,
     pub nonce: Option<String>,
     pub temp_token: Option<String>,
+    /// The step submitted last: its files name it.
+    pub step_id: Option<StepId>,
     /// The answer to the step submitted last, while the end-user is away or a verification goes on.
     pub data: Option<Value>,
     pub expires_at: DateTime<Utc>,
@@ -103,14 +105,21 @@ pub async fn get(
         next_step: None,
         nonce: None,
         temp_token: None,
+        step_id: None,
         data: None,
         expires_at: row.expires_at,
     };
     if !known {
         return Ok(standing);
     }
+    standing.step_id = tx.last_step(id).await?.map(|step| step.id);
     if matches!(row.awaiting, Awaiting::Redirect | Awaiting::Provider) && !status.is_final() {
         standing.data = last_answer(state, &mut tx, &row).await?;
+        return Ok(standing);
+    }
+    if row.progress().lacks_uploads() && !status.is_final() {
+        let token = issue::temp_token_waiting(state, &mut tx, &row).await?;
+        standing.temp_token = token.map(|token| token.text);
         return Ok(standing);
     }
     drop(tx);

@@ -19,6 +19,7 @@ use super::payments;
 use super::providers::{callback, link_place, open_ref, provider_refusal, return_digest, seal_ref};
 use super::refusal::{Failure, FieldProblem, Refusal};
 use super::sessions::{answer_place, ended, in_flight, owned, published, status_at, user_digest};
+use super::uploads;
 use crate::crypto::{Digest, named_uuid};
 use crate::skills::payment_intent;
 use crate::skills::{Granted, Opaque, Outcome, Psu, ReturnState, Skill, Submission};
@@ -103,6 +104,7 @@ async fn check(state: &AppState, client: &Named, new: &NewStep) -> Result<Ready,
             .into());
     }
     check_data(state, &skill, new)?;
+    uploads::none_missing(state, &mut tx, &row).await?;
     let link = new.data.get("psu_redirect_link").and_then(Value::as_str);
     if let Some(link) = link {
         check_link(&mut tx, client, link).await?;
@@ -151,7 +153,7 @@ async fn usable(
 }
 
 /// An end-user named along with a step is the one the session was opened for.
-fn check_user(state: &AppState, row: &SessionRow, given: Option<&str>) -> Result<(), Failure> {
+pub fn check_user(state: &AppState, row: &SessionRow, given: Option<&str>) -> Result<(), Failure> {
     match (&row.tenant_user, given) {
         (Some(bound), Some(given)) if user_digest(state, row.tenant_id, given) != *bound => {
             Err(Code::InvalidTenantUserId.into())
@@ -346,7 +348,10 @@ async fn complete(
     outcome: Outcome,
 ) -> Result<Taken, Failure> {
     let now = state.clock.now();
-    let effect = Effect::of(outcome);
+    let mut effect = Effect::of(outcome);
+    if effect.follows == Follows::End {
+        effect.follows = uploads::ending(&ready.skill, &new.step);
+    }
     let from = row.progress();
     let to = from
         .after(Event::Accepted(effect.follows))
@@ -386,11 +391,11 @@ async fn complete(
             tx.insert_return(&way_back).await?;
         }
         Follows::Verification => {}
-        Follows::End => {
+        end @ (Follows::Uploads | Follows::End) => {
             if let Some(granted) = effect.granted {
                 grants::keep(state, &mut tx, row, &granted).await?;
             }
-            let token = issue::temp_token(state, &mut tx, row, Life::Now).await?;
+            let token = issue::temp_token(state, &mut tx, row, Life::at(end)).await?;
             answer.temp_token = Some(token.text);
         }
     }

@@ -15,7 +15,8 @@ use super::consents::access_digest;
 use super::issue::temp_token_digest;
 use super::keys::Client;
 use super::refusal::{Failure, FieldProblem, Refusal};
-use super::sessions::user_digest;
+use super::sessions::{progress_at, user_digest};
+use super::uploads;
 use crate::crypto::Digest;
 use crate::state::AppState;
 use crate::storage::Tx;
@@ -56,9 +57,10 @@ pub async fn exchange(
         drop(tx);
         return Err(used(state, client, &row).await?);
     }
-    alive(&row, state.clock.now())?;
     let session = tx.session(row.session_id).await?;
     let session = session.ok_or_else(|| Failure::Broken("a token without its session".into()))?;
+    let row = waited_for(state, &mut tx, client, &session, row).await?;
+    alive(&row, state.clock.now())?;
     check_verifier(&session, exchange.code_verifier.as_ref())?;
     check_user(state, client, &session, exchange.tenant_user_id.as_deref())?;
     drop(tx);
@@ -119,6 +121,23 @@ async fn known(tx: &mut Tx, client: &Client, digest: &Digest) -> Result<TempToke
     let row = tx.temp_token(digest).await?;
     row.filter(|row| row.tenant_id == client.tenant())
         .ok_or_else(|| Code::InvalidTempToken.into())
+}
+
+/// A token whose life may begin: while its session's last step lacks uploads it is refused for that alone.
+async fn waited_for(
+    state: &AppState,
+    tx: &mut Tx,
+    client: &Client,
+    session: &SessionRow,
+    row: TempTokenRow,
+) -> Result<TempTokenRow, Failure> {
+    let lacks = progress_at(session, state.clock.now()).lacks_uploads();
+    if row.died_at.is_some() || row.expires_at.is_some() || !lacks {
+        return Ok(row);
+    }
+    uploads::none_missing(state, tx, session).await?;
+    // The last one came in this very moment.
+    known(tx, client, &row.digest).await
 }
 
 fn alive(row: &TempTokenRow, now: DateTime<Utc>) -> Result<(), Failure> {

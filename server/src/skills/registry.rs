@@ -165,6 +165,27 @@ fn check(manifest: &SkillManifest, connectors: &Connectors) -> Result<(), String
     if !manifest.steps.iter().any(|step| step.last) {
         return Err("no step is the last".into());
     }
+    manifest.steps.iter().try_for_each(check_uploads)
+}
+
+/// Kinds are told apart, take at least a byte, and all that are required fit.
+fn check_uploads(step: &SkillStep) -> Result<(), String> {
+    let mut kinds: Vec<&str> = step.uploads.iter().map(|rule| rule.kind.as_str()).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    if kinds.len() != step.uploads.len() {
+        return Err(format!("two uploads of step {} are of one kind", step.name));
+    }
+    if step.uploads.iter().any(|rule| rule.max_bytes == 0) {
+        return Err(format!("an upload of step {} may have no bytes", step.name));
+    }
+    let required = step.uploads.iter().filter(|rule| rule.required).count();
+    if required > step.max_uploads as usize {
+        return Err(format!(
+            "step {} requires more uploads than it takes",
+            step.name
+        ));
+    }
     Ok(())
 }
 

@@ -103,6 +103,7 @@ fn a_third_skill_is_data_alone() {
         skill.manifest.steps[0].uploads[0].max_bytes,
         10 * 1024 * 1024
     );
+    assert_eq!(skill.manifest.steps[0].max_uploads, 5);
     assert!(
         skill
             .check("product_form", &json!({ "value": "1", "currency": "RON" }))
@@ -209,7 +210,8 @@ fn an_order_of_mixed_kinds_is_refused_at_the_field() {
 
 #[test]
 fn a_manifest_that_cannot_work_is_not_published() {
-    let breaks: [(&str, serde_json::Value, &str); 8] = [
+    let upload = |kind: &str| json!({ "kind": kind, "title": kind, "required": true });
+    let breaks: [(&str, serde_json::Value, &str); 11] = [
         ("/names", json!([]), "no name"),
         ("/names", json!(["abc_sbx_#3.0", "abc_#3.0"]), "flavours"),
         ("/names", json!(["other_sbx_#3.0"]), "provider's code"),
@@ -225,6 +227,21 @@ fn a_manifest_that_cannot_work_is_not_published() {
             "/steps/0/example",
             json!({ "value": "1" }),
             "example of step product_form",
+        ),
+        (
+            "/steps/0/uploads",
+            json!([upload("id"), upload("id")]),
+            "of one kind",
+        ),
+        (
+            "/steps/0/uploads",
+            json!(["a", "b", "c", "d", "e", "f"].map(upload)),
+            "more uploads",
+        ),
+        (
+            "/steps/0/uploads/0",
+            json!({ "kind": "id", "title": "", "required": true, "max_bytes": 0 }),
+            "no bytes",
         ),
     ];
     for (place, value, why) in breaks {

@@ -34,6 +34,13 @@ pub struct KeyFacts {
     pub tenant: TenantFacts,
 }
 
+impl KeyFacts {
+    /// Whether calls may be made with it.
+    pub fn is_live(&self, now: DateTime<Utc>) -> bool {
+        self.stopped_at.is_none() && self.ends_at.is_none_or(|end| end > now)
+    }
+}
+
 /// One key of a tenant, as the portal lists it.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct KeyRow {

@@ -27,6 +27,7 @@ pub mod terms;
 #[cfg(test)]
 pub mod testing;
 pub mod transactions;
+pub mod uploads;
 
 use std::path::Path;
 use std::str::FromStr as _;
@@ -259,6 +260,16 @@ pub fn is_taken(error: &DbError) -> bool {
         .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
 }
 
+/// Whether an error says that somebody else did the same at this instant and was faster: the row is theirs, or Postgres
+/// chose this transaction to break a circle of waiting (`deadlock_detected`, 40P01). The transaction is lost either
+/// way; a new one sees what the other did.
+pub fn lost_race(error: &DbError) -> bool {
+    is_taken(error)
+        || error
+            .as_database_error()
+            .is_some_and(|error| error.code().as_deref() == Some("40P01"))
+}
+
 /// A text as a literal part of a `LIKE ... ESCAPE '\\'` pattern.
 pub fn like_literal(text: &str) -> String {
     text.replace('\\', r"\\")
@@ -340,6 +351,24 @@ mod tests {
             task.await.unwrap();
         }
         assert_eq!(count(&db).await, 40);
+    }
+
+    /// SQLite has one writer at a time: nobody can wait for anybody in a circle.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_circle_of_waiting_on_postgres_is_a_lost_race() {
+        let db = testing::postgres().await;
+        let (mut one, mut two) = (db.write().await.unwrap(), db.write().await.unwrap());
+        put(&mut one, "a").await.unwrap();
+        put(&mut two, "b").await.unwrap();
+        let other = tokio::spawn(async move { put(&mut two, "a").await });
+        let mine = put(&mut one, "b").await;
+        // Dropped before the other is asked for: what it holds would keep the other waiting.
+        drop(one);
+        let outcomes = [mine, other.await.unwrap()];
+        let lost = outcomes.iter().filter_map(|put| put.as_ref().err());
+        let lost: Vec<bool> = lost.map(lost_race).collect();
+        assert_eq!(lost, [true], "{outcomes:?}");
+        db.close().await;
     }
 
     #[test]

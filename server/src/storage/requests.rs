@@ -37,6 +37,7 @@ pub struct ListedRequest {
     pub at: DateTime<Utc>,
     pub tenant_id: Option<TenantId>,
     pub tenant_name: Option<String>,
+    pub key_id: Option<KeyId>,
     pub method: String,
     pub path: String,
     pub operation: String,
@@ -72,6 +73,8 @@ pub struct RequestQuery {
     pub text: Option<String>,
     pub source: Option<String>,
     pub session: Option<SessionId>,
+    /// Authorised by one of these; empty: by anything or nothing.
+    pub keys: Vec<KeyId>,
     pub before: Option<RequestId>,
     pub after: Option<RequestId>,
     pub limit: i64,
@@ -97,7 +100,7 @@ pub struct ServicerDay {
     pub sessions_completed: i64,
 }
 
-const LISTED: &str = "SELECT r.id, r.at, r.tenant_id, t.name AS tenant_name, r.method, r.path, r.operation, r.status,
+const LISTED: &str = "SELECT r.id, r.at, r.tenant_id, t.name AS tenant_name, r.key_id, r.method, r.path, r.operation, r.status,
                              r.error_code, r.source, r.latency_us";
 
 impl Tx {
@@ -174,6 +177,14 @@ impl Tx {
             }
             if let Some(session) = query.session {
                 select.push(" AND r.session_id = ").push_bind(session);
+            }
+            if !query.keys.is_empty() {
+                select.push(" AND r.key_id IN (");
+                let mut list = select.separated(", ");
+                for key in &query.keys {
+                    list.push_bind(*key);
+                }
+                select.push(")");
             }
             if let Some(text) = &query.text {
                 let id = text

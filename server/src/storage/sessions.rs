@@ -308,6 +308,32 @@ impl Tx {
         })
     }
 
+    /// A step by its id; whose it is has to be looked at.
+    pub async fn step(&mut self, id: StepId) -> Stored<Option<StepRow>> {
+        run!(self, |conn| {
+            sqlx::query_as(
+                "SELECT id, session_id, position, step, answer, created_at FROM session_steps WHERE id = $1",
+            )
+            .bind(id)
+            .fetch_optional(conn)
+            .await
+        })
+    }
+
+    /// Whether the attempt that a step began ended with the end-user's or the provider's no.
+    pub async fn was_refused(&mut self, session: SessionId, position: i64) -> Stored<bool> {
+        let refused: i64 = run!(self, |conn| {
+            sqlx::query_scalar(
+                "SELECT COUNT(*) FROM bank_returns WHERE session_id = $1 AND position = $2 + 1 AND outcome = 'refused'",
+            )
+            .bind(session)
+            .bind(position)
+            .fetch_one(conn)
+            .await
+        })?;
+        Ok(refused > 0)
+    }
+
     /// Opens a way back from a provider's pages.
     pub async fn insert_return(&mut self, row: &ReturnRow) -> Stored<()> {
         run!(self, |conn| {
@@ -396,6 +422,7 @@ impl Tx {
     pub async fn erase_session(&mut self, id: SessionId, now: DateTime<Utc>) -> Stored<()> {
         run!(self, |conn| {
             for sql in [
+                "DELETE FROM uploads WHERE session_id = $1",
                 "DELETE FROM nonces WHERE session_id = $1",
                 "DELETE FROM bank_returns WHERE session_id = $1",
                 "DELETE FROM session_steps WHERE session_id = $1",

@@ -96,6 +96,19 @@ impl Tx {
         })
     }
 
+    /// A session's unexchanged token, as it is.
+    pub async fn living_temp_token(&mut self, session: SessionId) -> Stored<Option<TempTokenRow>> {
+        run!(self, |conn| {
+            sqlx::query_as(
+                "SELECT digest, session_id, tenant_id, sealed, created_at, expires_at, exchanged_at, died_at
+                 FROM temp_tokens WHERE session_id = $1 AND exchanged_at IS NULL AND died_at IS NULL",
+            )
+            .bind(session)
+            .fetch_optional(conn)
+            .await
+        })
+    }
+
     /// A session's unexchanged token, its life starting now if it had not.
     pub async fn deliver_temp_token(
         &mut self,

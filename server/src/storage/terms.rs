@@ -6,7 +6,7 @@ use app::domain::skill::SkillName;
 use super::{Stored, Tx, run};
 
 /// How long a tenant's consents for one skill last, and how long what they gave is kept; minutes.
-#[derive(Clone, Copy, Debug, sqlx::FromRow)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct SkillTerms {
     pub consent_duration: i64,
     pub cache_max_data_retention: i64,
@@ -29,6 +29,32 @@ impl Tx {
             .fetch_optional(conn)
             .await
         })
+    }
+
+    /// Sets a tenant's terms for a skill, if they still are what they were when somebody looked.
+    pub async fn set_skill_terms(
+        &mut self,
+        tenant: TenantId,
+        skill: &SkillName,
+        from: SkillTerms,
+        to: SkillTerms,
+    ) -> Stored<bool> {
+        let rows = run!(self, |conn| {
+            sqlx::query(
+                "UPDATE tenant_skills SET consent_duration = $5, cache_max_data_retention = $6
+                 WHERE tenant_id = $1 AND skill = $2 AND consent_duration = $3 AND cache_max_data_retention = $4",
+            )
+            .bind(tenant)
+            .bind(skill)
+            .bind(from.consent_duration)
+            .bind(from.cache_max_data_retention)
+            .bind(to.consent_duration)
+            .bind(to.cache_max_data_retention)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected())
+        })?;
+        Ok(rows == 1)
     }
 
     /// The key of a tenant's `utx_id`s, sealed.

@@ -122,9 +122,33 @@ impl Db {
             .await;
     }
 
+    /// Does to one row what nobody should.
+    pub async fn alter_one(&self, sql: &str, id: uuid::Uuid) {
+        let mut tx = self.write().await.expect("a connection");
+        run!(tx, |conn| sqlx::query(sqlx::AssertSqlSafe(sql.to_owned()))
+            .bind(id)
+            .execute(conn)
+            .await
+            .map(|_| ()))
+        .expect("the row");
+        tx.commit().await.expect("commit");
+    }
+
     async fn alter(&self, sql: &'static str) {
         let mut tx = self.write().await.expect("a connection");
         run!(tx, |conn| sqlx::query(sql).execute(conn).await.map(|_| ())).expect("the table");
         tx.commit().await.expect("commit");
+    }
+}
+
+impl super::Tx {
+    /// Rows of uploads and of their pieces, in whatever state.
+    pub async fn count_uploads(&mut self) -> (i64, i64) {
+        run!(self, |conn| sqlx::query_as(
+            "SELECT (SELECT COUNT(*) FROM uploads), (SELECT COUNT(*) FROM upload_chunks)"
+        )
+        .fetch_one(conn)
+        .await)
+        .expect("the tables")
     }
 }

@@ -64,6 +64,8 @@ pub struct StepDetail {
     /// Whether the session may be complete after this step.
     pub last: bool,
     pub uploads: Vec<UploadDetail>,
+    /// How many files the step takes in all.
+    pub max_uploads: u32,
 }
 
 /// A file that a step takes.

@@ -11,6 +11,7 @@ pub mod payments;
 pub mod sessions;
 pub mod tokens;
 pub mod transactions;
+pub mod uploads;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};

@@ -58,6 +58,9 @@ pub struct SessionStanding {
     /// The token to exchange; the same one until it is exchanged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub temp_token: Option<String>,
+    /// The step submitted last: its uploads name it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step_id: Option<Uuid>,
     /// The answer to the last step, while the end-user is at the provider or the provider verifies.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<Value>,
@@ -106,6 +109,7 @@ impl From<Standing> for SessionStanding {
             nonce: standing.nonce,
             next_step: standing.next_step,
             temp_token: standing.temp_token,
+            step_id: standing.step_id.map(|id| id.0),
             data: standing.data,
             expires_at: Time(standing.expires_at),
         }

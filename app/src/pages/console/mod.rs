@@ -98,7 +98,7 @@ fn new_run(tenants: &[Tenant], chosen: Option<TenantId>, first_skill: Option<Str
     let Some(first) = tenants.first() else {
         return view! {
             <Empty icon="tenants" title="The console needs a sandbox tenant">
-                <p>"A tenant is an app of yours: it has the keys that calls are made with."</p>
+                <p>"A tenant is your app as the API knows it: it has the keys that calls are made with."</p>
                 <div class="actions">
                     <a class="btn primary" href=links::NEW_TENANT>"Create tenant"</a>
                 </div>

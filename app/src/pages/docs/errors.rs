@@ -8,7 +8,7 @@ use crate::links;
 use crate::pages::samples::Lang;
 use crate::pages::{Answer, Shown, Visit};
 use crate::portal::Trouble;
-use crate::ui::{Chip, Column, Facts, HttpStatus, Table, Tone};
+use crate::ui::{Chip, Column, Facts, HttpStatus, Table, Tone, prose};
 
 /// Every code.
 pub(crate) fn index(visit: Visit) -> Answer {
@@ -87,9 +87,9 @@ pub(crate) fn page(visit: Visit) -> Shown {
             <h1><code>{entry.code}</code> " " {entry.retryable.then(|| view! { <Chip tone=Tone::Warn text="Retryable" /> })}</h1>
             <p class="lead">{entry.title}</p>
             <h2>"Cause"</h2>
-            <p>{entry.cause}</p>
+            <p>{prose(entry.cause)}</p>
             <h2>"Fix"</h2>
-            <p>{entry.fix}</p>
+            <p>{prose(entry.fix)}</p>
             <Facts facts=facts />
             <h2>"As sent"</h2>
             {super::block("sample-1", "json", &sample, None)}

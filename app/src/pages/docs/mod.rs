@@ -3,6 +3,7 @@
 mod errors;
 mod operation;
 mod reference;
+mod schema;
 
 use leptos::prelude::*;
 
@@ -214,9 +215,17 @@ fn menu(here: &str, lang: Lang, operations: &[reference::Listed]) -> impl IntoVi
     let groups = reference::groups(operations)
         .into_iter()
         .map(|(tag, members)| {
+            let named = |member: &reference::Listed| {
+                let namesakes = members.iter().filter(|it| it.title == member.title);
+                if namesakes.count() > 1 {
+                    format!("{} · {}", member.title, member.method.to_uppercase())
+                } else {
+                    member.title.clone()
+                }
+            };
             let members = members
-                .into_iter()
-                .map(|member| entry(member.title.clone(), member.href()))
+                .iter()
+                .map(|member| entry(named(member), member.href()))
                 .collect_view();
             view! { <h2>{tag}</h2> <ul>{members}</ul> }
         })

@@ -70,7 +70,7 @@ fn title(operation: &Value, path: &str) -> String {
         .unwrap_or(path);
     let first = summary.lines().next().unwrap_or(summary);
     let end = first.find([':', '.', ';', ',']).unwrap_or(first.len());
-    first.get(..end).unwrap_or(first).to_owned()
+    first.get(..end).unwrap_or(first).replace('`', "")
 }
 
 fn capitalised(word: &str) -> String {

@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use super::authorise::{Judged, Trouble, Yes, path};
+use super::decision::{Judged, Yes};
 use super::views::{self, Choice};
+use super::visit::{Trouble, path};
 use super::words::{grouped, thousands};
 use crate::bank::Desk;
 use crate::bank::storage::visits::VisitRow;
@@ -32,10 +33,12 @@ pub async fn judge(
     let choices = choices(desk, tx, visit, &accounts).await?;
     let ticked = choices.iter().filter(|choice| choice.ticked);
     let ticked: Vec<i64> = ticked.map(|choice| choice.id).collect();
-    let error = match approves {
-        true if ticked.is_empty() => "Tick at least one account, or choose Refuse.",
-        true => return Ok(Judged::Yes(Yes::Accounts(Ticked(ticked)))),
-        false => "Choose Agree or Refuse.",
+    let error = if !approves {
+        "Choose Agree or Refuse."
+    } else if ticked.is_empty() {
+        "Tick at least one account, or choose Refuse."
+    } else {
+        return Ok(Judged::Yes(Yes::Accounts(Ticked(ticked))));
     };
     let page = render(desk, tx, visit, &choices, Some(error)).await?;
     Ok(Judged::Again(page))

@@ -11,11 +11,13 @@
 
 mod authorise;
 mod consent;
+mod decision;
 mod guard;
 mod html;
 mod payment;
 mod payment_view;
 mod views;
+mod visit;
 mod words;
 
 use axum::Router;
@@ -35,9 +37,9 @@ pub(super) fn router(desk: &Desk) -> Router<Desk> {
     Router::new()
         .route("/", get(home))
         .route("/authorise", get(authorise::begin))
-        .route("/authorise/{id}", get(authorise::show))
-        .route("/authorise/{id}/sign-in", post(authorise::sign_in))
-        .route("/authorise/{id}/decision", post(authorise::decide))
+        .route("/authorise/{id}", get(decision::show))
+        .route("/authorise/{id}/sign-in", post(decision::sign_in))
+        .route("/authorise/{id}/decision", post(decision::decide))
         .layer(middleware::from_fn_with_state(
             desk.clone(),
             guard::own_forms_only,

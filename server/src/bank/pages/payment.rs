@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use super::authorise::{Judged, Trouble, Yes, field, path};
+use super::decision::{Judged, Yes, field};
 use super::payment_view::{self, Payer, Shown};
+use super::visit::{Trouble, path};
 use super::words::{grouped, thousands};
 use crate::bank::Desk;
 use crate::bank::payments::order::{Order, Service};

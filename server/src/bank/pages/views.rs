@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 
 use super::html::{esc, page};
 use crate::bank::ledger::accounts::{PASSWORD, USERS};
+use crate::bank::storage::visits::Kind;
 
 /// An account to tick, as its row shows it.
 pub struct Choice {
@@ -58,7 +59,7 @@ pub fn foreign_form() -> String {
 
 pub fn bad_request(why: &str) -> String {
     let text = format!(
-        "The app sent you here with a request that this bank cannot take: {why}. Nothing was shared or paid. Go back to the \
+        "The app sent you here with a request that this bank cannot take: {why}. Nothing was shared. Go back to the \
          app; if it happens again, its developers need to know."
     );
     notice("The app's request is not right", &text, None)
@@ -68,9 +69,29 @@ pub fn bad_request(why: &str) -> String {
 pub fn over(back: Option<&str>) -> String {
     notice(
         "Your time for this request is over",
-        "Nothing was shared or paid. Requests can be answered for a few minutes only, and once. Go back to the app and start again there.",
+        "Requests can be answered for a few minutes only, and once. Nothing was shared or paid in this visit. Go back to the app and \
+         start again there.",
         back.map(|href| (href, "Back to the app")),
     )
+}
+
+/// The person decided and came back to the page; `back` leads where the decision led.
+pub fn answered(agreed: Option<Kind>, back: &str) -> String {
+    let (title, text) = match agreed {
+        Some(Kind::Consent) => (
+            "You have agreed already",
+            "The accounts you ticked are shared with the app that asked. You can end this at any time in the app.",
+        ),
+        Some(Kind::Payment) => (
+            "You have confirmed already",
+            "The payment is with the bank. The app that asked for it shows how far it is.",
+        ),
+        None => (
+            "You have refused already",
+            "Nothing was shared or paid. If you did not mean to refuse, start again in the app that sent you here.",
+        ),
+    };
+    notice(title, text, Some((back, "Back to the app")))
 }
 
 /// Another browser began this visit, or this one forgot its cookie.
@@ -78,7 +99,7 @@ pub fn other_browser() -> String {
     notice(
         "This visit belongs to another browser window",
         "The bank does not recognise this browser: cookies may be switched off, or the address was copied from \
-         elsewhere. Nothing was shared or paid. Go back to the app and start again there.",
+         elsewhere. Nothing is shared or paid from here. Go back to the app and start again there.",
         None,
     )
 }
@@ -86,7 +107,8 @@ pub fn other_browser() -> String {
 pub fn unavailable() -> String {
     notice(
         "The bank cannot answer now",
-        "Something went wrong on our side, and nothing was shared or paid. Wait a moment and load the page again.",
+        "Something went wrong on our side. If you had just answered, your answer may have been kept all the same: load \
+         the page again, and it says how things stand.",
         None,
     )
 }

@@ -86,9 +86,12 @@ fn executed(order: &Order) -> Standing {
     let transfers: Vec<_> = order
         .transfers
         .iter()
-        .map(|one| match creditor_exists(&one.creditor_account.iban) {
-            true => ("ACSC", None),
-            false => ("RJCT", Some(NO_SUCH_CREDITOR)),
+        .map(|one| {
+            if creditor_exists(&one.creditor_account.iban) {
+                ("ACSC", None)
+            } else {
+                ("RJCT", Some(NO_SUCH_CREDITOR))
+            }
         })
         .collect();
     let rejected = transfers

@@ -193,7 +193,11 @@ async fn a_person_refuses(db: Db) {
         );
         assert!(!answer.contains_key("code"));
         assert_eq!(world.consent_status(&consent).await, "rejected");
-        assert_eq!(visit.get().await.status(), StatusCode::GONE);
+        let page = visit.get().await;
+        assert_eq!(page.status(), StatusCode::GONE);
+        let page = page.text().await.unwrap();
+        assert!(page.contains("You have refused already"), "{page}");
+        assert!(page.contains("error=access_denied&amp;state=the+state"));
         assert_eq!(world.begin(&consent).await.status(), StatusCode::GONE);
     }
     world.close().await;
@@ -256,7 +260,15 @@ async fn agreeing_to_nothing_is_said_inline(db: Db) {
     );
     assert_eq!(world.consent_status(&consent).await, "received");
     let accounts = accounts_on(&visit.page().await);
-    assert!(end(&visit.decide("approve", &accounts).await).contains_key("code"));
+    let approved = end(&visit.decide("approve", &accounts).await);
+    let page = visit.get().await;
+    assert_eq!(page.status(), StatusCode::GONE);
+    let page = page.text().await.unwrap();
+    assert!(page.contains("You have agreed already"), "{page}");
+    assert!(
+        page.contains(&format!("code={}&amp;state", approved["code"])),
+        "the same way back, not that of a refusal"
+    );
     world.close().await;
 }
 

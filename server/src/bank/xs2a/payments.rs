@@ -133,7 +133,9 @@ pub async fn read(
     if let Some(one_by_one) = body.get_mut("payments").and_then(Value::as_array_mut) {
         for (one, (status, reason)) in one_by_one.iter_mut().zip(&standing.transfers) {
             put(one, "transactionStatus", json!(status));
-            reason.inspect(|reason| put(one, "reasonCode", json!(reason)));
+            if let Some(reason) = reason {
+                put(one, "reasonCode", json!(reason));
+            }
         }
     }
     put(&mut body, "transactionStatus", json!(standing.status));

@@ -2,6 +2,7 @@
 //! and it stops without losing anything: "not ready" first, then no new connections, then what is in flight, then the
 //! background writers.
 
+mod linger;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 
+use self::linger::Linger;
 use super::notes::Peer;
 use crate::state::AppState;
 
@@ -123,7 +125,7 @@ fn connection(
         .max_headers(MOST_HEADERS)
         .max_buf_size(HEAD_BYTES)
         .half_close(false)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Linger::new(stream)), service);
     let connection = connections.watch(connection);
     tokio::spawn(async move {
         if let Err(error) = connection.await {

@@ -98,6 +98,16 @@ async fn no_secret_is_in_the_log(db: Db) {
 async fn the_log_is_searched_and_never_shows_others(db: Db) {
     let api = Api::new(db).await;
     let rows = three_calls(&api).await;
+    let keys = api
+        .world
+        .services
+        .keys(&api.world.owner, api.world.tenant)
+        .await
+        .unwrap();
+    let used = |used: bool| {
+        let keys = keys.iter().filter(|key| (key.calls_24h == 1) == used);
+        keys.map(|key| key.id).collect::<Vec<_>>()
+    };
     let all = RequestFilter::default;
     let text = |text: &str| Some(text.to_owned());
     let cases = [
@@ -174,6 +184,27 @@ async fn the_log_is_searched_and_never_shows_others(db: Db) {
         (
             RequestFilter {
                 session: Some(SESSION.parse().unwrap()),
+                ..all()
+            },
+            1,
+        ),
+        (
+            RequestFilter {
+                keys: used(true),
+                ..all()
+            },
+            1,
+        ),
+        (
+            RequestFilter {
+                keys: used(false),
+                ..all()
+            },
+            0,
+        ),
+        (
+            RequestFilter {
+                keys: keys.iter().map(|key| key.id).collect(),
                 ..all()
             },
             1,

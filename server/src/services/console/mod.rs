@@ -6,12 +6,14 @@
 
 mod calls;
 mod held;
+mod keep;
+mod make;
 #[cfg(test)]
 mod tests;
 mod view;
 
 use app::domain::console::RunStage;
-use app::domain::ids::{RequestId, RunId, ServicerId, SessionId, TenantId};
+use app::domain::ids::{RunId, ServicerId, SessionId, TenantId};
 use app::domain::person::Permission;
 use app::domain::skill::SkillName;
 use app::domain::tenant::Environment;
@@ -19,23 +21,15 @@ use app::links;
 use app::portal::console::{Console, Run, RunRow as Listed};
 use app::portal::{Actor, Answered, Source, Trouble};
 use async_trait::async_trait;
-use axum::body::Body;
-use axum::http::{Request, header};
-use chrono::{DateTime, Duration, Utc};
-
+use chrono::Duration;
 use serde_json::{Value, json};
-use tower::ServiceExt as _;
-use zeroize::Zeroizing;
 
 use super::Services;
-use super::keys::ConsoleGrant;
 use super::trouble::act;
 use crate::jobs::console::ForgetRun;
-use crate::storage::console::{CallRow, NewRun, RunRow, Stand};
+use crate::storage::console::{NewRun, Stand};
 use crate::storage::{DbError, Tx};
-use calls::Outgoing;
 use held::Held;
-use view::Bodies;
 
 /// How long one call may take before another may take over, and how long its grant lasts.
 const CLAIM: Duration = Duration::seconds(60);
@@ -43,8 +37,6 @@ const CLAIM: Duration = Duration::seconds(60);
 const MEMORY: Duration = Duration::days(1);
 /// Runs in the list.
 const LISTED: i64 = 50;
-/// The largest answer a run keeps, in bytes.
-const LARGEST: usize = 4 << 20;
 
 #[async_trait]
 impl Console for Services {
@@ -294,165 +286,9 @@ impl Services {
         Ok(id)
     }
 
-    /// Makes a call through the public API's own router. Nothing is claimed in the database but the run.
-    async fn call(&self, run: &RunRow, call: &Outgoing, until: DateTime<Utc>) -> Answered<Answer> {
-        let api = self
-            .api
-            .clone()
-            .ok_or_else(|| self.broken("the console has no way into the API"))?;
-        let grant = ConsoleGrant {
-            tenant: run.tenant_id,
-            run: run.id,
-            expires: until,
-        };
-        let request = Request::post(&call.path)
-            .header(header::CONTENT_TYPE, "application/json")
-            .header(header::USER_AGENT, "sandbox console")
-            .extension(grant)
-            .body(Body::from(call.body.to_string()))
-            .map_err(|e| self.broken(e))?;
-        let at = self.state.clock.now();
-        let response = api.oneshot(request).await.map_err(|never| match never {})?;
-        let status = response.status().as_u16();
-        let id = response
-            .headers()
-            .get("x-request-id")
-            .and_then(|id| id.to_str().ok());
-        let request = id
-            .and_then(|id| id.parse().ok())
-            .unwrap_or_else(|| RequestId(self.state.clock.id()));
-        let bytes = axum::body::to_bytes(response.into_body(), LARGEST)
-            .await
-            .map_err(|e| self.broken(e))?;
-        let body = serde_json::from_slice(&bytes).map_err(|e| self.broken(e))?;
-        let latency = (self.state.clock.now() - at)
-            .num_microseconds()
-            .unwrap_or(i64::MAX);
-        Ok(Answer {
-            request,
-            at,
-            latency,
-            status,
-            body,
-        })
-    }
-
-    async fn finish(
-        &self,
-        run: &RunRow,
-        mut held: Held,
-        call: Outgoing,
-        until: DateTime<Utc>,
-        answer: Answer,
-    ) -> Answered<()> {
-        let settled = calls::Answer {
-            position: run.calls,
-            at: answer.at,
-            status: answer.status,
-            body: &answer.body,
-            temp_token_life: self.token_life(),
-        };
-        let (next, session) = calls::settle(run.next_call, &mut held, &settled);
-        let bodies = Bodies {
-            request: view::shown(&call.shown, &held),
-            response: view::shown(&answer.body, &held),
-        };
-        let row = CallRow {
-            position: run.calls,
-            request_id: answer.request,
-            at: answer.at,
-            title: call.title,
-            method: "POST".into(),
-            path: call.path,
-            status: answer.status.into(),
-            latency: answer.latency,
-            browser_safe: call.browser_safe,
-            bodies: self.seal(&place_of_call(run.id, run.calls), &bodies)?,
-        };
-        let status = answer
-            .body
-            .get("status")
-            .and_then(Value::as_str)
-            .map(str::to_owned);
-        let stand = Stand {
-            next,
-            session,
-            status,
-            held: self.sealed(run.id, &held)?,
-        };
-        let mut tx = self.write().await?;
-        tx.finish_run_call(run.id, until, &stand, &row)
-            .await
-            .map_err(|e| self.broken(e))?;
-        tx.commit().await.map_err(|e| self.broken(e))
-    }
-
-    async fn find(&self, tx: &mut Tx, servicer: ServicerId, run: RunId) -> Answered<RunRow> {
-        let found = tx
-            .run_by_id(servicer, run)
-            .await
-            .map_err(|e| self.broken(e))?;
-        found.ok_or(Trouble::NotFound)
-    }
-
-    /// What a run holds; none once its day is over, whether or not the job that forgets it has run yet.
-    fn held(&self, row: &RunRow) -> Answered<Option<Held>> {
-        let sealed = row
-            .held
-            .as_ref()
-            .filter(|_| row.forget_at > self.state.clock.now());
-        sealed
-            .map(|sealed| self.open(&place_of_run(row.id), sealed))
-            .transpose()
-    }
-
-    fn bodies(&self, run: RunId, call: CallRow) -> Answered<(CallRow, Bodies)> {
-        let bodies = self.open(&place_of_call(run, call.position), &call.bodies)?;
-        Ok((call, bodies))
-    }
-
-    fn sealed(&self, run: RunId, held: &Held) -> Answered<Vec<u8>> {
-        self.seal(&place_of_run(run), held)
-    }
-
-    fn seal<T: serde::Serialize>(&self, place: &str, value: &T) -> Answered<Vec<u8>> {
-        let plain = Zeroizing::new(serde_json::to_vec(value).map_err(|e| self.broken(e))?);
-        self.state
-            .vault
-            .seal(&self.state.clock, place, &plain)
-            .map_err(|e| self.broken(e))
-    }
-
-    fn open<T: serde::de::DeserializeOwned>(&self, place: &str, sealed: &[u8]) -> Answered<T> {
-        let plain = self
-            .state
-            .vault
-            .open(place, sealed)
-            .map_err(|e| self.broken(e))?;
-        serde_json::from_slice(&plain).map_err(|e| self.broken(e))
-    }
-
     fn token_life(&self) -> i64 {
         self.state.config.sandbox.temp_token_seconds
     }
-}
-
-/// What came back from a call.
-struct Answer {
-    request: RequestId,
-    at: DateTime<Utc>,
-    /// Microseconds.
-    latency: i64,
-    status: u16,
-    body: Value,
-}
-
-fn place_of_run(run: RunId) -> String {
-    format!("console_runs.held/{run}")
-}
-
-fn place_of_call(run: RunId, position: i64) -> String {
-    format!("console_calls.bodies/{run}/{position}")
 }
 
 /// The data of a step as typed: any JSON; whether it fits the step is the API's to say.

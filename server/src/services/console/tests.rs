@@ -15,8 +15,10 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 
+use super::make::LARGEST;
 use super::*;
 use crate::jobs::Job as _;
+use crate::services::keys::ConsoleGrant;
 use crate::skills::{
     BankAccount, Connector, ConnectorError, Connectors, Grant, Outcome, Page, PageRequest,
     Registry, Return, Returned, Submission,

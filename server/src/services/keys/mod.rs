@@ -114,10 +114,7 @@ pub async fn verify(
     let now = state.clock.now();
     let claimed: Option<TenantId> = client_id.parse().ok();
     let live = found.filter(|found| {
-        Some(found.tenant.tenant) == claimed
-            && found.kind == given.kind
-            && found.stopped_at.is_none()
-            && found.ends_at.is_none_or(|end| end > now)
+        Some(found.tenant.tenant) == claimed && found.kind == given.kind && found.is_live(now)
     });
     match live {
         Some(found) => {

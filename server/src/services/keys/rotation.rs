@@ -103,6 +103,29 @@ fn shown(state: &AppState, tenant: TenantId, row: KeyRow, calls_24h: i64) -> Res
     })
 }
 
+/// Whether a text is a live secret of the tenant.
+pub async fn holds_secret(
+    state: &AppState,
+    actor: &Actor,
+    id: TenantId,
+    text: &SecretString,
+) -> Result<(), Stop> {
+    let mut tx = state.db.read().await?;
+    let tenant = own(&mut tx, actor, id).await?;
+    actor.may(keys_permission(tenant.environment))?;
+    let digest = digest(&state.pepper, KeyKind::Secret, text);
+    let found = tx.key_by_digest(&digest).await?;
+    let now = state.clock.now();
+    if found.is_some_and(|key| key.tenant.tenant == id && key.is_live(now)) {
+        return Ok(());
+    }
+    Err(Trouble::Conflict(
+        "That is no live client_secret of this tenant. A secret is shown once, when it is made: rotate it for a new one."
+            .into(),
+    )
+    .into())
+}
+
 /// Makes a new key beside the live one, which ends after `overlap`.
 pub async fn rotate(
     state: &AppState,

@@ -16,7 +16,7 @@ use crate::services::passwords::judge;
 use crate::services::trouble::Stop;
 use crate::state::AppState;
 use crate::storage::people::{LinkPurpose, PersonRow};
-use crate::storage::{DbError, Tx, is_taken};
+use crate::storage::{DbError, Tx, lost_race};
 
 const VERIFY_LIVES: Duration = Duration::hours(24);
 const PASSWORD_LIVES: Duration = Duration::minutes(10);
@@ -217,7 +217,11 @@ impl From<Stop> for Proving {
 
 impl From<DbError> for Proving {
     fn from(error: DbError) -> Self {
-        Self::Stop(error.into())
+        if lost_race(&error) {
+            Self::Raced
+        } else {
+            Self::Stop(error.into())
+        }
     }
 }
 
@@ -251,10 +255,7 @@ async fn prove_address(state: &AppState, tx: &mut Tx, id: PersonId) -> Result<Pe
         tx.end_portal_sessions_of(id, None).await?;
         owner.id
     } else {
-        match tx.verify_person(id, &key, state.clock.now()).await {
-            Err(error) if is_taken(&error) => return Err(Proving::Raced),
-            outcome => outcome?,
-        }
+        tx.verify_person(id, &key, state.clock.now()).await?;
         id
     };
     tx.release_email(&key).await?;

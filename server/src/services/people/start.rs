@@ -18,7 +18,7 @@ use crate::storage::Tx;
 use crate::storage::people::NewPerson;
 use crate::storage::servicers::NewServicer;
 
-const FIRST_TENANT: &str = "My first app";
+const FIRST_TENANT: &str = "My first tenant";
 const NO_SUCH_INVITATION: &str = "This servicer id and claim token do not belong together, or the token was used or is \
                                   older than 7 days. Ask whoever gave them to you for new ones.";
 

@@ -6,22 +6,21 @@ use app::domain::person::Permission;
 use app::domain::servicer::ServicerStatus;
 use app::domain::skill::SkillName;
 use app::domain::tenant::{Environment, Origin, RedirectLink, TenantStatus};
+use app::domain::terms::{CONSENT_DURATION, DATA_RETENTION};
 use app::links;
-use app::portal::tenants::{CreatedTenant, NewTenant};
+use app::portal::tenants::{CreatedTenant, Creation, NewTenant};
 use app::portal::{Actor, FieldError, Source, Trouble};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
+use uuid::Uuid;
 
 use super::tenants_permission;
 use crate::services::keys::rotation::make_in;
 use crate::services::trouble::{Stop, act};
 use crate::state::AppState;
-use crate::storage::Tx;
 use crate::storage::tenants::{SkillRow, TenantRow};
+use crate::storage::{Tx, is_taken};
 
-/// How long consents last, and how long what they gave is kept, unless a tenant says otherwise; minutes (90, 120 days).
-const CONSENT_DURATION: i64 = 129_600;
-const DATA_RETENTION: i64 = 172_800;
 /// More links or origins than this are a mistake.
 const MOST_LINKS: usize = 50;
 /// Return links every sandbox tenant starts with, besides the console's: an app of one's own, and a local server.
@@ -33,6 +32,7 @@ pub const STARTER_LINKS: [&str; 3] = [
 
 /// A tenant that may be made: everything in it was parsed.
 pub struct Ready {
+    pub id: TenantId,
     pub name: String,
     pub environment: Environment,
     pub skills: Vec<SkillName>,
@@ -46,6 +46,7 @@ impl Ready {
         let skills = state.skills.all().map(|skill| skill.name.clone());
         let starter = STARTER_LINKS.into_iter();
         let mut ready = Self {
+            id: TenantId(state.clock.id()),
             name: name.to_owned(),
             environment: Environment::Sandbox,
             skills: skills
@@ -87,6 +88,7 @@ impl Ready {
             return Err(Trouble::Refused(wrong));
         }
         let mut ready = Self {
+            id: TenantId(state.clock.id()),
             name,
             environment: new.environment,
             skills,
@@ -113,7 +115,7 @@ impl Ready {
 pub fn checked_name(text: &str) -> Result<String, FieldError> {
     let name = text.trim();
     if name.is_empty() || name.chars().count() > 80 || name.chars().any(char::is_control) {
-        let message = "Give the app a name of 1 to 80 characters.".to_owned();
+        let message = "Give the tenant a name of 1 to 80 characters.".to_owned();
         return Err(FieldError {
             name: "name",
             message,
@@ -202,7 +204,7 @@ pub async fn create_in(
     ready: &Ready,
     by: &str,
 ) -> Result<CreatedTenant, Stop> {
-    let id = TenantId(state.clock.id());
+    let id = ready.id;
     let now = state.clock.now();
     let utx_key = state.clock.random::<32>();
     let utx_key = state.vault.seal(&state.clock, &utx_place(id), &utx_key)?;
@@ -243,9 +245,24 @@ pub fn utx_place(id: TenantId) -> String {
 pub fn terms(skill: SkillName) -> SkillRow {
     SkillRow {
         skill,
-        consent_duration: CONSENT_DURATION,
-        cache_max_data_retention: DATA_RETENTION,
+        consent_duration: CONSENT_DURATION.default,
+        cache_max_data_retention: DATA_RETENTION.default,
     }
+}
+
+/// The id of the tenant that a form makes: the birth of its mark, and bits that only this installation can make of the
+/// mark and the servicer. A form sent twice therefore names one row, and nobody can name somebody else's.
+fn id_for_form(state: &AppState, servicer: ServicerId, mark: Uuid) -> TenantId {
+    let digest = state
+        .pepper
+        .digest("tenants.form", &format!("{servicer}/{mark}"));
+    let mut random = [0; 10];
+    for (to, from) in random.iter_mut().zip(&digest.0) {
+        *to = *from;
+    }
+    let birth = mark.as_u128() >> 80;
+    let birth = u64::try_from(birth).unwrap_or(0);
+    TenantId(uuid::Builder::from_unix_timestamp_millis(birth, &random).into_uuid())
 }
 
 /// Makes a tenant for a signed-in person.
@@ -254,7 +271,7 @@ pub async fn create(
     actor: &Actor,
     new: &NewTenant,
     source: &Source,
-) -> Result<CreatedTenant, Stop> {
+) -> Result<Creation, Stop> {
     let membership = actor.may(tenants_permission(new.environment))?;
     if new.environment == Environment::Production && membership.status != ServicerStatus::Approved {
         actor.may(Permission::ManageProductionTenants)?;
@@ -264,16 +281,16 @@ pub async fn create(
         )
         .into());
     }
-    let ready = Ready::parse(state, new)?;
+    let (servicer, by) = (membership.servicer, actor.email.as_str());
+    let mut ready = Ready::parse(state, new)?;
+    if let Some(mark) = new.form {
+        ready.id = id_for_form(state, servicer, mark);
+    }
     let mut tx = state.db.write().await?;
-    let made = create_in(
-        &mut tx,
-        state,
-        membership.servicer,
-        &ready,
-        actor.email.as_str(),
-    )
-    .await?;
+    let made = match create_in(&mut tx, state, servicer, &ready, by).await {
+        Err(Stop::Database(error)) if is_taken(&error) => return Ok(Creation::Again(ready.id)),
+        made => made?,
+    };
     let detail = json!({ "name": ready.name, "environment": ready.environment });
     tx.audit(&act(
         state,
@@ -285,5 +302,5 @@ pub async fn create(
     ))
     .await?;
     tx.commit().await?;
-    Ok(made)
+    Ok(Creation::Made(made))
 }

@@ -3,6 +3,7 @@
 pub mod create;
 pub mod overview;
 pub mod settings;
+pub mod terms;
 #[cfg(test)]
 mod tests;
 
@@ -11,11 +12,13 @@ pub use create::{Ready, create_in};
 use app::domain::ids::{KeyId, TenantId};
 use app::domain::key::KeyKind;
 use app::domain::person::Permission;
+use app::domain::skill::SkillName;
 use app::domain::tenant::Environment;
 use app::portal::tenants::*;
 use app::portal::{Actor, Answered, Source, Trouble};
 use async_trait::async_trait;
 use chrono::Duration;
+use secrecy::SecretString;
 
 use super::Services;
 use super::keys::rotation;
@@ -59,12 +62,16 @@ impl Tenants for Services {
         answered(self, settings::tenant(&self.state, actor, id).await)
     }
 
+    fn tenant_form(&self) -> uuid::Uuid {
+        self.state.clock.id()
+    }
+
     async fn create_tenant(
         &self,
         actor: &Actor,
         new: NewTenant,
         source: &Source,
-    ) -> Answered<CreatedTenant> {
+    ) -> Answered<Creation> {
         answered(self, create::create(&self.state, actor, &new, source).await)
     }
 
@@ -120,8 +127,28 @@ impl Tenants for Services {
         )
     }
 
+    async fn set_terms(
+        &self,
+        actor: &Actor,
+        id: TenantId,
+        skill: &SkillName,
+        terms: TypedTerms,
+        source: &Source,
+    ) -> Answered<()> {
+        let set = terms::set(&self.state, actor, id, skill, &terms, source);
+        answered(self, set.await)
+    }
+
     async fn keys(&self, actor: &Actor, id: TenantId) -> Answered<Vec<Key>> {
         answered(self, rotation::list(&self.state, actor, id).await)
+    }
+
+    async fn holds_secret(&self, actor: &Actor, id: TenantId, client_secret: &str) -> Answered<()> {
+        let text = SecretString::from(client_secret.to_owned());
+        answered(
+            self,
+            rotation::holds_secret(&self.state, actor, id, &text).await,
+        )
     }
 
     async fn rotate_key(

@@ -40,7 +40,11 @@ pub async fn tenant(state: &AppState, actor: &Actor, id: TenantId) -> Result<Ten
 }
 
 /// Begins an act on a tenant the actor may change.
-async fn begin(state: &AppState, actor: &Actor, id: TenantId) -> Result<(Tx, TenantRow), Stop> {
+pub(super) async fn begin(
+    state: &AppState,
+    actor: &Actor,
+    id: TenantId,
+) -> Result<(Tx, TenantRow), Stop> {
     let mut tx = state.db.write().await?;
     let tenant = own(&mut tx, actor, id).await?;
     actor.may(tenants_permission(tenant.environment))?;
@@ -48,7 +52,7 @@ async fn begin(state: &AppState, actor: &Actor, id: TenantId) -> Result<(Tx, Ten
 }
 
 /// Ends an act: its audit row, then the commit.
-async fn finish(
+pub(super) async fn finish(
     mut tx: Tx,
     state: &AppState,
     actor: &Actor,

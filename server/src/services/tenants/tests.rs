@@ -2,9 +2,10 @@ use app::domain::ids::KeyId;
 use app::domain::key::KeyKind;
 use app::domain::person::Role;
 use app::domain::servicer::ServicerStatus;
+use app::domain::skill::SkillName;
 use app::domain::tenant::{Environment, TenantStatus};
 use app::portal::Trouble;
-use app::portal::tenants::{NewTenant, Tenants as _};
+use app::portal::tenants::{Creation, NewTenant, Tenants as _};
 use chrono::Duration;
 
 use super::*;
@@ -21,15 +22,27 @@ on_both!(
     production_is_for_approved_servicers_and_their_owners,
     a_foreign_tenant_is_a_missing_one,
     settings_are_kept_and_refused_whole,
+    a_form_makes_one_tenant_however_often_it_is_sent,
+    only_a_live_secret_of_the_tenant_is_held,
+    terms_are_kept_within_their_limits,
 );
 
 fn production() -> NewTenant {
     NewTenant {
+        form: None,
         name: "Live".into(),
         environment: Environment::Production,
         skills: Vec::new(),
         redirect_links: vec!["https://app.example.com/return".into()],
         origins: Vec::new(),
+    }
+}
+
+/// The tenant of a form that was sent for the first time.
+fn made(creation: Creation) -> CreatedTenant {
+    match creation {
+        Creation::Made(made) => made,
+        Creation::Again(id) => panic!("{id} was made before"),
     }
 }
 
@@ -181,6 +194,18 @@ async fn picture(world: &World) -> String {
     format!("{} {tenant:?} {keys:?}", tenants.len())
 }
 
+/// A skill that no act of the tests takes off the whitelist.
+fn kept_skill() -> SkillName {
+    SkillName::parse("xyz_ro_aisp_sbx_#1.0").unwrap()
+}
+
+fn terms(consent_duration: &str, cache_max_data_retention: &str) -> TypedTerms {
+    TypedTerms {
+        consent_duration: consent_duration.to_owned(),
+        cache_max_data_retention: cache_max_data_retention.to_owned(),
+    }
+}
+
 /// Every act of the trait, one after the other; each is tried though the one before failed.
 async fn all_acts(world: &World) -> Vec<Answered<()>> {
     let (services, owner, id, source) = (&world.services, &world.owner, world.tenant, source());
@@ -203,6 +228,9 @@ async fn all_acts(world: &World) -> Vec<Answered<()>> {
         services.pause_tenant(owner, id, true, &source).await,
         services
             .whitelist(owner, id, "xyz_aisp_sbx_#1.0", false, &source)
+            .await,
+        services
+            .set_terms(owner, id, &kept_skill(), terms("60", "120"), &source)
             .await,
         services
             .rotate_key(owner, id, KeyKind::AppKey, Duration::days(1), &source)
@@ -259,7 +287,8 @@ async fn every_act_leaves_one_row(db: Db) {
             "tenant.links_set",
             "tenant.paused",
             "tenant.renamed",
-            "tenant.skill_removed"
+            "tenant.skill_removed",
+            "tenant.terms_set"
         ]
     );
     assert!(
@@ -288,7 +317,7 @@ async fn production_is_for_approved_servicers_and_their_owners(db: Db) {
         );
     }
     let owner = world.actor(Role::Owner, ServicerStatus::Approved);
-    let made = create(owner.clone()).await.unwrap();
+    let made = made(create(owner.clone()).await.unwrap());
     assert!(made.client_secret.starts_with("tsr_live_cs_"));
     let developer = world.actor(Role::Developer, ServicerStatus::Approved);
     assert!(matches!(
@@ -428,10 +457,149 @@ async fn settings_are_kept_and_refused_whole(db: Db) {
     let tenant = services.tenant(owner, id).await.unwrap();
     assert_eq!(
         (tenant.status, tenant.name.as_str(), tenant.skills.len()),
-        (TenantStatus::Paused, "New name", 1)
+        (TenantStatus::Paused, "New name", published - 1)
     );
     assert!(matches!(
         services.rename_tenant(owner, id, " ", &source()).await,
         Err(Trouble::Refused(_))
     ));
+}
+
+async fn a_form_makes_one_tenant_however_often_it_is_sent(db: Db) {
+    let world = World::new(db).await;
+    let other = world.beside().await;
+    let form = Some(world.services.tenant_form());
+    let asked = |form| NewTenant {
+        form,
+        environment: Environment::Sandbox,
+        ..production()
+    };
+    let tasks: Vec<_> = (0..16)
+        .map(|_| {
+            let (services, owner, new) = (world.services.clone(), world.owner.clone(), asked(form));
+            tokio::spawn(async move { services.create_tenant(&owner, new, &source()).await })
+        })
+        .collect();
+    let (mut first, mut again) = (Vec::new(), Vec::new());
+    for task in tasks {
+        match task.await.unwrap().unwrap() {
+            Creation::Made(made) => first.push(made.id),
+            Creation::Again(id) => again.push(id),
+        }
+    }
+    assert_eq!(first.len(), 1);
+    assert_eq!(again, vec![first[0]; 15]);
+    assert_eq!(
+        world
+            .services
+            .tenants(&world.owner, "")
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
+
+    let elsewhere = other
+        .services
+        .create_tenant(&other.owner, asked(form), &source())
+        .await
+        .unwrap();
+    assert_ne!(
+        made(elsewhere).id,
+        first[0],
+        "a mark is worth nothing to others"
+    );
+    let next = Some(world.services.tenant_form());
+    let next = world
+        .services
+        .create_tenant(&world.owner, asked(next), &source())
+        .await
+        .unwrap();
+    assert_ne!(made(next).id, first[0]);
+}
+
+async fn only_a_live_secret_of_the_tenant_is_held(db: Db) {
+    let world = World::new(db).await;
+    let other = world.beside().await;
+    let held = async |actor: &Actor, tenant, secret: &str| {
+        world.services.holds_secret(actor, tenant, secret).await
+    };
+    let own = &world.owner;
+    held(own, world.tenant, &world.client_secret).await.unwrap();
+    for wrong in ["", &world.client_app_key, &other.client_secret] {
+        let answer = held(own, world.tenant, wrong).await;
+        assert!(matches!(answer, Err(Trouble::Conflict(_))), "{wrong}");
+    }
+    assert_eq!(
+        held(own, other.tenant, &other.client_secret).await,
+        Err(Trouble::NotFound)
+    );
+    let secret = live(&world, KeyKind::Secret).await[0].id;
+    world
+        .services
+        .stop_key(own, world.tenant, secret, &source())
+        .await
+        .unwrap();
+    let stopped = held(own, world.tenant, &world.client_secret).await;
+    assert!(matches!(stopped, Err(Trouble::Conflict(_))));
+}
+
+async fn terms_are_kept_within_their_limits(db: Db) {
+    let world = World::new(db).await;
+    let other = world.beside().await;
+    let (services, owner, id) = (&world.services, &world.owner, world.tenant);
+    // The terms of the skill that is changed, and of those that are not.
+    let now = async || {
+        let tenant = services.tenant(owner, id).await.unwrap();
+        let of =
+            |skill: &WhitelistedSkill| (skill.consent_duration, skill.cache_max_data_retention);
+        let (changed, others): (Vec<_>, Vec<_>) = tenant
+            .skills
+            .iter()
+            .partition(|allowed| allowed.skill == kept_skill());
+        assert!(others.iter().all(|other| of(other) == of(others[0])));
+        (of(changed[0]), of(others[0]))
+    };
+    let defaults = (129_600, 172_800);
+    assert_eq!(now().await, (defaults, defaults));
+    let set = async |actor: &Actor, tenant, skill: &SkillName, typed| {
+        services
+            .set_terms(actor, tenant, skill, typed, &source())
+            .await
+    };
+    let skill = kept_skill();
+    set(owner, id, &skill, terms(" 60", "525600"))
+        .await
+        .unwrap();
+    let set_alone = ((60, 525_600), defaults);
+    assert_eq!(now().await, set_alone, "of that skill alone");
+
+    let wrong = set(owner, id, &skill, terms("0", "525601")).await;
+    let Err(Trouble::Refused(fields)) = wrong else {
+        panic!("{wrong:?}")
+    };
+    assert_eq!(
+        fields.iter().map(|field| field.name).collect::<Vec<_>>(),
+        ["consent_duration", "cache_max_data_retention"]
+    );
+    let unlisted = SkillName::parse("abc_aisp_sbx_#1.0").unwrap();
+    for (tenant, skill) in [(id, &unlisted), (other.tenant, &skill)] {
+        let answer = set(owner, tenant, skill, terms("60", "60")).await;
+        assert_eq!(answer, Err(Trouble::NotFound));
+    }
+    let analyst = world.actor(Role::Developer, ServicerStatus::Suspended);
+    let answer = set(&analyst, id, &skill, terms("60", "60")).await;
+    assert!(matches!(answer, Err(Trouble::Forbidden(_))));
+    assert_eq!(now().await, set_alone);
+
+    services
+        .whitelist(owner, id, skill.as_str(), false, &source())
+        .await
+        .unwrap();
+    services
+        .whitelist(owner, id, skill.as_str(), true, &source())
+        .await
+        .unwrap();
+    let again = now().await.0;
+    assert_eq!(again, defaults, "taken off and put on");
 }

@@ -2,7 +2,6 @@
 
 mod data;
 mod flows;
-mod payments;
 mod races;
 mod returns;
 mod tokens;

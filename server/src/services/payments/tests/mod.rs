@@ -3,14 +3,31 @@
 mod crashes;
 mod life;
 
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
 use app::domain::ids::PaymentId;
+use app::domain::problem::Code;
+use app::domain::skill::SkillName;
 use reqwest::header::{LOCATION, SET_COOKIE};
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::*;
 use crate::bank;
+use crate::services::consents::Credentials;
+use crate::services::keys::Client;
 use crate::services::payments::{self, Payment};
+use crate::services::refusal::Failure;
+use crate::services::returns::{Arrival, Onward};
+use crate::services::sessions::{self, Opened};
+use crate::services::steps::{self, NewStep, Taken};
+use crate::services::tokens::Exchange;
+use crate::services::trials::{AISP, LINK, code, new_session, pair, query, sca, step, tenant};
 use crate::skills::sandbox::{Sandbox, SandboxBank};
+use crate::skills::{Connector, Registry};
+use crate::state::AppState;
+use crate::storage::Db;
+use crate::storage::tenants::SkillRow;
 
 const PISP: &str = "xyz_ro_pisp_sbx_#1.0";
 const SHOP: &str = "RO49AAAA1B31007593840000";

@@ -1,0 +1,181 @@
+//! The table of screens: where each is, who may open it, whether it takes forms. The portal door mounts it.
+
+use std::future::{Future, ready};
+use std::pin::Pin;
+
+use super::{
+    Answer, Shown, Visit, admin, console, docs, first_call, landing, overview, password, prove,
+    request, requests, settings, sign_in, sign_up, skills, start, tenant, tenant_keys, tenant_new,
+    tenant_settings, tenant_skills, tenant_terms, tenants, theme, verify,
+};
+use crate::domain::person::Permission;
+use crate::links;
+
+/// Every screen, with who may open it. The portal door mounts this table and nothing else.
+pub const SCREENS: &[Screen] = &[
+    // Before signing in.
+    Screen::read(links::HOME, Who::Anyone, |v| {
+        Box::pin(ready(Ok(landing::screen(v))))
+    }),
+    Screen::form(links::START, Who::Anyone, |v| Box::pin(start::screen(v))),
+    Screen::form(links::SIGN_UP, Who::Anyone, |v| {
+        Box::pin(sign_up::screen(v))
+    }),
+    Screen::form(links::SIGN_IN, Who::Anyone, |v| {
+        Box::pin(sign_in::sign_in(v))
+    }),
+    Screen::form(links::SIGN_OUT, Who::Anyone, |v| {
+        Box::pin(ready(Ok(sign_in::sign_out(v))))
+    }),
+    Screen::form(links::FORGOT, Who::Anyone, |v| {
+        Box::pin(password::forgot(v))
+    }),
+    Screen::form("/reset/{token}", Who::Anyone, |v| {
+        Box::pin(password::reset(v))
+    }),
+    Screen::form("/verify/{token}", Who::Anyone, |v| {
+        Box::pin(verify::screen(v))
+    }),
+    Screen::form(links::THEME, Who::Anyone, |v| {
+        Box::pin(ready(Ok(theme::screen(v))))
+    }),
+    // Anybody's own.
+    Screen::form(links::PROVE, Who::SignedIn, |v| Box::pin(prove::screen(v))),
+    Screen::form(links::SETTINGS, Who::SignedIn, |v| {
+        Box::pin(settings::screen(v))
+    }),
+    // A servicer's.
+    Screen::read(links::OVERVIEW, READ, |v| Box::pin(overview::screen(v))),
+    Screen::form(links::FIRST_CALL, Who::May(Permission::UseConsole), |v| {
+        Box::pin(first_call::screen(v))
+    }),
+    Screen::read(links::TENANTS, READ, |v| Box::pin(tenants::list(v))),
+    Screen::form(links::NEW_TENANT, MANAGE, |v| {
+        Box::pin(tenant_new::screen(v))
+    }),
+    Screen::read("/tenants/{tenant}", READ, |v| Box::pin(tenant::overview(v))),
+    Screen::read("/tenants/{tenant}/keys", KEYS, |v| {
+        Box::pin(tenant_keys::list(v))
+    }),
+    Screen::form("/tenants/{tenant}/keys/rotate/{kind}", KEYS, |v| {
+        Box::pin(tenant_keys::rotate(v))
+    }),
+    Screen::form("/tenants/{tenant}/keys/{key}/stop", KEYS, |v| {
+        Box::pin(tenant_keys::stop(v))
+    }),
+    Screen::form("/tenants/{tenant}/keys/env", KEYS, |v| {
+        Box::pin(tenant_keys::dotenv(v))
+    }),
+    Screen::form("/tenants/{tenant}/skills", READ, |v| {
+        Box::pin(tenant_skills::screen(v))
+    }),
+    Screen::form("/tenants/{tenant}/skills/{skill}", MANAGE, |v| {
+        Box::pin(tenant_terms::screen(v))
+    }),
+    Screen::form("/tenants/{tenant}/settings", MANAGE, |v| {
+        Box::pin(tenant_settings::screen(v))
+    }),
+    Screen::read(links::SKILLS, Who::SignedIn, |v| Box::pin(skills::list(v))),
+    Screen::form("/skills/{skill}", Who::SignedIn, |v| {
+        Box::pin(skills::one(v))
+    }),
+    Screen::read(links::REQUESTS, READ, |v| Box::pin(requests::list(v))),
+    Screen::read(links::REQUESTS_TAIL, READ, |v| Box::pin(requests::tail(v))),
+    Screen::read("/requests/{request}", READ, |v| {
+        Box::pin(request::screen(v))
+    }),
+    // The operators'.
+    Screen::read(links::ADMIN, Who::Admin, |_| {
+        Box::pin(ready(Ok(Answer::See(links::ADMIN_SERVICERS.into()))))
+    }),
+    Screen::form(links::ADMIN_SERVICERS, Who::Admin, |v| {
+        Box::pin(admin::list(v))
+    }),
+    Screen::form(links::ADMIN_NEW_SERVICER, Who::Admin, |v| {
+        Box::pin(admin::create(v))
+    }),
+    Screen::form("/admin/servicers/{servicer}/suspend", Who::Admin, |v| {
+        Box::pin(admin::suspend(v))
+    }),
+    // The sandbox console.
+    Screen::form(links::CONSOLE, Who::May(Permission::UseConsole), |v| {
+        Box::pin(console::screen(v))
+    }),
+    Screen::form(
+        "/console/runs/{run}",
+        Who::May(Permission::UseConsole),
+        |v| Box::pin(console::run(v)),
+    ),
+    Screen::read(
+        links::CONSOLE_RETURN,
+        Who::May(Permission::UseConsole),
+        |v| Box::pin(console::back(v)),
+    ),
+    // The documentation.
+    Screen::read(links::DOCS, Who::Anyone, |v| {
+        Box::pin(ready(Ok(docs::index(v))))
+    }),
+    Screen::read("/docs/{page}", Who::Anyone, |v| {
+        Box::pin(ready(docs::guide(v)))
+    }),
+    Screen::read("/docs/errors", Who::Anyone, |v| {
+        Box::pin(ready(Ok(docs::errors(v))))
+    }),
+    Screen::read("/docs/errors/{code}", Who::Anyone, |v| {
+        Box::pin(ready(docs::error(v)))
+    }),
+    Screen::read("/docs/api", Who::Anyone, |v| {
+        Box::pin(ready(Ok(docs::reference(v))))
+    }),
+    Screen::read("/docs/api/{operation}", Who::Anyone, |v| {
+        Box::pin(ready(docs::operation(v)))
+    }),
+];
+
+const READ: Who = Who::May(Permission::ReadTenants);
+const MANAGE: Who = Who::May(Permission::ManageSandboxTenants);
+const KEYS: Who = Who::May(Permission::ManageSandboxKeys);
+
+/// A screen: an async function, boxed so that all of them fit in one table.
+pub type Handler = fn(Visit) -> Pin<Box<dyn Future<Output = Shown> + Send>>;
+
+/// Who may open a screen. Checked by the portal door before the screen runs; services check again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    Anyone,
+    SignedIn,
+    May(Permission),
+    Admin,
+}
+
+/// One line of the screen table.
+pub struct Screen {
+    /// With `{name}` parts, as axum writes them.
+    pub path: &'static str,
+    pub who: Who,
+    /// Whether the screen takes forms (POST) besides being shown.
+    pub takes_forms: bool,
+    pub handler: Handler,
+}
+
+impl Screen {
+    /// A screen that is only shown.
+    pub const fn read(path: &'static str, who: Who, handler: Handler) -> Self {
+        Self {
+            path,
+            who,
+            takes_forms: false,
+            handler,
+        }
+    }
+
+    /// A screen that takes forms, too.
+    pub const fn form(path: &'static str, who: Who, handler: Handler) -> Self {
+        Self {
+            path,
+            who,
+            takes_forms: true,
+            handler,
+        }
+    }
+}

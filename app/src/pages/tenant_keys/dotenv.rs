@@ -1,0 +1,29 @@
+//! The keys as a file of variables. The secret comes with the form, from the page that shows it this once: no store
+//! has it, so a form without it gets nothing.
+
+use crate::domain::key::KeyKind;
+use crate::links;
+use crate::pages::parts::dotenv;
+use crate::pages::tenant::load;
+use crate::pages::{Answer, Shown, Visit};
+
+/// Browsers strip the dot that a file's name begins with.
+const NAME: &str = "tessera.env";
+
+pub(in crate::pages) async fn screen(visit: Visit) -> Shown {
+    let tenant = load(&visit).await?;
+    let Some(form) = &visit.form else {
+        return Ok(Answer::See(links::tenant_keys(tenant.id)));
+    };
+    let (actor, secret) = (visit.actor()?, form.get("client_secret"));
+    visit.portal.holds_secret(actor, tenant.id, secret).await?;
+    let keys = visit.portal.keys(actor, tenant.id).await?;
+    let app_key = keys
+        .iter()
+        .find(|key| key.kind == KeyKind::AppKey)
+        .and_then(|key| key.value.as_deref());
+    Ok(Answer::File {
+        name: NAME,
+        body: dotenv(&visit, tenant.id, app_key, secret),
+    })
+}

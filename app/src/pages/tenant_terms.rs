@@ -1,0 +1,111 @@
+//! A tenant's terms for one skill: how long its consents last, and how long what they gave is kept.
+
+use leptos::prelude::*;
+
+use super::form::Form;
+use super::tenant::load;
+use super::{Answer, Fields, Frame, Page, Shown, Visit};
+use crate::domain::skill::SkillName;
+use crate::domain::terms::{CONSENT_DURATION, DATA_RETENTION, Limits, in_words};
+use crate::links;
+use crate::portal::Trouble;
+use crate::portal::tenants::{Tenant, TypedTerms, WhitelistedSkill};
+use crate::ui::{ErrorSummary, Field, PageHead};
+
+const FIELDS: &[&str] = &["consent_duration", "cache_max_data_retention"];
+
+pub(super) async fn screen(visit: Visit) -> Shown {
+    let tenant = load(&visit).await?;
+    let name = SkillName::parse(visit.params.get("skill")).map_err(|_| Trouble::NotFound)?;
+    let allowed = tenant.skills.iter().find(|allowed| allowed.skill == name);
+    let allowed = allowed.ok_or(Trouble::NotFound)?;
+    let Some(fields) = visit.form.clone() else {
+        let stored = [
+            ("consent_duration", allowed.consent_duration.to_string()),
+            (
+                "cache_max_data_retention",
+                allowed.cache_max_data_retention.to_string(),
+            ),
+        ];
+        return Ok(page(&tenant, allowed, Form::fresh(&stored)).into());
+    };
+    let set = visit
+        .portal
+        .set_terms(
+            visit.actor()?,
+            tenant.id,
+            &name,
+            read(&fields),
+            &visit.source,
+        )
+        .await;
+    match set {
+        Ok(()) => Ok(Answer::See(links::with(
+            &links::tenant_skills(tenant.id),
+            "done",
+            "terms",
+        ))),
+        Err(trouble) => Ok(page(&tenant, allowed, Form::refused(fields, trouble)?).into()),
+    }
+}
+
+fn read(fields: &Fields) -> TypedTerms {
+    TypedTerms {
+        consent_duration: fields.get("consent_duration").to_owned(),
+        cache_max_data_retention: fields.get("cache_max_data_retention").to_owned(),
+    }
+}
+
+fn page(tenant: &Tenant, allowed: &WhitelistedSkill, form: Form) -> Page {
+    let skill = allowed.skill.clone();
+    let (id, name, shown) = (tenant.id, tenant.name.clone(), form.clone());
+    form.status(
+        Page::new(Frame::App, format!("{skill} · {name}"), move || {
+            view! {
+                <PageHead
+                    title=format!("Terms of {skill}")
+                    lead="They hold for consents given from now on. Those that exist keep theirs."
+                />
+                <form method="post" action=links::skill_terms(id, &skill) class="form">
+                    <ErrorSummary errors=shown.errors(FIELDS) />
+                    <Field
+                        entry=shown.entry("consent_duration")
+                        label="Consents last, in minutes"
+                        hint=hint(CONSENT_DURATION, "Then the end-user has to agree again.")
+                        mono=true
+                        autocomplete="off"
+                        inputmode="numeric"
+                    />
+                    <Field
+                        entry=shown.entry("cache_max_data_retention")
+                        label="Data is kept for, in minutes"
+                        hint=hint(DATA_RETENTION, "Then it is erased, whether or not the consent still lives.")
+                        mono=true
+                        autocomplete="off"
+                        inputmode="numeric"
+                    />
+                    <div class="actions">
+                        <button class="btn primary">"Save terms"</button>
+                        <a class="btn quiet" href=links::tenant_skills(id)>
+                            "Cancel"
+                        </a>
+                    </div>
+                </form>
+            }
+        })
+        .within(tenant.environment)
+        .under("Tenants", links::TENANTS)
+        .under(tenant.name.clone(), links::tenant(tenant.id))
+        .under("Skills", links::tenant_skills(tenant.id)),
+    )
+}
+
+fn hint(limits: Limits, then: &str) -> String {
+    format!(
+        "{then} {} is {}, the default; the most is {}, {}.",
+        limits.default,
+        in_words(limits.default),
+        limits.most,
+        in_words(limits.most)
+    )
+}

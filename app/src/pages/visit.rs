@@ -1,0 +1,97 @@
+//! What a screen is given: who asks, for what, with which form.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::portal::{Actor, Portal, Source, Trouble};
+
+/// Everything a screen may look at.
+#[derive(Clone)]
+pub struct Visit {
+    pub portal: Arc<dyn Portal>,
+    pub actor: Option<Actor>,
+    /// The path as asked for, without query.
+    pub path: String,
+    /// What the route's `{name}` parts matched, percent-decoded.
+    pub params: Fields,
+    pub query: Fields,
+    /// The submitted form, when the method was POST.
+    pub form: Option<Fields>,
+    pub source: Source,
+    pub now: DateTime<Utc>,
+    pub site: Arc<Site>,
+    /// `light`, `dark` or none for the system's own.
+    pub theme: Option<&'static str>,
+}
+
+/// What is the same for every page of one server.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// The brand shown to users.
+    pub brand: String,
+    /// `https://portal.example.com`, without a trailing slash: links are built from it, never from the request.
+    pub public_url: String,
+    /// Hashed names of the built files; `None` where only the HTML matters.
+    pub assets: Option<Assets>,
+    /// The served OpenAPI document, for the reference.
+    pub openapi: Arc<serde_json::Value>,
+}
+
+/// Paths of the built files, from the root: `/pkg/portal.<hash>.css`.
+#[derive(Clone, Debug, serde::Deserialize)]
+pub struct Assets {
+    pub js: String,
+    pub wasm: String,
+    pub css: String,
+}
+
+/// Names and values of a query or form, in order, repeats kept.
+#[derive(Clone, Debug, Default)]
+pub struct Fields(pub Vec<(String, String)>);
+
+impl Fields {
+    /// The first value of a name, trimmed of nothing; empty if absent.
+    pub fn get(&self, name: &str) -> &str {
+        self.0
+            .iter()
+            .find(|(key, _)| key == name)
+            .map_or("", |(_, value)| value.as_str())
+    }
+
+    /// Every value of a name.
+    pub fn all(&self, name: &str) -> Vec<String> {
+        self.0
+            .iter()
+            .filter(|(key, _)| key == name)
+            .map(|(_, value)| value.clone())
+            .collect()
+    }
+
+    /// The lines of a text area, trimmed, empty ones left out.
+    pub fn lines(&self, name: &str) -> Vec<String> {
+        self.get(name)
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// A value that parses, or nothing.
+    pub fn parse<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
+        self.get(name).parse().ok()
+    }
+}
+
+impl Visit {
+    /// The person signed in; the door lets nobody else near a screen that asks for this.
+    pub fn actor(&self) -> Result<&Actor, Trouble> {
+        self.actor.as_ref().ok_or(Trouble::NotFound)
+    }
+
+    /// A route's part that must parse: what does not is an address of nothing.
+    pub fn param<T: std::str::FromStr>(&self, name: &str) -> Result<T, Trouble> {
+        self.params.parse(name).ok_or(Trouble::NotFound)
+    }
+}

@@ -1,0 +1,43 @@
+//! Searching a list: the field above it, and the row that says that nothing was found.
+
+use leptos::prelude::*;
+
+/// One search field; the list is at `action`, and reads `q`.
+#[component]
+pub fn Search(
+    action: &'static str,
+    /// What can be searched for.
+    label: &'static str,
+    /// What was searched for.
+    #[prop(into)]
+    query: String,
+) -> impl IntoView {
+    view! {
+        <form class="filters" method="get" action=action role="search">
+            <div class="field grow">
+                <label for="q">{label}</label>
+                <input type="search" id="q" name="q" value=query />
+            </div>
+            <button class="btn">"Search"</button>
+        </form>
+    }
+}
+
+/// The only row of a table in which nothing was found.
+#[component]
+pub fn NoMatch(
+    /// How many columns the table has.
+    columns: usize,
+    #[prop(into)] sentence: String,
+    /// Where everything is listed, and what that link says.
+    all: &'static str,
+    label: &'static str,
+) -> impl IntoView {
+    view! {
+        <tr>
+            <td colspan=columns.to_string()>
+                {sentence} " " <a href=all>{label}</a>
+            </td>
+        </tr>
+    }
+}

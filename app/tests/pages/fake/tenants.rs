@@ -1,0 +1,193 @@
+//! Tenants and their keys.
+
+use app::domain::ids::{KeyId, ServicerId, TenantId};
+use app::domain::key::KeyKind;
+use app::domain::skill::SkillName;
+use app::domain::tenant::{Environment, TenantStatus};
+use app::portal::tenants::{
+    CreatedTenant, Creation, Key, NewKey, NewTenant, Overview, Tenant, TenantRow, Tenants,
+    TypedTerms, WhitelistedSkill,
+};
+use app::portal::{Actor, Answered, Source, Trouble};
+use async_trait::async_trait;
+use chrono::Duration;
+
+use super::{Fake, World, ago, id, key, now, skill_name, tenant_id};
+
+#[async_trait]
+impl Tenants for Fake {
+    async fn overview(&self, _: &Actor) -> Answered<Overview> {
+        let full = matches!(self.0, World::Full | World::Hostile);
+        Ok(Overview {
+            first_tenant: (self.0 != World::Empty).then(tenant_id),
+            tenants: 2,
+            secret_seen: true,
+            first_success_at: full.then(|| ago(600)),
+            first_exchange_at: full.then(|| ago(500)),
+            first_data_at: full.then(|| ago(400)),
+            requests_24h: if full { 1_302 } else { 0 },
+            errors_24h: if full { 12 } else { 0 },
+            p95_ms: full.then_some(84),
+            sessions_started_24h: if full { 41 } else { 0 },
+            sessions_completed_24h: if full { 38 } else { 0 },
+        })
+    }
+    async fn tenants(&self, _: &Actor, query: &str) -> Answered<Vec<TenantRow>> {
+        if self.0 == World::Empty || query == "xyz" {
+            return Ok(Vec::new());
+        }
+        let second = TenantRow {
+            id: TenantId(id(2)),
+            name: "Budget app, live".into(),
+            environment: Environment::Production,
+            status: TenantStatus::Paused,
+            skills: 0,
+            requests_24h: 0,
+            errors_24h: 0,
+            last_request_at: None,
+            created_at: ago(86_400 * 3),
+        };
+        Ok(vec![self.tenant_row(), second])
+    }
+    async fn tenant(&self, _: &Actor, id: TenantId) -> Answered<Tenant> {
+        if id != tenant_id() {
+            return Err(Trouble::NotFound);
+        }
+        let allowed = |name| WhitelistedSkill {
+            skill: skill_name(name),
+            consent_duration: 129_600,
+            cache_max_data_retention: 172_800,
+        };
+        Ok(Tenant {
+            id,
+            servicer: ServicerId(self::id(80)),
+            name: self.name(),
+            environment: Environment::Sandbox,
+            status: TenantStatus::Active,
+            created_at: ago(86_400 * 40),
+            redirect_links: vec![
+                "http://127.0.0.1:3000/console/return".into(),
+                "http://127.0.0.1/return".into(),
+                "myapp://return".into(),
+            ],
+            origins: vec!["https://app.example.com".into()],
+            skills: vec![allowed("xyz_aisp_sbx_#1.0")],
+        })
+    }
+    fn tenant_form(&self) -> uuid::Uuid {
+        id(700)
+    }
+    async fn create_tenant(&self, _: &Actor, new: NewTenant, _: &Source) -> Answered<Creation> {
+        if new.form == Some(id(701)) {
+            return Ok(Creation::Again(tenant_id()));
+        }
+        if new.environment == Environment::Production {
+            return Err(Trouble::field(
+                "environment",
+                "Production opens once the operators have approved your servicer.",
+            ));
+        }
+        Ok(Creation::Made(CreatedTenant {
+            id: tenant_id(),
+            client_secret: key(KeyKind::Secret, 1),
+            client_app_key: key(KeyKind::AppKey, 2),
+        }))
+    }
+    async fn rename_tenant(&self, _: &Actor, _: TenantId, _: &str, _: &Source) -> Answered<()> {
+        Ok(())
+    }
+    async fn set_links(
+        &self,
+        _: &Actor,
+        _: TenantId,
+        links: Vec<String>,
+        _: Vec<String>,
+        _: &Source,
+    ) -> Answered<()> {
+        if links.iter().any(|link| link.starts_with("javascript")) {
+            return Err(Trouble::field(
+                "redirect_links",
+                "Links of this scheme cannot be used.",
+            ));
+        }
+        Ok(())
+    }
+    async fn pause_tenant(&self, _: &Actor, _: TenantId, _: bool, _: &Source) -> Answered<()> {
+        Ok(())
+    }
+    async fn whitelist(
+        &self,
+        _: &Actor,
+        _: TenantId,
+        _: &str,
+        _: bool,
+        _: &Source,
+    ) -> Answered<()> {
+        Ok(())
+    }
+    async fn set_terms(
+        &self,
+        _: &Actor,
+        _: TenantId,
+        _: &SkillName,
+        terms: TypedTerms,
+        _: &Source,
+    ) -> Answered<()> {
+        match app::domain::terms::CONSENT_DURATION.parse(&terms.consent_duration) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Trouble::field("consent_duration", error.to_string())),
+        }
+    }
+    async fn keys(&self, _: &Actor, _: TenantId) -> Answered<Vec<Key>> {
+        let made = |n: u128, kind, value: String, shown: bool| Key {
+            id: KeyId(id(n)),
+            kind,
+            tail: app::domain::key::tail(&value),
+            value: shown.then_some(value),
+            created_at: ago(86_400 * 40),
+            created_by: "dev@example.com".into(),
+            ends_at: None,
+            last_used_at: Some(ago(3)),
+            last_used_by: None,
+            calls_24h: 98,
+        };
+        let old = Key {
+            ends_at: Some(now() + Duration::hours(21)),
+            last_used_at: Some(ago(240)),
+            last_used_by: Some("node-fetch/3.2".into()),
+            ..made(13, KeyKind::Secret, key(KeyKind::Secret, 3), false)
+        };
+        Ok(vec![
+            made(11, KeyKind::AppKey, key(KeyKind::AppKey, 2), true),
+            made(12, KeyKind::Secret, key(KeyKind::Secret, 1), false),
+            old,
+        ])
+    }
+    async fn holds_secret(&self, _: &Actor, _: TenantId, secret: &str) -> Answered<()> {
+        if secret == key(KeyKind::Secret, 1) {
+            return Ok(());
+        }
+        Err(Trouble::Conflict("That is no live client_secret.".into()))
+    }
+    async fn rotate_key(
+        &self,
+        _: &Actor,
+        _: TenantId,
+        kind: KeyKind,
+        overlap: Duration,
+        _: &Source,
+    ) -> Answered<NewKey> {
+        if overlap == Duration::zero() {
+            return Err(Trouble::ProofNeeded);
+        }
+        Ok(NewKey {
+            id: KeyId(id(14)),
+            kind,
+            value: key(kind, 4),
+            old_ends_at: Some(now() + overlap),
+        })
+    }
+    async fn stop_key(&self, _: &Actor, _: TenantId, _: KeyId, _: &Source) -> Answered<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,77 @@
+// Types of the half that may run in a browser or app.
+import type { CallOptions, Catalog, Connection, NewSession, SessionStanding, SessionStatus, Sessions, StepTaken, Upload, UploadOptions } from "./core.js";
+
+export { TesseraError, pkce } from "./core.js";
+export type * from "./core.js";
+
+/** A tenant's app: the keys that everybody may see, and what they can do. There is no place for a secret. */
+export class TesseraBrowser {
+  constructor(options: BrowserOptions);
+  readonly sessions: Sessions<{ nonce?: string }>;
+  readonly catalog: Catalog;
+}
+
+export interface BrowserOptions extends Connection {
+  client_app_key: string;
+}
+
+/** What an answer asks for. */
+export type FlowKind =
+  /** A step of the end-user's: `next_step`. */
+  | "next"
+  /** Send the end-user's browser to `data.url`: `leave()`. */
+  | "redirect"
+  /** The provider verifies: `wait()`. */
+  | "pending"
+  /** The session is complete: hand `temp_token` to your server. */
+  | "last"
+  /** Nothing can come any more; `status` says why. */
+  | "ended";
+
+export type FlowAnswer = (StepTaken | SessionStanding) & { kind: FlowKind };
+
+/** How an end-user came back to your link. */
+export type Returned = { flow: SessionFlow } & (
+  | { kind: "last"; temp_token: string }
+  /** The end-user said no: `refresh()` and submit the step again if they change their mind. */
+  | { kind: "refused"; error: string; error_code: string | null }
+  | { kind: "failed"; error: string; error_code: string | null }
+  | FlowAnswer
+);
+
+/** All of a flow, for taking it up later. Holds nonces. */
+export interface SavedFlow {
+  session_id: string;
+  skill: string;
+  state: string;
+  status: SessionStatus;
+  expires_at: string;
+  nonce?: string;
+  used?: string;
+  step_id?: string;
+  next_step?: string;
+  code_verifier?: string;
+}
+
+/** One session from its first nonce to its `temp_token`. */
+export class SessionFlow {
+  constructor(client: TesseraBrowser, saved: SavedFlow);
+  static open(client: TesseraBrowser, fields: NewSession & { pkce?: boolean }, options?: CallOptions): Promise<SessionFlow>;
+  /** Takes up a session when the end-user is back; null if this page is no return. Cleans the page's address. */
+  static resume(client: TesseraBrowser, options?: { url?: string; storage?: Storage; signal?: AbortSignal }): Promise<Returned | null>;
+  readonly session_id: string;
+  /** Came back with the end-user, and was the one sent: your server may know it. */
+  readonly state: string;
+  readonly status: SessionStatus;
+  readonly next_step: string | null;
+  readonly expires_at: string;
+  readonly code_verifier: string | null;
+  submit(step: string, data: Record<string, unknown>, options?: CallOptions): Promise<FlowAnswer>;
+  upload(fields: { kind: string; file: Blob; name?: string }, options?: UploadOptions): Promise<Upload>;
+  refresh(options?: CallOptions): Promise<FlowAnswer>;
+  wait(options?: { signal?: AbortSignal }): Promise<FlowAnswer>;
+  cancel(options?: CallOptions): Promise<void>;
+  /** Saves the flow and sends the end-user to the bank. */
+  leave(answer: FlowAnswer, options?: { storage?: Storage; go?: (url: string) => void }): void;
+  toJSON(): SavedFlow;
+}

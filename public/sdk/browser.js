@@ -1,0 +1,179 @@
+// The half of the SDK that may run in a browser or app: it opens sessions, takes steps, uploads and reads the catalog.
+// It has no place for a client_secret, an access_token or a credentials_id: those belong to your server (`server.js`).
+import { Api, TesseraError, catalogCalls, only, pkce, random, required, sessionCalls, sleep } from "./core.js";
+
+export { TesseraError, pkce };
+
+/** What the end-user's return adds to the link's own query. */
+const RETURNED = ["temp_token", "session_id", "state", "error", "error_code"];
+const FLOW = "tessera.session.";
+
+/** A tenant's app: the keys that everybody may see, and what they can do. */
+export class TesseraBrowser {
+  constructor(options) {
+    const whose = "TesseraBrowser";
+    only(options, ["url", "client_id", "client_app_key", "timeout", "retries"], whose);
+    const keys = { client_id: required(options, "client_id", whose), client_app_key: required(options, "client_app_key", whose) };
+    if (/^tsr_[a-z]+_cs_/.test(keys.client_app_key)) {
+      throw new TypeError("This is a client_secret. It must never be in a browser: use the client_app_key, and rotate the secret if it was ever shipped.");
+    }
+    const api = new Api(options);
+    this.sessions = sessionCalls(api, keys);
+    this.catalog = catalogCalls(api);
+    Object.freeze(this);
+  }
+}
+
+/**
+ * One session from its first nonce to its `temp_token`. It carries the nonces, repeats what got lost on the way without
+ * doing it twice, and remembers itself while the end-user is at the bank.
+ */
+export class SessionFlow {
+  #client;
+  #saved;
+  /** The submission that has no answer yet: trying it again is the same submission. */
+  #attempt = null;
+
+  constructor(client, saved) {
+    this.#client = client;
+    this.#saved = { ...saved };
+  }
+
+  /** Opens a session. With `pkce: true` the flow makes a pair and keeps the verifier; better is a challenge from your server. */
+  static async open(client, { pkce: own = false, ...fields }, options) {
+    const state = fields.state ?? random(16);
+    const pair = own ? await pkce() : {};
+    const challenge = own ? { code_challenge: pair.code_challenge } : {};
+    const opened = await client.sessions.create({ ...fields, ...challenge, state }, options);
+    const { session_id, status, nonce, next_step, expires_at } = opened;
+    return new SessionFlow(client, { skill: fields.skill, state, code_verifier: pair.code_verifier, session_id, status, nonce, next_step, expires_at });
+  }
+
+  /**
+   * Takes up a session when the end-user is back on your link; null if this page is no return. What the return added
+   * to the address is gone from it before this resolves.
+   */
+  static async resume(client, options = {}) {
+    const { url = location.href, storage = sessionStorage, signal } = options;
+    const link = new URL(url);
+    const [temp_token, session_id, state, error, error_code] = RETURNED.map((name) => link.searchParams.get(name));
+    if (!session_id || !(temp_token || error || storage.getItem(FLOW + session_id))) return null;
+    for (const name of RETURNED) link.searchParams.delete(name);
+    if (options.url === undefined) history.replaceState(history.state, "", link);
+    const saved = JSON.parse(storage.getItem(FLOW + session_id));
+    storage.removeItem(FLOW + session_id);
+    // Somebody else's link, made to end their session in your user's account.
+    if (saved === null || saved.state !== state) {
+      const message = "This return belongs to no session that was begun in this tab.";
+      throw new TesseraError({ type: "invalid_return", code: "unknown_return", message });
+    }
+    const flow = new SessionFlow(client, saved);
+    if (temp_token) return { flow, kind: "last", temp_token };
+    if (error) return { flow, kind: error === "access_denied" ? "refused" : "failed", error, error_code };
+    return { flow, ...(await flow.refresh({ signal })) };
+  }
+
+  get session_id() {
+    return this.#saved.session_id;
+  }
+
+  /** Came back with the end-user, and was the one sent: your server may know it. */
+  get state() {
+    return this.#saved.state;
+  }
+
+  /** As of the last answer. */
+  get status() {
+    return this.#saved.status;
+  }
+
+  /** Name of the step to submit, if it is the end-user's turn. */
+  get next_step() {
+    return this.#saved.next_step ?? null;
+  }
+
+  get expires_at() {
+    return this.#saved.expires_at;
+  }
+
+  /** Goes to your server beside the `temp_token`, if the flow made its own PKCE pair. */
+  get code_verifier() {
+    return this.#saved.code_verifier ?? null;
+  }
+
+  /** Submits a step. A refusal changes nothing: mend the data and submit again. */
+  async submit(step, data, options) {
+    const { session_id, skill, nonce } = this.#saved;
+    if (!nonce) throw new TypeError("It is not the end-user's turn: refresh() tells what comes next.");
+    const what = JSON.stringify([nonce, step, data]);
+    if (this.#attempt?.what !== what) this.#attempt = { what, idempotencyKey: random(16) };
+    const { idempotencyKey } = this.#attempt;
+    const answer = await this.#client.sessions.submit(session_id, { nonce, skill, step, data }, { ...options, idempotencyKey });
+    this.#attempt = null;
+    // Uploads to this step, and asking about it, are proved by the nonce that submitted it.
+    return this.#told(answer, { used: nonce, step_id: answer.step_id, nonce: undefined, next_step: undefined });
+  }
+
+  /** Sends a file to the step submitted last. */
+  async upload({ kind, file, name }, options) {
+    const { step_id, used } = this.#saved;
+    if (!step_id) throw new TypeError("Uploads belong to a step: submit it first.");
+    const upload = await this.#client.sessions.upload(step_id, { nonce: used, kind, file, name }, options);
+    this.#saved.status = upload.status;
+    return upload;
+  }
+
+  /** Asks what comes next: after a redirect, while a verification goes on, or when an answer got lost. */
+  async refresh(options) {
+    const { session_id, used, nonce } = this.#saved;
+    const standing = await this.#client.sessions.get(session_id, { nonce: nonce ?? used }, options);
+    // Another nonce than the one we hold: ours was used by a submission whose answer got lost.
+    const lost = nonce && standing.nonce !== nonce ? { used: nonce } : {};
+    return this.#told(standing, { ...lost, step_id: standing.step_id, nonce: undefined, next_step: undefined });
+  }
+
+  /** Waits until a verification is over, however often that takes asking. */
+  async wait({ signal } = {}) {
+    let answer = await this.refresh({ signal });
+    while (answer.kind === "pending") {
+      const poll = Number(answer.data?.poll_after) || 5;
+      await sleep(Math.min(Math.max(poll, 1), 60) * 1000, signal);
+      answer = await this.refresh({ signal });
+    }
+    return answer;
+  }
+
+  /** Calls the session off, for good. */
+  async cancel(options) {
+    const { session_id, used, nonce } = this.#saved;
+    const { status } = await this.#client.sessions.cancel(session_id, { nonce: nonce ?? used }, options);
+    Object.assign(this.#saved, { status, nonce: undefined, next_step: undefined });
+  }
+
+  /** Sends the end-user where a redirect answer says; `resume` takes up from there on the page they come back to. */
+  leave(answer, { storage = sessionStorage, go = (url) => location.assign(url) } = {}) {
+    const { protocol } = new URL(answer.data.url);
+    if (!["https:", "http:"].includes(protocol)) throw new TypeError(`A bank's address begins with https:, not ${protocol}`);
+    storage.setItem(FLOW + this.session_id, JSON.stringify(this));
+    go(answer.data.url);
+  }
+
+  /** All of it, for `new SessionFlow(client, saved)` later on. Holds nonces: keep it where only this user's browser reads. */
+  toJSON() {
+    return { ...this.#saved };
+  }
+
+  #told(answer, before) {
+    const { nonce, next_step, status, expires_at = this.#saved.expires_at } = answer;
+    Object.assign(this.#saved, before, { status, expires_at }, nonce && { nonce, next_step });
+    return { ...answer, kind: kindOf(answer) };
+  }
+}
+
+/** What an answer asks for: `last`, `next`, `redirect`, `pending`, or nothing any more: `ended`. */
+function kindOf({ temp_token, nonce, data, status }) {
+  if (temp_token) return "last";
+  if (nonce) return "next";
+  if (status === "SESSION_PENDING") return "pending";
+  return status === "SESSION_IN_PROGRESS" && data?.url ? "redirect" : "ended";
+}

@@ -1,0 +1,159 @@
+//! Files sent along with steps.
+
+#[cfg(test)]
+mod tests;
+
+use std::convert::Infallible;
+
+use app::domain::ids::{SessionId, StepId};
+use app::domain::problem::Code;
+use axum::Json;
+use axum::extract::{FromRequestParts, RawPathParams, State};
+use axum::http::request::Parts;
+use utoipa::openapi::schema::Schema;
+use utoipa::openapi::{KnownFormat, RefOr, Type};
+use utoipa::{PartialSchema, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::http::call::Nonce;
+use crate::http::fields::{fields, schema_of};
+use crate::http::form::FileCall;
+use crate::problem::Problem;
+use crate::services::refusal::Refusal;
+use crate::services::uploads::{self, NewUpload};
+use crate::state::AppState;
+use crate::wire::uploads::Uploaded;
+
+/// The operations of this file.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(upload))
+        .routes(routes!(upload_in_session))
+}
+
+fields! {
+    /// Sends a file along with a step. The parts are read in this order: the file is the last.
+    pub struct SendFile for Nonce {
+        /// Which of the files that the step's manifest names.
+        kind: String,
+    }
+}
+
+/// The form as a whole, for the OpenAPI: the fields, then the file.
+struct UploadForm;
+
+impl PartialSchema for UploadForm {
+    fn schema() -> RefOr<Schema> {
+        let file = schema_of(Type::String, Some(KnownFormat::Binary));
+        match SendFile::schema() {
+            RefOr::T(Schema::Object(mut form)) => {
+                form.properties.insert("file".to_owned(), file);
+                form.required.push("file".to_owned());
+                Schema::Object(form).into()
+            }
+            other => other,
+        }
+    }
+}
+
+impl ToSchema for UploadForm {}
+
+/// The step a path names, and the session if it names that too. What is no id is the id of nothing.
+struct InPath {
+    session: Option<Option<SessionId>>,
+    step: Option<StepId>,
+}
+
+impl FromRequestParts<AppState> for InPath {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        state: &AppState,
+    ) -> Result<Self, Self::Rejection> {
+        let mut path = Self {
+            session: None,
+            step: None,
+        };
+        let Ok(params) = RawPathParams::from_request_parts(parts, state).await else {
+            return Ok(path);
+        };
+        for (name, value) in &params {
+            match name {
+                "session_id" => path.session = Some(value.parse().ok()),
+                "step_id" => path.step = value.parse().ok(),
+                _ => {}
+            }
+        }
+        Ok(path)
+    }
+}
+
+impl InPath {
+    fn ids(&self) -> Result<(Option<SessionId>, StepId), Refusal> {
+        let session = match self.session {
+            Some(None) => return Err(Refusal::new(Code::InvalidSessionId)),
+            Some(named) => named,
+            None => None,
+        };
+        let step = self.step.ok_or_else(uploads::no_such_step)?;
+        Ok((session, step))
+    }
+}
+
+/// Send a file along with a step
+///
+/// Authorised by the nonce the step was submitted with, until the next step is submitted or the session ends. PDF, PNG,
+/// JPEG and WebP are taken, told by their content; of 10 MiB each and five for a step, unless its manifest says otherwise.
+#[utoipa::path(post, path = "/v1/steps/{step_id}/upload", tag = "Sessions",
+    request_body(content = UploadForm, content_type = "multipart/form-data"),
+    params(("step_id" = uuid::Uuid, Path, description = "The step, as its answer named it.")),
+    responses((status = 200, body = Uploaded)))]
+async fn upload(
+    State(state): State<AppState>,
+    path: InPath,
+    call: FileCall<SendFile>,
+) -> Result<Json<Uploaded>, Problem> {
+    receive(&state, &path, call).await
+}
+
+/// Send a file along with a step (below its session)
+#[utoipa::path(post, path = "/v1/sessions/{session_id}/steps/{step_id}/upload", tag = "Sessions",
+    request_body(content = UploadForm, content_type = "multipart/form-data"),
+    params(
+        ("session_id" = uuid::Uuid, Path, description = "The session."),
+        ("step_id" = uuid::Uuid, Path, description = "The step, as its answer named it.")),
+    responses((status = 200, body = Uploaded)))]
+async fn upload_in_session(
+    State(state): State<AppState>,
+    path: InPath,
+    call: FileCall<SendFile>,
+) -> Result<Json<Uploaded>, Problem> {
+    receive(&state, &path, call).await
+}
+
+async fn receive(
+    state: &AppState,
+    path: &InPath,
+    call: FileCall<SendFile>,
+) -> Result<Json<Uploaded>, Problem> {
+    let (session_id, step_id) = path.ids()?;
+    let new = NewUpload {
+        session_id,
+        step_id,
+        nonce: call.by.nonce,
+        kind: call.input.kind,
+        tenant_user_id: call.also.tenant_user_id,
+    };
+    let mut incoming = uploads::begin(state, &call.by.named, new).await?;
+    call.notes.session.set(incoming.session()).ok();
+    let mut file = call.file;
+    if !file.at_most(incoming.most()) {
+        return Err(incoming.too_large().into());
+    }
+    while let Some(bytes) = file.next().await? {
+        incoming.take(&bytes).await?;
+    }
+    Ok(Json(incoming.finish().await?.into()))
+}

@@ -1,0 +1,516 @@
+//! Files through the real door: sockets, forms as clients send them, and connections that end in the middle.
+
+use std::net::SocketAddr;
+
+use app::portal::requests::{RequestFilter, Requests as _};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::services::uploads::testing::{Accepted, Desk, SELFIE, png};
+use crate::storage::Db;
+use crate::storage::testing::on_both;
+
+on_both!(
+    a_file_is_sent_on_either_path_and_its_session_goes_on,
+    the_fields_come_first_and_are_strict,
+    what_is_wrong_with_keys_ids_and_origins_is_said,
+    another_media_type_is_none,
+    a_file_that_is_too_large_is_not_read_to_its_end,
+    a_form_that_breaks_off_leaves_nothing,
+    sixteen_at_once_are_one_file,
+    no_file_is_in_the_log
+);
+
+const BOUNDARY: &str = "----form-boundary-7d1f";
+const MIB: usize = 1024 * 1024;
+
+/// A desk and its door.
+struct Door {
+    desk: Desk,
+    address: SocketAddr,
+    stop: CancellationToken,
+    served: JoinHandle<()>,
+}
+
+struct Answer {
+    status: u16,
+    head: String,
+    body: Value,
+}
+
+impl Answer {
+    fn code(&self) -> (u16, &str) {
+        (self.status, self.body["code"].as_str().unwrap_or_default())
+    }
+
+    fn says(&self, text: &str) -> bool {
+        self.body["message"]
+            .as_str()
+            .unwrap_or_default()
+            .contains(text)
+    }
+}
+
+/// A form being put together.
+#[derive(Clone)]
+struct Form(Vec<u8>);
+
+impl Form {
+    fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    fn field(mut self, name: &str, value: &str) -> Self {
+        let part = format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+        );
+        self.0.extend_from_slice(part.as_bytes());
+        self
+    }
+
+    fn file(mut self, content: &[u8]) -> Self {
+        let head = format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"Jane Canary.png\"\r\nContent-Type: text/html\r\n\r\n"
+        );
+        self.0.extend_from_slice(head.as_bytes());
+        self.0.extend_from_slice(content);
+        self.0.extend_from_slice(b"\r\n");
+        self
+    }
+
+    fn end(mut self) -> Vec<u8> {
+        self.0
+            .extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
+        self.0
+    }
+}
+
+impl Door {
+    async fn new(db: Db) -> Self {
+        let desk = Desk::new(db).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = CancellationToken::new();
+        let router = crate::api::router(desk.state());
+        let run = crate::http::serve::run(desk.state().clone(), listener, router, stop.clone());
+        Self {
+            desk,
+            address,
+            stop,
+            served: tokio::spawn(run),
+        }
+    }
+
+    async fn close(self) {
+        self.stop.cancel();
+        self.served.await.unwrap();
+    }
+
+    fn form(&self, step: &Accepted, kind: &str) -> Form {
+        Form::new()
+            .field("client_id", &self.desk.world.tenant.to_string())
+            .field("nonce", &step.nonce)
+            .field("kind", kind)
+    }
+
+    /// Opens a connection and sends a head that announces so many bytes.
+    async fn begin(&self, path: &str, headers: &str, length: usize) -> TcpStream {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n",
+            self.address
+        );
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream
+    }
+
+    async fn send(&self, path: &str, headers: &str, body: &[u8]) -> Answer {
+        let headers = format!("{}{headers}", multipart());
+        let mut stream = self.begin(path, &headers, body.len()).await;
+        // A refusal may come, and the connection end, before everything is sent.
+        stream.write_all(body).await.ok();
+        answer(stream).await
+    }
+
+    async fn post(&self, step: &Accepted, body: &[u8]) -> Answer {
+        self.send(&path(step), "", body).await
+    }
+}
+
+fn path(step: &Accepted) -> String {
+    format!("/v1/steps/{}/upload", step.step)
+}
+
+fn multipart() -> String {
+    format!("Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n")
+}
+
+async fn answer(mut stream: TcpStream) -> Answer {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.ok();
+    let text = String::from_utf8(bytes).unwrap();
+    let (head, body) = text
+        .split_once("\r\n\r\n")
+        .unwrap_or_else(|| panic!("no answer: {text:?}"));
+    Answer {
+        status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+        head: head.to_lowercase(),
+        body: serde_json::from_str(body).unwrap_or(Value::Null),
+    }
+}
+
+async fn a_file_is_sent_on_either_path_and_its_session_goes_on(db: Db) {
+    let door = Door::new(db).await;
+    let step = door.desk.at_first().await;
+    let file = png(300_000, 1);
+    let sent = door
+        .post(&step, &door.form(&step, "id_front").file(&file).end())
+        .await;
+    assert_eq!(sent.status, 200, "{}", sent.body);
+    let id = sent.body["upload_id"].as_str().unwrap();
+    let expected = json!({
+        "upload_id": id, "kind": "id_front", "size": 300_000, "sha256": crate::crypto::sha256_hex(&file),
+        "status": "SESSION_IN_PROGRESS",
+    });
+    assert_eq!(sent.body, expected);
+    for header in [
+        "access-control-allow-origin: *",
+        "cache-control: no-store",
+        "ratelimit: ",
+        "x-request-id: ",
+    ] {
+        assert!(sent.head.contains(header), "{header} in {}", sent.head);
+    }
+    let nested = format!("/v1/sessions/{}/steps/{}/upload", step.session, step.step);
+    let app_key = door
+        .form(&step, "id_front")
+        .field("client_app_key", &door.desk.world.client_app_key)
+        .field("tenant_user_id", "anybody: the session names nobody");
+    let again = door.send(&nested, "", &app_key.file(&file).end()).await;
+    assert_eq!(
+        (again.status, &again.body),
+        (200, &expected),
+        "the same file is the same upload"
+    );
+    door.desk
+        .submit(step.session, step.next_nonce.as_deref().unwrap(), "confirm")
+        .await
+        .unwrap();
+    door.close().await;
+}
+
+async fn the_fields_come_first_and_are_strict(db: Db) {
+    let door = Door::new(db).await;
+    let step = door.desk.at_first().await;
+    let (file, tenant) = (png(200_000, 1), door.desk.world.tenant.to_string());
+    let whole = || door.form(&step, "id_front");
+    let cases: [(Vec<u8>, (u16, &str), &str); 11] = [
+        (
+            Form::new()
+                .file(&file)
+                .field("client_id", &tenant)
+                .field("nonce", &step.nonce)
+                .field("kind", "id_front")
+                .end(),
+            (400, "missing_fields"),
+            "Missing before the file: kind, client_id, nonce.",
+        ),
+        (
+            Form::new()
+                .field("client_id", &tenant)
+                .field("nonce", &step.nonce)
+                .file(&file)
+                .field("kind", "id_front")
+                .end(),
+            (400, "missing_fields"),
+            "Missing before the file: kind.",
+        ),
+        (whole().end(), (400, "missing_fields"), "Missing: file."),
+        (
+            Form::new().end(),
+            (400, "missing_fields"),
+            "Missing: kind, client_id, nonce, file.",
+        ),
+        (
+            whole().field("colour", "red").file(&file).end(),
+            (400, "unknown_fields"),
+            "Not known here: colour.",
+        ),
+        (
+            whole()
+                .field("client_secret", &door.desk.world.client_secret)
+                .file(&file)
+                .end(),
+            (400, "unknown_fields"),
+            "client_secret",
+        ),
+        (
+            whole().file(&file).field("client_app_key", "late").end(),
+            (400, "invalid_body"),
+            "after the file",
+        ),
+        (
+            whole().file(&file).file(&file).end(),
+            (400, "invalid_body"),
+            "after the file",
+        ),
+        (
+            whole().field("kind", "id_front").file(&file).end(),
+            (400, "invalid_body"),
+            "given twice",
+        ),
+        (
+            Form::new()
+                .field("client_id", &tenant)
+                .field("nonce", &step.nonce)
+                .field("kind", "passport")
+                .file(&file)
+                .end(),
+            (400, "invalid_field"),
+            "id_front, id_back",
+        ),
+        (
+            whole().file(b"<svg onload=alert(1)>").end(),
+            (400, "invalid_field"),
+            "neither PDF",
+        ),
+    ];
+    for (body, code, says) in cases {
+        let refused = door.post(&step, &body).await;
+        assert_eq!(refused.code(), code, "{}", refused.body);
+        assert!(refused.says(says), "{says}: {}", refused.body);
+    }
+    door.desk.left((0, 0)).await;
+    door.close().await;
+}
+
+async fn what_is_wrong_with_keys_ids_and_origins_is_said(db: Db) {
+    let door = Door::new(db).await;
+    let (step, other) = (door.desk.at_first().await, door.desk.at_first().await);
+    let file = png(50, 1);
+    let body = door.form(&step, "id_front").file(&file).end();
+    let wrong_key = door
+        .form(&step, "id_front")
+        .field("client_app_key", "wrong")
+        .file(&file)
+        .end();
+    assert_eq!(
+        door.post(&step, &wrong_key).await.code(),
+        (401, "invalid_api_keys")
+    );
+    assert_eq!(
+        door.post(&other, &body).await.code(),
+        (401, "invalid_nonce")
+    );
+    for (path, code) in [
+        ("/v1/steps/nonsense/upload".to_owned(), (404, "not_found")),
+        (
+            format!("/v1/steps/{}/upload", uuid::Uuid::nil()),
+            (404, "not_found"),
+        ),
+        (
+            format!("/v1/sessions/nonsense/steps/{}/upload", step.step),
+            (404, "invalid_session_id"),
+        ),
+        (
+            format!("/v1/sessions/{}/steps/{}/upload", other.session, step.step),
+            (404, "not_found"),
+        ),
+    ] {
+        assert_eq!(door.send(&path, "", &body).await.code(), code, "{path}");
+    }
+    let elsewhere = door
+        .send(&path(&step), "Origin: https://elsewhere.example\r\n", &body)
+        .await;
+    assert_eq!(elsewhere.code(), (403, "origin_not_allowed"));
+    assert!(
+        elsewhere.head.contains("access-control-allow-origin: *"),
+        "a browser may read why"
+    );
+    door.desk.left((0, 0)).await;
+    assert_eq!(door.post(&step, &body).await.status, 200);
+    door.close().await;
+}
+
+async fn another_media_type_is_none(db: Db) {
+    let door = Door::new(db).await;
+    let step = door.desk.at_first().await;
+    let long = format!("multipart/form-data; boundary={}", "b".repeat(71));
+    for media in [
+        "application/json",
+        "image/png",
+        "multipart/mixed; boundary=b",
+        "multipart/form-data",
+        &long,
+        "",
+    ] {
+        let headers = format!("Content-Type: {media}\r\n");
+        let refused = answer(door.begin(&path(&step), &headers, 0).await).await;
+        assert_eq!(refused.code(), (415, "invalid_headers"), "{media}");
+        assert!(
+            refused.body["hint"]
+                .as_str()
+                .unwrap()
+                .contains("multipart/form-data")
+        );
+    }
+    door.close().await;
+}
+
+async fn a_file_that_is_too_large_is_not_read_to_its_end(db: Db) {
+    let door = Door::new(db).await;
+    let step = door.desk.at_first().await;
+    let most = 10 * MIB;
+    // Announced: refused before the file is sent at all.
+    let start = door.form(&step, "id_front").file(&png(100, 1)).0;
+    let mut stream = door.begin(&path(&step), &multipart(), most * 2).await;
+    stream.write_all(&start).await.unwrap();
+    let refused = answer(stream).await;
+    assert_eq!(refused.code(), (413, "body_too_large"));
+    assert!(refused.says("10485760 bytes"), "{}", refused.body);
+    // Not announced: refused at the first byte too many, though more is said to come.
+    let whole = door.form(&step, "id_front").file(&png(most + 1, 1)).end();
+    let head = format!(
+        "POST {} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n{}\r\n{:x}\r\n",
+        path(&step),
+        multipart(),
+        1_usize << 40
+    );
+    let mut stream = TcpStream::connect(door.address).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&whole).await.unwrap();
+    assert_eq!(answer(stream).await.code(), (413, "body_too_large"));
+    door.desk.left((0, 0)).await;
+    // Exactly as much as may be, and one byte more.
+    let last = door.desk.at_last().await;
+    let over = door.form(&last, "selfie").file(&png(SELFIE + 1, 1)).end();
+    assert_eq!(
+        door.post(&last, &over).await.code(),
+        (413, "body_too_large")
+    );
+    let exactly = door.form(&last, "selfie").file(&png(SELFIE, 1)).end();
+    let kept = door.post(&last, &exactly).await;
+    assert_eq!(
+        (kept.status, &kept.body["status"]),
+        (200, &json!("SESSION_COMPLETED"))
+    );
+    door.close().await;
+}
+
+async fn a_form_that_breaks_off_leaves_nothing(db: Db) {
+    let door = Door::new(db).await;
+    let step = door.desk.at_first().await;
+    let body = door.form(&step, "id_front").file(&png(2 * MIB, 1)).end();
+    // The body is as long as was said, but its form does not end.
+    for cut in [
+        body.len() - 5,
+        body.len() - BOUNDARY.len() - 10,
+        body.len() / 2,
+        300,
+    ] {
+        let refused = door.post(&step, &body[..cut]).await;
+        assert_eq!(
+            refused.code(),
+            (400, "invalid_body"),
+            "{cut}: {}",
+            refused.body
+        );
+        assert!(refused.says("broke off"), "{}", refused.body);
+        door.desk.left((0, 0)).await;
+    }
+    // The connection ends: closed for writing, or altogether.
+    for cut in [body.len() - 1, body.len() / 2, MIB / 4] {
+        for abort in [false, true] {
+            let mut stream = door.begin(&path(&step), &multipart(), body.len() + 1).await;
+            stream
+                .write_all(&body[..cut.min(body.len() - 40)])
+                .await
+                .unwrap();
+            if abort {
+                drop(stream);
+            } else {
+                stream.shutdown().await.unwrap();
+                let mut rest = Vec::new();
+                stream.read_to_end(&mut rest).await.ok();
+            }
+            door.desk.left((0, 0)).await;
+        }
+    }
+    assert_eq!(
+        door.post(&step, &body).await.status,
+        200,
+        "and the step takes it still"
+    );
+    door.close().await;
+}
+
+async fn sixteen_at_once_are_one_file(db: Db) {
+    let door = Door::new(db).await;
+    let step = door.desk.at_first().await;
+    let body = door.form(&step, "id_front").file(&png(400_000, 1)).end();
+    let sends = (0..16).map(|_| door.post(&step, &body));
+    let answers = futures_util::future::join_all(sends).await;
+    for answer in &answers {
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert_eq!(answer.body, answers[0].body);
+    }
+    door.desk.left((1, 4)).await;
+    door.close().await;
+}
+
+async fn no_file_is_in_the_log(db: Db) {
+    let door = Door::new(db).await;
+    let step = door.desk.at_first().await;
+    let file = [
+        b"%PDF-1.7 ".as_slice(),
+        &b"canary-in-the-file ".repeat(5_000),
+    ]
+    .concat();
+    door.post(&step, &door.form(&step, "id_front").file(&file).end())
+        .await;
+    door.post(&step, &door.form(&step, "passport").file(&file).end())
+        .await;
+    let state = door.desk.state().clone();
+    let (world, session, nonce) = (&door.desk.world, step.session, step.nonce.clone());
+    let rows = async || {
+        for _ in 0..200 {
+            let rows = world
+                .services
+                .requests(&world.owner, &RequestFilter::default())
+                .await
+                .unwrap();
+            if rows.len() == 2 {
+                return rows;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("the calls are not in the log");
+    };
+    for row in rows().await {
+        let row = world.services.request(&world.owner, row.id).await.unwrap();
+        assert_eq!(row.row.operation, "/v1/steps/{step_id}/upload");
+        if row.row.status == 200 {
+            assert_eq!(row.session, Some(session));
+        }
+    }
+    let mut tx = state.db.read().await.unwrap();
+    let all: Vec<String> = crate::storage::run!(tx, |conn| sqlx::query_scalar(
+        "SELECT path || ' ' || request_body || ' ' || response_body FROM requests"
+    )
+    .fetch_all(conn)
+    .await)
+    .unwrap();
+    drop(tx);
+    let all = all.join("\n");
+    assert!(
+        all.contains("id_front") && all.contains("passport"),
+        "{all}"
+    );
+    for canary in ["canary-in-the-file", "Jane Canary", nonce.as_str()] {
+        assert!(!all.contains(canary), "{canary} in {all}");
+    }
+    door.close().await;
+}

@@ -1,0 +1,160 @@
+//! One browser's visit: whose it is, whether it is still open, and where it ends.
+
+use axum::http::header::{COOKIE, LOCATION};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{Html, IntoResponse, Response};
+use url::Url;
+use uuid::Uuid;
+
+use super::views;
+use crate::bank::Desk;
+use crate::bank::storage::visits::{self, Kind, VisitRow};
+use crate::crypto::sha256_hex;
+use crate::storage::{DbError, Tx};
+
+/// The cookie that ties a visit to its browser.
+pub const COOKIE_NAME: &str = "xyzbank";
+
+/// What keeps a page from being shown.
+pub enum Trouble {
+    BadRequest(&'static str),
+    OtherBrowser,
+    /// Over; where the app waits.
+    Over(Option<String>),
+    /// Decided already: what was agreed to, if anything was, and where that led.
+    Answered {
+        agreed: Option<Kind>,
+        back: String,
+    },
+    Database(DbError),
+}
+
+impl From<DbError> for Trouble {
+    fn from(error: DbError) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl IntoResponse for Trouble {
+    fn into_response(self) -> Response {
+        let (status, page) = match self {
+            Self::BadRequest(why) => (StatusCode::BAD_REQUEST, views::bad_request(why)),
+            Self::OtherBrowser => (StatusCode::FORBIDDEN, views::other_browser()),
+            Self::Over(back) => (StatusCode::GONE, views::over(back.as_deref())),
+            Self::Answered { agreed, back } => (StatusCode::GONE, views::answered(agreed, &back)),
+            Self::Database(error) => {
+                tracing::error!(%error, "a page of the sandbox bank cannot be shown");
+                (StatusCode::INTERNAL_SERVER_ERROR, views::unavailable())
+            }
+        };
+        (status, Html(page)).into_response()
+    }
+}
+
+/// Where a visit leads that was decided; nowhere, while it was not.
+pub fn decided(visit: &VisitRow, headers: &HeaderMap) -> Option<String> {
+    match visit.state.as_str() {
+        "approved" => Some(granted(visit, &code(visit, headers)?)),
+        "refused" => Some(denied(&visit.redirect_uri, &visit.client_state)),
+        _ => None,
+    }
+}
+
+/// The visit's one code, made from the browser's own secret: the same however often the form is sent, and nowhere stored.
+pub fn code(visit: &VisitRow, headers: &HeaderMap) -> Option<String> {
+    let cookie = cookie(headers)?;
+    Some(sha256_hex(format!("code/{}/{cookie}", visit.id).as_bytes()))
+}
+
+/// The way back with a code.
+pub fn granted(visit: &VisitRow, code: &str) -> String {
+    with_query(
+        &visit.redirect_uri,
+        &[("code", code), ("state", &visit.client_state)],
+    )
+}
+
+/// The way back without one.
+pub fn denied(redirect_uri: &str, state: &str) -> String {
+    with_query(
+        redirect_uri,
+        &[("error", "access_denied"), ("state", state)],
+    )
+}
+
+fn with_query(uri: &str, pairs: &[(&str, &str)]) -> String {
+    let Ok(mut url) = Url::parse(uri) else {
+        return uri.to_owned();
+    };
+    url.query_pairs_mut().extend_pairs(pairs);
+    url.into()
+}
+
+pub fn see_other(to: &str) -> Response {
+    let location = HeaderValue::from_str(to).unwrap_or(HeaderValue::from_static("/"));
+    (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response()
+}
+
+pub fn path(visit: &VisitRow) -> String {
+    format!("/authorise/{}", visit.id)
+}
+
+/// The visit of an address, if this browser began it.
+pub async fn find(tx: &mut Tx, id: &str, headers: &HeaderMap) -> Result<VisitRow, Trouble> {
+    let id = Uuid::try_parse(id).map_err(|_| Trouble::BadRequest("there is no such visit"))?;
+    let visit = visits::find(tx, id)
+        .await?
+        .ok_or(Trouble::BadRequest("there is no such visit"))?;
+    match cookie(headers) {
+        Some(cookie) if sha256_hex(cookie.as_bytes()) == visit.cookie => Ok(visit),
+        _ => Err(Trouble::OtherBrowser),
+    }
+}
+
+/// The same, if it still waits for something.
+pub async fn open(
+    desk: &Desk,
+    tx: &mut Tx,
+    id: &str,
+    headers: &HeaderMap,
+) -> Result<VisitRow, Trouble> {
+    let visit = find(tx, id, headers).await?;
+    let waits = matches!(visit.state.as_str(), "started" | "signed_in")
+        && visit.expires_at > desk.clock.now();
+    if waits {
+        Ok(visit)
+    } else if let Some(back) = decided(&visit, headers) {
+        let agreed = (visit.state == "approved").then_some(visit.kind);
+        Err(Trouble::Answered { agreed, back })
+    } else {
+        Err(Trouble::Over(Some(denied(
+            &visit.redirect_uri,
+            &visit.client_state,
+        ))))
+    }
+}
+
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let pairs = headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    pairs
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find_map(|(name, value)| (name == COOKIE_NAME).then_some(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_back_keeps_what_the_address_had() {
+        let end = with_query(
+            "http://127.0.0.1:1/cb?x=1",
+            &[("code", "a b"), ("state", "s&t")],
+        );
+        assert_eq!(end, "http://127.0.0.1:1/cb?x=1&code=a+b&state=s%26t");
+    }
+}

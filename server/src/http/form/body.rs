@@ -1,0 +1,171 @@
+//! A form's bytes on their way to the parser: in small pieces, one for each time it asks, no more of them than are
+//! allowed so far, and no slower than a bad connection is.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody as _};
+use futures_util::stream::Stream;
+use tokio::time::{Instant, Sleep};
+
+/// Bytes in one piece.
+const PIECE: usize = 16 * 1024;
+/// Bytes that a form may have besides its file: fields, heads of parts, boundaries.
+const FRAMING: u64 = 64 * 1024;
+
+/// How much of a form may be read so far.
+pub struct Allowance {
+    taken: AtomicU64,
+    most: AtomicU64,
+}
+
+/// Why a form's bytes end before the form does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Cut {
+    #[error("the form has more bytes than it may")]
+    TooLarge,
+    #[error("the form's bytes come too slowly")]
+    TooSlow,
+    #[error("the form's bytes end before the form does")]
+    Short,
+}
+
+/// How slow is too slow. Only the time that is spent waiting for the sender counts.
+#[derive(Clone, Copy)]
+pub struct Pace {
+    /// The longest wait for the next bytes, and what all waits together may exceed the rate by.
+    pub patience: Duration,
+    /// Bytes in a second, on average.
+    pub rate: u32,
+}
+
+impl Pace {
+    /// Fifteen seconds, and the speed of a poor mobile connection.
+    pub const NETWORK: Self = Self {
+        patience: Duration::from_secs(15),
+        rate: 16 * 1024,
+    };
+
+    /// How long the next bytes may take, after `received` bytes and so much waiting.
+    pub(super) fn left(self, received: u64, waited: Duration) -> Duration {
+        let earned =
+            Duration::from_millis(received.saturating_mul(1000) / u64::from(self.rate.max(1)));
+        let budget = self.patience.saturating_add(earned);
+        budget.saturating_sub(waited).min(self.patience)
+    }
+}
+
+impl Default for Allowance {
+    fn default() -> Self {
+        Self {
+            taken: AtomicU64::new(0),
+            most: AtomicU64::new(FRAMING),
+        }
+    }
+}
+
+impl Allowance {
+    /// Allows so many bytes more, and what frames them; answers how many that makes in all.
+    pub fn raise(&self, by: u64) -> u64 {
+        let most = self.taken.load(Ordering::Relaxed).saturating_add(by);
+        let most = most.saturating_add(FRAMING);
+        self.most.store(most, Ordering::Relaxed);
+        most
+    }
+
+    fn take(&self, bytes: usize) -> Result<u64, Cut> {
+        let bytes = bytes as u64;
+        let taken = self
+            .taken
+            .fetch_add(bytes, Ordering::Relaxed)
+            .saturating_add(bytes);
+        if taken > self.most.load(Ordering::Relaxed) {
+            return Err(Cut::TooLarge);
+        }
+        Ok(taken)
+    }
+}
+
+/// The bytes of a form.
+pub struct FormBody {
+    body: Body,
+    /// What is left of the last frame.
+    frame: Bytes,
+    allowance: Arc<Allowance>,
+    pace: Pace,
+    received: u64,
+    waited: Duration,
+    waiting: Option<(Instant, Pin<Box<Sleep>>)>,
+    /// A piece was just given: the parser looks at it before there is another.
+    given: bool,
+}
+
+impl FormBody {
+    pub fn new(body: Body, allowance: Arc<Allowance>, pace: Pace) -> Self {
+        Self {
+            body,
+            frame: Bytes::new(),
+            allowance,
+            pace,
+            received: 0,
+            waited: Duration::ZERO,
+            waiting: None,
+            given: false,
+        }
+    }
+
+    /// The next frame with bytes in it; `None` at the end.
+    fn poll_bytes(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
+        loop {
+            match Pin::new(&mut self.body).poll_frame(context) {
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) if !data.is_empty() => return Poll::Ready(Some(Ok(data))),
+                    // Trailers say nothing here.
+                    _ => {}
+                },
+                Poll::Ready(Some(Err(_))) => return Poll::Ready(Some(Err(Cut::Short))),
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// While nothing comes: whether that has gone on for too long.
+    fn wait(&mut self, context: &mut Context<'_>) -> Poll<Cut> {
+        let left = self.pace.left(self.received, self.waited);
+        let (_, sleep) = self
+            .waiting
+            .get_or_insert_with(|| (Instant::now(), Box::pin(tokio::time::sleep(left))));
+        sleep.as_mut().poll(context).map(|()| Cut::TooSlow)
+    }
+}
+
+impl Stream for FormBody {
+    type Item = Result<Bytes, Cut>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        if std::mem::take(&mut this.given) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if this.frame.is_empty() {
+            match this.poll_bytes(context) {
+                Poll::Ready(Some(Ok(frame))) => this.frame = frame,
+                Poll::Ready(Some(Err(cut))) => return Poll::Ready(Some(Err(cut))),
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending => return this.wait(context).map(|cut| Some(Err(cut))),
+            }
+            if let Some((since, _)) = this.waiting.take() {
+                this.waited += since.elapsed();
+            }
+        }
+        let piece = this.frame.split_to(PIECE.min(this.frame.len()));
+        this.received += piece.len() as u64;
+        this.given = true;
+        Poll::Ready(Some(this.allowance.take(piece.len()).map(|_| piece)))
+    }
+}

@@ -1,0 +1,215 @@
+//! Calls that carry a file: `multipart/form-data` (RFC 7578), its fields in front and as strict as any body's, then one
+//! file that is handed on piece by piece.
+//!
+//! ```ignore
+//! async fn upload(State(state): State<AppState>, mut call: FileCall<SendFile>) -> Result<Json<Kept>, Problem> {
+//!     call.file.at_most(10_485_760)?;
+//!     while let Some(bytes) = call.file.next().await? { /* keep them */ }
+//! ```
+//!
+//! `multer` splits the form. It buffers whatever lies between files without a bound of its own, and reads ahead as long
+//! as bytes are there; [`body::FormBody`] gives it no more than is good for it, and no longer than is.
+
+mod body;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use app::domain::problem::Code;
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, header};
+use multer::{Field, Multipart};
+use serde_json::{Map, Value};
+
+use self::body::{Allowance, Cut, FormBody, Pace};
+use super::call::{self, Also, Keys};
+use super::fields::{Input, Wrong};
+use super::notes::Notes;
+use crate::problem::Problem;
+use crate::services::keys::ConsoleGrant;
+use crate::services::refusal::{FieldProblem, Refusal};
+use crate::state::AppState;
+
+/// The part that holds the file.
+const FILE: &str = "file";
+/// The longest boundary (RFC 2046, section 5.1.1).
+const MAX_BOUNDARY: usize = 70;
+
+/// A request that may be served, its file still on the way.
+pub struct FileCall<T: Input> {
+    /// Who calls, as far as the operation's keys prove it.
+    pub by: <T::Keys as Keys>::By,
+    /// What is asked, besides keys.
+    pub input: T,
+    /// Credentials that were sent along: whoever can check one must, though the operation does not need it.
+    pub also: Also,
+    pub notes: Notes,
+    pub file: IncomingFile,
+}
+
+/// The file of a form while it arrives; the last of its parts.
+pub struct IncomingFile {
+    form: Multipart<'static>,
+    part: Option<Field<'static>>,
+    allowance: Arc<Allowance>,
+    /// Bytes of the whole body, if they were announced.
+    announced: Option<u64>,
+}
+
+impl<T: Input> FromRequest<AppState> for FileCall<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let notes = Notes::of(state, &parts.extensions);
+        let (announced, boundary) = (announced(&parts.headers), boundary(&parts.headers)?);
+        let allowance = Arc::new(Allowance::default());
+        let body = FormBody::new(body, allowance.clone(), Pace::NETWORK);
+        let mut form = Multipart::new(body, boundary);
+        let mut values = Map::new();
+        let part = fields(&mut form, &mut values).await?;
+        notes
+            .body
+            .set(Bytes::from(Value::Object(values.clone()).to_string()))
+            .ok();
+        notes.claimed_in(&values);
+        let grant = parts.extensions.get::<ConsoleGrant>().copied();
+        let from_browser = call::has_origin(&parts);
+        let taken = call::take::<T>(&mut values, false, grant.is_some(), from_browser);
+        let (input, mut presented, mut wrong) = taken;
+        if part.is_none() {
+            let problem =
+                FieldProblem::new(FILE, Code::MissingFields, "is required, as the last part");
+            wrong.missing.push(problem);
+        }
+        let input = in_front(input, wrong, part.is_some())?;
+        let by = call::prove::<T::Keys>(state, &parts, &notes, &mut presented, grant).await?;
+        Ok(Self {
+            by,
+            input,
+            also: presented.also(),
+            notes,
+            file: IncomingFile {
+                form,
+                part,
+                allowance,
+                announced,
+            },
+        })
+    }
+}
+
+impl IncomingFile {
+    /// Lets a file of up to `most` bytes through. `false` if it is known already that it is larger.
+    pub fn at_most(&self, most: u64) -> bool {
+        let end = self.allowance.raise(most);
+        self.announced.is_none_or(|length| length <= end)
+    }
+
+    /// The next bytes; `None` at the end of the file, once the form has ended properly with it.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
+        let Some(part) = &mut self.part else {
+            return Ok(None);
+        };
+        if let Some(bytes) = part.chunk().await.map_err(unreadable)? {
+            return Ok(Some(bytes));
+        }
+        self.part = None;
+        match self.form.next_field().await.map_err(unreadable)? {
+            None => Ok(None),
+            Some(_) => Err(broken(
+                "A part comes after the file: put every field in front of it.",
+            )),
+        }
+    }
+}
+
+/// The fields up to the file, which is left where it begins.
+async fn fields(
+    form: &mut Multipart<'static>,
+    values: &mut Map<String, Value>,
+) -> Result<Option<Field<'static>>, Problem> {
+    while let Some(part) = form.next_field().await.map_err(unreadable)? {
+        let Some(name) = part.name().map(str::to_owned) else {
+            return Err(broken("A part of the form has no name."));
+        };
+        if name == FILE {
+            return Ok(Some(part));
+        }
+        if values.contains_key(&name) {
+            return Err(broken(format!("The field `{name}` is given twice.")));
+        }
+        let bytes = part.bytes().await.map_err(unreadable)?;
+        let text = std::str::from_utf8(&bytes)
+            .map_err(|_| broken(format!("The field `{name}` is not UTF-8.")))?;
+        values.insert(name, Value::String(text.to_owned()));
+    }
+    Ok(None)
+}
+
+/// What was asked, or one answer to everything that is wrong with it: a field that comes too late is missing.
+fn in_front<T>(input: Option<T>, wrong: Wrong, has_file: bool) -> Result<T, Problem> {
+    let missing = if has_file {
+        "Missing before the file"
+    } else {
+        "Missing"
+    };
+    match (input, wrong.problem_saying(missing)) {
+        (Some(input), None) => Ok(input),
+        (_, Some(problem)) => Err(problem),
+        (None, None) => Err(Problem::new(Code::InternalServerError)),
+    }
+}
+
+fn announced(headers: &HeaderMap) -> Option<u64> {
+    let length = headers.get(header::CONTENT_LENGTH)?;
+    length.to_str().ok()?.parse().ok()
+}
+
+fn boundary(headers: &HeaderMap) -> Result<String, Problem> {
+    let media = headers.get(header::CONTENT_TYPE);
+    let media = media
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    multer::parse_boundary(media)
+        .ok()
+        .filter(|boundary| (1..=MAX_BOUNDARY).contains(&boundary.len()))
+        .ok_or_else(|| {
+            Refusal::new(Code::InvalidHeaders)
+                .says(
+                    "The body must be announced as a form with a file, and its boundary be named.",
+                )
+                .hints(
+                    "-H 'Content-Type: multipart/form-data; boundary=...' (curl sends it with -F)",
+                )
+                .into()
+        })
+}
+
+/// Why a form could not be read on.
+fn unreadable(error: multer::Error) -> Problem {
+    let cut = match &error {
+        multer::Error::StreamReadFailed(source) => source.downcast_ref::<Cut>().copied(),
+        multer::Error::IncompleteStream
+        | multer::Error::IncompleteFieldData { .. }
+        | multer::Error::IncompleteHeaders => Some(Cut::Short),
+        _ => None,
+    };
+    match cut {
+        Some(Cut::TooLarge) => Problem::new(Code::BodyTooLarge),
+        Some(Cut::TooSlow) => Problem::new(Code::RequestTimeout),
+        Some(Cut::Short) => broken("The body broke off before the end of its form."),
+        None => broken("The body is not a form as RFC 7578 describes it."),
+    }
+}
+
+fn broken(message: impl Into<String>) -> Problem {
+    Refusal::new(Code::InvalidBody)
+        .says(message)
+        .hints(
+            "Send multipart/form-data: client_id, nonce and the other fields first, then the file.",
+        )
+        .into()
+}

@@ -1,0 +1,131 @@
+//! Making a run's call, and writing down what came of it.
+
+use app::domain::ids::RequestId;
+use app::portal::Answered;
+use axum::body::Body;
+use axum::http::{Request, header};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+use super::calls::{self, Outgoing};
+use super::held::Held;
+use super::keep::place_of_call;
+use super::view::{self, Bodies};
+use crate::services::Services;
+use crate::services::keys::ConsoleGrant;
+use crate::storage::console::{CallRow, RunRow, Stand};
+
+/// The largest answer a run keeps, in bytes.
+pub(super) const LARGEST: usize = 4 << 20;
+
+/// What came back from a call.
+pub(super) struct Answer {
+    request: RequestId,
+    at: DateTime<Utc>,
+    /// Microseconds.
+    latency: i64,
+    status: u16,
+    body: Value,
+}
+
+impl Services {
+    /// Makes a call through the public API's own router. Nothing is claimed in the database but the run.
+    pub(super) async fn call(
+        &self,
+        run: &RunRow,
+        call: &Outgoing,
+        until: DateTime<Utc>,
+    ) -> Answered<Answer> {
+        let api = self
+            .api
+            .clone()
+            .ok_or_else(|| self.broken("the console has no way into the API"))?;
+        let grant = ConsoleGrant {
+            tenant: run.tenant_id,
+            run: run.id,
+            expires: until,
+        };
+        let request = Request::post(&call.path)
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::USER_AGENT, "sandbox console")
+            .extension(grant)
+            .body(Body::from(call.body.to_string()))
+            .map_err(|e| self.broken(e))?;
+        let at = self.state.clock.now();
+        let response = api.oneshot(request).await.map_err(|never| match never {})?;
+        let status = response.status().as_u16();
+        let id = response
+            .headers()
+            .get("x-request-id")
+            .and_then(|id| id.to_str().ok());
+        let request = id
+            .and_then(|id| id.parse().ok())
+            .unwrap_or_else(|| RequestId(self.state.clock.id()));
+        let bytes = axum::body::to_bytes(response.into_body(), LARGEST)
+            .await
+            .map_err(|e| self.broken(e))?;
+        let body = serde_json::from_slice(&bytes).map_err(|e| self.broken(e))?;
+        let latency = (self.state.clock.now() - at)
+            .num_microseconds()
+            .unwrap_or(i64::MAX);
+        Ok(Answer {
+            request,
+            at,
+            latency,
+            status,
+            body,
+        })
+    }
+
+    /// Writes down what came of a call, in one transaction with where the run stands now.
+    pub(super) async fn finish(
+        &self,
+        run: &RunRow,
+        mut held: Held,
+        call: Outgoing,
+        until: DateTime<Utc>,
+        answer: Answer,
+    ) -> Answered<()> {
+        let settled = calls::Answer {
+            position: run.calls,
+            at: answer.at,
+            status: answer.status,
+            body: &answer.body,
+            temp_token_life: self.token_life(),
+        };
+        let (next, session) = calls::settle(run.next_call, &mut held, &settled);
+        let bodies = Bodies {
+            request: view::shown(&call.shown, &held),
+            response: view::shown(&answer.body, &held),
+        };
+        let row = CallRow {
+            position: run.calls,
+            request_id: answer.request,
+            at: answer.at,
+            title: call.title,
+            method: "POST".into(),
+            path: call.path,
+            status: answer.status.into(),
+            latency: answer.latency,
+            browser_safe: call.browser_safe,
+            bodies: self.seal(&place_of_call(run.id, run.calls), &bodies)?,
+        };
+        let status = answer
+            .body
+            .get("status")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
+        let stand = Stand {
+            next,
+            session,
+            status,
+            held: self.sealed(run.id, &held)?,
+        };
+        let mut tx = self.write().await?;
+        tx.finish_run_call(run.id, until, &stand, &row)
+            .await
+            .map_err(|e| self.broken(e))?;
+        tx.commit().await.map_err(|e| self.broken(e))
+    }
+}
