@@ -134,6 +134,16 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
         .collect()
 }
 
+/// An id that is the same wherever it is made of the same text (RFC 9562, version 8).
+pub fn named_uuid(name: &str) -> Uuid {
+    let hash = Sha256::digest(name.as_bytes());
+    let mut bytes = [0; 16];
+    for (slot, byte) in bytes.iter_mut().zip(hash) {
+        *slot = byte;
+    }
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
 impl Secrets {
     /// New keys.
     pub fn make(clock: &Clock) -> Self {

@@ -23,6 +23,8 @@ id! {
     BalanceId,
     /// A transaction row under one consent.
     TransactionId,
+    /// A payment that a session ordered.
+    PaymentId,
     /// One API call, as answered in `X-Request-Id`.
     RequestId,
     /// One run of the sandbox console.

@@ -9,6 +9,7 @@ pub mod console;
 pub mod ids;
 pub mod key;
 pub mod money;
+pub mod payment;
 pub mod person;
 pub mod problem;
 pub mod servicer;

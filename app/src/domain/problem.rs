@@ -134,6 +134,12 @@ catalogue! {
         "A request with this Idempotency-Key had another body.", "Use a new key for every new request.";
     IdempotencyInFlight = "idempotency_in_flight", InvalidRequest 409, Caller retryable, "The first request is still running",
         "A request with this Idempotency-Key has not finished yet.", "Wait as long as Retry-After says and send the same again.";
+    WrongKindOfConsent = "wrong_kind_of_consent", InvalidRequest 400, Caller, "The consent is for something else",
+        "The pair belongs to a consent of another kind than this operation reads: a payment has no accounts, and an account consent no payment.",
+        "Ask POST /v1/consents/get which skill the consent is for, and call the operations of that kind.";
+    PaymentNotCancellable = "payment_not_cancellable", InvalidRequest 409, Caller, "The payment cannot be cancelled",
+        "The bank no longer lets the payment be called off: it is executed, rejected, or its day has come.",
+        "Read the payment: its status says what became of it.";
     StepInFlight = "step_in_flight", InvalidRequest 409, Caller retryable, "The step is being worked on",
         "Another submission of this step has not finished yet.", "Wait as long as Retry-After says, then ask the session what comes next.";
 

@@ -65,6 +65,13 @@ const WRITTEN: &[Written] = &[
         include_str!("session_flow.md"),
     ),
     (
+        "payments",
+        "Payments",
+        "Ordering, reading and cancelling payments, and what each status means.",
+        5,
+        include_str!("payments.md"),
+    ),
+    (
         "security",
         "Security model",
         "Which key may live where, how long it lives and how it is rotated.",

@@ -8,6 +8,7 @@ pub mod consents;
 mod data;
 pub mod health;
 pub mod openapi;
+pub mod payments;
 pub mod postman;
 pub mod redirects;
 mod refusals;
@@ -41,6 +42,7 @@ fn documented() -> OpenApiRouter<AppState> {
         .merge(catalog::routes())
         .merge(consents::routes())
         .merge(health::routes())
+        .merge(payments::routes())
         .merge(redirects::routes())
         .merge(sessions::routes())
         .merge(tokens::routes())

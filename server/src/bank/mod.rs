@@ -1,16 +1,19 @@
 //! The sandbox bank: another company, "XYZ Bank", with its own listener, tables, cookie and look. It speaks the
-//! Berlin Group's XS2A 1.3.12 as far as account information by redirect and OAuth needs (`xs2a`), and shows
-//! end-users a sign-in and a consent page (`pages`). The middleware reaches it by HTTP alone, like any bank.
+//! Berlin Group's XS2A 1.3.12 as far as account information and payments by redirect and OAuth need (`xs2a`), and shows
+//! end-users a sign-in page and one to decide on (`pages`). The middleware reaches it by HTTP alone, like any bank.
 //!
 //! What a real bank has and this one has not: client certificates (a client id and secret of this process stand in),
-//! the other three approaches to strong authentication, payments, refresh tokens, and a limit of four reads a day.
+//! the other three approaches to strong authentication, refresh tokens, and a limit of four reads a day.
 
 mod ledger;
 mod listen;
 mod pages;
+mod payments;
 mod storage;
 mod xs2a;
 
+#[cfg(test)]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 

@@ -6,6 +6,7 @@
 pub mod console;
 pub mod erase_data;
 pub mod fetch_data;
+pub mod follow_payment;
 pub mod password_link;
 pub mod revoke_grant;
 pub mod send_mail;

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::console::ForgetRun;
 use super::erase_data::EraseData;
 use super::fetch_data::FetchData;
+use super::follow_payment::FollowPayment;
 use super::password_link::PasswordLink;
 use super::revoke_grant::RevokeGrant;
 use super::send_mail::SendMail;
@@ -63,6 +64,7 @@ async fn dispatch(state: &AppState, row: &JobRow) -> Result<(), (JobError, i64)>
     const KINDS: &[fn(&AppState, &JobRow) -> Option<Running>] = &[
         as_kind::<EraseData>,
         as_kind::<FetchData>,
+        as_kind::<FollowPayment>,
         as_kind::<ForgetRun>,
         as_kind::<PasswordLink>,
         as_kind::<RevokeGrant>,

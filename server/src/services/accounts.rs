@@ -1,6 +1,7 @@
 //! Accounts and balances, read from the cache under one consent.
 
 use app::domain::ids::{AccountId, BalanceId};
+use app::domain::skill::SkillName;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -8,6 +9,7 @@ use super::consents::Credentials;
 use super::data::{self, AccountDetails, BalanceDetails, Readable, ServedFrom};
 use super::keys::Client;
 use super::refusal::Failure;
+use crate::crypto::named_uuid;
 use crate::state::AppState;
 pub use crate::storage::accounts::{BalanceFilter, IdPage};
 
@@ -49,7 +51,7 @@ pub async fn list(
     let mut tx = state.db.read().await?;
     let rows = tx.accounts(consent.id).await?;
     drop(tx);
-    let (servicer_id, servicer_name) = provider(state, &readable);
+    let (servicer_id, servicer_name) = provider(state, &consent.skill);
     let mut items = Vec::with_capacity(rows.len());
     for row in rows {
         let place = data::account_place(consent.id, &row.bank_key);
@@ -111,9 +113,9 @@ pub async fn balances(
     })
 }
 
-/// The provider of a consent's skill: an id that is the same everywhere, made from its code (RFC 9562, version 8).
-fn provider(state: &AppState, readable: &Readable) -> (Uuid, String) {
-    let skill = state.skills.get(&readable.consent.skill);
+/// The provider of a skill: an id that is the same everywhere, made from its code (RFC 9562, version 8).
+pub fn provider(state: &AppState, skill: &SkillName) -> (Uuid, String) {
+    let skill = state.skills.get(skill);
     let provider = skill.map(|skill| &skill.manifest.provider);
     let code = provider.map_or("", |provider| provider.code.as_str());
     let name = provider.map_or_else(String::new, |provider| provider.name.clone());
@@ -121,11 +123,5 @@ fn provider(state: &AppState, readable: &Readable) -> (Uuid, String) {
 }
 
 fn provider_id(code: &str) -> Uuid {
-    use sha2::{Digest as _, Sha256};
-    let hash = Sha256::digest(format!("provider/{code}"));
-    let mut bytes = [0; 16];
-    for (slot, byte) in bytes.iter_mut().zip(hash) {
-        *slot = byte;
-    }
-    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+    named_uuid(&format!("provider/{code}"))
 }

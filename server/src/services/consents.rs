@@ -5,7 +5,7 @@
 use app::domain::ids::CredentialsId;
 use app::domain::problem::Code;
 use app::domain::session::ConsentStatus;
-use app::domain::skill::SkillName;
+use app::domain::skill::{SkillName, SkillType};
 use chrono::{DateTime, Duration, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 
@@ -187,6 +187,23 @@ pub fn require_user(row: &ConsentRow, credentials: &Credentials) -> Result<(), F
     Err(Refusal::new(Code::MissingFields)
         .says("Missing: tenant_user_id.")
         .at(vec![field])
+        .into())
+}
+
+/// The refusal of reading accounts with a consent to something else.
+pub fn require_accounts(state: &AppState, row: &ConsentRow) -> Result<(), Failure> {
+    let kind = state
+        .skills
+        .get(&row.skill)
+        .map(|skill| skill.manifest.kind);
+    if kind.is_none_or(|kind| kind == SkillType::AccountInformation) {
+        return Ok(());
+    }
+    Err(Refusal::new(Code::WrongKindOfConsent)
+        .says(format!(
+            "This pair is for {}, which has no accounts.",
+            row.skill
+        ))
         .into())
 }
 

@@ -109,6 +109,7 @@ pub async fn readable(
     let mut tx = state.db.read().await?;
     let consent = consents::authorise(state, &mut tx, client, credentials).await?;
     consents::require_user(&consent, credentials)?;
+    consents::require_accounts(state, &consent)?;
     if let Some(as_of) = consent.fetched_at {
         return Ok(Readable {
             consent,
@@ -350,7 +351,7 @@ pub fn merchant_key(state: &AppState, consent: CredentialsId, name: &str) -> Dig
 }
 
 /// Seals a row's details for its place.
-fn seal<T: Serialize>(state: &AppState, place: &str, details: &T) -> Result<Vec<u8>, Failure> {
+pub fn seal<T: Serialize>(state: &AppState, place: &str, details: &T) -> Result<Vec<u8>, Failure> {
     let plain = serde_json::to_vec(details).map_err(|error| Failure::Broken(error.to_string()))?;
     Ok(state.vault.seal(&state.clock, place, &plain)?)
 }

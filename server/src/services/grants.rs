@@ -45,7 +45,9 @@ pub async fn keep(
         erased_at: None,
     })
     .await?;
-    if granted.next_step.is_none() {
+    // A payment has no data to fetch: a job of its own follows it.
+    let payment = tx.grant_payment(session.id, id).await?;
+    if granted.next_step.is_none() && payment.is_none() {
         state.queue.add(tx, &FetchData { consent: id }).await?;
     }
     Ok(())

@@ -16,6 +16,7 @@ pub mod keys;
 pub mod limits;
 pub mod operators;
 pub mod passwords;
+pub mod payments;
 pub mod people;
 pub mod providers;
 pub mod refusal;

@@ -3,19 +3,22 @@
 //! What was consented is asked of the provider and never read from the URL. A refusal ends the attempt, not the
 //! session; a repeated valid return gets a fresh `temp_token` until one is exchanged; only the tenant's cancel is final.
 
-use app::domain::ids::StepId;
+use std::sync::Arc;
+
+use app::domain::ids::{SessionId, StepId};
 use app::domain::problem::Code;
 use app::domain::session::{Awaiting, Event, Follows, Progress, SessionStatus};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::issue::Life;
 use super::providers::{callback, link_place, open_ref, provider_refusal, return_digest};
 use super::refusal::{Failure, Refusal};
 use super::sessions::{progress_at, published, state_place};
 use super::steps::LEASE;
 use super::{grants, issue, uploads};
 use crate::crypto::Digest;
-use crate::skills::{ConnectorError, Granted, Return, Returned};
+use crate::skills::{Connector, ConnectorError, Granted, Opaque, Return, Returned};
 use crate::state::AppState;
 use crate::storage::sessions::{Advance, ReturnOutcome, ReturnRow, SessionRow};
 
@@ -70,7 +73,8 @@ pub async fn arrive(state: &AppState, arrival: Arrival) -> Result<Onward, Failur
     })
 }
 
-async fn follow(state: &AppState, arrival: &Arrival) -> Result<Onward, Failure> {
+/// The work of [`arrive`]; dropping it is a crash.
+pub(super) async fn follow(state: &AppState, arrival: &Arrival) -> Result<Onward, Failure> {
     let digest = return_digest(state, arrival.state.expose_secret());
     let mut tx = state.db.read().await?;
     let way = tx.bank_return(&digest).await?;
@@ -96,7 +100,8 @@ async fn again(
     session: &SessionRow,
     code: Option<&Digest>,
 ) -> Result<Told, Failure> {
-    if way.code.is_none() || way.code.as_ref() != code {
+    // Settled by asking the provider, without a code: the `state`, which only this browser was sent with, is the proof.
+    if way.code.is_some() && way.code.as_ref() != code {
         return Err(Code::TppRedirectError.into());
     }
     match session.status {
@@ -117,7 +122,7 @@ async fn again(
             code: Code::TempTokenUsed.as_str(),
         });
     }
-    let token = issue::temp_token(state, &mut tx, session, issue::Life::Now).await?;
+    let token = issue::temp_token(state, &mut tx, session, Life::Now).await?;
     tx.commit().await?;
     Ok(Told::Token(token.text))
 }
@@ -137,32 +142,22 @@ async fn first(
     if arrival.code.is_none() && !arrival.refused {
         return Err(Code::TppRedirectError.into());
     }
-    let waiting = Progress {
-        status: SessionStatus::InProgress,
-        position: way.position,
-        awaiting: Awaiting::Redirect,
-    };
-    let claim = StepId(state.clock.id());
-    let mut tx = state.db.write().await?;
-    let claimed = tx
-        .claim_turn(session.id, waiting, claim, now, now + LEASE)
-        .await?;
-    let Some(session) = claimed else {
+    let Some((session, claim)) = claim(state, way).await? else {
         return Ok(None);
     };
-    tx.commit().await?;
     let returned = match &arrival.code {
-        Some(given) => ask(state, &session, arrival, given).await,
-        None => Ok(Returned::Refused {
-            reason: "access_denied".into(),
-        }),
+        Some(given) => ask(state, &session, arrival, given).await.map(Some),
+        // Not even a refusal is read from the URL.
+        None => settle(state, &session, true).await,
     };
     match returned {
-        Ok(Returned::Granted(granted)) => {
-            let code = code.ok_or(Code::TppRedirectError)?;
-            consented(state, way, &session, claim, granted, &code).await
+        Ok(Some(Returned::Granted(granted))) => {
+            let code = code.as_ref();
+            consented(state, way, &session, claim, granted, code, Life::Now).await
         }
-        Ok(Returned::Refused { .. }) => refused(state, way, &session, claim, DENIED).await,
+        Ok(Some(Returned::Refused { .. }) | None) => {
+            refused(state, way, &session, claim, DENIED).await
+        }
         Err(Ask::Provider(error)) => {
             let told = Told::Error {
                 error: "bank_error",
@@ -182,9 +177,72 @@ async fn first(
     }
 }
 
+/// Asks the provider about a session whose end-user is at its pages and has not come back: they may have agreed and
+/// closed the browser. What they decided counts; while they have not, nothing changes.
+pub async fn look(state: &AppState, session: SessionId) -> Result<(), Failure> {
+    let mut tx = state.db.read().await?;
+    let way = tx.waiting_return(session).await?;
+    drop(tx);
+    let Some(way) = way else {
+        return Ok(());
+    };
+    let Some((session, claim)) = claim(state, &way).await? else {
+        return Ok(());
+    };
+    match settle(state, &session, false).await {
+        Ok(Some(Returned::Granted(granted))) => {
+            consented(state, &way, &session, claim, granted, None, Life::Later).await?;
+            Ok(())
+        }
+        Ok(Some(Returned::Refused { .. })) => {
+            refused(state, &way, &session, claim, DENIED).await?;
+            Ok(())
+        }
+        Ok(None) | Err(Ask::Provider(_)) => release(state, &session, claim).await,
+        Err(Ask::Failure(failure)) => {
+            release(state, &session, claim).await?;
+            Err(failure)
+        }
+    }
+}
+
+/// Takes the finishing of a redirect upon this task, committed before the provider is asked; `None` while another has it.
+async fn claim(state: &AppState, way: &ReturnRow) -> Result<Option<(SessionRow, StepId)>, Failure> {
+    let waiting = Progress {
+        status: SessionStatus::InProgress,
+        position: way.position,
+        awaiting: Awaiting::Redirect,
+    };
+    let (now, claim) = (state.clock.now(), StepId(state.clock.id()));
+    let mut tx = state.db.write().await?;
+    let claimed = tx
+        .claim_turn(way.session_id, waiting, claim, now, now + LEASE)
+        .await?;
+    let Some(session) = claimed else {
+        return Ok(None);
+    };
+    tx.commit().await?;
+    Ok(Some((session, claim)))
+}
+
 enum Ask {
     Provider(ConnectorError),
     Failure(Failure),
+}
+
+/// The connector that sent the end-user away, our address that they come back to, and what it asked to have kept.
+fn sender(
+    state: &AppState,
+    session: &SessionRow,
+) -> Result<(Arc<dyn Connector>, String, Opaque), Ask> {
+    let broken = |what: &str| Ask::Failure(Failure::Broken(what.into()));
+    let skill = state.skills.get(&session.skill);
+    let skill = skill.ok_or_else(|| broken("a session's skill is no longer published"))?;
+    let connector = state.skills.connector(&skill.manifest);
+    let connector = connector.ok_or_else(|| broken("a published skill has no connector"))?;
+    let bank_ref = open_ref(state, session).map_err(Ask::Failure)?;
+    let bank_ref = bank_ref.ok_or_else(|| broken("a redirect without what its connector kept"))?;
+    Ok((connector, callback(state, skill), bank_ref))
 }
 
 async fn ask(
@@ -193,19 +251,24 @@ async fn ask(
     arrival: &Arrival,
     code: &SecretString,
 ) -> Result<Returned, Ask> {
-    let broken = |what: &str| Ask::Failure(Failure::Broken(what.into()));
-    let skill = state.skills.get(&session.skill);
-    let skill = skill.ok_or_else(|| broken("a session's skill is no longer published"))?;
-    let connector = state.skills.connector(&skill.manifest);
-    let connector = connector.ok_or_else(|| broken("a published skill has no connector"))?;
-    let bank_ref = open_ref(state, session).map_err(Ask::Failure)?;
+    let (connector, callback, bank_ref) = sender(state, session)?;
     let returned = Return {
         code: code.clone(),
         state: arrival.state.clone(),
-        callback: callback(state, skill),
-        bank_ref: bank_ref.ok_or_else(|| broken("a redirect without what its connector kept"))?,
+        callback,
+        bank_ref,
     };
     connector.finish(returned).await.map_err(Ask::Provider)
+}
+
+async fn settle(
+    state: &AppState,
+    session: &SessionRow,
+    close: bool,
+) -> Result<Option<Returned>, Ask> {
+    let (connector, _, bank_ref) = sender(state, session)?;
+    let settled = connector.settle(&bank_ref, close).await;
+    settled.map_err(Ask::Provider)
 }
 
 async fn consented(
@@ -214,7 +277,8 @@ async fn consented(
     session: &SessionRow,
     claim: StepId,
     granted: Granted,
-    code: &Digest,
+    code: Option<&Digest>,
+    life: Life,
 ) -> Result<Option<Told>, Failure> {
     let next_step = granted.next_step.as_deref();
     let follows = match next_step {
@@ -225,17 +289,23 @@ async fn consented(
     let to = turn(session, Event::Returned(follows))?;
     let advance = advance(state, session, to, next_step);
     let settled = tx
-        .settle_return(&way.state, ReturnOutcome::Granted, Some(code))
+        .settle_return(&way.state, ReturnOutcome::Granted, code)
         .await?;
     if !settled || !tx.advance_session(session.id, claim, &advance).await? {
         return Ok(None);
     }
     grants::keep(state, &mut tx, session, &granted).await?;
     let told = if follows == Follows::Step {
-        issue::nonce(state, &mut tx, session.id, to.position, issue::Life::Later).await?;
+        issue::nonce(state, &mut tx, session.id, to.position, Life::Later).await?;
         Told::Continues
     } else {
-        let token = issue::temp_token(state, &mut tx, session, issue::Life::at(follows)).await?;
+        // A life that begins later begins no sooner for what is still to come.
+        let life = if life == Life::Now {
+            Life::at(follows)
+        } else {
+            life
+        };
+        let token = issue::temp_token(state, &mut tx, session, life).await?;
         uploads::settle(state, &mut tx, session.id).await?;
         Told::Token(token.text)
     };
@@ -261,7 +331,8 @@ async fn refused(
     if !settled || !tx.advance_session(session.id, claim, &advance).await? {
         return Ok(None);
     }
-    issue::nonce(state, &mut tx, session.id, to.position, issue::Life::Later).await?;
+    issue::nonce(state, &mut tx, session.id, to.position, Life::Later).await?;
+    tx.reject_payment(session.id, state.clock.now()).await?;
     tx.commit().await?;
     Ok(Some(told))
 }

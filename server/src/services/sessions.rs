@@ -176,7 +176,9 @@ pub async fn cancel(
     if let Some(consent) = tx.consent_of(id).await? {
         tx.end_consent(consent.id, now, now).await?;
     }
+    super::payments::session_over(state, &mut tx, id).await?;
     tx.commit().await?;
+    state.queue.wake();
     Ok(to.status)
 }
 

@@ -15,11 +15,13 @@ use serde_json::{Map, Value, json};
 use super::grants;
 use super::issue::{self, Life};
 use super::keys::Named;
+use super::payments;
 use super::providers::{callback, link_place, open_ref, provider_refusal, return_digest, seal_ref};
 use super::refusal::{Failure, FieldProblem, Refusal};
 use super::sessions::{answer_place, ended, in_flight, owned, published, status_at, user_digest};
 use super::uploads;
-use crate::crypto::Digest;
+use crate::crypto::{Digest, named_uuid};
+use crate::skills::payment_intent;
 use crate::skills::{Granted, Opaque, Outcome, Psu, ReturnState, Skill, Submission};
 use crate::state::AppState;
 use crate::storage::Tx;
@@ -69,6 +71,19 @@ pub async fn submit(state: &AppState, client: &Named, new: NewStep) -> Result<Ta
         .unwrap_or_else(|error| Err(Failure::Broken(format!("a step's work broke off: {error}"))))
 }
 
+/// The same without a task of its own: dropping it is a crash.
+#[cfg(test)]
+pub(super) async fn submit_here(
+    state: &AppState,
+    client: &Named,
+    new: NewStep,
+) -> Result<Taken, Failure> {
+    let ready = check(state, client, &new).await?;
+    let step_id = StepId(state.clock.id());
+    let row = claim(state, client, &new, &ready, step_id).await?;
+    work(state, row, new, ready, step_id).await
+}
+
 /// Everything that can be refused before anything is claimed.
 async fn check(state: &AppState, client: &Named, new: &NewStep) -> Result<Ready, Failure> {
     let digest = issue::nonce_digest(state, new.nonce.expose_secret());
@@ -88,7 +103,7 @@ async fn check(state: &AppState, client: &Named, new: &NewStep) -> Result<Ready,
             .says(format!("The session expects the step {expected} now."))
             .into());
     }
-    check_data(&skill, new)?;
+    check_data(state, &skill, new)?;
     uploads::none_missing(state, &mut tx, &row).await?;
     let link = new.data.get("psu_redirect_link").and_then(Value::as_str);
     if let Some(link) = link {
@@ -147,8 +162,12 @@ pub fn check_user(state: &AppState, row: &SessionRow, given: Option<&str>) -> Re
     }
 }
 
-fn check_data(skill: &Skill, new: &NewStep) -> Result<(), Failure> {
-    let faults = skill.check(&new.step, &Value::Object(new.data.clone()));
+fn check_data(state: &AppState, skill: &Skill, new: &NewStep) -> Result<(), Failure> {
+    let data = Value::Object(new.data.clone());
+    let mut faults = skill.check(&new.step, &data);
+    if faults.is_empty() && new.step == payment_intent::STEP {
+        faults = payment_intent::faults(&data, state.clock.now().date_naive());
+    }
     if faults.is_empty() {
         return Ok(());
     }
@@ -255,9 +274,15 @@ async fn ask(
             expires_at: row.expires_at,
         },
         psu: new.psu.clone(),
+        request_id: request_id(row.id, row.position),
     };
     let outcome = connector.submit(submission).await;
     outcome.map_err(|error| provider_refusal(&row.skill, &error).into())
+}
+
+/// What providers know a step's submission by: the same for every try, so that a retry after a crash is no second order.
+pub fn request_id(session: SessionId, position: i64) -> uuid::Uuid {
+    named_uuid(&format!("step/{session}/{position}"))
 }
 
 /// What an outcome means for the session, taken apart.
@@ -343,6 +368,10 @@ async fn complete(
     }
     tx.insert_step(&step_row(state, row, new, step_id, &effect)?)
         .await?;
+    if new.step == payment_intent::STEP {
+        let bank_ref = effect.bank_ref.as_ref();
+        payments::ordered(state, &mut tx, row, &new.data, bank_ref).await?;
+    }
     let mut answer = Taken {
         step_id,
         status: to.status,

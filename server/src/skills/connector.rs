@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use app::domain::account::{AccountUsage, BalanceType};
 use app::domain::ids::SessionId;
+use app::domain::payment::PaymentStatus;
 use app::domain::skill::SkillName;
 use app::domain::transaction::BookingStatus;
 use async_trait::async_trait;
@@ -52,6 +53,70 @@ pub trait Connector: Send + Sync {
 
     /// Ends a grant at the provider. Ending what has ended already is a success.
     async fn revoke(&self, grant: &Grant) -> Result<(), ConnectorError>;
+
+    /// What became of a redirect whose end-user came back saying no, or did not come back. The provider is asked: what
+    /// the browser says may be wrong, and a payment that was authorised counts whatever became of the browser. With
+    /// `close`, what nobody decided on yet is ended, so that it cannot be agreed to any more; without, it is `None`.
+    async fn settle(
+        &self,
+        bank_ref: &Opaque,
+        close: bool,
+    ) -> Result<Option<Returned>, ConnectorError> {
+        let _ = bank_ref;
+        Ok(close.then(|| Returned::Refused {
+            reason: "access_denied".into(),
+        }))
+    }
+
+    /// How far the payment of a grant is.
+    async fn payment(&self, grant: &Grant) -> Result<BankPayment, ConnectorError> {
+        let _ = grant;
+        Err(ConnectorError::BadAnswer("this connector has no payments"))
+    }
+
+    /// Calls the payment of a grant off. Cancelling twice is no error.
+    async fn cancel_payment(&self, grant: &Grant) -> Result<Cancellation, ConnectorError> {
+        let _ = grant;
+        Err(ConnectorError::BadAnswer("this connector has no payments"))
+    }
+}
+
+/// A payment as its bank shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BankPayment {
+    pub status: PaymentStatus,
+    /// Why it was rejected: ISO 20022 `ExternalStatusReason1Code`.
+    pub reason: Option<String>,
+    /// The account that pays, once the end-user has chosen it.
+    pub debtor_iban: Option<String>,
+    /// Of a bulk: each payment, in the order in which they were ordered. Empty if the bank does not say.
+    pub items: Vec<BankPaymentItem>,
+    /// Of a standing order.
+    pub executions: Option<BankExecutions>,
+}
+
+/// One payment of a bulk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BankPaymentItem {
+    pub status: PaymentStatus,
+    pub reason: Option<String>,
+}
+
+/// How often a standing order was executed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BankExecutions {
+    pub done: i64,
+    pub last: Option<NaiveDate>,
+    pub next: Option<NaiveDate>,
+}
+
+/// What came of calling a payment off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cancellation {
+    /// It will not be executed, or not again.
+    Cancelled,
+    /// Executed, rejected, or about to be.
+    TooLate,
 }
 
 /// One step on its way to the provider.
@@ -65,6 +130,9 @@ pub struct Submission {
     /// How the provider finds back to this session, should it take the end-user away.
     pub return_state: ReturnState,
     pub psu: Psu,
+    /// The same for every try at this step of this session, and for no other step: what a provider tells a repeated
+    /// request by.
+    pub request_id: uuid::Uuid,
 }
 
 /// The way back from a provider's pages.

@@ -7,12 +7,14 @@
 pub mod connector;
 pub mod offline;
 mod outbound;
+pub mod payment_intent;
 pub mod registry;
 pub mod sandbox;
 
 pub use connector::{
-    BankAccount, BankBalance, BankTransaction, Connector, ConnectorError, Grant, Granted, Opaque,
-    Outcome, Page, PageRequest, Party, Psu, Return, ReturnState, Returned, Submission,
+    BankAccount, BankBalance, BankExecutions, BankPayment, BankPaymentItem, BankTransaction,
+    Cancellation, Connector, ConnectorError, Grant, Granted, Opaque, Outcome, Page, PageRequest,
+    Party, Psu, Return, ReturnState, Returned, Submission,
 };
 pub use registry::{Connectors, DataFault, ManifestError, Registry, Skill};
 

@@ -12,7 +12,10 @@ use serde_json::Value;
 use super::connector::Connector;
 
 /// Manifests that ship with the server; a skill of a connector that exists is one more line and one more file.
-const SHIPPED: [&str; 1] = [include_str!("manifests/xyz_aisp_sbx.json")];
+const SHIPPED: [&str; 2] = [
+    include_str!("manifests/xyz_aisp_sbx.json"),
+    include_str!("manifests/xyz_pisp_sbx.json"),
+];
 
 /// The longest session, in minutes (`api.md`, section 2).
 const LONGEST_SESSION: i64 = 24 * 60;
@@ -266,6 +269,10 @@ fn describe(kind: &Kind) -> (&'static str, String) {
         Kind::Enum { options } => ("choice", format!("Must be one of {options}.")),
         Kind::Constant { expected_value } => ("choice", format!("Must be {expected_value}.")),
         Kind::Format { format } => ("format", format!("Must be a valid {format}.")),
+        Kind::FalseSchema => (
+            "unknown",
+            "Must not be here, beside what else is given.".into(),
+        ),
         Kind::Pattern { pattern } => ("format", format!("Must match {pattern}.")),
         other => (
             "invalid",

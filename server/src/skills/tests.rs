@@ -77,7 +77,14 @@ fn manifest(value: serde_json::Value) -> SkillManifest {
 fn what_ships_is_published_under_both_names() {
     let registry = Registry::with(Registry::shipped().unwrap(), connectors()).unwrap();
     let names: Vec<_> = registry.all().map(|skill| skill.name.as_str()).collect();
-    assert_eq!(names, ["xyz_aisp_sbx_#1.0", "xyz_ro_aisp_sbx_#1.0"]);
+    assert_eq!(
+        names,
+        [
+            "xyz_aisp_sbx_#1.0",
+            "xyz_ro_aisp_sbx_#1.0",
+            "xyz_ro_pisp_sbx_#1.0"
+        ]
+    );
     let one = registry.get(&name("xyz_aisp_sbx_#1.0")).unwrap();
     let two = registry.get(&name("xyz_ro_aisp_sbx_#1.0")).unwrap();
     assert!(Arc::ptr_eq(&one.manifest, &two.manifest));
@@ -130,6 +137,75 @@ fn faults_name_the_path_and_never_the_value() {
     assert_eq!(found, expected);
     assert_eq!(skill.check("product_form", &json!("text"))[0].path, "data");
     assert_eq!(skill.check("no_such_step", &json!({}))[0].path, "step");
+}
+
+#[test]
+fn an_order_of_mixed_kinds_is_refused_at_the_field() {
+    let registry = Registry::with(Registry::shipped().unwrap(), connectors()).unwrap();
+    let skill = registry.get(&name("xyz_ro_pisp_sbx_#1.0")).unwrap();
+    let step = skill.manifest.step("payment_intent").unwrap();
+    let wrong = |change: &dyn Fn(&mut serde_json::Value)| {
+        let mut data = step.example.clone();
+        change(&mut data["payment_info"][0]);
+        let mut found: Vec<_> = skill
+            .check("payment_intent", &data)
+            .into_iter()
+            .map(|fault| format!("{} {}", fault.path, fault.code))
+            .collect();
+        found.sort();
+        found.join(", ")
+    };
+    let info = "data.payment_info[0]";
+    assert_eq!(wrong(&|_| {}), "");
+    let standing = |info: &mut serde_json::Value| {
+        info["frequency"] = json!("Monthly");
+        info["start_date"] = json!("2030-01-05");
+    };
+    assert_eq!(wrong(&standing), "");
+    let dated = |info: &mut serde_json::Value| {
+        standing(info);
+        info["requested_execution_date"] = json!("2030-01-05");
+    };
+    assert_eq!(
+        wrong(&dated),
+        format!("{info}.requested_execution_date unknown")
+    );
+    let several = |info: &mut serde_json::Value| {
+        standing(info);
+        let one = info["credit_transfer_transaction_information"][0].clone();
+        info["credit_transfer_transaction_information"] = json!([one, one]);
+    };
+    assert_eq!(
+        wrong(&several),
+        format!("{info}.credit_transfer_transaction_information length")
+    );
+    let unstarted = |info: &mut serde_json::Value| info["frequency"] = json!("Monthly");
+    assert_eq!(wrong(&unstarted), format!("{info}.start_date missing"));
+    let unrepeated = |info: &mut serde_json::Value| info["end_date"] = json!("2030-01-05");
+    assert_eq!(wrong(&unrepeated), format!("{info}.frequency missing"));
+    for amount in [
+        "0",
+        "0.00",
+        "-1",
+        "1.234",
+        "1,5",
+        "01",
+        "1e3",
+        "",
+        "1234567890123",
+    ] {
+        let path = "credit_transfer_transaction_information[0].amount.instructed_amount.amount";
+        let wrong = wrong(&|info| {
+            let transfer = &mut info["credit_transfer_transaction_information"][0];
+            transfer["amount"]["instructed_amount"]["amount"] = json!(amount);
+        });
+        assert_eq!(wrong, format!("{info}.{path} format"), "{amount}");
+    }
+    let number = wrong(&|info| {
+        let transfer = &mut info["credit_transfer_transaction_information"][0];
+        transfer["amount"]["instructed_amount"]["amount"] = json!(12.5);
+    });
+    assert!(number.ends_with("amount type"), "{number}");
 }
 
 #[test]

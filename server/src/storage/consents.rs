@@ -269,6 +269,7 @@ impl Tx {
                 "DELETE FROM transactions WHERE consent_id = $1",
                 "DELETE FROM balances WHERE consent_id = $1",
                 "DELETE FROM accounts WHERE consent_id = $1",
+                "DELETE FROM payments WHERE consent_id = $1",
             ] {
                 sqlx::query(sql).bind(id).execute(&mut *conn).await?;
             }

@@ -16,6 +16,7 @@ pub mod kept_answers;
 pub mod keys;
 pub mod meta;
 pub mod nonces;
+pub mod payments;
 pub mod people;
 pub mod portal_sessions;
 pub mod requests;

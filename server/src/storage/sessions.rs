@@ -367,6 +367,19 @@ impl Tx {
         })
     }
 
+    /// The way back that a session still waits for.
+    pub async fn waiting_return(&mut self, session: SessionId) -> Stored<Option<ReturnRow>> {
+        run!(self, |conn| {
+            sqlx::query_as(
+                "SELECT state, session_id, position, step, link, outcome, code, created_at FROM bank_returns
+                 WHERE session_id = $1 AND outcome = 'waiting' ORDER BY position DESC LIMIT 1",
+            )
+            .bind(session)
+            .fetch_optional(conn)
+            .await
+        })
+    }
+
     /// Writes down how a way back ended; `false` if it had ended already.
     pub async fn settle_return(
         &mut self,
@@ -413,6 +426,7 @@ impl Tx {
                 "DELETE FROM nonces WHERE session_id = $1",
                 "DELETE FROM bank_returns WHERE session_id = $1",
                 "DELETE FROM session_steps WHERE session_id = $1",
+                "DELETE FROM payments WHERE session_id = $1 AND consent_id IS NULL",
             ] {
                 sqlx::query(sql).bind(id).execute(&mut *conn).await?;
             }

@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod balances;
 pub mod catalog;
 pub mod consents;
+pub mod payments;
 pub mod sessions;
 pub mod tokens;
 pub mod transactions;

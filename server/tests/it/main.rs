@@ -18,6 +18,7 @@ mod durability;
 mod limits;
 mod one_time;
 mod protocol;
+mod payments;
 mod rooms;
 mod rotation;
 mod seed_flow;

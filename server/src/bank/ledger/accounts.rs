@@ -140,5 +140,10 @@ impl Account {
     }
 }
 
+/// The account of an id, if it is given and one of ours.
+pub fn of_id(id: Option<i64>) -> Option<&'static Account> {
+    ACCOUNTS.iter().find(|account| Some(account.id) == id)
+}
+
 /// The bank's own BIC; of no bank.
 pub const BIC: &str = "XYZBROBUXXX";

@@ -4,15 +4,16 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::response::{IntoResponse as _, Response};
-use chrono::Duration;
+use chrono::{DateTime, Duration, Utc};
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::visit::{COOKIE_NAME, Trouble, denied};
 use crate::bank::Desk;
-use crate::bank::storage::authorisations::{self, NewAuthorisation};
-use crate::bank::storage::consents;
+use crate::bank::storage::visits::{self, Kind, NewVisit};
+use crate::bank::storage::{consents, payments};
 use crate::crypto::sha256_hex;
+use crate::storage::Tx;
 
 /// How long a visit may take.
 const VISIT: Duration = Duration::minutes(15);
@@ -35,35 +36,37 @@ pub async fn begin(
     State(desk): State<Desk>,
     Query(ask): Query<Request>,
 ) -> Result<Response, Trouble> {
-    let consent = check(&desk, &ask)?;
+    let (kind, subject) = check(&desk, &ask)?;
     let now = desk.clock.now();
     let mut tx = desk.db.write().await?;
-    let consent = consents::find(&mut tx, consent).await?;
-    // An address that the consent's own client did not name is never redirected to.
-    let consent = consent
-        .filter(|consent| {
-            consent.client_id == ask.client_id && consent.redirect_uri == ask.redirect_uri
+    let subject = find_subject(&mut tx, kind, subject, now).await?;
+    // An address that the subject's own client did not name is never redirected to.
+    let subject = subject
+        .filter(|subject| {
+            subject.client_id == ask.client_id && subject.redirect_uri == ask.redirect_uri
         })
         .ok_or(Trouble::BadRequest(
-            "it names no consent of its own, or another address to return to",
+            "it names nothing of its own to agree to, or another address to return to",
         ))?;
-    if consent.status_at(now) != "received" {
+    if !subject.waits {
         return Err(Trouble::Over(Some(denied(
-            &consent.redirect_uri,
+            &subject.redirect_uri,
             &ask.state,
         ))));
     }
     let (id, cookie) = (desk.clock.id(), desk.clock.token());
-    let visit = NewAuthorisation {
+    let visit = NewVisit {
         id,
-        consent_id: consent.id,
+        kind,
+        subject_id: subject.id,
+        redirect_uri: &subject.redirect_uri,
         cookie: &sha256_hex(cookie.as_bytes()),
         client_state: &ask.state,
         code_challenge: &ask.code_challenge,
         created_at: now,
-        expires_at: (now + VISIT).min(consent.authorise_by),
+        expires_at: (now + VISIT).min(subject.authorise_by),
     };
-    authorisations::start(&mut tx, &visit).await?;
+    visits::start(&mut tx, &visit).await?;
     tx.commit().await?;
     // One cookie a visit, so that two windows do not disturb each other.
     let secure = if desk.public_url.starts_with("https:") {
@@ -81,7 +84,41 @@ pub async fn begin(
         .into_response())
 }
 
-fn check(desk: &Desk, ask: &Request) -> Result<Uuid, Trouble> {
+/// What a visit is to be about.
+struct Subject {
+    id: Uuid,
+    client_id: String,
+    redirect_uri: String,
+    authorise_by: DateTime<Utc>,
+    /// Whether nobody has decided on it yet.
+    waits: bool,
+}
+
+async fn find_subject(
+    tx: &mut Tx,
+    kind: Kind,
+    id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Option<Subject>, Trouble> {
+    Ok(match kind {
+        Kind::Consent => consents::find(tx, id).await?.map(|row| Subject {
+            id,
+            waits: row.status_at(now) == "received",
+            client_id: row.client_id,
+            redirect_uri: row.redirect_uri,
+            authorise_by: row.authorise_by,
+        }),
+        Kind::Payment => payments::find(tx, id).await?.map(|row| Subject {
+            id,
+            waits: row.waits(now),
+            client_id: row.client_id,
+            redirect_uri: row.redirect_uri,
+            authorise_by: row.authorise_by,
+        }),
+    })
+}
+
+fn check(desk: &Desk, ask: &Request) -> Result<(Kind, Uuid), Trouble> {
     let bad = |why| Err(Trouble::BadRequest(why));
     if ask.response_type != "code" {
         return bad("response_type is not code");
@@ -95,8 +132,14 @@ fn check(desk: &Desk, ask: &Request) -> Result<Uuid, Trouble> {
     if ask.state.is_empty() || ask.state.len() > 512 {
         return bad("there is no state");
     }
-    match ask.scope.strip_prefix("AIS:").map(Uuid::try_parse) {
-        Some(Ok(consent)) => Ok(consent),
-        _ => bad("the scope names no consent"),
+    let scope = ask.scope.split_once(':');
+    let kind = scope.and_then(|(word, _)| match word {
+        "AIS" => Some(Kind::Consent),
+        "PIS" => Some(Kind::Payment),
+        _ => None,
+    });
+    match (kind, scope.map(|(_, id)| Uuid::try_parse(id))) {
+        (Some(kind), Some(Ok(subject))) => Ok((kind, subject)),
+        _ => bad("the scope names no consent and no payment"),
     }
 }

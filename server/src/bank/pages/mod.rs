@@ -1,20 +1,24 @@
-//! What end-users see of the bank: sign in, choose accounts, approve or refuse. Plain forms without scripts; a person
+//! What end-users see of the bank: sign in, choose accounts or look at a payment, approve or refuse. Plain forms without scripts; a person
 //! with any browser, or a script with none, walks the same way.
 //!
 //! | page | form | fields |
 //! |---|---|---|
-//! | `GET /authorise?response_type=code&client_id&redirect_uri&scope=AIS:{consent}&state&code_challenge&code_challenge_method=S256` | | answers 303 to the next, with a cookie |
+//! | `GET /authorise?response_type=code&client_id&redirect_uri&scope=AIS:{consent} or PIS:{payment}&state&code_challenge&code_challenge_method=S256` | | answers 303 to the next, with a cookie |
 //! | `GET /authorise/{id}` until signed in | `POST /authorise/{id}/sign-in` | `username`, `password`; 303 back to the page, or 422 with the form again |
-//! | `GET /authorise/{id}` once signed in | `POST /authorise/{id}/decision` | `accounts` (repeated), `decision=approve` or `decision=refuse`; 303 to the redirect URI, or 422 with the form again |
+//! | `GET /authorise/{id}` once signed in | `POST /authorise/{id}/decision` | `accounts` (repeated) for a consent, `account` for a payment that names none, `decision=approve` or `decision=refuse`; 303 to the redirect URI, or 422 with the form again |
 //!
 //! The end is `{redirect_uri}?code&state`, or `{redirect_uri}?error=access_denied&state`.
 
 mod authorise;
 mod consent;
+mod decision;
 mod guard;
 mod html;
+mod payment;
+mod payment_view;
 mod views;
 mod visit;
+mod words;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -33,9 +37,9 @@ pub(super) fn router(desk: &Desk) -> Router<Desk> {
     Router::new()
         .route("/", get(home))
         .route("/authorise", get(authorise::begin))
-        .route("/authorise/{id}", get(consent::show))
-        .route("/authorise/{id}/sign-in", post(consent::sign_in))
-        .route("/authorise/{id}/decision", post(consent::decide))
+        .route("/authorise/{id}", get(decision::show))
+        .route("/authorise/{id}/sign-in", post(decision::sign_in))
+        .route("/authorise/{id}/decision", post(decision::decide))
         .layer(middleware::from_fn_with_state(
             desk.clone(),
             guard::own_forms_only,

@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 
 use super::html::{esc, page};
 use crate::bank::ledger::accounts::{PASSWORD, USERS};
+use crate::bank::storage::visits::Kind;
 
 /// An account to tick, as its row shows it.
 pub struct Choice {
@@ -35,7 +36,7 @@ pub fn home() -> String {
     notice(
         "A bank to practise on",
         "This bank exists so that apps can be tried against a bank. You come here from an app that wants to read \
-         accounts, and go back to it when you have decided. There is nothing to do on this page.",
+         accounts or to have something paid, and go back to it when you have decided. There is nothing to do on this page.",
         None,
     )
 }
@@ -68,24 +69,27 @@ pub fn bad_request(why: &str) -> String {
 pub fn over(back: Option<&str>) -> String {
     notice(
         "Your time for this request is over",
-        "Requests can be answered for a few minutes only, and once. Nothing was shared in this visit. Go back to the app and \
+        "Requests can be answered for a few minutes only, and once. Nothing was shared or paid in this visit. Go back to the app and \
          start again there.",
         back.map(|href| (href, "Back to the app")),
     )
 }
 
 /// The person decided and came back to the page; `back` leads where the decision led.
-pub fn answered(shared: bool, back: &str) -> String {
-    let (title, text) = if shared {
-        (
+pub fn answered(agreed: Option<Kind>, back: &str) -> String {
+    let (title, text) = match agreed {
+        Some(Kind::Consent) => (
             "You have agreed already",
             "The accounts you ticked are shared with the app that asked. You can end this at any time in the app.",
-        )
-    } else {
-        (
+        ),
+        Some(Kind::Payment) => (
+            "You have confirmed already",
+            "The payment is with the bank. The app that asked for it shows how far it is.",
+        ),
+        None => (
             "You have refused already",
-            "Nothing was shared. If you did not mean to refuse, start again in the app that sent you here.",
-        )
+            "Nothing was shared or paid. If you did not mean to refuse, start again in the app that sent you here.",
+        ),
     };
     notice(title, text, Some((back, "Back to the app")))
 }
@@ -95,7 +99,7 @@ pub fn other_browser() -> String {
     notice(
         "This visit belongs to another browser window",
         "The bank does not recognise this browser: cookies may be switched off, or the address was copied from \
-         elsewhere. Nothing is shared from here. Go back to the app and start again there.",
+         elsewhere. Nothing is shared or paid from here. Go back to the app and start again there.",
         None,
     )
 }
@@ -109,8 +113,8 @@ pub fn unavailable() -> String {
     )
 }
 
-/// The sign-in page; with `wrong`, the name that was tried.
-pub fn sign_in(path: &str, client: &str, wrong: Option<&str>) -> String {
+/// The sign-in page; `asks` is what the client wants, and `wrong` the name that was tried.
+pub fn sign_in(path: &str, client: &str, asks: &str, wrong: Option<&str>) -> String {
     let (error, marks) = match wrong {
         Some(_) => (
             "<p class=\"error\" id=\"wrong\" role=\"alert\">User name or password is not right. The test users are listed below.</p>",
@@ -129,7 +133,7 @@ pub fn sign_in(path: &str, client: &str, wrong: Option<&str>) -> String {
         .collect();
     let main = format!(
         r#"<h1>Sign in</h1>
-<p><strong>{client}</strong> asks to read accounts you have with us. Sign in to see what it wants; nothing is shared before you agree.</p>
+<p><strong>{client}</strong> {asks}</p>
 <form method="post" action="{path}/sign-in">
 {error}
 <label for="username">User name</label>

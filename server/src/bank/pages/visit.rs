@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::views;
 use crate::bank::Desk;
-use crate::bank::storage::authorisations::{self, AuthorisationRow};
+use crate::bank::storage::visits::{self, Kind, VisitRow};
 use crate::crypto::sha256_hex;
 use crate::storage::{DbError, Tx};
 
@@ -21,9 +21,9 @@ pub enum Trouble {
     OtherBrowser,
     /// Over; where the app waits.
     Over(Option<String>),
-    /// Decided already, and how; where that led.
+    /// Decided already: what was agreed to, if anything was, and where that led.
     Answered {
-        shared: bool,
+        agreed: Option<Kind>,
         back: String,
     },
     Database(DbError),
@@ -41,7 +41,7 @@ impl IntoResponse for Trouble {
             Self::BadRequest(why) => (StatusCode::BAD_REQUEST, views::bad_request(why)),
             Self::OtherBrowser => (StatusCode::FORBIDDEN, views::other_browser()),
             Self::Over(back) => (StatusCode::GONE, views::over(back.as_deref())),
-            Self::Answered { shared, back } => (StatusCode::GONE, views::answered(shared, &back)),
+            Self::Answered { agreed, back } => (StatusCode::GONE, views::answered(agreed, &back)),
             Self::Database(error) => {
                 tracing::error!(%error, "a page of the sandbox bank cannot be shown");
                 (StatusCode::INTERNAL_SERVER_ERROR, views::unavailable())
@@ -52,7 +52,7 @@ impl IntoResponse for Trouble {
 }
 
 /// Where a visit leads that was decided; nowhere, while it was not.
-pub fn decided(visit: &AuthorisationRow, headers: &HeaderMap) -> Option<String> {
+pub fn decided(visit: &VisitRow, headers: &HeaderMap) -> Option<String> {
     match visit.state.as_str() {
         "approved" => Some(granted(visit, &code(visit, headers)?)),
         "refused" => Some(denied(&visit.redirect_uri, &visit.client_state)),
@@ -61,13 +61,13 @@ pub fn decided(visit: &AuthorisationRow, headers: &HeaderMap) -> Option<String> 
 }
 
 /// The visit's one code, made from the browser's own secret: the same however often the form is sent, and nowhere stored.
-pub fn code(visit: &AuthorisationRow, headers: &HeaderMap) -> Option<String> {
+pub fn code(visit: &VisitRow, headers: &HeaderMap) -> Option<String> {
     let cookie = cookie(headers)?;
     Some(sha256_hex(format!("code/{}/{cookie}", visit.id).as_bytes()))
 }
 
 /// The way back with a code.
-pub fn granted(visit: &AuthorisationRow, code: &str) -> String {
+pub fn granted(visit: &VisitRow, code: &str) -> String {
     with_query(
         &visit.redirect_uri,
         &[("code", code), ("state", &visit.client_state)],
@@ -95,14 +95,14 @@ pub fn see_other(to: &str) -> Response {
     (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response()
 }
 
-pub fn path(visit: &AuthorisationRow) -> String {
+pub fn path(visit: &VisitRow) -> String {
     format!("/authorise/{}", visit.id)
 }
 
 /// The visit of an address, if this browser began it.
-pub async fn find(tx: &mut Tx, id: &str, headers: &HeaderMap) -> Result<AuthorisationRow, Trouble> {
+pub async fn find(tx: &mut Tx, id: &str, headers: &HeaderMap) -> Result<VisitRow, Trouble> {
     let id = Uuid::try_parse(id).map_err(|_| Trouble::BadRequest("there is no such visit"))?;
-    let visit = authorisations::find(tx, id)
+    let visit = visits::find(tx, id)
         .await?
         .ok_or(Trouble::BadRequest("there is no such visit"))?;
     match cookie(headers) {
@@ -117,15 +117,15 @@ pub async fn open(
     tx: &mut Tx,
     id: &str,
     headers: &HeaderMap,
-) -> Result<AuthorisationRow, Trouble> {
+) -> Result<VisitRow, Trouble> {
     let visit = find(tx, id, headers).await?;
     let waits = matches!(visit.state.as_str(), "started" | "signed_in")
         && visit.expires_at > desk.clock.now();
     if waits {
         Ok(visit)
     } else if let Some(back) = decided(&visit, headers) {
-        let shared = visit.state == "approved";
-        Err(Trouble::Answered { shared, back })
+        let agreed = (visit.state == "approved").then_some(visit.kind);
+        Err(Trouble::Answered { agreed, back })
     } else {
         Err(Trouble::Over(Some(denied(
             &visit.redirect_uri,

@@ -2,5 +2,6 @@
 
 mod books;
 mod gate;
+mod payments;
 mod walk;
 mod world;

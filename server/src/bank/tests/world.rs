@@ -114,13 +114,18 @@ impl World {
     }
 
     pub async fn begin(&self, consent: &str) -> Response {
+        self.begin_for(&format!("AIS:{consent}")).await
+    }
+
+    /// Begins a visit for a scope: what is to be agreed to.
+    pub async fn begin_for(&self, scope: &str) -> Response {
         let mut address = Url::parse(&self.url("/authorise")).unwrap();
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER));
         address.query_pairs_mut().extend_pairs([
             ("response_type", "code"),
             ("client_id", "tpp"),
             ("redirect_uri", REDIRECT),
-            ("scope", &format!("AIS:{consent}")),
+            ("scope", scope),
             ("state", "the state"),
             ("code_challenge", &challenge),
             ("code_challenge_method", "S256"),
@@ -129,7 +134,11 @@ impl World {
     }
 
     pub async fn visit(&self, consent: &str) -> Visit<'_> {
-        let response = self.begin(consent).await;
+        self.visit_for(&format!("AIS:{consent}")).await
+    }
+
+    pub async fn visit_for(&self, scope: &str) -> Visit<'_> {
+        let response = self.begin_for(scope).await;
         assert_eq!(response.status(), StatusCode::SEE_OTHER);
         let cookie = response.headers()["set-cookie"].to_str().unwrap();
         assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"));

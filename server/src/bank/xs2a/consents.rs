@@ -105,7 +105,7 @@ fn row(desk: &Desk, tpp: Tpp, ask: &Ask, redirect_uri: String) -> Result<Consent
 }
 
 /// Where the end-user goes afterwards: an absolute web address. Only a client that proved itself can name one.
-fn redirect_uri(headers: &HeaderMap) -> Result<String, Refusal> {
+pub fn redirect_uri(headers: &HeaderMap) -> Result<String, Refusal> {
     let given = headers
         .get("tpp-redirect-uri")
         .and_then(|uri| uri.to_str().ok())

@@ -1,15 +1,16 @@
-//! The bank's API for third-party providers: Berlin Group NextGenPSD2 XS2A 1.3.12, account information only, with
-//! strong authentication by redirect and OAuth (RFC 6749, RFC 7636).
+//! The bank's API for third-party providers: Berlin Group NextGenPSD2 XS2A 1.3.12, account information and
+//! payment initiation, with strong authentication by redirect and OAuth (RFC 6749, RFC 7636).
 //!
 //! | operation | authenticated by |
 //! |---|---|
-//! | `POST /v1/consents`, `GET`/`DELETE /v1/consents/{id}`, `GET /v1/consents/{id}/status`, `POST /token` | HTTP Basic, client id and secret (in place of a client certificate) |
+//! | `POST /v1/consents`, `GET`/`DELETE /v1/consents/{id}`, `GET /v1/consents/{id}/status`, `POST /token`, everything about payments | HTTP Basic, client id and secret (in place of a client certificate) |
 //! | `GET /v1/accounts`, `/v1/accounts/{id}`, `.../balances`, `.../transactions` | `Authorization: Bearer` and `Consent-ID` |
 
 mod access;
 mod accounts;
 mod consents;
-mod problem;
+mod payments;
+pub mod problem;
 mod shapes;
 mod token;
 
@@ -26,7 +27,7 @@ use super::Desk;
 use problem::Refusal;
 
 /// The largest body a third-party provider may send.
-const MOST_BYTES: usize = 64 * 1024;
+const MOST_BYTES: usize = 512 * 1024;
 
 pub(super) fn router(_desk: &Desk) -> Router<Desk> {
     let v1 = Router::new()
@@ -43,6 +44,12 @@ pub(super) fn router(_desk: &Desk) -> Router<Desk> {
             "/v1/accounts/{id}/transactions",
             get(accounts::transactions),
         )
+        .route("/v1/{service}/{product}", post(payments::create))
+        .route(
+            "/v1/{service}/{product}/{id}",
+            get(payments::read).delete(payments::cancel),
+        )
+        .route("/v1/{service}/{product}/{id}/status", get(payments::status))
         .layer(middleware::from_fn(request_id));
     v1.route("/token", post(token::redeem))
         .layer(middleware::map_response(guard_answer))

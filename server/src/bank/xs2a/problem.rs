@@ -92,6 +92,64 @@ impl Refusal {
         )
     }
 
+    pub const fn product_unknown() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "PRODUCT_UNKNOWN",
+            "this bank has payments, periodic-payments and bulk-payments of sepa-credit-transfers and domestic-credit-transfers",
+        )
+    }
+
+    pub const fn debtor_unknown() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "RESOURCE_UNKNOWN",
+            "debtorAccount is no account of this bank",
+        )
+    }
+
+    pub const fn execution_date() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "EXECUTION_DATE_INVALID",
+            "requestedExecutionDate must be today or a day of the coming year",
+        )
+    }
+
+    pub const fn period() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "PERIOD_INVALID",
+            "a standing order begins within a year, is due at least once, and ends within ten years",
+        )
+    }
+
+    /// Another order came under this id before.
+    pub const fn request_reused() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "PARAMETER_NOT_CONSISTENT",
+            "this X-Request-ID belongs to another order",
+        )
+    }
+
+    /// Of another client, or of nobody: the same answer.
+    pub const fn payment_unknown() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "RESOURCE_UNKNOWN",
+            "there is no such payment for you",
+        )
+    }
+
+    pub const fn cancellation_invalid() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "CANCELLATION_INVALID",
+            "it is too late: the payment is executed, rejected, or its day has come",
+        )
+    }
+
     pub const fn account_unknown() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,

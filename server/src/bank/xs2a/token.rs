@@ -16,7 +16,8 @@ use subtle::ConstantTimeEq as _;
 
 use super::access::Tpp;
 use crate::bank::Desk;
-use crate::bank::storage::{authorisations, consents};
+use crate::bank::storage::visits::Kind;
+use crate::bank::storage::{consents, visits};
 use crate::crypto::sha256_hex;
 use crate::storage::DbError;
 
@@ -76,7 +77,7 @@ pub async fn redeem(
     }
     let now = desk.clock.now();
     let mut tx = desk.db.write().await?;
-    let redeemed = authorisations::redeem(
+    let redeemed = visits::redeem(
         &mut tx,
         &sha256_hex(ask.code.as_bytes()),
         &ask.redirect_uri,
@@ -93,26 +94,26 @@ pub async fn redeem(
     ) {
         return Err(TokenError::InvalidGrant);
     }
-    let consent = consents::find(&mut tx, redeemed.consent_id)
-        .await?
-        .ok_or(TokenError::InvalidGrant)?;
-    if consent.status_at(now) != "valid" {
-        return Err(TokenError::InvalidGrant);
-    }
     let token = desk.clock.token();
-    consents::add_token(
-        &mut tx,
-        &sha256_hex(token.as_bytes()),
-        consent.id,
-        consent.expires_at,
-    )
-    .await?;
+    let ends = match redeemed.kind {
+        Kind::Consent => {
+            let consent = consents::find(&mut tx, redeemed.subject_id).await?;
+            let consent = consent
+                .filter(|consent| consent.status_at(now) == "valid")
+                .ok_or(TokenError::InvalidGrant)?;
+            let digest = sha256_hex(token.as_bytes());
+            consents::add_token(&mut tx, &digest, consent.id, consent.expires_at).await?;
+            consent.expires_at
+        }
+        // RFC 6749 wants a token in the answer; payments are asked about as the client, and this one opens nothing.
+        Kind::Payment => now,
+    };
     tx.commit().await?;
     let answer = json!({
         "access_token": token,
         "token_type": "Bearer",
-        "expires_in": (consent.expires_at - now).num_seconds(),
-        "scope": format!("AIS:{}", consent.id),
+        "expires_in": (ends - now).num_seconds(),
+        "scope": format!("{}:{}", redeemed.kind.scope(), redeemed.subject_id),
     });
     Ok(Json(answer).into_response())
 }

@@ -39,6 +39,8 @@ const PLAIN: &[&str] = &[
     "skill",
     "step",
     "status",
+    "status_text",
+    "reason",
     "next_step",
     "name_of_step",
     "timestamp",

@@ -3,6 +3,7 @@
 //! The bank is known by its URL and by client id and secret, nothing else; a real bank in its place would see the
 //! same calls.
 
+mod payments;
 #[cfg(test)]
 mod tests;
 mod wire;
@@ -17,9 +18,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use url::Url;
+use uuid::Uuid;
 
 use super::connector::*;
 use super::outbound::{Answer, Outbound};
+use super::payment_intent;
 use crate::clock::Clock;
 
 /// As long as European rules let a consent last: 180 days (Delegated Regulation (EU) 2022/2360).
@@ -50,6 +53,14 @@ pub enum SandboxError {
     Url(#[from] url::ParseError),
     #[error("no client for calls to banks: {0}")]
     Client(#[from] reqwest::Error),
+}
+
+/// What is kept of a redirect: the members tell which.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Kept {
+    Payment(payments::Underway),
+    Consent(Underway),
 }
 
 /// What must be remembered while the end-user is at the bank.
@@ -97,21 +108,27 @@ impl Sandbox {
         Ok(url)
     }
 
-    fn request(&self, method: Method, address: Url) -> RequestBuilder {
+    /// A call. The bank takes the same `X-Request-ID` for the same call.
+    fn request(&self, method: Method, address: Url, id: Uuid) -> RequestBuilder {
         let request = self.http.client().request(method, address);
-        request.header("x-request-id", self.clock.id().to_string())
+        request.header("x-request-id", id.to_string())
     }
 
     /// A call as the registered client.
     fn as_client(&self, method: Method, address: Url) -> RequestBuilder {
+        self.as_client_once(method, address, self.clock.id())
+    }
+
+    /// A call as the registered client, under an id of the caller's: sent again, it is no other call.
+    fn as_client_once(&self, method: Method, address: Url, id: Uuid) -> RequestBuilder {
         let secret = self.bank.client_secret.expose_secret();
-        self.request(method, address)
+        self.request(method, address, id)
             .basic_auth(&self.bank.client_id, Some(secret))
     }
 
     /// A read with a grant.
     async fn read(&self, key: &Key, address: Url) -> Result<Answer, ConnectorError> {
-        let request = self.request(Method::GET, address);
+        let request = self.request(Method::GET, address, self.clock.id());
         let request = request
             .bearer_auth(&key.access_token)
             .header("consent-id", &key.consent_id);
@@ -138,11 +155,16 @@ impl Sandbox {
             "frequencyPerDay": 4,
             "combinedServiceIndicator": false,
         });
-        let mut request = self
-            .as_client(Method::POST, self.address("/v1/consents")?)
+        let request = self.as_client(Method::POST, self.address("/v1/consents")?);
+        let request = self.for_psu(request, submission).json(&ask);
+        success(self.http.send(request).await?)?.json()
+    }
+
+    /// What a bank is told about the end-user who is to agree, and where to send them afterwards.
+    fn for_psu(&self, request: RequestBuilder, submission: &Submission) -> RequestBuilder {
+        let mut request = request
             .header("tpp-redirect-uri", &submission.return_state.callback)
-            .header("tpp-redirect-preferred", "true")
-            .json(&ask);
+            .header("tpp-redirect-preferred", "true");
         // The specification knows IPv4 addresses only.
         if let Some(ip) = submission.psu.ip.filter(std::net::IpAddr::is_ipv4) {
             request = request.header("psu-ip-address", ip.to_string());
@@ -150,18 +172,32 @@ impl Sandbox {
         if let Some(agent) = &submission.psu.user_agent {
             request = request.header("psu-user-agent", agent);
         }
-        success(self.http.send(request).await?)?.json()
+        request
+    }
+
+    /// Redeems a code at the token endpoint.
+    async fn redeem(&self, returned: &Return, verifier: &str) -> Result<Answer, ConnectorError> {
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", returned.code.expose_secret()),
+            ("redirect_uri", returned.callback.as_str()),
+            ("code_verifier", verifier),
+        ];
+        let address = self.address("/token")?;
+        let request = self.as_client(Method::POST, address).form(&form);
+        self.http.send(request).await
     }
 
     /// The bank's page, with an authorization request (RFC 6749, section 4.1.1).
     fn authorization(
         &self,
-        consent: &wire::NewConsent,
+        page: &str,
+        scope: &str,
         back: &ReturnState,
         verifier: &str,
     ) -> Result<String, ConnectorError> {
         // End-users may reach the bank at another address than we do: any web address will do here.
-        let mut page = Url::parse(&consent.links.sca_oauth.href)
+        let mut page = Url::parse(page)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https"))
             .ok_or(ConnectorError::BadAnswer("its page has no web address"))?;
@@ -170,7 +206,7 @@ impl Sandbox {
             ("response_type", "code"),
             ("client_id", self.bank.client_id.as_str()),
             ("redirect_uri", back.callback.as_str()),
-            ("scope", format!("AIS:{}", consent.consent_id).as_str()),
+            ("scope", scope),
             ("state", back.state.expose_secret()),
             ("code_challenge", challenge.as_str()),
             ("code_challenge_method", "S256"),
@@ -182,9 +218,14 @@ impl Sandbox {
 #[async_trait]
 impl Connector for Sandbox {
     async fn submit(&self, submission: Submission) -> Result<Outcome, ConnectorError> {
+        if submission.step == payment_intent::STEP {
+            return self.order(submission).await;
+        }
         let consent = self.ask_consent(&submission).await?;
         let verifier = self.clock.token();
-        let url = self.authorization(&consent, &submission.return_state, &verifier)?;
+        let scope = format!("AIS:{}", consent.consent_id);
+        let page = &consent.links.sca_oauth.href;
+        let url = self.authorization(page, &scope, &submission.return_state, &verifier)?;
         let bank_ref = Opaque::of(&Underway {
             consent_id: consent.consent_id,
             verifier,
@@ -200,17 +241,12 @@ impl Connector for Sandbox {
         let Underway {
             consent_id,
             verifier,
-        } = returned.bank_ref.read()?;
-        let form = [
-            ("grant_type", "authorization_code"),
-            ("code", returned.code.expose_secret()),
-            ("redirect_uri", returned.callback.as_str()),
-            ("code_verifier", verifier.as_str()),
-        ];
-        let request = self
-            .as_client(Method::POST, self.address("/token")?)
-            .form(&form);
-        let token: wire::Token = token_answer(self.http.send(request).await?)?.json()?;
+        } = match returned.bank_ref.read()? {
+            Kept::Payment(underway) => return self.finish_payment(&underway, &returned).await,
+            Kept::Consent(underway) => underway,
+        };
+        let token = token_answer(self.redeem(&returned, &verifier).await?)?;
+        let token: wire::Token = token.json()?;
         let consent = self.consent(&consent_id).await?;
         if consent.consent_status != "valid" {
             return Ok(Returned::Refused {
@@ -269,7 +305,10 @@ impl Connector for Sandbox {
     }
 
     async fn revoke(&self, grant: &Grant) -> Result<(), ConnectorError> {
-        let key: Key = grant.0.read()?;
+        let Ok(key) = grant.0.read::<Key>() else {
+            // The grant of a payment opens nothing but its status; giving it up does not call the payment off.
+            return grant.0.read::<payments::Place>().map(|_| ());
+        };
         let mut url = self.address("/v1/consents")?;
         if let Ok(mut path) = url.path_segments_mut() {
             path.push(&key.consent_id);
@@ -279,6 +318,28 @@ impl Connector for Sandbox {
             Ok(_) | Err(ConnectorError::Unauthorized) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    async fn settle(
+        &self,
+        bank_ref: &Opaque,
+        close: bool,
+    ) -> Result<Option<Returned>, ConnectorError> {
+        match bank_ref.read()? {
+            Kept::Payment(underway) => self.settle_payment(&underway, close).await,
+            // A consent that nobody comes back with opens nothing: the token is in the code.
+            Kept::Consent(_) => Ok(close.then(|| Returned::Refused {
+                reason: "access_denied".into(),
+            })),
+        }
+    }
+
+    async fn payment(&self, grant: &Grant) -> Result<BankPayment, ConnectorError> {
+        self.read_payment(&grant.0.read()?).await
+    }
+
+    async fn cancel_payment(&self, grant: &Grant) -> Result<Cancellation, ConnectorError> {
+        self.cancel(&grant.0.read()?).await
     }
 }
 

@@ -1,5 +1,7 @@
 //! The connector against the real bank, and against banks that misbehave.
 
+mod payments;
+
 use std::sync::Arc;
 use std::time::Duration as StdDuration;
 
@@ -85,6 +87,7 @@ fn submission() -> Submission {
             ip: Some("127.0.0.1".parse().unwrap()),
             user_agent: Some("a browser".into()),
         },
+        request_id: uuid::Uuid::nil(),
     }
 }
 

@@ -2,13 +2,17 @@
 //! unknown balance types, amounts as numbers and placeholder ids do no harm; an amount that is no decimal does.
 
 use app::domain::account::{AccountUsage, BalanceType};
+use app::domain::payment::PaymentStatus;
 use app::domain::transaction::BookingStatus;
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-use crate::skills::connector::{BankAccount, BankBalance, BankTransaction, Party};
+use crate::skills::connector::{
+    BankAccount, BankBalance, BankExecutions, BankPayment, BankPaymentItem, BankTransaction,
+    ConnectorError, Party,
+};
 
 #[derive(Deserialize)]
 pub struct Link {
@@ -20,13 +24,95 @@ pub struct Link {
 pub struct NewConsent {
     pub consent_id: String,
     #[serde(rename = "_links")]
-    pub links: ConsentLinks,
+    pub links: Links,
 }
 
 #[derive(Deserialize)]
-pub struct ConsentLinks {
+pub struct Links {
     #[serde(rename = "scaOAuth")]
     pub sca_oauth: Link,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewPayment {
+    pub payment_id: String,
+    #[serde(rename = "_links")]
+    pub links: Links,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PaymentState {
+    pub transaction_status: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Payment {
+    transaction_status: String,
+    reason_code: Option<String>,
+    debtor_account: Option<Reference>,
+    #[serde(default)]
+    payments: Vec<PaymentItem>,
+    executions: Option<Executions>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PaymentItem {
+    transaction_status: Option<String>,
+    reason_code: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Executions {
+    done: i64,
+    last: Option<NaiveDate>,
+    next: Option<NaiveDate>,
+}
+
+impl Payment {
+    /// The payment in our words. Of a bulk whose payments have no status of their own, none is told.
+    pub fn read(self) -> Result<BankPayment, ConnectorError> {
+        let told = self
+            .payments
+            .iter()
+            .all(|item| item.transaction_status.is_some());
+        let items = self.payments.into_iter().filter(|_| told);
+        let items = items.map(|item| {
+            Ok(BankPaymentItem {
+                status: payment_status(item.transaction_status.as_deref().unwrap_or_default())?,
+                reason: item.reason_code.filter(is_reason),
+            })
+        });
+        Ok(BankPayment {
+            status: payment_status(&self.transaction_status)?,
+            reason: self.reason_code.filter(is_reason),
+            debtor_iban: self.debtor_account.and_then(|account| account.iban),
+            items: items.collect::<Result<_, _>>()?,
+            executions: self.executions.map(|told| BankExecutions {
+                done: told.done,
+                last: told.last,
+                next: told.next,
+            }),
+        })
+    }
+}
+
+/// Whether a text is a reason code of ISO 20022: four letters or digits.
+fn is_reason(code: &String) -> bool {
+    code.len() == 4
+        && code
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+}
+
+/// ISO 20022's code for how far a payment is.
+pub fn payment_status(code: &str) -> Result<PaymentStatus, ConnectorError> {
+    code.parse().map_err(|_| {
+        ConnectorError::BadAnswer("a payment has a status that is not in the standard")
+    })
 }
 
 #[derive(Deserialize)]

@@ -163,7 +163,7 @@ pub fn query(link: &str, name: &str) -> Option<String> {
 }
 
 /// Name and value of every `<input>` that carries the mark.
-fn inputs(html: &str, mark: &str) -> Vec<(String, String)> {
+pub fn inputs(html: &str, mark: &str) -> Vec<(String, String)> {
     let attribute = |input: &str, name: &str| {
         let found = input
             .split(&format!("{name}=\""))

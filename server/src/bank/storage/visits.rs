@@ -1,15 +1,41 @@
-//! Authorisations: one visit of one browser to the authorise page, from sign-in to the code's redemption.
+//! Visits: one of one browser to the authorise page, from sign-in to the code's redemption. What is authorised is a
+//! consent or a payment.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::storage::{Stored, Tx, run};
 
-/// An authorisation with what its pages need of the consent.
+/// What a visit is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "TEXT")]
+pub enum Kind {
+    /// A consent to account information.
+    #[sqlx(rename = "AIS")]
+    Consent,
+    /// A payment initiation.
+    #[sqlx(rename = "PIS")]
+    Payment,
+}
+
+impl Kind {
+    /// The first word of the OAuth scope that names a subject of this kind.
+    pub const fn scope(self) -> &'static str {
+        match self {
+            Self::Consent => "AIS",
+            Self::Payment => "PIS",
+        }
+    }
+}
+
+/// A visit as stored.
 #[derive(Clone, Debug, sqlx::FromRow)]
-pub struct AuthorisationRow {
+pub struct VisitRow {
     pub id: Uuid,
-    pub consent_id: Uuid,
+    pub kind: Kind,
+    /// The consent or payment.
+    pub subject_id: Uuid,
+    pub redirect_uri: String,
     /// `started`, `signed_in`, `approved` or `refused`.
     pub state: String,
     /// Digest of the browser's cookie.
@@ -17,15 +43,14 @@ pub struct AuthorisationRow {
     pub client_state: String,
     pub username: Option<String>,
     pub expires_at: DateTime<Utc>,
-    pub redirect_uri: String,
-    /// When the consent itself will end.
-    pub consent_expires_at: DateTime<Utc>,
 }
 
 /// A new visit.
-pub struct NewAuthorisation<'a> {
+pub struct NewVisit<'a> {
     pub id: Uuid,
-    pub consent_id: Uuid,
+    pub kind: Kind,
+    pub subject_id: Uuid,
+    pub redirect_uri: &'a str,
     pub cookie: &'a str,
     pub client_state: &'a str,
     pub code_challenge: &'a str,
@@ -36,18 +61,22 @@ pub struct NewAuthorisation<'a> {
 /// What a redeemed code stood for.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct RedeemedRow {
-    pub consent_id: Uuid,
+    pub kind: Kind,
+    pub subject_id: Uuid,
     pub code_challenge: String,
 }
 
-pub async fn start(tx: &mut Tx, new: &NewAuthorisation<'_>) -> Stored<()> {
+pub async fn start(tx: &mut Tx, new: &NewVisit<'_>) -> Stored<()> {
     run!(tx, |conn| {
         sqlx::query(
-            "INSERT INTO bank_authorisations (id, consent_id, state, cookie, client_state, code_challenge, created_at, expires_at)
-             VALUES ($1, $2, 'started', $3, $4, $5, $6, $7)",
+            "INSERT INTO bank_visits (id, kind, subject_id, redirect_uri, state, cookie, client_state, code_challenge,
+                                      created_at, expires_at)
+             VALUES ($1, $2, $3, $4, 'started', $5, $6, $7, $8, $9)",
         )
         .bind(new.id)
-        .bind(new.consent_id)
+        .bind(new.kind)
+        .bind(new.subject_id)
+        .bind(new.redirect_uri)
         .bind(new.cookie)
         .bind(new.client_state)
         .bind(new.code_challenge)
@@ -59,12 +88,11 @@ pub async fn start(tx: &mut Tx, new: &NewAuthorisation<'_>) -> Stored<()> {
     })
 }
 
-pub async fn find(tx: &mut Tx, id: Uuid) -> Stored<Option<AuthorisationRow>> {
+pub async fn find(tx: &mut Tx, id: Uuid) -> Stored<Option<VisitRow>> {
     run!(tx, |conn| {
         sqlx::query_as(
-            "SELECT a.id, a.consent_id, a.state, a.cookie, a.client_state, a.username, a.expires_at, c.redirect_uri,
-                    c.expires_at AS consent_expires_at
-             FROM bank_authorisations a JOIN bank_consents c ON c.id = a.consent_id WHERE a.id = $1",
+            "SELECT id, kind, subject_id, redirect_uri, state, cookie, client_state, username, expires_at
+             FROM bank_visits WHERE id = $1",
         )
         .bind(id)
         .fetch_optional(conn)
@@ -76,7 +104,7 @@ pub async fn find(tx: &mut Tx, id: Uuid) -> Stored<Option<AuthorisationRow>> {
 pub async fn sign_in(tx: &mut Tx, id: Uuid, username: &str, now: DateTime<Utc>) -> Stored<bool> {
     let done: Option<Uuid> = run!(tx, |conn| {
         sqlx::query_scalar(
-            "UPDATE bank_authorisations SET state = 'signed_in', username = $2
+            "UPDATE bank_visits SET state = 'signed_in', username = $2
              WHERE id = $1 AND state = 'started' AND expires_at > $3 RETURNING id",
         )
         .bind(id)
@@ -98,7 +126,7 @@ pub async fn approve(
 ) -> Stored<bool> {
     let done: Option<Uuid> = run!(tx, |conn| {
         sqlx::query_scalar(
-            "UPDATE bank_authorisations SET state = 'approved', code = $2, code_expires_at = $3
+            "UPDATE bank_visits SET state = 'approved', code = $2, code_expires_at = $3
              WHERE id = $1 AND state = 'signed_in' AND expires_at > $4 RETURNING id",
         )
         .bind(id)
@@ -115,7 +143,7 @@ pub async fn approve(
 pub async fn refuse(tx: &mut Tx, id: Uuid, now: DateTime<Utc>) -> Stored<bool> {
     let done: Option<Uuid> = run!(tx, |conn| {
         sqlx::query_scalar(
-            "UPDATE bank_authorisations SET state = 'refused'
+            "UPDATE bank_visits SET state = 'refused'
              WHERE id = $1 AND state IN ('started', 'signed_in') AND expires_at > $2 RETURNING id",
         )
         .bind(id)
@@ -135,10 +163,9 @@ pub async fn redeem(
 ) -> Stored<Option<RedeemedRow>> {
     run!(tx, |conn| {
         sqlx::query_as(
-            "UPDATE bank_authorisations SET code_used_at = $3
-             WHERE code = $1 AND code_used_at IS NULL AND code_expires_at > $3
-               AND consent_id IN (SELECT id FROM bank_consents WHERE redirect_uri = $2)
-             RETURNING consent_id, code_challenge",
+            "UPDATE bank_visits SET code_used_at = $3
+             WHERE code = $1 AND code_used_at IS NULL AND code_expires_at > $3 AND redirect_uri = $2
+             RETURNING kind, subject_id, code_challenge",
         )
         .bind(code)
         .bind(redirect_uri)

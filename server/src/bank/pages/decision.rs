@@ -1,0 +1,198 @@
+//! The pages of a visit, sign-in and a decision on what the visit is about ([`consent`] or [`payment`]), and what their
+//! forms do.
+
+use axum::Form;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{Html, IntoResponse as _, Response};
+use chrono::Duration;
+use serde::Deserialize;
+
+use super::consent::Ticked;
+use super::payment::Confirmed;
+use super::visit::{self, Trouble, code, decided, denied, granted, path, see_other};
+use super::{consent, payment, views};
+use crate::bank::Desk;
+use crate::bank::ledger::accounts::{PASSWORD, USERS};
+use crate::bank::storage::visits::{self, Kind, VisitRow};
+use crate::bank::storage::{books, consents, payments};
+use crate::crypto::sha256_hex;
+
+const CODE_LIFE: Duration = Duration::seconds(60);
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Credentials {
+    username: String,
+    password: String,
+}
+
+/// `GET /authorise/{id}`: sign-in, or the decision once signed in.
+pub async fn show(
+    State(desk): State<Desk>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Trouble> {
+    let mut tx = desk.db.read().await?;
+    let visit = visit::open(&desk, &mut tx, &id, &headers).await?;
+    if visit.state == "started" {
+        return Ok(Html(sign_in_page(&desk, &visit, None)).into_response());
+    }
+    let page = match visit.kind {
+        Kind::Consent => consent::page(&desk, &mut tx, &visit).await?,
+        Kind::Payment => payment::page(&desk, &mut tx, &visit).await?,
+    };
+    Ok(Html(page).into_response())
+}
+
+/// `POST /authorise/{id}/sign-in`
+pub async fn sign_in(
+    State(desk): State<Desk>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Form(given): Form<Credentials>,
+) -> Result<Response, Trouble> {
+    let mut tx = desk.db.read().await?;
+    let visit = visit::open(&desk, &mut tx, &id, &headers).await?;
+    drop(tx);
+    let name = given.username.trim();
+    let known = USERS.iter().find(|user| user.username == name);
+    let Some(user) = known.filter(|_| given.password == PASSWORD) else {
+        let shown: String = name.chars().take(64).collect();
+        let page = sign_in_page(&desk, &visit, Some(&shown));
+        return Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(page)).into_response());
+    };
+    books::keep_loaded(&desk.db, user.username, desk.today()).await?;
+    let mut tx = desk.db.write().await?;
+    // Signed in already, by a form sent twice: the page behind is the same.
+    visits::sign_in(&mut tx, visit.id, user.username, desk.clock.now()).await?;
+    tx.commit().await?;
+    Ok(see_other(&path(&visit)))
+}
+
+/// `POST /authorise/{id}/decision`
+pub async fn decide(
+    State(desk): State<Desk>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Result<Response, Trouble> {
+    let mut tx = desk.db.read().await?;
+    let visit = visit::find(&mut tx, &id, &headers).await?;
+    // A form sent twice, or again after going back: what was decided stands, and leads to the same place.
+    if let Some(end) = decided(&visit, &headers) {
+        return Ok(see_other(&end));
+    }
+    if visit.expires_at <= desk.clock.now() {
+        return Err(Trouble::Over(Some(denied(
+            &visit.redirect_uri,
+            &visit.client_state,
+        ))));
+    }
+    let decision = field(&fields, "decision");
+    if decision == Some("refuse") {
+        drop(tx);
+        return refuse(&desk, &visit).await;
+    }
+    if visit.state != "signed_in" {
+        return Ok(see_other(&path(&visit)));
+    }
+    let approves = decision == Some("approve");
+    let judged = match visit.kind {
+        Kind::Consent => consent::judge(&desk, &mut tx, &visit, &fields, approves).await?,
+        Kind::Payment => payment::judge(&desk, &mut tx, &visit, &fields, approves).await?,
+    };
+    drop(tx);
+    match judged {
+        Judged::Yes(yes) => approve(&desk, &visit, &headers, &yes).await,
+        Judged::Again(page) => Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(page)).into_response()),
+    }
+}
+
+/// What came of a decision form.
+pub enum Judged {
+    Yes(Yes),
+    /// The form again, saying what is wrong with it.
+    Again(String),
+}
+
+/// What the end-user agrees to.
+pub enum Yes {
+    Accounts(Ticked),
+    Payment(Confirmed),
+}
+
+/// The first value of a form's field.
+pub fn field<'f>(fields: &'f [(String, String)], name: &str) -> Option<&'f str> {
+    let found = fields.iter().find(|(key, _)| key == name);
+    found.map(|(_, value)| value.as_str())
+}
+
+fn sign_in_page(desk: &Desk, visit: &VisitRow, wrong: Option<&str>) -> String {
+    let asks = match visit.kind {
+        Kind::Consent => {
+            "asks to read accounts you have with us. Sign in to see what it wants; nothing is shared before you agree."
+        }
+        Kind::Payment => {
+            "asks for a payment from an account you have with us. Sign in to see it; nothing is paid before you agree."
+        }
+    };
+    views::sign_in(&path(visit), &desk.client.name, asks, wrong)
+}
+
+async fn approve(
+    desk: &Desk,
+    visit: &VisitRow,
+    headers: &HeaderMap,
+    yes: &Yes,
+) -> Result<Response, Trouble> {
+    let over = || Trouble::Over(Some(denied(&visit.redirect_uri, &visit.client_state)));
+    let (now, code) = (
+        desk.clock.now(),
+        code(visit, headers).ok_or(Trouble::OtherBrowser)?,
+    );
+    let digest = sha256_hex(code.as_bytes());
+    let mut tx = desk.db.write().await?;
+    if !visits::approve(&mut tx, visit.id, &digest, now + CODE_LIFE, now).await? {
+        drop(tx);
+        return settled(desk, visit, headers).await;
+    }
+    let done = match yes {
+        Yes::Accounts(ticked) => consent::give(desk, &mut tx, visit, ticked, now).await?,
+        Yes::Payment(confirmed) => payment::authorise(&mut tx, visit, confirmed, now).await?,
+    };
+    if !done {
+        return Err(over());
+    }
+    tx.commit().await?;
+    Ok(see_other(&granted(visit, &code)))
+}
+
+async fn refuse(desk: &Desk, visit: &VisitRow) -> Result<Response, Trouble> {
+    let now = desk.clock.now();
+    let end = denied(&visit.redirect_uri, &visit.client_state);
+    let mut tx = desk.db.write().await?;
+    if !visits::refuse(&mut tx, visit.id, now).await? {
+        return Err(Trouble::Over(Some(end)));
+    }
+    // Refused in this window; if another one approved first, that stands.
+    let user = visit.username.as_deref();
+    match visit.kind {
+        Kind::Consent => {
+            consents::decide(&mut tx, visit.subject_id, "rejected", user, now).await?;
+        }
+        Kind::Payment => payments::refuse(&mut tx, visit.subject_id, now).await?,
+    }
+    tx.commit().await?;
+    Ok(see_other(&end))
+}
+
+/// Where a visit ended that another request decided meanwhile.
+async fn settled(desk: &Desk, visit: &VisitRow, headers: &HeaderMap) -> Result<Response, Trouble> {
+    let mut tx = desk.db.read().await?;
+    let now = visits::find(&mut tx, visit.id)
+        .await?
+        .and_then(|visit| decided(&visit, headers));
+    now.map(|end| see_other(&end))
+        .ok_or_else(|| Trouble::Over(Some(denied(&visit.redirect_uri, &visit.client_state))))
+}

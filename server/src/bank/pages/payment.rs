@@ -1,0 +1,141 @@
+//! The page on which a payment is confirmed.
+
+use chrono::{DateTime, Utc};
+
+use super::decision::{Judged, Yes, field};
+use super::payment_view::{self, Payer, Shown};
+use super::visit::{Trouble, path};
+use super::words::{grouped, thousands};
+use crate::bank::Desk;
+use crate::bank::payments::order::{Order, Service};
+use crate::bank::payments::standing::binding_at;
+use crate::bank::storage::books;
+use crate::bank::storage::payments::{self, Authorised};
+use crate::bank::storage::visits::VisitRow;
+use crate::storage::{Stored, Tx};
+
+/// The account that pays, and from when on that is binding.
+pub struct Confirmed {
+    account: i64,
+    binding_at: Option<DateTime<Utc>>,
+}
+
+/// An account that could pay.
+struct Candidate {
+    id: i64,
+    /// What can be spent of it, in minor units.
+    available: i64,
+    payer: Payer,
+}
+
+/// The page with no account chosen, unless there is no choice.
+pub async fn page(desk: &Desk, tx: &mut Tx, visit: &VisitRow) -> Result<String, Trouble> {
+    let order = order(tx, visit).await?;
+    let candidates = candidates(desk, tx, visit, &order, None).await?;
+    Ok(render(desk, visit, &order, candidates, None))
+}
+
+/// Judges the form: only an account on the page can pay, and only what is there.
+pub async fn judge(
+    desk: &Desk,
+    tx: &mut Tx,
+    visit: &VisitRow,
+    fields: &[(String, String)],
+    approves: bool,
+) -> Result<Judged, Trouble> {
+    let order = order(tx, visit).await?;
+    let chosen = field(fields, "account").and_then(|id| id.parse().ok());
+    let candidates = candidates(desk, tx, visit, &order, chosen).await?;
+    let payer = candidates.iter().find(|candidate| candidate.payer.chosen);
+    // What falls due later is paid from what will be there then.
+    let at_once = order.schedule.is_none() && order.on.is_none_or(|on| on <= desk.today());
+    let error = match (approves, payer) {
+        (false, _) => "Choose Confirm or Refuse.",
+        (true, None) => "Choose the account to pay from.",
+        (true, Some(payer)) if at_once && payer.available < order.total() => {
+            "There is not enough on this account. Choose another one, or Refuse."
+        }
+        (true, Some(payer)) => {
+            return Ok(Judged::Yes(Yes::Payment(Confirmed {
+                account: payer.id,
+                binding_at: binding_at(&order, desk.clock.now()),
+            })));
+        }
+    };
+    let page = render(desk, visit, &order, candidates, Some(error));
+    Ok(Judged::Again(page))
+}
+
+/// Authorises the payment; false if it no longer waits.
+pub async fn authorise(
+    tx: &mut Tx,
+    visit: &VisitRow,
+    confirmed: &Confirmed,
+    now: DateTime<Utc>,
+) -> Stored<bool> {
+    let yes = Authorised {
+        username: visit.username.as_deref().unwrap_or_default(),
+        account: confirmed.account,
+        binding_at: confirmed.binding_at,
+    };
+    payments::authorise(tx, visit.subject_id, &yes, now).await
+}
+
+async fn order(tx: &mut Tx, visit: &VisitRow) -> Result<Order, Trouble> {
+    let unreadable = || Trouble::BadRequest("the payment is not one of ours");
+    let row = payments::find(tx, visit.subject_id)
+        .await?
+        .ok_or_else(unreadable)?;
+    let service = Service::parse(&row.service).ok_or_else(unreadable)?;
+    let body = serde_json::from_str(&row.body).unwrap_or_default();
+    Order::read(service, &row.product, &body).map_err(|_| unreadable())
+}
+
+/// The user's accounts in the payment's currency, or the one that the order names.
+async fn candidates(
+    desk: &Desk,
+    tx: &mut Tx,
+    visit: &VisitRow,
+    order: &Order,
+    chosen: Option<i64>,
+) -> Result<Vec<Candidate>, Trouble> {
+    let named = order.debtor_account.as_ref().map(|account| &account.iban);
+    let mut candidates = Vec::new();
+    for account in books::accounts_of(tx, visit.username.as_deref().unwrap_or_default()).await? {
+        if account.currency != order.currency || named.is_some_and(|iban| *iban != account.iban) {
+            continue;
+        }
+        let holdings = books::holdings(tx, account.id, desk.today()).await?;
+        let available = holdings.booked + holdings.pending + account.credit_limit;
+        candidates.push(Candidate {
+            id: account.id,
+            available,
+            payer: Payer {
+                id: account.id,
+                chosen: named.is_some() || chosen == Some(account.id),
+                name: account.name,
+                iban: grouped(&account.iban),
+                available: thousands(available),
+                currency: account.currency,
+            },
+        });
+    }
+    Ok(candidates)
+}
+
+fn render(
+    desk: &Desk,
+    visit: &VisitRow,
+    order: &Order,
+    candidates: Vec<Candidate>,
+    error: Option<&str>,
+) -> String {
+    let payers: Vec<Payer> = candidates.into_iter().map(|one| one.payer).collect();
+    payment_view::confirm(&Shown {
+        path: &path(visit),
+        client: &desk.client.name,
+        order,
+        payers: &payers,
+        error,
+    })
+}

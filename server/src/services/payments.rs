@@ -1,0 +1,475 @@
+//! Payments: written down with the step that orders them, read with the pair that their authorisation brought, followed
+//! at the bank until nothing can happen to them any more, and called off while the bank lets them be.
+//!
+//! What the bank said last is kept, so that a bank that is down breaks no answer; what is final stays.
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration as StdDuration;
+
+use app::domain::ids::{CredentialsId, PaymentId, SessionId};
+use app::domain::payment::{PaymentKind, PaymentStatus};
+use app::domain::problem::Code;
+use app::domain::session::SessionStatus;
+use app::domain::skill::SkillName;
+use chrono::{DateTime, Duration, NaiveDate, Utc};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::consents::{self, Credentials};
+use super::data::{ServedFrom, open, seal};
+use super::keys::Client;
+use super::providers::provider_refusal;
+use super::refusal::{Failure, Refusal};
+use super::{accounts, grants};
+use crate::jobs::follow_payment::FollowPayment;
+use crate::skills::payment_intent::PaymentIntent;
+use crate::skills::{
+    BankExecutions, BankPayment, BankPaymentItem, Cancellation, Connector, ConnectorError, Grant,
+    Opaque, Returned,
+};
+use crate::state::AppState;
+use crate::storage::Tx;
+use crate::storage::consents::ConsentRow;
+use crate::storage::payments::{PaymentRow, Said};
+use crate::storage::sessions::SessionRow;
+
+/// An answer this young is not asked for again.
+const FRESH: Duration = Duration::seconds(1);
+/// How long a read waits for the bank before it answers with what is known.
+const PATIENCE: StdDuration = StdDuration::from_secs(3);
+/// The shortest and the longest time between two looks of the job.
+const SOON: Duration = Duration::seconds(2);
+const LATE: Duration = Duration::hours(1);
+
+/// A payment, opened.
+pub struct Payment {
+    pub id: PaymentId,
+    pub credentials_id: Option<CredentialsId>,
+    pub skill: SkillName,
+    /// The provider behind the skill.
+    pub servicer_id: Uuid,
+    pub servicer_name: String,
+    pub kind: PaymentKind,
+    pub status: PaymentStatus,
+    pub is_final: bool,
+    /// The order as submitted, without who submitted it and where they went afterwards.
+    pub ordered: Value,
+    pub intent: PaymentIntent,
+    pub total: Decimal,
+    pub said: SaidDetails,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+    /// When the bank was asked; none: not yet.
+    pub as_of: Option<DateTime<Utc>>,
+    pub served_from: ServedFrom,
+}
+
+/// What is kept sealed of a bank's word on a payment.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct SaidDetails {
+    pub reason: Option<String>,
+    pub debtor_iban: Option<String>,
+    pub items: Vec<ItemDetails>,
+    pub executions: Option<ExecutionDetails>,
+}
+
+/// Of one transfer of a bulk.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct ItemDetails {
+    pub status: PaymentStatus,
+    pub reason: Option<String>,
+}
+
+/// How often a standing order was executed.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub struct ExecutionDetails {
+    pub done: i64,
+    pub last: Option<NaiveDate>,
+    pub next: Option<NaiveDate>,
+}
+
+/// Writes down the payment that a step orders, in the transaction of the step, and sees to it that it is followed.
+pub async fn ordered(
+    state: &AppState,
+    tx: &mut Tx,
+    session: &SessionRow,
+    data: &serde_json::Map<String, Value>,
+    bank_ref: Option<&Opaque>,
+) -> Result<(), Failure> {
+    let now = state.clock.now();
+    let id = PaymentId(state.clock.id());
+    let mut order = Value::Object(data.clone());
+    let intent = PaymentIntent::read(&order)
+        .ok_or_else(|| Failure::Broken("a payment was ordered with data that is none".into()))?;
+    if let Some(order) = order.as_object_mut() {
+        order.shift_remove("psu_redirect_link");
+        order.shift_remove("psu_id");
+    }
+    let row = PaymentRow {
+        id,
+        tenant_id: session.tenant_id,
+        session_id: session.id,
+        position: session.position,
+        consent_id: None,
+        skill: session.skill.clone(),
+        kind: intent.info().kind(now.date_naive()),
+        status: PaymentStatus::Received,
+        is_final: false,
+        ordered: seal(state, &order_place(id), &order)?,
+        bank_ref: bank_ref
+            .map(|kept| {
+                state
+                    .vault
+                    .seal(&state.clock, &ref_place(id), kept.expose())
+            })
+            .transpose()?,
+        said: None,
+        as_of: None,
+        look_at: now + SOON,
+        created_at: now,
+        updated_at: now,
+    };
+    tx.insert_payment(&row).await?;
+    let follow = FollowPayment { payment: id };
+    state.queue.add_at(tx, &follow, row.look_at).await?;
+    Ok(())
+}
+
+/// Has the payment of a session that is over looked at now: what is still open at the bank must not be agreed to.
+pub async fn session_over(
+    state: &AppState,
+    tx: &mut Tx,
+    session: SessionId,
+) -> Result<(), Failure> {
+    if let Some(payment) = tx.look_now(session, state.clock.now()).await? {
+        state.queue.add(tx, &FollowPayment { payment }).await?;
+    }
+    Ok(())
+}
+
+/// The payment of a pair, as fresh as the bank lets it be; with `id`, only if it is that one.
+pub async fn get(
+    state: &AppState,
+    client: &Client,
+    credentials: &Credentials,
+    id: Option<PaymentId>,
+) -> Result<Payment, Failure> {
+    let (consent, row) = find(state, client, credentials, id).await?;
+    let young = |at: DateTime<Utc>| state.clock.now() - at < FRESH;
+    if row.is_final || row.as_of.is_some_and(young) {
+        return opened(state, row, ServedFrom::Cache);
+    }
+    let known = row.clone();
+    let work = {
+        let state = state.clone();
+        // To the end, even if the caller hangs up: what the bank said is worth keeping.
+        tokio::spawn(async move { ask(&state, &row, &consent).await })
+    };
+    match tokio::time::timeout(PATIENCE, work).await {
+        Ok(Ok(Ok(row))) => opened(state, row, ServedFrom::Bank),
+        Ok(Ok(Err(Failure::Database(error)))) => Err(error.into()),
+        _ => opened(state, known, ServedFrom::Cache),
+    }
+}
+
+/// Calls the payment of a pair off. Calling off what is off already changes nothing.
+pub async fn cancel(
+    state: &AppState,
+    client: &Client,
+    credentials: &Credentials,
+    id: Option<PaymentId>,
+) -> Result<Payment, Failure> {
+    let (consent, row) = find(state, client, credentials, id).await?;
+    if row.is_final {
+        return cancelled(state, row);
+    }
+    let state = state.clone();
+    // To the end, even if the caller hangs up: the bank's word on it must be kept.
+    let work = tokio::spawn(async move { call_off(&state, row, &consent).await });
+    work.await.unwrap_or_else(|error| {
+        Err(Failure::Broken(format!(
+            "a cancellation broke off: {error}"
+        )))
+    })
+}
+
+async fn call_off(
+    state: &AppState,
+    row: PaymentRow,
+    consent: &ConsentRow,
+) -> Result<Payment, Failure> {
+    let (connector, grant) = way_in(state, consent)?;
+    let refusal = |error: &ConnectorError| Failure::from(provider_refusal(&row.skill, error));
+    let cancellation = connector.cancel_payment(&grant).await;
+    let cancellation = cancellation.map_err(|error| refusal(&error))?;
+    // From here on: what was asked before the bank decided is older than its decision.
+    let asked_at = state.clock.now();
+    match cancellation {
+        Cancellation::Cancelled => {
+            let told = connector.payment(&grant).await.ok();
+            let told = told.filter(|told| told.status == PaymentStatus::Cancelled);
+            let told = match told {
+                Some(told) => told,
+                // It said so; how many executions came before is known as of the last look.
+                None => off(said(state, &row)?),
+            };
+            cancelled(state, keep(state, row.id, &told, asked_at).await?)
+        }
+        Cancellation::TooLate => {
+            let told = connector.payment(&grant).await;
+            let told = told.map_err(|error| refusal(&error))?;
+            cancelled(state, keep(state, row.id, &told, asked_at).await?)
+        }
+    }
+}
+
+/// The answer to a cancellation: the payment if it is off, else why it is not.
+fn cancelled(state: &AppState, row: PaymentRow) -> Result<Payment, Failure> {
+    if row.status == PaymentStatus::Cancelled {
+        return opened(state, row, ServedFrom::Bank);
+    }
+    let says = format!(
+        "The bank no longer lets this payment be called off: it is {} ({}).",
+        row.status.text(),
+        row.status
+    );
+    Err(Refusal::new(Code::PaymentNotCancellable).says(says).into())
+}
+
+/// A payment that was called off, by what was known of it before.
+fn off(before: SaidDetails) -> BankPayment {
+    let item = |_| BankPaymentItem {
+        status: PaymentStatus::Cancelled,
+        reason: None,
+    };
+    BankPayment {
+        status: PaymentStatus::Cancelled,
+        reason: None,
+        debtor_iban: before.debtor_iban,
+        items: before.items.into_iter().map(item).collect(),
+        executions: before.executions.map(|before| BankExecutions {
+            done: before.done,
+            last: before.last,
+            next: None,
+        }),
+    }
+}
+
+/// One look of the job: takes it, so that of two jobs one looks, puts the next one in the table, and asks.
+pub async fn look(state: &AppState, id: PaymentId) -> Result<(), Failure> {
+    let now = state.clock.now();
+    let mut tx = state.db.write().await?;
+    let Some(row) = tx.payment(id).await? else {
+        return Ok(());
+    };
+    let next = now + ((now - row.created_at) / 4).clamp(SOON, LATE);
+    let Some(row) = tx.take_look(id, now, next).await? else {
+        return Ok(());
+    };
+    let follow = FollowPayment { payment: id };
+    state.queue.add_at(&mut tx, &follow, next).await?;
+    tx.commit().await?;
+    let Some(consent) = row.consent_id else {
+        return unauthorised(state, &row).await;
+    };
+    let mut tx = state.db.read().await?;
+    let consent = tx.consent(consent).await?;
+    let session = tx.session(row.session_id).await?;
+    drop(tx);
+    let Some(consent) = consent.filter(|consent| consent.bank_grant.is_some()) else {
+        return Ok(());
+    };
+    if session.is_some_and(|session| session.status == SessionStatus::Cancelled) {
+        // The tenant called the session off after its end-user had agreed: so is the payment, if it still can be.
+        let (connector, grant) = way_in(state, &consent)?;
+        connector.cancel_payment(&grant).await.ok();
+    }
+    ask(state, &row, &consent).await.map(drop)
+}
+
+/// A payment whose end-user has not come back, or not agreed.
+async fn unauthorised(state: &AppState, row: &PaymentRow) -> Result<(), Failure> {
+    let mut tx = state.db.read().await?;
+    let session = tx.session(row.session_id).await?;
+    drop(tx);
+    let Some(session) = session else {
+        return Ok(());
+    };
+    if !super::sessions::status_at(&session, state.clock.now()).is_final() {
+        return super::returns::look(state, session.id).await;
+    }
+    let (Some(skill), Some(sealed)) = (state.skills.get(&row.skill), &row.bank_ref) else {
+        return Ok(());
+    };
+    let bank_ref = Opaque::new(state.vault.open(&ref_place(row.id), sealed)?.to_vec());
+    let Some(connector) = state.skills.connector(&skill.manifest) else {
+        return Ok(());
+    };
+    let refusal = |error: ConnectorError| Failure::from(provider_refusal(&row.skill, &error));
+    match connector.settle(&bank_ref, true).await.map_err(refusal)? {
+        None => Ok(()),
+        Some(Returned::Refused { .. }) => {
+            let mut tx = state.db.write().await?;
+            tx.reject_payment(row.session_id, state.clock.now()).await?;
+            Ok(tx.commit().await?)
+        }
+        Some(Returned::Granted(granted)) => {
+            tracing::warn!(payment = %row.id, session = %row.session_id, "a payment was authorised in a session that is over");
+            connector.cancel_payment(&granted.grant).await.ok();
+            let asked_at = state.clock.now();
+            let told = connector.payment(&granted.grant).await.map_err(refusal)?;
+            keep(state, row.id, &told, asked_at).await.map(drop)
+        }
+    }
+}
+
+/// The consent of a pair and the payment it reads; another id is an unknown one.
+async fn find(
+    state: &AppState,
+    client: &Client,
+    credentials: &Credentials,
+    id: Option<PaymentId>,
+) -> Result<(ConsentRow, PaymentRow), Failure> {
+    let mut tx = state.db.read().await?;
+    let consent = consents::authorise(state, &mut tx, client, credentials).await?;
+    consents::require_user(&consent, credentials)?;
+    let row = tx.payment_of(consent.id).await?;
+    let row = row.ok_or(Code::WrongKindOfConsent)?;
+    match id {
+        Some(id) if id != row.id => Err(Code::NotFound.into()),
+        _ => Ok((consent, row)),
+    }
+}
+
+fn way_in(state: &AppState, consent: &ConsentRow) -> Result<(Arc<dyn Connector>, Grant), Failure> {
+    let skill = state.skills.get(&consent.skill);
+    let connector = skill.and_then(|skill| state.skills.connector(&skill.manifest));
+    let connector = connector
+        .ok_or_else(|| Failure::Broken("a payment's skill is no longer published".into()))?;
+    let grant = grants::open(state, consent)?.ok_or(Code::InactiveCredentials)?;
+    Ok((connector, grant))
+}
+
+/// Asks the bank and keeps what it says.
+async fn ask(
+    state: &AppState,
+    row: &PaymentRow,
+    consent: &ConsentRow,
+) -> Result<PaymentRow, Failure> {
+    let (connector, grant) = way_in(state, consent)?;
+    let asked_at = state.clock.now();
+    let told = connector.payment(&grant).await;
+    let told = told.map_err(|error| provider_refusal(&row.skill, &error))?;
+    keep(state, row.id, &told, asked_at).await
+}
+
+/// Keeps what the bank said, unless something newer or final is known; answers what is known then.
+async fn keep(
+    state: &AppState,
+    id: PaymentId,
+    told: &BankPayment,
+    as_of: DateTime<Utc>,
+) -> Result<PaymentRow, Failure> {
+    let items = told.items.iter().map(|item| item.status);
+    let details = SaidDetails {
+        reason: told.reason.clone(),
+        debtor_iban: told.debtor_iban.clone(),
+        items: told.items.iter().map(Into::into).collect(),
+        executions: told.executions.map(Into::into),
+    };
+    let said = Said {
+        status: told.status,
+        is_final: told.status.is_over(items),
+        said: &seal(state, &said_place(id), &details)?,
+        as_of,
+        now: state.clock.now(),
+    };
+    let mut tx = state.db.write().await?;
+    tx.put_said(id, &said).await?;
+    let row = tx.payment(id).await?.ok_or(Code::InactiveCredentials)?;
+    tx.commit().await?;
+    Ok(row)
+}
+
+fn opened(state: &AppState, row: PaymentRow, served_from: ServedFrom) -> Result<Payment, Failure> {
+    let ordered: Value = open(state, &order_place(row.id), &row.ordered)?;
+    let intent = PaymentIntent::read(&ordered)
+        .ok_or_else(|| Failure::Broken("a kept order cannot be read".into()))?;
+    let said = said(state, &row)?;
+    let (servicer_id, servicer_name) = accounts::provider(state, &row.skill);
+    Ok(Payment {
+        id: row.id,
+        credentials_id: row.consent_id,
+        skill: row.skill,
+        servicer_id,
+        servicer_name,
+        kind: row.kind,
+        status: row.status,
+        is_final: row.is_final,
+        total: intent.info().total(),
+        ordered,
+        intent,
+        said,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+        as_of: row.as_of,
+        served_from,
+    })
+}
+
+fn said(state: &AppState, row: &PaymentRow) -> Result<SaidDetails, Failure> {
+    match &row.said {
+        Some(sealed) => open(state, &said_place(row.id), sealed),
+        None => Ok(SaidDetails::default()),
+    }
+}
+
+fn ref_place(id: PaymentId) -> String {
+    format!("payments.bank_ref/{id}")
+}
+
+fn order_place(id: PaymentId) -> String {
+    format!("payments.ordered/{id}")
+}
+
+fn said_place(id: PaymentId) -> String {
+    format!("payments.said/{id}")
+}
+
+impl From<&BankPaymentItem> for ItemDetails {
+    fn from(item: &BankPaymentItem) -> Self {
+        Self {
+            status: item.status,
+            reason: item.reason.clone(),
+        }
+    }
+}
+
+impl From<BankExecutions> for ExecutionDetails {
+    fn from(told: BankExecutions) -> Self {
+        Self {
+            done: told.done,
+            last: told.last,
+            next: told.next,
+        }
+    }
+}
+
+impl Payment {
+    /// The day it is, was or will next be executed, as far as that is known.
+    pub fn execution_date(&self) -> Option<NaiveDate> {
+        let info = self.intent.info();
+        match (self.kind, &self.said.executions) {
+            (PaymentKind::Periodic, Some(told)) => told.next.or(told.last),
+            (PaymentKind::Periodic, None) => info.start_date,
+            _ => info
+                .requested_execution_date
+                .or(Some(self.created_at.date_naive())),
+        }
+    }
+}

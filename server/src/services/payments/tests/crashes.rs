@@ -1,0 +1,238 @@
+//! Never ordered twice: whatever breaks off wherever, and however many ask at once.
+
+use std::pin::pin;
+use std::sync::atomic::AtomicBool;
+use std::task::{Context, Poll, Wake, Waker};
+
+use super::*;
+use crate::services::sessions::Proof;
+use crate::storage::testing::on_both;
+use app::domain::payment::PaymentStatus;
+
+on_both!(
+    a_step_broken_off_anywhere_orders_once,
+    a_return_broken_off_anywhere_finds_the_payment,
+    of_many_orders_one_reaches_the_bank,
+    a_cancellation_and_an_execution_never_both_happen
+);
+
+/// Says whether it was woken.
+struct Bell {
+    rung: AtomicBool,
+    notify: tokio::sync::Notify,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.rung.store(true, Ordering::SeqCst);
+        self.notify.notify_one();
+    }
+}
+
+/// Runs a future until it has waited `times` times, then drops it where it stands, as a crash would; what it answered
+/// if it was done before.
+async fn break_off<F: Future>(future: F, times: usize) -> Option<F::Output> {
+    let bell = Arc::new(Bell {
+        rung: AtomicBool::new(false),
+        notify: tokio::sync::Notify::new(),
+    });
+    let waker = Waker::from(bell.clone());
+    let mut future = pin!(future);
+    for _ in 0..times {
+        if let Poll::Ready(done) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return Some(done);
+        }
+        bell.notify.notified().await;
+    }
+    None
+}
+
+impl Street {
+    /// Goes on as an app would that got no answer: submits the same again, waits where it is told to, and asks the
+    /// session once its nonce is used. The bank's page.
+    async fn insist(&self, opened: &Opened) -> String {
+        for _ in 0..3 {
+            match self.submit(opened, transfer(json!({}))).await {
+                Ok(taken) => return taken.data["url"].as_str().unwrap().to_owned(),
+                Err(Failure::Refused(refusal)) if refusal.code == Code::StepInFlight => {
+                    self.seconds(61)
+                }
+                Err(Failure::Refused(refusal)) if refusal.code == Code::InvalidNonce => {
+                    let known = sessions::get(
+                        &self.state,
+                        &self.client,
+                        opened.session_id,
+                        Proof::Nonce(&opened.nonce),
+                    );
+                    return known.await.unwrap().data.unwrap()["url"]
+                        .as_str()
+                        .unwrap()
+                        .to_owned();
+                }
+                Err(other) => panic!("{other}"),
+            }
+        }
+        panic!("an app would have given up")
+    }
+
+    /// Loads the same return again until it leads on; the `temp_token`.
+    async fn reload(&self, back: &Back) -> String {
+        for _ in 0..3 {
+            let link = self.come_back(back).await;
+            if let Some(token) = query(&link, "temp_token") {
+                return token;
+            }
+            assert_eq!(link, "wait");
+            self.seconds(61);
+        }
+        panic!("a browser would have given up")
+    }
+
+    /// Pays at the bank's page, comes back, and reads the payment to its end.
+    async fn go_on(&self, url: &str) {
+        let token = self.reload(&walk(url, "approve").await).await;
+        self.read_to_the_end(&token).await;
+    }
+
+    async fn read_to_the_end(&self, token: &str) {
+        let pair = self.exchange(token).await;
+        self.seconds(4);
+        assert_eq!(
+            self.get(&pair).await.status,
+            PaymentStatus::SettledForDebtor
+        );
+    }
+}
+
+async fn a_step_broken_off_anywhere_orders_once(db: Db) {
+    let street = Street::open(db).await;
+    for times in 1.. {
+        let opened = street.session().await;
+        let named = street.client.named();
+        let new = intent(&opened, &opened.nonce, transfer(json!({})));
+        let done = break_off(steps::submit_here(&street.state, &named, new), times).await;
+        let url = street.insist(&opened).await;
+        street.go_on(&url).await;
+        street.seconds(120);
+        street.work().await;
+        assert_eq!(
+            street.at_bank().await,
+            vec!["ACSC"; times],
+            "broken off after waiting {times} times"
+        );
+        if let Some(done) = done {
+            done.unwrap();
+            assert!(times > 5, "there is more to wait for than that");
+            break;
+        }
+    }
+    street.close().await;
+}
+
+async fn a_return_broken_off_anywhere_finds_the_payment(db: Db) {
+    let street = Street::open(db).await;
+    for times in 1.. {
+        let (_, url) = street.order(transfer(json!({}))).await;
+        let back = walk(&url, "approve").await;
+        let done = break_off(
+            crate::services::returns::follow(&street.state, &back.arrival()),
+            times,
+        )
+        .await;
+        let token = street.reload(&back).await;
+        street.read_to_the_end(&token).await;
+        assert_eq!(
+            street.at_bank().await,
+            vec!["ACSC"; times],
+            "broken off after waiting {times} times"
+        );
+        if done.is_some() {
+            assert!(times > 5, "there is more to wait for than that");
+            break;
+        }
+    }
+    street.close().await;
+}
+
+async fn of_many_orders_one_reaches_the_bank(db: Db) {
+    let street = Street::open(db).await;
+    for round in 1..=5 {
+        let opened = Arc::new(street.session().await);
+        let tasks: Vec<_> = (0..64)
+            .map(|_| {
+                let (street, opened) = (street.clone(), opened.clone());
+                tokio::spawn(async move { street.submit(&opened, transfer(json!({}))).await })
+            })
+            .collect();
+        let mut pages = Vec::new();
+        for task in tasks {
+            match task.await.unwrap() {
+                Ok(taken) => pages.push(taken.data["url"].as_str().unwrap().to_owned()),
+                Err(Failure::Refused(refusal)) => {
+                    assert!(
+                        [Code::StepInFlight, Code::InvalidNonce].contains(&refusal.code),
+                        "{}",
+                        refusal.code
+                    );
+                }
+                Err(other) => panic!("{other}"),
+            }
+        }
+        assert_eq!(pages.len(), 1);
+        street.go_on(&pages[0]).await;
+        assert_eq!(street.at_bank().await, vec!["ACSC"; round]);
+    }
+    street.close().await;
+}
+
+async fn a_cancellation_and_an_execution_never_both_happen(db: Db) {
+    let street = Street::open(db).await;
+    let mut expected = Vec::new();
+    for round in 0..12_u64 {
+        let tomorrow = (street.state.clock.now() + chrono::Duration::days(1)).date_naive();
+        let pair = Arc::new(
+            street
+                .paid(transfer(json!({ "requested_execution_date": tomorrow })))
+                .await,
+        );
+        let midnight = tomorrow.and_time(chrono::NaiveTime::MIN).and_utc();
+        street.advance(midnight - street.state.clock.now() - chrono::Duration::milliseconds(1));
+        let tasks: Vec<_> = (0..8)
+            .map(|_| {
+                let (street, pair) = (street.clone(), pair.clone());
+                tokio::spawn(
+                    async move { street.cancel(&pair).await.map(|payment| payment.status) },
+                )
+            })
+            .collect();
+        // Some rounds the day comes at once, some later, some in the middle of it.
+        tokio::time::sleep(std::time::Duration::from_millis(round * 2)).await;
+        street.advance(chrono::Duration::milliseconds(1));
+        let mut cancelled = 0;
+        for task in tasks {
+            match task.await.unwrap() {
+                Ok(status) => {
+                    assert_eq!(status, PaymentStatus::Cancelled);
+                    cancelled += 1;
+                }
+                Err(Failure::Refused(refusal)) => {
+                    assert_eq!(refusal.code, Code::PaymentNotCancellable)
+                }
+                Err(other) => panic!("{other}"),
+            }
+        }
+        assert!(
+            cancelled == 0 || cancelled == 8,
+            "it is off for everybody or for nobody"
+        );
+        street.seconds(10);
+        let (here, there) = match cancelled {
+            0 => (PaymentStatus::SettledForDebtor, "ACSC"),
+            _ => (PaymentStatus::Cancelled, "CANC"),
+        };
+        expected.push(there);
+        assert_eq!(street.get(&pair).await.status, here);
+        assert_eq!(street.at_bank().await, expected, "both sides agree");
+    }
+    street.close().await;
+}

@@ -1,0 +1,283 @@
+//! Payments in play, at the real sandbox bank: one clock for both sides, and a browser that walks the bank's pages.
+
+mod crashes;
+mod life;
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+use app::domain::ids::PaymentId;
+use app::domain::problem::Code;
+use app::domain::skill::SkillName;
+use reqwest::header::{LOCATION, SET_COOKIE};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::bank;
+use crate::services::consents::Credentials;
+use crate::services::keys::Client;
+use crate::services::payments::{self, Payment};
+use crate::services::refusal::Failure;
+use crate::services::returns::{Arrival, Onward};
+use crate::services::sessions::{self, Opened};
+use crate::services::steps::{self, NewStep, Taken};
+use crate::services::tokens::Exchange;
+use crate::services::trials::{AISP, LINK, code, new_session, pair, query, sca, step, tenant};
+use crate::skills::sandbox::{Sandbox, SandboxBank};
+use crate::skills::{Connector, Registry};
+use crate::state::AppState;
+use crate::storage::Db;
+use crate::storage::tenants::SkillRow;
+
+const PISP: &str = "xyz_ro_pisp_sbx_#1.0";
+const SHOP: &str = "RO49AAAA1B31007593840000";
+
+/// A tenant, the middleware, and a bank next door.
+#[derive(Clone)]
+struct Street {
+    state: AppState,
+    client: Client,
+    stop: CancellationToken,
+    bank: Arc<Mutex<Option<bank::Bank>>>,
+}
+
+/// What the bank's pages sent the browser back with.
+struct Back {
+    state: String,
+    code: Option<String>,
+}
+
+impl Street {
+    async fn open(db: Db) -> Self {
+        let state = crate::state::testing::state(db);
+        let stop = CancellationToken::new();
+        let secret = state.clock.token();
+        let settings = bank::Settings {
+            db: state.db.clone(),
+            clock: state.clock.clone(),
+            listen: "127.0.0.1:0".parse().unwrap(),
+            public_url: String::new(),
+            client: bank::Client {
+                id: "tpp".into(),
+                secret: secret.clone().into(),
+                name: "Tessera".into(),
+            },
+        };
+        let bank = bank::serve(settings, stop.clone()).await.unwrap();
+        let reached = SandboxBank {
+            url: bank.url.clone(),
+            client_id: "tpp".into(),
+            client_secret: secret.into(),
+        };
+        let sandbox = Sandbox::new(reached, state.clock.clone()).unwrap();
+        let connectors = crate::skills::Connectors::from([(
+            "sandbox".to_owned(),
+            Arc::new(sandbox) as Arc<dyn Connector>,
+        )]);
+        let manifests = Registry::shipped().unwrap();
+        let shipped = manifests
+            .into_iter()
+            .filter(|manifest| manifest.connector == "sandbox");
+        let registry = Registry::with(shipped.collect(), connectors).unwrap();
+        let state = state.with_skills(registry);
+        let client = payer(&state).await;
+        let bank = Arc::new(Mutex::new(Some(bank)));
+        Self {
+            state,
+            client,
+            stop,
+            bank,
+        }
+    }
+
+    /// Closes the bank, for the night or for good.
+    async fn close(&self) {
+        self.stop.cancel();
+        let bank = self.bank.lock().unwrap().take();
+        if let Some(bank) = bank {
+            bank.running.await.unwrap();
+        }
+    }
+
+    async fn session(&self) -> Opened {
+        sessions::create(&self.state, &self.client, new_session(PISP))
+            .await
+            .unwrap()
+    }
+
+    async fn submit(&self, opened: &Opened, info: Value) -> Result<Taken, Failure> {
+        steps::submit(
+            &self.state,
+            &self.client.named(),
+            intent(opened, &opened.nonce, info),
+        )
+        .await
+    }
+
+    /// Opens a session and orders; the session and the bank's page.
+    async fn order(&self, info: Value) -> (Opened, String) {
+        let opened = self.session().await;
+        let taken = self.submit(&opened, info).await.unwrap();
+        let url = taken.data["url"].as_str().unwrap().to_owned();
+        (opened, url)
+    }
+
+    /// Comes back from the bank; the whole link the end-user is sent to.
+    async fn come_back(&self, back: &Back) -> String {
+        match crate::services::returns::arrive(&self.state, back.arrival())
+            .await
+            .unwrap()
+        {
+            Onward::Link(link) => link,
+            Onward::Wait => "wait".into(),
+        }
+    }
+
+    async fn exchange(&self, token: &str) -> Credentials {
+        let exchange = Exchange {
+            temp_token: token.to_owned().into(),
+            code_verifier: None,
+            tenant_user_id: None,
+        };
+        pair(
+            crate::services::tokens::exchange(&self.state, &self.client, exchange)
+                .await
+                .unwrap(),
+        )
+    }
+
+    /// The whole way to a pair that reads an authorised payment.
+    async fn paid(&self, info: Value) -> Credentials {
+        let (_, url) = self.order(info).await;
+        let link = self.come_back(&walk(&url, "approve").await).await;
+        self.exchange(&query(&link, "temp_token").unwrap()).await
+    }
+
+    async fn get(&self, pair: &Credentials) -> Payment {
+        payments::get(&self.state, &self.client, pair, None)
+            .await
+            .unwrap()
+    }
+
+    async fn cancel(&self, pair: &Credentials) -> Result<Payment, Failure> {
+        payments::cancel(&self.state, &self.client, pair, None).await
+    }
+
+    fn advance(&self, by: chrono::Duration) {
+        self.state.clock.advance(by);
+    }
+
+    fn seconds(&self, seconds: i64) {
+        self.advance(chrono::Duration::seconds(seconds));
+    }
+
+    /// Runs every job that is due.
+    async fn work(&self) {
+        while crate::jobs::worker::run_one(&self.state).await.unwrap() {}
+    }
+
+    /// What was ordered at the bank: statuses.
+    async fn at_bank(&self) -> Vec<&'static str> {
+        bank::testing::payments(&self.state.db, self.state.clock.now()).await
+    }
+}
+
+impl Back {
+    fn arrival(&self) -> Arrival {
+        Arrival {
+            state: self.state.clone().into(),
+            code: self.code.clone().map(Into::into),
+            refused: self.code.is_none(),
+        }
+    }
+}
+
+/// A tenant of its own, with the payment skill.
+async fn payer(state: &AppState) -> Client {
+    let client = tenant(state).await;
+    let now = state.clock.now();
+    let mut tx = state.db.write().await.unwrap();
+    let skill = SkillRow {
+        skill: SkillName::parse(PISP).unwrap(),
+        consent_duration: 129_600,
+        cache_max_data_retention: 172_800,
+    };
+    tx.add_tenant_skill(client.tenant(), &skill, now)
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    client
+}
+
+fn intent(opened: &Opened, nonce: &str, info: Value) -> NewStep {
+    NewStep {
+        session_id: opened.session_id,
+        nonce: nonce.to_owned().into(),
+        ..step(
+            PISP,
+            "payment_intent",
+            json!({ "psu_redirect_link": LINK, "payment_info": [info] }),
+        )
+    }
+}
+
+/// A transfer in RON, with more members of its `payment_info`.
+fn transfer(members: Value) -> Value {
+    let mut info = json!({ "credit_transfer_transaction_information": [{
+        "payment_id": { "end_to_end_id": "invoice-77" },
+        "amount": { "instructed_amount": { "amount": "12.50", "currency": "RON" } },
+        "creditor": { "name": "Corner Shop" },
+        "creditor_account": { "iban": SHOP },
+    }] });
+    for (name, value) in members.as_object().unwrap() {
+        info[name] = value.clone();
+    }
+    info
+}
+
+/// Walks the bank's pages as `family`, and decides on a payment.
+async fn walk(url: &str, decision: &str) -> Back {
+    walk_with(url, decision, ("account", "201")).await
+}
+
+/// Walks the bank's pages as `family`, and decides.
+async fn walk_with(url: &str, decision: &str, ticked: (&'static str, &str)) -> Back {
+    let http = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .build()
+        .unwrap();
+    let begun = http.get(url).send().await.unwrap();
+    let header =
+        |response: &reqwest::Response, name| response.headers()[name].to_str().unwrap().to_owned();
+    let cookie = header(&begun, SET_COOKIE)
+        .split(';')
+        .next()
+        .unwrap()
+        .to_owned();
+    let page = url::Url::parse(url)
+        .unwrap()
+        .join(&header(&begun, LOCATION))
+        .unwrap();
+    let form = |name: &str, fields: [(&'static str, String); 2]| {
+        let request = http
+            .post(format!("{page}/{name}"))
+            .header("cookie", &cookie);
+        request.form(&fields).send()
+    };
+    let who = [
+        ("username", "family".to_owned()),
+        ("password", "sandbox".to_owned()),
+    ];
+    form("sign-in", who).await.unwrap();
+    let what = [
+        ("decision", decision.to_owned()),
+        (ticked.0, ticked.1.to_owned()),
+    ];
+    let end = form("decision", what).await.unwrap();
+    let link = header(&end, LOCATION);
+    Back {
+        state: query(&link, "state").unwrap(),
+        code: query(&link, "code"),
+    }
+}

@@ -1,0 +1,174 @@
+//! Payments through the connector, at the real bank.
+
+use app::domain::payment::PaymentStatus;
+use serde_json::Value;
+
+use super::*;
+
+on_both!(
+    a_payment_is_followed_from_order_to_execution,
+    a_code_that_was_used_still_finds_the_payment,
+    what_the_browser_says_is_not_believed,
+    the_same_step_orders_once
+);
+
+fn ordering(info: Value) -> Submission {
+    Submission {
+        skill: SkillName::parse("xyz_ro_pisp_sbx_#1.0").unwrap(),
+        step: "payment_intent".into(),
+        data: json!({ "psu_redirect_link": "myapp://return", "payment_info": [info] }),
+        ..submission()
+    }
+}
+
+fn transfer(amount: &str, iban: &str) -> Value {
+    json!({
+        "payment_id": { "end_to_end_id": "invoice-77" },
+        "amount": { "instructed_amount": { "amount": amount, "currency": "RON" } },
+        "creditor": { "name": "Corner Shop" },
+        "creditor_account": { "iban": iban },
+    })
+}
+
+const SHOP: &str = "RO49AAAA1B31007593840000";
+const NOBODY: &str = "RO65XYZB0000000000000042";
+const YES: &[(&str, &str)] = &[("decision", "approve"), ("account", "201")];
+
+impl World {
+    async fn order(&self, info: Value) -> (String, Opaque) {
+        match self.connector.submit(ordering(info)).await.unwrap() {
+            Outcome::Redirect {
+                url,
+                bank_ref,
+                next_step: None,
+            } => (url, bank_ref),
+            _ => panic!("the only step leads to the bank"),
+        }
+    }
+
+    async fn single(&self) -> (String, Opaque) {
+        self.order(json!({ "credit_transfer_transaction_information": [transfer("12.50", SHOP)] }))
+            .await
+    }
+
+    async fn settle(&self, bank_ref: &Opaque, close: bool) -> Option<Returned> {
+        self.connector.settle(bank_ref, close).await.unwrap()
+    }
+}
+
+fn granted(returned: Returned) -> Grant {
+    match returned {
+        Returned::Granted(granted) => granted.grant,
+        Returned::Refused { reason } => panic!("refused: {reason}"),
+    }
+}
+
+async fn a_payment_is_followed_from_order_to_execution(db: Db) {
+    let world = world(db).await;
+    let both = json!([transfer("12.50", SHOP), transfer("1", NOBODY)]);
+    let (url, bank_ref) = world
+        .order(json!({ "credit_transfer_transaction_information": both }))
+        .await;
+    let query = world.walk(&url, "family", YES).await;
+    let grant = granted(world.finish(&query, &bank_ref).await.unwrap());
+    let payment = world.connector.payment(&grant).await.unwrap();
+    assert_eq!(payment.status, PaymentStatus::AcceptedTechnicalValidation);
+    assert!(payment.debtor_iban.unwrap().contains("XYZB"));
+    world.connector.clock.advance(Duration::seconds(3));
+    let payment = world.connector.payment(&grant).await.unwrap();
+    assert_eq!(payment.status, PaymentStatus::PartiallyAccepted);
+    let items: Vec<_> = payment
+        .items
+        .iter()
+        .map(|item| (item.status, item.reason.as_deref()))
+        .collect();
+    assert_eq!(
+        items,
+        [
+            (PaymentStatus::SettledForDebtor, None),
+            (PaymentStatus::Rejected, Some("AC03"))
+        ]
+    );
+    assert_eq!(
+        world.connector.cancel_payment(&grant).await,
+        Ok(Cancellation::TooLate)
+    );
+
+    let standing = json!({
+        "credit_transfer_transaction_information": [transfer("5", SHOP)],
+        "frequency": "Monthly", "start_date": "2026-01-05", "day_of_execution": "5", "execution_rule": "preceding",
+    });
+    let (url, bank_ref) = world.order(standing).await;
+    let query = world.walk(&url, "family", YES).await;
+    let grant = granted(world.finish(&query, &bank_ref).await.unwrap());
+    assert_eq!(
+        world.connector.cancel_payment(&grant).await,
+        Ok(Cancellation::Cancelled)
+    );
+    assert_eq!(
+        world.connector.cancel_payment(&grant).await,
+        Ok(Cancellation::Cancelled)
+    );
+    let payment = world.connector.payment(&grant).await.unwrap();
+    assert_eq!(payment.status, PaymentStatus::Cancelled);
+    assert_eq!(payment.executions.unwrap().done, 0);
+    assert!(world.connector.revoke(&grant).await.is_ok());
+    world.close().await;
+}
+
+async fn a_code_that_was_used_still_finds_the_payment(db: Db) {
+    let world = world(db).await;
+    let (url, bank_ref) = world.single().await;
+    let query = world.walk(&url, "family", YES).await;
+    granted(world.finish(&query, &bank_ref).await.unwrap());
+    granted(world.finish(&query, &bank_ref).await.unwrap());
+    world.close().await;
+}
+
+async fn what_the_browser_says_is_not_believed(db: Db) {
+    let world = world(db).await;
+    // Nobody has decided: it is left alone, or ended.
+    let (url, bank_ref) = world.single().await;
+    assert!(world.settle(&bank_ref, false).await.is_none());
+    assert!(matches!(
+        world.settle(&bank_ref, true).await,
+        Some(Returned::Refused { .. })
+    ));
+    let begun = world.http.get(&url).send().await.unwrap();
+    assert_eq!(
+        begun.status(),
+        StatusCode::GONE,
+        "nobody can agree to it any more"
+    );
+    // Authorised: it counts, whatever the browser said.
+    let other = json!({ "credit_transfer_transaction_information": [transfer("1", SHOP)] });
+    let (url, bank_ref) = world.order(other).await;
+    world.walk(&url, "family", YES).await;
+    granted(world.settle(&bank_ref, true).await.unwrap());
+    // A made-up code grants nothing that was not authorised, and closes it.
+    let other = json!({ "credit_transfer_transaction_information": [transfer("2", SHOP)] });
+    let (_, bank_ref) = world.order(other).await;
+    let query = [
+        ("code".to_owned(), "x".to_owned()),
+        ("state".to_owned(), "the-state".to_owned()),
+    ];
+    assert!(matches!(
+        world.finish(&query, &bank_ref).await,
+        Ok(Returned::Refused { .. })
+    ));
+    world.close().await;
+}
+
+async fn the_same_step_orders_once(db: Db) {
+    let world = world(db).await;
+    let place = |bank_ref: &Opaque| bank_ref.read::<Value>().unwrap()["payment"].clone();
+    let (first, again) = (world.single().await, world.single().await);
+    assert_eq!(place(&first.1), place(&again.1));
+    let corrected = json!({ "credit_transfer_transaction_information": [transfer("12.51", SHOP)] });
+    assert_ne!(
+        place(&first.1),
+        place(&world.order(corrected).await.1),
+        "other data is another order"
+    );
+    world.close().await;
+}
