@@ -10,7 +10,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 
 use crate::http::call::{Also, DataKeys};
-use crate::http::fields::{At, Field, kind, schema_of, text_field};
+use crate::http::fields::{At, Field, kind, schema_of, word_field};
 use crate::services::consents::Credentials;
 use crate::services::data::ServedFrom;
 use crate::services::keys::Client;
@@ -19,10 +19,10 @@ use crate::wire::Time;
 const AS_OF: HeaderName = HeaderName::from_static("x-data-as-of");
 const SERVED_FROM: HeaderName = HeaderName::from_static("x-data-served-from");
 
-text_field! {
-    BookingStatus, "must be booked or pending", None;
-    CreditDebit, "must be credit or debit", None;
-    BalanceType, "must be a balance type like ClosingBooked or InterimAvailable", None;
+word_field! {
+    BookingStatus, "must be booked or pending";
+    CreditDebit, "must be credit or debit";
+    BalanceType, "must be a balance type like ClosingBooked or InterimAvailable";
 }
 
 /// The tenant and the pair of a data call.

@@ -16,6 +16,7 @@ use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::refusals::Sending;
 use crate::http::call::Nonce;
 use crate::http::fields::{fields, schema_of};
 use crate::http::form::FileCall;
@@ -109,7 +110,7 @@ impl InPath {
 #[utoipa::path(post, path = "/v1/steps/{step_id}/upload", tag = "Sessions",
     request_body(content = UploadForm, content_type = "multipart/form-data"),
     params(("step_id" = uuid::Uuid, Path, description = "The step, as its answer named it.")),
-    responses((status = 200, body = Uploaded)))]
+    responses((status = 200, body = Uploaded), Sending))]
 async fn upload(
     State(state): State<AppState>,
     path: InPath,
@@ -124,7 +125,7 @@ async fn upload(
     params(
         ("session_id" = uuid::Uuid, Path, description = "The session."),
         ("step_id" = uuid::Uuid, Path, description = "The step, as its answer named it.")),
-    responses((status = 200, body = Uploaded)))]
+    responses((status = 200, body = Uploaded), Sending))]
 async fn upload_in_session(
     State(state): State<AppState>,
     path: InPath,
