@@ -122,6 +122,9 @@ catalogue! {
         "A step still lacks required uploads.", "Upload what the message names, with the `step_id` and the nonce of that step; then send the same again.";
     TooManyUploads = "too_many_uploads", InvalidRequest 400, Caller, "The step takes no more files",
         "The step has as many uploads as its manifest allows.", "Go on with the session; a file that was already sent needs no second upload.";
+    WrongKindOfConsent = "wrong_kind_of_consent", InvalidRequest 400, Caller, "The consent points at something else",
+        "The pair is good, and what it points at is read with another operation: accounts, payments and products have one each.",
+        "Use the operation that the hint names.";
     TppRedirectError = "tpp_redirect_error", InvalidRequest 400, EndUser, "The bank's return is not valid",
         "The end-user came back from the bank with a `state` that is unknown, used or too old.", "Begin the step again: the end-user must start from the app.";
     NotFound = "not_found", InvalidRequest 404, Caller, "Nothing is here",

@@ -227,7 +227,11 @@ pub async fn settle(
     }
     let to = from.after(Event::Uploaded);
     let to = to.ok_or_else(|| Failure::Broken("a file came out of turn".into()))?;
-    if !tx.end_session(session, from, to, state.clock.now()).await? {
+    let now = state.clock.now();
+    if !tx
+        .end_session(session, from, to, row.ends_at(now), now)
+        .await?
+    {
         return Err(Failure::Broken("a session moved while it was held".into()));
     }
     issue::temp_token_again(state, tx, &row).await?;
