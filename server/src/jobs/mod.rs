@@ -8,6 +8,7 @@ pub mod decide_verification;
 pub mod erase_data;
 pub mod fetch_data;
 pub mod follow_payment;
+pub mod forward_upload;
 pub mod password_link;
 pub mod resume_session;
 pub mod revoke_grant;

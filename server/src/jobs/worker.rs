@@ -10,6 +10,7 @@ use super::decide_verification::DecideVerification;
 use super::erase_data::EraseData;
 use super::fetch_data::FetchData;
 use super::follow_payment::FollowPayment;
+use super::forward_upload::ForwardUpload;
 use super::password_link::PasswordLink;
 use super::resume_session::ResumeSession;
 use super::revoke_grant::RevokeGrant;
@@ -70,6 +71,7 @@ async fn dispatch(state: &AppState, row: &JobRow) -> Result<(), (JobError, i64)>
         as_kind::<FetchData>,
         as_kind::<FollowPayment>,
         as_kind::<ForgetRun>,
+        as_kind::<ForwardUpload>,
         as_kind::<PasswordLink>,
         as_kind::<ResumeSession>,
         as_kind::<RevokeGrant>,

@@ -3,6 +3,7 @@
 //! Amounts are exact decimals with their sign; dates are the bank's own. Errors never carry what a bank said about an
 //! end-user, only what kind of refusal it was.
 
+use std::io;
 use std::time::Duration;
 
 use app::domain::account::{AccountUsage, BalanceType};
@@ -13,7 +14,9 @@ use app::domain::session::Decision;
 use app::domain::skill::SkillName;
 use app::domain::transaction::BookingStatus;
 use async_trait::async_trait;
+use bytes::Bytes;
 use chrono::{DateTime, NaiveDate, Utc};
+use futures_util::stream::BoxStream;
 use rust_decimal::Decimal;
 use secrecy::SecretString;
 use uuid::Uuid;
@@ -41,6 +44,12 @@ pub trait Connector: Send + Sync {
     async fn decide(&self, bank_ref: &Opaque, decision: Decision) -> Result<(), ConnectorError> {
         let _ = (bank_ref, decision);
         Err(ConnectorError::Forbidden)
+    }
+
+    /// Hands over a file that came with a step. The same once more is no error. A provider that wants no files takes none.
+    async fn document(&self, held: Held, document: Document) -> Result<(), ConnectorError> {
+        let _ = (held, document);
+        Ok(())
     }
 
     /// Calls off at the provider what a session had under way. Calling off what is over already is a success.
@@ -200,6 +209,27 @@ pub enum Outcome {
         granted: Granted,
         data: serde_json::Value,
     },
+}
+
+/// What a connector knows a session by.
+pub enum Held {
+    /// What it asked to have kept last.
+    Underway(Opaque),
+    /// What the session ended with.
+    Granted(Grant),
+}
+
+/// A file on its way to the provider, read while it is sent.
+pub struct Document {
+    /// The [`Submission::request_id`] of the step it belongs to.
+    pub key: Uuid,
+    /// As the step's manifest calls it.
+    pub kind: String,
+    pub media_type: &'static str,
+    /// Bytes in all.
+    pub size: u64,
+    /// Ends with an error where the rest cannot be read: what came before is then not the file.
+    pub bytes: BoxStream<'static, io::Result<Bytes>>,
 }
 
 /// What a provider says of a step that it was to verify. Reasons are words of the connector's, never free text.

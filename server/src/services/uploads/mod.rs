@@ -3,6 +3,7 @@
 //! Nonce *n* authorises files for step *n* from when the step was accepted until step *n+1* is, or the session ends.
 //! How a file comes in is in [`incoming`], how it is read again in [`stored`].
 
+mod forward;
 mod incoming;
 mod stored;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use app::domain::skill::SkillStep;
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 
+pub use forward::forward;
 pub use incoming::Incoming;
 pub use stored::{Opened, open};
 

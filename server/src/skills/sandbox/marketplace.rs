@@ -9,6 +9,7 @@ use app::domain::product::{ProductKind, ProductStatus, ProductTerms};
 use app::domain::session::Decision;
 use async_trait::async_trait;
 use chrono::NaiveDate;
+use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -19,7 +20,7 @@ use super::wire::word;
 use super::{Sandbox, SandboxBank, SandboxError};
 use crate::clock::Clock;
 use crate::skills::connector::*;
-use crate::skills::outbound::Answer;
+use crate::skills::outbound::{Answer, Piped};
 
 /// How long the bank takes to look again.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -37,8 +38,6 @@ pub struct Marketplace {
 #[derive(Clone, Serialize, Deserialize)]
 struct Underway {
     application: Uuid,
-    /// The submission that documents belong to.
-    part: Uuid,
     kind: ProductKind,
 }
 
@@ -139,7 +138,6 @@ impl Marketplace {
         };
         let underway = Underway {
             application: submission.request_id,
-            part: submission.request_id,
             kind,
         };
         let said = self
@@ -154,13 +152,12 @@ impl Marketplace {
 
     /// Who applies; for a deposit the bank verifies them, for a card they sign with it.
     async fn know(&self, submission: &Submission) -> Result<Outcome, ConnectorError> {
-        let mut underway = under_way(submission)?;
-        underway.part = submission.request_id;
+        let underway = under_way(submission)?;
         if underway.kind == ProductKind::CreditCard {
             return self.sign(underway, submission).await;
         }
         let person = json!({ "person": submission.data });
-        let part = underway.part.to_string();
+        let part = submission.request_id.to_string();
         let said = self
             .apply(
                 Method::PUT,
@@ -271,6 +268,23 @@ impl Connector for Marketplace {
             Some(body),
         )
         .await?;
+        Ok(())
+    }
+
+    async fn document(&self, held: Held, document: Document) -> Result<(), ConnectorError> {
+        let underway: Underway = match held {
+            Held::Underway(bank_ref) => bank_ref.read()?,
+            Held::Granted(grant) => grant.0.read::<Key>()?.underway,
+        };
+        let (id, part) = (underway.application.to_string(), document.key.to_string());
+        let parts = ["applications", &id, "parts", &part, "documents", &document.kind];
+        let body = Piped::new(document.bytes, document.size);
+        let request = self
+            .bank
+            .as_client(Method::PUT, self.address(&parts)?)
+            .header(CONTENT_TYPE, document.media_type)
+            .body(reqwest::Body::wrap(body));
+        accepted(self.bank.http.send(request).await?)?;
         Ok(())
     }
 
