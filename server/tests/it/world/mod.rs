@@ -266,6 +266,8 @@ impl Server {
             // The limits have tests of their own; here they would only stop the races.
             .env("TESSERA_LIMITS__BROWSER_CALLS_PER_MINUTE", "10000000")
             .env("TESSERA_LIMITS__SERVER_CALLS_PER_MINUTE", "10000000")
+            // Nobody waits twenty seconds for a bank in a test.
+            .env("TESSERA_SANDBOX__VERIFICATION_SECONDS", "1")
             .envs(settings.iter().map(|(name, value)| (*name, value)))
             .stdout(Stdio::piped())
             .spawn()
