@@ -1,11 +1,15 @@
 // An end-user without a browser: walks the sandbox bank's plain forms with fetch, as far as cookies and redirects go.
 
-/** Signs in at the bank, ticks the first `count` accounts (all, if not said) and agrees; resolves to the link they end at. */
+/**
+ * Signs in at the bank and agrees: to share the first `count` accounts (all, if not said), or to pay from the first that can.
+ * Resolves to the link they end at.
+ */
 export async function agree(bank, { user = "family", count = Infinity } = {}) {
   const visitor = new Visitor();
   const visit = await visitor.signIn(bank, user);
-  const boxes = [...visit.html.matchAll(/name="accounts" value="([^"]+)"/g)].map(([, value]) => ["accounts", value]);
-  return visitor.decide(visit.url, [...boxes.slice(0, count), ["decision", "approve"]]);
+  const named = (name) => [...visit.html.matchAll(new RegExp(`name="${name}" value="([^"]+)"`, "g"))].map(([, value]) => [name, value]);
+  const chosen = [...named("accounts").slice(0, count), ...named("account").slice(0, 1)];
+  return visitor.decide(visit.url, [...chosen, ["decision", "approve"]]);
 }
 
 /** Signs in at the bank and refuses; resolves to the link they end at. */
