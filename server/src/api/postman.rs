@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 /// What the collection remembers from one call to the next; what a person fills in is empty.
-const VARIABLES: [&str; 9] = [
+const VARIABLES: [&str; 10] = [
     "client_id",
     "client_secret",
     "client_app_key",
@@ -14,6 +14,7 @@ const VARIABLES: [&str; 9] = [
     "credentials_id",
     "access_token",
     "step_id",
+    "payment_id",
 ];
 /// Folders in the order of a first integration; others follow.
 const ORDER: [&str; 4] = ["catalog", "sessions", "tokens", "accounts"];
@@ -170,6 +171,8 @@ fn url(path: &str, query: Vec<Value>) -> Value {
                 .strip_prefix('{')
                 .and_then(|part| part.strip_suffix('}'))
             {
+                // What the path's noun says already.
+                Some("id") => "{{payment_id}}".to_owned(),
                 Some("skill") => "xyz_ro_aisp_sbx_%231.0".to_owned(),
                 Some(name) => format!("{{{{{name}}}}}"),
                 None => part.to_owned(),

@@ -120,6 +120,9 @@ fn known(schema: &str, field: &str) -> Option<Value> {
         ("SessionOpened", "status") => json!("SESSION_CREATED"),
         ("SessionCancelled", "status") => json!("SESSION_CANCELLED"),
         ("SessionStanding" | "StepTaken", "status") => json!("SESSION_IN_PROGRESS"),
+        ("Payment" | "PaymentItem", "status") => json!("ACSC"),
+        ("Payment" | "PaymentItem", "status_text") => json!("executed"),
+        ("Payment", "kind") => json!("single"),
         ("Health", "status") => json!("ok"),
         ("SubmitStep", "data") => json!({"psu_redirect_link": "myapp://return"}),
         ("StepTaken", "data") => {

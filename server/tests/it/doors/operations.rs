@@ -33,6 +33,8 @@ pub enum Thing {
     Step,
     TempToken,
     Consent,
+    /// A future-dated one, with its pair.
+    Payment,
 }
 
 /// Something of the tenant's own that an operation is about; empty texts are what it is not about.
@@ -44,6 +46,7 @@ pub struct Made {
     pub temp_token: String,
     pub credentials_id: String,
     pub access_token: String,
+    pub payment_id: String,
 }
 
 /// One line of the table.
@@ -276,6 +279,34 @@ pub const OPERATIONS: &[Line] = &[
         NO_CONSENT,
         nothing,
     ),
+    line(
+        "POST /v1/payments/get",
+        Lock::Data,
+        Thing::Payment,
+        NO_CONSENT,
+        nothing,
+    ),
+    line(
+        "GET /v1/payments/{id}",
+        Lock::Data,
+        Thing::Payment,
+        NO_CONSENT,
+        nothing,
+    ),
+    once(line(
+        "POST /v1/payments/cancel",
+        Lock::Data,
+        Thing::Payment,
+        NO_CONSENT,
+        nothing,
+    )),
+    once(line(
+        "DELETE /v1/payments/{id}",
+        Lock::Data,
+        Thing::Payment,
+        NO_CONSENT,
+        nothing,
+    )),
     line(
         "POST /v1/consents/get",
         Lock::Consent,
