@@ -50,7 +50,10 @@ async fn exactly_the_quota_passes_and_then_one_per_share(db: Db) {
 async fn a_quota_beyond_all_measure_lets_everybody_pass(db: Db) {
     let limits = Limits::new(&db, u32::MAX, u32::MAX);
     for _ in 0..1_000 {
-        let left = limits.spend(Budget::Server(tenant(1)), start()).await.unwrap();
+        let left = limits
+            .spend(Budget::Server(tenant(1)), start())
+            .await
+            .unwrap();
         assert_eq!((left.wait, left.quota), (None, u32::MAX));
     }
 }
