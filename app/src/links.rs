@@ -23,6 +23,8 @@ pub const CONSOLE_RETURN: &str = "/console/return";
 pub const REQUESTS: &str = "/requests";
 /// The rows of the log that are newer than the newest one shown.
 pub const REQUESTS_TAIL: &str = "/requests/tail";
+/// Sandbox sessions that wait for somebody's decision.
+pub const VERIFICATIONS: &str = "/verifications";
 pub const SETTINGS: &str = "/settings";
 pub const ADMIN: &str = "/admin";
 pub const ADMIN_SERVICERS: &str = "/admin/servicers";

@@ -25,6 +25,8 @@ id! {
     TransactionId,
     /// A payment that a session ordered.
     PaymentId,
+    /// A product as this middleware knows it under one consent.
+    ProductId,
     /// One API call, as answered in `X-Request-Id`.
     RequestId,
     /// One run of the sandbox console.

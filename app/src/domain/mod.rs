@@ -12,6 +12,7 @@ pub mod money;
 pub mod payment;
 pub mod person;
 pub mod problem;
+pub mod product;
 pub mod servicer;
 pub mod session;
 pub mod skill;

@@ -122,6 +122,9 @@ catalogue! {
         "A step still lacks required uploads.", "Upload what the message names, with the `step_id` and the nonce of that step; then send the same again.";
     TooManyUploads = "too_many_uploads", InvalidRequest 400, Caller, "The step takes no more files",
         "The step has as many uploads as its manifest allows.", "Go on with the session; a file that was already sent needs no second upload.";
+    WrongKindOfConsent = "wrong_kind_of_consent", InvalidRequest 400, Caller, "The consent points at something else",
+        "The pair is good, and what it points at is read with another operation: accounts, payments and products have one each.",
+        "Use the operation that the hint names; POST /v1/consents/get says which skill the consent is for.";
     TppRedirectError = "tpp_redirect_error", InvalidRequest 400, EndUser, "The bank's return is not valid",
         "The end-user came back from the bank with a `state` that is unknown, used or too old.", "Begin the step again: the end-user must start from the app.";
     NotFound = "not_found", InvalidRequest 404, Caller, "Nothing is here",
@@ -134,9 +137,6 @@ catalogue! {
         "A request with this Idempotency-Key had another body.", "Use a new key for every new request.";
     IdempotencyInFlight = "idempotency_in_flight", InvalidRequest 409, Caller retryable, "The first request is still running",
         "A request with this Idempotency-Key has not finished yet.", "Wait as long as Retry-After says and send the same again.";
-    WrongKindOfConsent = "wrong_kind_of_consent", InvalidRequest 400, Caller, "The consent is for something else",
-        "The pair belongs to a consent of another kind than this operation reads: a payment has no accounts, and an account consent no payment.",
-        "Ask POST /v1/consents/get which skill the consent is for, and call the operations of that kind.";
     PaymentNotCancellable = "payment_not_cancellable", InvalidRequest 409, Caller, "The payment cannot be cancelled",
         "The bank no longer lets the payment be called off: it is executed, rejected, or its day has come.",
         "Read the payment: its status says what became of it.";

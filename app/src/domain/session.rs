@@ -168,6 +168,17 @@ impl Progress {
 }
 
 words! {
+    /// What a person decides about a verification, in a sandbox provider's stead.
+    Decision {
+        Approve = "approve",
+        /// The step has to be done again.
+        AskAgain = "ask_again",
+        /// The session is over.
+        Reject = "reject",
+    }
+}
+
+words! {
     /// The life of a consent record, as sent in `status`.
     ConsentStatus { Active = "ACTIVE", Deleted = "DELETED", Expired = "EXPIRED" }
 }

@@ -136,6 +136,9 @@ pub struct SkillStep {
     /// Whether the answer may send the end-user's browser to the provider.
     #[serde(default)]
     pub redirect: bool,
+    /// Whether the provider may verify the step offline: the session is then pending for a while.
+    #[serde(default)]
+    pub pending: bool,
     /// Whether the session may be complete after this step.
     #[serde(default)]
     pub last: bool,

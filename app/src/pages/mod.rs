@@ -35,6 +35,7 @@ mod tenant_terms;
 mod tenants;
 mod theme;
 pub mod trouble;
+mod verifications;
 mod verify;
 mod visit;
 

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use super::{
     Answer, Shown, Visit, admin, console, docs, first_call, landing, overview, password, prove,
     request, requests, settings, sign_in, sign_up, skills, start, tenant, tenant_keys, tenant_new,
-    tenant_settings, tenant_skills, tenant_terms, tenants, theme, verify,
+    tenant_settings, tenant_skills, tenant_terms, tenants, theme, verifications, verify,
 };
 use crate::domain::person::Permission;
 use crate::links;
@@ -84,6 +84,11 @@ pub const SCREENS: &[Screen] = &[
     Screen::read("/requests/{request}", READ, |v| {
         Box::pin(request::screen(v))
     }),
+    Screen::form(
+        links::VERIFICATIONS,
+        Who::May(Permission::UseConsole),
+        |v| Box::pin(verifications::screen(v)),
+    ),
     // The operators'.
     Screen::read(links::ADMIN, Who::Admin, |_| {
         Box::pin(ready(Ok(Answer::See(links::ADMIN_SERVICERS.into()))))

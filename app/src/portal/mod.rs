@@ -10,6 +10,7 @@ pub mod people;
 pub mod requests;
 pub mod skills;
 pub mod tenants;
+pub mod verifications;
 
 use chrono::{DateTime, Utc};
 
@@ -25,6 +26,7 @@ pub trait Portal:
     + requests::Requests
     + skills::Skills
     + tenants::Tenants
+    + verifications::Verifications
 {
 }
 impl<T> Portal for T where
@@ -34,6 +36,7 @@ impl<T> Portal for T where
         + requests::Requests
         + skills::Skills
         + tenants::Tenants
+        + verifications::Verifications
 {
 }
 

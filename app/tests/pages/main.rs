@@ -13,6 +13,7 @@ mod fake;
 mod preview;
 mod rendered;
 mod runs;
+mod verifications;
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};

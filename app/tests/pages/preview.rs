@@ -154,6 +154,8 @@ fn shots() -> Vec<Shot> {
         ("skill", Full, 'd', at("/skills/xyz_aisp_sbx_%231.0"), None),
         ("requests", Full, 'd', at("/requests"), None),
         ("requests-empty", Empty, 'd', at("/requests"), None),
+        ("verifications", Full, 'd', at("/verifications"), None),
+        ("verifications-empty", Empty, 'd', at("/verifications"), None),
         (
             "requests-none",
             Full,

@@ -6,18 +6,16 @@ use axum::response::{IntoResponse as _, Response};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::data::{Limit, credentials, freshness};
+use super::data::{Limit, credentials, freshness, paged};
 use super::refusals::Reading;
 use crate::http::call::{Call, Data};
 use crate::http::fields::fields;
 use crate::problem::Problem;
 use crate::services::accounts;
-use crate::services::refusal::{FieldProblem, Refusal};
 use crate::state::AppState;
 use crate::wire::accounts::Account;
-use crate::wire::{List, Time};
+use crate::wire::List;
 use app::domain::ids::AccountId;
-use app::domain::problem::Code;
 
 /// The operations of this file.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -67,28 +65,8 @@ async fn list(
 ) -> Result<Json<List<Account>>, Problem> {
     let (client, credentials) = credentials(call.by, call.also);
     let listing = accounts::list(&state, &client, &credentials).await?;
-    let (as_of, served_from) = (listing.as_of, listing.served_from);
-    let mut rest = listing.items.into_iter();
-    if let Some(after) = call.input.after
-        && !rest.any(|account| account.id == after)
-    {
-        let field = FieldProblem::new("after", Code::InvalidField, "must be a next_cursor");
-        return Err(Refusal::new(Code::InvalidField).at(vec![field]).into());
-    }
-    let limit = call.input.limit.map_or(100, |limit| limit.0);
-    let limit = usize::try_from(limit).unwrap_or(100);
-    let items: Vec<Account> = rest.by_ref().take(limit).map(Into::into).collect();
-    let has_more = rest.next().is_some();
-    Ok(Json(List {
-        next_cursor: items
-            .last()
-            .filter(|_| has_more)
-            .map(|last| last.id.to_string()),
-        items,
-        has_more,
-        as_of: Time(as_of),
-        served_from: served_from.as_str(),
-    }))
+    let page = paged(listing, call.input.after, call.input.limit, |of| of.id)?;
+    Ok(Json(page))
 }
 
 async fn array(state: AppState, call: Call<GetAccounts>) -> Result<Response, Problem> {

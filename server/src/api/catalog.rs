@@ -186,6 +186,7 @@ fn detail(offer: &Offer) -> SkillDetail {
         schema: step.schema.clone(),
         example: step.example.clone(),
         redirect: step.redirect,
+        pending: step.pending,
         last: step.last,
         uploads: step
             .uploads

@@ -2,6 +2,7 @@
 
 use app::domain::account::{BalanceType, CreditDebit};
 use app::domain::money::Bound;
+use app::domain::problem::Code;
 use app::domain::transaction::BookingStatus;
 use axum::http::{HeaderName, HeaderValue};
 use chrono::{DateTime, Utc};
@@ -10,19 +11,22 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 
 use crate::http::call::{Also, DataKeys};
-use crate::http::fields::{At, Field, kind, schema_of, text_field};
+use crate::http::fields::{At, Field, kind, schema_of, word_field};
+use crate::problem::Problem;
+use crate::services::accounts::Listing;
 use crate::services::consents::Credentials;
 use crate::services::data::ServedFrom;
 use crate::services::keys::Client;
-use crate::wire::Time;
+use crate::services::refusal::{FieldProblem, Refusal};
+use crate::wire::{List, Time};
 
 const AS_OF: HeaderName = HeaderName::from_static("x-data-as-of");
 const SERVED_FROM: HeaderName = HeaderName::from_static("x-data-served-from");
 
-text_field! {
-    BookingStatus, "must be booked or pending", None;
-    CreditDebit, "must be credit or debit", None;
-    BalanceType, "must be a balance type like ClosingBooked or InterimAvailable", None;
+word_field! {
+    BookingStatus, "must be booked or pending";
+    CreditDebit, "must be credit or debit";
+    BalanceType, "must be a balance type like ClosingBooked or InterimAvailable";
 }
 
 /// The tenant and the pair of a data call.
@@ -42,6 +46,38 @@ pub fn freshness(as_of: DateTime<Utc>, served_from: ServedFrom) -> [(HeaderName,
         (AS_OF, as_of.unwrap_or(HeaderValue::from_static(""))),
         (SERVED_FROM, HeaderValue::from_static(served_from.as_str())),
     ]
+}
+
+/// The part of a short list that a page asks for.
+pub fn paged<T, I, W>(
+    listing: Listing<T, I>,
+    after: Option<I>,
+    limit: Option<Limit<500>>,
+    id: impl Fn(&T) -> I,
+) -> Result<List<W>, Problem>
+where
+    I: PartialEq + ToString,
+    W: From<T>,
+{
+    let mut rest = listing.items.into_iter();
+    if let Some(after) = after
+        && !rest.any(|item| id(&item) == after)
+    {
+        let field = FieldProblem::new("after", Code::InvalidField, "must be a next_cursor");
+        return Err(Refusal::new(Code::InvalidField).at(vec![field]).into());
+    }
+    let limit = limit.map_or(100, |limit| limit.0);
+    let limit = usize::try_from(limit).unwrap_or(100);
+    let page: Vec<T> = rest.by_ref().take(limit).collect();
+    let has_more = rest.next().is_some();
+    let last = page.last().filter(|_| has_more);
+    Ok(List {
+        next_cursor: last.map(|last| id(last).to_string()),
+        items: page.into_iter().map(W::from).collect(),
+        has_more,
+        as_of: Time(listing.as_of),
+        served_from: listing.served_from.as_str(),
+    })
 }
 
 /// How many rows are wanted: from 1 up to a maximum.

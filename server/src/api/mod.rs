@@ -10,6 +10,7 @@ pub mod health;
 pub mod openapi;
 pub mod payments;
 pub mod postman;
+pub mod products;
 pub mod redirects;
 mod refusals;
 pub mod sessions;
@@ -43,6 +44,7 @@ fn documented() -> OpenApiRouter<AppState> {
         .merge(consents::routes())
         .merge(health::routes())
         .merge(payments::routes())
+        .merge(products::routes())
         .merge(redirects::routes())
         .merge(sessions::routes())
         .merge(tokens::routes())

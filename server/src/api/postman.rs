@@ -113,10 +113,42 @@ fn request(path: &str, method: &str, operation: &Value) -> Value {
             json!({ "mode": "raw", "raw": raw, "options": { "raw": { "language": "json" } } });
         request.insert("body".to_owned(), body);
     }
+    let form = operation.pointer("/requestBody/content/multipart~1form-data/schema");
+    if let (Some(schema), Some(request)) = (form, request.as_object_mut()) {
+        let body = json!({ "mode": "formdata", "formdata": parts(schema) });
+        request.insert("body".to_owned(), body);
+    }
     if let Some(request) = request.as_object_mut() {
         request.insert("header".to_owned(), headers.into());
     }
     json!({ "name": format!("{} {path}", method.to_uppercase()), "request": request })
+}
+
+/// The parts of a form: texts in front, the file as one that a person chooses.
+fn parts(schema: &Value) -> Vec<Value> {
+    let required = schema.get("required").and_then(Value::as_array);
+    let required: Vec<&str> = required
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    let fields = schema.get("properties").and_then(Value::as_object);
+    let fields = fields.into_iter().flatten();
+    fields
+        .filter(|(name, _)| required.contains(&name.as_str()))
+        .map(|(name, field)| {
+            if field.get("format").and_then(Value::as_str) == Some("binary") {
+                return json!({ "key": name, "type": "file", "src": "" });
+            }
+            let known = VARIABLES.contains(&name.as_str());
+            let value = if known {
+                format!("{{{{{name}}}}}")
+            } else {
+                String::new()
+            };
+            json!({ "key": name, "type": "text", "value": value })
+        })
+        .collect()
 }
 
 /// The variable a header stands for.

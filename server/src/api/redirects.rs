@@ -29,7 +29,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
 /// Not for tenants: banks send the end-user's browser here, and it goes on to the tenant's own link with `temp_token`
 /// and `session_id`, or with `error`, `error_code` and `session_id`.
 #[utoipa::path(get, path = "/v1/redirects/{kind}", tag = "Sessions",
-    params(("kind" = String, Path, description = "`aisp`, `pisp` or `partner`."),
+    params(("kind" = String, Path, pattern = "^(aisp|pisp|partner)$", description = "`aisp`, `pisp` or `partner`."),
         ("state" = String, Query, description = "One-time, bound to one session."),
         ("code" = Option<String>, Query, description = "The bank's one-time code."),
         ("error" = Option<String>, Query, description = "Sent by the bank instead of a code.")),

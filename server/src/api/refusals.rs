@@ -16,6 +16,10 @@ refusals! {
     Asking = [InvalidSessionId, InvalidNonce];
     /// Of calling a session off.
     CallingOff = [InvalidSessionId, InvalidNonce, SessionEnded, StepInFlight];
+    /// Of sending a file.
+    Sending = [
+        NotFound, InvalidSessionId, InvalidNonce, SessionEnded, InvalidTenantUserId, TooManyUploads, StepInFlight,
+    ];
     /// Of exchanging a token.
     Exchanging = [
         InvalidTempToken, TempTokenUsed, TempTokenExpired, InvalidCodeVerifier, InvalidTenantUserId,

@@ -16,6 +16,7 @@ use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::refusals::Sending;
 use crate::http::call::Nonce;
 use crate::http::fields::{fields, schema_of};
 use crate::http::form::FileCall;
@@ -59,10 +60,11 @@ impl PartialSchema for UploadForm {
 
 impl ToSchema for UploadForm {}
 
-/// The step a path names, and the session if it names that too. What is no id is the id of nothing.
+/// The step a path names, and the session if it names that too; as they stand there.
+#[derive(Default)]
 struct InPath {
-    session: Option<Option<SessionId>>,
-    step: Option<StepId>,
+    session: Option<String>,
+    step: String,
 }
 
 impl FromRequestParts<AppState> for InPath {
@@ -72,17 +74,14 @@ impl FromRequestParts<AppState> for InPath {
         parts: &mut Parts,
         state: &AppState,
     ) -> Result<Self, Self::Rejection> {
-        let mut path = Self {
-            session: None,
-            step: None,
-        };
+        let mut path = Self::default();
         let Ok(params) = RawPathParams::from_request_parts(parts, state).await else {
             return Ok(path);
         };
         for (name, value) in &params {
             match name {
-                "session_id" => path.session = Some(value.parse().ok()),
-                "step_id" => path.step = value.parse().ok(),
+                "session_id" => path.session = Some(value.to_owned()),
+                "step_id" => value.clone_into(&mut path.step),
                 _ => {}
             }
         }
@@ -91,13 +90,11 @@ impl FromRequestParts<AppState> for InPath {
 }
 
 impl InPath {
+    /// What is no id is the id of nothing.
     fn ids(&self) -> Result<(Option<SessionId>, StepId), Refusal> {
-        let session = match self.session {
-            Some(None) => return Err(Refusal::new(Code::InvalidSessionId)),
-            Some(named) => named,
-            None => None,
-        };
-        let step = self.step.ok_or_else(uploads::no_such_step)?;
+        let session = self.session.as_ref().map(|id| id.parse()).transpose();
+        let session = session.map_err(|_| Refusal::new(Code::InvalidSessionId))?;
+        let step = self.step.parse().map_err(|_| uploads::no_such_step())?;
         Ok((session, step))
     }
 }
@@ -109,7 +106,7 @@ impl InPath {
 #[utoipa::path(post, path = "/v1/steps/{step_id}/upload", tag = "Sessions",
     request_body(content = UploadForm, content_type = "multipart/form-data"),
     params(("step_id" = uuid::Uuid, Path, description = "The step, as its answer named it.")),
-    responses((status = 200, body = Uploaded)))]
+    responses((status = 200, body = Uploaded), Sending))]
 async fn upload(
     State(state): State<AppState>,
     path: InPath,
@@ -124,7 +121,7 @@ async fn upload(
     params(
         ("session_id" = uuid::Uuid, Path, description = "The session."),
         ("step_id" = uuid::Uuid, Path, description = "The step, as its answer named it.")),
-    responses((status = 200, body = Uploaded)))]
+    responses((status = 200, body = Uploaded), Sending))]
 async fn upload_in_session(
     State(state): State<AppState>,
     path: InPath,

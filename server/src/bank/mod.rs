@@ -1,6 +1,7 @@
 //! The sandbox bank: another company, "XYZ Bank", with its own listener, tables, cookie and look. It speaks the
-//! Berlin Group's XS2A 1.3.12 as far as account information and payments by redirect and OAuth need (`xs2a`), and shows
-//! end-users a sign-in page and one to decide on (`pages`). The middleware reaches it by HTTP alone, like any bank.
+//! Berlin Group's XS2A 1.3.12 as far as account information and payments by redirect and OAuth need (`xs2a`), shows
+//! end-users a sign-in page and one to decide on (`pages`), and sells products through partners (`products`). The
+//! middleware reaches it by HTTP alone, like any bank.
 //!
 //! What a real bank has and this one has not: client certificates (a client id and secret of this process stand in),
 //! the other three approaches to strong authentication, refresh tokens, and a limit of four reads a day.
@@ -9,6 +10,7 @@ mod ledger;
 mod listen;
 mod pages;
 mod payments;
+mod products;
 mod storage;
 mod xs2a;
 
@@ -40,6 +42,8 @@ pub struct Settings {
     pub public_url: String,
     /// The one third-party provider it knows.
     pub client: Client,
+    /// How long it takes to verify somebody whose documents are all there.
+    pub verification: chrono::Duration,
 }
 
 /// A third-party provider registered with the bank.
@@ -77,6 +81,7 @@ struct Inner {
     clock: Clock,
     client: Client,
     public_url: String,
+    verification: chrono::Duration,
 }
 
 impl std::ops::Deref for Desk {
@@ -102,6 +107,7 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<Bank, 
         listen,
         public_url,
         client,
+        verification,
     } = settings;
     let refused = |error| BankError::Listen(listen, error);
     let listener = TcpListener::bind(listen).await.map_err(refused)?;
@@ -115,10 +121,12 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<Bank, 
         clock,
         client,
         public_url: public_url.clone(),
+        verification,
     }));
     let doors = Router::new()
         .merge(xs2a::router(&desk))
         .merge(pages::router(&desk))
+        .merge(products::router())
         .fallback(pages::not_found)
         .with_state(desk);
     let running = tokio::spawn(listen::answer(listener, doors, stop));

@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::jobs::{erase_data, worker};
 use crate::services::Services;
 use crate::services::people::tries;
+use crate::skills::sandbox::marketplace::Marketplace;
 use crate::skills::sandbox::{Sandbox, SandboxBank};
 use crate::skills::{Connector, Connectors, Registry};
 use crate::state::AppState;
@@ -108,6 +109,7 @@ async fn sandbox(
                 secret: secret.clone().into(),
                 name: state.config.portal.brand.clone(),
             },
+            verification: chrono::Duration::seconds(settings.verification_seconds),
         },
         stop.clone(),
     )
@@ -118,9 +120,13 @@ async fn sandbox(
         client_id: BANK_CLIENT.to_owned(),
         client_secret: secret.into(),
     };
-    let connector: Arc<dyn Connector> =
-        Arc::new(Sandbox::new(reached, state.clock.clone()).map_err(broken)?);
-    let connectors = Connectors::from([("sandbox".to_owned(), connector)]);
+    let clock = &state.clock;
+    let accounts = Sandbox::new(reached.clone(), clock.clone()).map_err(broken)?;
+    let products = Marketplace::new(reached, clock.clone()).map_err(broken)?;
+    let connectors = Connectors::from([
+        ("sandbox".to_owned(), Arc::new(accounts) as Arc<dyn Connector>),
+        ("sandbox_products".to_owned(), Arc::new(products)),
+    ]);
     let manifests = Registry::shipped().map_err(broken)?;
     let skills = Registry::with(manifests, connectors).map_err(broken)?;
     Ok((state.with_skills(skills), Some(bank.running)))

@@ -200,6 +200,12 @@ impl Config {
                 "must be between 10 and 3600",
             ));
         }
+        if !(0..=86_400).contains(&self.sandbox.verification_seconds) {
+            return Err(setting(
+                "sandbox.verification_seconds",
+                "must be between 0 and 86400",
+            ));
+        }
         Ok(())
     }
 }

@@ -65,6 +65,9 @@ section! {
         bank_public_url: String = String::new();
         /// Seconds a `temp_token` of a sandbox tenant lives (production: 60).
         temp_token_seconds: i64 = 600;
+        /// Seconds after which the simulated bank decides a verification by itself, if nobody did on the portal's
+        /// Verifications page.
+        verification_seconds: i64 = 20;
     }
 }
 

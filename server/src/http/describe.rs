@@ -1,7 +1,7 @@
 //! Strict requests in the OpenAPI: the struct's own fields and the credentials of its side, from one declaration.
 
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema};
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{RefOr, Required};
 
 use super::call::keys::UserId;
@@ -22,6 +22,7 @@ pub fn object<T: Fieldset>(credentials: &[Credential]) -> RefOr<Schema> {
         }
     }
     for (name, about, schema, required) in T::shape() {
+        let schema = if required { schema } else { nullable(schema) };
         object = object.property(name, with_words(schema, about));
         if required {
             object = object.required(name);
@@ -73,6 +74,28 @@ fn credential_schema(credential: &Credential) -> RefOr<Schema> {
     match credential.name {
         "tenant_user_id" => UserId::schema(),
         _ => schema_of(utoipa::openapi::Type::String, None),
+    }
+}
+
+/// The same or null, which says as much as leaving the field out.
+fn nullable(schema: RefOr<Schema>) -> RefOr<Schema> {
+    let or_null = |kind: &SchemaType| match kind {
+        SchemaType::Type(kind) => SchemaType::from_iter([kind.clone(), Type::Null]),
+        other => other.clone(),
+    };
+    match schema {
+        RefOr::T(Schema::Object(mut object)) => {
+            object.schema_type = or_null(&object.schema_type);
+            if let Some(words) = &mut object.enum_values {
+                words.push(serde_json::Value::Null);
+            }
+            Schema::Object(object).into()
+        }
+        RefOr::T(Schema::Array(mut array)) => {
+            array.schema_type = or_null(&array.schema_type);
+            Schema::Array(array).into()
+        }
+        other => other,
     }
 }
 

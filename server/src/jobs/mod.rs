@@ -4,12 +4,16 @@
 //! once, so every handler bears repetition.
 
 pub mod console;
+pub mod decide_verification;
 pub mod erase_data;
 pub mod fetch_data;
 pub mod follow_payment;
+pub mod forward_upload;
 pub mod password_link;
+pub mod resume_session;
 pub mod revoke_grant;
 pub mod send_mail;
+pub mod stop_session;
 pub mod worker;
 
 use std::sync::Arc;

@@ -6,12 +6,16 @@ use chrono::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::console::ForgetRun;
+use super::decide_verification::DecideVerification;
 use super::erase_data::EraseData;
 use super::fetch_data::FetchData;
 use super::follow_payment::FollowPayment;
+use super::forward_upload::ForwardUpload;
 use super::password_link::PasswordLink;
+use super::resume_session::ResumeSession;
 use super::revoke_grant::RevokeGrant;
 use super::send_mail::SendMail;
+use super::stop_session::StopSession;
 use super::{Job, JobError, place};
 use crate::state::AppState;
 use crate::storage::DbError;
@@ -62,13 +66,17 @@ pub async fn run_one(state: &AppState) -> Result<bool, DbError> {
 /// Every kind of job the server knows; add a line for a new one.
 async fn dispatch(state: &AppState, row: &JobRow) -> Result<(), (JobError, i64)> {
     const KINDS: &[fn(&AppState, &JobRow) -> Option<Running>] = &[
+        as_kind::<DecideVerification>,
         as_kind::<EraseData>,
         as_kind::<FetchData>,
         as_kind::<FollowPayment>,
         as_kind::<ForgetRun>,
+        as_kind::<ForwardUpload>,
         as_kind::<PasswordLink>,
+        as_kind::<ResumeSession>,
         as_kind::<RevokeGrant>,
         as_kind::<SendMail>,
+        as_kind::<StopSession>,
     ];
     for kind in KINDS {
         if let Some(running) = kind(state, row) {

@@ -15,6 +15,7 @@ use super::refusal::{Failure, FieldProblem, Refusal};
 use super::sessions::user_digest;
 use crate::crypto::Digest;
 use crate::jobs::revoke_grant::RevokeGrant;
+use crate::skills::Grant;
 use crate::state::AppState;
 use crate::storage::Tx;
 use crate::storage::consents::ConsentRow;
@@ -121,11 +122,21 @@ pub async fn revoke_at_provider(
     tx: &mut Tx,
     row: &ConsentRow,
 ) -> Result<(), Failure> {
-    if let Some(grant) = grants::open(state, row)? {
-        let job = RevokeGrant::new(&row.skill, &grant);
-        state.queue.add(tx, &job).await?;
+    match grants::open(state, row)? {
+        Some(grant) => revoke(state, tx, &row.skill, &grant).await,
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// The same for a grant that no record holds.
+pub async fn revoke(
+    state: &AppState,
+    tx: &mut Tx,
+    skill: &SkillName,
+    grant: &Grant,
+) -> Result<(), Failure> {
+    let job = RevokeGrant::new(skill, grant);
+    Ok(state.queue.add(tx, &job).await?)
 }
 
 /// The status at a time.
@@ -190,20 +201,25 @@ pub fn require_user(row: &ConsentRow, credentials: &Credentials) -> Result<(), F
         .into())
 }
 
-/// The refusal of reading accounts with a consent to something else.
-pub fn require_accounts(state: &AppState, row: &ConsentRow) -> Result<(), Failure> {
-    let kind = state
-        .skills
-        .get(&row.skill)
-        .map(|skill| skill.manifest.kind);
-    if kind.is_none_or(|kind| kind == SkillType::AccountInformation) {
-        return Ok(());
-    }
+/// The refusal of a call that reads something else than the consent points at.
+pub fn require_kind(state: &AppState, row: &ConsentRow, wanted: SkillType) -> Result<(), Failure> {
+    let skill = state.skills.get(&row.skill);
+    let (points_at, instead) = match skill.map(|skill| skill.manifest.kind) {
+        None => return Ok(()),
+        Some(kind) if kind == wanted => return Ok(()),
+        Some(SkillType::AccountInformation) => (
+            "accounts",
+            "POST /v1/accounts/get, /v1/balances/get or /v1/transactions/get",
+        ),
+        Some(SkillType::PaymentInitiation) => ("a payment", "POST /v1/payments/get"),
+        Some(SkillType::Marketplace) => ("a product", "POST /v1/products/get"),
+        Some(SkillType::CustomerCare | SkillType::ResourceManagement) => {
+            ("something else", "what the skill's data contract names")
+        }
+    };
     Err(Refusal::new(Code::WrongKindOfConsent)
-        .says(format!(
-            "This pair is for {}, which has no accounts.",
-            row.skill
-        ))
+        .says(format!("This consent points at {points_at}."))
+        .hints(format!("Use {instead}."))
         .into())
 }
 

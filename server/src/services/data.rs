@@ -8,6 +8,7 @@ use app::domain::account::{AccountUsage, BalanceType, CreditDebit};
 use app::domain::ids::{AccountId, BalanceId, CredentialsId, JobId, TransactionId};
 use app::domain::money::Scaled;
 use app::domain::problem::Code;
+use app::domain::skill::SkillType;
 use chrono::{DateTime, Duration, NaiveDate, NaiveTime, SubsecRound as _, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -109,7 +110,7 @@ pub async fn readable(
     let mut tx = state.db.read().await?;
     let consent = consents::authorise(state, &mut tx, client, credentials).await?;
     consents::require_user(&consent, credentials)?;
-    consents::require_accounts(state, &consent)?;
+    consents::require_kind(state, &consent, SkillType::AccountInformation)?;
     if let Some(as_of) = consent.fetched_at {
         return Ok(Readable {
             consent,
@@ -382,7 +383,8 @@ pub fn transaction_place(consent: CredentialsId, utx: &Digest) -> String {
     format!("transactions.sealed/{consent}/{}", hex(&utx.0))
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes
         .iter()

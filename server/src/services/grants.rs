@@ -2,6 +2,7 @@
 
 use app::domain::ids::{CredentialsId, SessionId, TenantId};
 use app::domain::session::ConsentStatus;
+use app::domain::skill::SkillType;
 
 use super::refusal::Failure;
 use crate::jobs::fetch_data::FetchData;
@@ -11,7 +12,7 @@ use crate::storage::Tx;
 use crate::storage::consents::ConsentRow;
 use crate::storage::sessions::SessionRow;
 
-/// Keeps a grant; if it ends the session, its data is fetched at once.
+/// Keeps the grant that a session ended with; the data of accounts is fetched at once.
 ///
 /// What is never exchanged is erased when its session would have ended.
 pub async fn keep(
@@ -39,15 +40,16 @@ pub async fn keep(
         updated_at: now,
         exchanged_at: None,
         expires_at: None,
-        data_until: session.expires_at,
+        data_until: session.ends_at(now),
         fetched_at: None,
         fetch_until: None,
         erased_at: None,
     })
     .await?;
     // A payment has no data to fetch: a job of its own follows it.
-    let payment = tx.grant_payment(session.id, id).await?;
-    if granted.next_step.is_none() && payment.is_none() {
+    tx.grant_payment(session.id, id).await?;
+    let skill = state.skills.get(&session.skill);
+    if skill.is_some_and(|skill| skill.manifest.kind == SkillType::AccountInformation) {
         state.queue.add(tx, &FetchData { consent: id }).await?;
     }
     Ok(())

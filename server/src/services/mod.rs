@@ -18,6 +18,7 @@ pub mod operators;
 pub mod passwords;
 pub mod payments;
 pub mod people;
+pub mod products;
 pub mod providers;
 pub mod refusal;
 pub mod requests;
@@ -34,8 +35,10 @@ pub mod transactions;
 #[cfg(test)]
 mod trials;
 pub mod trouble;
+mod turns;
 pub mod uploads;
 pub mod utx;
+pub mod verifications;
 
 use std::fmt::Display;
 use std::time::Duration;

@@ -53,6 +53,12 @@ fn ref_place(row: &SessionRow) -> String {
     format!("sessions.bank_ref/{}/{}", row.tenant_id, row.id)
 }
 
+/// A wait that a provider asks for: at least a second, at most an hour.
+pub fn delay(wait: std::time::Duration) -> chrono::Duration {
+    let seconds = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX);
+    chrono::Duration::seconds(seconds.clamp(1, 3600))
+}
+
 /// A provider's failure in the catalogue's words: what the provider itself said stays out of it.
 pub fn provider_refusal(skill: &SkillName, error: &ConnectorError) -> Refusal {
     let (code, after) = match error {

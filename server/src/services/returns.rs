@@ -7,20 +7,21 @@ use std::sync::Arc;
 
 use app::domain::ids::{SessionId, StepId};
 use app::domain::problem::Code;
-use app::domain::session::{Awaiting, Event, Follows, Progress, SessionStatus};
+use app::domain::session::{Event, SessionStatus};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::{Value, json};
 
-use super::issue::Life;
-use super::providers::{callback, link_place, open_ref, provider_refusal, return_digest};
+use super::issue::{self, Life};
+use super::providers::{callback, delay, link_place, open_ref, provider_refusal, return_digest};
 use super::refusal::{Failure, Refusal};
-use super::sessions::{progress_at, published, state_place};
+use super::sessions::{state_place, status_at};
 use super::steps::LEASE;
-use super::{grants, issue, uploads};
+use super::turns::{self, After, Handed, Turn};
 use crate::crypto::Digest;
-use crate::skills::{Connector, ConnectorError, Granted, Opaque, Return, Returned};
+use crate::skills::{Connector, ConnectorError, Opaque, Return, Returned};
 use crate::state::AppState;
-use crate::storage::sessions::{Advance, ReturnOutcome, ReturnRow, SessionRow};
+use crate::storage::sessions::{ReturnOutcome, ReturnRow, SessionRow};
 
 /// Unreserved characters stay (RFC 3986, section 2.3).
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC
@@ -48,7 +49,7 @@ pub enum Onward {
 /// What the tenant's link is told.
 enum Told {
     Token(String),
-    /// The session goes on with another step.
+    /// The session goes on: what with is to be asked.
     Continues,
     Error {
         error: &'static str,
@@ -104,7 +105,7 @@ async fn again(
     if way.code.is_some() && way.code.as_ref() != code {
         return Err(Code::TppRedirectError.into());
     }
-    match session.status {
+    match status_at(session, state.clock.now()) {
         SessionStatus::Completed => {}
         status if status.is_final() => return Ok(over()),
         _ if session.progress().lacks_uploads() => {
@@ -136,7 +137,7 @@ async fn first(
     code: Option<Digest>,
 ) -> Result<Option<Told>, Failure> {
     let now = state.clock.now();
-    if progress_at(session, now).status.is_final() {
+    if status_at(session, now).is_final() {
         return Ok(Some(over()));
     }
     if arrival.code.is_none() && !arrival.refused {
@@ -145,36 +146,16 @@ async fn first(
     let Some((session, claim)) = claim(state, way).await? else {
         return Ok(None);
     };
+    let turn = Turn {
+        session: &session,
+        claim,
+    };
     let returned = match &arrival.code {
         Some(given) => ask(state, &session, arrival, given).await.map(Some),
         // Not even a refusal is read from the URL.
         None => settle(state, &session, true).await,
     };
-    match returned {
-        Ok(Some(Returned::Granted(granted))) => {
-            let code = code.as_ref();
-            consented(state, way, &session, claim, granted, code, Life::Now).await
-        }
-        Ok(Some(Returned::Refused { .. }) | None) => {
-            refused(state, way, &session, claim, DENIED).await
-        }
-        Err(Ask::Provider(error)) => {
-            let told = Told::Error {
-                error: "bank_error",
-                code: provider_refusal(&session.skill, &error).code.as_str(),
-            };
-            if error.is_passing() {
-                release(state, &session, claim).await?;
-                Ok(Some(told))
-            } else {
-                refused(state, way, &session, claim, told).await
-            }
-        }
-        Err(Ask::Failure(failure)) => {
-            release(state, &session, claim).await?;
-            Err(failure)
-        }
-    }
+    conclude(state, way, turn, returned, code.as_ref(), Handed::OnLink).await
 }
 
 /// Asks the provider about a session whose end-user is at its pages and has not come back: they may have agreed and
@@ -189,34 +170,83 @@ pub async fn look(state: &AppState, session: SessionId) -> Result<(), Failure> {
     let Some((session, claim)) = claim(state, &way).await? else {
         return Ok(());
     };
+    let turn = Turn {
+        session: &session,
+        claim,
+    };
     match settle(state, &session, false).await {
-        Ok(Some(Returned::Granted(granted))) => {
-            consented(state, &way, &session, claim, granted, None, Life::Later).await?;
-            Ok(())
+        Ok(None) | Err(Ask::Provider(_)) => turn.release(state).await,
+        settled => conclude(state, &way, turn, settled, None, Handed::WhenAsked)
+            .await
+            .map(drop),
+    }
+}
+
+/// Writes down what the provider says; the claim is let go whatever comes of it.
+async fn conclude(
+    state: &AppState,
+    way: &ReturnRow,
+    turn: Turn<'_>,
+    returned: Result<Option<Returned>, Ask>,
+    code: Option<&Digest>,
+    handed: Handed,
+) -> Result<Option<Told>, Failure> {
+    let told = match returned {
+        Ok(Some(returned)) => match read(returned, &way.step) {
+            Ok(good) => consented(state, way, turn, good, code, handed).await,
+            Err(reason) => refused(state, way, turn, &reason, DENIED).await,
+        },
+        Ok(None) => refused(state, way, turn, "access_denied", DENIED).await,
+        Err(Ask::Provider(error)) => {
+            let told = Told::Error {
+                error: "bank_error",
+                code: provider_refusal(&turn.session.skill, &error).code.as_str(),
+            };
+            if error.is_passing() {
+                turn.release(state).await?;
+                Ok(Some(told))
+            } else {
+                refused(state, way, turn, "bank_error", told).await
+            }
         }
-        Ok(Some(Returned::Refused { .. })) => {
-            refused(state, &way, &session, claim, DENIED).await?;
-            Ok(())
+        Err(Ask::Failure(failure)) => Err(failure),
+    };
+    if told.is_err() {
+        turn.release(state).await?;
+    }
+    told
+}
+
+/// What follows a consent, with what asking the session tells of it; or the reason of a refusal.
+fn read(returned: Returned, of: &str) -> Result<(After, Value), String> {
+    match returned {
+        Returned::Granted(granted) => Ok((After::end(granted, of), json!({}))),
+        Returned::Next {
+            step: name,
+            data,
+            bank_ref,
+        } => Ok((After::Step { name, bank_ref }, data)),
+        Returned::Pending {
+            poll_after,
+            bank_ref,
+        } => {
+            let data = json!({ "poll_after": delay(poll_after).num_seconds() });
+            let after = After::Verification {
+                poll_after,
+                bank_ref,
+            };
+            Ok((after, data))
         }
-        Ok(None) | Err(Ask::Provider(_)) => release(state, &session, claim).await,
-        Err(Ask::Failure(failure)) => {
-            release(state, &session, claim).await?;
-            Err(failure)
-        }
+        Returned::Refused { reason } => Err(reason),
     }
 }
 
 /// Takes the finishing of a redirect upon this task, committed before the provider is asked; `None` while another has it.
 async fn claim(state: &AppState, way: &ReturnRow) -> Result<Option<(SessionRow, StepId)>, Failure> {
-    let waiting = Progress {
-        status: SessionStatus::InProgress,
-        position: way.position,
-        awaiting: Awaiting::Redirect,
-    };
     let (now, claim) = (state.clock.now(), StepId(state.clock.id()));
     let mut tx = state.db.write().await?;
     let claimed = tx
-        .claim_turn(way.session_id, waiting, claim, now, now + LEASE)
+        .claim_return(way.session_id, way.position, claim, now, now + LEASE)
         .await?;
     let Some(session) = claimed else {
         return Ok(None);
@@ -274,96 +304,50 @@ async fn settle(
 async fn consented(
     state: &AppState,
     way: &ReturnRow,
-    session: &SessionRow,
-    claim: StepId,
-    granted: Granted,
+    turn: Turn<'_>,
+    (after, data): (After, Value),
     code: Option<&Digest>,
-    life: Life,
+    handed: Handed,
 ) -> Result<Option<Told>, Failure> {
-    let next_step = granted.next_step.as_deref();
-    let follows = match next_step {
-        Some(_) => Follows::Step,
-        None => uploads::ending(&published(state, session.skill.as_str())?, &way.step),
-    };
     let mut tx = state.db.write().await?;
-    let to = turn(session, Event::Returned(follows))?;
-    let advance = advance(state, session, to, next_step);
     let settled = tx
         .settle_return(&way.state, ReturnOutcome::Granted, code)
         .await?;
-    if !settled || !tx.advance_session(session.id, claim, &advance).await? {
-        return Ok(None);
-    }
-    grants::keep(state, &mut tx, session, &granted).await?;
-    let told = if follows == Follows::Step {
-        issue::nonce(state, &mut tx, session.id, to.position, Life::Later).await?;
-        Told::Continues
+    let moved = if settled {
+        turn.go_on(state, &mut tx, Event::Returned, &after, handed)
+            .await?
     } else {
-        // A life that begins later begins no sooner for what is still to come.
-        let life = if life == Life::Now {
-            Life::at(follows)
-        } else {
-            life
-        };
-        let token = issue::temp_token(state, &mut tx, session, life).await?;
-        uploads::settle(state, &mut tx, session.id).await?;
-        Told::Token(token.text)
+        None
     };
+    let Some(moved) = moved else {
+        drop(tx);
+        turns::undo(state, turn.session, &after).await?;
+        return Ok(None);
+    };
+    turns::answer(state, &mut tx, turn.session, data).await?;
     tx.commit().await?;
     state.queue.wake();
-    Ok(Some(told))
+    Ok(Some(moved.temp_token.map_or(Told::Continues, Told::Token)))
 }
 
 /// Ends the attempt: the same step may be tried again, with a nonce that waits to be asked for.
 async fn refused(
     state: &AppState,
     way: &ReturnRow,
-    session: &SessionRow,
-    claim: StepId,
+    turn: Turn<'_>,
+    reason: &str,
     told: Told,
 ) -> Result<Option<Told>, Failure> {
     let mut tx = state.db.write().await?;
-    let to = turn(session, Event::Refused)?;
-    let advance = advance(state, session, to, Some(&way.step));
     let settled = tx
         .settle_return(&way.state, ReturnOutcome::Refused, None)
         .await?;
-    if !settled || !tx.advance_session(session.id, claim, &advance).await? {
+    if !settled || !turn.again(state, &mut tx, &way.step, reason).await? {
         return Ok(None);
     }
-    issue::nonce(state, &mut tx, session.id, to.position, Life::Later).await?;
-    tx.reject_payment(session.id, state.clock.now()).await?;
+    tx.reject_payment(turn.session.id, state.clock.now()).await?;
     tx.commit().await?;
     Ok(Some(told))
-}
-
-async fn release(state: &AppState, session: &SessionRow, claim: StepId) -> Result<(), Failure> {
-    let mut tx = state.db.write().await?;
-    tx.release_claim(session.id, claim).await?;
-    tx.commit().await?;
-    Ok(())
-}
-
-fn turn(session: &SessionRow, event: Event) -> Result<Progress, Failure> {
-    let to = session.progress().after(event);
-    to.ok_or_else(|| Failure::Broken("a return out of turn".into()))
-}
-
-fn advance<'a>(
-    state: &AppState,
-    session: &SessionRow,
-    to: Progress,
-    next_step: Option<&'a str>,
-) -> Advance<'a> {
-    Advance {
-        from: session.progress(),
-        to,
-        next_step,
-        bank_ref: None,
-        expires_at: session.expires_at,
-        pending_since: None,
-        now: state.clock.now(),
-    }
 }
 
 fn over() -> Told {

@@ -10,12 +10,14 @@ use serde_json::Value;
 
 use super::issue::{self, Life};
 use super::keys::Client;
+use super::providers::open_ref;
 use super::refusal::{Failure, FieldProblem, Refusal};
+use super::{consents, turns};
 use crate::crypto::Digest;
 use crate::skills::Skill;
 use crate::state::AppState;
 use crate::storage::Tx;
-use crate::storage::sessions::SessionRow;
+use crate::storage::sessions::{SessionRow, StepRow};
 
 /// What a session is opened with.
 pub struct NewSession {
@@ -55,7 +57,7 @@ pub struct Standing {
     pub temp_token: Option<String>,
     /// The step submitted last: its files name it.
     pub step_id: Option<StepId>,
-    /// The answer to the step submitted last, while the end-user is away or a verification goes on.
+    /// The answer to the step submitted last, brought up to date with what came of it.
     pub data: Option<Value>,
     pub expires_at: DateTime<Utc>,
 }
@@ -98,7 +100,8 @@ pub async fn get(
     let mut tx = state.db.read().await?;
     let row = owned(&mut tx, client.tenant(), id).await?;
     let known = proved(state, &mut tx, &row, &proof).await?;
-    let status = status_at(&row, state.clock.now());
+    let now = state.clock.now();
+    let status = status_at(&row, now);
     let mut standing = Standing {
         session_id: id,
         status,
@@ -107,14 +110,16 @@ pub async fn get(
         temp_token: None,
         step_id: None,
         data: None,
-        expires_at: row.expires_at,
+        expires_at: row.ends_at(now),
     };
     if !known {
         return Ok(standing);
     }
-    standing.step_id = tx.last_step(id).await?.map(|step| step.id);
-    if matches!(row.awaiting, Awaiting::Redirect | Awaiting::Provider) && !status.is_final() {
-        standing.data = last_answer(state, &mut tx, &row).await?;
+    if let Some(step) = tx.last_step(id).await? {
+        standing.step_id = Some(step.id);
+        standing.data = Some(answer(state, &row, &step)?);
+    }
+    if matches!(row.awaiting, Awaiting::Redirect | Awaiting::Provider) {
         return Ok(standing);
     }
     if row.progress().lacks_uploads() && !status.is_final() {
@@ -136,7 +141,8 @@ pub async fn get(
     Ok(standing)
 }
 
-/// Calls a session off, for good: until its token was exchanged. Calling off what is off already changes nothing.
+/// Calls a session off, for good: until its token was exchanged. The provider is told to forget what it had under way.
+/// Calling off what is off already changes nothing.
 pub async fn cancel(
     state: &AppState,
     client: &Client,
@@ -165,7 +171,8 @@ pub async fn cancel(
         return Err(ended(from.status).into());
     };
     // The session's row before the token's, as everywhere: nobody waits in a circle.
-    if !tx.end_session(id, row.progress(), to, now).await? {
+    let ends = row.ends_at(now);
+    if !tx.end_session(id, row.progress(), to, ends, now).await? {
         return Err(in_flight().into());
     }
     // Exchange, repeated return and cancellation race for the token's row: whoever gets it goes on.
@@ -173,8 +180,12 @@ pub async fn cancel(
     if from.status == SessionStatus::Completed && !killed {
         return Err(ended(from.status).into());
     }
-    if let Some(consent) = tx.consent_of(id).await? {
-        tx.end_consent(consent.id, now, now).await?;
+    let kept = open_ref(state, &row)?;
+    turns::stop(state, &mut tx, &row, kept.as_ref()).await?;
+    if let Some(consent) = tx.consent_of(id).await?
+        && tx.end_consent(consent.id, now, now).await?
+    {
+        consents::revoke_at_provider(state, &mut tx, &consent).await?;
     }
     super::payments::session_over(state, &mut tx, id).await?;
     tx.commit().await?;
@@ -273,6 +284,7 @@ fn new_row(
         updated_at: now,
         expires_at: now + Duration::minutes(skill.manifest.session_minutes),
         pending_since: None,
+        asked: 0,
     })
 }
 
@@ -348,18 +360,10 @@ async fn proved(
         .into())
 }
 
-async fn last_answer(
-    state: &AppState,
-    tx: &mut Tx,
-    row: &SessionRow,
-) -> Result<Option<Value>, Failure> {
-    let Some(step) = tx.last_step(row.id).await? else {
-        return Ok(None);
-    };
-    let plain = state
-        .vault
-        .open(&answer_place(row.id, step.position), &step.answer)?;
+/// A step's kept answer.
+fn answer(state: &AppState, row: &SessionRow, step: &StepRow) -> Result<Value, Failure> {
+    let place = answer_place(row.id, step.position);
+    let plain = state.vault.open(&place, &step.answer)?;
     serde_json::from_slice(&plain)
-        .map(Some)
         .map_err(|_| Failure::Broken("a step's kept answer cannot be read".into()))
 }

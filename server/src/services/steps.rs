@@ -6,26 +6,26 @@
 
 use app::domain::ids::{SessionId, StepId};
 use app::domain::problem::Code;
-use app::domain::session::{Awaiting, Event, Follows, Progress, SessionStatus};
+use app::domain::session::{Awaiting, Event, SessionStatus};
 use app::domain::tenant::RedirectLink;
-use chrono::{DateTime, Duration, Utc};
+use chrono::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 
-use super::grants;
-use super::issue::{self, Life};
+use super::issue;
 use super::keys::Named;
 use super::payments;
-use super::providers::{callback, link_place, open_ref, provider_refusal, return_digest, seal_ref};
+use super::providers::{callback, delay, link_place, open_ref, provider_refusal, return_digest};
 use super::refusal::{Failure, FieldProblem, Refusal};
 use super::sessions::{answer_place, ended, in_flight, owned, published, status_at, user_digest};
+use super::turns::{self, After, Handed, Turn};
 use super::uploads;
 use crate::crypto::{Digest, named_uuid};
 use crate::skills::payment_intent;
-use crate::skills::{Granted, Opaque, Outcome, Psu, ReturnState, Skill, Submission};
+use crate::skills::{Outcome, Psu, ReturnState, Skill, Submission};
 use crate::state::AppState;
 use crate::storage::Tx;
-use crate::storage::sessions::{Advance, ReturnOutcome, ReturnRow, SessionRow, StepRow};
+use crate::storage::sessions::{ReturnOutcome, ReturnRow, SessionRow, StepRow};
 
 /// How long a claim on a session holds: longer than any provider may take.
 pub const LEASE: Duration = Duration::seconds(60);
@@ -240,15 +240,18 @@ async fn work(
     step_id: StepId,
 ) -> Result<Taken, Failure> {
     let return_token = state.clock.token();
-    match ask(state, &row, &new, &ready.skill, &return_token).await {
-        Ok(outcome) => complete(state, &row, &new, &ready, step_id, &return_token, outcome).await,
-        Err(failure) => {
-            let mut tx = state.db.write().await?;
-            tx.release_claim(row.id, step_id).await?;
-            tx.commit().await?;
-            Err(failure)
-        }
+    let turn = Turn {
+        session: &row,
+        claim: step_id,
+    };
+    let taken = match ask(state, &row, &new, &ready.skill, &return_token).await {
+        Ok(outcome) => complete(state, turn, &new, &ready, &return_token, outcome).await,
+        Err(failure) => Err(failure),
+    };
+    if taken.is_err() {
+        turn.release(state).await?;
     }
+    taken
 }
 
 async fn ask(
@@ -285,148 +288,98 @@ pub fn request_id(session: SessionId, position: i64) -> uuid::Uuid {
     named_uuid(&format!("step/{session}/{position}"))
 }
 
-/// What an outcome means for the session, taken apart.
-struct Effect {
-    follows: Follows,
-    data: Value,
-    next_step: Option<String>,
-    bank_ref: Option<Opaque>,
-    granted: Option<Granted>,
-}
-
-impl Effect {
-    fn of(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Next {
-                step,
-                data,
-                bank_ref,
-            } => Self {
-                follows: Follows::Step,
-                data,
-                next_step: Some(step),
-                bank_ref,
-                granted: None,
-            },
-            Outcome::Redirect { url, bank_ref, .. } => Self {
-                follows: Follows::Redirect,
-                data: json!({ "method": "GET", "url": url, "headers": {} }),
-                next_step: None,
-                bank_ref: Some(bank_ref),
-                granted: None,
-            },
-            Outcome::Pending {
+/// What an outcome means for the session, and what its caller is told.
+fn read(outcome: Outcome, of: &str) -> (After, Value) {
+    match outcome {
+        Outcome::Next {
+            step: name,
+            data,
+            bank_ref,
+        } => (After::Step { name, bank_ref }, data),
+        Outcome::Redirect { url, bank_ref } => {
+            let data = json!({ "method": "GET", "url": url, "headers": {} });
+            (After::Redirect { bank_ref }, data)
+        }
+        Outcome::Pending {
+            poll_after,
+            data,
+            bank_ref,
+        } => {
+            let mut fields = Map::new();
+            fields.insert("poll_after".into(), delay(poll_after).num_seconds().into());
+            if let Value::Object(more) = data {
+                fields.extend(more);
+            }
+            let after = After::Verification {
+                poll_after,
                 poll_after,
                 bank_ref,
-                ..
-            } => Self {
-                follows: Follows::Verification,
-                data: json!({ "poll_after": poll_after.as_secs() }),
-                next_step: None,
-                bank_ref: Some(bank_ref),
-                granted: None,
-            },
-            Outcome::Done { granted, data } => Self {
-                follows: Follows::End,
-                data,
-                next_step: None,
-                bank_ref: None,
-                granted: Some(granted),
-            },
+            };
+            (after, Value::Object(fields))
         }
+        Outcome::Done { granted, data } => (After::end(granted, of), data),
     }
 }
 
 /// Writes the whole effect of a step, or nothing of it.
 async fn complete(
     state: &AppState,
-    row: &SessionRow,
+    turn: Turn<'_>,
     new: &NewStep,
     ready: &Ready,
-    step_id: StepId,
     return_token: &str,
     outcome: Outcome,
 ) -> Result<Taken, Failure> {
-    let now = state.clock.now();
-    let mut effect = Effect::of(outcome);
-    if effect.follows == Follows::End {
-        effect.follows = uploads::ending(&ready.skill, &new.step);
-    }
-    let from = row.progress();
-    let to = from
-        .after(Event::Accepted(effect.follows))
-        .ok_or_else(|| Failure::Broken("a step was taken out of turn".into()))?;
+    let (row, step_id) = (turn.session, turn.claim);
+    let (after, data) = read(outcome, &new.step);
     let mut tx = state.db.write().await?;
-    let moved = move_on(state, &mut tx, row, step_id, (from, to), &effect, now).await?;
-    if !moved || !tx.use_nonce(&ready.digest, now).await? {
-        // The lease ran out and somebody else went on, or the tenant called the session off.
-        let status = tx.session(row.id).await?.map(|row| status_at(&row, now));
-        return Err(match status.filter(|status| status.is_final()) {
-            Some(status) => ended(status).into(),
-            None => in_flight().into(),
-        });
-    }
-    tx.insert_step(&step_row(state, row, new, step_id, &effect)?)
+    let now = state.clock.now();
+    let moved = if tx.use_nonce(&ready.digest, now).await? {
+        turn.go_on(state, &mut tx, Event::Accepted, &after, Handed::InAnswer)
+            .await?
+    } else {
+        None
+    };
+    let Some(moved) = moved else {
+        drop(tx);
+        return Err(too_late(state, row, &after).await?);
+    };
+    tx.insert_step(&step_row(state, row, new, step_id, &data)?)
         .await?;
     if new.step == payment_intent::STEP {
-        let bank_ref = effect.bank_ref.as_ref();
-        payments::ordered(state, &mut tx, row, &new.data, bank_ref).await?;
+        payments::ordered(state, &mut tx, row, &new.data, after.bank_ref()).await?;
     }
-    let mut answer = Taken {
-        step_id,
-        status: to.status,
-        nonce: None,
-        next_step: effect.next_step,
-        temp_token: None,
-        data: effect.data,
-    };
-    match effect.follows {
-        Follows::Step => {
-            let nonce = issue::nonce(state, &mut tx, row.id, to.position, Life::Now).await?;
-            answer.nonce = Some(nonce.text);
-        }
-        Follows::Redirect => {
-            let link = ready.link.as_deref().unwrap_or_default();
-            let way_back = return_row(state, row, new, to.position, return_token, link)?;
-            tx.insert_return(&way_back).await?;
-        }
-        Follows::Verification => {}
-        end @ (Follows::Uploads | Follows::End) => {
-            if let Some(granted) = effect.granted {
-                grants::keep(state, &mut tx, row, &granted).await?;
-            }
-            let token = issue::temp_token(state, &mut tx, row, Life::at(end)).await?;
-            answer.temp_token = Some(token.text);
-        }
+    if matches!(after, After::Redirect { .. }) {
+        let link = ready.link.as_deref().unwrap_or_default();
+        let way_back = return_row(state, row, new, moved.to.position, return_token, link)?;
+        tx.insert_return(&way_back).await?;
     }
     tx.commit().await?;
     state.queue.wake();
-    Ok(answer)
+    let next_step = match after {
+        After::Step { name, .. } => Some(name),
+        _ => None,
+    };
+    Ok(Taken {
+        step_id,
+        status: moved.to.status,
+        nonce: moved.nonce,
+        next_step,
+        temp_token: moved.temp_token,
+        data,
+    })
 }
 
-async fn move_on(
-    state: &AppState,
-    tx: &mut Tx,
-    row: &SessionRow,
-    step_id: StepId,
-    (from, to): (Progress, Progress),
-    effect: &Effect,
-    now: DateTime<Utc>,
-) -> Result<bool, Failure> {
-    let bank_ref = effect.bank_ref.as_ref();
-    let sealed = bank_ref
-        .map(|kept| seal_ref(state, row, kept))
-        .transpose()?;
-    let advance = Advance {
-        from,
-        to,
-        next_step: effect.next_step.as_deref(),
-        bank_ref: sealed.as_deref(),
-        expires_at: row.expires_at,
-        pending_since: (to.awaiting == Awaiting::Provider).then_some(now),
-        now,
-    };
-    Ok(tx.advance_session(row.id, step_id, &advance).await?)
+/// The refusal when the lease ran out and somebody else went on, or the tenant called the session off.
+async fn too_late(state: &AppState, row: &SessionRow, after: &After) -> Result<Failure, Failure> {
+    turns::undo(state, row, after).await?;
+    let mut tx = state.db.read().await?;
+    let row = tx.session(row.id).await?;
+    let over = row.map(|row| status_at(&row, state.clock.now()));
+    Ok(match over.filter(|status| status.is_final()) {
+        Some(status) => ended(status).into(),
+        None => in_flight().into(),
+    })
 }
 
 fn step_row(
@@ -434,10 +387,10 @@ fn step_row(
     row: &SessionRow,
     new: &NewStep,
     step_id: StepId,
-    effect: &Effect,
+    data: &Value,
 ) -> Result<StepRow, Failure> {
     let place = answer_place(row.id, row.position);
-    let answer = effect.data.to_string();
+    let answer = data.to_string();
     Ok(StepRow {
         id: step_id,
         session_id: row.id,

@@ -103,8 +103,12 @@ pub fn source() -> Source {
 
 /// The shipped skills, behind a connector that must not be called.
 pub fn shipped() -> Registry {
-    let connectors = Connectors::from([("sandbox".to_owned(), std::sync::Arc::new(Silent) as _)]);
-    Registry::with(Registry::shipped().unwrap(), connectors).unwrap()
+    let manifests = Registry::shipped().unwrap();
+    let connectors: Connectors = manifests
+        .iter()
+        .map(|manifest| (manifest.connector.clone(), std::sync::Arc::new(Silent) as _))
+        .collect();
+    Registry::with(manifests, connectors).unwrap()
 }
 
 struct Silent;

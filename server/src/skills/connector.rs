@@ -3,17 +3,23 @@
 //! Amounts are exact decimals with their sign; dates are the bank's own. Errors never carry what a bank said about an
 //! end-user, only what kind of refusal it was.
 
+use std::io;
 use std::time::Duration;
 
 use app::domain::account::{AccountUsage, BalanceType};
 use app::domain::ids::SessionId;
 use app::domain::payment::PaymentStatus;
+use app::domain::product::{ProductKind, ProductStatus, ProductTerms};
+use app::domain::session::Decision;
 use app::domain::skill::SkillName;
 use app::domain::transaction::BookingStatus;
 use async_trait::async_trait;
+use bytes::Bytes;
 use chrono::{DateTime, NaiveDate, Utc};
+use futures_util::stream::BoxStream;
 use rust_decimal::Decimal;
 use secrecy::SecretString;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 /// Runs the skills of one kind of provider.
@@ -26,18 +32,42 @@ pub trait Connector: Send + Sync {
     /// Hands one step's data (already checked against the manifest) to the provider.
     async fn submit(&self, submission: Submission) -> Result<Outcome, ConnectorError>;
 
-    /// Asks again about a step that was pending. Only called with what [`Outcome::Pending`] gave.
-    async fn resume(&self, bank_ref: &Opaque) -> Result<Outcome, ConnectorError> {
+    /// Asks again about a step that was pending. Only called with what was kept when it began to be.
+    async fn resume(&self, bank_ref: &Opaque) -> Result<Verdict, ConnectorError> {
         let _ = bank_ref;
         Err(ConnectorError::BadAnswer(
             "this connector has no pending steps",
         ))
     }
 
+    /// Decides a pending step in the provider's stead: possible in sandboxes alone. What was decided already stays so.
+    async fn decide(&self, bank_ref: &Opaque, decision: Decision) -> Result<(), ConnectorError> {
+        let _ = (bank_ref, decision);
+        Err(ConnectorError::Forbidden)
+    }
+
+    /// Hands over a file that came with a step. The same once more is no error. A provider that wants no files takes none.
+    async fn document(&self, held: Held, document: Document) -> Result<(), ConnectorError> {
+        let _ = (held, document);
+        Ok(())
+    }
+
+    /// Calls off at the provider what a session had under way. Calling off what is over already is a success.
+    async fn stop(&self, bank_ref: &Opaque) -> Result<(), ConnectorError> {
+        let _ = bank_ref;
+        Ok(())
+    }
+
     /// Finishes a redirect: redeems the code and asks the provider what was consented. Nothing in the URL but the
     /// code is believed. May be called again for a repeated return; a code already redeemed is
     /// [`ConnectorError::Rejected`], and the engine then goes on with the grant it already has.
     async fn finish(&self, returned: Return) -> Result<Returned, ConnectorError>;
+
+    /// The products a grant points at.
+    async fn products(&self, grant: &Grant) -> Result<Vec<BankProduct>, ConnectorError> {
+        let _ = grant;
+        Err(ConnectorError::BadAnswer("this connector has no products"))
+    }
 
     /// The accounts a grant opens, with their balances.
     async fn accounts(&self, grant: &Grant) -> Result<Vec<BankAccount>, ConnectorError>;
@@ -125,14 +155,14 @@ pub struct Submission {
     pub skill: SkillName,
     pub step: String,
     pub data: serde_json::Value,
-    /// What the previous step's outcome asked to have kept, if it did.
+    /// What the connector asked to have kept last in this session, if it did.
     pub bank_ref: Option<Opaque>,
     /// How the provider finds back to this session, should it take the end-user away.
     pub return_state: ReturnState,
     pub psu: Psu,
     /// The same for every try at this step of this session, and for no other step: what a provider tells a repeated
     /// request by.
-    pub request_id: uuid::Uuid,
+    pub request_id: Uuid,
 }
 
 /// The way back from a provider's pages.
@@ -166,12 +196,11 @@ pub enum Outcome {
         url: String,
         /// What [`Connector::finish`] needs: consent id, PKCE verifier.
         bank_ref: Opaque,
-        /// The step after the return; none if the redirect ends the session.
-        next_step: Option<String>,
     },
     /// The provider decides later.
     Pending {
         poll_after: Duration,
+        /// An object; `poll_after` is added to it.
         data: serde_json::Value,
         bank_ref: Opaque,
     },
@@ -180,6 +209,48 @@ pub enum Outcome {
         granted: Granted,
         data: serde_json::Value,
     },
+}
+
+/// What a connector knows a session by.
+pub enum Held {
+    /// What it asked to have kept last.
+    Underway(Opaque),
+    /// What the session ended with.
+    Granted(Grant),
+}
+
+/// A file on its way to the provider, read while it is sent.
+pub struct Document {
+    /// The [`Submission::request_id`] of the step it belongs to.
+    pub key: Uuid,
+    /// As the step's manifest calls it.
+    pub kind: String,
+    pub media_type: &'static str,
+    /// Bytes in all.
+    pub size: u64,
+    /// Ends with an error where the rest cannot be read: what came before is then not the file.
+    pub bytes: BoxStream<'static, io::Result<Bytes>>,
+}
+
+/// What a provider says of a step that it was to verify. Reasons are words of the connector's, never free text.
+pub enum Verdict {
+    /// Nothing yet.
+    Pending { poll_after: Duration },
+    /// Verified; the session goes on with `step`.
+    Next {
+        step: String,
+        data: serde_json::Value,
+        bank_ref: Option<Opaque>,
+    },
+    /// Verified, and that was the last step.
+    Done {
+        granted: Granted,
+        data: serde_json::Value,
+    },
+    /// Not as submitted: the same step may be tried again.
+    Refused { reason: String },
+    /// No, for good: the session is over.
+    Failed { reason: String },
 }
 
 /// A browser that came back from the provider.
@@ -194,7 +265,19 @@ pub struct Return {
 
 /// What the provider says was consented.
 pub enum Returned {
+    /// Consented, and the session is complete.
     Granted(Granted),
+    /// Consented; the session goes on with `step`, which may lead to the provider's pages again.
+    Next {
+        step: String,
+        data: serde_json::Value,
+        bank_ref: Option<Opaque>,
+    },
+    /// Consented; the provider verifies it before the session can go on.
+    Pending {
+        poll_after: Duration,
+        bank_ref: Opaque,
+    },
     /// Not consented, or no longer: the session may try again.
     Refused {
         reason: String,
@@ -206,8 +289,6 @@ pub struct Granted {
     pub grant: Grant,
     /// When the provider ends it by itself; it may be earlier than was asked for.
     pub valid_until: Option<DateTime<Utc>>,
-    /// The step that follows; none if the session is complete.
-    pub next_step: Option<String>,
 }
 
 /// What opens the end-user's data at the provider: consent id and token. Sealed by the engine wherever it is kept.
@@ -306,6 +387,19 @@ pub struct BankTransaction {
 pub struct Party {
     pub name: Option<String>,
     pub iban: Option<String>,
+}
+
+/// A financial product as its provider describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BankProduct {
+    /// The provider's own id.
+    pub id: String,
+    pub kind: ProductKind,
+    pub status: ProductStatus,
+    pub name: String,
+    /// What the provider calls it to the end-user: a contract's or a masked card's number.
+    pub reference: Option<String>,
+    pub terms: ProductTerms,
 }
 
 /// Which page of transactions.

@@ -12,9 +12,10 @@ pub mod registry;
 pub mod sandbox;
 
 pub use connector::{
-    BankAccount, BankBalance, BankExecutions, BankPayment, BankPaymentItem, BankTransaction,
-    Cancellation, Connector, ConnectorError, Grant, Granted, Opaque, Outcome, Page, PageRequest,
-    Party, Psu, Return, ReturnState, Returned, Submission,
+    BankAccount, BankBalance, BankExecutions, BankPayment, BankPaymentItem, BankProduct,
+    BankTransaction, Cancellation, Connector, ConnectorError, Document, Grant, Granted, Held,
+    Opaque, Outcome, Page, PageRequest, Party, Psu, Return, ReturnState, Returned, Submission,
+    Verdict,
 };
 pub use registry::{Connectors, DataFault, ManifestError, Registry, Skill};
 

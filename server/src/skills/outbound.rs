@@ -1,7 +1,15 @@
 //! Calls to providers, with limits: 2 s to connect, 15 s in all, no redirects, no proxies, answers of at most 5 MiB.
 
+use std::io;
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
+use http_body::{Frame, SizeHint};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, StatusCode};
 
@@ -17,6 +25,39 @@ const IDLE: Duration = Duration::from_secs(20);
 #[derive(Clone)]
 pub struct Outbound {
     client: Client,
+}
+
+/// A file as a request's body: read piece by piece while it is sent.
+pub struct Piped {
+    /// Never locked: it makes shareable what is only ever polled by its owner.
+    bytes: Mutex<BoxStream<'static, io::Result<Bytes>>>,
+    size: u64,
+}
+
+impl Piped {
+    pub fn new(bytes: BoxStream<'static, io::Result<Bytes>>, size: u64) -> Self {
+        let bytes = Mutex::new(bytes);
+        Self { bytes, size }
+    }
+}
+
+impl http_body::Body for Piped {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let bytes = self.bytes.get_mut().unwrap_or_else(PoisonError::into_inner);
+        bytes
+            .poll_next_unpin(context)
+            .map(|next| next.map(|piece| piece.map(Frame::data)))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.size)
+    }
 }
 
 /// A whole answer.

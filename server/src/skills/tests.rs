@@ -35,7 +35,10 @@ impl Connector for Silent {
 }
 
 fn connectors() -> Connectors {
-    Connectors::from([("sandbox".to_owned(), Arc::new(Silent) as Arc<dyn Connector>)])
+    let shipped = Registry::shipped().unwrap().into_iter();
+    shipped
+        .map(|manifest| (manifest.connector, Arc::new(Silent) as Arc<dyn Connector>))
+        .collect()
 }
 
 fn name(text: &str) -> SkillName {
@@ -81,8 +84,10 @@ fn what_ships_is_published_under_both_names() {
         names,
         [
             "xyz_aisp_sbx_#1.0",
+            "xyz_card_sbx_#1.0",
             "xyz_ro_aisp_sbx_#1.0",
-            "xyz_ro_pisp_sbx_#1.0"
+            "xyz_ro_pisp_sbx_#1.0",
+            "xyz_sbx_#3.0"
         ]
     );
     let one = registry.get(&name("xyz_aisp_sbx_#1.0")).unwrap();

@@ -230,6 +230,22 @@ impl Tx {
         })
     }
 
+    /// Notes when a consent's data was asked of its provider; `false` if the consent has ended, and then nothing may be
+    /// kept under it.
+    pub async fn mark_fetched(&mut self, id: CredentialsId, at: DateTime<Utc>) -> Stored<bool> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE consents SET fetched_at = $2
+                 WHERE id = $1 AND status = 'ACTIVE' AND erased_at IS NULL",
+            )
+            .bind(id)
+            .bind(at)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected() == 1)
+        })
+    }
+
     /// Consents whose data has to go by now, the oldest first.
     pub async fn consents_to_erase(
         &mut self,
@@ -270,6 +286,7 @@ impl Tx {
                 "DELETE FROM balances WHERE consent_id = $1",
                 "DELETE FROM accounts WHERE consent_id = $1",
                 "DELETE FROM payments WHERE consent_id = $1",
+                "DELETE FROM products WHERE consent_id = $1",
             ] {
                 sqlx::query(sql).bind(id).execute(&mut *conn).await?;
             }

@@ -19,6 +19,7 @@ pub mod nonces;
 pub mod payments;
 pub mod people;
 pub mod portal_sessions;
+pub mod products;
 pub mod requests;
 pub mod servicers;
 pub mod sessions;
@@ -30,6 +31,7 @@ pub mod terms;
 pub mod testing;
 pub mod transactions;
 pub mod uploads;
+pub mod verifications;
 
 use std::path::Path;
 use std::str::FromStr as _;

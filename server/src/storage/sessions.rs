@@ -30,9 +30,17 @@ pub struct SessionRow {
     pub updated_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
     pub pending_since: Option<DateTime<Utc>>,
+    /// How often the provider was asked what its verification says, in the present one.
+    pub asked: i64,
 }
 
 impl SessionRow {
+    /// When the session's time is up, as far as can be said now: time in an offline verification does not count.
+    pub fn ends_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        self.pending_since
+            .map_or(self.expires_at, |since| self.expires_at + (now - since))
+    }
+
     /// How far the session is, as stored: its time may have run out since.
     pub fn progress(&self) -> Progress {
         Progress {
@@ -95,7 +103,7 @@ pub struct ReturnRow {
 macro_rules! session_columns {
     () => {
         "id, tenant_id, skill, status, awaiting, position, next_step, tenant_user, code_challenge, client_state, \
-         bank_ref, claim_until, created_at, updated_at, expires_at, pending_since"
+         bank_ref, claim_until, created_at, updated_at, expires_at, pending_since, asked"
     };
 }
 
@@ -173,11 +181,38 @@ impl Tx {
         })
     }
 
-    /// Claims the finishing of a redirect, or the asking after a verification; `None` if that is not whose turn it is.
-    pub async fn claim_turn(
+    /// Claims the finishing of a redirect; `None` if nobody is away any more, or somebody else follows them.
+    pub async fn claim_return(
         &mut self,
         session: SessionId,
-        progress: Progress,
+        position: i64,
+        claim: StepId,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Stored<Option<SessionRow>> {
+        run!(self, |conn| {
+            sqlx::query_as(concat!(
+                "UPDATE sessions SET claim = $4, claim_until = $5
+                 WHERE id = $1 AND awaiting = 'redirect' AND position = $2 AND expires_at > $3
+                   AND (claim_until IS NULL OR claim_until <= $3)
+                 RETURNING ",
+                session_columns!()
+            ))
+            .bind(session)
+            .bind(position)
+            .bind(now)
+            .bind(claim)
+            .bind(until)
+            .fetch_optional(conn)
+            .await
+        })
+    }
+
+    /// Claims one asking after a verification; `None` if it took place already, or somebody else asks.
+    pub async fn claim_asking(
+        &mut self,
+        session: SessionId,
+        (position, asked): (i64, i64),
         claim: StepId,
         now: DateTime<Utc>,
         until: DateTime<Utc>,
@@ -185,20 +220,34 @@ impl Tx {
         run!(self, |conn| {
             sqlx::query_as(concat!(
                 "UPDATE sessions SET claim = $5, claim_until = $6
-                 WHERE id = $1 AND awaiting = $2 AND position = $3
-                   AND (expires_at > $4 OR pending_since IS NOT NULL)
+                 WHERE id = $1 AND awaiting = 'provider' AND position = $2 AND asked = $3
                    AND (claim_until IS NULL OR claim_until <= $4)
                  RETURNING ",
                 session_columns!()
             ))
             .bind(session)
-            .bind(progress.awaiting)
-            .bind(progress.position)
+            .bind(position)
+            .bind(asked)
             .bind(now)
             .bind(claim)
             .bind(until)
             .fetch_optional(conn)
             .await
+        })
+    }
+
+    /// Counts an asking that brought no decision and lets its claim go; `false` if the claim was lost.
+    pub async fn put_off(&mut self, session: SessionId, claim: StepId) -> Stored<bool> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE sessions SET asked = asked + 1, claim = NULL, claim_until = NULL
+                 WHERE id = $1 AND claim = $2 AND awaiting = 'provider'",
+            )
+            .bind(session)
+            .bind(claim)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected() == 1)
         })
     }
 
@@ -226,7 +275,7 @@ impl Tx {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE sessions SET status = $6, awaiting = $7, position = $8, next_step = $9, bank_ref = $10,
-                                     expires_at = $11, pending_since = $12, updated_at = $13,
+                                     expires_at = $11, pending_since = $12, updated_at = $13, asked = 0,
                                      claim = NULL, claim_until = NULL
                  WHERE id = $1 AND claim = $2 AND status = $3 AND awaiting = $4 AND position = $5",
             )
@@ -255,12 +304,13 @@ impl Tx {
         session: SessionId,
         from: Progress,
         to: Progress,
+        expires_at: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Stored<bool> {
         run!(self, |conn| {
             sqlx::query(
-                "UPDATE sessions SET status = $5, awaiting = $6, next_step = NULL, bank_ref = NULL,
-                                     claim = NULL, claim_until = NULL, pending_since = NULL, updated_at = $7
+                "UPDATE sessions SET status = $5, awaiting = $6, next_step = NULL, bank_ref = NULL, expires_at = $7,
+                                     claim = NULL, claim_until = NULL, pending_since = NULL, updated_at = $8
                  WHERE id = $1 AND status = $2 AND awaiting = $3 AND position = $4",
             )
             .bind(session)
@@ -269,6 +319,7 @@ impl Tx {
             .bind(from.position)
             .bind(to.status)
             .bind(to.awaiting)
+            .bind(expires_at)
             .bind(now)
             .execute(conn)
             .await
@@ -289,6 +340,26 @@ impl Tx {
             .bind(&row.step)
             .bind(&row.answer)
             .bind(row.created_at)
+            .execute(conn)
+            .await
+            .map(|_| ())
+        })
+    }
+
+    /// Brings a step's answer up to date.
+    pub async fn answer_step(
+        &mut self,
+        session: SessionId,
+        position: i64,
+        answer: &[u8],
+    ) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE session_steps SET answer = $3 WHERE session_id = $1 AND position = $2",
+            )
+            .bind(session)
+            .bind(position)
+            .bind(answer)
             .execute(conn)
             .await
             .map(|_| ())
@@ -320,18 +391,32 @@ impl Tx {
         })
     }
 
-    /// Whether the attempt that a step began ended with the end-user's or the provider's no.
-    pub async fn was_refused(&mut self, session: SessionId, position: i64) -> Stored<bool> {
-        let refused: i64 = run!(self, |conn| {
-            sqlx::query_scalar(
-                "SELECT COUNT(*) FROM bank_returns WHERE session_id = $1 AND position = $2 + 1 AND outcome = 'refused'",
+    /// Notes that the attempt which a step began ended with the end-user's or the provider's no.
+    pub async fn refuse_step(&mut self, session: SessionId, position: i64) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE session_steps SET refused = TRUE WHERE session_id = $1 AND position = $2",
             )
             .bind(session)
             .bind(position)
-            .fetch_one(conn)
+            .execute(conn)
+            .await
+            .map(|_| ())
+        })
+    }
+
+    /// Whether that is so.
+    pub async fn was_refused(&mut self, session: SessionId, position: i64) -> Stored<bool> {
+        let refused: Option<bool> = run!(self, |conn| {
+            sqlx::query_scalar(
+                "SELECT refused FROM session_steps WHERE session_id = $1 AND position = $2",
+            )
+            .bind(session)
+            .bind(position)
+            .fetch_optional(conn)
             .await
         })?;
-        Ok(refused > 0)
+        Ok(refused.unwrap_or_default())
     }
 
     /// Opens a way back from a provider's pages.

@@ -61,6 +61,8 @@ pub struct StepDetail {
     pub example: Value,
     /// Whether the answer may send the end-user's browser to the provider.
     pub redirect: bool,
+    /// Whether the provider may verify the step offline: the session is then `SESSION_PENDING` for a while.
+    pub pending: bool,
     /// Whether the session may be complete after this step.
     pub last: bool,
     pub uploads: Vec<UploadDetail>,

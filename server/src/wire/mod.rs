@@ -8,6 +8,7 @@ pub mod balances;
 pub mod catalog;
 pub mod consents;
 pub mod payments;
+pub mod products;
 pub mod sessions;
 pub mod tokens;
 pub mod transactions;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::doors::{Actor, Line, Lock, Made, OPERATIONS, Town};
 use crate::world::sql::assert_unchanged;
-use crate::world::{Database, SKILL, World, on_both};
+use crate::world::{Database, SKILL, World, client, on_both};
 use cases::Expected::{Exactly, Naming, Refused};
 use cases::{Wrong, cases};
 
@@ -108,7 +108,7 @@ fn complaint(
 async fn send(town: &Town, line: &Line, made: &Made, case: &Wrong) -> (u16, Value) {
     let (method, _) = line.operation.split_once(' ').unwrap();
     let url = format!("{}{}", town.url(line, made), case.query);
-    let mut request = reqwest::Client::new().request(method.parse().unwrap(), url);
+    let mut request = client().request(method.parse().unwrap(), url);
     for (name, value) in &case.headers {
         request = request.header(name, value);
     }

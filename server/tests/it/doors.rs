@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::world::sql::Sql;
-use crate::world::{Database, Keys, SKILL, World, on_both};
+use crate::world::{Database, Keys, SKILL, World, client, on_both};
 pub use actors::Actor;
 use actors::{ACTORS, expected, state};
 pub use operations::{Line, Lock, Made, OPERATIONS, Thing};
@@ -102,6 +102,14 @@ impl Town {
             Thing::Nothing => {}
             Thing::Session => {
                 (made.session_id, made.nonce) = self.world.session(&self.own).await;
+            }
+            Thing::Step => {
+                (made.session_id, made.nonce) = self.world.session(&self.own).await;
+                let path = format!("/v1/sessions/{}/steps", made.session_id);
+                let step = World::sca(&self.own, &made.nonce);
+                let (status, answer) = self.world.post(&path, &step).await;
+                assert_eq!(status, 200, "{answer}");
+                made.step_id = answer["step_id"].as_str().unwrap().to_owned();
             }
             Thing::TempToken => {
                 made.temp_token = self.world.temp_token(&self.own, "student").await;
@@ -205,12 +213,17 @@ impl Town {
                     .append_pair(name, value.as_str().unwrap());
             }
         }
-        let mut request = reqwest::Client::new().request(method.clone(), url);
+        let mut request = client().request(method.clone(), url);
         if method == Method::POST {
             for (name, value) in credentials {
                 fields[*name] = json!(value);
             }
-            request = request.json(&fields);
+            request = if takes_file(line) {
+                let (kind, form) = form(&fields, Some(FILE));
+                request.header("Content-Type", kind).body(form)
+            } else {
+                request.json(&fields)
+            };
         } else {
             for (name, value) in credentials {
                 if let Some(header) = header_of(name) {
@@ -234,6 +247,7 @@ impl Town {
         let (_, path) = line.operation.split_once(' ').unwrap();
         let path = path
             .replace("{session_id}", &made.session_id)
+            .replace("{step_id}", &made.step_id)
             .replace("{credentials_id}", &made.credentials_id)
             .replace("{skill}", &SKILL.replace('#', "%23"))
             .replace("{kind}", "aisp");
@@ -257,6 +271,33 @@ impl Town {
         }
         served
     }
+}
+
+/// Whether an operation reads a form with a file instead of JSON.
+pub fn takes_file(line: &Line) -> bool {
+    line.operation.ends_with("/upload")
+}
+
+/// The smallest PDF, as far as its first bytes tell.
+pub const FILE: &[u8] = b"%PDF-1.7\n%%EOF\n";
+
+/// A form of these fields and, as its last part, a file: its media type and its bytes.
+pub fn form(fields: &Value, file: Option<&[u8]>) -> (&'static str, Vec<u8>) {
+    let mut body = Vec::new();
+    for (name, value) in fields.as_object().unwrap() {
+        let text = value.as_str().unwrap();
+        let part =
+            format!("--edge\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n");
+        body.extend(part.into_bytes());
+    }
+    if let Some(file) = file {
+        let head = "Content-Disposition: form-data; name=\"file\"; filename=\"a.pdf\"";
+        body.extend(format!("--edge\r\n{head}\r\n\r\n").into_bytes());
+        body.extend(file);
+        body.extend(b"\r\n");
+    }
+    body.extend(b"--edge--\r\n");
+    ("multipart/form-data; boundary=edge", body)
 }
 
 /// The header a credential travels in where there is no body; an app key has none.
@@ -346,6 +387,7 @@ fn never_made(made: &Made) -> Made {
     let token = |token: &String| token.chars().rev().collect::<String>();
     Made {
         session_id: id(&made.session_id),
+        step_id: id(&made.step_id),
         nonce: token(&made.nonce),
         temp_token: token(&made.temp_token),
         credentials_id: id(&made.credentials_id),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::world::race::all_at_once;
-use crate::world::{Database, Keys, World, on_both, post};
+use crate::world::{Database, Keys, World, client, on_both, post};
 
 on_both!(a_forwarded_address_is_believed_from_a_trusted_proxy_alone);
 
@@ -90,7 +90,7 @@ async fn a_forwarded_address_is_believed_from_a_trusted_proxy_alone(database: Da
         });
         let mut statuses = Vec::new();
         for source in 1..=6 {
-            let answer = reqwest::Client::new()
+            let answer = client()
                 .post(world.api("/v1/sessions"))
                 .header("X-Forwarded-For", format!("198.51.100.{source}"))
                 .json(&open)

@@ -16,6 +16,7 @@ mod cli;
 mod doors;
 mod durability;
 mod limits;
+mod marketplace;
 mod one_time;
 mod payments;
 mod protocol;

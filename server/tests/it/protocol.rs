@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::world::{Database, SKILL, World, on_both};
+use crate::world::{Database, SKILL, World, client, on_both};
 
 on_both!(
     every_path_names_the_methods_it_has,
@@ -48,7 +48,7 @@ async fn paths(world: &World) -> Vec<(String, Vec<String>)> {
 
 async fn ask(world: &World, method: &str, path: &str) -> (u16, HeaderMap, String) {
     let method: Method = method.parse().unwrap();
-    let request = reqwest::Client::new().request(method, world.api(path));
+    let request = client().request(method, world.api(path));
     let answer = request.send().await.unwrap();
     let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
     (status, headers, answer.text().await.unwrap())
@@ -114,7 +114,7 @@ async fn preflights_are_answered_where_browsers_may_call(database: Database) {
         let open = ["/v1/sessions", "/v1/steps", "/v1/catalog"]
             .iter()
             .any(|prefix| path.starts_with(prefix));
-        let answer = reqwest::Client::new()
+        let answer = client()
             .request(Method::OPTIONS, world.api(&path))
             .header("Origin", "https://any.example")
             .header("Access-Control-Request-Method", &methods[0])
@@ -141,7 +141,7 @@ async fn preflights_are_answered_where_browsers_may_call(database: Database) {
         ("https://app.example.com", 200),
         ("https://any.example", 403),
     ] {
-        let request = reqwest::Client::new().post(world.api("/v1/sessions"));
+        let request = client().post(world.api("/v1/sessions"));
         let answer = request
             .header("Origin", origin)
             .header("X-Request-Id", "mine-7")

@@ -85,7 +85,10 @@ const BUILD: &[Item] = &[
     ("Skills", "skills", links::SKILLS),
     ("Console", "console", links::CONSOLE),
 ];
-const OBSERVE: &[Item] = &[("Requests", "requests", links::REQUESTS)];
+const OBSERVE: &[Item] = &[
+    ("Requests", "requests", links::REQUESTS),
+    ("Verifications", "check", links::VERIFICATIONS),
+];
 const MORE: &[Item] = &[
     ("Docs", "docs", links::DOCS),
     ("Settings", "settings", links::SETTINGS),

@@ -46,6 +46,7 @@ impl World {
                 secret: "s3cret".to_owned().into(),
                 name: "A <Budget> App".into(),
             },
+            verification: chrono::Duration::seconds(5),
         };
         let bank = serve(settings, stop.clone()).await.unwrap();
         let http = reqwest::Client::builder()

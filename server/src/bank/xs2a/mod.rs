@@ -24,6 +24,7 @@ use axum::routing::{get, post};
 use uuid::Uuid;
 
 use super::Desk;
+pub(super) use access::Tpp;
 use problem::Refusal;
 
 /// The largest body a third-party provider may send.

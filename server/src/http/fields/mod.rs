@@ -194,6 +194,12 @@ pub fn schema_of(kind: Type, format: Option<KnownFormat>) -> RefOr<Schema> {
     Schema::Object(object.format(format.map(SchemaFormat::KnownFormat)).build()).into()
 }
 
+/// A schema of a text that is one of these.
+pub fn schema_of_words(words: impl Iterator<Item = &'static str>) -> RefOr<Schema> {
+    let object = ObjectBuilder::new().schema_type(SchemaType::new(Type::String));
+    Schema::Object(object.enum_values(Some(words)).build()).into()
+}
+
 /// Makes types that parse from a string into fields, with what is expected of the string.
 macro_rules! text_field {
     ($($type:ty, $expected:expr, $format:expr;)+) => {$(
@@ -209,6 +215,22 @@ macro_rules! text_field {
     )+};
 }
 pub(crate) use text_field;
+
+/// The same for closed sets of words, which the OpenAPI lists.
+macro_rules! word_field {
+    ($($type:ty, $expected:expr;)+) => {$(
+        impl $crate::http::fields::Field for $type {
+            fn read(value: serde_json::Value, at: &mut $crate::http::fields::At<'_>) -> Option<Self> {
+                let text = String::read(value, at)?;
+                text.parse().ok().or_else(|| at.invalid($expected))
+            }
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                $crate::http::fields::schema_of_words(Self::ALL.iter().map(|word| word.as_str()))
+            }
+        }
+    )+};
+}
+pub(crate) use word_field;
 
 /// Declares a strict request or a part of one; see the module's words.
 macro_rules! fields {

@@ -1,6 +1,8 @@
 //! The types a field can have.
 
-use app::domain::ids::{AccountId, BalanceId, CredentialsId, SessionId, StepId, TransactionId};
+use app::domain::ids::{
+    AccountId, BalanceId, CredentialsId, ProductId, SessionId, StepId, TransactionId,
+};
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde_json::{Map, Number, Value};
@@ -149,6 +151,7 @@ impl<T: Field> Field for Vec<T> {
 
 text_field! {
     AccountId, "must be an id (UUID)", Some(KnownFormat::Uuid);
+    ProductId, "must be an id (UUID)", Some(KnownFormat::Uuid);
     BalanceId, "must be an id (UUID)", Some(KnownFormat::Uuid);
     CredentialsId, "must be an id (UUID)", Some(KnownFormat::Uuid);
     SessionId, "must be an id (UUID)", Some(KnownFormat::Uuid);

@@ -213,7 +213,7 @@ async fn a_sender_may_be_slow_but_not_too_slow() {
         frames
     };
     // Stops altogether.
-    let stalled = resting(frames(1, 1), Duration::from_secs(3600));
+    let stalled = resting(frames(1, 1), Duration::from_hours(1));
     assert_eq!(
         code(read_at_pace(stalled, 1_000_000, pace(50)).await),
         Code::RequestTimeout

@@ -19,10 +19,6 @@ use super::make::LARGEST;
 use super::*;
 use crate::jobs::Job as _;
 use crate::services::keys::ConsoleGrant;
-use crate::skills::{
-    BankAccount, Connector, ConnectorError, Connectors, Grant, Outcome, Page, PageRequest,
-    Registry, Return, Returned, Submission,
-};
 use crate::state::testing;
 use crate::storage::Db;
 use crate::storage::testing::on_both;
@@ -44,33 +40,6 @@ const FRESH: &str = "nonce-two-nonce-two-nonce-two-nonce-two-456";
 const TEMP: &str = "temp-token-temp-token-temp-token-temp-token";
 const ACCESS: &str = "access-token-access-token-access-token-1234";
 
-/// A connector nobody calls.
-struct Silent;
-
-#[async_trait]
-impl Connector for Silent {
-    async fn submit(&self, _: Submission) -> Result<Outcome, ConnectorError> {
-        Err(ConnectorError::Unreachable)
-    }
-    async fn finish(&self, _: Return) -> Result<Returned, ConnectorError> {
-        Err(ConnectorError::Unreachable)
-    }
-    async fn accounts(&self, _: &Grant) -> Result<Vec<BankAccount>, ConnectorError> {
-        Err(ConnectorError::Unreachable)
-    }
-    async fn transactions(
-        &self,
-        _: &Grant,
-        _: &str,
-        _: PageRequest,
-    ) -> Result<Page, ConnectorError> {
-        Err(ConnectorError::Unreachable)
-    }
-    async fn revoke(&self, _: &Grant) -> Result<(), ConnectorError> {
-        Err(ConnectorError::Unreachable)
-    }
-}
-
 struct World {
     services: Services,
     calls: Arc<AtomicUsize>,
@@ -80,9 +49,7 @@ struct World {
 
 /// A servicer with its first tenant, and an API that answers what the documents say.
 async fn world(db: Db) -> World {
-    let connectors =
-        Connectors::from([("sandbox".to_owned(), Arc::new(Silent) as Arc<dyn Connector>)]);
-    let skills = Registry::with(Registry::shipped().unwrap(), connectors).unwrap();
+    let skills = crate::skills::offline::registry().unwrap();
     let state = testing::state(db).with_skills(skills);
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = calls.clone();

@@ -32,7 +32,7 @@ fn next(step: &str) -> Result<Outcome, ConnectorError> {
 #[expect(clippy::unnecessary_wraps, reason = "a line of a script")]
 fn done() -> Result<Outcome, ConnectorError> {
     Ok(Outcome::Done {
-        granted: granted(None),
+        granted: granted(),
         data: json!({ "accepted": true }),
     })
 }

@@ -2,6 +2,7 @@
 
 mod data;
 mod flows;
+mod pending;
 mod races;
 mod returns;
 mod tokens;
@@ -32,7 +33,7 @@ use super::steps::{self, NewStep, Taken};
 use super::tokens::{Exchange, Exchanged};
 use crate::skills::{
     BankAccount, BankBalance, BankTransaction, Connector, ConnectorError, Grant, Granted, Opaque,
-    Outcome, Page, PageRequest, Psu, Registry, Return, Returned, Submission,
+    Outcome, Page, PageRequest, Psu, Registry, Return, Returned, Submission, Verdict,
 };
 use crate::state::AppState;
 use crate::storage::Db;
@@ -43,16 +44,24 @@ use crate::storage::tenants::{SkillRow, TenantRow};
 pub const AISP: &str = "xyz_aisp_sbx_#1.0";
 pub const FORM: &str = "xyz_sbx_#3.0";
 pub const LINK: &str = "myapp://return";
+/// How long the provider takes to look again.
+pub const POLL_AFTER: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// A provider that does what the test says, and what a good one would do where the test says nothing.
 pub struct Provider {
     pub submits: Mutex<VecDeque<Result<Outcome, ConnectorError>>>,
+    /// What comes of asking after a verification; nothing yet where the test says nothing.
+    pub verdicts: Mutex<VecDeque<Result<Verdict, ConnectorError>>>,
     pub finishes: Mutex<VecDeque<Result<Returned, ConnectorError>>>,
     /// `state` of the last redirect.
     pub sent: Mutex<String>,
     pub accounts: Mutex<Vec<BankAccount>>,
     pub pages: Mutex<Vec<Vec<BankTransaction>>>,
+    /// The key of each submission.
+    pub keys: Mutex<Vec<uuid::Uuid>>,
     pub submitted: AtomicUsize,
+    pub asked: AtomicUsize,
+    pub stopped: AtomicUsize,
     pub fetched: AtomicUsize,
     pub revoked: AtomicUsize,
     /// What every call waits for.
@@ -62,6 +71,7 @@ pub struct Provider {
 #[async_trait]
 impl Connector for Provider {
     async fn submit(&self, submission: Submission) -> Result<Outcome, ConnectorError> {
+        self.keys.lock().unwrap().push(submission.request_id);
         self.submitted.fetch_add(1, Ordering::SeqCst);
         drop(self.gate.acquire().await);
         if let Some(scripted) = self.submits.lock().unwrap().pop_front() {
@@ -73,8 +83,22 @@ impl Connector for Provider {
         Ok(Outcome::Redirect {
             url,
             bank_ref: Opaque::new(b"consent-1".to_vec()),
-            next_step: None,
         })
+    }
+
+    async fn resume(&self, bank_ref: &Opaque) -> Result<Verdict, ConnectorError> {
+        assert_eq!(bank_ref.expose(), b"case-1");
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        drop(self.gate.acquire().await);
+        let scripted = self.verdicts.lock().unwrap().pop_front();
+        scripted.unwrap_or(Ok(Verdict::Pending {
+            poll_after: POLL_AFTER,
+        }))
+    }
+
+    async fn stop(&self, _: &Opaque) -> Result<(), ConnectorError> {
+        self.stopped.fetch_add(1, Ordering::SeqCst);
+        Ok(())
     }
 
     async fn finish(&self, returned: Return) -> Result<Returned, ConnectorError> {
@@ -83,7 +107,7 @@ impl Connector for Provider {
         if let Some(scripted) = self.finishes.lock().unwrap().pop_front() {
             return scripted;
         }
-        Ok(Returned::Granted(granted(None)))
+        Ok(Returned::Granted(granted()))
     }
 
     async fn accounts(&self, _: &Grant) -> Result<Vec<BankAccount>, ConnectorError> {
@@ -114,11 +138,10 @@ impl Connector for Provider {
     }
 }
 
-pub fn granted(next_step: Option<&str>) -> Granted {
+pub fn granted() -> Granted {
     Granted {
         grant: Grant(Opaque::new(b"grant-1".to_vec())),
         valid_until: None,
-        next_step: next_step.map(str::to_owned),
     }
 }
 
@@ -134,6 +157,7 @@ impl World {
     pub async fn new(db: Db) -> Self {
         let provider = Arc::new(Provider {
             submits: Mutex::default(),
+            verdicts: Mutex::default(),
             finishes: Mutex::default(),
             sent: Mutex::default(),
             accounts: Mutex::new(vec![account("acc-1", "RO00TEST0000000000000001")]),
@@ -144,7 +168,10 @@ impl World {
                 ],
                 vec![transaction("t1", "1000.00", "2025-12-31")],
             ]),
+            keys: Mutex::default(),
             submitted: AtomicUsize::new(0),
+            asked: AtomicUsize::new(0),
+            stopped: AtomicUsize::new(0),
             fetched: AtomicUsize::new(0),
             revoked: AtomicUsize::new(0),
             gate: Semaphore::new(1_000),
@@ -224,6 +251,19 @@ impl World {
     pub async fn pair(&self) -> Credentials {
         let token = self.temp_token().await;
         pair(self.exchange(&token).await.unwrap())
+    }
+
+    /// Where a session stands, told to its tenant's server.
+    pub async fn standing(&self, session: SessionId) -> sessions::Standing {
+        let proof = sessions::Proof::Secret;
+        sessions::get(&self.state, &self.client, session, proof)
+            .await
+            .unwrap()
+    }
+
+    /// Lets the worker do everything that is due.
+    pub async fn work(&self) {
+        while crate::jobs::worker::run_one(&self.state).await.unwrap() {}
     }
 
     pub fn advance(&self, seconds: i64) {

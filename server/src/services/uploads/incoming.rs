@@ -17,6 +17,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::stored::chunk_place;
 use super::{Arrived, closed, settle, too_many};
+use crate::jobs::forward_upload::ForwardUpload;
 use crate::services::refusal::{Failure, FieldProblem, Refusal};
 use crate::services::sessions::in_flight;
 use crate::state::AppState;
@@ -307,7 +308,13 @@ impl Writer {
             return Err(Failure::Broken("an upload's row does not receive".into()));
         }
         let status = settle(state, &mut tx, session).await?;
+        let forward = ForwardUpload {
+            session,
+            upload: self.id,
+        };
+        state.queue.add(&mut tx, &forward).await?;
         tx.commit().await?;
+        state.queue.wake();
         Ok(self.arrived(self.id, whole, status))
     }
 

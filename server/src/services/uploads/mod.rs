@@ -3,6 +3,7 @@
 //! Nonce *n* authorises files for step *n* from when the step was accepted until step *n+1* is, or the session ends.
 //! How a file comes in is in [`incoming`], how it is read again in [`stored`].
 
+mod forward;
 mod incoming;
 mod stored;
 #[cfg(test)]
@@ -17,6 +18,7 @@ use app::domain::skill::SkillStep;
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 
+pub use forward::forward;
 pub use incoming::Incoming;
 pub use stored::{Opened, open};
 
@@ -227,7 +229,11 @@ pub async fn settle(
     }
     let to = from.after(Event::Uploaded);
     let to = to.ok_or_else(|| Failure::Broken("a file came out of turn".into()))?;
-    if !tx.end_session(session, from, to, state.clock.now()).await? {
+    let now = state.clock.now();
+    if !tx
+        .end_session(session, from, to, row.ends_at(now), now)
+        .await?
+    {
         return Err(Failure::Broken("a session moved while it was held".into()));
     }
     issue::temp_token_again(state, tx, &row).await?;

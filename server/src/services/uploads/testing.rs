@@ -312,7 +312,6 @@ impl Connector for Clerk {
                 Outcome::Redirect {
                     url: "https://abc.example.com/sign".into(),
                     bank_ref: Opaque::new(b"ref".to_vec()),
-                    next_step: None,
                 }
             }
         })
@@ -344,6 +343,5 @@ fn granted() -> Granted {
     Granted {
         grant: Grant(Opaque::new(b"grant".to_vec())),
         valid_until: None,
-        next_step: None,
     }
 }

@@ -3,6 +3,7 @@
 //! The bank is known by its URL and by client id and secret, nothing else; a real bank in its place would see the
 //! same calls.
 
+pub mod marketplace;
 mod payments;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ const CONSENT_DAYS: i64 = 180;
 const PAGE: &str = "1000";
 
 /// How the bank is reached.
+#[derive(Clone)]
 pub struct SandboxBank {
     /// Absolute, without a path.
     pub url: String,
@@ -230,11 +232,7 @@ impl Connector for Sandbox {
             consent_id: consent.consent_id,
             verifier,
         })?;
-        Ok(Outcome::Redirect {
-            url,
-            bank_ref,
-            next_step: None,
-        })
+        Ok(Outcome::Redirect { url, bank_ref })
     }
 
     async fn finish(&self, returned: Return) -> Result<Returned, ConnectorError> {
@@ -261,7 +259,6 @@ impl Connector for Sandbox {
             grant: Grant(grant),
             // The last day is included.
             valid_until: end_of(consent.valid_until),
-            next_step: None,
         }))
     }
 

@@ -81,11 +81,7 @@ impl Sandbox {
             },
             verifier,
         })?;
-        Ok(Outcome::Redirect {
-            url,
-            bank_ref,
-            next_step: None,
-        })
+        Ok(Outcome::Redirect { url, bank_ref })
     }
 
     /// Finishes the redirect of a payment. A code that the bank no longer takes says nothing about the payment: it may
@@ -130,7 +126,6 @@ impl Sandbox {
             Decision::Yes => Some(Returned::Granted(Granted {
                 grant: Grant(Opaque::of(place)?),
                 valid_until: None,
-                next_step: None,
             })),
         })
     }

@@ -4,7 +4,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 use super::right;
-use crate::doors::{Line, Lock, Made, Town, header_of};
+use crate::doors::{FILE, Line, Lock, Made, Town, form, header_of, takes_file};
 
 /// A request that is wrong in one way.
 pub struct Wrong {
@@ -42,12 +42,15 @@ pub fn cases(
         credentials
     };
     let content = &described["requestBody"]["content"]["application/json"];
-    if content.is_null() {
+    if content.is_null() && !takes_file(line) {
         return in_headers(described, &credentials);
     }
     let mut body = (line.fields)(made);
     for (name, value) in credentials {
         body[name] = json!(value);
+    }
+    if takes_file(line) {
+        return in_form(&body);
     }
     let schema = resolved(&content["schema"], document);
     let mut cases = with_body(schema, &body);
@@ -188,6 +191,9 @@ fn wrong_values(schema: &Value) -> Vec<Value> {
         values.push(json!("nonsense"));
         values.push(json!(""));
     }
+    if schema["enum"].is_array() {
+        values.push(json!("nonsense"));
+    }
     if let Some(least) = schema["minimum"].as_i64() {
         values.push(json!(least - 1));
     }
@@ -280,6 +286,66 @@ fn broken_bodies(right: &Value) -> Vec<Wrong> {
     key.headers
         .push((HeaderName::from_static("idempotency-key"), odd));
     cases.push(key);
+    cases
+}
+
+/// A form that lacks something, has too much, or is none.
+fn in_form(right: &Value) -> Vec<Wrong> {
+    let case = |what: &str, (kind, body): (&'static str, Vec<u8>), expected| Wrong {
+        what: what.to_owned(),
+        body: Some(body),
+        query: String::new(),
+        headers: vec![(CONTENT_TYPE, HeaderValue::from_static(kind))],
+        expected,
+    };
+    let missing = |name: &str| Naming(400, "missing_fields", name.to_owned());
+    let whole = form(right, Some(FILE));
+    let half = (whole.0, whole.1[..whole.1.len() / 2].to_vec());
+    let mut cases = vec![
+        case("without a file", form(right, None), missing("file")),
+        case("half of it", half, Exactly(400, "invalid_body")),
+        case(
+            "nothing",
+            (whole.0, Vec::new()),
+            Exactly(400, "invalid_body"),
+        ),
+        case(
+            "JSON",
+            ("application/json", right.to_string().into_bytes()),
+            Exactly(415, "invalid_headers"),
+        ),
+        case(
+            "no boundary",
+            ("multipart/form-data", whole.1.clone()),
+            Exactly(415, "invalid_headers"),
+        ),
+        case(
+            "another boundary",
+            ("multipart/form-data; boundary=other", whole.1.clone()),
+            Exactly(400, "invalid_body"),
+        ),
+    ];
+    for name in ["client_id", "nonce", "kind"] {
+        let mut body = right.clone();
+        body.as_object_mut().unwrap().shift_remove(name);
+        cases.push(case(
+            &format!("without {name}"),
+            form(&body, Some(FILE)),
+            missing(name),
+        ));
+    }
+    let mut body = right.clone();
+    body["surprise"] = json!("1");
+    let unknown = Naming(400, "unknown_fields", "surprise".to_owned());
+    cases.push(case("an unknown field", form(&body, Some(FILE)), unknown));
+    for other in swapped(right) {
+        let body: Value = serde_json::from_slice(&other.body.unwrap()).unwrap();
+        cases.push(case(&other.what, form(&body, Some(FILE)), Refused));
+    }
+    let mut html = case("asking for HTML", whole, Exactly(406, "not_acceptable"));
+    html.headers
+        .push((ACCEPT, HeaderValue::from_static("text/html")));
+    cases.push(html);
     cases
 }
 

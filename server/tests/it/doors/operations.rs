@@ -29,6 +29,8 @@ pub enum Lock {
 pub enum Thing {
     Nothing,
     Session,
+    /// A step that was submitted, with the nonce it was submitted with.
+    Step,
     TempToken,
     Consent,
 }
@@ -37,6 +39,7 @@ pub enum Thing {
 #[derive(Clone, Debug, Default)]
 pub struct Made {
     pub session_id: String,
+    pub step_id: String,
     pub nonce: String,
     pub temp_token: String,
     pub credentials_id: String,
@@ -107,6 +110,13 @@ fn token(made: &Made) -> Value {
     json!({"temp_token": made.temp_token})
 }
 
+fn kind(made: &Made) -> Value {
+    json!({"nonce": made.nonce, "kind": "identity_document"})
+}
+
+const NO_STEP: &str = "404 not_found";
+/// The sandbox's steps so far take no files, which is told to nobody but their owner.
+const NO_FILES: &str = "400 invalid_field";
 const NO_SESSION: &str = "404 invalid_session_id";
 const NO_TOKEN: &str = "401 invalid_temp_token";
 const NO_CONSENT: &str = "401 invalid_credentials_id";
@@ -176,6 +186,26 @@ pub const OPERATIONS: &[Line] = &[
         NO_SESSION,
         nonce,
     )),
+    answers(
+        line(
+            "POST /v1/steps/{step_id}/upload",
+            Lock::Nonce,
+            Thing::Step,
+            NO_STEP,
+            kind,
+        ),
+        NO_FILES,
+    ),
+    answers(
+        line(
+            "POST /v1/sessions/{session_id}/steps/{step_id}/upload",
+            Lock::Nonce,
+            Thing::Step,
+            NO_SESSION,
+            kind,
+        ),
+        NO_FILES,
+    ),
     once(line(
         "POST /v1/token",
         Lock::Server,

@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 
 use app::domain::person::Permission;
 use app::pages::{SCREENS, Who};
-use reqwest::redirect::Policy;
 use serde_json::json;
 
 use crate::world::browser::Browser;
 use crate::world::people::{fill_in, see};
-use crate::world::{Database, Keys, SKILL, World, on_both};
+use crate::world::{Database, Keys, SKILL, World, client, on_both};
 
 on_both!(every_screen_is_decided_for_everybody);
 
@@ -68,7 +67,9 @@ const TABLE: &[(&str, [Finds; 5])] = &[
     ("/tenants/{tenant}/keys", THEIRS),
     ("/tenants/{tenant}/keys/rotate/{kind}", THEIRS),
     ("/tenants/{tenant}/keys/{key}/stop", THEIRS),
+    ("/tenants/{tenant}/keys/env", THEIRS),
     ("/tenants/{tenant}/skills", THEIRS),
+    ("/tenants/{tenant}/skills/{skill}", THEIRS),
     ("/tenants/{tenant}/settings", THEIRS),
     ("/skills", PERSONAL),
     ("/skills/{skill}", PERSONAL),
@@ -163,7 +164,7 @@ async fn first_servicer(world: &World) -> (Browser, Ids) {
 async fn logged_call(world: &World, keys: &Keys, owner: &mut Browser) -> String {
     let body =
         json!({"client_id": keys.client_id, "client_app_key": keys.client_app_key, "skill": SKILL});
-    let answer = reqwest::Client::new()
+    let answer = client()
         .post(world.api("/v1/sessions"))
         .json(&body)
         .send()
@@ -185,17 +186,13 @@ async fn logged_call(world: &World, keys: &Keys, owner: &mut Browser) -> String 
 
 /// What a visitor finds; a form sent without anything in it finds the same as a look, for whoever may not enter.
 async fn find(world: &World, path: &str, cookies: &str, post: bool) -> Finds {
-    let client = reqwest::Client::builder()
-        .redirect(Policy::none())
-        .build()
-        .unwrap();
     let request = if post {
-        client
+        client()
             .post(world.api(path))
             .header("Sec-Fetch-Site", "same-origin")
             .form(&[("nothing", "")])
     } else {
-        client.get(world.api(path))
+        client().get(world.api(path))
     };
     let answer = request.header("Cookie", cookies).send().await.unwrap();
     let location = answer

@@ -1,7 +1,5 @@
 //! An end-user's browser, as far as plain forms need one: cookies, redirects, hidden fields.
 
-use reqwest::redirect::Policy;
-
 /// What the end-user decides on the consent page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
@@ -63,10 +61,7 @@ impl Browser {
     }
 
     async fn follow(&mut self, start: &str, mut form: Option<Vec<(String, String)>>) -> End {
-        let client = reqwest::Client::builder()
-            .redirect(Policy::none())
-            .build()
-            .unwrap();
+        let client = super::client();
         let mut url = start.to_owned();
         for _ in 0..10 {
             let local = url.starts_with("http://127.0.0.1:");

@@ -9,9 +9,10 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
+use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
@@ -265,6 +266,8 @@ impl Server {
             // The limits have tests of their own; here they would only stop the races.
             .env("TESSERA_LIMITS__BROWSER_CALLS_PER_MINUTE", "10000000")
             .env("TESSERA_LIMITS__SERVER_CALLS_PER_MINUTE", "10000000")
+            // Nobody waits twenty seconds for a bank in a test.
+            .env("TESSERA_SANDBOX__VERIFICATION_SECONDS", "1")
             .envs(settings.iter().map(|(name, value)| (*name, value)))
             .stdout(Stdio::piped())
             .spawn()
@@ -353,14 +356,19 @@ async fn postgres(name: &str) -> String {
     own.into()
 }
 
+/// A client that any test may use: making one costs more than many calls. It keeps no connection, for a connection
+/// would end with the test that opened it.
+pub fn client() -> &'static reqwest::Client {
+    static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
+    CLIENT.get_or_init(|| {
+        let client = reqwest::Client::builder().pool_max_idle_per_host(0);
+        client.redirect(Policy::none()).build().unwrap()
+    })
+}
+
 /// Sends a JSON body to a URL; answers status and JSON.
 pub async fn post(url: &str, body: &Value) -> (u16, Value) {
-    let answer = reqwest::Client::new()
-        .post(url)
-        .json(body)
-        .send()
-        .await
-        .unwrap();
+    let answer = client().post(url).json(body).send().await.unwrap();
     let status = answer.status().as_u16();
     let text = answer.text().await.unwrap();
     (

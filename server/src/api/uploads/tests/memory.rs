@@ -194,7 +194,7 @@ async fn forty_files(database: &str) {
         .map(|number| async move {
             server
                 .send(&steps[number % steps.len()], number as u64, rest)
-                .await
+                .await;
         })
         .buffer_unordered(TOGETHER)
         .collect::<Vec<()>>()

@@ -1,0 +1,140 @@
+//! Sandbox sessions that wait for an offline verification, with the buttons that decide it.
+
+use chrono::{DateTime, Utc};
+use leptos::prelude::*;
+
+use super::parts::done_notice;
+use super::{Answer, Frame, Page, Shown, Visit};
+use crate::domain::ids::SessionId;
+use crate::domain::session::Decision;
+use crate::links;
+use crate::portal::Trouble;
+use crate::portal::verifications::Verification;
+use crate::ui::{Ago, Column, Empty, PageHead, PostButton, Table};
+
+/// What was just done, by the decision's own word.
+const DONE: &[(&str, &str)] = &[
+    ("approve", "Approved. The session goes on in a moment."),
+    ("ask_again", "Asked again. The session goes back to the step in a moment."),
+    ("reject", "Rejected. The session ends in a moment."),
+];
+
+pub(super) async fn screen(visit: Visit) -> Shown {
+    let actor = visit.actor()?;
+    if let Some(fields) = &visit.form {
+        let session: Option<SessionId> = fields.parse("session");
+        let decision: Option<Decision> = fields.parse("decision");
+        let (Some(session), Some(decision)) = (session, decision) else {
+            return Err(Trouble::NotFound);
+        };
+        visit
+            .portal
+            .decide(actor, session, decision, &visit.source)
+            .await?;
+        let to = links::with(links::VERIFICATIONS, "done", decision.as_str());
+        return Ok(Answer::See(to));
+    }
+    let waiting = visit.portal.verifications(actor).await?;
+    let now = visit.now;
+    Ok(Page::new(Frame::App, "Verifications", move || {
+        let done = done_notice(&visit, DONE);
+        let body = if waiting.is_empty() {
+            nothing_waits().into_any()
+        } else {
+            table(waiting, now).into_any()
+        };
+        view! {
+            <PageHead
+                title="Verifications"
+                lead="Sandbox sessions that wait for the provider’s decision. Decide yourself, or let the simulated bank do it after a while."
+            >
+                <a class="btn" href=links::VERIFICATIONS>
+                    "Refresh"
+                </a>
+            </PageHead>
+            {done}
+            {body}
+        }
+    })
+    .wide()
+    .into())
+}
+
+fn nothing_waits() -> impl IntoView {
+    view! {
+        <Empty icon="check" title="Nothing waits for a decision">
+            <p>
+                "A session appears here while its status is SESSION_PENDING: in xyz_sbx_#3.0 after the step kyc."
+            </p>
+            <div class="actions">
+                <a class="btn primary" href=links::SKILLS>
+                    "See the skills"
+                </a>
+                <a class="btn" href=links::docs("session-flow")>
+                    "Read how sessions wait"
+                </a>
+            </div>
+        </Empty>
+    }
+}
+
+fn table(waiting: Vec<Verification>, now: DateTime<Utc>) -> impl IntoView {
+    let columns = vec![
+        Column::text("Session"),
+        Column::text("App"),
+        Column::text("Skill and step"),
+        Column::text("Waiting"),
+        Column::actions("Decide"),
+    ];
+    let rows = waiting.into_iter().map(|one| row(one, now)).collect_view();
+    view! {
+        <Table caption="Sessions that wait for a decision" columns=columns folds=true>
+            {rows}
+        </Table>
+    }
+}
+
+fn row(one: Verification, now: DateTime<Utc>) -> impl IntoView {
+    let session = one.session.to_string();
+    let calls = links::with(links::REQUESTS, "session", &session);
+    let button = |decision: Decision, label: &'static str, class: &'static str| {
+        view! {
+            <PostButton
+                action=links::VERIFICATIONS
+                label=label
+                spoken=format!("{label}: session {session}")
+                class=class
+                fields=vec![
+                    ("session", session.clone()),
+                    ("decision", decision.as_str().to_owned()),
+                ]
+            />
+        }
+    };
+    view! {
+        <tr>
+            <th scope="row">
+                <a class="mono break" href=calls>
+                    {session.clone()}
+                </a>
+            </th>
+            <td>
+                <a href=links::tenant(one.tenant)>{one.tenant_name}</a>
+            </td>
+            <td>
+                <span class="mono break">{one.skill.to_string()}</span>
+                <div class="faint">{one.step}</div>
+            </td>
+            <td data-label="Waiting">
+                <Ago at=one.since now=now />
+            </td>
+            <td class="num">
+                <div class="actions">
+                    {button(Decision::Approve, "Approve", "btn primary")}
+                    {button(Decision::AskAgain, "Ask again", "btn")}
+                    {button(Decision::Reject, "Reject", "btn danger")}
+                </div>
+            </td>
+        </tr>
+    }
+}

@@ -1,0 +1,35 @@
+//! Offline verifications of the sandbox: sessions that wait for somebody's decision, which a person may give here.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use super::{Actor, Answered, Source};
+use crate::domain::ids::{SessionId, TenantId};
+use crate::domain::session::Decision;
+use crate::domain::skill::SkillName;
+
+/// One sandbox session that waits.
+#[derive(Clone, Debug)]
+pub struct Verification {
+    pub session: SessionId,
+    pub tenant: TenantId,
+    pub tenant_name: String,
+    pub skill: SkillName,
+    /// The step that is verified.
+    pub step: String,
+    pub since: DateTime<Utc>,
+}
+
+#[async_trait]
+pub trait Verifications: Send + Sync {
+    /// What waits in the sandbox of the actor's servicer, the longest waiting first, at most 100.
+    async fn verifications(&self, actor: &Actor) -> Answered<Vec<Verification>>;
+    /// Decides in the provider's stead. The session goes on within a second or so; what was decided meanwhile stays so.
+    async fn decide(
+        &self,
+        actor: &Actor,
+        session: SessionId,
+        decision: Decision,
+        source: &Source,
+    ) -> Answered<()>;
+}

@@ -1,0 +1,88 @@
+//! Deciding verifications, over a portal in which one session waits.
+
+use app::domain::ids::SessionId;
+use app::domain::session::Decision;
+use app::domain::skill::SkillName;
+use app::pages::Answer;
+use app::portal::verifications::{Verification, Verifications};
+use app::portal::{Actor, Answered, Source, Trouble};
+use async_trait::async_trait;
+
+use crate::fake::{Fake, HOSTILE, World, actor, fields, id, now, tenant_id, visit};
+use crate::{open, show};
+
+#[async_trait]
+impl Verifications for Fake {
+    async fn verifications(&self, _: &Actor) -> Answered<Vec<Verification>> {
+        let name = match self.0 {
+            World::Full => "Budget app",
+            World::Hostile => HOSTILE,
+            World::Empty | World::Started => return Ok(Vec::new()),
+        };
+        Ok(vec![Verification {
+            session: SessionId(id(700)),
+            tenant: tenant_id(),
+            tenant_name: name.into(),
+            skill: SkillName::parse("xyz_sbx_#3.0").unwrap(),
+            step: "kyc".into(),
+            since: now() - chrono::Duration::seconds(40),
+        }])
+    }
+    async fn decide(
+        &self,
+        _: &Actor,
+        session: SessionId,
+        decision: Decision,
+        _: &Source,
+    ) -> Answered<()> {
+        assert_eq!(session, SessionId(id(700)));
+        match decision {
+            Decision::Reject => Err(Trouble::Conflict("It was decided meanwhile.".into())),
+            Decision::Approve | Decision::AskAgain => Ok(()),
+        }
+    }
+}
+
+fn decide(form: &str) -> (Answer, app::pages::Visit) {
+    let mut visit = visit(World::Full, "/verifications", Some(actor(false)));
+    visit.form = Some(fields(form));
+    open(visit)
+}
+
+#[test]
+fn each_waiting_session_has_its_three_buttons() {
+    let (status, html) = show(visit(World::Full, "/verifications", Some(actor(false))));
+    assert_eq!(status, 200);
+    for text in [
+        "value=\"approve\"",
+        "value=\"ask_again\"",
+        "value=\"reject\"",
+        "xyz_sbx_#3.0",
+        "method=\"post\" action=\"/verifications\"",
+    ] {
+        assert!(html.contains(text), "{text}");
+    }
+    let (_, html) = show(visit(World::Empty, "/verifications", Some(actor(false))));
+    assert!(html.contains("Nothing waits for a decision"));
+}
+
+#[test]
+fn a_decision_ends_at_the_list_and_one_that_came_late_is_told() {
+    let session = id(700);
+    let (answer, _) = decide(&format!("session={session}&decision=ask_again"));
+    assert!(matches!(answer, Answer::See(to) if to == "/verifications?done=ask_again"));
+    let (_, html) = show(visit(
+        World::Full,
+        "/verifications?done=ask_again",
+        Some(actor(false)),
+    ));
+    assert!(html.contains("Asked again."));
+    let mut late = visit(World::Full, "/verifications", Some(actor(false)));
+    late.form = Some(fields(&format!("session={session}&decision=reject")));
+    let (status, html) = show(late);
+    assert_eq!(status, 409);
+    assert!(html.contains("It was decided meanwhile."));
+    let mut made_up = visit(World::Full, "/verifications", Some(actor(false)));
+    made_up.form = Some(fields("session=x&decision=maybe"));
+    assert_eq!(show(made_up).0, 404);
+}

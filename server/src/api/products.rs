@@ -1,0 +1,65 @@
+//! Products under one consent.
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::data::{Limit, credentials, freshness, paged};
+use crate::http::call::{Call, Data};
+use crate::http::fields::fields;
+use crate::problem::Problem;
+use crate::services::products;
+use crate::state::AppState;
+use crate::wire::List;
+use crate::wire::products::Product;
+use app::domain::ids::ProductId;
+
+/// The operations of this file.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(get))
+        .routes(routes!(list))
+}
+
+fields! {
+    /// Asks for the products of a consent.
+    pub struct GetProducts for Data {}
+}
+
+fields! {
+    /// Asks for the products of a consent, page by page.
+    pub struct ListProducts for Data {
+        /// 1 to 500; 100 if not given.
+        limit: Option<Limit<500>>,
+        /// The `next_cursor` of the page before.
+        after: Option<ProductId>,
+    }
+}
+
+/// Read products
+///
+/// What a session of a marketplace skill created: a deposit, a card.
+#[utoipa::path(post, path = "/v1/products/get", tag = "Products", request_body = GetProducts,
+    responses((status = 200, body = Vec<Product>)))]
+async fn get(State(state): State<AppState>, call: Call<GetProducts>) -> Result<Response, Problem> {
+    let (client, credentials) = credentials(call.by, call.also);
+    let listing = products::list(&state, &client, &credentials).await?;
+    let fresh = freshness(listing.as_of, listing.served_from);
+    let items: Vec<Product> = listing.items.into_iter().map(Into::into).collect();
+    Ok((fresh, Json(items)).into_response())
+}
+
+/// List products
+#[utoipa::path(get, path = "/v1/products", tag = "Products", params(ListProducts),
+    responses((status = 200, body = List<Product>)))]
+async fn list(
+    State(state): State<AppState>,
+    call: Call<ListProducts>,
+) -> Result<Json<List<Product>>, Problem> {
+    let (client, credentials) = credentials(call.by, call.also);
+    let listing = products::list(&state, &client, &credentials).await?;
+    let page = paged(listing, call.input.after, call.input.limit, |of| of.id)?;
+    Ok(Json(page))
+}

@@ -1,0 +1,151 @@
+//! Products that a session led to: asked of the provider, and kept sealed so that a provider that is away for a while
+//! takes nothing from anybody.
+
+use app::domain::ids::{CredentialsId, ProductId};
+use app::domain::problem::Code;
+use app::domain::product::{ProductKind, ProductStatus, ProductTerms};
+use app::domain::skill::SkillType;
+use chrono::{DateTime, Duration, SubsecRound as _, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::accounts::{Listing, provider};
+use super::consents::{self, Credentials};
+use super::data::{self, ServedFrom};
+use super::grants;
+use super::keys::Client;
+use super::providers::provider_refusal;
+use super::refusal::Failure;
+use crate::crypto::Digest;
+use crate::skills::{BankProduct, ConnectorError};
+use crate::state::AppState;
+use crate::storage::consents::ConsentRow;
+use crate::storage::products::ProductRow;
+
+/// How long what the provider said is as good as asking again.
+const FRESH: Duration = Duration::seconds(30);
+
+/// One product, opened.
+pub struct Product {
+    pub id: ProductId,
+    /// The provider behind the skill.
+    pub servicer_id: Uuid,
+    pub servicer_name: String,
+    /// When the provider was asked.
+    pub fetched_at: DateTime<Utc>,
+    pub details: ProductDetails,
+}
+
+/// What is kept sealed of a product.
+#[derive(Serialize, Deserialize)]
+pub struct ProductDetails {
+    pub kind: ProductKind,
+    pub status: ProductStatus,
+    pub name: String,
+    pub reference: Option<String>,
+    pub terms: ProductTerms,
+}
+
+/// The products that a consent points at.
+pub async fn list(
+    state: &AppState,
+    client: &Client,
+    credentials: &Credentials,
+) -> Result<Listing<Product, ProductId>, Failure> {
+    let mut tx = state.db.read().await?;
+    let consent = consents::authorise(state, &mut tx, client, credentials).await?;
+    consents::require_user(&consent, credentials)?;
+    consents::require_kind(state, &consent, SkillType::Marketplace)?;
+    drop(tx);
+    let now = state.clock.now();
+    let kept = consent.fetched_at.filter(|at| *at + FRESH > now);
+    let (as_of, served_from) = match kept {
+        Some(at) => (at, ServedFrom::Cache),
+        None => refreshed(state, &consent).await?,
+    };
+    let mut tx = state.db.read().await?;
+    let rows = tx.products(consent.id).await?;
+    drop(tx);
+    let (servicer_id, servicer_name) = provider(state, &consent.skill);
+    let mut items = Vec::with_capacity(rows.len());
+    for row in rows {
+        items.push(Product {
+            id: row.id,
+            servicer_id,
+            servicer_name: servicer_name.clone(),
+            fetched_at: row.fetched_at,
+            details: data::open(state, &place(consent.id, &row.bank_key), &row.sealed)?,
+        });
+    }
+    Ok(Listing {
+        items,
+        next: None,
+        as_of,
+        served_from,
+    })
+}
+
+/// Asks the provider; what was known before does where it cannot be asked just now.
+async fn refreshed(
+    state: &AppState,
+    consent: &ConsentRow,
+) -> Result<(DateTime<Utc>, ServedFrom), Failure> {
+    let skill = state.skills.get(&consent.skill);
+    let connector = skill.and_then(|skill| state.skills.connector(&skill.manifest));
+    let connector = connector
+        .ok_or_else(|| Failure::Broken("a consent's skill is no longer published".into()))?;
+    let grant = grants::open(state, consent)?.ok_or(Code::InactiveCredentials)?;
+    let error = match connector.products(&grant).await {
+        Ok(products) => return keep(state, consent, &products).await,
+        Err(error) => error,
+    };
+    match consent.fetched_at.filter(|_| error.is_passing()) {
+        Some(at) => Ok((at, ServedFrom::Cache)),
+        None => Err(refused(consent, &error)),
+    }
+}
+
+fn refused(consent: &ConsentRow, error: &ConnectorError) -> Failure {
+    provider_refusal(&consent.skill, error).into()
+}
+
+async fn keep(
+    state: &AppState,
+    consent: &ConsentRow,
+    products: &[BankProduct],
+) -> Result<(DateTime<Utc>, ServedFrom), Failure> {
+    let now = state.clock.now().trunc_subsecs(0);
+    let mut tx = state.db.write().await?;
+    // A consent that ended meanwhile keeps nothing any more.
+    if !tx.mark_fetched(consent.id, now).await? {
+        return Err(Code::InactiveCredentials.into());
+    }
+    for (at, product) in products.iter().enumerate() {
+        let known_by = format!("{}/{}", consent.id, product.id);
+        let bank_key = state.pepper.digest("product", &known_by);
+        let details = ProductDetails {
+            kind: product.kind,
+            status: product.status,
+            name: product.name.clone(),
+            reference: product.reference.clone(),
+            terms: product.terms.clone(),
+        };
+        tx.put_product(&ProductRow {
+            id: ProductId(state.clock.id()),
+            consent_id: consent.id,
+            sealed: data::seal(state, &place(consent.id, &bank_key), &details)?,
+            bank_key,
+            place: i64::try_from(at).unwrap_or(i64::MAX),
+            fetched_at: now,
+        })
+        .await?;
+    }
+    tx.drop_products(consent.id, now).await?;
+    tx.commit().await?;
+    Ok((now, ServedFrom::Bank))
+}
+
+/// Where a product's details are sealed.
+fn place(consent: CredentialsId, bank_key: &Digest) -> String {
+    format!("products.sealed/{consent}/{}", data::hex(&bank_key.0))
+}

@@ -1,0 +1,72 @@
+//! Products cached under a consent.
+
+use app::domain::ids::{CredentialsId, ProductId};
+use chrono::{DateTime, Utc};
+
+use super::{Stored, Tx, run};
+use crate::crypto::Digest;
+
+/// One product; its details open with the place of `services::products`.
+#[derive(Clone, sqlx::FromRow)]
+pub struct ProductRow {
+    pub id: ProductId,
+    pub consent_id: CredentialsId,
+    /// What the provider knows it by, as a keyed digest.
+    pub bank_key: Digest,
+    /// The provider's own order.
+    pub place: i64,
+    pub sealed: Vec<u8>,
+    pub fetched_at: DateTime<Utc>,
+}
+
+impl Tx {
+    /// Keeps a product, in place of what was known of it.
+    pub async fn put_product(&mut self, row: &ProductRow) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query(
+                "INSERT INTO products (id, consent_id, bank_key, place, sealed, fetched_at)
+                 VALUES ($1, $2, $3, $4, $5, $6)
+                 ON CONFLICT (consent_id, bank_key) DO UPDATE
+                 SET place = excluded.place, sealed = excluded.sealed, fetched_at = excluded.fetched_at",
+            )
+            .bind(row.id)
+            .bind(row.consent_id)
+            .bind(&row.bank_key)
+            .bind(row.place)
+            .bind(&row.sealed)
+            .bind(row.fetched_at)
+            .execute(conn)
+            .await
+            .map(|_| ())
+        })
+    }
+
+    /// Drops what was not seen any more when the provider was asked last.
+    pub async fn drop_products(
+        &mut self,
+        consent: CredentialsId,
+        not_seen_since: DateTime<Utc>,
+    ) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query("DELETE FROM products WHERE consent_id = $1 AND fetched_at < $2")
+                .bind(consent)
+                .bind(not_seen_since)
+                .execute(conn)
+                .await
+                .map(|_| ())
+        })
+    }
+
+    /// The products of a consent, in the provider's order.
+    pub async fn products(&mut self, consent: CredentialsId) -> Stored<Vec<ProductRow>> {
+        run!(self, |conn| {
+            sqlx::query_as(
+                "SELECT id, consent_id, bank_key, place, sealed, fetched_at FROM products
+                 WHERE consent_id = $1 ORDER BY place, id",
+            )
+            .bind(consent)
+            .fetch_all(conn)
+            .await
+        })
+    }
+}
