@@ -15,7 +15,10 @@ use crate::ui::{Ago, Column, Empty, PageHead, PostButton, Table};
 /// What was just done, by the decision's own word.
 const DONE: &[(&str, &str)] = &[
     ("approve", "Approved. The session goes on in a moment."),
-    ("ask_again", "Asked again. The session goes back to the step in a moment."),
+    (
+        "ask_again",
+        "Asked again. The session goes back to the step in a moment.",
+    ),
     ("reject", "Rejected. The session ends in a moment."),
 ];
 

@@ -155,7 +155,13 @@ fn shots() -> Vec<Shot> {
         ("requests", Full, 'd', at("/requests"), None),
         ("requests-empty", Empty, 'd', at("/requests"), None),
         ("verifications", Full, 'd', at("/verifications"), None),
-        ("verifications-empty", Empty, 'd', at("/verifications"), None),
+        (
+            "verifications-empty",
+            Empty,
+            'd',
+            at("/verifications"),
+            None,
+        ),
         (
             "requests-none",
             Full,

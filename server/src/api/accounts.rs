@@ -13,8 +13,8 @@ use crate::http::fields::fields;
 use crate::problem::Problem;
 use crate::services::accounts;
 use crate::state::AppState;
-use crate::wire::accounts::Account;
 use crate::wire::List;
+use crate::wire::accounts::Account;
 use app::domain::ids::AccountId;
 
 /// The operations of this file.

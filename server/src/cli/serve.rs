@@ -124,7 +124,10 @@ async fn sandbox(
     let accounts = Sandbox::new(reached.clone(), clock.clone()).map_err(broken)?;
     let products = Marketplace::new(reached, clock.clone()).map_err(broken)?;
     let connectors = Connectors::from([
-        ("sandbox".to_owned(), Arc::new(accounts) as Arc<dyn Connector>),
+        (
+            "sandbox".to_owned(),
+            Arc::new(accounts) as Arc<dyn Connector>,
+        ),
         ("sandbox_products".to_owned(), Arc::new(products)),
     ]);
     let manifests = Registry::shipped().map_err(broken)?;

@@ -345,7 +345,8 @@ async fn refused(
     if !settled || !turn.again(state, &mut tx, &way.step, reason).await? {
         return Ok(None);
     }
-    tx.reject_payment(turn.session.id, state.clock.now()).await?;
+    tx.reject_payment(turn.session.id, state.clock.now())
+        .await?;
     tx.commit().await?;
     Ok(Some(told))
 }

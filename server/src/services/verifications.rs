@@ -159,7 +159,10 @@ async fn verdict(state: &AppState, session: &SessionRow) -> Result<Verdict, Fail
         reason: reason.into(),
     };
     let (connector, bank_ref) = under_way(state, session)?;
-    if session.pending_since.is_some_and(|since| now - since >= LONGEST) {
+    if session
+        .pending_since
+        .is_some_and(|since| now - since >= LONGEST)
+    {
         return Ok(failed("verification_timeout"));
     }
     match connector.resume(&bank_ref).await {
@@ -182,9 +185,8 @@ pub fn under_way(
     let connector = connector
         .ok_or_else(|| Failure::Broken("a session's skill is no longer published".into()))?;
     let bank_ref = open_ref(state, session)?;
-    let bank_ref = bank_ref.ok_or_else(|| {
-        Failure::Broken("a verification without what its connector kept".into())
-    })?;
+    let bank_ref = bank_ref
+        .ok_or_else(|| Failure::Broken("a verification without what its connector kept".into()))?;
     Ok((connector, bank_ref))
 }
 

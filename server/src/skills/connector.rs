@@ -279,9 +279,7 @@ pub enum Returned {
         bank_ref: Opaque,
     },
     /// Not consented, or no longer: the session may try again.
-    Refused {
-        reason: String,
-    },
+    Refused { reason: String },
 }
 
 /// A consent that stands.

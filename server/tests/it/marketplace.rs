@@ -273,8 +273,7 @@ async fn a_session_called_off_while_pending_is_over(database: Database) {
     walk.step("product_form", form("100000")).await;
     walk.step("kyc", person()).await;
     let path = format!("/v1/sessions/{}/cancel", walk.session);
-    let body =
-        json!({"client_id": walk.keys.client_id, "client_secret": walk.keys.client_secret});
+    let body = json!({"client_id": walk.keys.client_id, "client_secret": walk.keys.client_secret});
     let (status, answer) = world.post(&path, &body).await;
     assert_eq!(
         (status, &answer["status"]),

@@ -246,11 +246,7 @@ async fn due(
     if row.decide_at.is_none_or(|at| at > now) {
         return Ok(None);
     }
-    let asked = |wish: &str| {
-        documents
-            .iter()
-            .any(|(_, of)| of.as_deref() == Some(wish))
-    };
+    let asked = |wish: &str| documents.iter().any(|(_, of)| of.as_deref() == Some(wish));
     Ok(Some(if asked("reject") {
         ("rejected", Some("document_rejected"))
     } else if asked("ask_again") {

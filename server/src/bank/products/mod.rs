@@ -74,10 +74,7 @@ pub(super) fn router() -> Router<Desk> {
             "/products/v1/applications/{id}/source-of-funds",
             put(applications::source_of_funds),
         )
-        .route(
-            "/products/v1/applications/{id}/contract",
-            put(sold::sign),
-        )
+        .route("/products/v1/applications/{id}/contract", put(sold::sign))
         .route(
             "/products/v1/applications/{id}/decision",
             post(applications::decide),

@@ -167,7 +167,10 @@ mod tests {
             ("100", Some(61)),
             ("100", None),
         ] {
-            assert!(deposit(amount, months).check().is_err(), "{amount} {months:?}");
+            assert!(
+                deposit(amount, months).check().is_err(),
+                "{amount} {months:?}"
+            );
         }
     }
 }

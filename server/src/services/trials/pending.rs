@@ -204,11 +204,7 @@ async fn a_pending_step_goes_on_once_the_provider_has_decided(db: Db) {
     world.advance(30 * 60 - 1);
     world.will([goes_on("confirm")]);
     world
-        .submit(
-            opened.session_id,
-            &standing.nonce.unwrap(),
-            form("confirm"),
-        )
+        .submit(opened.session_id, &standing.nonce.unwrap(), form("confirm"))
         .await
         .unwrap();
     world.next_asking().await;

@@ -196,7 +196,8 @@ impl Marketplace {
         underway: Underway,
         submission: &Submission,
     ) -> Result<Outcome, ConnectorError> {
-        let mut signature = json!({ "accepted": submission.data["accept"], "part": submission.request_id });
+        let mut signature =
+            json!({ "accepted": submission.data["accept"], "part": submission.request_id });
         if let (ProductKind::CreditCard, Some(fields)) = (underway.kind, signature.as_object_mut())
         {
             fields.insert("person".into(), submission.data.clone());
@@ -277,7 +278,14 @@ impl Connector for Marketplace {
             Held::Granted(grant) => grant.0.read::<Key>()?.underway,
         };
         let (id, part) = (underway.application.to_string(), document.key.to_string());
-        let parts = ["applications", &id, "parts", &part, "documents", &document.kind];
+        let parts = [
+            "applications",
+            &id,
+            "parts",
+            &part,
+            "documents",
+            &document.kind,
+        ];
         let body = Piped::new(document.bytes, document.size);
         let request = self
             .bank
@@ -291,7 +299,10 @@ impl Connector for Marketplace {
     async fn stop(&self, bank_ref: &Opaque) -> Result<(), ConnectorError> {
         let underway: Underway = bank_ref.read()?;
         let id = underway.application.to_string();
-        gone(self.call(Method::DELETE, &["applications", &id], None).await)
+        gone(
+            self.call(Method::DELETE, &["applications", &id], None)
+                .await,
+        )
     }
 
     async fn finish(&self, _: Return) -> Result<Returned, ConnectorError> {
