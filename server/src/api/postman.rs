@@ -35,7 +35,7 @@ pub fn collection(document: &Value, public_url: &str) -> Value {
         for (method, operation) in item.as_object().into_iter().flatten() {
             let tag = operation.pointer("/tags/0").and_then(Value::as_str);
             let tag = tag.unwrap_or("other").to_lowercase();
-            let request = request(path, method, operation);
+            let request = request(path, method, operation, document);
             match folders.iter_mut().find(|(known, _)| *known == tag) {
                 Some((_, requests)) => requests.push(request),
                 None => folders.push((tag, vec![request])),
@@ -66,7 +66,7 @@ pub fn collection(document: &Value, public_url: &str) -> Value {
     })
 }
 
-fn request(path: &str, method: &str, operation: &Value) -> Value {
+fn request(path: &str, method: &str, operation: &Value, document: &Value) -> Value {
     let word = |name| {
         operation
             .get(name)
@@ -116,13 +116,20 @@ fn request(path: &str, method: &str, operation: &Value) -> Value {
     }
     let form = operation.pointer("/requestBody/content/multipart~1form-data/schema");
     if let (Some(schema), Some(request)) = (form, request.as_object_mut()) {
-        let body = json!({ "mode": "formdata", "formdata": parts(schema) });
+        let body = json!({ "mode": "formdata", "formdata": parts(resolved(schema, document)) });
         request.insert("body".to_owned(), body);
     }
     if let Some(request) = request.as_object_mut() {
         request.insert("header".to_owned(), headers.into());
     }
     json!({ "name": format!("{} {path}", method.to_uppercase()), "request": request })
+}
+
+fn resolved<'a>(schema: &'a Value, document: &'a Value) -> &'a Value {
+    let reference = schema.get("$ref").and_then(Value::as_str);
+    let path = reference.and_then(|path| path.strip_prefix('#'));
+    path.and_then(|path| document.pointer(path))
+        .unwrap_or(schema)
 }
 
 /// The parts of a form: texts in front, the file as one that a person chooses.
@@ -135,10 +142,15 @@ fn parts(schema: &Value) -> Vec<Value> {
         .collect();
     let fields = schema.get("properties").and_then(Value::as_object);
     let fields = fields.into_iter().flatten();
-    fields
+    let is_file = |field: &Value| field.get("format").and_then(Value::as_str) == Some("binary");
+    let mut fields: Vec<_> = fields
         .filter(|(name, _)| required.contains(&name.as_str()))
+        .collect();
+    fields.sort_by_key(|(_, field)| is_file(field));
+    fields
+        .into_iter()
         .map(|(name, field)| {
-            if field.get("format").and_then(Value::as_str) == Some("binary") {
+            if is_file(field) {
                 return json!({ "key": name, "type": "file", "src": "" });
             }
             let known = VARIABLES.contains(&name.as_str());
@@ -240,5 +252,13 @@ mod tests {
             body.contains("\"nonce\": \"{{nonce}}\"") && body.contains("\"sca\""),
             "{body}"
         );
+        let upload = requests
+            .iter()
+            .find(|request| request["name"] == "POST /v1/steps/{step_id}/upload")
+            .unwrap();
+        let parts = upload["request"]["body"]["formdata"].as_array().unwrap();
+        let keys: Vec<&Value> = parts.iter().map(|part| &part["key"]).collect();
+        assert_eq!(keys, ["client_id", "kind", "nonce", "file"]);
+        assert_eq!(parts[0]["value"], "{{client_id}}");
     }
 }

@@ -9,7 +9,7 @@ refusals! {
     /// Of submitting a step.
     Submitting = [
         InvalidSessionId, InvalidNonce, ExpiredNonce, SessionEnded, InvalidSkillName, InvalidStep, InvalidInput,
-        InvalidRedirectLink, InvalidTenantUserId, StepInFlight, ExternalApiConnectionError, ExternalApiTooManyRequests,
+        InvalidRedirectLink, InvalidTenantUserId, UploadsMissing, StepInFlight, ExternalApiConnectionError, ExternalApiTooManyRequests,
         ExternalApiUnauthorized, ExternalApiForbidden, ExternalApiError, IdempotencyMismatch, IdempotencyInFlight,
     ];
     /// Of asking where a session stands.
