@@ -118,8 +118,10 @@ fn kind(made: &Made) -> Value {
 }
 
 const NO_STEP: &str = "404 not_found";
-/// The sandbox's steps so far take no files, which is told to nobody but their owner.
+/// The step of an account consent takes no files, which is told to nobody but its owner.
 const NO_FILES: &str = "400 invalid_field";
+/// An account consent has no products, which is said to whoever holds its pair.
+const NO_PRODUCTS: &str = "400 wrong_kind_of_consent";
 const NO_SESSION: &str = "404 invalid_session_id";
 const NO_TOKEN: &str = "401 invalid_temp_token";
 const NO_CONSENT: &str = "401 invalid_credentials_id";
@@ -278,6 +280,26 @@ pub const OPERATIONS: &[Line] = &[
         Thing::Consent,
         NO_CONSENT,
         nothing,
+    ),
+    answers(
+        line(
+            "GET /v1/products",
+            Lock::Data,
+            Thing::Consent,
+            NO_CONSENT,
+            nothing,
+        ),
+        NO_PRODUCTS,
+    ),
+    answers(
+        line(
+            "POST /v1/products/get",
+            Lock::Data,
+            Thing::Consent,
+            NO_CONSENT,
+            nothing,
+        ),
+        NO_PRODUCTS,
     ),
     line(
         "POST /v1/payments/get",
