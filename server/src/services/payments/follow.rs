@@ -68,7 +68,7 @@ async fn unauthorised(state: &AppState, row: &PaymentRow) -> Result<(), Failure>
     };
     let refusal = |error: ConnectorError| Failure::from(provider_refusal(&row.skill, &error));
     match connector.settle(&bank_ref, true).await.map_err(refusal)? {
-        // Nobody decides on it any more, or not only a payment would come of it.
+        // With further steps or checks to come: nobody will take them in a session that is over.
         None | Some(Returned::Next { .. } | Returned::Pending { .. }) => Ok(()),
         Some(Returned::Refused { .. }) => {
             let mut tx = state.db.write().await?;

@@ -57,6 +57,7 @@ impl Street {
             clock: state.clock.clone(),
             listen: "127.0.0.1:0".parse().unwrap(),
             public_url: String::new(),
+            verification: chrono::Duration::seconds(5),
             client: bank::Client {
                 id: "tpp".into(),
                 secret: secret.clone().into(),
