@@ -12,7 +12,6 @@ use super::refusal::Failure;
 use crate::crypto::named_uuid;
 use crate::state::AppState;
 pub use crate::storage::accounts::{BalanceFilter, IdPage};
-use crate::storage::consents::ConsentRow;
 
 /// One account, opened.
 pub struct Account {

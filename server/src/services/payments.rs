@@ -312,7 +312,8 @@ async fn unauthorised(state: &AppState, row: &PaymentRow) -> Result<(), Failure>
     };
     let refusal = |error: ConnectorError| Failure::from(provider_refusal(&row.skill, &error));
     match connector.settle(&bank_ref, true).await.map_err(refusal)? {
-        None => Ok(()),
+        // Nobody decides on it any more, or not only a payment would come of it.
+        None | Some(Returned::Next { .. } | Returned::Pending { .. }) => Ok(()),
         Some(Returned::Refused { .. }) => {
             let mut tx = state.db.write().await?;
             tx.reject_payment(row.session_id, state.clock.now()).await?;

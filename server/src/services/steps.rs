@@ -312,7 +312,6 @@ fn read(outcome: Outcome, of: &str) -> (After, Value) {
             }
             let after = After::Verification {
                 poll_after,
-                poll_after,
                 bank_ref,
             };
             (after, Value::Object(fields))

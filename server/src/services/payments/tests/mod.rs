@@ -62,6 +62,7 @@ impl Street {
                 secret: secret.clone().into(),
                 name: "Tessera".into(),
             },
+            verification: chrono::Duration::seconds(5),
         };
         let bank = bank::serve(settings, stop.clone()).await.unwrap();
         let reached = SandboxBank {
