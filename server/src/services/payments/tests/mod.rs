@@ -63,7 +63,6 @@ impl Street {
                 secret: secret.clone().into(),
                 name: "Tessera".into(),
             },
-            verification: chrono::Duration::seconds(5),
         };
         let bank = bank::serve(settings, stop.clone()).await.unwrap();
         let reached = SandboxBank {
