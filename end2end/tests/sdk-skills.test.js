@@ -1,4 +1,4 @@
-// The SDK with every kind of skill: steps with uploads, verifications that take their time, products, payments, changes.
+// The SDK with every kind of skill: steps with uploads, verifications that take their time, products, payments.
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { after, before, test } from "node:test";
@@ -111,20 +111,4 @@ test("a payment of a later day is called off, once and again", async () => {
   const transfer = { amount: { instructed_amount: { amount: "1.00", currency: "RON" } }, creditor: { name: "Corner Shop" }, creditor_account: { iban: "RO49AAAA1B31007593840000" } };
   const consent = await authorised(payment, "payment_intent", { payment_info: [{ requested_execution_date: day, credit_transfer_transaction_information: [transfer] }] });
   for (let time = 0; time < 2; time += 1) assert.deepEqual((({ status, final }) => [status, final])(await consent.cancelPayment()), ["CANC", true]);
-});
-
-test("changes begin with everything and go on from the stored cursor", async () => {
-  const consent = await authorised(accountSkill, "sca");
-  const known = new Map();
-  let cursor;
-  for await (const { added, modified, removed, next_cursor } of consent.changes({ count: 500 })) {
-    for (const row of [...added, ...modified]) known.set(row.id, row);
-    for (const { id } of removed) known.delete(id);
-    cursor = next_cursor;
-  }
-  const all = await consent.transactions({ limit: 500 }).all();
-  assert.deepEqual([...known.keys()].sort(), all.map(({ id }) => id).sort());
-  const again = await consent.sync({ cursor });
-  assert.equal(again.added.length, 0);
-  assert.equal(again.has_more, false);
 });
