@@ -50,7 +50,7 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), Failed> {
     erase_data::schedule(&state).await.map_err(broken)?;
     let worker = tokio::spawn(worker::run(state.clone(), after.clone()));
     let sweeper = tokio::spawn(sweep(state.clone(), after.clone()));
-    let router = router(&state)?;
+    let router = router(&state);
     say_where(&state, with_demo).await?;
     stop_on_signal(stop.clone())?;
     http::serve::run(state.clone(), listener, router, stop).await;
@@ -68,11 +68,11 @@ pub fn openapi() -> serde_json::Value {
 }
 
 /// The API and the portal, which reaches the API for its console.
-fn router(state: &AppState) -> Result<Router, Failed> {
+fn router(state: &AppState) -> Router {
     let api = doors::router(state);
     let services = Services::new(state.clone()).with_api(api.clone());
     let portal = portal::router(state, Arc::new(services), Arc::new(openapi()));
-    Ok(api.merge(portal))
+    api.merge(portal)
 }
 
 fn refuse_public_demo(demo: bool, config: &Config, listen: SocketAddr) -> Result<(), Failed> {

@@ -20,7 +20,7 @@ pub fn complete(operation: &mut Value, document: &Value) {
             continue;
         }
         if let Some(content) = response.pointer_mut("/content/application~1json") {
-            add(content, |schema| value("", schema, document, 0));
+            add(content, |schema| value(schema, document, 0));
         }
         if let Some(response) = response.as_object_mut()
             && response.get("description").and_then(Value::as_str) == Some("")
@@ -49,14 +49,14 @@ fn request(schema: &Value, document: &Value) -> Value {
     for (field, property) in properties(schema) {
         let opens = field == "client_app_key" && needed.contains(&"client_id");
         if needed.contains(&field.as_str()) || opens {
-            let value = known(name, field).unwrap_or_else(|| value(field, property, document, 0));
+            let value = known(name, field).unwrap_or_else(|| value(property, document, 0));
             body.insert(field.clone(), value);
         }
     }
     Value::Object(body)
 }
 
-fn value(field: &str, schema: &Value, document: &Value, depth: usize) -> Value {
+fn value(schema: &Value, document: &Value, depth: usize) -> Value {
     let given = schema
         .get("example")
         .or_else(|| schema.pointer("/examples/0"));
@@ -68,25 +68,18 @@ fn value(field: &str, schema: &Value, document: &Value, depth: usize) -> Value {
         return first.clone();
     }
     if let Some(parts) = schema.get("allOf").and_then(Value::as_array) {
-        let parts = parts.iter().map(|part| value(field, part, document, depth));
+        let parts = parts.iter().map(|part| value(part, document, depth));
         let fields = parts.filter_map(|part| part.as_object().cloned()).flatten();
         return Value::Object(fields.collect());
     }
     if let Some(items) = schema.get("items") {
-        let item = |_| value(field, items, document, depth + 1);
-        return Value::Array(
-            (depth < DEEPEST)
-                .then_some(())
-                .map(item)
-                .into_iter()
-                .collect(),
-        );
+        let item = (depth < DEEPEST).then(|| value(items, document, depth + 1));
+        return Value::Array(item.into_iter().collect());
     }
     let mut fields = properties(schema).peekable();
     if fields.peek().is_some() {
         let fields = fields.map(|(field, property)| {
-            let value =
-                known(name, field).unwrap_or_else(|| value(field, property, document, depth + 1));
+            let value = known(name, field).unwrap_or_else(|| value(property, document, depth + 1));
             (field.clone(), value)
         });
         return Value::Object(fields.collect());
@@ -119,7 +112,7 @@ fn known(schema: &str, field: &str) -> Option<Value> {
     Some(match (schema, field) {
         ("SessionOpened", "status") => json!("SESSION_CREATED"),
         ("SessionCancelled", "status") => json!("SESSION_CANCELLED"),
-        ("SessionStanding" | "StepTaken", "status") => json!("SESSION_IN_PROGRESS"),
+        ("SessionStanding" | "StepTaken" | "Uploaded", "status") => json!("SESSION_IN_PROGRESS"),
         ("Payment" | "PaymentItem", "status") => json!("ACSC"),
         ("Payment" | "PaymentItem", "status_text") => json!("executed"),
         ("Payment", "kind") => json!("single"),
@@ -128,7 +121,6 @@ fn known(schema: &str, field: &str) -> Option<Value> {
         ("StepTaken", "data") => {
             json!({"method": "GET", "url": "https://bank.example.com/sca?state=Hq3c", "headers": []})
         }
-        ("Uploaded", "status") => json!("SESSION_IN_PROGRESS"),
         ("Uploaded", "kind") => json!("id_document"),
         ("Uploaded", "size") => json!(48_213),
         ("Uploaded", "sha256") => {

@@ -175,7 +175,7 @@ impl Marketplace {
 
     async fn explain_funds(&self, submission: &Submission) -> Result<Outcome, ConnectorError> {
         let underway = under_way(submission)?;
-        let funds = json!({ "source": submission.data["source"] });
+        let funds = json!({ "source": submission.data.get("source") });
         let said = self
             .apply(
                 Method::PUT,
@@ -197,7 +197,7 @@ impl Marketplace {
         submission: &Submission,
     ) -> Result<Outcome, ConnectorError> {
         let mut signature =
-            json!({ "accepted": submission.data["accept"], "part": submission.request_id });
+            json!({ "accepted": submission.data.get("accept"), "part": submission.request_id });
         if let (ProductKind::CreditCard, Some(fields)) = (underway.kind, signature.as_object_mut())
         {
             fields.insert("person".into(), submission.data.clone());
