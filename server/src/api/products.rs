@@ -7,6 +7,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::data::{Limit, credentials, freshness, paged};
+use super::refusals::Reading;
 use crate::http::call::{Call, Data};
 use crate::http::fields::fields;
 use crate::problem::Problem;
@@ -42,7 +43,7 @@ fields! {
 ///
 /// What a session of a marketplace skill created: a deposit, a card.
 #[utoipa::path(post, path = "/v1/products/get", tag = "Products", request_body = GetProducts,
-    responses((status = 200, body = Vec<Product>)))]
+    responses((status = 200, body = Vec<Product>), Reading))]
 async fn get(State(state): State<AppState>, call: Call<GetProducts>) -> Result<Response, Problem> {
     let (client, credentials) = credentials(call.by, call.also);
     let listing = products::list(&state, &client, &credentials).await?;
@@ -53,7 +54,7 @@ async fn get(State(state): State<AppState>, call: Call<GetProducts>) -> Result<R
 
 /// List products
 #[utoipa::path(get, path = "/v1/products", tag = "Products", params(ListProducts),
-    responses((status = 200, body = List<Product>)))]
+    responses((status = 200, body = List<Product>), Reading))]
 async fn list(
     State(state): State<AppState>,
     call: Call<ListProducts>,

@@ -28,7 +28,7 @@ refusals! {
     /// Of reading data.
     Reading = [
         InvalidCredentialsId, InvalidAccessToken, InvalidTenantUserId, InactiveCredentials, ExpiredCredentials,
-        ExternalApiConnectionError, ExternalApiTooManyRequests, ExternalApiUnauthorized, ExternalApiForbidden,
+        WrongKindOfConsent, ExternalApiConnectionError, ExternalApiTooManyRequests, ExternalApiUnauthorized, ExternalApiForbidden,
         ExternalApiError,
     ];
     /// Of asking about a consent.

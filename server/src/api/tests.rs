@@ -45,7 +45,7 @@ async fn the_catalog_tells_what_there_is(db: Db) {
         first["next_cursor"].as_str().unwrap()
     );
     let (_, _, second) = get(&router, &next).await;
-    assert_eq!(second["items"][0]["skill"], "xyz_ro_aisp_sbx_#1.0");
+    assert_eq!(second["items"][0]["skill"], "xyz_card_sbx_#1.0");
     let all_skills = world.state().skills.all().count();
     for (query, found) in [
         ("type=account_information", 2),
@@ -53,6 +53,7 @@ async fn the_catalog_tells_what_there_is(db: Db) {
         ("flavour=production", 0),
         ("servicer=xyz", all_skills),
         ("type=payment_initiation", 1),
+        ("type=marketplace", 2),
         ("q=RO_aisp", 1),
     ] {
         let (_, _, page) = get(&router, &format!("/v1/catalog/skills?{query}")).await;

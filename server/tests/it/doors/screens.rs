@@ -76,6 +76,7 @@ const TABLE: &[(&str, [Finds; 5])] = &[
     ("/requests", OWN),
     ("/requests/tail", OWN),
     ("/requests/{request}", THEIRS),
+    ("/verifications", OWN),
     ("/admin", OPERATORS),
     ("/admin/servicers", OPERATORS),
     ("/admin/servicers/new", OPERATORS),
