@@ -7,7 +7,7 @@ import { agree } from "../lib/walk.js";
 import { compare } from "./shapes.js";
 
 /** Chapters in the order they build on each other. */
-export const chapters = ["catalogs", "sessions", "tokens", "accounts", "balances", "transactions", "errors", "consents"];
+export const chapters = ["catalogs", "sessions", "tokens", "accounts", "balances", "transactions", "marketplace", "payments", "errors", "consents"];
 export const redirectLink = "myapp://return";
 
 /** Sets of keys, and shapes, that examples refer to by name. */

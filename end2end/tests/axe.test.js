@@ -60,7 +60,7 @@ screens("a new account, with nothing in it yet", async (page, t) => {
     await page.getByText("The same as environment variables (.env)").click();
     await assertScreen(page);
   });
-  await assertScreens(t, page, server, ["/overview", "/requests", "/console", "/settings", "/tenants?q=nothing", "/signout", "/prove", "/nothing-here"]);
+  await assertScreens(t, page, server, ["/overview", "/requests", "/verifications", "/console", "/settings", "/tenants?q=nothing", "/signout", "/prove", "/nothing-here"]);
   await t.test("the account menu and the main menu", async () => {
     await page.goto(`${server.url}/overview`);
     await page.getByRole("button", { name: /, account$/ }).click();

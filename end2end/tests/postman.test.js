@@ -8,8 +8,9 @@ import { startServer } from "../lib/server.js";
 import { agree } from "../lib/walk.js";
 
 const LINK = "myapp://return";
-/** The user's browser is sent there by the bank; and files, which a person chooses. */
-const BY_HAND = /^GET \/v1\/redirects|\/upload$/;
+/** The user's browser is sent there by the bank; files, which a person chooses; and payments and products, which are
+ * flows of their own. */
+const BY_HAND = /^GET \/v1\/redirects|\/upload$|\/(payments|products)\b/;
 
 let server;
 before(async () => {

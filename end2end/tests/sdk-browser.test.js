@@ -11,6 +11,7 @@ import { startServer } from "../lib/server.js";
 import { newTenant } from "../lib/tenant.js";
 
 let server, browser, app, stranger, keys;
+const card = "xyz_card_sbx_#1.0";
 const html = "<!doctype html><title>An app</title><link rel=icon href=data:,>The app";
 
 async function site() {
@@ -21,7 +22,7 @@ async function site() {
 
 before(async () => {
   [server, browser, app, stranger] = await Promise.all([startServer(), launch(), site(), site()]);
-  keys = await newTenant(server, { links: [`${app.url}/return?of=bank`], origins: [app.url] });
+  keys = await newTenant(server, { skills: [skill, card], links: [`${app.url}/return?of=bank`], origins: [app.url] });
 });
 
 after(async () => {
@@ -32,7 +33,7 @@ after(async () => {
 });
 
 /** What the code in the page gets: where the SDK is, and the keys that may be in a browser. */
-const given = () => ({ sdk: `${server.url}/sdk/browser.js`, url: server.url, client_id: keys.client_id, client_app_key: keys.client_app_key, skill });
+const given = () => ({ sdk: `${server.url}/sdk/browser.js`, url: server.url, client_id: keys.client_id, client_app_key: keys.client_app_key });
 
 for (const [name, type] of [["browser.js", "text/javascript"], ["core.js", "text/javascript"], ["server.js", "text/javascript"], ["browser.d.ts", "text/plain"], ["package.json", "application/json"]]) {
   test(`/sdk/${name} is served to any origin, and not again when it has not changed`, async () => {
@@ -57,7 +58,7 @@ test("a session runs in a page of another origin, from its first nonce to a clea
       const { SessionFlow, TesseraBrowser } = await import(sdk);
       const flow = await SessionFlow.open(new TesseraBrowser(options), { skill, pkce: true });
       flow.leave(await flow.submit(flow.next_step, { psu_redirect_link: `${location.origin}/return?of=bank` }));
-    }, given());
+    }, { ...given(), skill });
     await leaving;
     await signInAtBank(page, "family");
     await approve(page, 2);
@@ -67,7 +68,7 @@ test("a session runs in a page of another origin, from its first nonce to a clea
       const { SessionFlow, TesseraBrowser } = await import(sdk);
       const { flow, ...rest } = await SessionFlow.resume(new TesseraBrowser(options));
       return { ...rest, session_id: flow.session_id, code_verifier: flow.code_verifier, left: sessionStorage.length };
-    }, given());
+    }, { ...given(), skill });
     assert.equal(returned.kind, "last");
     assert.equal(returned.left, 0);
     assert.equal(page.url(), `${app.url}/return?of=bank`);
@@ -81,8 +82,33 @@ test("the catalog is read from another origin, percent-encoded names and all", (
     const step = await page.evaluate(async ({ sdk, skill, ...options }) => {
       const { TesseraBrowser } = await import(sdk);
       return (await new TesseraBrowser(options).catalog.skill(skill)).step_details[0].step;
-    }, given());
+    }, { ...given(), skill });
     assert.equal(step, "sca");
+  }));
+
+test("a file goes along with a step from another origin, and the page is told how far it is", () =>
+  withPage(browser, { refusals: [415, 400] }, async (page) => {
+    await page.goto(app.url);
+    const sent = await page.evaluate(async ({ sdk, card, ...options }) => {
+      const { SessionFlow, TesseraBrowser } = await import(sdk);
+      const flow = await SessionFlow.open(new TesseraBrowser(options), { skill: card });
+      await flow.submit("card_form", { limit: "5000", currency: "RON" });
+      const png = new Uint8Array(3_000_000);
+      png.set([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+      const parts = [];
+      const onProgress = (part) => parts.push(part);
+      const upload = await flow.upload({ kind: "payslip", file: new File([png], "payslip.png") }, { onProgress });
+      const error = await flow.upload({ kind: "payslip", file: new Blob(["text"]) }, { onProgress }).catch(({ http, code }) => ({ http, code }));
+      const gone = new AbortController();
+      gone.abort(new Error("changed their mind"));
+      const aborted = await flow.upload({ kind: "payslip", file: new Blob([png]) }, { onProgress, signal: gone.signal }).catch(({ message }) => message);
+      return { upload, parts, error, aborted };
+    }, { ...given(), card });
+    assert.equal(sent.upload.size, 3_000_000);
+    assert.match(sent.upload.sha256, /^[0-9a-f]{64}$/);
+    assert.ok(sent.parts.length >= 2 && sent.parts.every((part) => part >= 0 && part <= 1), `${sent.parts}`);
+    assert.ok(sent.error.http >= 400 && sent.error.code, JSON.stringify(sent.error));
+    assert.equal(sent.aborted, "changed their mind");
   }));
 
 test("an origin that is not registered is told so, in an error the page can read", () =>
@@ -91,7 +117,7 @@ test("an origin that is not registered is told so, in an error the page can read
     const error = await page.evaluate(async ({ sdk, skill, ...options }) => {
       const { SessionFlow, TesseraBrowser } = await import(sdk);
       return SessionFlow.open(new TesseraBrowser(options), { skill }).catch(({ code, http, id }) => ({ code, http, id }));
-    }, given());
+    }, { ...given(), skill });
     assert.deepEqual([error.code, error.http], ["origin_not_allowed", 403]);
     assert.match(error.id, /^[0-9a-f-]{36}$/);
   }));
@@ -109,7 +135,7 @@ test("a browser's half given a secret refuses it before it leaves", () =>
     const sent = [];
     page.on("request", (request) => sent.push(request.url()));
     const secret = "tsr_sbx_cs_not-a-real-one";
-    const why = await page.evaluate(async ({ sdk, skill, secret, ...options }) => {
+    const why = await page.evaluate(async ({ sdk, secret, ...options }) => {
       const { TesseraBrowser } = await import(sdk);
       const tries = [{ ...options, client_secret: secret }, { ...options, client_app_key: secret }];
       return tries.map((options) => {

@@ -235,6 +235,8 @@ export interface StepDetail {
   schema: Record<string, unknown>;
   example: Record<string, unknown>;
   redirect: boolean;
+  /** Whether the provider may verify the step offline: the session is then pending for a while. */
+  pending?: boolean;
   last: boolean;
   uploads: { kind: string; title: string; required: boolean; max_bytes: number }[];
   /** How many files the step takes in all. */

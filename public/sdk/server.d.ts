@@ -1,5 +1,5 @@
 // Types of the half for servers.
-import type { CallOptions, Catalog, Connection, KeyedOptions, ListPage, Pages, Sessions } from "./core.js";
+import type { CallOptions, Catalog, Connection, KeyedOptions, ListPage, Pages, SessionOpened, Sessions } from "./core.js";
 
 export { TesseraError, pkce } from "./core.js";
 export type * from "./core.js";
@@ -13,6 +13,8 @@ export class TesseraServer {
   readonly catalog: Catalog;
   /** Exchanges a `temp_token`, once. */
   exchange(fields: { temp_token: string; code_verifier?: string; tenant_user_id?: string }, options?: KeyedOptions): Promise<Token>;
+  /** The tenant's consents, without their tokens. */
+  consents(query?: { status?: ConsentInfo["status"]; skill?: string; limit?: number }, options?: CallOptions): Pages<ConsentInfo>;
   /** What a stored pair opens. */
   consent(pair: Pair): Consent;
 }
@@ -54,7 +56,7 @@ export class Consent {
   /** `pcd_data_retention`: minutes for which the cached data outlives the consent; 0: gone as soon as possible. */
   delete(fields?: { pcd_data_retention?: number }, options?: CallOptions): Promise<ConsentAnswer<{ client_id: string; credentials_id: string }>>;
   /** Opens a session that renews the consent. */
-  extend(options?: KeyedOptions): Promise<{ session_id: string; nonce: string }>;
+  extend(fields?: { code_challenge?: string; state?: string }, options?: KeyedOptions): Promise<SessionOpened>;
   /** What the end-user took out, for a pair of a marketplace skill. */
   products(query?: { limit?: number }, options?: CallOptions): Pages<Product, DataPage<Product>>;
   /** The payment the end-user authorised, for a pair of a payment skill. */

@@ -29,6 +29,11 @@ export class TesseraServer {
     return this.#api.post("/tokens", { ...this.#keys, temp_token, code_verifier, tenant_user_id }, keyed(options));
   }
 
+  /** The tenant's consents, without their tokens. */
+  consents(query, options) {
+    return listing(this.#api, "/consents", this.#keys, query, options);
+  }
+
   /** What a stored pair opens. `tenant_user_id` is needed if the session was opened with one. */
   consent({ credentials_id, access_token, tenant_user_id }) {
     const whose = "consent()";
@@ -87,8 +92,8 @@ export class Consent {
   }
 
   /** Opens a session that renews the consent: take the end-user through it, and exchange its token for a new `access_token`. */
-  extend(options) {
-    return this.#api.post("/consents/extend", this.#keys, keyed(options));
+  extend({ code_challenge, state } = {}, options) {
+    return this.#api.post("/consents/extend", { ...this.#keys, code_challenge, state }, keyed(options));
   }
 
   /** What the end-user took out, for a pair of a marketplace skill. */
@@ -111,11 +116,15 @@ export class Consent {
   }
 
   #list(path, query, options) {
-    return new Pages((after) => {
-      const request = { method: "GET", path: path + written({ ...query, after }), headers: headers(this.#keys) };
-      return this.#api.call(request, { ...options, repeatable: true });
-    });
+    return listing(this.#api, path, this.#keys, query, options);
   }
+}
+
+function listing(api, path, keys, query, options) {
+  return new Pages((after) => {
+    const request = { method: "GET", path: path + written({ ...query, after }), headers: headers(keys) };
+    return api.call(request, { ...options, repeatable: true });
+  });
 }
 
 /** How calls without a body carry keys; an id that no header can carry is refused here. */

@@ -35,3 +35,6 @@ def before_call(context, case, kwargs):
             values.pop("after", None)
     if isinstance(case.body, dict) and "step" in case.body:
         case.body["data"] = STEP
+    # A form's file is its last part; the properties of a schema have no order.
+    if isinstance(case.body, dict) and "file" in case.body:
+        case.body["file"] = case.body.pop("file")

@@ -40,7 +40,7 @@ impl Lang {
 
 /// Variables that stand for secrets in bodies, and how JavaScript names them. What is server-only comes from the
 /// environment; what browsers may hold is an ordinary variable.
-const VARIABLES: [(&str, &str); 8] = [
+const VARIABLES: [(&str, &str); 9] = [
     (
         "$TESSERA_CLIENT_SECRET",
         "process.env.TESSERA_CLIENT_SECRET",
@@ -51,6 +51,7 @@ const VARIABLES: [(&str, &str); 8] = [
     ("$CREDENTIALS_ID", "credentialsId"),
     ("$TEMP_TOKEN", "tempToken"),
     ("$SESSION_ID", "sessionId"),
+    ("$STEP_ID", "stepId"),
     ("$NONCE", "nonce"),
 ];
 
@@ -131,6 +132,29 @@ impl Sample {
     }
 }
 
+/// A form with a file, sent in a language; the file is the last part.
+pub fn form(url: &str, fields: &[(String, String)], lang: Lang) -> String {
+    match lang {
+        Lang::Shell => {
+            let fields: String = fields
+                .iter()
+                .map(|(name, value)| format!(" \\\n  -F \"{name}={value}\""))
+                .collect();
+            format!("curl \"{url}\"{fields} \\\n  -F \"file=@document.pdf\"")
+        }
+        Lang::JavaScript => {
+            let fields: String = fields
+                .iter()
+                .map(|(name, value)| format!("form.append(\"{name}\", {});\n", template(value)))
+                .collect();
+            let url = template(url);
+            format!(
+                "const form = new FormData();\n{fields}form.append(\"file\", input.files[0]);\nconst response = await fetch({url}, {{ method: \"POST\", body: form }});\nconsole.log(response.status, await response.json());"
+            )
+        }
+    }
+}
+
 /// JSON for an unquoted here-document: only the known variables are left for the shell to fill in.
 fn heredoc(json: &str) -> String {
     let mut text = json
@@ -192,6 +216,26 @@ mod tests {
         let javascript = sample.write(Lang::JavaScript);
         assert!(
             javascript.contains("\"client_secret\": process.env.TESSERA_CLIENT_SECRET,"),
+            "{javascript}"
+        );
+    }
+
+    #[test]
+    fn a_form_ends_with_its_file() {
+        let fields = [
+            ("nonce".to_owned(), "$NONCE".to_owned()),
+            ("kind".to_owned(), "id_document".to_owned()),
+        ];
+        let url = "https://api.example.com/v1/steps/$STEP_ID/upload";
+        let shell = form(url, &fields, Lang::Shell);
+        assert!(
+            shell.ends_with("-F \"kind=id_document\" \\\n  -F \"file=@document.pdf\""),
+            "{shell}"
+        );
+        let javascript = form(url, &fields, Lang::JavaScript);
+        assert!(
+            javascript.contains("form.append(\"nonce\", nonce);")
+                && javascript.contains("fetch(`https://api.example.com/v1/steps/${stepId}/upload`"),
             "{javascript}"
         );
     }

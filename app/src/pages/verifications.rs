@@ -84,7 +84,7 @@ fn nothing_waits() -> impl IntoView {
 fn table(waiting: Vec<Verification>, now: DateTime<Utc>) -> impl IntoView {
     let columns = vec![
         Column::text("Session"),
-        Column::text("App"),
+        Column::text("Tenant"),
         Column::text("Skill and step"),
         Column::text("Waiting"),
         Column::actions("Decide"),
@@ -132,7 +132,7 @@ fn row(one: Verification, now: DateTime<Utc>) -> impl IntoView {
                 <Ago at=one.since now=now />
             </td>
             <td class="num">
-                <div class="actions">
+                <div class="actions end">
                     {button(Decision::Approve, "Approve", "btn primary")}
                     {button(Decision::AskAgain, "Ask again", "btn")}
                     {button(Decision::Reject, "Reject", "btn danger")}

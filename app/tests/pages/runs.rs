@@ -341,6 +341,7 @@ fn every_link_of_the_documentation_leads_somewhere() {
                 "/icon.svg",
                 "/style/main.css",
                 "/v1/openapi.json",
+                "/v1/postman.json",
             ]
             .contains(&target);
             assert!(

@@ -9,6 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::data::credentials;
+use super::refusals::{Paying, Unpaying};
 use crate::http::call::{Call, Data};
 use crate::http::fields::{Input, fields};
 use crate::http::once;
@@ -49,7 +50,7 @@ fields! {
 ///
 /// The bank is asked for its status unless it is final; a bank that does not answer changes nothing but `served_from`.
 #[utoipa::path(post, path = "/v1/payments/get", tag = "Payments", request_body = GetPayment,
-    responses((status = 200, body = Payment)))]
+    responses((status = 200, body = Payment), Paying))]
 async fn get(
     State(state): State<AppState>,
     call: Call<GetPayment>,
@@ -62,7 +63,7 @@ async fn get(
 /// Read a payment by its id
 #[utoipa::path(get, path = "/v1/payments/{id}", tag = "Payments",
     params(("id" = uuid::Uuid, Path, description = "The payment."), GetOnePayment),
-    responses((status = 200, body = Payment)))]
+    responses((status = 200, body = Payment), Paying))]
 async fn get_one(
     State(state): State<AppState>,
     Path(id): Path<String>,
@@ -79,7 +80,7 @@ async fn get_one(
 /// As long as the bank lets it be called off: a future-dated one before its day, a standing order at any time. Cancelling
 /// again changes nothing.
 #[utoipa::path(post, path = "/v1/payments/cancel", tag = "Payments", request_body = CancelPayment,
-    responses((status = 200, body = Payment)))]
+    responses((status = 200, body = Payment), Unpaying))]
 async fn cancel(
     State(state): State<AppState>,
     call: Call<CancelPayment>,
@@ -90,7 +91,7 @@ async fn cancel(
 /// Cancel a payment by its id
 #[utoipa::path(delete, path = "/v1/payments/{id}", tag = "Payments",
     params(("id" = uuid::Uuid, Path, description = "The payment."), CancelOnePayment),
-    responses((status = 200, body = Payment)))]
+    responses((status = 200, body = Payment), Unpaying))]
 async fn cancel_one(
     State(state): State<AppState>,
     Path(id): Path<String>,

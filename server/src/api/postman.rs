@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 /// What the collection remembers from one call to the next; what a person fills in is empty.
-const VARIABLES: [&str; 9] = [
+const VARIABLES: [&str; 10] = [
     "client_id",
     "client_secret",
     "client_app_key",
@@ -14,6 +14,7 @@ const VARIABLES: [&str; 9] = [
     "credentials_id",
     "access_token",
     "step_id",
+    "payment_id",
 ];
 /// Folders in the order of a first integration; others follow.
 const ORDER: [&str; 4] = ["catalog", "sessions", "tokens", "accounts"];
@@ -34,7 +35,7 @@ pub fn collection(document: &Value, public_url: &str) -> Value {
         for (method, operation) in item.as_object().into_iter().flatten() {
             let tag = operation.pointer("/tags/0").and_then(Value::as_str);
             let tag = tag.unwrap_or("other").to_lowercase();
-            let request = request(path, method, operation);
+            let request = request(path, method, operation, document);
             match folders.iter_mut().find(|(known, _)| *known == tag) {
                 Some((_, requests)) => requests.push(request),
                 None => folders.push((tag, vec![request])),
@@ -65,7 +66,7 @@ pub fn collection(document: &Value, public_url: &str) -> Value {
     })
 }
 
-fn request(path: &str, method: &str, operation: &Value) -> Value {
+fn request(path: &str, method: &str, operation: &Value, document: &Value) -> Value {
     let word = |name| {
         operation
             .get(name)
@@ -115,13 +116,20 @@ fn request(path: &str, method: &str, operation: &Value) -> Value {
     }
     let form = operation.pointer("/requestBody/content/multipart~1form-data/schema");
     if let (Some(schema), Some(request)) = (form, request.as_object_mut()) {
-        let body = json!({ "mode": "formdata", "formdata": parts(schema) });
+        let body = json!({ "mode": "formdata", "formdata": parts(resolved(schema, document)) });
         request.insert("body".to_owned(), body);
     }
     if let Some(request) = request.as_object_mut() {
         request.insert("header".to_owned(), headers.into());
     }
     json!({ "name": format!("{} {path}", method.to_uppercase()), "request": request })
+}
+
+fn resolved<'a>(schema: &'a Value, document: &'a Value) -> &'a Value {
+    let reference = schema.get("$ref").and_then(Value::as_str);
+    let path = reference.and_then(|path| path.strip_prefix('#'));
+    path.and_then(|path| document.pointer(path))
+        .unwrap_or(schema)
 }
 
 /// The parts of a form: texts in front, the file as one that a person chooses.
@@ -134,10 +142,15 @@ fn parts(schema: &Value) -> Vec<Value> {
         .collect();
     let fields = schema.get("properties").and_then(Value::as_object);
     let fields = fields.into_iter().flatten();
-    fields
+    let is_file = |field: &Value| field.get("format").and_then(Value::as_str) == Some("binary");
+    let mut fields: Vec<_> = fields
         .filter(|(name, _)| required.contains(&name.as_str()))
+        .collect();
+    fields.sort_by_key(|(_, field)| is_file(field));
+    fields
+        .into_iter()
         .map(|(name, field)| {
-            if field.get("format").and_then(Value::as_str) == Some("binary") {
+            if is_file(field) {
                 return json!({ "key": name, "type": "file", "src": "" });
             }
             let known = VARIABLES.contains(&name.as_str());
@@ -170,6 +183,8 @@ fn url(path: &str, query: Vec<Value>) -> Value {
                 .strip_prefix('{')
                 .and_then(|part| part.strip_suffix('}'))
             {
+                // What the path's noun says already.
+                Some("id") => "{{payment_id}}".to_owned(),
                 Some("skill") => "xyz_ro_aisp_sbx_%231.0".to_owned(),
                 Some(name) => format!("{{{{{name}}}}}"),
                 None => part.to_owned(),
@@ -237,5 +252,13 @@ mod tests {
             body.contains("\"nonce\": \"{{nonce}}\"") && body.contains("\"sca\""),
             "{body}"
         );
+        let upload = requests
+            .iter()
+            .find(|request| request["name"] == "POST /v1/steps/{step_id}/upload")
+            .unwrap();
+        let parts = upload["request"]["body"]["formdata"].as_array().unwrap();
+        let keys: Vec<&Value> = parts.iter().map(|part| &part["key"]).collect();
+        assert_eq!(keys, ["client_id", "kind", "nonce", "file"]);
+        assert_eq!(parts[0]["value"], "{{client_id}}");
     }
 }

@@ -9,7 +9,7 @@ refusals! {
     /// Of submitting a step.
     Submitting = [
         InvalidSessionId, InvalidNonce, ExpiredNonce, SessionEnded, InvalidSkillName, InvalidStep, InvalidInput,
-        InvalidRedirectLink, InvalidTenantUserId, StepInFlight, ExternalApiConnectionError, ExternalApiTooManyRequests,
+        InvalidRedirectLink, InvalidTenantUserId, UploadsMissing, StepInFlight, ExternalApiConnectionError, ExternalApiTooManyRequests,
         ExternalApiUnauthorized, ExternalApiForbidden, ExternalApiError, IdempotencyMismatch, IdempotencyInFlight,
     ];
     /// Of asking where a session stands.
@@ -28,8 +28,21 @@ refusals! {
     /// Of reading data.
     Reading = [
         InvalidCredentialsId, InvalidAccessToken, InvalidTenantUserId, InactiveCredentials, ExpiredCredentials,
-        WrongKindOfConsent, ExternalApiConnectionError, ExternalApiTooManyRequests, ExternalApiUnauthorized, ExternalApiForbidden,
+        WrongKindOfConsent,
+        ExternalApiConnectionError, ExternalApiTooManyRequests, ExternalApiUnauthorized, ExternalApiForbidden,
         ExternalApiError,
+    ];
+    /// Of reading a payment.
+    Paying = [
+        InvalidCredentialsId, InvalidAccessToken, InvalidTenantUserId, InactiveCredentials, ExpiredCredentials,
+        WrongKindOfConsent, NotFound, ExternalApiConnectionError, ExternalApiTooManyRequests, ExternalApiUnauthorized,
+        ExternalApiForbidden, ExternalApiError,
+    ];
+    /// Of calling a payment off.
+    Unpaying = [
+        InvalidCredentialsId, InvalidAccessToken, InvalidTenantUserId, InactiveCredentials, ExpiredCredentials,
+        WrongKindOfConsent, NotFound, PaymentNotCancellable, ExternalApiConnectionError, ExternalApiTooManyRequests,
+        ExternalApiUnauthorized, ExternalApiForbidden, ExternalApiError, IdempotencyMismatch, IdempotencyInFlight,
     ];
     /// Of asking about a consent.
     Consenting = [InvalidCredentialsId, InvalidAccessToken, InvalidTenantUserId];

@@ -39,10 +39,7 @@ impl Presented {
         let mut presented = Self::default();
         for credential in K::CREDENTIALS {
             let name = credential.name;
-            let value = values.shift_remove(name);
-            // Null says as much as leaving it out, as for every field.
-            let value = value.filter(|value| credential.required || !value.is_null());
-            let Some(value) = value else {
+            let Some(value) = values.shift_remove(name) else {
                 let stands_in = granted && matches!(name, "client_id" | "client_secret");
                 if credential.required && !stands_in {
                     let problem = FieldProblem::new(name, Code::MissingFields, "is required");

@@ -102,7 +102,7 @@ async fn kept_for_a_while(request: Request, next: Next) -> Response {
 
 /// The SDK is loaded by pages of tenants. It has no name that changes with it: browsers ask by its `ETag`.
 async fn for_any_origin(request: Request, next: Next) -> Response {
-    let types = request.uri().path().ends_with(".ts");
+    let types = request.uri().path().ends_with(".d.ts");
     let mut response = kept(next.run(request).await, FOR_A_WHILE);
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY);

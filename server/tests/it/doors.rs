@@ -12,6 +12,7 @@ use reqwest::header::{HeaderMap, HeaderName};
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::payments;
 use crate::world::sql::Sql;
 use crate::world::{Database, Keys, SKILL, World, client, on_both};
 pub use actors::Actor;
@@ -75,7 +76,8 @@ impl Town {
         let world = World::own(database).await;
         let (id, owner) = world.servicer_with_owner().await;
         world.operator(&["servicer", "approve", &id]).await;
-        let own = world.tenant_of(&id, &["--skill", SKILL]).await;
+        let both = ["--skill", SKILL, "--skill", payments::SKILL];
+        let own = world.tenant_of(&id, &both).await;
         let sibling = world.tenant_of(&id, &["--skill", SKILL]).await;
         let production = ["--environment", "production"];
         let production = world.tenant_of(&id, &production).await;
@@ -114,6 +116,16 @@ impl Town {
             Thing::TempToken => {
                 made.temp_token = self.world.temp_token(&self.own, "student").await;
             }
+            Thing::Payment => {
+                let day = json!({ "requested_execution_date": payments::in_days(10) });
+                let pair = payments::pay(&self.world, &self.own, payments::single(&day)).await;
+                let (_, payment) = self
+                    .world
+                    .post("/v1/payments/get", &self.own.data(&pair))
+                    .await;
+                made.payment_id = payment["id"].as_str().unwrap().to_owned();
+                (made.credentials_id, made.access_token) = pair;
+            }
             Thing::Consent => {
                 (made.credentials_id, made.access_token) =
                     self.world.pair(&self.own, "student").await;
@@ -124,14 +136,21 @@ impl Town {
 
     /// Waits until the worker has done what calls left it to do.
     pub async fn settle(&self) {
-        let left = "SELECT kind FROM jobs WHERE kind <> 'erase_data' AND failed_at IS NULL";
         for _ in 0..500 {
-            if self.sql.texts(left).await.is_empty() {
+            let left = self.due().await;
+            if left.is_empty() {
                 return;
             }
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
-        panic!("never done: {:?}", self.sql.texts(left).await);
+        panic!("never done: {:?}", self.due().await);
+    }
+
+    /// What the worker is about to do.
+    async fn due(&self) -> Vec<String> {
+        let soon = self.sql.seconds_from_now(10);
+        let due = format!("SELECT kind FROM jobs WHERE failed_at IS NULL AND run_at < {soon}");
+        self.sql.texts(&due).await
     }
 
     /// What an actor proves itself with.
@@ -248,6 +267,7 @@ impl Town {
         let path = path
             .replace("{session_id}", &made.session_id)
             .replace("{step_id}", &made.step_id)
+            .replace("{id}", &made.payment_id)
             .replace("{credentials_id}", &made.credentials_id)
             .replace("{skill}", &SKILL.replace('#', "%23"))
             .replace("{kind}", "aisp");
@@ -388,6 +408,7 @@ fn never_made(made: &Made) -> Made {
     Made {
         session_id: id(&made.session_id),
         step_id: id(&made.step_id),
+        payment_id: id(&made.payment_id),
         nonce: token(&made.nonce),
         temp_token: token(&made.temp_token),
         credentials_id: id(&made.credentials_id),

@@ -23,4 +23,5 @@ mod protocol;
 mod rooms;
 mod rotation;
 mod seed_flow;
+mod uploads;
 mod world;

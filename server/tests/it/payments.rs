@@ -19,7 +19,7 @@ on_both!(
     pairs_of_other_kinds_and_ids_of_others_open_nothing
 );
 
-const SKILL: &str = "xyz_ro_pisp_sbx_#1.0";
+pub const SKILL: &str = "xyz_ro_pisp_sbx_#1.0";
 const SHOP: &str = "RO49AAAA1B31007593840000";
 /// Valid, of the sandbox bank, and of nobody.
 const NOBODY: &str = "RO65XYZB0000000000000042";
@@ -35,7 +35,7 @@ fn transfer(amount: &str, iban: &str) -> Value {
 }
 
 /// One transfer, with more members of its `payment_info`.
-fn single(members: &Value) -> Value {
+pub fn single(members: &Value) -> Value {
     let mut info = json!({"credit_transfer_transaction_information": [transfer("12.50", SHOP)]});
     for (name, value) in members.as_object().unwrap() {
         info[name] = value.clone();
@@ -43,7 +43,7 @@ fn single(members: &Value) -> Value {
     info
 }
 
-fn in_days(days: i64) -> String {
+pub fn in_days(days: i64) -> String {
     // The server of these tests goes by the machine's clock, and so must the test.
     let now = server::clock::Clock::system().now();
     (now + chrono::Duration::days(days))
@@ -112,7 +112,7 @@ async fn confirm(bank: &str) -> String {
 }
 
 /// The whole way to the pair.
-async fn pay(world: &World, keys: &Keys, info: Value) -> (String, String) {
+pub async fn pay(world: &World, keys: &Keys, info: Value) -> (String, String) {
     let end = confirm(&order(world, keys, info).await).await;
     assert!(end.starts_with("myapp://return?"), "{end}");
     let temp_token = browser::query(&end, "temp_token").unwrap();

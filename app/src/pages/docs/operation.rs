@@ -8,7 +8,7 @@ use super::schema::{Field, example, kind, resolved, text, unfold};
 use super::{ERRORS, block, language_tabs};
 use crate::links;
 use crate::pages::Site;
-use crate::pages::samples::{Lang, Sample};
+use crate::pages::samples::{self, Lang, Sample};
 use crate::ui::{Chip, Column, HttpStatus, Table, Tone, prose};
 
 /// The article of an operation.
@@ -37,13 +37,18 @@ pub(super) fn article(listed: &Listed, site: &Site, lang: Lang) -> AnyView {
         view! { <Chip tone=Tone::Err plain=true text="Server only" /> }
     };
     let body = operation.pointer("/requestBody/content/application~1json/schema");
+    let form = operation.pointer("/requestBody/content/multipart~1form-data/schema");
     let tabs = language_tabs(&listed.href(), "sample-1", lang);
     let language = if lang == Lang::Shell {
         "sh"
     } else {
         "javascript"
     };
-    let sample = sample(listed, operation, body, openapi, site).write(lang);
+    let sample = sample(listed, operation, body, openapi, site);
+    let sample = match form {
+        Some(schema) => samples::form(&sample.url, &form_fields(schema, openapi), lang),
+        None => sample.write(lang),
+    };
     view! {
         <p class="operation">{method_chip(&listed.method)} <code>{listed.path.clone()}</code></p>
         <h1>{listed.title.clone()}</h1>
@@ -51,6 +56,7 @@ pub(super) fn article(listed: &Listed, site: &Site, lang: Lang) -> AnyView {
         {about}
         {parameters(operation, openapi)}
         {body.map(|schema| view! { <h2>"Request body"</h2> {fields_table("Fields of the body", unfold(schema, openapi))} })}
+        {form.map(|schema| view! { <h2>"Request form"</h2> {fields_table("Parts of the form", unfold(schema, openapi))} })}
         <h2>"Sample"</h2>
         {block("sample-1", language, &sample, Some(tabs))}
         {answers(operation, openapi)}
@@ -170,6 +176,7 @@ fn sample(
         listed
             .path
             .replace("{session_id}", "$SESSION_ID")
+            .replace("{step_id}", "$STEP_ID")
             .replace("{credentials_id}", "$CREDENTIALS_ID")
             .replace("{skill}", "xyz_ro_aisp_sbx_%231.0")
     );
@@ -224,6 +231,21 @@ fn request(schema: &Value, openapi: &Value) -> Value {
     Value::Object(body)
 }
 
+/// The parts of a form that stand before its file: names and texts.
+fn form_fields(schema: &Value, openapi: &Value) -> Vec<(String, String)> {
+    let Value::Object(mut fields) = request(schema, openapi) else {
+        return Vec::new();
+    };
+    fields.shift_remove("file");
+    // A nonce proves enough.
+    fields.shift_remove("client_app_key");
+    let text = |value: Value| value.as_str().unwrap_or_default().to_owned();
+    fields
+        .into_iter()
+        .map(|(name, value)| (name, text(value)))
+        .collect()
+}
+
 /// What samples say for fields that occur everywhere.
 fn known(name: &str) -> Option<Value> {
     let text = match name {
@@ -236,6 +258,7 @@ fn known(name: &str) -> Option<Value> {
         "access_token" => "$ACCESS_TOKEN",
         "skill" => "xyz_ro_aisp_sbx_#1.0",
         "step" => "sca",
+        "kind" => "id_document",
         "data" => return Some(serde_json::json!({"psu_redirect_link": "myapp://return"})),
         _ => return None,
     };

@@ -97,7 +97,8 @@ fn document(
 }
 
 /// Loads the islands' code: at once where people work, on public pages only when somebody reaches for an island.
-/// A click that came before the code is repeated when it is there.
+/// A click that came before the code is repeated when it is there. A load that failed, or that leaving the page cut off,
+/// is no error: everything works without it, and the next reach tries again.
 fn wake_script(built: &Assets, nonce: &str, at_once: bool) -> impl IntoView + use<> {
     let (js, wasm) = (&built.js, &built.wasm);
     let start = if at_once {
@@ -109,7 +110,8 @@ fn wake_script(built: &Assets, nonce: &str, at_once: bool) -> impl IntoView + us
     let script = format!(
         "let woken,awake,missed;\
          const wake=()=>woken??=import('{js}').then(async m=>{{\
-         await m.default({{module_or_path:'{wasm}'}});m.hydrate();\
+         await m.default({{module_or_path:'{wasm}'}});return m}})\
+         .catch(e=>{{woken=null;console.warn(e)}}).then(m=>{{if(!m)return;m.hydrate();\
          for(const i of document.querySelectorAll('leptos-island'))m[i.dataset.component]?.(i);\
          awake=true;missed?.click()}});\
          addEventListener('click',e=>{{const b=e.target.closest?.('leptos-island button');\

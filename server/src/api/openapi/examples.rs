@@ -120,10 +120,19 @@ fn known(schema: &str, field: &str) -> Option<Value> {
         ("SessionOpened", "status") => json!("SESSION_CREATED"),
         ("SessionCancelled", "status") => json!("SESSION_CANCELLED"),
         ("SessionStanding" | "StepTaken", "status") => json!("SESSION_IN_PROGRESS"),
+        ("Payment" | "PaymentItem", "status") => json!("ACSC"),
+        ("Payment" | "PaymentItem", "status_text") => json!("executed"),
+        ("Payment", "kind") => json!("single"),
         ("Health", "status") => json!("ok"),
         ("SubmitStep", "data") => json!({"psu_redirect_link": "myapp://return"}),
         ("StepTaken", "data") => {
             json!({"method": "GET", "url": "https://bank.example.com/sca?state=Hq3c", "headers": []})
+        }
+        ("Uploaded", "status") => json!("SESSION_IN_PROGRESS"),
+        ("Uploaded", "kind") => json!("id_document"),
+        ("Uploaded", "size") => json!(48_213),
+        ("Uploaded", "sha256") => {
+            json!("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")
         }
         (_, "client_id") => json!("7489fe74-a91d-4897-8895-cd5e05c0fc4b"),
         (_, "client_secret") => json!("tsr_sbx_cs_EXAMPLE"),

@@ -273,6 +273,7 @@ pub fn creditor_exists(iban: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bank::ledger::accounts::Account;
 
     #[test]
     fn amounts_are_read_to_the_cent() {
@@ -296,7 +297,7 @@ mod tests {
 
     #[test]
     fn of_this_banks_accounts_only_existing_ones_can_be_paid() {
-        let own = ACCOUNTS.iter().map(|account| account.iban());
+        let own = ACCOUNTS.iter().map(Account::iban);
         assert!(own.into_iter().all(|iban| creditor_exists(&iban)));
         assert!(creditor_exists("DE89370400440532013000"));
         assert!(!creditor_exists("RO00XYZB0000000000000042"));

@@ -131,7 +131,7 @@ mod tests {
             let body = Body::from_stream(futures_util::stream::iter(pieces));
             let read = read(body).await.unwrap();
             assert_eq!(read.wish, Some("ask_again"), "cut at {cut}");
-            assert_eq!(read.size, u64::try_from(text.len()).unwrap());
+            assert_eq!(usize::try_from(read.size).unwrap(), text.len());
             assert_eq!(read.sha256, crate::crypto::sha256_hex(text));
         }
     }

@@ -14,6 +14,7 @@ use super::access::Tpp;
 use super::consents::redirect_uri;
 use super::problem::Refusal;
 use crate::bank::Desk;
+use crate::bank::ledger::{Day, accounts};
 use crate::bank::payments::order::{Order, Service};
 use crate::bank::payments::standing::{Standing, standing};
 use crate::bank::storage::payments::{self, PaymentRow};
@@ -142,12 +143,12 @@ pub async fn read(
     if let Some(reason) = standing.reason {
         put(&mut body, "reasonCode", json!(reason));
     }
-    if let Some(payer) = crate::bank::ledger::accounts::of_id(row.account_id) {
+    if let Some(payer) = accounts::of_id(row.account_id) {
         let account = json!({ "iban": payer.iban(), "currency": payer.currency });
         put(&mut body, "debtorAccount", account);
     }
     if let Some(executions) = standing.executions {
-        let date = |day: Option<crate::bank::ledger::Day>| day.map(|day| day.date());
+        let date = |day: Option<Day>| day.map(Day::date);
         let done = json!({ "done": executions.done, "last": date(executions.last), "next": date(executions.next) });
         put(&mut body, "executions", done);
     }

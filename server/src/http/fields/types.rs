@@ -70,11 +70,19 @@ impl Field for bool {
     }
 }
 
+/// A whole number that was written with a fraction of nothing, which JSON Schema counts as one: `5.0`.
+fn whole(value: &Value) -> Option<i64> {
+    let text = value.as_number()?.to_string();
+    let (whole, fraction) = text.split_once('.')?;
+    let nothing = fraction.bytes().all(|digit| digit == b'0');
+    nothing.then(|| whole.parse().ok()).flatten()
+}
+
 impl Field for i64 {
     fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
         let number = match &value {
             Value::String(text) if at.in_query => text.parse().ok(),
-            other => other.as_i64(),
+            other => other.as_i64().or_else(|| whole(other)),
         };
         number.or_else(|| at.invalid("must be a whole number"))
     }

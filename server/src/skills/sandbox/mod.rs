@@ -158,12 +158,12 @@ impl Sandbox {
             "combinedServiceIndicator": false,
         });
         let request = self.as_client(Method::POST, self.address("/v1/consents")?);
-        let request = self.for_psu(request, submission).json(&ask);
+        let request = Self::for_psu(request, submission).json(&ask);
         success(self.http.send(request).await?)?.json()
     }
 
     /// What a bank is told about the end-user who is to agree, and where to send them afterwards.
-    fn for_psu(&self, request: RequestBuilder, submission: &Submission) -> RequestBuilder {
+    fn for_psu(request: RequestBuilder, submission: &Submission) -> RequestBuilder {
         let mut request = request
             .header("tpp-redirect-uri", &submission.return_state.callback)
             .header("tpp-redirect-preferred", "true");

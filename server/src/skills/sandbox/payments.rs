@@ -64,7 +64,7 @@ impl Sandbox {
         ));
         let address = self.address(&format!("/v1/{service}/{product}"))?;
         let request = self.as_client_once(Method::POST, address, id);
-        let mut request = self.for_psu(request, &submission).json(&order);
+        let mut request = Self::for_psu(request, &submission).json(&order);
         if let Some(psu) = &intent.psu_id {
             request = request.header("psu-id", psu);
         }

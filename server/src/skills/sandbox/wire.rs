@@ -83,12 +83,12 @@ impl Payment {
         let items = items.map(|item| {
             Ok(BankPaymentItem {
                 status: payment_status(item.transaction_status.as_deref().unwrap_or_default())?,
-                reason: item.reason_code.filter(is_reason),
+                reason: item.reason_code.filter(|code| is_reason(code)),
             })
         });
         Ok(BankPayment {
             status: payment_status(&self.transaction_status)?,
-            reason: self.reason_code.filter(is_reason),
+            reason: self.reason_code.filter(|code| is_reason(code)),
             debtor_iban: self.debtor_account.and_then(|account| account.iban),
             items: items.collect::<Result<_, _>>()?,
             executions: self.executions.map(|told| BankExecutions {
@@ -101,7 +101,7 @@ impl Payment {
 }
 
 /// Whether a text is a reason code of ISO 20022: four letters or digits.
-fn is_reason(code: &String) -> bool {
+fn is_reason(code: &str) -> bool {
     code.len() == 4
         && code
             .bytes()

@@ -33,6 +33,8 @@ pub enum Thing {
     Step,
     TempToken,
     Consent,
+    /// A future-dated one, with its pair.
+    Payment,
 }
 
 /// Something of the tenant's own that an operation is about; empty texts are what it is not about.
@@ -44,6 +46,7 @@ pub struct Made {
     pub temp_token: String,
     pub credentials_id: String,
     pub access_token: String,
+    pub payment_id: String,
 }
 
 /// One line of the table.
@@ -115,8 +118,10 @@ fn kind(made: &Made) -> Value {
 }
 
 const NO_STEP: &str = "404 not_found";
-/// The sandbox's steps so far take no files, which is told to nobody but their owner.
+/// The step of an account consent takes no files, which is told to nobody but its owner.
 const NO_FILES: &str = "400 invalid_field";
+/// An account consent has no products, which is said to whoever holds its pair.
+const NO_PRODUCTS: &str = "400 wrong_kind_of_consent";
 const NO_SESSION: &str = "404 invalid_session_id";
 const NO_TOKEN: &str = "401 invalid_temp_token";
 const WRONG_KIND: &str = "400 wrong_kind_of_consent";
@@ -298,6 +303,54 @@ pub const OPERATIONS: &[Line] = &[
         NO_CONSENT,
         nothing,
     ),
+    answers(
+        line(
+            "GET /v1/products",
+            Lock::Data,
+            Thing::Consent,
+            NO_CONSENT,
+            nothing,
+        ),
+        NO_PRODUCTS,
+    ),
+    answers(
+        line(
+            "POST /v1/products/get",
+            Lock::Data,
+            Thing::Consent,
+            NO_CONSENT,
+            nothing,
+        ),
+        NO_PRODUCTS,
+    ),
+    line(
+        "POST /v1/payments/get",
+        Lock::Data,
+        Thing::Payment,
+        NO_CONSENT,
+        nothing,
+    ),
+    line(
+        "GET /v1/payments/{id}",
+        Lock::Data,
+        Thing::Payment,
+        NO_CONSENT,
+        nothing,
+    ),
+    once(line(
+        "POST /v1/payments/cancel",
+        Lock::Data,
+        Thing::Payment,
+        NO_CONSENT,
+        nothing,
+    )),
+    once(line(
+        "DELETE /v1/payments/{id}",
+        Lock::Data,
+        Thing::Payment,
+        NO_CONSENT,
+        nothing,
+    )),
     line(
         "POST /v1/consents/get",
         Lock::Consent,

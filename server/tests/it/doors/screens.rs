@@ -84,6 +84,7 @@ const TABLE: &[(&str, [Finds; 5])] = &[
     ("/console", OWN),
     ("/console/runs/{run}", THEIRS),
     // Without a session of theirs in the query there is nothing to come back to.
+    ("/verifications", OWN),
     ("/console/return", [S, N, N, N, F]),
     ("/docs", PUBLIC),
     ("/docs/{page}", PUBLIC),

@@ -1,7 +1,5 @@
 //! Files through the real door: sockets, forms as clients send them, and connections that end in the middle.
 
-mod memory;
-
 use std::net::SocketAddr;
 
 use app::portal::requests::{RequestFilter, Requests as _};

@@ -57,12 +57,12 @@ impl Street {
             clock: state.clock.clone(),
             listen: "127.0.0.1:0".parse().unwrap(),
             public_url: String::new(),
+            verification: chrono::Duration::seconds(5),
             client: bank::Client {
                 id: "tpp".into(),
                 secret: secret.clone().into(),
                 name: "Tessera".into(),
             },
-            verification: chrono::Duration::seconds(5),
         };
         let bank = bank::serve(settings, stop.clone()).await.unwrap();
         let reached = SandboxBank {

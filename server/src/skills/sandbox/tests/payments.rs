@@ -56,7 +56,7 @@ fn granted(returned: Returned) -> Grant {
     match returned {
         Returned::Granted(granted) => granted.grant,
         Returned::Refused { reason } => panic!("refused: {reason}"),
-        _ => panic!("a payment is one step"),
+        Returned::Next { .. } | Returned::Pending { .. } => panic!("the only step is the last"),
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! What the bank said last is kept, so that a bank that is down breaks no answer; what is final stays.
 
+mod follow;
 #[cfg(test)]
 mod tests;
 
@@ -12,13 +13,14 @@ use std::time::Duration as StdDuration;
 use app::domain::ids::{CredentialsId, PaymentId, SessionId};
 use app::domain::payment::{PaymentKind, PaymentStatus};
 use app::domain::problem::Code;
-use app::domain::session::SessionStatus;
 use app::domain::skill::SkillName;
 use chrono::{DateTime, Duration, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
+
+pub use follow::look;
 
 use super::consents::{self, Credentials};
 use super::data::{ServedFrom, open, seal};
@@ -30,7 +32,7 @@ use crate::jobs::follow_payment::FollowPayment;
 use crate::skills::payment_intent::PaymentIntent;
 use crate::skills::{
     BankExecutions, BankPayment, BankPaymentItem, Cancellation, Connector, ConnectorError, Grant,
-    Opaque, Returned,
+    Opaque,
 };
 use crate::state::AppState;
 use crate::storage::Tx;
@@ -42,9 +44,8 @@ use crate::storage::sessions::SessionRow;
 const FRESH: Duration = Duration::seconds(1);
 /// How long a read waits for the bank before it answers with what is known.
 const PATIENCE: StdDuration = StdDuration::from_secs(3);
-/// The shortest and the longest time between two looks of the job.
+/// The shortest time between two looks of the job.
 const SOON: Duration = Duration::seconds(2);
-const LATE: Duration = Duration::hours(1);
 
 /// A payment, opened.
 pub struct Payment {
@@ -257,75 +258,6 @@ fn off(before: SaidDetails) -> BankPayment {
             last: before.last,
             next: None,
         }),
-    }
-}
-
-/// One look of the job: takes it, so that of two jobs one looks, puts the next one in the table, and asks.
-pub async fn look(state: &AppState, id: PaymentId) -> Result<(), Failure> {
-    let now = state.clock.now();
-    let mut tx = state.db.write().await?;
-    let Some(row) = tx.payment(id).await? else {
-        return Ok(());
-    };
-    let next = now + ((now - row.created_at) / 4).clamp(SOON, LATE);
-    let Some(row) = tx.take_look(id, now, next).await? else {
-        return Ok(());
-    };
-    let follow = FollowPayment { payment: id };
-    state.queue.add_at(&mut tx, &follow, next).await?;
-    tx.commit().await?;
-    let Some(consent) = row.consent_id else {
-        return unauthorised(state, &row).await;
-    };
-    let mut tx = state.db.read().await?;
-    let consent = tx.consent(consent).await?;
-    let session = tx.session(row.session_id).await?;
-    drop(tx);
-    let Some(consent) = consent.filter(|consent| consent.bank_grant.is_some()) else {
-        return Ok(());
-    };
-    if session.is_some_and(|session| session.status == SessionStatus::Cancelled) {
-        // The tenant called the session off after its end-user had agreed: so is the payment, if it still can be.
-        let (connector, grant) = way_in(state, &consent)?;
-        connector.cancel_payment(&grant).await.ok();
-    }
-    ask(state, &row, &consent).await.map(drop)
-}
-
-/// A payment whose end-user has not come back, or not agreed.
-async fn unauthorised(state: &AppState, row: &PaymentRow) -> Result<(), Failure> {
-    let mut tx = state.db.read().await?;
-    let session = tx.session(row.session_id).await?;
-    drop(tx);
-    let Some(session) = session else {
-        return Ok(());
-    };
-    if !super::sessions::status_at(&session, state.clock.now()).is_final() {
-        return super::returns::look(state, session.id).await;
-    }
-    let (Some(skill), Some(sealed)) = (state.skills.get(&row.skill), &row.bank_ref) else {
-        return Ok(());
-    };
-    let bank_ref = Opaque::new(state.vault.open(&ref_place(row.id), sealed)?.to_vec());
-    let Some(connector) = state.skills.connector(&skill.manifest) else {
-        return Ok(());
-    };
-    let refusal = |error: ConnectorError| Failure::from(provider_refusal(&row.skill, &error));
-    match connector.settle(&bank_ref, true).await.map_err(refusal)? {
-        // Nobody decides on it any more, or not only a payment would come of it.
-        None | Some(Returned::Next { .. } | Returned::Pending { .. }) => Ok(()),
-        Some(Returned::Refused { .. }) => {
-            let mut tx = state.db.write().await?;
-            tx.reject_payment(row.session_id, state.clock.now()).await?;
-            Ok(tx.commit().await?)
-        }
-        Some(Returned::Granted(granted)) => {
-            tracing::warn!(payment = %row.id, session = %row.session_id, "a payment was authorised in a session that is over");
-            connector.cancel_payment(&granted.grant).await.ok();
-            let asked_at = state.clock.now();
-            let told = connector.payment(&granted.grant).await.map_err(refusal)?;
-            keep(state, row.id, &told, asked_at).await.map(drop)
-        }
     }
 }
 

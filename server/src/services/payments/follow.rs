@@ -1,0 +1,86 @@
+//! Following a payment at its bank: from an end-user who may never come back to its last status.
+
+use app::domain::ids::PaymentId;
+use app::domain::session::SessionStatus;
+use chrono::Duration;
+
+use super::{SOON, ask, keep, ref_place, way_in};
+use crate::jobs::follow_payment::FollowPayment;
+use crate::services::providers::provider_refusal;
+use crate::services::refusal::Failure;
+use crate::services::{returns, sessions};
+use crate::skills::{ConnectorError, Opaque, Returned};
+use crate::state::AppState;
+use crate::storage::payments::PaymentRow;
+
+/// The longest time between two looks.
+const LATE: Duration = Duration::hours(1);
+
+/// One look of the job: takes it, so that of two jobs one looks, puts the next one in the table, and asks.
+pub async fn look(state: &AppState, id: PaymentId) -> Result<(), Failure> {
+    let now = state.clock.now();
+    let mut tx = state.db.write().await?;
+    let Some(row) = tx.payment(id).await? else {
+        return Ok(());
+    };
+    let next = now + ((now - row.created_at) / 4).clamp(SOON, LATE);
+    let Some(row) = tx.take_look(id, now, next).await? else {
+        return Ok(());
+    };
+    let follow = FollowPayment { payment: id };
+    state.queue.add_at(&mut tx, &follow, next).await?;
+    tx.commit().await?;
+    let Some(consent) = row.consent_id else {
+        return unauthorised(state, &row).await;
+    };
+    let mut tx = state.db.read().await?;
+    let consent = tx.consent(consent).await?;
+    let session = tx.session(row.session_id).await?;
+    drop(tx);
+    let Some(consent) = consent.filter(|consent| consent.bank_grant.is_some()) else {
+        return Ok(());
+    };
+    if session.is_some_and(|session| session.status == SessionStatus::Cancelled) {
+        // The tenant called the session off after its end-user had agreed: so is the payment, if it still can be.
+        let (connector, grant) = way_in(state, &consent)?;
+        connector.cancel_payment(&grant).await.ok();
+    }
+    ask(state, &row, &consent).await.map(drop)
+}
+
+/// A payment whose end-user has not come back, or not agreed.
+async fn unauthorised(state: &AppState, row: &PaymentRow) -> Result<(), Failure> {
+    let mut tx = state.db.read().await?;
+    let session = tx.session(row.session_id).await?;
+    drop(tx);
+    let Some(session) = session else {
+        return Ok(());
+    };
+    if !sessions::status_at(&session, state.clock.now()).is_final() {
+        return returns::look(state, session.id).await;
+    }
+    let (Some(skill), Some(sealed)) = (state.skills.get(&row.skill), &row.bank_ref) else {
+        return Ok(());
+    };
+    let bank_ref = Opaque::new(state.vault.open(&ref_place(row.id), sealed)?.to_vec());
+    let Some(connector) = state.skills.connector(&skill.manifest) else {
+        return Ok(());
+    };
+    let refusal = |error: ConnectorError| Failure::from(provider_refusal(&row.skill, &error));
+    match connector.settle(&bank_ref, true).await.map_err(refusal)? {
+        // With further steps or checks to come: nobody will take them in a session that is over.
+        None | Some(Returned::Next { .. } | Returned::Pending { .. }) => Ok(()),
+        Some(Returned::Refused { .. }) => {
+            let mut tx = state.db.write().await?;
+            tx.reject_payment(row.session_id, state.clock.now()).await?;
+            Ok(tx.commit().await?)
+        }
+        Some(Returned::Granted(granted)) => {
+            tracing::warn!(payment = %row.id, session = %row.session_id, "a payment was authorised in a session that is over");
+            connector.cancel_payment(&granted.grant).await.ok();
+            let asked_at = state.clock.now();
+            let told = connector.payment(&granted.grant).await.map_err(refusal)?;
+            keep(state, row.id, &told, asked_at).await.map(drop)
+        }
+    }
+}
