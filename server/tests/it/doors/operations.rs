@@ -124,7 +124,6 @@ const NO_FILES: &str = "400 invalid_field";
 const NO_PRODUCTS: &str = "400 wrong_kind_of_consent";
 const NO_SESSION: &str = "404 invalid_session_id";
 const NO_TOKEN: &str = "401 invalid_temp_token";
-const WRONG_KIND: &str = "400 wrong_kind_of_consent";
 const NO_CONSENT: &str = "401 invalid_credentials_id";
 
 /// Every operation.
@@ -246,27 +245,6 @@ pub const OPERATIONS: &[Line] = &[
         Thing::Consent,
         NO_CONSENT,
         nothing,
-    ),
-    // The matrix's consents are to accounts.
-    answers(
-        line(
-            "GET /v1/products",
-            Lock::Data,
-            Thing::Consent,
-            NO_CONSENT,
-            nothing,
-        ),
-        WRONG_KIND,
-    ),
-    answers(
-        line(
-            "POST /v1/products/get",
-            Lock::Data,
-            Thing::Consent,
-            NO_CONSENT,
-            nothing,
-        ),
-        WRONG_KIND,
     ),
     line(
         "GET /v1/balances",

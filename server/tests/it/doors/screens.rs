@@ -76,7 +76,6 @@ const TABLE: &[(&str, [Finds; 5])] = &[
     ("/requests", OWN),
     ("/requests/tail", OWN),
     ("/requests/{request}", THEIRS),
-    ("/verifications", OWN),
     ("/admin", OPERATORS),
     ("/admin/servicers", OPERATORS),
     ("/admin/servicers/new", OPERATORS),
