@@ -53,6 +53,7 @@ async fn the_catalog_tells_what_there_is(db: Db) {
         ("flavour=production", 0),
         ("servicer=xyz", all_skills),
         ("type=payment_initiation", 1),
+        ("type=marketplace", 2),
         ("q=RO_aisp", 1),
     ] {
         let (_, _, page) = get(&router, &format!("/v1/catalog/skills?{query}")).await;

@@ -118,7 +118,8 @@ impl Db {
     /// Opens `sqlite:PATH` (made if missing) or `postgres://…`, without migrating it.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         if let Some(path) = url.strip_prefix("sqlite:") {
-            Self::open_sqlite(Path::new(path.strip_prefix("//").unwrap_or(path))).await
+            let path = Path::new(path.strip_prefix("//").unwrap_or(path));
+            Self::open_sqlite(path, SqliteSynchronous::Full).await
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             Self::open_postgres(url, 16).await
         } else {
@@ -128,12 +129,12 @@ impl Db {
         }
     }
 
-    async fn open_sqlite(path: &Path) -> Result<Self, OpenError> {
+    async fn open_sqlite(path: &Path, synchronous: SqliteSynchronous) -> Result<Self, OpenError> {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
+            .synchronous(synchronous)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5))
             .pragma("mmap_size", "0");
@@ -200,6 +201,8 @@ impl Db {
 
     /// A connection that reads; each statement sees what was committed before it.
     pub async fn read(&self) -> Stored<Tx> {
+        #[cfg(test)]
+        testing::crash::point();
         Ok(Tx(match &self.0 {
             Pools::Sqlite { readers, .. } => Inner::SqliteRead(readers.acquire().await?),
             Pools::Postgres { readers, .. } => Inner::PostgresRead(readers.acquire().await?),
@@ -208,6 +211,8 @@ impl Db {
 
     /// Begins the transaction of a request that may write.
     pub async fn write(&self) -> Stored<Tx> {
+        #[cfg(test)]
+        testing::crash::point();
         Ok(Tx(match &self.0 {
             Pools::Sqlite { writer, .. } => {
                 Inner::SqliteWrite(writer.begin_with("BEGIN IMMEDIATE").await?)
@@ -255,11 +260,16 @@ impl Db {
 impl Tx {
     /// Ends the transaction: what it wrote is durable when this returns.
     pub async fn commit(self) -> Stored<()> {
-        match self.0 {
+        #[cfg(test)]
+        testing::crash::point();
+        let committed = match self.0 {
             Inner::SqliteWrite(tx) => tx.commit().await,
             Inner::PostgresWrite(tx) => tx.commit().await,
             Inner::SqliteRead(_) | Inner::PostgresRead(_) => Ok(()),
-        }
+        };
+        #[cfg(test)]
+        testing::crash::point();
+        committed
     }
 
     /// Whether the database answers.
@@ -272,6 +282,8 @@ impl Tx {
 
     /// The connection to speak through; see [`run!`].
     pub fn link(&mut self) -> Link<'_> {
+        #[cfg(test)]
+        testing::crash::point();
         match &mut self.0 {
             Inner::SqliteRead(conn) => Link::Sqlite(conn),
             Inner::SqliteWrite(tx) => Link::Sqlite(tx),

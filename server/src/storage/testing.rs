@@ -4,6 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use app::domain::ids::SessionId;
+use chrono::{DateTime, Utc};
+
 use super::{Db, run};
 
 /// Lists the tests of a module: each plain `async fn name(db: Db)` runs once on SQLite and once on Postgres.
@@ -74,6 +77,100 @@ pub async fn sqlite(folder: &TempFolder) -> Db {
     .expect("SQLite opens");
     db.migrate().await.expect("migrations run on SQLite");
     db
+}
+
+/// The same without waiting for the disk: for tests of very many short stories, in which only processes die.
+pub async fn sqlite_unsynced(folder: &TempFolder) -> Db {
+    let path = folder.path().join("test.db");
+    let db = Db::open_sqlite(&path, sqlx::sqlite::SqliteSynchronous::Off)
+        .await
+        .expect("SQLite opens");
+    db.migrate().await.expect("migrations run on SQLite");
+    db
+}
+
+pub mod crash {
+    //! Deaths of the process at a chosen point between two statements. A death unwinds the work on this thread without a
+    //! word, so that what it held is dropped as it would be: transactions that were not committed never happened.
+
+    use std::cell::Cell;
+
+    thread_local! {
+        static LEFT: Cell<Option<u32>> = const { Cell::new(None) };
+    }
+
+    /// The process dies when it has passed so many points.
+    pub fn after(points: Option<u32>) {
+        LEFT.set(points);
+    }
+
+    /// Calls the death off; whether it had come before.
+    pub fn came(armed: bool) -> bool {
+        armed && LEFT.take().is_none()
+    }
+
+    /// A point between two statements.
+    pub fn point() {
+        match LEFT.get() {
+            None => {}
+            Some(0) => {
+                LEFT.set(None);
+                std::panic::resume_unwind(Box::new("the process died"));
+            }
+            Some(left) => LEFT.set(Some(left - 1)),
+        }
+    }
+}
+
+/// Everything that is stored of a session, as far as its rules go.
+pub struct Story {
+    pub session: super::sessions::SessionRow,
+    /// Used, and the end of its life; by number.
+    pub nonces: Vec<(bool, Option<DateTime<Utc>>)>,
+    /// The names of the steps taken.
+    pub steps: Vec<String>,
+    pub ways: Vec<super::sessions::ReturnOutcome>,
+    /// End of life, exchange, and whether it is dead.
+    pub tokens: Vec<(Option<DateTime<Utc>>, Option<DateTime<Utc>>, bool)>,
+    /// Its status, and whether it was opened.
+    pub consent: Option<(String, bool)>,
+}
+
+impl super::Tx {
+    /// What is stored of a session.
+    pub async fn story(&mut self, id: SessionId) -> super::Stored<Story> {
+        let session = self.session(id).await?.expect("the session");
+        run!(self, |conn| {
+            let nonces = sqlx::query_as(
+                "SELECT used_at IS NOT NULL, expires_at FROM nonces WHERE session_id = $1 ORDER BY position",
+            );
+            let nonces = nonces.bind(id).fetch_all(&mut *conn).await?;
+            let steps = sqlx::query_scalar(
+                "SELECT step FROM session_steps WHERE session_id = $1 ORDER BY position",
+            );
+            let steps = steps.bind(id).fetch_all(&mut *conn).await?;
+            let ways = sqlx::query_scalar(
+                "SELECT outcome FROM bank_returns WHERE session_id = $1 ORDER BY position",
+            );
+            let ways = ways.bind(id).fetch_all(&mut *conn).await?;
+            let tokens = sqlx::query_as(
+                "SELECT expires_at, exchanged_at, died_at IS NOT NULL FROM temp_tokens WHERE session_id = $1",
+            );
+            let tokens = tokens.bind(id).fetch_all(&mut *conn).await?;
+            let consent = sqlx::query_as(
+                "SELECT status, access_token IS NOT NULL FROM consents WHERE session_id = $1",
+            );
+            let consent = consent.bind(id).fetch_optional(&mut *conn).await?;
+            Ok(Story {
+                session,
+                nonces,
+                steps,
+                ways,
+                tokens,
+                consent,
+            })
+        })
+    }
 }
 
 /// A migrated database of its own on the test server.

@@ -2,8 +2,10 @@
 
 mod data;
 mod flows;
+mod model;
 mod pending;
 mod races;
+mod random;
 mod returns;
 mod tokens;
 
@@ -43,6 +45,8 @@ use crate::storage::tenants::{SkillRow, TenantRow};
 
 pub const AISP: &str = "xyz_aisp_sbx_#1.0";
 pub const FORM: &str = "xyz_sbx_#3.0";
+/// Two steps, each of which may lead anywhere.
+pub const ANY: &str = "xyz_any_sbx_#1.0";
 pub const LINK: &str = "myapp://return";
 /// How long the provider takes to look again.
 pub const POLL_AFTER: std::time::Duration = std::time::Duration::from_secs(5);
@@ -398,7 +402,7 @@ pub async fn tenant(state: &AppState) -> Client {
     let place = super::utx::place(facts.tenant);
     let key = state.vault.seal(&state.clock, &place, &[7; 32]).unwrap();
     tx.add_tenant(&row, &key).await.unwrap();
-    for name in [AISP, FORM] {
+    for name in [AISP, FORM, ANY] {
         let skill = SkillRow {
             skill: SkillName::parse(name).unwrap(),
             consent_duration: 129_600,
@@ -435,6 +439,16 @@ fn manifests() -> Value {
             "type": "account_information", "connector": "fake", "session_minutes": 1440, "data_contract": "Accounts.",
             "steps": [{ "name": "sca", "title": "Consent", "redirect": true, "last": true, "schema": link,
                         "example": { "psu_redirect_link": LINK } }]
+        },
+        {
+            "names": [ANY], "title": "Anything", "provider": { "code": "xyz", "name": "XYZ Bank" },
+            "type": "marketplace", "connector": "fake", "session_minutes": 1440, "data_contract": "Anything.",
+            "steps": [
+                { "name": "one", "title": "One", "redirect": true, "pending": true, "last": true, "schema": link,
+                  "example": { "psu_redirect_link": LINK } },
+                { "name": "two", "title": "Two", "redirect": true, "pending": true, "last": true, "schema": link,
+                  "example": { "psu_redirect_link": LINK } }
+            ]
         },
         {
             "names": [FORM], "title": "Deposit", "provider": { "code": "xyz", "name": "XYZ Bank" },

@@ -1,0 +1,432 @@
+//! What a session is, said a second time and more simply: one value, no database, no await. The engine is held to it.
+//!
+//! Every act has its stages: what may be found if the process dies in the middle of it. The last one is what must be
+//! found if it does not. Times are seconds since the sequence began.
+
+use app::domain::problem::Code;
+
+pub const NONCE_LIFE: i64 = 1_800;
+pub const TOKEN_LIFE: i64 = 600;
+pub const LEASE: i64 = 60;
+
+/// Where a session stands, as stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stands {
+    Created,
+    /// A step is awaited.
+    Working,
+    /// The end-user is at the bank.
+    Away,
+    Pending,
+    Completed,
+    Failed,
+    Expired,
+    Cancelled,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Nonce {
+    pub used: bool,
+    /// None until it is first handed out.
+    pub ends: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Token {
+    pub ends: Option<i64>,
+    pub exchanged: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    Waiting,
+    Granted,
+    Refused,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consent {
+    None,
+    Kept,
+    Open,
+    Ended,
+}
+
+/// What a provider answers to a step, a return or an asking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Says {
+    /// On with the first or the second step.
+    Next(usize),
+    Redirect,
+    Pending,
+    Done,
+    Refused,
+    /// No, for good.
+    Rejected,
+    Unreachable,
+}
+
+/// Which nonce a caller shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// Of the step of a number.
+    Of(i64),
+    AnotherSessions,
+    MadeUp,
+}
+
+/// One session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Model {
+    pub stands: Stands,
+    pub position: i64,
+    /// Which step is awaited, while one is.
+    pub step: Option<usize>,
+    pub claimed: Option<i64>,
+    pub ends: i64,
+    pub pending_since: Option<i64>,
+    pub asked: i64,
+    /// The nonce of step n at n - 1.
+    pub nonces: Vec<Nonce>,
+    /// The names of the steps taken.
+    pub taken: Vec<usize>,
+    pub ways: Vec<Way>,
+    pub token: Option<Token>,
+    pub dead_tokens: i64,
+    pub consent: Consent,
+}
+
+/// What an act leads to.
+pub struct Act {
+    pub reply: String,
+    pub stages: Vec<Model>,
+}
+
+impl Model {
+    pub fn new(ends: i64) -> Self {
+        Self {
+            stands: Stands::Created,
+            position: 1,
+            step: Some(0),
+            claimed: None,
+            ends,
+            pending_since: None,
+            asked: 0,
+            nonces: vec![Nonce {
+                used: false,
+                ends: Some(NONCE_LIFE),
+            }],
+            taken: Vec::new(),
+            ways: Vec::new(),
+            token: None,
+            dead_tokens: 0,
+            consent: Consent::None,
+        }
+    }
+
+    /// Where it stands by the clock.
+    pub fn stands_at(&self, now: i64) -> Stands {
+        match self.stands {
+            Stands::Created | Stands::Working | Stands::Away if now >= self.ends => Stands::Expired,
+            stored => stored,
+        }
+    }
+
+    fn over(&self, now: i64) -> bool {
+        !matches!(
+            self.stands_at(now),
+            Stands::Created | Stands::Working | Stands::Away | Stands::Pending
+        )
+    }
+
+    fn no(&self, code: Code) -> Act {
+        self.said(format!("no: {code}"))
+    }
+
+    fn said(&self, reply: impl Into<String>) -> Act {
+        Act {
+            reply: reply.into(),
+            stages: vec![self.clone()],
+        }
+    }
+
+    fn claim(&self, now: i64) -> Self {
+        Self {
+            claimed: Some(now + LEASE),
+            ..self.clone()
+        }
+    }
+
+    fn is_claimed(&self, now: i64) -> bool {
+        self.claimed.is_some_and(|until| until > now)
+    }
+
+    /// Before, with the claim, and after.
+    fn through(&self, now: i64, after: Self, reply: impl Into<String>) -> Act {
+        let after = Self {
+            claimed: None,
+            ..after
+        };
+        Act {
+            reply: reply.into(),
+            stages: vec![self.clone(), self.claim(now), after],
+        }
+    }
+
+    /// What follows something that went well; `later` if what is issued waits to be asked for.
+    fn on(&self, now: i64, says: Says, later: bool) -> Self {
+        let mut after = self.clone();
+        if let Some(since) = after.pending_since.take() {
+            after.ends += now - since;
+        }
+        after.asked = 0;
+        after.step = None;
+        match says {
+            Says::Next(step) => {
+                after.stands = Stands::Working;
+                after.step = Some(step);
+                after.nonces.push(Nonce {
+                    used: false,
+                    ends: (!later).then_some(now + NONCE_LIFE),
+                });
+            }
+            Says::Redirect => {
+                after.stands = Stands::Away;
+                after.ways.push(Way::Waiting);
+            }
+            Says::Pending => {
+                after.stands = Stands::Pending;
+                after.pending_since = Some(now);
+            }
+            Says::Done => {
+                after.stands = Stands::Completed;
+                after.consent = Consent::Kept;
+                after.token = Some(Token {
+                    ends: (!later).then_some(now + TOKEN_LIFE),
+                    exchanged: None,
+                });
+            }
+            Says::Refused => {
+                after.stands = Stands::Working;
+                after.step = self.taken.last().copied();
+                after.nonces.push(Nonce {
+                    used: false,
+                    ends: None,
+                });
+            }
+            Says::Rejected => after.stands = Stands::Failed,
+            Says::Unreachable => unreachable!("nothing follows"),
+        }
+        after
+    }
+
+    pub fn submit(&self, now: i64, shown: Shown, step: usize, says: Says) -> Act {
+        let position = match shown {
+            Shown::AnotherSessions | Shown::MadeUp => return self.no(Code::InvalidNonce),
+            Shown::Of(position) => position,
+        };
+        let nonce = self.nonces[usize::try_from(position).unwrap() - 1];
+        if self.over(now) {
+            return self.no(Code::SessionEnded);
+        }
+        let awaited = matches!(self.stands, Stands::Created | Stands::Working);
+        if nonce.used || position != self.position || !awaited {
+            return self.no(Code::InvalidNonce);
+        }
+        if nonce.ends.is_none_or(|ends| ends <= now) {
+            return self.no(Code::ExpiredNonce);
+        }
+        if self.is_claimed(now) {
+            return self.no(Code::StepInFlight);
+        }
+        if self.step != Some(step) {
+            return self.no(Code::InvalidStep);
+        }
+        if says == Says::Unreachable {
+            let reply = format!("no: {}", Code::ExternalApiConnectionError);
+            return self.through(now, self.clone(), reply);
+        }
+        let mut after = self.on(now, says, false);
+        after.nonces[usize::try_from(position).unwrap() - 1].used = true;
+        after.position += 1;
+        after.taken.push(step);
+        let reply = format!("taken: {:?}", after.stands);
+        self.through(now, after, reply)
+    }
+
+    /// Asks what comes next, with the tenant's secret.
+    pub fn get(&self, now: i64) -> Act {
+        let mut after = self.clone();
+        let stands = self.stands_at(now);
+        let (mut nonce, mut token) = (false, false);
+        if matches!(stands, Stands::Created | Stands::Working) {
+            let last = after.nonces.last_mut().unwrap();
+            let ends = *last.ends.get_or_insert(now + NONCE_LIFE);
+            nonce = ends > now;
+        }
+        if let Some(kept) = after
+            .token
+            .as_mut()
+            .filter(|token| stands == Stands::Completed && token.exchanged.is_none())
+        {
+            let ends = *kept.ends.get_or_insert(now + TOKEN_LIFE);
+            token = ends > now;
+        }
+        Act {
+            reply: format!("{stands:?} nonce {nonce} token {token}"),
+            stages: vec![self.clone(), after],
+        }
+    }
+
+    /// The end-user comes back on the last way, with a code or a refusal.
+    pub fn come_back(&self, now: i64, right_code: bool, says: Says) -> Act {
+        match self.ways.last() {
+            None => return self.said("nobody is away"),
+            Some(Way::Refused) => return self.said("link: access_denied"),
+            Some(Way::Granted) => return self.come_back_again(now, right_code),
+            Some(Way::Waiting) => {}
+        }
+        if self.over(now) {
+            return self.said("link: expired");
+        }
+        if self.stands != Stands::Away || self.is_claimed(now) {
+            return self.said("wait");
+        }
+        let settled = |mut after: Self, way| {
+            *after.ways.last_mut().unwrap() = way;
+            after
+        };
+        match says {
+            Says::Unreachable => self.through(now, self.clone(), "link: bank_error"),
+            Says::Refused => {
+                let after = settled(self.on(now, says, true), Way::Refused);
+                self.through(now, after, "link: access_denied")
+            }
+            Says::Rejected => {
+                let after = settled(self.on(now, Says::Refused, true), Way::Refused);
+                self.through(now, after, "link: bank_error")
+            }
+            Says::Done => {
+                let after = settled(self.on(now, says, false), Way::Granted);
+                self.through(now, after, "link: temp_token")
+            }
+            Says::Next(_) | Says::Pending | Says::Redirect => {
+                let says = if says == Says::Redirect {
+                    Says::Pending
+                } else {
+                    says
+                };
+                let after = settled(self.on(now, says, true), Way::Granted);
+                self.through(now, after, "link: goes on")
+            }
+        }
+    }
+
+    fn come_back_again(&self, now: i64, right_code: bool) -> Act {
+        if !right_code {
+            return self.no(Code::TppRedirectError);
+        }
+        if self.stands != Stands::Completed {
+            return self.said(if self.over(now) {
+                "link: expired"
+            } else {
+                "link: goes on"
+            });
+        }
+        if self.token.is_none_or(|token| token.exchanged.is_some()) {
+            return self.said("link: expired");
+        }
+        let after = Self {
+            dead_tokens: self.dead_tokens + 1,
+            token: Some(Token {
+                ends: Some(now + TOKEN_LIFE),
+                exchanged: None,
+            }),
+            ..self.clone()
+        };
+        Act {
+            reply: "link: temp_token".into(),
+            stages: vec![self.clone(), after],
+        }
+    }
+
+    /// Nothing happens.
+    pub fn idle(&self) -> Act {
+        self.said("idle")
+    }
+
+    /// The provider was asked what it verified.
+    pub fn verdict(&self, now: i64, says: Says) -> Act {
+        let after = match says {
+            Says::Pending | Says::Redirect => Self {
+                asked: self.asked + 1,
+                ..self.clone()
+            },
+            Says::Unreachable => self.clone(),
+            decided => self.on(now, decided, true),
+        };
+        self.through(now, after, "asked")
+    }
+
+    pub fn cancel(&self, now: i64) -> Act {
+        match self.stands_at(now) {
+            Stands::Cancelled => return self.said("cancelled"),
+            Stands::Failed | Stands::Expired => return self.no(Code::SessionEnded),
+            Stands::Completed if self.token.is_none_or(|token| token.exchanged.is_some()) => {
+                return self.no(Code::SessionEnded);
+            }
+            _ => {}
+        }
+        let mut after = Self {
+            stands: Stands::Cancelled,
+            step: None,
+            claimed: None,
+            ..self.clone()
+        };
+        if let Some(since) = after.pending_since.take() {
+            after.ends += now - since;
+        }
+        if after.token.take().is_some() {
+            after.dead_tokens += 1;
+        }
+        if after.consent == Consent::Kept {
+            after.consent = Consent::Ended;
+        }
+        Act {
+            reply: "cancelled".into(),
+            stages: vec![self.clone(), after],
+        }
+    }
+
+    /// Exchanges the living token, or one that is dead.
+    pub fn exchange(&self, now: i64, living: bool) -> Act {
+        let Some(token) = self.token.filter(|_| living) else {
+            return self.no(Code::TempTokenExpired);
+        };
+        if let Some(at) = token.exchanged {
+            let mut after = self.clone();
+            if now - at > 10 && after.consent == Consent::Open {
+                after.consent = Consent::Ended;
+            }
+            return Act {
+                reply: format!("no: {}", Code::TempTokenUsed),
+                stages: vec![self.clone(), after],
+            };
+        }
+        if token.ends.is_none_or(|ends| ends <= now) {
+            return self.no(Code::TempTokenExpired);
+        }
+        let after = Self {
+            consent: Consent::Open,
+            token: Some(Token {
+                exchanged: Some(now),
+                ..token
+            }),
+            ..self.clone()
+        };
+        Act {
+            reply: "exchanged".into(),
+            stages: vec![self.clone(), after],
+        }
+    }
+}
