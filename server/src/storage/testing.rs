@@ -122,6 +122,9 @@ pub mod crash {
     }
 }
 
+/// Of a token: the end of its life, its exchange, and whether it is dead.
+pub type TokenStory = (Option<DateTime<Utc>>, Option<DateTime<Utc>>, bool);
+
 /// Everything that is stored of a session, as far as its rules go.
 pub struct Story {
     pub session: super::sessions::SessionRow,
@@ -130,8 +133,7 @@ pub struct Story {
     /// The names of the steps taken.
     pub steps: Vec<String>,
     pub ways: Vec<super::sessions::ReturnOutcome>,
-    /// End of life, exchange, and whether it is dead.
-    pub tokens: Vec<(Option<DateTime<Utc>>, Option<DateTime<Utc>>, bool)>,
+    pub tokens: Vec<TokenStory>,
     /// Its status, and whether it was opened.
     pub consent: Option<(String, bool)>,
 }

@@ -149,7 +149,10 @@ impl Town {
     /// What the worker is about to do.
     async fn due(&self) -> Vec<String> {
         let soon = self.sql.seconds_from_now(10);
-        let due = format!("SELECT kind FROM jobs WHERE failed_at IS NULL AND run_at < {soon}");
+        // Payments are followed for days.
+        let due = format!(
+            "SELECT kind FROM jobs WHERE failed_at IS NULL AND kind <> 'follow_payment' AND run_at < {soon}"
+        );
         self.sql.texts(&due).await
     }
 

@@ -95,7 +95,7 @@ impl<'w> Walk<'w> {
                 return standing;
             }
             assert!(
-                begun.elapsed() < Duration::from_secs(60),
+                begun.elapsed() < Duration::from_mins(1),
                 "the bank never decides: {standing}"
             );
             tokio::time::sleep(Duration::from_millis(200)).await;

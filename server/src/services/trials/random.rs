@@ -76,9 +76,9 @@ fn step() -> impl Strategy<Value = Step> {
         Just(86_400)
     ];
     let deed = prop_oneof![
-        6 => (which, right.clone(), says()).prop_map(|(which, right, says)| Deed::Submit(which, right, says)),
+        6 => (which, right, says()).prop_map(|(which, right, says)| Deed::Submit(which, right, says)),
         3 => Just(Deed::Get),
-        3 => (right.clone(), says()).prop_map(|(right, says)| Deed::ComeBack(right, says)),
+        3 => (right, says()).prop_map(|(right, says)| Deed::ComeBack(right, says)),
         3 => says().prop_map(Deed::Work),
         1 => Just(Deed::Cancel),
         2 => right.prop_map(Deed::Exchange),
@@ -163,10 +163,10 @@ impl<'w> Play<'w> {
     async fn run<T>(&self, dies: Option<u32>, work: impl Future<Output = T>) -> Option<T> {
         crash::after(dies);
         let done = AssertUnwindSafe(work).catch_unwind().await;
-        let died = crash::came(dies.is_some());
+        let crashed = crash::came(dies.is_some());
         match done {
-            Ok(done) if !died => Some(done),
-            Err(panic) if !died => std::panic::resume_unwind(panic),
+            Ok(done) if !crashed => Some(done),
+            Err(panic) if !crashed => std::panic::resume_unwind(panic),
             _ => None,
         }
     }

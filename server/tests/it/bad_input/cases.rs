@@ -103,9 +103,10 @@ fn with_body(schema: &Value, right: &Value) -> Vec<Wrong> {
         for value in wrong_values(property) {
             let mut body = right.clone();
             body[name] = value.clone();
-            let expected = match refused {
-                true => Refused,
-                false => Naming(400, "invalid_field", name.clone()),
+            let expected = if refused {
+                Refused
+            } else {
+                Naming(400, "invalid_field", name.clone())
             };
             cases.push(body_case(
                 format!("{name} = {}", short(&value)),

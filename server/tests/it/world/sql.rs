@@ -11,8 +11,16 @@ use super::World;
 /// Tables that change without anybody's call having an effect: the log of calls, the worker's own round, and the other
 /// company's books.
 const ASIDE: [&str; 4] = ["requests", "jobs", "_sqlx_migrations", "budgets"];
-/// Columns that tell when something was last seen.
-const SEEN: [&str; 3] = ["last_used_at", "last_used_by", "seen_at"];
+/// Columns that tell when something was last seen or asked for, and what the bank last said of a payment: it is sealed
+/// anew each time. What came of it (`status`, `final`, `updated_at`) is compared.
+const SEEN: [&str; 6] = [
+    "last_used_at",
+    "last_used_by",
+    "seen_at",
+    "look_at",
+    "as_of",
+    "said",
+];
 
 /// A connection of the test's own.
 pub enum Sql {
