@@ -316,6 +316,11 @@ impl Server {
 }
 
 impl Server {
+    /// The process, for looking at from outside.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// As a power cut would: no signal that could be heard.
     fn kill(&mut self) {
         self.child.kill().ok();
