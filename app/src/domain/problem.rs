@@ -127,6 +127,8 @@ catalogue! {
         "Use the operation that the hint names; POST /v1/consents/get says which skill the consent is for.";
     TppRedirectError = "tpp_redirect_error", InvalidRequest 400, EndUser, "The bank's return is not valid",
         "The end-user came back from the bank with a `state` that is unknown, used or too old.", "Begin the step again: the end-user must start from the app.";
+    CursorExpired = "cursor_expired", InvalidRequest 410, Caller, "The cursor is too old",
+        "A `next_cursor` of a sync is good for a year.", "Begin a new mirror: sync without a cursor.";
     NotFound = "not_found", InvalidRequest 404, Caller, "Nothing is here",
         "No resource has this address, or it belongs to somebody else; the two look the same.", "Check the path and the ids in it.";
     MethodNotAllowed = "method_not_allowed", InvalidRequest 405, Caller, "Another method is needed",

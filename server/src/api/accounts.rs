@@ -72,7 +72,7 @@ async fn list(
 async fn array(state: AppState, call: Call<GetAccounts>) -> Result<Response, Problem> {
     let (client, credentials) = credentials(call.by, call.also);
     let listing = accounts::list(&state, &client, &credentials).await?;
-    let fresh = freshness(listing.as_of, listing.served_from);
+    let fresh = freshness(listing.fresh);
     let items: Vec<Account> = listing.items.into_iter().map(Into::into).collect();
     Ok((fresh, Json(items)).into_response())
 }

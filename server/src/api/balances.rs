@@ -15,8 +15,8 @@ use crate::http::fields::fields;
 use crate::problem::Problem;
 use crate::services::accounts::{self, BalanceFilter, IdPage};
 use crate::state::AppState;
+use crate::wire::List;
 use crate::wire::balances::Balance;
-use crate::wire::{List, Time};
 
 /// The operations of this file.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -81,7 +81,7 @@ async fn get(State(state): State<AppState>, call: Call<GetBalances>) -> Result<R
         limit: call.input.limit.map_or(100_000, |limit| limit.0),
     };
     let listing = accounts::balances(&state, &client, &credentials, &wish, page).await?;
-    let fresh = freshness(listing.as_of, listing.served_from);
+    let fresh = freshness(listing.fresh);
     let items: Vec<Balance> = listing.items.into_iter().map(Into::into).collect();
     Ok((fresh, Json(items)).into_response())
 }
@@ -100,13 +100,9 @@ async fn list(
         limit: call.input.limit.map_or(100, |limit| limit.0),
     };
     let listing = accounts::balances(&state, &client, &credentials, &wish, page).await?;
-    Ok(Json(List {
-        next_cursor: listing.next.map(|next| next.to_string()),
-        has_more: listing.next.is_some(),
-        items: listing.items.into_iter().map(Into::into).collect(),
-        as_of: Time(listing.as_of),
-        served_from: listing.served_from.as_str(),
-    }))
+    let items = listing.items.into_iter().map(Into::into).collect();
+    let next = listing.next.map(|next| next.to_string());
+    Ok(Json(List::of(items, next, listing.fresh)))
 }
 
 fn filter(

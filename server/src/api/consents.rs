@@ -2,22 +2,28 @@
 
 use app::domain::ids::CredentialsId;
 use app::domain::problem::Code;
+use app::domain::session::ConsentStatus;
+use app::domain::skill::SkillName;
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Response};
 use secrecy::SecretString;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::data::credentials;
-use super::refusals::{Consenting, Ending};
+use super::data::{Limit, credentials};
+use super::refusals::{Consenting, Ending, Extending, Listing};
 use crate::http::call::{Also, Call, Data, Server};
-use crate::http::fields::fields;
+use crate::http::fields::{fields, text_field};
+use crate::http::once;
 use crate::problem::Problem;
-use crate::services::consents::{self, Credentials};
+use crate::services::consents::{self, ConsentFilter, Credentials};
 use crate::services::keys::Client;
 use crate::services::refusal::{FieldProblem, Refusal};
+use crate::services::renewals::{self, NewRenewal};
 use crate::state::AppState;
-use crate::wire::consents::{Consent, ConsentAnswer, DeletedConsent};
+use crate::wire::consents::{Consent, ConsentAnswer, ConsentPage, DeletedConsent};
+use crate::wire::sessions::SessionOpened;
 
 /// The operations of this file.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -25,6 +31,9 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(get))
         .routes(routes!(delete))
         .routes(routes!(get_one, delete_one))
+        .routes(routes!(list_by_post))
+        .routes(routes!(list))
+        .routes(routes!(extend))
 }
 
 fields! {
@@ -55,6 +64,34 @@ fields! {
     }
 }
 
+fields! {
+    /// Asks for the tenant's consents, page by page.
+    pub struct ListConsents for Server {
+        /// `ACTIVE`, `DELETED` or `EXPIRED`.
+        status: Option<ConsentStatus>,
+        /// Of this skill.
+        skill: Option<String>,
+        /// 1 to 500; 100 if not given.
+        limit: Option<Limit<500>>,
+        /// The `next_cursor` of the page before.
+        after: Option<CredentialsId>,
+    }
+}
+
+fields! {
+    /// Asks for a session that renews a consent.
+    pub struct ExtendConsent for Data {
+        /// PKCE (RFC 7636), S256: then the exchange needs the `code_verifier`.
+        code_challenge: Option<String>,
+        /// Your own, handed back as `state` on your redirect link.
+        state: Option<String>,
+    }
+}
+
+text_field! {
+    ConsentStatus, "must be ACTIVE, DELETED or EXPIRED", None;
+}
+
 /// Read a consent
 #[utoipa::path(post, path = "/v1/consents/get", tag = "Consents", request_body = GetConsent,
     responses((status = 200, body = ConsentAnswer<Consent>), Consenting))]
@@ -78,6 +115,54 @@ async fn delete(
     let retention = call.input.pcd_data_retention;
     let (client, credentials) = credentials(call.by, call.also);
     end(&state, &client, &credentials, retention).await
+}
+
+/// List consents
+///
+/// All consents of the tenant, dead or alive, newest first.
+#[utoipa::path(post, path = "/v1/consents/list", tag = "Consents", request_body = ListConsents,
+    responses((status = 200, body = ConsentPage), Listing))]
+async fn list_by_post(
+    State(state): State<AppState>,
+    call: Call<ListConsents>,
+) -> Result<Json<ConsentPage>, Problem> {
+    page(state, call).await
+}
+
+/// List consents (REST style)
+#[utoipa::path(get, path = "/v1/consents", tag = "Consents", params(ListConsents),
+    responses((status = 200, body = ConsentPage), Listing))]
+async fn list(
+    State(state): State<AppState>,
+    call: Call<ListConsents>,
+) -> Result<Json<ConsentPage>, Problem> {
+    page(state, call).await
+}
+
+/// Extend a consent
+///
+/// Opens a session for the same end-user and skill: take them through its steps, then exchange its `temp_token` as always.
+/// The exchange gives the same `credentials_id` a new `access_token`; the old one works until then.
+#[utoipa::path(post, path = "/v1/consents/extend", tag = "Consents", request_body = ExtendConsent,
+    responses((status = 200, body = SessionOpened), Extending))]
+async fn extend(
+    State(state): State<AppState>,
+    call: Call<ExtendConsent>,
+) -> Result<Response, Problem> {
+    let new = NewRenewal {
+        code_challenge: call.input.code_challenge,
+        state: call.input.state,
+    };
+    let (client, credentials) = credentials(call.by, call.also);
+    let (engine, notes) = (state.clone(), call.notes);
+    let work = async move {
+        let opened = renewals::begin(&engine, &client, &credentials, new).await?;
+        notes.session.set(opened.session_id).ok();
+        Ok(Json(SessionOpened::from(opened)).into_response())
+    };
+    call.once
+        .run(&state, "consents.extend", once::DAY, work)
+        .await
 }
 
 /// Read a consent by its id
@@ -110,6 +195,30 @@ async fn delete_one(
         call.input.pcd_data_retention,
     )
     .await
+}
+
+async fn page(state: AppState, call: Call<ListConsents>) -> Result<Json<ConsentPage>, Problem> {
+    let skill = call.input.skill.as_deref().map(SkillName::parse);
+    let filter = ConsentFilter {
+        status: call.input.status,
+        skill: skill
+            .transpose()
+            .map_err(|_| Problem::new(Code::InvalidSkillName))?,
+    };
+    let limit = call.input.limit.map_or(100, |limit| limit.0);
+    let (infos, has_more) =
+        consents::list(&state, &call.by, &filter, call.input.after, limit).await?;
+    let client_id = call.by.tenant().0;
+    let items: Vec<Consent> = infos
+        .into_iter()
+        .map(|info| Consent::of(client_id, info))
+        .collect();
+    let last = items.last().filter(|_| has_more);
+    Ok(Json(ConsentPage {
+        next_cursor: last.map(|last| last.credentials_id.to_string()),
+        has_more,
+        items,
+    }))
 }
 
 async fn read(

@@ -4,8 +4,7 @@ use app::domain::account::{BalanceType, CreditDebit};
 use app::domain::money::Bound;
 use app::domain::problem::Code;
 use app::domain::transaction::BookingStatus;
-use axum::http::{HeaderName, HeaderValue};
-use chrono::{DateTime, Utc};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
@@ -15,13 +14,14 @@ use crate::http::fields::{At, Field, kind, schema_of, word_field};
 use crate::problem::Problem;
 use crate::services::accounts::Listing;
 use crate::services::consents::Credentials;
-use crate::services::data::ServedFrom;
+use crate::services::data::Fresh;
 use crate::services::keys::Client;
 use crate::services::refusal::{FieldProblem, Refusal};
 use crate::wire::{List, Time};
 
 const AS_OF: HeaderName = HeaderName::from_static("x-data-as-of");
 const SERVED_FROM: HeaderName = HeaderName::from_static("x-data-served-from");
+const CALLS_LEFT: HeaderName = HeaderName::from_static("x-data-bank-calls-left");
 
 word_field! {
     BookingStatus, "must be booked or pending";
@@ -40,12 +40,16 @@ pub fn credentials(by: DataKeys, also: Also) -> (Client, Credentials) {
 }
 
 /// How fresh a bare array is, which has no room to say so itself.
-pub fn freshness(as_of: DateTime<Utc>, served_from: ServedFrom) -> [(HeaderName, HeaderValue); 2] {
-    let as_of = HeaderValue::from_str(&Time(as_of).text());
-    [
-        (AS_OF, as_of.unwrap_or(HeaderValue::from_static(""))),
-        (SERVED_FROM, HeaderValue::from_static(served_from.as_str())),
-    ]
+pub fn freshness(fresh: Fresh) -> HeaderMap {
+    let as_of = HeaderValue::from_str(&Time(fresh.as_of).text());
+    let from = HeaderValue::from_static(fresh.served_from.as_str());
+    let mut headers = HeaderMap::new();
+    headers.insert(AS_OF, as_of.unwrap_or(HeaderValue::from_static("")));
+    headers.insert(SERVED_FROM, from);
+    if let Some(budget) = fresh.budget {
+        headers.insert(CALLS_LEFT, HeaderValue::from(budget.left));
+    }
+    headers
 }
 
 /// The part of a short list that a page asks for.
@@ -71,13 +75,9 @@ where
     let page: Vec<T> = rest.by_ref().take(limit).collect();
     let has_more = rest.next().is_some();
     let last = page.last().filter(|_| has_more);
-    Ok(List {
-        next_cursor: last.map(|last| id(last).to_string()),
-        items: page.into_iter().map(W::from).collect(),
-        has_more,
-        as_of: Time(listing.as_of),
-        served_from: listing.served_from.as_str(),
-    })
+    let next = last.map(|last| id(last).to_string());
+    let items = page.into_iter().map(W::from).collect();
+    Ok(List::of(items, next, listing.fresh))
 }
 
 /// How many rows are wanted: from 1 up to a maximum.

@@ -14,6 +14,7 @@ pub mod products;
 pub mod redirects;
 mod refusals;
 pub mod sessions;
+pub mod sync;
 #[cfg(test)]
 mod tests;
 pub mod tokens;
@@ -47,6 +48,7 @@ fn documented() -> OpenApiRouter<AppState> {
         .merge(products::routes())
         .merge(redirects::routes())
         .merge(sessions::routes())
+        .merge(sync::routes())
         .merge(tokens::routes())
         .merge(transactions::routes())
         .merge(uploads::routes())

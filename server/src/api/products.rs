@@ -47,7 +47,7 @@ fields! {
 async fn get(State(state): State<AppState>, call: Call<GetProducts>) -> Result<Response, Problem> {
     let (client, credentials) = credentials(call.by, call.also);
     let listing = products::list(&state, &client, &credentials).await?;
-    let fresh = freshness(listing.as_of, listing.served_from);
+    let fresh = freshness(listing.fresh);
     let items: Vec<Product> = listing.items.into_iter().map(Into::into).collect();
     Ok((fresh, Json(items)).into_response())
 }

@@ -44,6 +44,19 @@ refusals! {
         WrongKindOfConsent, NotFound, PaymentNotCancellable, ExternalApiConnectionError, ExternalApiTooManyRequests,
         ExternalApiUnauthorized, ExternalApiForbidden, ExternalApiError, IdempotencyMismatch, IdempotencyInFlight,
     ];
+    /// Of asking what has changed.
+    Syncing = [
+        InvalidCredentialsId, InvalidAccessToken, InvalidTenantUserId, InactiveCredentials, ExpiredCredentials,
+        CursorExpired, WrongKindOfConsent, ExternalApiConnectionError, ExternalApiTooManyRequests, ExternalApiUnauthorized,
+        ExternalApiForbidden, ExternalApiError,
+    ];
+    /// Of listing consents.
+    Listing = [InvalidSkillName];
+    /// Of renewing a consent.
+    Extending = [
+        InvalidCredentialsId, InvalidAccessToken, InvalidTenantUserId, InactiveCredentials, ExpiredCredentials,
+        UnauthorizedTenant, WrongKindOfConsent, IdempotencyMismatch, IdempotencyInFlight,
+    ];
     /// Of asking about a consent.
     Consenting = [InvalidCredentialsId, InvalidAccessToken, InvalidTenantUserId];
     /// Of ending a consent.

@@ -27,8 +27,8 @@ use crate::services::transactions::{
     self, AmountBounds, Newest, Page, Range, Reader, TransactionFilter, Wanted, write_cursor,
 };
 use crate::state::AppState;
+use crate::wire::List;
 use crate::wire::transactions::Transaction;
-use crate::wire::{List, Time};
 
 /// Rows read and sent at once: what an answer keeps in memory, however long it is.
 const CHUNK: i64 = 1_000;
@@ -184,13 +184,9 @@ async fn list(
     let after = place(&reader, page.after.as_deref()).await?;
     let limit = page.limit.map_or(100, |limit| limit.0);
     let page = reader.page(after, limit).await?;
-    Ok(Json(List {
-        next_cursor: page.next.map(write_cursor),
-        has_more: page.next.is_some(),
-        items: page.items.into_iter().map(Into::into).collect(),
-        as_of: Time(reader.readable.as_of),
-        served_from: reader.readable.served_from.as_str(),
-    }))
+    let items = page.items.into_iter().map(Into::into).collect();
+    let next = page.next.map(write_cursor);
+    Ok(Json(List::of(items, next, reader.readable.fresh)))
 }
 
 async fn array(state: AppState, call: Call<GetTransactions>) -> Result<Response, Problem> {
@@ -198,7 +194,7 @@ async fn array(state: AppState, call: Call<GetTransactions>) -> Result<Response,
     let wanted = call.input.filter.map(Wanted::from).unwrap_or_default();
     let reader = transactions::reader(&state, &client, &credentials, wanted).await?;
     let after = place(&reader, call.input.after.as_deref()).await?;
-    let fresh = freshness(reader.readable.as_of, reader.readable.served_from);
+    let fresh = freshness(reader.readable.fresh);
     let left = call.input.limit.map_or(i64::MAX, |limit| limit.0);
     // The first page is read before the answer begins, so that what fails at once is answered as an error.
     let first = reader.page(after, left.min(CHUNK)).await?;
@@ -294,7 +290,7 @@ impl From<TransactionWish> for Wanted {
             filter: TransactionFilter {
                 account_id: wish.account_id,
                 currency: wish.currency,
-                status: wish.status.map(|status| status.as_str().to_owned()),
+                status: wish.status,
                 credit_debit: wish
                     .credit_debit_indicator
                     .map(|sign| sign.as_str().to_owned()),

@@ -18,7 +18,7 @@ use super::{Failed, demo, print_text};
 use crate::bank;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::jobs::{erase_data, worker};
+use crate::jobs::{erase_data, refresh_data, remind_owners, worker};
 use crate::services::Services;
 use crate::services::people::tries;
 use crate::skills::sandbox::marketplace::Marketplace;
@@ -48,6 +48,8 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), Failed> {
     state.public_url = config.public_url(bound).into();
     let (state, bank) = sandbox(state, &after).await?;
     erase_data::schedule(&state).await.map_err(broken)?;
+    refresh_data::schedule(&state).await.map_err(broken)?;
+    remind_owners::schedule(&state).await.map_err(broken)?;
     let worker = tokio::spawn(worker::run(state.clone(), after.clone()));
     let sweeper = tokio::spawn(sweep(state.clone(), after.clone()));
     let router = router(&state);

@@ -12,7 +12,7 @@ use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
 use ipnet::IpNet;
 
-pub use sections::{Http, Limits, Log, Mail, Portal, Sandbox, Storage};
+pub use sections::{Data, Http, Limits, Log, Mail, Portal, Sandbox, Storage};
 
 /// Every setting of one server.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
@@ -24,6 +24,7 @@ pub struct Config {
     pub mail: Mail,
     pub sandbox: Sandbox,
     pub limits: Limits,
+    pub data: Data,
     pub log: Log,
 }
 
@@ -147,6 +148,7 @@ impl Config {
             Mail::example(),
             Sandbox::example(),
             Limits::example(),
+            Data::example(),
             Log::example(),
         ];
         format!("{head}\n{}", sections.join("\n"))
@@ -194,6 +196,7 @@ impl Config {
             .filter
             .parse::<tracing_subscriber::EnvFilter>()
             .map_err(|error| setting("log.filter", &error.to_string()))?;
+        self.check_data()?;
         if !(10..=3600).contains(&self.sandbox.temp_token_seconds) {
             return Err(setting(
                 "sandbox.temp_token_seconds",
@@ -204,6 +207,43 @@ impl Config {
             return Err(setting(
                 "sandbox.verification_seconds",
                 "must be between 0 and 86400",
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Config {
+    fn check_data(&self) -> Result<(), ConfigError> {
+        let data = &self.data;
+        // A year: further apart is no refresh.
+        const YEAR: i64 = 365 * 24 * 60;
+        if !(1..=YEAR).contains(&data.refresh_minutes) {
+            return Err(setting(
+                "data.refresh_minutes",
+                "must be between 1 and 525600",
+            ));
+        }
+        if !(0..=YEAR).contains(&data.background_refresh_minutes) {
+            return Err(setting(
+                "data.background_refresh_minutes",
+                "must be between 0 and 525600",
+            ));
+        }
+        if data
+            .reminder_days
+            .iter()
+            .any(|days| !(1..=365).contains(days))
+        {
+            return Err(setting(
+                "data.reminder_days",
+                "must be days between 1 and 365, like [30, 14, 7, 1]",
+            ));
+        }
+        if !(0..=1000).contains(&data.bank_calls_per_day) {
+            return Err(setting(
+                "data.bank_calls_per_day",
+                "must be between 0 and 1000",
             ));
         }
         Ok(())

@@ -84,6 +84,20 @@ section! {
 }
 
 section! {
+    /// How data cached from banks is kept fresh.
+    Data "data" {
+        /// Minutes after which a read asks the bank for fresher data.
+        refresh_minutes: i64 = 360;
+        /// Minutes after which data that nobody reads is fetched again. 0: never.
+        background_refresh_minutes: i64 = 720;
+        /// Calls in 24 hours that a bank takes for one consent while the end-user is not there (PSD2: 4).
+        bank_calls_per_day: i64 = 4;
+        /// How many days before consents end their tenant's owners are told. Empty: never.
+        reminder_days: Vec<i64> = vec![30, 14, 7, 1];
+    }
+}
+
+section! {
     /// What the server writes about itself.
     Log "log" {
         /// A filter like `info` or `server=debug,sqlx=warn`.

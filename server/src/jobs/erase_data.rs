@@ -42,8 +42,16 @@ impl Job for EraseData {
     }
 }
 
-/// Deletes everything whose time has come.
+/// Deletes everything whose time has come, also from where the database keeps what it wrote lately.
 pub async fn erase(state: &AppState) -> Result<(), JobError> {
+    delete(state).await?;
+    if !state.db.scrub().await? {
+        tracing::info!("what was erased is still in the database's log: the next look tries again");
+    }
+    Ok(())
+}
+
+async fn delete(state: &AppState) -> Result<(), JobError> {
     let now = state.clock.now();
     let mut tx = state.db.write().await?;
     tx.expire_consents(now).await?;

@@ -1,16 +1,20 @@
-//! Fetches a consent's data for the first time, as soon as the end-user is back from the bank.
+//! Fetches all of a consent's data as soon as the end-user is back from the bank, the first time or again.
 
 use app::domain::ids::CredentialsId;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Job, JobError};
-use crate::services::data;
+use crate::services::fetch::{Occasion, fetch};
 use crate::state::AppState;
 
 /// The consent to fetch for.
 #[derive(Serialize, Deserialize)]
 pub struct FetchData {
     pub consent: CredentialsId,
+    /// When it was renewed: what was fetched before is fetched again.
+    #[serde(default)]
+    pub again: Option<DateTime<Utc>>,
 }
 
 #[async_trait::async_trait]
@@ -20,7 +24,7 @@ impl Job for FetchData {
     const TRIES: i64 = 4;
 
     async fn run(&self, state: &AppState) -> Result<(), JobError> {
-        let fetched = data::fetch(state, self.consent).await;
+        let fetched = fetch(state, self.consent, Occasion::Consented(self.again)).await;
         fetched
             .map(|_| ())
             .map_err(|failure| JobError(failure.to_string()))

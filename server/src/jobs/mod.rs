@@ -10,6 +10,8 @@ pub mod fetch_data;
 pub mod follow_payment;
 pub mod forward_upload;
 pub mod password_link;
+pub mod refresh_data;
+pub mod remind_owners;
 pub mod resume_session;
 pub mod revoke_grant;
 pub mod send_mail;

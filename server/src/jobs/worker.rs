@@ -12,6 +12,8 @@ use super::fetch_data::FetchData;
 use super::follow_payment::FollowPayment;
 use super::forward_upload::ForwardUpload;
 use super::password_link::PasswordLink;
+use super::refresh_data::{RefreshConsent, RefreshData};
+use super::remind_owners::RemindOwners;
 use super::resume_session::ResumeSession;
 use super::revoke_grant::RevokeGrant;
 use super::send_mail::SendMail;
@@ -73,6 +75,9 @@ async fn dispatch(state: &AppState, row: &JobRow) -> Result<(), (JobError, i64)>
         as_kind::<ForgetRun>,
         as_kind::<ForwardUpload>,
         as_kind::<PasswordLink>,
+        as_kind::<RefreshConsent>,
+        as_kind::<RefreshData>,
+        as_kind::<RemindOwners>,
         as_kind::<ResumeSession>,
         as_kind::<RevokeGrant>,
         as_kind::<SendMail>,

@@ -76,6 +76,40 @@ pub fn approved(brand: &str, to: &str, servicer: &str, tenants: &str) -> Letter 
     }
 }
 
+/// To the owner of a tenant whose consents are about to end: how many within how many days, and nothing of whose.
+pub fn consents_end(
+    brand: &str,
+    to: &str,
+    tenant: &str,
+    counts: &[(i64, usize)],
+    link: &str,
+) -> Letter {
+    let lines: String = counts
+        .iter()
+        .map(|(days, count)| {
+            let consents = if *count == 1 { "consent" } else { "consents" };
+            let days = match days {
+                1 => "a day".to_owned(),
+                days => format!("{days} days"),
+            };
+            format!("  {count} {consents} within {days}\n")
+        })
+        .collect();
+    let total: usize = counts.iter().map(|(_, count)| count).sum();
+    Letter {
+        to: to.to_owned(),
+        subject: format!("{tenant}: consents that end soon ({total})"),
+        body: format!(
+            "Hello,\n\n\
+             consents given to {tenant} on {brand} end soon:\n\n\
+             {lines}\n\
+             GET /v1/consents lists them with their consent_exp; POST /v1/consents/extend begins to renew one.\n\
+             How long consents last is set for each skill:\n\n\
+             {link}\n"
+        ),
+    }
+}
+
 /// To the owner of a servicer that was suspended.
 pub fn suspended(brand: &str, to: &str, servicer: &str, reason: &str) -> Letter {
     Letter {
@@ -103,6 +137,13 @@ mod tests {
             verification("Tessera", "ana@example.com", link),
             password_link("Tessera", "ana@example.com", link),
             password_changed("Tessera", "ana@example.com", link),
+            consents_end(
+                "Tessera",
+                "ana@example.com",
+                "Budget app",
+                &[(7, 2), (1, 1)],
+                link,
+            ),
             approved("Tessera", "ana@example.com", "Example Ltd", link),
         ] {
             let lines: Vec<_> = letter

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::consents::Credentials;
-use super::data::{self, AccountDetails, BalanceDetails, Readable, ServedFrom};
+use super::data::{self, AccountDetails, BalanceDetails, Fresh, Readable};
 use super::keys::Client;
 use super::refusal::Failure;
 use crate::crypto::named_uuid;
@@ -36,8 +36,7 @@ pub struct Balance {
 pub struct Listing<T, C> {
     pub items: Vec<T>,
     pub next: Option<C>,
-    pub as_of: DateTime<Utc>,
-    pub served_from: ServedFrom,
+    pub fresh: Fresh,
 }
 
 /// Every account of a consent, in the bank's order.
@@ -66,8 +65,7 @@ pub async fn list(
     Ok(Listing {
         items,
         next: None,
-        as_of: readable.as_of,
-        served_from: readable.served_from,
+        fresh: readable.fresh,
     })
 }
 
@@ -108,8 +106,7 @@ pub async fn balances(
     Ok(Listing {
         items,
         next,
-        as_of: readable.as_of,
-        served_from: readable.served_from,
+        fresh: readable.fresh,
     })
 }
 

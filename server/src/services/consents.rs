@@ -18,6 +18,7 @@ use crate::jobs::revoke_grant::RevokeGrant;
 use crate::skills::Grant;
 use crate::state::AppState;
 use crate::storage::Tx;
+pub use crate::storage::consents::ConsentFilter;
 use crate::storage::consents::ConsentRow;
 
 /// The longest `pcd_data_retention` where a tenant's own terms are gone: the default cache retention (120 days).
@@ -74,8 +75,33 @@ pub async fn get(
 ) -> Result<ConsentInfo, Failure> {
     let mut tx = state.db.read().await?;
     let row = identify(state, &mut tx, client, credentials).await?;
+    Ok(info(state, client, row))
+}
+
+/// The consents of a tenant, dead or alive, newest first: at most `limit` of those after one, and whether there are more.
+pub async fn list(
+    state: &AppState,
+    client: &Client,
+    filter: &ConsentFilter,
+    after: Option<CredentialsId>,
+    limit: i64,
+) -> Result<(Vec<ConsentInfo>, bool), Failure> {
+    let now = state.clock.now();
+    let mut tx = state.db.read().await?;
+    let mut rows = tx
+        .consents_of_tenant(client.tenant(), filter, now, after, limit.saturating_add(1))
+        .await?;
+    drop(tx);
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let infos = rows.into_iter().map(|row| info(state, client, row));
+    Ok((infos.collect(), more))
+}
+
+fn info(state: &AppState, client: &Client, row: ConsentRow) -> ConsentInfo {
     let manifest = state.skills.get(&row.skill).map(|skill| &skill.manifest);
-    Ok(ConsentInfo {
+    ConsentInfo {
         id: row.id,
         status: status_at(&row, state.clock.now()),
         provider: manifest.map_or_else(String::new, |manifest| manifest.provider.name.clone()),
@@ -86,7 +112,7 @@ pub async fn get(
         consent_exp: row.expires_at.unwrap_or(row.data_until),
         max_data_retention: row.data_until,
         skill: row.skill,
-    })
+    }
 }
 
 /// Ends a consent: nothing can be read with it from now on, and the provider is told. `pcd_data_retention` is how many
@@ -139,12 +165,11 @@ pub async fn revoke(
     Ok(state.queue.add(tx, &job).await?)
 }
 
-/// The status at a time.
+/// The status at a time. A consent without data that may still be kept is over, too.
 pub fn status_at(row: &ConsentRow, now: DateTime<Utc>) -> ConsentStatus {
+    let over = row.expires_at.is_some_and(|end| end <= now) || row.data_until <= now;
     match row.status {
-        ConsentStatus::Active if row.expires_at.is_some_and(|end| end <= now) => {
-            ConsentStatus::Expired
-        }
+        ConsentStatus::Active if over => ConsentStatus::Expired,
         status => status,
     }
 }

@@ -22,8 +22,6 @@ pub async fn keep(
     granted: &Granted,
 ) -> Result<(), Failure> {
     let now = state.clock.now();
-    let place = place(session.tenant_id, session.id);
-    let bytes = granted.grant.0.expose();
     let before = tx.consent_of(session.id).await?;
     let id = before.map_or_else(|| CredentialsId(state.clock.id()), |row| row.id);
     tx.put_consent(&ConsentRow {
@@ -34,7 +32,12 @@ pub async fn keep(
         status: ConsentStatus::Active,
         access_token: None,
         tenant_user: session.tenant_user.clone(),
-        bank_grant: Some(state.vault.seal(&state.clock, &place, bytes)?),
+        bank_grant: Some(sealed(
+            state,
+            session.tenant_id,
+            session.id,
+            &granted.grant,
+        )?),
         valid_until: granted.valid_until,
         created_at: now,
         updated_at: now,
@@ -43,14 +46,22 @@ pub async fn keep(
         data_until: session.ends_at(now),
         fetched_at: None,
         fetch_until: None,
+        bank_calls: None,
+        quiet_until: None,
         erased_at: None,
     })
     .await?;
-    // A payment has no data to fetch: a job of its own follows it.
+    // A payment has no data to fetch: a job of its own follows it. What renews a consent is fetched for that consent, once
+    // it is exchanged.
     tx.grant_payment(session.id, id).await?;
     let skill = state.skills.get(&session.skill);
-    if skill.is_some_and(|skill| skill.manifest.kind == SkillType::AccountInformation) {
-        state.queue.add(tx, &FetchData { consent: id }).await?;
+    let accounts = skill.is_some_and(|skill| skill.manifest.kind == SkillType::AccountInformation);
+    if accounts && tx.renewal(session.id).await?.is_none() {
+        let job = FetchData {
+            consent: id,
+            again: None,
+        };
+        state.queue.add(tx, &job).await?;
     }
     Ok(())
 }
@@ -63,6 +74,21 @@ pub fn open(state: &AppState, consent: &ConsentRow) -> Result<Option<Grant>, Fai
     let place = place(consent.tenant_id, consent.session_id);
     let plain = state.vault.open(&place, sealed)?;
     Ok(Some(Grant(Opaque::new(plain.to_vec()))))
+}
+
+/// Seals a grant for a consent.
+pub fn seal(state: &AppState, consent: &ConsentRow, grant: &Grant) -> Result<Vec<u8>, Failure> {
+    sealed(state, consent.tenant_id, consent.session_id, grant)
+}
+
+fn sealed(
+    state: &AppState,
+    tenant: TenantId,
+    session: SessionId,
+    grant: &Grant,
+) -> Result<Vec<u8>, Failure> {
+    let place = place(tenant, session);
+    Ok(state.vault.seal(&state.clock, &place, grant.0.expose())?)
 }
 
 fn place(tenant: TenantId, session: SessionId) -> String {

@@ -5,10 +5,12 @@
 
 pub mod accounts;
 pub mod acts;
+pub mod budget;
 pub mod catalog;
 pub mod consents;
 pub mod console;
 pub mod data;
+pub mod fetch;
 pub mod grants;
 pub mod idempotency;
 pub mod issue;
@@ -21,12 +23,15 @@ pub mod people;
 pub mod products;
 pub mod providers;
 pub mod refusal;
+pub mod reminders;
+pub mod renewals;
 pub mod requests;
 pub mod returns;
 pub mod servicers;
 pub mod sessions;
 pub mod skills;
 pub mod steps;
+pub mod sync;
 pub mod tenants;
 #[cfg(test)]
 pub mod testing;

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::accounts::{Listing, provider};
 use super::consents::{self, Credentials};
-use super::data::{self, ServedFrom};
+use super::data::{self, Fresh, ServedFrom};
 use super::grants;
 use super::keys::Client;
 use super::providers::provider_refusal;
@@ -80,8 +80,11 @@ pub async fn list(
     Ok(Listing {
         items,
         next: None,
-        as_of,
-        served_from,
+        fresh: Fresh {
+            as_of,
+            served_from,
+            budget: None,
+        },
     })
 }
 

@@ -30,6 +30,12 @@ pub struct NewSession {
     pub state: Option<String>,
 }
 
+/// A session that may be opened.
+pub struct Checked {
+    new: NewSession,
+    skill: Skill,
+}
+
 /// A session just opened.
 pub struct Opened {
     pub session_id: SessionId,
@@ -64,12 +70,30 @@ pub struct Standing {
 
 /// Opens a session of a skill that the client's whitelist names.
 pub async fn create(state: &AppState, client: &Client, new: NewSession) -> Result<Opened, Failure> {
+    let checked = check(state, client, new)?;
+    let mut tx = state.db.write().await?;
+    let opened = open(state, &mut tx, client, checked).await?;
+    tx.commit().await?;
+    Ok(opened)
+}
+
+/// Everything that can be refused without a look at the database.
+pub fn check(state: &AppState, client: &Client, new: NewSession) -> Result<Checked, Failure> {
     check_challenge(new.code_challenge.as_deref())?;
     check_length("state", new.state.as_deref(), 1024)?;
     check_length("tenant_user_id", new.tenant_user_id.as_deref(), 256)?;
     let skill = published(state, &new.skill)?;
     allowed(client, &skill)?;
-    let mut tx = state.db.write().await?;
+    Ok(Checked { new, skill })
+}
+
+/// Opens a session in the caller's transaction.
+pub async fn open(
+    state: &AppState,
+    tx: &mut Tx,
+    client: &Client,
+    Checked { new, skill }: Checked,
+) -> Result<Opened, Failure> {
     if tx
         .skill_terms(client.tenant(), &skill.name)
         .await?
@@ -79,8 +103,7 @@ pub async fn create(state: &AppState, client: &Client, new: NewSession) -> Resul
     }
     let row = new_row(state, client, &skill, new)?;
     tx.insert_session(&row).await?;
-    let nonce = issue::nonce(state, &mut tx, row.id, row.position, Life::Now).await?;
-    tx.commit().await?;
+    let nonce = issue::nonce(state, tx, row.id, row.position, Life::Now).await?;
     Ok(Opened {
         session_id: row.id,
         nonce: nonce.text,

@@ -16,7 +16,7 @@ use super::issue::temp_token_digest;
 use super::keys::Client;
 use super::refusal::{Failure, FieldProblem, Refusal};
 use super::sessions::{progress_at, user_digest};
-use super::uploads;
+use super::{reminders, renewals, uploads};
 use crate::crypto::Digest;
 use crate::state::AppState;
 use crate::storage::Tx;
@@ -96,24 +96,31 @@ async fn open(
     let consent = tx.consent_of(session.id).await?;
     let consent = consent.ok_or_else(|| Failure::Broken("a token without its consent".into()))?;
     let asked = now + Duration::minutes(terms.consent_duration);
+    // The provider may end it earlier than was asked.
+    let expires_at = consent.valid_until.map_or(asked, |until| until.min(asked));
     let access_token = state.clock.token();
     let opening = Opening {
         access_token: &access_digest(state, &access_token),
         now,
-        // The provider may end it earlier than was asked.
-        expires_at: consent.valid_until.map_or(asked, |until| until.min(asked)),
+        expires_at,
         data_until: now + Duration::minutes(terms.cache_max_data_retention),
+        reminded: reminders::told_by_itself(state, expires_at - now),
     };
-    if !tx.open_consent(session.id, &opening).await? {
-        return Err(Code::InactiveCredentials.into());
-    }
-    tx.commit().await?;
-    Ok(Exchanged {
+    let mut exchanged = Exchanged {
         credentials_id: consent.id,
         access_token: access_token.into(),
         consent_exp: opening.expires_at,
         max_data_retention: opening.data_until,
-    })
+    };
+    if let Some(renewal) = tx.renewal(session.id).await? {
+        exchanged.credentials_id =
+            renewals::complete(state, &mut tx, &renewal, &consent, opening).await?;
+    } else if !tx.open_consent(session.id, &opening).await? {
+        return Err(Code::InactiveCredentials.into());
+    }
+    tx.commit().await?;
+    state.queue.wake();
+    Ok(exchanged)
 }
 
 /// A token of this client's; another tenant's is an unknown one.
@@ -159,7 +166,7 @@ async fn used(state: &AppState, client: &Client, row: &TempTokenRow) -> Result<F
         return Ok(Code::TempTokenUsed.into());
     }
     let mut tx = state.db.write().await?;
-    let consent = tx.consent_of(row.session_id).await?;
+    let consent = renewals::opened_by(&mut tx, row.session_id).await?;
     if let Some(consent) = consent
         && tx.end_consent(consent.id, now, now).await?
     {

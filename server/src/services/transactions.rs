@@ -96,10 +96,7 @@ impl Reader {
             id: row.id,
         };
         let next = if more { rows.last().map(place) } else { None };
-        let open = |row: TransactionRow| {
-            let place = data::transaction_place(consent, &row.utx);
-            data::open(&self.state, &place, &row.sealed).map(|details| Transaction { row, details })
-        };
+        let open = |row| opened(&self.state, row);
         let items = rows.into_iter().map(open).collect::<Result<_, _>>()?;
         Ok(Page { items, next })
     }
@@ -122,6 +119,13 @@ impl Reader {
             Refusal::new(Code::InvalidField).at(vec![field]).into()
         })
     }
+}
+
+/// A transaction with its details.
+pub fn opened(state: &AppState, row: TransactionRow) -> Result<Transaction, Failure> {
+    let place = data::transaction_place(row.consent_id, &row.utx);
+    let details = data::open(state, &place, &row.sealed)?;
+    Ok(Transaction { row, details })
 }
 
 /// An opaque cursor: 24 bytes, of use under the same consent only.

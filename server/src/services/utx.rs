@@ -3,6 +3,7 @@
 //! An HMAC-SHA-256 over the bank's stable fields under a key of the tenant (`api.md`, section 5).
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use app::domain::ids::TenantId;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -37,8 +38,31 @@ impl Stability {
     }
 }
 
+/// The transactions of one account's list so far.
+#[derive(Default)]
+pub struct Met {
+    /// How many were told by the same fields.
+    alike: HashMap<Vec<u8>, u64>,
+    /// What each was like, all in all.
+    looks: HashMap<Vec<u8>, u64>,
+}
+
+impl Met {
+    /// Whether a transaction was among them.
+    pub fn knows(&self, utx: &Digest) -> bool {
+        self.looks.contains_key(&utx.0)
+    }
+}
+
+/// Everything a bank says about a transaction, as one number.
+fn looks(transaction: &BankTransaction) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    format!("{transaction:?}").hash(&mut hasher);
+    hasher.finish()
+}
+
 /// The fields a transaction is told by.
-pub struct Identity {
+struct Identity {
     fields: Vec<String>,
     by_bank: bool,
 }
@@ -49,7 +73,7 @@ pub struct UtxKey(Zeroizing<Vec<u8>>);
 impl Identity {
     /// The bank's id if it gives one, else everything that does not change once it is booked; with the account either
     /// way, because ids are unique within an account at best.
-    pub fn of(account: &BankAccount, transaction: &BankTransaction) -> Self {
+    fn of(account: &BankAccount, transaction: &BankTransaction) -> Self {
         let known_by = account.iban.as_ref().unwrap_or(&account.id);
         let mut fields = vec![known_by.clone(), account.currency.clone()];
         let id = transaction
@@ -95,24 +119,36 @@ impl UtxKey {
         Ok(Self(plain))
     }
 
-    /// The id, and what it is worth. `seen` counts the ones that look alike, within one account's list.
+    /// The id, and what it is worth. `met` knows the ones of one account's list so far: of those that look alike each is
+    /// told by its place among them; a bank's own id that comes again with all the same is the same, and no further one.
     pub fn identify(
         &self,
-        identity: &Identity,
-        seen: &mut HashMap<Vec<u8>, u64>,
-    ) -> (Digest, Stability) {
-        let id = self.mac(identity, 0);
+        account: &BankAccount,
+        transaction: &BankTransaction,
+        met: &mut Met,
+    ) -> Option<(Digest, Stability)> {
+        self.tell(&Identity::of(account, transaction), looks(transaction), met)
+    }
+
+    fn tell(&self, identity: &Identity, looks: u64, met: &mut Met) -> Option<(Digest, Stability)> {
+        let first = self.mac(identity, 0);
+        let mut place = met.alike.get(&first).copied().unwrap_or(0);
         if identity.by_bank {
-            return (Digest(id), Stability::Bank);
+            let mut alike = (0..place).map(|place| self.mac(identity, place));
+            if alike.any(|id| met.looks.get(&id) == Some(&looks)) {
+                return None;
+            }
         }
-        let count = seen.entry(id.clone()).or_insert(0);
-        let earlier = *count;
-        *count += 1;
-        if earlier == 0 {
-            (Digest(id), Stability::Derived)
-        } else {
-            (Digest(self.mac(identity, earlier)), Stability::Positional)
-        }
+        let stability = match (place, identity.by_bank) {
+            (0, true) => Stability::Bank,
+            (0, false) => Stability::Derived,
+            _ => Stability::Positional,
+        };
+        let id = self.mac(identity, place);
+        met.looks.insert(id.clone(), looks);
+        place += 1;
+        met.alike.insert(first, place);
+        Some((Digest(id), stability))
     }
 
     /// Every field with its length in front, so that no two lists of fields run together alike.
@@ -152,33 +188,50 @@ mod tests {
         UtxKey(Zeroizing::new(vec![byte; 32]))
     }
 
+    fn tell(key: u8, fields: &[&str], by_bank: bool) -> Digest {
+        let told = super::tests::key(key).tell(&identity(fields, by_bank), 0, &mut Met::default());
+        told.unwrap().0
+    }
+
     #[test]
     fn the_same_transaction_has_one_id_per_tenant() {
-        let mut seen = HashMap::new();
-        let (one, _) = key(1).identify(&identity(&["iban", "EUR", "tx-1"], true), &mut seen);
-        let (same, stability) =
-            key(1).identify(&identity(&["iban", "EUR", "tx-1"], true), &mut seen);
-        let (other, _) = key(2).identify(&identity(&["iban", "EUR", "tx-1"], true), &mut seen);
+        let one = tell(1, &["iban", "EUR", "tx-1"], true);
+        let same = tell(1, &["iban", "EUR", "tx-1"], true);
+        let other = tell(2, &["iban", "EUR", "tx-1"], true);
         assert!(one == same && one != other);
-        assert_eq!(stability, Stability::Bank);
     }
 
     #[test]
     fn fields_do_not_run_together() {
-        let mut seen = HashMap::new();
-        let (one, _) = key(1).identify(&identity(&["ab", "c"], true), &mut seen);
-        let (two, _) = key(1).identify(&identity(&["a", "bc"], true), &mut seen);
-        assert!(one != two);
+        assert!(tell(1, &["ab", "c"], true) != tell(1, &["a", "bc"], true));
     }
 
     #[test]
     fn transactions_that_look_alike_are_told_by_their_place() {
-        let mut seen = HashMap::new();
+        let mut met = Met::default();
         let ids: Vec<_> = (0..3)
-            .map(|_| key(1).identify(&identity(&["same"], false), &mut seen))
+            .map(|_| {
+                key(1)
+                    .tell(&identity(&["same"], false), 7, &mut met)
+                    .unwrap()
+            })
             .collect();
         assert_eq!(ids[0].1, Stability::Derived);
         assert_eq!(ids[2].1, Stability::Positional);
         assert!(ids[0].0 != ids[1].0 && ids[1].0 != ids[2].0);
+    }
+
+    #[test]
+    fn a_banks_id_that_comes_twice_is_one_transaction_only_if_all_the_rest_is_the_same() {
+        let mut met = Met::default();
+        let mut come = |looks| key(1).tell(&identity(&["tx-1"], true), looks, &mut met);
+        let one = come(7).unwrap();
+        assert_eq!(one.1, Stability::Bank);
+        assert!(come(7).is_none());
+        let two = come(8).unwrap();
+        assert_eq!(two.1, Stability::Positional);
+        assert!(two.0 != one.0);
+        assert!(come(7).is_none() && come(8).is_none());
+        assert!(met.knows(&one.0) && met.knows(&two.0));
     }
 }

@@ -80,14 +80,15 @@ impl Tx {
         })
     }
 
-    /// Puts a balance in, or over the last one of its type and currency.
-    pub async fn put_balance(&mut self, row: &BalanceRow) -> Stored<()> {
+    /// Puts a balance in, or over the last one of its type and currency; answers the id it is known by.
+    pub async fn put_balance(&mut self, row: &BalanceRow) -> Stored<BalanceId> {
         run!(self, |conn| {
-            sqlx::query(
+            sqlx::query_scalar(
                 "INSERT INTO balances (id, consent_id, account_id, balance_type, currency, sealed, fetched_at)
                  VALUES ($1, $2, $3, $4, $5, $6, $7)
                  ON CONFLICT (account_id, balance_type, currency) DO UPDATE
-                 SET sealed = excluded.sealed, fetched_at = excluded.fetched_at",
+                 SET sealed = excluded.sealed, fetched_at = excluded.fetched_at
+                 RETURNING id",
             )
             .bind(row.id)
             .bind(row.consent_id)
@@ -96,9 +97,31 @@ impl Tx {
             .bind(&row.currency)
             .bind(&row.sealed)
             .bind(row.fetched_at)
-            .execute(conn)
+            .fetch_one(conn)
             .await
-            .map(|_| ())
+        })
+    }
+
+    /// Takes an account's balances out, but for these.
+    pub async fn keep_balances(&mut self, account: AccountId, kept: &[BalanceId]) -> Stored<()> {
+        run!(self, |conn| {
+            let mut sql = QueryBuilder::new("DELETE FROM balances WHERE account_id = ");
+            sql.push_bind(account);
+            for id in kept {
+                sql.push(" AND id <> ").push_bind(*id);
+            }
+            sql.build().execute(conn).await.map(|_| ())
+        })
+    }
+
+    /// Takes an account out that has neither transactions nor balances left.
+    pub async fn delete_account(&mut self, account: AccountId) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query("DELETE FROM accounts WHERE id = $1")
+                .bind(account)
+                .execute(conn)
+                .await
+                .map(|_| ())
         })
     }
 

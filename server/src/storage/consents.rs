@@ -4,6 +4,7 @@ use app::domain::ids::{CredentialsId, JobId, SessionId, TenantId};
 use app::domain::session::ConsentStatus;
 use app::domain::skill::SkillName;
 use chrono::{DateTime, Utc};
+use sqlx::QueryBuilder;
 
 use super::{Stored, Tx, run};
 use crate::crypto::Digest;
@@ -30,6 +31,10 @@ pub struct ConsentRow {
     pub data_until: DateTime<Utc>,
     pub fetched_at: Option<DateTime<Utc>>,
     pub fetch_until: Option<DateTime<Utc>>,
+    /// When the bank was asked without the end-user, as [`crate::services::budget`] writes it.
+    pub bank_calls: Option<Vec<u8>>,
+    /// Until when the bank is left alone.
+    pub quiet_until: Option<DateTime<Utc>>,
     pub erased_at: Option<DateTime<Utc>>,
 }
 
@@ -39,13 +44,45 @@ pub struct Opening<'a> {
     pub now: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
     pub data_until: DateTime<Utc>,
+    /// Of how many days before the end nobody needs to be told: it begins with fewer.
+    pub reminded: Option<i64>,
+}
+
+/// Which of a tenant's consents; what is none matches all.
+#[derive(Clone, Debug, Default)]
+pub struct ConsentFilter {
+    pub status: Option<ConsentStatus>,
+    pub skill: Option<SkillName>,
+}
+
+/// What a fetch claims a consent's data with.
+pub struct FetchClaim<'a> {
+    pub claim: JobId,
+    pub now: DateTime<Utc>,
+    pub until: DateTime<Utc>,
+    /// Data fetched by then is fetched again; none: only what was never fetched.
+    pub stale: Option<DateTime<Utc>>,
+    /// The bank calls that were counted when it was decided to fetch: the claim fails if there are others since.
+    pub counted: Option<&'a [u8]>,
+    /// The same with this call.
+    pub calls: Option<&'a [u8]>,
+}
+
+/// How a fetch ended.
+pub struct FetchEnd<'a> {
+    /// When all was there; none if it failed.
+    pub fetched_at: Option<DateTime<Utc>>,
+    pub quiet_until: Option<DateTime<Utc>>,
+    pub refresh_at: Option<DateTime<Utc>>,
+    pub calls: Option<&'a [u8]>,
 }
 
 /// Every column of a consent, in one place.
 macro_rules! consent_columns {
     () => {
         "id, tenant_id, session_id, skill, status, access_token, tenant_user, bank_grant, valid_until, created_at, \
-         updated_at, exchanged_at, expires_at, data_until, fetched_at, fetch_until, erased_at"
+         updated_at, exchanged_at, expires_at, data_until, fetched_at, fetch_until, bank_calls, \
+         quiet_until, erased_at"
     };
 }
 
@@ -106,6 +143,49 @@ impl Tx {
         })
     }
 
+    /// The exchanged consents of a tenant as they are at a time, newest first, those after one.
+    pub async fn consents_of_tenant(
+        &mut self,
+        tenant: TenantId,
+        filter: &ConsentFilter,
+        now: DateTime<Utc>,
+        after: Option<CredentialsId>,
+        limit: i64,
+    ) -> Stored<Vec<ConsentRow>> {
+        run!(self, |conn| {
+            let mut sql = QueryBuilder::new(concat!(
+                "SELECT ",
+                consent_columns!(),
+                " FROM consents WHERE access_token IS NOT NULL AND tenant_id = "
+            ));
+            sql.push_bind(tenant);
+            match filter.status {
+                None => {}
+                Some(ConsentStatus::Active) => {
+                    sql.push(" AND status = 'ACTIVE' AND expires_at > ")
+                        .push_bind(now);
+                    sql.push(" AND data_until > ").push_bind(now);
+                }
+                Some(ConsentStatus::Expired) => {
+                    sql.push(" AND (status = 'EXPIRED' OR (status = 'ACTIVE' AND (expires_at <= ")
+                        .push_bind(now);
+                    sql.push(" OR data_until <= ").push_bind(now).push(")))");
+                }
+                Some(ConsentStatus::Deleted) => {
+                    sql.push(" AND status = 'DELETED'");
+                }
+            }
+            if let Some(skill) = &filter.skill {
+                sql.push(" AND skill = ").push_bind(skill);
+            }
+            if let Some(after) = after {
+                sql.push(" AND id < ").push_bind(after);
+            }
+            sql.push(" ORDER BY id DESC LIMIT ").push_bind(limit);
+            sql.build_query_as().fetch_all(conn).await
+        })
+    }
+
     /// Gives a session's consent its token and its end; `false` if it has them, or has ended.
     pub async fn open_consent(
         &mut self,
@@ -114,7 +194,8 @@ impl Tx {
     ) -> Stored<bool> {
         run!(self, |conn| {
             sqlx::query(
-                "UPDATE consents SET access_token = $2, exchanged_at = $3, updated_at = $3, expires_at = $4, data_until = $5
+                "UPDATE consents SET access_token = $2, exchanged_at = $3, updated_at = $3, expires_at = $4, data_until = $5,
+                                     reminded = $6
                  WHERE session_id = $1 AND access_token IS NULL AND status = 'ACTIVE'",
             )
             .bind(session)
@@ -122,6 +203,7 @@ impl Tx {
             .bind(opening.now)
             .bind(opening.expires_at)
             .bind(opening.data_until)
+            .bind(opening.reminded)
             .execute(conn)
             .await
             .map(|done| done.rows_affected() == 1)
@@ -163,45 +245,53 @@ impl Tx {
         })
     }
 
-    /// Claims the first fetch of a consent's data, so that two processes do not both do it.
+    /// Claims the fetch of a consent's data, so that two processes do not both do it; `None` if it is not due, somebody
+    /// else is at it, or the bank was asked since.
     pub async fn claim_fetch(
         &mut self,
         id: CredentialsId,
-        claim: JobId,
-        now: DateTime<Utc>,
-        until: DateTime<Utc>,
+        claim: &FetchClaim<'_>,
     ) -> Stored<Option<ConsentRow>> {
         run!(self, |conn| {
             sqlx::query_as(concat!(
-                "UPDATE consents SET fetch_claim = $2, fetch_until = $4
-                 WHERE id = $1 AND status = 'ACTIVE' AND fetched_at IS NULL AND bank_grant IS NOT NULL
-                   AND (fetch_until IS NULL OR fetch_until <= $3)
+                "UPDATE consents SET fetch_claim = $2, fetch_until = $4, bank_calls = $7
+                 WHERE id = $1 AND status = 'ACTIVE' AND bank_grant IS NOT NULL
+                   AND (expires_at IS NULL OR expires_at > $3) AND (fetch_until IS NULL OR fetch_until <= $3)
+                   AND (fetched_at IS NULL OR (fetched_at <= $5 AND (quiet_until IS NULL OR quiet_until <= $3)))
+                   AND bank_calls IS NOT DISTINCT FROM $6
                  RETURNING ",
                 consent_columns!()
             ))
             .bind(id)
-            .bind(claim)
-            .bind(now)
-            .bind(until)
+            .bind(claim.claim)
+            .bind(claim.now)
+            .bind(claim.until)
+            .bind(claim.stale)
+            .bind(claim.counted)
+            .bind(claim.calls)
             .fetch_optional(conn)
             .await
         })
     }
 
-    /// Holds a claimed fetch longer; `false` if it was lost, and then nothing more may be written.
+    /// Holds a claimed fetch longer and locks its consent until the transaction ends; `false` if the claim was lost or
+    /// the consent is over, and then nothing more may be written.
     pub async fn hold_fetch(
         &mut self,
         id: CredentialsId,
         claim: JobId,
+        now: DateTime<Utc>,
         until: DateTime<Utc>,
     ) -> Stored<bool> {
         run!(self, |conn| {
             sqlx::query(
-                "UPDATE consents SET fetch_until = $3
-                 WHERE id = $1 AND fetch_claim = $2 AND status = 'ACTIVE' AND erased_at IS NULL",
+                "UPDATE consents SET fetch_until = $4
+                 WHERE id = $1 AND fetch_claim = $2 AND status = 'ACTIVE' AND erased_at IS NULL
+                   AND (expires_at IS NULL OR expires_at > $3)",
             )
             .bind(id)
             .bind(claim)
+            .bind(now)
             .bind(until)
             .execute(conn)
             .await
@@ -209,24 +299,55 @@ impl Tx {
         })
     }
 
-    /// Ends a claimed fetch: at `fetched_at` all was there, or it failed and may be tried again.
+    /// Ends a claimed fetch: all was there, or it failed and may be tried again. `false` if the claim was lost.
     pub async fn finish_fetch(
         &mut self,
         id: CredentialsId,
         claim: JobId,
-        fetched_at: Option<DateTime<Utc>>,
-    ) -> Stored<()> {
+        end: &FetchEnd<'_>,
+    ) -> Stored<bool> {
         run!(self, |conn| {
             sqlx::query(
-                "UPDATE consents SET fetched_at = $3, fetch_claim = NULL, fetch_until = NULL
+                "UPDATE consents SET fetched_at = COALESCE($3, fetched_at), quiet_until = $4, refresh_at = $5,
+                                     bank_calls = $6, fetch_claim = NULL, fetch_until = NULL
                  WHERE id = $1 AND fetch_claim = $2",
             )
             .bind(id)
             .bind(claim)
-            .bind(fetched_at)
+            .bind(end.fetched_at)
+            .bind(end.quiet_until)
+            .bind(end.refresh_at)
+            .bind(end.calls)
             .execute(conn)
             .await
-            .map(|_| ())
+            .map(|done| done.rows_affected() == 1)
+        })
+    }
+
+    /// Takes consents whose data is to be fetched again though nobody reads it, and puts off the next time to `next`.
+    /// Those of tenants that may not call now wait.
+    pub async fn take_refreshes(
+        &mut self,
+        now: DateTime<Utc>,
+        next: DateTime<Utc>,
+        limit: i64,
+    ) -> Stored<Vec<CredentialsId>> {
+        run!(self, |conn| {
+            sqlx::query_scalar(
+                "UPDATE consents SET refresh_at = $2
+                 WHERE status = 'ACTIVE' AND refresh_at <= $1 AND id IN
+                    (SELECT c.id FROM consents c
+                     JOIN tenants t ON t.id = c.tenant_id AND t.status = 'active'
+                     JOIN servicers s ON s.id = t.servicer_id AND s.status <> 'suspended'
+                     WHERE c.status = 'ACTIVE' AND c.refresh_at <= $1 AND c.expires_at > $1
+                     ORDER BY c.refresh_at LIMIT $3)
+                 RETURNING id",
+            )
+            .bind(now)
+            .bind(next)
+            .bind(limit)
+            .fetch_all(conn)
+            .await
         })
     }
 
@@ -263,18 +384,28 @@ impl Tx {
         })
     }
 
-    /// Deletes up to `limit` of a consent's transactions; says how many there were.
+    /// Deletes up to `limit` each of a consent's transactions and past changes; says how many there were.
     pub async fn erase_transactions(&mut self, id: CredentialsId, limit: i64) -> Stored<u64> {
         run!(self, |conn| {
-            sqlx::query(
-                "DELETE FROM transactions WHERE id IN
-                    (SELECT id FROM transactions WHERE consent_id = $1 ORDER BY booked_at, id LIMIT $2)",
+            let rows = sqlx::query(
+                "DELETE FROM transactions WHERE consent_id = $1 AND change_no IN
+                    (SELECT change_no FROM transactions WHERE consent_id = $1 ORDER BY change_no LIMIT $2)",
+            )
+            .bind(id)
+            .bind(limit)
+            .execute(&mut *conn)
+            .await?
+            .rows_affected();
+            let past = sqlx::query(
+                "DELETE FROM past_changes WHERE consent_id = $1 AND change_no IN
+                    (SELECT change_no FROM past_changes WHERE consent_id = $1 ORDER BY change_no LIMIT $2)",
             )
             .bind(id)
             .bind(limit)
             .execute(conn)
-            .await
-            .map(|done| done.rows_affected())
+            .await?
+            .rows_affected();
+            Ok(rows + past)
         })
     }
 
@@ -282,6 +413,7 @@ impl Tx {
     pub async fn erase_consent(&mut self, id: CredentialsId, now: DateTime<Utc>) -> Stored<()> {
         run!(self, |conn| {
             for sql in [
+                "DELETE FROM past_changes WHERE consent_id = $1",
                 "DELETE FROM transactions WHERE consent_id = $1",
                 "DELETE FROM balances WHERE consent_id = $1",
                 "DELETE FROM accounts WHERE consent_id = $1",
@@ -291,8 +423,8 @@ impl Tx {
                 sqlx::query(sql).bind(id).execute(&mut *conn).await?;
             }
             sqlx::query(
-                "UPDATE consents SET bank_grant = NULL, tenant_user = NULL, erased_at = $2,
-                                     fetch_claim = NULL, fetch_until = NULL,
+                "UPDATE consents SET bank_grant = NULL, tenant_user = NULL, erased_at = $2, bank_calls = NULL,
+                                     fetch_claim = NULL, fetch_until = NULL, refresh_at = NULL,
                                      status = CASE WHEN status = 'ACTIVE' THEN 'EXPIRED' ELSE status END
                  WHERE id = $1 AND erased_at IS NULL",
             )

@@ -20,10 +20,13 @@ pub mod payments;
 pub mod people;
 pub mod portal_sessions;
 pub mod products;
+pub mod reminders;
+pub mod renewals;
 pub mod requests;
 pub mod servicers;
 pub mod sessions;
 pub mod sign_in_failures;
+pub mod sync;
 pub mod temp_tokens;
 pub mod tenants;
 pub mod terms;
@@ -136,6 +139,8 @@ impl Db {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(synchronous)
             .foreign_keys(true)
+            // What is deleted is overwritten, not only forgotten: erasure must be real.
+            .pragma("secure_delete", "ON")
             .busy_timeout(Duration::from_secs(5))
             .pragma("mmap_size", "0");
         let wait = Duration::from_secs(5);
@@ -230,6 +235,19 @@ impl Db {
                 Ok(Tx(Inner::PostgresRead(counters.acquire().await?)))
             }
         }
+    }
+
+    /// Writes the log of past writes over into the database file and empties it, so that nothing deleted is left in it.
+    /// `false` if somebody was reading from it just then: try again later. Postgres has nothing like it; there, what was
+    /// deleted is out of reach at once, and its space is used again after the next vacuum.
+    pub async fn scrub(&self) -> Stored<bool> {
+        let Pools::Sqlite { writer, .. } = &self.0 else {
+            return Ok(true);
+        };
+        let (busy, _, _): (i64, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)")
+            .fetch_one(writer)
+            .await?;
+        Ok(busy == 0)
     }
 
     /// Whether the two processes' worth of coordination (`LISTEN/NOTIFY`) is there.

@@ -209,6 +209,42 @@ pub async fn postgres() -> Db {
 }
 
 impl Db {
+    /// The file of a SQLite database.
+    pub async fn file(&self) -> Option<PathBuf> {
+        if self.is_postgres() {
+            return None;
+        }
+        let mut tx = self.read().await.expect("a connection");
+        let (_, _, file): (i64, String, String) = run!(tx, |conn| {
+            sqlx::query_as("PRAGMA database_list").fetch_one(conn).await
+        })
+        .expect("the list");
+        Some(file.into())
+    }
+
+    /// Every row of every table of a Postgres database, as text.
+    pub async fn dump(&self) -> String {
+        let mut tx = self.read().await.expect("a connection");
+        let super::Link::Postgres(conn) = tx.link() else {
+            return String::new();
+        };
+        let tables: Vec<String> =
+            sqlx::query_scalar("SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'")
+                .fetch_all(&mut *conn)
+                .await
+                .expect("the tables");
+        let mut all = String::new();
+        for table in tables {
+            let sql = format!("SELECT rows::text FROM {table} AS rows");
+            let rows: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+                .fetch_all(&mut *conn)
+                .await
+                .expect("the rows");
+            all.extend(rows);
+        }
+        all
+    }
+
     /// Takes the audit log away, so that acts cannot be written down.
     pub async fn break_audit_log(&self) {
         self.alter("ALTER TABLE audit_log RENAME TO audit_log_away")

@@ -2,15 +2,15 @@
 
 use app::domain::account::CreditDebit;
 use app::domain::ids::{AccountId, CredentialsId, TransactionId};
-use app::domain::transaction::BookingStatus;
+use app::domain::transaction::{BookingStatus, ChangeKind};
 use chrono::{DateTime, Utc};
 use sqlx::QueryBuilder;
 
 use super::{Stored, Tx, run};
 use crate::crypto::Digest;
 
-/// Rows in one statement: 13 columns each stay far below both databases' limits on parameters (32,766 and 65,535).
-const BATCH: usize = 500;
+/// Rows in one statement: 16 columns each stay far below both databases' limits on parameters (32,766 and 65,535).
+pub(super) const BATCH: usize = 500;
 
 /// One transaction.
 #[derive(Clone, sqlx::FromRow)]
@@ -31,7 +31,45 @@ pub struct TransactionRow {
     pub sealed: Vec<u8>,
     /// Whole seconds.
     pub inserted_at: DateTime<Utc>,
+    /// The change that made the row what it is (see [`super::sync`]).
+    pub change_no: i64,
+    pub change_kind: ChangeKind,
+    /// `utx` of the pending transaction this one took the place of.
+    pub replaces: Option<Digest>,
 }
+
+/// Every column of a transaction, and of a past change, in one place.
+macro_rules! transaction_columns {
+    () => {
+        "id, consent_id, account_id, utx, status, credit_debit, currency, amount, booked_at, category, merchant, \
+         sealed, inserted_at, change_no, change_kind, replaces"
+    };
+}
+pub(super) use transaction_columns;
+
+/// Writes a row's columns, in the order of `transaction_columns!`.
+macro_rules! push_transaction {
+    ($values:expr, $row:expr) => {
+        $values
+            .push_bind($row.id)
+            .push_bind($row.consent_id)
+            .push_bind($row.account_id)
+            .push_bind(&$row.utx)
+            .push_bind($row.status)
+            .push_bind($row.credit_debit)
+            .push_bind(&$row.currency)
+            .push_bind($row.amount)
+            .push_bind($row.booked_at)
+            .push_bind(&$row.category)
+            .push_bind(&$row.merchant)
+            .push_bind(&$row.sealed)
+            .push_bind($row.inserted_at)
+            .push_bind($row.change_no)
+            .push_bind($row.change_kind)
+            .push_bind(&$row.replaces)
+    };
+}
+pub(super) use push_transaction;
 
 /// A place in the order of transactions, newest first: rows after it are older.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -82,7 +120,7 @@ impl<T: Copy> Range<T> {
 pub struct TransactionFilter {
     pub account_id: Option<AccountId>,
     pub currency: Option<String>,
-    pub status: Option<String>,
+    pub status: Option<BookingStatus>,
     pub credit_debit: Option<String>,
     pub category: Option<String>,
     pub merchant: Option<Digest>,
@@ -92,36 +130,184 @@ pub struct TransactionFilter {
     pub inserted_at: Range<DateTime<Utc>>,
 }
 
+/// The statement for a page of transactions, with something in front.
+macro_rules! page_sql {
+    ($before:literal, $consent:expr, $filter:expr, $after:expr, $limit:expr) => {{
+        let filter: &TransactionFilter = $filter;
+        let mut sql = QueryBuilder::new(concat!(
+            $before,
+            "SELECT ",
+            transaction_columns!(),
+            " FROM transactions WHERE "
+        ));
+        match filter.account_id {
+            // An account is of one consent alone: its own index is enough, and no other must be tempting.
+            Some(account) => {
+                sql.push("account_id = (SELECT id FROM accounts WHERE id = ")
+                    .push_bind(account)
+                    .push(" AND consent_id = ")
+                    .push_bind($consent)
+                    .push(")");
+            }
+            None => {
+                sql.push("consent_id = ").push_bind($consent);
+            }
+        }
+        // Written out, so that the index of those few is seen to fit.
+        match filter.status {
+            Some(BookingStatus::Pending) => drop(sql.push(" AND status = 'pending'")),
+            Some(BookingStatus::Booked) => drop(sql.push(" AND status = 'booked'")),
+            None => {}
+        }
+        for (column, value) in [
+            (" AND currency = ", &filter.currency),
+            (" AND credit_debit = ", &filter.credit_debit),
+            (" AND category = ", &filter.category),
+        ] {
+            if let Some(value) = value {
+                sql.push(column).push_bind(value);
+            }
+        }
+        if let Some(merchant) = &filter.merchant {
+            sql.push(" AND merchant = ").push_bind(merchant);
+        }
+        for (operator, end) in filter.amount.ends() {
+            sql.push(" AND amount").push(operator).push_bind(end);
+        }
+        for (operator, end) in filter.booked_at.ends() {
+            sql.push(" AND booked_at").push(operator).push_bind(end);
+        }
+        for (operator, end) in filter.inserted_at.ends() {
+            sql.push(" AND inserted_at").push(operator).push_bind(end);
+        }
+        if let Some(after) = $after {
+            let after: Newest = after;
+            sql.push(" AND (booked_at, id) < (")
+                .push_bind(after.booked_at);
+            sql.push(", ").push_bind(after.id).push(")");
+        }
+        sql.push(" ORDER BY booked_at DESC, id DESC LIMIT ")
+            .push_bind($limit);
+        sql
+    }};
+}
+
 impl Tx {
     /// Puts transactions in, or over the rows that they are. A row keeps its id and the time it was inserted.
     pub async fn put_transactions(&mut self, rows: &[TransactionRow]) -> Stored<()> {
         for batch in rows.chunks(BATCH) {
             run!(self, |conn| {
-                let mut sql = QueryBuilder::new(
-                    "INSERT INTO transactions (id, consent_id, account_id, utx, status, credit_debit, currency, amount,
-                                               booked_at, category, merchant, sealed, inserted_at) ",
-                );
+                let mut sql = QueryBuilder::new(concat!(
+                    "INSERT INTO transactions (",
+                    transaction_columns!(),
+                    ") "
+                ));
                 sql.push_values(batch, |mut values, row| {
-                    values
-                        .push_bind(row.id)
-                        .push_bind(row.consent_id)
-                        .push_bind(row.account_id)
-                        .push_bind(&row.utx)
-                        .push_bind(row.status)
-                        .push_bind(row.credit_debit)
-                        .push_bind(&row.currency)
-                        .push_bind(row.amount)
-                        .push_bind(row.booked_at)
-                        .push_bind(&row.category)
-                        .push_bind(&row.merchant)
-                        .push_bind(&row.sealed)
-                        .push_bind(row.inserted_at);
+                    push_transaction!(values, row);
                 });
                 sql.push(
                     " ON CONFLICT (consent_id, utx) DO UPDATE
-                     SET status = excluded.status, booked_at = excluded.booked_at, category = excluded.category,
-                         merchant = excluded.merchant, sealed = excluded.sealed",
+                     SET account_id = excluded.account_id, status = excluded.status, credit_debit = excluded.credit_debit,
+                         currency = excluded.currency, amount = excluded.amount, booked_at = excluded.booked_at,
+                         category = excluded.category, merchant = excluded.merchant, sealed = excluded.sealed,
+                         change_no = excluded.change_no, change_kind = excluded.change_kind",
                 );
+                sql.build().execute(conn).await?;
+            });
+        }
+        Ok(())
+    }
+
+    /// The rows of a consent that are these transactions.
+    pub async fn transactions_by_utx(
+        &mut self,
+        consent: CredentialsId,
+        utx: &[&Digest],
+    ) -> Stored<Vec<TransactionRow>> {
+        let mut rows = Vec::with_capacity(utx.len());
+        for batch in utx.chunks(BATCH) {
+            run!(self, |conn| {
+                let mut sql = QueryBuilder::new(concat!(
+                    "SELECT ",
+                    transaction_columns!(),
+                    " FROM transactions WHERE consent_id = "
+                ));
+                sql.push_bind(consent).push(" AND utx IN (");
+                let mut list = sql.separated(", ");
+                for one in batch {
+                    list.push_bind(*one);
+                }
+                sql.push(")");
+                rows.extend(
+                    sql.build_query_as::<TransactionRow>()
+                        .fetch_all(conn)
+                        .await?,
+                );
+            });
+        }
+        Ok(rows)
+    }
+
+    /// An account's transactions that are not booked yet.
+    pub async fn pending_transactions(
+        &mut self,
+        consent: CredentialsId,
+        account: AccountId,
+    ) -> Stored<Vec<TransactionRow>> {
+        run!(self, |conn| {
+            sqlx::query_as(concat!(
+                "SELECT ",
+                transaction_columns!(),
+                " FROM transactions WHERE consent_id = $1 AND status = 'pending' AND account_id = $2
+                 ORDER BY booked_at, id"
+            ))
+            .bind(consent)
+            .bind(account)
+            .fetch_all(conn)
+            .await
+        })
+    }
+
+    /// An account's booked transactions from a time on, oldest first, after a place.
+    pub async fn booked_transactions(
+        &mut self,
+        account: AccountId,
+        from: DateTime<Utc>,
+        after: Option<Newest>,
+        limit: i64,
+    ) -> Stored<Vec<TransactionRow>> {
+        run!(self, |conn| {
+            let mut sql = QueryBuilder::new(concat!(
+                "SELECT ",
+                transaction_columns!(),
+                " FROM transactions WHERE status = 'booked' AND account_id = "
+            ));
+            sql.push_bind(account);
+            match after {
+                Some(after) => {
+                    sql.push(" AND (booked_at, id) > (")
+                        .push_bind(after.booked_at);
+                    sql.push(", ").push_bind(after.id).push(")");
+                }
+                None => {
+                    sql.push(" AND booked_at >= ").push_bind(from);
+                }
+            }
+            sql.push(" ORDER BY booked_at, id LIMIT ").push_bind(limit);
+            sql.build_query_as().fetch_all(conn).await
+        })
+    }
+
+    /// Takes transactions out.
+    pub async fn delete_transactions(&mut self, ids: &[TransactionId]) -> Stored<()> {
+        for batch in ids.chunks(BATCH) {
+            run!(self, |conn| {
+                let mut sql = QueryBuilder::new("DELETE FROM transactions WHERE id IN (");
+                let mut list = sql.separated(", ");
+                for id in batch {
+                    list.push_bind(*id);
+                }
+                sql.push(")");
                 sql.build().execute(conn).await?;
             });
         }
@@ -154,45 +340,31 @@ impl Tx {
         limit: i64,
     ) -> Stored<Vec<TransactionRow>> {
         run!(self, |conn| {
-            let mut sql = QueryBuilder::new(
-                "SELECT id, consent_id, account_id, utx, status, credit_debit, currency, amount, booked_at, category,
-                        merchant, sealed, inserted_at
-                 FROM transactions WHERE consent_id = ",
-            );
-            sql.push_bind(consent);
-            if let Some(account) = filter.account_id {
-                sql.push(" AND account_id = ").push_bind(account);
-            }
-            for (column, value) in [
-                (" AND currency = ", &filter.currency),
-                (" AND status = ", &filter.status),
-                (" AND credit_debit = ", &filter.credit_debit),
-                (" AND category = ", &filter.category),
-            ] {
-                if let Some(value) = value {
-                    sql.push(column).push_bind(value);
-                }
-            }
-            if let Some(merchant) = &filter.merchant {
-                sql.push(" AND merchant = ").push_bind(merchant);
-            }
-            for (operator, end) in filter.amount.ends() {
-                sql.push(" AND amount").push(operator).push_bind(end);
-            }
-            for (operator, end) in filter.booked_at.ends() {
-                sql.push(" AND booked_at").push(operator).push_bind(end);
-            }
-            for (operator, end) in filter.inserted_at.ends() {
-                sql.push(" AND inserted_at").push(operator).push_bind(end);
-            }
-            if let Some(after) = after {
-                sql.push(" AND (booked_at, id) < (")
-                    .push_bind(after.booked_at);
-                sql.push(", ").push_bind(after.id).push(")");
-            }
-            sql.push(" ORDER BY booked_at DESC, id DESC LIMIT ")
-                .push_bind(limit);
+            let mut sql = page_sql!("", consent, filter, after, limit);
             sql.build_query_as().fetch_all(conn).await
         })
+    }
+
+    /// How the database goes about [`Tx::transactions`], in its own words.
+    #[cfg(test)]
+    pub async fn explain_transactions(
+        &mut self,
+        consent: CredentialsId,
+        filter: &TransactionFilter,
+        after: Option<Newest>,
+    ) -> Stored<String> {
+        let lines: Vec<String> = match self.link() {
+            super::Link::Sqlite(conn) => {
+                let mut sql = page_sql!("EXPLAIN QUERY PLAN ", consent, filter, after, 101_i64);
+                let rows: Vec<(i64, i64, i64, String)> =
+                    sql.build_query_as().fetch_all(conn).await?;
+                rows.into_iter().map(|row| row.3).collect()
+            }
+            super::Link::Postgres(conn) => {
+                let mut sql = page_sql!("EXPLAIN ", consent, filter, after, 101_i64);
+                sql.build_query_scalar().fetch_all(conn).await?
+            }
+        };
+        Ok(lines.join("\n"))
     }
 }

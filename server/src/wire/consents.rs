@@ -39,6 +39,15 @@ pub struct Consent {
     pub max_data_retention: Time,
 }
 
+/// One page of a tenant's consents.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct ConsentPage {
+    pub items: Vec<Consent>,
+    /// Opaque; send it as `after` for the page that follows. `null` on the last page.
+    pub next_cursor: Option<String>,
+    pub has_more: bool,
+}
+
 /// Where the data comes from.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Originator {
@@ -70,23 +79,30 @@ impl ConsentAnswer<Consent> {
             code: "credentials_info",
             http: 200,
             message: "Consent info retrieved",
-            result: Consent {
-                credentials_id: info.id.0,
-                status: info.status.as_str(),
-                originator: Originator {
-                    country: info.country.as_deref().map(country).unwrap_or_default(),
-                    servicer: info.provider,
-                    skill: info.skill.to_string(),
-                },
-                tenant_app_info: TenantApp {
-                    client_id,
-                    name: info.tenant_name,
-                },
-                utc_created: Time(info.created_at),
-                utc_last_update: Time(info.updated_at),
-                consent_exp: Time(info.consent_exp),
-                max_data_retention: Time(info.max_data_retention),
+            result: Consent::of(client_id, info),
+        }
+    }
+}
+
+impl Consent {
+    /// A consent of this tenant.
+    pub fn of(client_id: Uuid, info: ConsentInfo) -> Self {
+        Self {
+            credentials_id: info.id.0,
+            status: info.status.as_str(),
+            originator: Originator {
+                country: info.country.as_deref().map(country).unwrap_or_default(),
+                servicer: info.provider,
+                skill: info.skill.to_string(),
             },
+            tenant_app_info: TenantApp {
+                client_id,
+                name: info.tenant_name,
+            },
+            utc_created: Time(info.created_at),
+            utc_last_update: Time(info.updated_at),
+            consent_exp: Time(info.consent_exp),
+            max_data_retention: Time(info.max_data_retention),
         }
     }
 }

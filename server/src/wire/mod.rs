@@ -10,6 +10,7 @@ pub mod consents;
 pub mod payments;
 pub mod products;
 pub mod sessions;
+pub mod sync;
 pub mod tokens;
 pub mod transactions;
 pub mod uploads;
@@ -18,6 +19,9 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{KnownFormat, RefOr, Schema, SchemaFormat};
+
+use crate::services::budget;
+use crate::services::data::Fresh;
 
 /// A time as sent: ISO 8601, UTC, whole seconds, `Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,5 +60,43 @@ pub struct List<T> {
     /// When the data was fetched from the bank.
     pub as_of: Time,
     /// `cache`, or `bank` if it was fetched for this very call.
+    #[schema(value_type = String)]
     pub served_from: &'static str,
+    /// Of account data; `null` where the provider may be asked at any time.
+    pub bank_budget: Option<BankBudget>,
+}
+
+/// How often the bank may still be asked for one consent while the end-user is not there.
+#[derive(Clone, Copy, Debug, Serialize, utoipa::ToSchema)]
+pub struct BankBudget {
+    /// Calls in 24 hours.
+    pub limit: i64,
+    /// With none left, answers come from the cache until one is given back.
+    pub left: i64,
+    /// When the next used call is given back; `null` if none was used.
+    pub resets_at: Option<Time>,
+}
+
+impl From<budget::BankBudget> for BankBudget {
+    fn from(budget: budget::BankBudget) -> Self {
+        Self {
+            limit: budget.limit,
+            left: budget.left,
+            resets_at: budget.resets_at.map(Time),
+        }
+    }
+}
+
+impl<T> List<T> {
+    /// A page of data that is so fresh; `next` is the cursor of the page that follows, if one does.
+    pub fn of(items: Vec<T>, next: Option<String>, fresh: Fresh) -> Self {
+        Self {
+            items,
+            has_more: next.is_some(),
+            next_cursor: next,
+            as_of: Time(fresh.as_of),
+            served_from: fresh.served_from.as_str(),
+            bank_budget: fresh.budget.map(Into::into),
+        }
+    }
 }

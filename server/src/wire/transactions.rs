@@ -86,7 +86,7 @@ impl From<transactions::Transaction> for Transaction {
             account_id: row.account_id.0,
             timestamp: Time(row.inserted_at),
             id_stability: details.stability.as_str(),
-            replaces: None,
+            replaces: row.replaces.map(|utx| STANDARD.encode(utx.0)),
             data: TransactionData {
                 amount: details.amount,
                 currency: row.currency,

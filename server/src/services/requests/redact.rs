@@ -46,6 +46,8 @@ const PLAIN: &[&str] = &[
     "timestamp",
     "as_of",
     "served_from",
+    "resets_at",
+    "replaces",
     "consent_exp",
     "max_data_retention",
     "utc_created",

@@ -39,7 +39,7 @@ async fn accounts_and_balances_are_what_the_bank_said(db: Db) {
         .await
         .unwrap();
     assert_eq!(
-        (first.served_from, again.served_from),
+        (first.fresh.served_from, again.fresh.served_from),
         (ServedFrom::Bank, ServedFrom::Cache)
     );
     let account = &first.items[0];

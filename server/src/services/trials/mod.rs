@@ -1,11 +1,16 @@
 //! The engine's rules in play: whole flows, races and crashes, with a scripted provider and a clock that stands still.
 
+mod consents;
 mod data;
+mod erasure;
 mod flows;
 mod model;
+mod mirrors;
 mod pending;
+mod plans;
 mod races;
 mod random;
+mod refresh;
 mod returns;
 mod tokens;
 
@@ -63,6 +68,8 @@ pub struct Provider {
     pub pages: Mutex<Vec<Vec<BankTransaction>>>,
     /// The key of each submission.
     pub keys: Mutex<Vec<uuid::Uuid>>,
+    /// What reading accounts fails with, while it does.
+    pub down: Mutex<Option<ConnectorError>>,
     pub submitted: AtomicUsize,
     pub asked: AtomicUsize,
     pub stopped: AtomicUsize,
@@ -116,6 +123,9 @@ impl Connector for Provider {
 
     async fn accounts(&self, _: &Grant) -> Result<Vec<BankAccount>, ConnectorError> {
         self.fetched.fetch_add(1, Ordering::SeqCst);
+        if let Some(error) = self.down.lock().unwrap().clone() {
+            return Err(error);
+        }
         Ok(self.accounts.lock().unwrap().clone())
     }
 
@@ -125,14 +135,22 @@ impl Connector for Provider {
         _: &str,
         page: PageRequest,
     ) -> Result<Page, ConnectorError> {
-        let at = match page {
-            PageRequest::First { .. } => 0,
-            PageRequest::Next(at) => at.parse::<usize>().unwrap(),
+        drop(self.gate.acquire().await);
+        // Like a bank's own link: the first request's parameters travel along.
+        let (at, from) = match page {
+            PageRequest::First { from } => (0, from),
+            PageRequest::Next(link) => {
+                let (at, from) = link.split_once('/').unwrap();
+                (at.parse().unwrap(), from.parse().ok())
+            }
         };
         let pages = self.pages.lock().unwrap();
+        let mut transactions: Vec<_> = pages.get(at).cloned().unwrap_or_default();
+        transactions.retain(|one| one.booking_date.is_none() || from <= one.booking_date);
+        let from = from.map(|from| from.to_string()).unwrap_or_default();
         Ok(Page {
-            transactions: pages.get(at).cloned().unwrap_or_default(),
-            next: (at + 1 < pages.len()).then(|| (at + 1).to_string()),
+            transactions,
+            next: (at + 1 < pages.len()).then(|| format!("{}/{from}", at + 1)),
         })
     }
 
@@ -159,6 +177,10 @@ pub struct World {
 
 impl World {
     pub async fn new(db: Db) -> Self {
+        Self::with(db, crate::config::Config::default()).await
+    }
+
+    pub async fn with(db: Db, config: crate::config::Config) -> Self {
         let provider = Arc::new(Provider {
             submits: Mutex::default(),
             verdicts: Mutex::default(),
@@ -173,6 +195,7 @@ impl World {
                 vec![transaction("t1", "1000.00", "2025-12-31")],
             ]),
             keys: Mutex::default(),
+            down: Mutex::default(),
             submitted: AtomicUsize::new(0),
             asked: AtomicUsize::new(0),
             stopped: AtomicUsize::new(0),
@@ -184,7 +207,7 @@ impl World {
             HashMap::from([("fake".to_owned(), provider.clone() as Arc<dyn Connector>)]);
         let manifests = serde_json::from_value(manifests()).unwrap();
         let registry = Registry::with(manifests, connectors).unwrap();
-        let state = crate::state::testing::state(db).with_skills(registry);
+        let state = crate::state::testing::state_with(db, config).with_skills(registry);
         let client = tenant(&state).await;
         Self {
             state,

@@ -1,0 +1,80 @@
+//! Fetches data again that nobody has read for a while, so that a sync or a webhook has something to tell. A look each
+//! minute finds the consents that are due and adds a job for each; the bank's budget is respected as by a read.
+
+use app::domain::ids::CredentialsId;
+use chrono::Duration;
+use serde::{Deserialize, Serialize};
+
+use super::{Job, JobError};
+use crate::services::fetch::{Occasion, fetch};
+use crate::services::refusal::Failure;
+use crate::state::AppState;
+use crate::storage::DbError;
+
+/// Between two looks.
+const EVERY: Duration = Duration::minutes(1);
+/// Consents in one look.
+const CONSENTS: i64 = 200;
+
+/// One look.
+#[derive(Serialize, Deserialize)]
+pub struct RefreshData {}
+
+/// One consent that is due.
+#[derive(Serialize, Deserialize)]
+pub struct RefreshConsent {
+    consent: CredentialsId,
+}
+
+#[async_trait::async_trait]
+impl Job for RefreshData {
+    const KIND: &'static str = "refresh_data";
+    /// It is never given up.
+    const TRIES: i64 = i64::MAX;
+
+    async fn run(&self, state: &AppState) -> Result<(), JobError> {
+        let now = state.clock.now();
+        let mut tx = state.db.write().await?;
+        let every = state.config.data.background_refresh_minutes;
+        if every > 0 {
+            let next = now + Duration::minutes(every);
+            for consent in tx.take_refreshes(now, next, CONSENTS).await? {
+                state
+                    .queue
+                    .add(&mut tx, &RefreshConsent { consent })
+                    .await?;
+            }
+        }
+        // This very job is still in the table; another one beside it is enough.
+        if tx.count_jobs(Self::KIND).await? <= 1 {
+            state.queue.add_at(&mut tx, self, now + EVERY).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+#[async_trait::async_trait]
+impl Job for RefreshConsent {
+    const KIND: &'static str = "refresh_consent";
+    const TRIES: i64 = 2;
+
+    async fn run(&self, state: &AppState) -> Result<(), JobError> {
+        let stale = state.clock.now() - Duration::minutes(state.config.data.refresh_minutes);
+        match fetch(state, self.consent, Occasion::Stale(stale)).await {
+            // A refusal was written down with the consent, and with it when to ask again.
+            Ok(_) | Err(Failure::Refused(_)) => Ok(()),
+            Err(failure) => Err(JobError(failure.to_string())),
+        }
+    }
+}
+
+/// Makes sure that a look is due; call at start.
+pub async fn schedule(state: &AppState) -> Result<(), DbError> {
+    let mut tx = state.db.write().await?;
+    if tx.count_jobs(RefreshData::KIND).await? == 0 {
+        state.queue.add(&mut tx, &RefreshData {}).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}

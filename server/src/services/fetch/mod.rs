@@ -1,0 +1,365 @@
+//! Asking the bank for a consent's data: all of it once the end-user has consented, the recent part of it again when it
+//! has become old. By a job or by a read, whichever is faster, and never by two at once; within the bank's budget.
+//!
+//! A fetch writes what is new, what has changed and what is gone, page by page, each page in a transaction of its own
+//! that first makes sure of the fetch's claim. That locks the consent's row, so the numbers of its change log follow
+//! each other as they are committed.
+
+mod ledger;
+mod shapes;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use app::domain::ids::{AccountId, BalanceId, CredentialsId, JobId};
+use app::domain::problem::Code;
+use app::domain::session::ConsentStatus;
+use chrono::{DateTime, Duration, NaiveTime, SubsecRound as _, Utc};
+
+use self::ledger::Ledger;
+use super::budget::BankCalls;
+use super::consents::status_at;
+use super::data::{account_place, balance_place, seal};
+use super::grants;
+use super::providers::provider_refusal;
+use super::refusal::Failure;
+use super::utx::UtxKey;
+use crate::crypto::Digest;
+use crate::skills::{BankAccount, Connector, ConnectorError, Grant};
+use crate::state::AppState;
+use crate::storage::accounts::{AccountRow, BalanceRow};
+use crate::storage::consents::{ConsentRow, FetchClaim, FetchEnd};
+use crate::storage::{DbError, Tx};
+
+/// How long a fetch holds its claim without a sign of life.
+const LEASE: Duration = Duration::seconds(60);
+/// How far back a bank is asked again: what it must give without a new consent by the end-user (Regulation (EU)
+/// 2018/389, article 10). What is older does not change any more.
+const RECENT: Duration = Duration::days(90);
+/// How long a bank that failed is left alone, and how long at most because it says so.
+const QUIET: Duration = Duration::minutes(15);
+const LONGEST_QUIET: Duration = Duration::hours(24);
+
+/// Why the bank is asked.
+#[derive(Clone, Copy, Debug)]
+pub enum Occasion {
+    /// The end-user has just consented, for the first time or again at a time: everything there is, not counted.
+    Consented(Option<DateTime<Utc>>),
+    /// Data fetched by then is too old: the recent part of it, counted against the bank's budget.
+    Stale(DateTime<Utc>),
+}
+
+/// What became of a fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fetched {
+    /// All is there since then.
+    At(DateTime<Utc>),
+    /// Another process is at it.
+    Elsewhere,
+    /// The bank's budget is used up, or it is left alone for a while.
+    NotNow,
+}
+
+/// Why a fetch did not come to its end.
+enum Broke {
+    Bank(ConnectorError),
+    Failure(Failure),
+    /// Its claim ran out and somebody else took it, or the consent has ended.
+    Lost,
+}
+
+/// Fetches a consent's data, unless that is done, somebody else is at it, or the bank is not to be asked now.
+pub async fn fetch(
+    state: &AppState,
+    id: CredentialsId,
+    occasion: Occasion,
+) -> Result<Fetched, Failure> {
+    let now = state.clock.now();
+    let mut tx = state.db.read().await?;
+    let seen = tx.consent(id).await?;
+    let seen = seen.ok_or_else(|| Failure::Broken("a fetch without its consent".into()))?;
+    drop(tx);
+    let before = BankCalls::read(seen.bank_calls.as_deref(), now);
+    let stale = match occasion {
+        Occasion::Consented(again) => again,
+        Occasion::Stale(stale) => Some(stale),
+    };
+    let recent = matches!(occasion, Occasion::Stale(_)) && seen.fetched_at.is_some();
+    let limit = state.config.data.bank_calls_per_day;
+    if recent && before.budget(limit).left == 0 {
+        return why_not(&seen, stale, now);
+    }
+    let calls = if recent {
+        before.with(now)
+    } else {
+        before.clone()
+    };
+    let claim = JobId(state.clock.id());
+    let mut tx = state.db.write().await?;
+    let claimed = tx
+        .claim_fetch(
+            id,
+            &FetchClaim {
+                claim,
+                now,
+                until: now + LEASE,
+                stale,
+                counted: seen.bank_calls.as_deref(),
+                calls: Some(&calls.write()),
+            },
+        )
+        .await?;
+    let Some(consent) = claimed else {
+        let row = tx.consent(id).await?;
+        let row = row.ok_or_else(|| Failure::Broken("a fetch without its consent".into()))?;
+        return why_not(&row, stale, now);
+    };
+    tx.commit().await?;
+    let from = recent.then(|| midnight_before(now - RECENT));
+    let outcome = match Fetch::begin(state, &consent, claim, from).await {
+        Ok(fetch) => fetch.all().await,
+        Err(failure) => Err(Broke::Failure(failure)),
+    };
+    finish(state, &consent, claim, (before, calls), outcome).await
+}
+
+/// Why a consent's fetch was not claimed.
+fn why_not(
+    row: &ConsentRow,
+    stale: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Result<Fetched, Failure> {
+    if status_at(row, now) != ConsentStatus::Active || row.bank_grant.is_none() {
+        return Err(Code::InactiveCredentials.into());
+    }
+    match row.fetched_at {
+        Some(at) if stale.is_none_or(|stale| at > stale) => Ok(Fetched::At(at)),
+        _ if row.fetch_until.is_some_and(|until| until > now) => Ok(Fetched::Elsewhere),
+        Some(_) => Ok(Fetched::NotNow),
+        None => Ok(Fetched::Elsewhere),
+    }
+}
+
+/// Gives the claim back and writes down how it went, if it is still ours.
+async fn finish(
+    state: &AppState,
+    consent: &ConsentRow,
+    claim: JobId,
+    (before, calls): (BankCalls, BankCalls),
+    outcome: Result<(), Broke>,
+) -> Result<Fetched, Failure> {
+    let now = state.clock.now();
+    let fetched_at = outcome.is_ok().then(|| now.trunc_subsecs(0));
+    let quiet_until = match &outcome {
+        Err(Broke::Bank(error)) => Some(now + quiet(error)),
+        _ => None,
+    };
+    // A bank that was never reached has not counted the call either.
+    let unheard = matches!(&outcome, Err(Broke::Bank(ConnectorError::Unreachable)));
+    let every = state.config.data.background_refresh_minutes;
+    let end = FetchEnd {
+        fetched_at,
+        quiet_until,
+        refresh_at: (every > 0)
+            .then(|| quiet_until.unwrap_or_else(|| now + Duration::minutes(every))),
+        calls: Some(&if unheard { before } else { calls }.write()),
+    };
+    let mut tx = state.db.write().await?;
+    let ours = tx.finish_fetch(consent.id, claim, &end).await?;
+    if ours && matches!(&outcome, Err(Broke::Bank(ConnectorError::Unauthorized))) {
+        withdrawn(&mut tx, consent, now).await?;
+    }
+    tx.commit().await?;
+    match outcome {
+        Ok(()) if ours => Ok(Fetched::At(fetched_at.unwrap_or(now))),
+        Ok(()) | Err(Broke::Lost) => {
+            let row = state.db.read().await?.consent(consent.id).await?;
+            let alive = row.is_some_and(|row| status_at(&row, now) == ConsentStatus::Active);
+            if alive {
+                Ok(Fetched::Elsewhere)
+            } else {
+                Err(Code::InactiveCredentials.into())
+            }
+        }
+        Err(Broke::Bank(error)) => Err(provider_refusal(&consent.skill, &error).into()),
+        Err(Broke::Failure(failure)) => Err(failure),
+    }
+}
+
+/// How long a bank is left alone after an error.
+fn quiet(error: &ConnectorError) -> Duration {
+    let asked = match error {
+        ConnectorError::TooManyRequests { retry_after } => {
+            retry_after.and_then(|wait| Duration::from_std(wait).ok())
+        }
+        _ => None,
+    };
+    asked.unwrap_or(QUIET).clamp(QUIET, LONGEST_QUIET)
+}
+
+/// Ends a consent that the bank no longer knows: what the end-user withdrew there must not be read here. But where they
+/// are about to consent again, a bank may have ended the former consent by itself.
+async fn withdrawn(tx: &mut Tx, consent: &ConsentRow, now: DateTime<Utc>) -> Result<(), DbError> {
+    if consent.exchanged_at.is_none() || tx.is_renewing(consent.id, now).await? {
+        return Ok(());
+    }
+    if tx.end_consent(consent.id, now, consent.data_until).await? {
+        tracing::info!(consent = %consent.id, "a consent was withdrawn at the bank");
+    }
+    Ok(())
+}
+
+fn midnight_before(time: DateTime<Utc>) -> DateTime<Utc> {
+    time.date_naive().and_time(NaiveTime::MIN).and_utc()
+}
+
+/// One fetch under way.
+struct Fetch<'a> {
+    state: &'a AppState,
+    consent: &'a ConsentRow,
+    claim: JobId,
+    connector: Arc<dyn Connector>,
+    grant: Grant,
+    utx: UtxKey,
+    /// What is booked from then on is asked for; none: all there is.
+    from: Option<DateTime<Utc>>,
+}
+
+impl<'a> Fetch<'a> {
+    async fn begin(
+        state: &'a AppState,
+        consent: &'a ConsentRow,
+        claim: JobId,
+        from: Option<DateTime<Utc>>,
+    ) -> Result<Self, Failure> {
+        let skill = state.skills.get(&consent.skill);
+        let connector = skill.and_then(|skill| state.skills.connector(&skill.manifest));
+        let mut tx = state.db.read().await?;
+        let sealed = tx.sealed_utx_key(consent.tenant_id).await?;
+        let sealed =
+            sealed.ok_or_else(|| Failure::Broken("a consent without its tenant".into()))?;
+        Ok(Self {
+            state,
+            consent,
+            claim,
+            connector: connector.ok_or_else(|| {
+                Failure::Broken("a consent's skill is no longer published".into())
+            })?,
+            grant: grants::open(state, consent)?.ok_or(Code::InactiveCredentials)?,
+            utx: UtxKey::open(state, consent.tenant_id, &sealed)?,
+            from,
+        })
+    }
+
+    async fn all(&self) -> Result<(), Broke> {
+        let accounts = self.connector.accounts(&self.grant).await?;
+        let (mut kept, mut alike) = (Vec::new(), HashMap::new());
+        for (place, account) in accounts.iter().enumerate() {
+            let key = self.account_key(account, &mut alike);
+            let id = self.put_account(place, key, account).await?;
+            Ledger::open(self, id, account).await?.fetch().await?;
+            kept.push(id);
+        }
+        self.drop_accounts(&kept).await
+    }
+
+    /// Begins a transaction that writes, if the fetch still holds its claim.
+    async fn write(&self) -> Result<Tx, Broke> {
+        let mut tx = self.state.db.write().await?;
+        let now = self.state.clock.now();
+        let held = tx.hold_fetch(self.consent.id, self.claim, now, now + LEASE);
+        if held.await? {
+            Ok(tx)
+        } else {
+            Err(Broke::Lost)
+        }
+    }
+
+    /// An account is known by IBAN and currency; a bank's own id is good within one consent, which is all that is
+    /// needed. Of several that these do not tell apart, each later one is also known by its place among them.
+    fn account_key(&self, account: &BankAccount, alike: &mut HashMap<String, u64>) -> Digest {
+        let known_by = account.iban.as_ref().unwrap_or(&account.id);
+        let mut text = format!("{}/{known_by}/{}", self.consent.id, account.currency);
+        let earlier = alike.entry(text.clone()).or_insert(0);
+        if *earlier > 0 {
+            text.push_str(&format!("/{earlier}"));
+        }
+        *earlier += 1;
+        self.state.pepper.digest("account", &text)
+    }
+
+    async fn put_account(
+        &self,
+        place: usize,
+        bank_key: Digest,
+        account: &BankAccount,
+    ) -> Result<AccountId, Broke> {
+        let (clock, consent) = (&self.state.clock, self.consent.id);
+        let now = clock.now().trunc_subsecs(0);
+        let details = shapes::account(account);
+        let row = AccountRow {
+            id: AccountId(clock.id()),
+            consent_id: consent,
+            sealed: seal(self.state, &account_place(consent, &bank_key), &details)?,
+            bank_key,
+            place: i64::try_from(place).unwrap_or(i64::MAX),
+            fetched_at: now,
+        };
+        let mut tx = self.write().await?;
+        let id = tx.put_account(&row).await?;
+        let mut kept = Vec::with_capacity(details.balances.len());
+        for balance in &details.balances {
+            let (kind, currency) = (balance.balance_type.as_str(), &balance.currency);
+            let row = BalanceRow {
+                id: BalanceId(clock.id()),
+                consent_id: consent,
+                account_id: id,
+                balance_type: kind.to_owned(),
+                currency: currency.clone(),
+                sealed: seal(self.state, &balance_place(id, kind, currency), balance)?,
+                fetched_at: now,
+            };
+            kept.push(tx.put_balance(&row).await?);
+        }
+        tx.keep_balances(id, &kept).await?;
+        tx.commit().await?;
+        Ok(id)
+    }
+
+    /// Takes out the accounts that the bank no longer shows, with all that is in them.
+    async fn drop_accounts(&self, kept: &[AccountId]) -> Result<(), Broke> {
+        let mut tx = self.state.db.read().await?;
+        let mut gone = tx.accounts(self.consent.id).await?;
+        drop(tx);
+        gone.retain(|row| !kept.contains(&row.id));
+        if kept.is_empty() && !gone.is_empty() {
+            return Err(Broke::Bank(ConnectorError::BadAnswer("all accounts gone")));
+        }
+        for account in gone {
+            ledger::empty(self, account.id).await?;
+            let mut tx = self.write().await?;
+            tx.keep_balances(account.id, &[]).await?;
+            tx.delete_account(account.id).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+}
+
+impl From<ConnectorError> for Broke {
+    fn from(error: ConnectorError) -> Self {
+        Self::Bank(error)
+    }
+}
+
+impl From<Failure> for Broke {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+impl From<DbError> for Broke {
+    fn from(error: DbError) -> Self {
+        Self::Failure(error.into())
+    }
+}

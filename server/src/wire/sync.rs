@@ -1,0 +1,65 @@
+//! Changes of transactions as sent.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::transactions::Transaction;
+use super::{BankBudget, Time};
+use crate::services::sync::{Changes, TransactionRow};
+
+/// What has changed since a cursor. Put `added` and `modified` over what you have of the same `id`, take out `removed`,
+/// and store `next_cursor` with it, all in one transaction.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct TransactionChanges {
+    /// New since the cursor.
+    pub added: Vec<Transaction>,
+    /// Changed since the cursor, as they are now: a pending one that was booked, say.
+    pub modified: Vec<Transaction>,
+    /// No longer shown by the bank.
+    pub removed: Vec<RemovedTransaction>,
+    /// Good for a year. Send it as `cursor` next time, also when nothing has changed.
+    pub next_cursor: String,
+    /// Whether there is more already: ask again at once.
+    pub has_more: bool,
+    /// When the data was fetched from the bank.
+    pub as_of: Time,
+    /// `cache`, or `bank` if it was fetched for this very call.
+    #[schema(value_type = String)]
+    pub served_from: &'static str,
+    pub bank_budget: Option<BankBudget>,
+}
+
+/// A transaction that is no longer there.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct RemovedTransaction {
+    pub id: Uuid,
+    pub utx_id: String,
+    pub account_id: Uuid,
+}
+
+impl From<Changes> for TransactionChanges {
+    fn from(changes: Changes) -> Self {
+        Self {
+            added: changes.added.into_iter().map(Into::into).collect(),
+            modified: changes.modified.into_iter().map(Into::into).collect(),
+            removed: changes.removed.into_iter().map(Into::into).collect(),
+            next_cursor: changes.next_cursor,
+            has_more: changes.has_more,
+            as_of: Time(changes.fresh.as_of),
+            served_from: changes.fresh.served_from.as_str(),
+            bank_budget: changes.fresh.budget.map(Into::into),
+        }
+    }
+}
+
+impl From<TransactionRow> for RemovedTransaction {
+    fn from(row: TransactionRow) -> Self {
+        Self {
+            id: row.id.0,
+            utx_id: STANDARD.encode(&row.utx.0),
+            account_id: row.account_id.0,
+        }
+    }
+}
