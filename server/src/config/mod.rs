@@ -215,9 +215,9 @@ impl Config {
 
 impl Config {
     fn check_data(&self) -> Result<(), ConfigError> {
-        let data = &self.data;
-        // A year: further apart is no refresh.
+        /// Minutes: further apart is no refresh.
         const YEAR: i64 = 365 * 24 * 60;
+        let data = &self.data;
         if !(1..=YEAR).contains(&data.refresh_minutes) {
             return Err(setting(
                 "data.refresh_minutes",

@@ -60,8 +60,8 @@ impl Job for RefreshConsent {
     const TRIES: i64 = 2;
 
     async fn run(&self, state: &AppState) -> Result<(), JobError> {
-        let stale = state.clock.now() - Duration::minutes(state.config.data.refresh_minutes);
-        match fetch(state, self.consent, Occasion::Stale(stale)).await {
+        let outdated = state.clock.now() - Duration::minutes(state.config.data.refresh_minutes);
+        match fetch(state, self.consent, Occasion::Stale(outdated)).await {
             // A refusal was written down with the consent, and with it when to ask again.
             Ok(_) | Err(Failure::Refused(_)) => Ok(()),
             Err(failure) => Err(JobError(failure.to_string())),

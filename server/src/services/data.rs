@@ -112,13 +112,13 @@ pub async fn readable(
         let as_of = wait(state, consent.id).await?;
         return Ok(told(state, consent, as_of, ServedFrom::Bank));
     };
-    let stale = now - Duration::minutes(state.config.data.refresh_minutes);
+    let outdated = now - Duration::minutes(state.config.data.refresh_minutes);
     let quiet = consent.quiet_until.is_some_and(|until| until > now);
     let budget = calls(state, &consent).budget(state.config.data.bank_calls_per_day);
-    if as_of > stale || quiet || budget.left == 0 {
+    if as_of > outdated || quiet || budget.left == 0 {
         return Ok(told(state, consent, as_of, ServedFrom::Cache));
     }
-    let fetched = refresh(state, consent.id, stale).await?;
+    let fetched = refresh(state, consent.id, outdated).await?;
     // Whatever the bank said since counts: it may have ended the consent.
     let consent = alive(state, client, credentials).await?;
     let (as_of, from) = match fetched {
@@ -163,12 +163,12 @@ fn calls(state: &AppState, consent: &ConsentRow) -> BankCalls {
 async fn refresh(
     state: &AppState,
     id: CredentialsId,
-    stale: DateTime<Utc>,
+    outdated: DateTime<Utc>,
 ) -> Result<Option<DateTime<Utc>>, Failure> {
     let fetching = {
         let state = state.clone();
         // To the end, even if nobody waits any more: the call is counted.
-        tokio::spawn(async move { fetch::fetch(&state, id, Occasion::Stale(stale)).await })
+        tokio::spawn(async move { fetch::fetch(&state, id, Occasion::Stale(outdated)).await })
     };
     match tokio::time::timeout(REFRESH_PATIENCE, fetching).await {
         Ok(Ok(Ok(Fetched::At(at)))) => Ok(Some(at)),

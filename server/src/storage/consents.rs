@@ -61,7 +61,7 @@ pub struct FetchClaim<'a> {
     pub now: DateTime<Utc>,
     pub until: DateTime<Utc>,
     /// Data fetched by then is fetched again; none: only what was never fetched.
-    pub stale: Option<DateTime<Utc>>,
+    pub outdated: Option<DateTime<Utc>>,
     /// The bank calls that were counted when it was decided to fetch: the claim fails if there are others since.
     pub counted: Option<&'a [u8]>,
     /// The same with this call.
@@ -266,7 +266,7 @@ impl Tx {
             .bind(claim.claim)
             .bind(claim.now)
             .bind(claim.until)
-            .bind(claim.stale)
+            .bind(claim.outdated)
             .bind(claim.counted)
             .bind(claim.calls)
             .fetch_optional(conn)

@@ -108,6 +108,9 @@ fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
 
+/// How two times, as they are written, are compared.
+type Compare = fn(&str, &str) -> bool;
+
 /// Every filter alone, then some together. Bounds lie on amounts that occur, beside them, and between two.
 fn cases(rows: &[Row]) -> Vec<Case> {
     let mut cases: Vec<Case> = Vec::new();
@@ -163,7 +166,6 @@ fn cases(rows: &[Row]) -> Vec<Case> {
         compare("lte", |amount, bound| amount <= bound);
         compare("lt", |amount, bound| amount < bound);
     }
-    type Compare = fn(&str, &str) -> bool;
     let compares: [(&str, Compare); 5] = [
         ("eq", |time, bound| time == bound),
         ("gte", |time, bound| time >= bound),

@@ -10,7 +10,6 @@
     clippy::struct_field_names,
     reason = "a test that is surprised should stop, and a story is told in one piece"
 )]
-
 #![expect(
     clippy::match_same_arms,
     clippy::assigning_clones,
@@ -31,6 +30,6 @@ mod protocol;
 mod rooms;
 mod rotation;
 mod seed_flow;
-mod uploads;
 mod streaming;
+mod uploads;
 mod world;

@@ -80,14 +80,14 @@ pub async fn fetch(
     let seen = seen.ok_or_else(|| Failure::Broken("a fetch without its consent".into()))?;
     drop(tx);
     let before = BankCalls::read(seen.bank_calls.as_deref(), now);
-    let stale = match occasion {
+    let outdated = match occasion {
         Occasion::Consented(again) => again,
-        Occasion::Stale(stale) => Some(stale),
+        Occasion::Stale(outdated) => Some(outdated),
     };
     let recent = matches!(occasion, Occasion::Stale(_)) && seen.fetched_at.is_some();
     let limit = state.config.data.bank_calls_per_day;
     if recent && before.budget(limit).left == 0 {
-        return why_not(&seen, stale, now);
+        return why_not(&seen, outdated, now);
     }
     let calls = if recent {
         before.with(now)
@@ -103,7 +103,7 @@ pub async fn fetch(
                 claim,
                 now,
                 until: now + LEASE,
-                stale,
+                outdated,
                 counted: seen.bank_calls.as_deref(),
                 calls: Some(&calls.write()),
             },
@@ -112,7 +112,7 @@ pub async fn fetch(
     let Some(consent) = claimed else {
         let row = tx.consent(id).await?;
         let row = row.ok_or_else(|| Failure::Broken("a fetch without its consent".into()))?;
-        return why_not(&row, stale, now);
+        return why_not(&row, outdated, now);
     };
     tx.commit().await?;
     let from = recent.then(|| midnight_before(now - RECENT));
@@ -126,14 +126,14 @@ pub async fn fetch(
 /// Why a consent's fetch was not claimed.
 fn why_not(
     row: &ConsentRow,
-    stale: Option<DateTime<Utc>>,
+    outdated: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> Result<Fetched, Failure> {
     if status_at(row, now) != ConsentStatus::Active || row.bank_grant.is_none() {
         return Err(Code::InactiveCredentials.into());
     }
     match row.fetched_at {
-        Some(at) if stale.is_none_or(|stale| at > stale) => Ok(Fetched::At(at)),
+        Some(at) if outdated.is_none_or(|outdated| at > outdated) => Ok(Fetched::At(at)),
         _ if row.fetch_until.is_some_and(|until| until > now) => Ok(Fetched::Elsewhere),
         Some(_) => Ok(Fetched::NotNow),
         None => Ok(Fetched::Elsewhere),

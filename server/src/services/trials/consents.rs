@@ -50,9 +50,10 @@ impl World {
             grant: Grant(Opaque::new(b"grant-2".to_vec())),
             ..granted()
         };
-        let mut finishes = self.provider.finishes.lock().unwrap();
-        finishes.push_back(Ok(Returned::Granted(grant)));
-        drop(finishes);
+        {
+            let mut finishes = self.provider.finishes.lock().unwrap();
+            finishes.push_back(Ok(Returned::Granted(grant)));
+        }
         query(&self.come_back("code-2").await.unwrap(), "temp_token").unwrap()
     }
 

@@ -118,28 +118,24 @@ impl Api {
     /// any table on Postgres.
     async fn found(&self, needles: &[Vec<u8>]) -> usize {
         let db = &self.world.state.db;
-        match db.file().await {
-            Some(file) => {
-                let mut bytes = std::fs::read(&file).unwrap();
-                let beside = file.with_file_name("test.db-wal");
-                bytes.extend(std::fs::read(beside).unwrap_or_default());
-                count(&bytes, needles)
-            }
-            None => {
-                let text = db.dump().await;
-                let hex = |bytes: &Vec<u8>| {
-                    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-                    let plain = String::from_utf8(bytes.clone()).unwrap_or_default();
-                    if plain.is_ascii() && !plain.is_empty() {
-                        plain.into_bytes()
-                    } else {
-                        hex.into_bytes()
-                    }
-                };
-                let needles: Vec<_> = needles.iter().map(hex).collect();
-                count(text.as_bytes(), &needles)
-            }
+        if let Some(file) = db.file().await {
+            let mut bytes = std::fs::read(&file).unwrap();
+            let beside = file.with_file_name("test.db-wal");
+            bytes.extend(std::fs::read(beside).unwrap_or_default());
+            return count(&bytes, needles);
         }
+        let text = db.dump().await;
+        let hex = |bytes: &Vec<u8>| {
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            let plain = String::from_utf8(bytes.clone()).unwrap_or_default();
+            if plain.is_ascii() && !plain.is_empty() {
+                plain.into_bytes()
+            } else {
+                hex.into_bytes()
+            }
+        };
+        let needles: Vec<_> = needles.iter().map(hex).collect();
+        count(text.as_bytes(), &needles)
     }
 }
 

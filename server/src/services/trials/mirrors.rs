@@ -202,7 +202,7 @@ async fn interleave(world: &World, seed: u64) {
             let stale = Occasion::Stale(world.state.clock.now());
             turn.push(
                 fetch(&world.state, pair.id, stale)
-                    .map(|done| drop(done.unwrap()))
+                    .map(|done| assert!(done.is_ok()))
                     .boxed(),
             );
         }
@@ -243,13 +243,23 @@ async fn interleave(world: &World, seed: u64) {
         }
         world.advance(rng.random_range(1..600));
     }
-    // Quiet now: one more refresh, and everybody reads to the end.
+    at_rest(world, seed, &pair, &mut mirrors, &bank).await;
+}
+
+/// Quiet now: one more refresh, everybody reads to the end, and everybody has what the bank has.
+async fn at_rest(
+    world: &World,
+    seed: u64,
+    pair: &Credentials,
+    mirrors: &mut [Mirror],
+    bank: &Bank,
+) {
     let stale = Occasion::Stale(world.state.clock.now());
     let last = fetch(&world.state, pair.id, stale).await.unwrap();
     assert!(matches!(last, Fetched::At(_)));
-    for mirror in &mut mirrors {
+    for mirror in mirrors.iter_mut() {
         loop {
-            let changes = world.sync(&pair, mirror).await;
+            let changes = world.sync(pair, mirror).await;
             let more = changes.has_more;
             mirror.apply(changes);
             if !more {
@@ -262,11 +272,11 @@ async fn interleave(world: &World, seed: u64) {
             "seed {seed}, {} at a time",
             mirror.count
         );
-        let again = world.sync(&pair, mirror).await;
+        let again = world.sync(pair, mirror).await;
         assert!(again.added.is_empty() && again.modified.is_empty() && again.removed.is_empty());
     }
     // The mirrors agree with a plain read, row by row.
-    let reader = transactions::reader(&world.state, &world.client, &pair, Wanted::default());
+    let reader = transactions::reader(&world.state, &world.client, pair, Wanted::default());
     let page = reader.await.unwrap().page(None, 10_000).await.unwrap();
     let read: BTreeMap<_, _> = page
         .items
