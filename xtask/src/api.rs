@@ -1,5 +1,5 @@
 //! The served OpenAPI document, tested by schemathesis: generated calls of every operation, every check, two tenants. What
-//! it needs comes from PyPI into a folder of its own, each file by its hash.
+//! it needs comes from `PyPI` into a folder of its own, each file by its hash.
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use super::data::{Limit, credentials};
 use super::refusals::{Consenting, Ending, Extending, Listing};
 use crate::http::call::{Also, Call, Data, Server};
-use crate::http::fields::{fields, text_field};
+use crate::http::fields::{fields, word_field};
 use crate::http::once;
 use crate::problem::Problem;
 use crate::services::consents::{self, ConsentFilter, Credentials};
@@ -88,8 +88,8 @@ fields! {
     }
 }
 
-text_field! {
-    ConsentStatus, "must be ACTIVE, DELETED or EXPIRED", None;
+word_field! {
+    ConsentStatus, "must be ACTIVE, DELETED or EXPIRED";
 }
 
 /// Read a consent
