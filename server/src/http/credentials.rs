@@ -108,7 +108,12 @@ impl Presented {
             .any(|it| it.name == "client_id" && it.required)
             || self.client_id.is_some();
         let has_one = self.client_app_key.is_some() || self.client_secret.is_some();
-        if needs_one && !has_one && !granted {
+        // One that is no text is wrong already, and not missing as well.
+        let is_key = |field: &FieldProblem| {
+            matches!(field.path.as_str(), "client_app_key" | "client_secret")
+        };
+        let sent_one = has_one || wrong.invalid.iter().any(is_key);
+        if needs_one && !sent_one && !granted {
             let message =
                 "is required (a tenant that is all server may send client_secret instead)";
             wrong.missing.push(FieldProblem::new(

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use reqwest::header::CONTENT_TYPE;
 use serde_json::Value;
 
 use crate::world::{Database, Keys, World, on_both};
@@ -61,13 +60,7 @@ impl Row {
 
 /// Sends a body as it is written, numbers to the last digit.
 async fn post(world: &World, path: &str, body: String) -> Value {
-    let client = reqwest::Client::new();
-    let request = client
-        .post(world.api(path))
-        .header(CONTENT_TYPE, "application/json");
-    let answer = request.body(body.clone()).send().await.unwrap();
-    assert_eq!(answer.status(), 200, "{body}");
-    answer.json().await.unwrap()
+    world.post_when_ready(path, body).await
 }
 
 async fn get(

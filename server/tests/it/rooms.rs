@@ -85,7 +85,7 @@ fn code(path: &Path) -> Vec<String> {
     let test_file = path.components().any(|part| {
         matches!(
             part.as_os_str().to_str(),
-            Some("testing.rs" | "tests.rs" | "tests" | "testing")
+            Some("testing.rs" | "tests.rs" | "tests" | "testing" | "trials")
         )
     });
     if test_file {

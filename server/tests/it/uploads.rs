@@ -172,7 +172,7 @@ fn resident(process: u32) -> u64 {
 }
 
 async fn files_do_not_stay_in_memory(database: Database) {
-    const FILES: usize = 40;
+    const FILES: usize = 20;
     const TOGETHER: usize = 8;
     const MOST_GROWTH: u64 = 64 * 1024;
     let world = World::own(database).await;

@@ -48,7 +48,9 @@ fn request(schema: &Value, document: &Value) -> Value {
     let mut body = Map::new();
     for (field, property) in properties(schema) {
         let opens = field == "client_app_key" && needed.contains(&"client_id");
-        if needed.contains(&field.as_str()) || opens {
+        // An app calls off with its nonce; only a server may leave it out.
+        let proves = name == "CancelSession" && field == "nonce";
+        if needed.contains(&field.as_str()) || opens || proves {
             let value = known(name, field).unwrap_or_else(|| value(property, document, 0));
             body.insert(field.clone(), value);
         }

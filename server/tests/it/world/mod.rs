@@ -203,6 +203,27 @@ impl World {
         post(&self.api(path), body).await
     }
 
+    /// Sends a body as it is written and answers the JSON of a success. A first read may come before everything is
+    /// fetched from the bank: it is told when to ask again, and does.
+    pub async fn post_when_ready(&self, path: &str, body: String) -> Value {
+        const PATIENCE: Duration = Duration::from_mins(3);
+        let client = reqwest::Client::new();
+        let begun = Instant::now();
+        loop {
+            let request = client
+                .post(self.api(path))
+                .header(reqwest::header::CONTENT_TYPE, "application/json");
+            let answer = request.body(body.clone()).send().await.unwrap();
+            if answer.status() == 503 && begun.elapsed() < PATIENCE {
+                let wait = answer.headers()["retry-after"].to_str().unwrap();
+                tokio::time::sleep(Duration::from_secs(wait.parse().unwrap())).await;
+                continue;
+            }
+            assert_eq!(answer.status(), 200, "{path}");
+            return answer.json().await.unwrap();
+        }
+    }
+
     /// Opens a session; answers its id and first nonce.
     pub async fn session(&self, keys: &Keys) -> (String, String) {
         let body = json!({"client_id": keys.client_id, "client_app_key": keys.client_app_key, "skill": SKILL});

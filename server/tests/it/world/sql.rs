@@ -151,9 +151,10 @@ impl Sql {
     }
 }
 
-/// Fails with the rows that came or went.
-pub fn assert_unchanged(context: &str, before: &Dump, after: &Dump) {
+/// The rows that came or went, table by table.
+pub fn changes(before: &Dump, after: &Dump) -> Vec<String> {
     let tables: std::collections::BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    let mut changes = Vec::new();
     for table in tables {
         let (before, after) = (&before[table], &after[table]);
         if before == after {
@@ -161,9 +162,9 @@ pub fn assert_unchanged(context: &str, before: &Dump, after: &Dump) {
         }
         let gone: Vec<_> = before.iter().filter(|row| !after.contains(row)).collect();
         let new: Vec<_> = after.iter().filter(|row| !before.contains(row)).collect();
-        assert!(
-            gone.is_empty() && new.is_empty(),
-            "{context}: {table} changed\n  gone: {gone:?}\n  new: {new:?}"
-        );
+        if !gone.is_empty() || !new.is_empty() {
+            changes.push(format!("{table} changed\n  gone: {gone:?}\n  new: {new:?}"));
+        }
     }
+    changes
 }
