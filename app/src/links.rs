@@ -1,6 +1,6 @@
 //! Every URL of the portal, as a function: no page writes a path by hand.
 
-use crate::domain::ids::{KeyId, RequestId, RunId, ServicerId, TenantId};
+use crate::domain::ids::{KeyId, RequestId, RunId, ServicerId, SigningKeyId, TenantId};
 use crate::domain::key::KeyKind;
 use crate::domain::skill::SkillName;
 
@@ -25,6 +25,10 @@ pub const REQUESTS: &str = "/requests";
 pub const REQUESTS_TAIL: &str = "/requests/tail";
 /// Sandbox sessions that wait for somebody's decision.
 pub const VERIFICATIONS: &str = "/verifications";
+/// The keys a servicer signs requests with.
+pub const SIGNING: &str = "/signing";
+pub const NEW_SIGNING_KEY: &str = "/signing/new";
+pub const SIGNATURE_DEBUGGER: &str = "/signing/debugger";
 pub const SETTINGS: &str = "/settings";
 pub const ADMIN: &str = "/admin";
 pub const ADMIN_SERVICERS: &str = "/admin/servicers";
@@ -67,6 +71,10 @@ pub fn stop_key(id: TenantId, key: KeyId) -> String {
 /// The keys as a file of variables: for whoever holds the secret.
 pub fn tenant_dotenv(id: TenantId) -> String {
     format!("{TENANTS}/{id}/keys/env")
+}
+/// The question before a signing key is stopped.
+pub fn stop_signing_key(id: SigningKeyId) -> String {
+    format!("{SIGNING}/{id}/stop")
 }
 /// The page of one skill; names contain `#`, so they are encoded.
 pub fn skill(name: &SkillName) -> String {

@@ -1,7 +1,7 @@
 //! The served OpenAPI document, tested by schemathesis: generated calls of every operation, every check, two tenants. What
 //! it needs comes from `PyPI` into a folder of its own, each file by its hash.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -53,7 +53,24 @@ pub fn run(project: &Project) -> Result<()> {
     // The keys die with the server's folder; they need not lie about.
     files::remove(&identities)?;
     files::remove(&headers)?;
-    done
+    done?;
+    step("signing requests with jwcrypto", || {
+        signed(project, &subject, &tools)
+    })
+}
+
+/// Requests signed by a library of another language, against the same server.
+fn signed(project: &Project, subject: &Subject, tools: &Path) -> Result<()> {
+    let server = subject.command(project);
+    let mut command = Command::new(tools.join("bin/python"));
+    command
+        .arg(project.path("xtask/schemathesis/signed.py"))
+        .arg(format!("http://{}", subject.address()))
+        .arg(project.target.join("xtask/schemathesis"))
+        .arg(server.get_program())
+        .args(server.get_args())
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    leash::run(&command)
 }
 
 /// A virtual environment with exactly what `requirements.txt` says, unless it is there already.

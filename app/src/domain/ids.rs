@@ -9,6 +9,8 @@ id! {
     PersonId,
     /// One `client_secret` or `client_app_key` among a tenant's.
     KeyId,
+    /// One key, or set of keys, that a servicer signs requests with.
+    SigningKeyId,
     /// A conversation of steps: `session_id`.
     SessionId,
     /// One submission of a step: `step_id`.

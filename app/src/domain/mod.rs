@@ -15,6 +15,7 @@ pub mod problem;
 pub mod product;
 pub mod servicer;
 pub mod session;
+pub mod signature;
 pub mod skill;
 pub mod tenant;
 pub mod terms;

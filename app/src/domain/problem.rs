@@ -149,6 +149,12 @@ catalogue! {
     InvalidApiKeys = "invalid_api_keys", Unauthorized 401, Caller, "The keys are not valid",
         "These keys together are not a live pair of any tenant. Unknown, wrong, ended and stopped keys look the same.",
         "Compare `client_id` and the key with the tenant's page in the portal; a rotated key ends after its overlap.";
+    InvalidSignature = "invalid_signature", Unauthorized 401, Caller, "The signature is not valid",
+        "The request came to /v1s, and its signature fails one of the checks there; the message names it.",
+        "Open the portal's signature debugger: it shows the claim, or the byte, that differs.";
+    SignatureRequired = "signature_required", Unauthorized 401, Caller, "The tenant's server calls must be signed",
+        "The tenant demands signed requests for everything its server asks, and this one came to /v1.",
+        "Send the same request to /v1s with a signature, or lift the demand on the tenant's settings page.";
     UnauthorizedTenant = "unauthorized_tenant", Unauthorized 401, Caller, "The tenant may not use this skill",
         "The skill is not on the tenant's whitelist, or belongs to the other environment.",
         "Add the skill on the tenant's Skills page; a sandbox tenant reaches sandbox skills only.";

@@ -25,6 +25,12 @@ impl Form {
         }
     }
 
+    /// A form that was taken, shown again as it was typed.
+    pub fn typed(values: Fields) -> Self {
+        let errors = Vec::new();
+        Self { values, errors }
+    }
+
     /// A refused form: as it was typed, with what needs mending. Trouble of another kind is passed on.
     pub fn refused(values: Fields, trouble: Trouble) -> Result<Self, Trouble> {
         match trouble {

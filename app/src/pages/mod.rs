@@ -24,6 +24,7 @@ mod settings;
 pub mod shell;
 mod sign_in;
 mod sign_up;
+mod signing;
 mod skills;
 mod start;
 mod tenant;

@@ -5,8 +5,9 @@ use std::pin::Pin;
 
 use super::{
     Answer, Shown, Visit, admin, console, docs, first_call, landing, overview, password, prove,
-    request, requests, settings, sign_in, sign_up, skills, start, tenant, tenant_keys, tenant_new,
-    tenant_settings, tenant_skills, tenant_terms, tenants, theme, verifications, verify,
+    request, requests, settings, sign_in, sign_up, signing, skills, start, tenant, tenant_keys,
+    tenant_new, tenant_settings, tenant_skills, tenant_terms, tenants, theme, verifications,
+    verify,
 };
 use crate::domain::person::Permission;
 use crate::links;
@@ -89,6 +90,17 @@ pub const SCREENS: &[Screen] = &[
         Who::May(Permission::UseConsole),
         |v| Box::pin(verifications::screen(v)),
     ),
+    // Signed requests.
+    Screen::read(links::SIGNING, KEYS, |v| Box::pin(signing::list(v))),
+    Screen::form(links::NEW_SIGNING_KEY, PRODUCTION_KEYS, |v| {
+        Box::pin(signing::add(v))
+    }),
+    Screen::form("/signing/{signing_key}/stop", PRODUCTION_KEYS, |v| {
+        Box::pin(signing::stop(v))
+    }),
+    Screen::form(links::SIGNATURE_DEBUGGER, KEYS, |v| {
+        Box::pin(signing::debugger(v))
+    }),
     // The operators'.
     Screen::read(links::ADMIN, Who::Admin, |_| {
         Box::pin(ready(Ok(Answer::See(links::ADMIN_SERVICERS.into()))))
@@ -140,6 +152,7 @@ pub const SCREENS: &[Screen] = &[
 const READ: Who = Who::May(Permission::ReadTenants);
 const MANAGE: Who = Who::May(Permission::ManageSandboxTenants);
 const KEYS: Who = Who::May(Permission::ManageSandboxKeys);
+const PRODUCTION_KEYS: Who = Who::May(Permission::ManageProductionKeys);
 
 /// A screen: an async function, boxed so that all of them fit in one table.
 pub type Handler = fn(Visit) -> Pin<Box<dyn Future<Output = Shown> + Send>>;

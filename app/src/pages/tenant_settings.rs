@@ -6,18 +6,24 @@ use super::form::Form;
 use super::parts::done_notice;
 use super::tenant::{TenantTab, load, tenant_page};
 use super::{Answer, Fields, Page, Shown, Visit};
+use crate::domain::signature::SignatureTerms;
 use crate::domain::tenant::TenantStatus;
 use crate::links;
 use crate::portal::Answered;
 use crate::portal::tenants::Tenant;
-use crate::ui::{ErrorSummary, Field, TextArea};
+use crate::ui::{Choice, ChoiceGroup, ErrorSummary, Field, TextArea};
 
-const FIELDS: &[&str] = &["name", "redirect_links", "origins"];
+const FIELDS: &[&str] = &["name", "redirect_links", "origins", "signature_seconds"];
 
 pub(super) async fn screen(visit: Visit) -> Shown {
     let tenant = load(&visit).await?;
+    let terms = visit
+        .portal
+        .signature_terms(visit.actor()?, tenant.id)
+        .await?;
     let Some(fields) = visit.form.clone() else {
-        return Ok(page(&visit, &tenant, Form::fresh(&as_stored(&tenant))).into());
+        let form = Form::fresh(&as_stored(&tenant, terms));
+        return Ok(page(&visit, &tenant, form).into());
     };
     match change(&visit, &tenant, &fields).await {
         Ok(done) => {
@@ -26,7 +32,7 @@ pub(super) async fn screen(visit: Visit) -> Shown {
         }
         Err(trouble) => {
             // The form that was not sent is shown as it is stored, below what was typed into the other.
-            let stored = as_stored(&tenant);
+            let stored = as_stored(&tenant, terms);
             let rest = stored
                 .iter()
                 .filter(|(name, _)| !fields.0.iter().any(|(sent, _)| sent == name))
@@ -55,6 +61,15 @@ async fn change(visit: &Visit, tenant: &Tenant, fields: &Fields) -> Answered<&'s
                 .await?;
             Ok("links")
         }
+        "signing" => {
+            let demanded = fields.get("signed_only") == "yes";
+            let seconds = fields.get("signature_seconds");
+            visit
+                .portal
+                .set_signature_terms(actor, id, demanded, seconds, source)
+                .await?;
+            Ok("signing")
+        }
         "pause" => {
             visit.portal.pause_tenant(actor, id, true, source).await?;
             Ok("paused")
@@ -67,12 +82,18 @@ async fn change(visit: &Visit, tenant: &Tenant, fields: &Fields) -> Answered<&'s
     }
 }
 
-fn as_stored(tenant: &Tenant) -> Vec<(&'static str, String)> {
+fn as_stored(tenant: &Tenant, terms: SignatureTerms) -> Vec<(&'static str, String)> {
     vec![
         ("name", tenant.name.clone()),
         ("redirect_links", tenant.redirect_links.join("\n")),
         ("origins", tenant.origins.join("\n")),
+        ("signature_seconds", terms.seconds.to_string()),
+        ("signed_only", yes_or_no(terms.signed_only).to_owned()),
     ]
+}
+
+const fn yes_or_no(yes: bool) -> &'static str {
+    if yes { "yes" } else { "no" }
 }
 
 fn page(visit: &Visit, tenant: &Tenant, form: Form) -> Page {
@@ -84,6 +105,7 @@ fn page(visit: &Visit, tenant: &Tenant, form: Form) -> Page {
                 "links",
                 "Saved. The new links and origins are in effect now.",
             ),
+            ("signing", "Saved. It holds from the next call on."),
             (
                 "paused",
                 "Paused. Every call of this tenant is refused now.",
@@ -99,6 +121,7 @@ fn page(visit: &Visit, tenant: &Tenant, form: Form) -> Page {
             <ErrorSummary errors=shown.errors(FIELDS) />
             {name_setting(&here, &shown)}
             {links_setting(&here, &shown)}
+            {signing_setting(&here, &shown)}
             {pause_setting(&here, paused)}
         }
     }))
@@ -152,6 +175,46 @@ fn links_setting(here: &str, form: &Form) -> impl IntoView + use<> {
                 />
                 <div class="actions">
                     <button class="btn">"Save links and origins"</button>
+                </div>
+            </form>
+        </section>
+    }
+}
+
+fn signing_setting(here: &str, form: &Form) -> impl IntoView + use<> {
+    let choices = vec![
+        Choice::new("no", "Accepted at /v1 and at /v1s"),
+        Choice::new("yes", "Signed only").about(
+            "What your server asks at /v1 is refused with 401 signature_required. Sessions and steps, which browsers call, are not touched.",
+        ),
+    ];
+    view! {
+        <section class="setting" aria-labelledby="signing-title">
+            <div>
+                <h2 id="signing-title">"Signed requests"</h2>
+                <p>
+                    "Your "<a href=links::SIGNING>"signing keys"</a>" belong to all your tenants. Here you say what this one
+                    demands of its own server."
+                </p>
+            </div>
+            <form method="post" action=here.to_owned() class="form">
+                <input type="hidden" name="act" value="signing" />
+                <ChoiceGroup
+                    entry=form.entry("signed_only")
+                    label="Server calls are"
+                    choices=choices
+                    chosen=form.all("signed_only")
+                />
+                <Field
+                    entry=form.entry("signature_seconds")
+                    label="A signature lives for at most, in seconds"
+                    hint="From 1 to 3600. Sign each request when it is sent, and a minute is plenty."
+                    mono=true
+                    autocomplete="off"
+                    inputmode="numeric"
+                />
+                <div class="actions">
+                    <button class="btn">"Save signing"</button>
                 </div>
             </form>
         </section>

@@ -8,6 +8,7 @@ pub mod admin;
 pub mod console;
 pub mod people;
 pub mod requests;
+pub mod signing;
 pub mod skills;
 pub mod tenants;
 pub mod verifications;
@@ -24,6 +25,7 @@ pub trait Portal:
     + console::Console
     + people::People
     + requests::Requests
+    + signing::Signing
     + skills::Skills
     + tenants::Tenants
     + verifications::Verifications
@@ -34,6 +36,7 @@ impl<T> Portal for T where
         + console::Console
         + people::People
         + requests::Requests
+        + signing::Signing
         + skills::Skills
         + tenants::Tenants
         + verifications::Verifications

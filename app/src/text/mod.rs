@@ -1,7 +1,7 @@
 //! The guides, written in Markdown and rendered once, the first time one is asked for.
 //!
 //! A guide is cut into pieces: prose as HTML, code as text with its language (so that the page can offer samples in
-//! the reader's language), and diagrams. `%API%` stands for the server's public URL, `%BRAND%` for its name.
+//! the reader's language), and diagrams. `%API%` stands for the server's public URL, `%HOST%` for its host, `%BRAND%` for its name.
 
 pub mod highlight;
 mod markdown;
@@ -77,6 +77,13 @@ const WRITTEN: &[Written] = &[
         "Which key may live where, how long it lives and how it is rotated.",
         6,
         include_str!("security.md"),
+    ),
+    (
+        "signed-requests",
+        "Signed requests",
+        "A signature over each body, so that a stolen secret alone opens nothing.",
+        5,
+        include_str!("signed_requests.md"),
     ),
     (
         "going-further",

@@ -31,22 +31,28 @@ use axum::{Router, middleware};
 use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::http::api_layer;
 use crate::http::tagged::Tagged;
+use crate::http::{api_layer, signed};
 use crate::problem::Problem;
 use crate::state::AppState;
 
 /// Every operation with its documentation.
 fn documented() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::head())
+        .merge(operations())
+        .merge(health::routes())
+        .merge(redirects::routes())
+}
+
+/// What tenants ask: each with their keys, and at `/v1s` with a signature as well.
+fn operations() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
         .merge(accounts::routes())
         .merge(balances::routes())
         .merge(catalog::routes())
         .merge(consents::routes())
-        .merge(health::routes())
         .merge(payments::routes())
         .merge(products::routes())
-        .merge(redirects::routes())
         .merge(sessions::routes())
         .merge(sync::routes())
         .merge(tokens::routes())
@@ -64,13 +70,18 @@ pub fn router(state: &AppState) -> Router {
     let (router, document) = documented().split_for_parts();
     let document = openapi::finished(&document);
     let collection = postman::collection(&document, &state.public_url);
-    router
+    let (signed, _) = operations().split_for_parts();
+    let signed = answering_itself(signed).with_state(state.clone());
+    answering_itself(router)
+        .route(
+            "/v1s/{*rest}",
+            any(move |request| signed::door(signed.clone(), request)),
+        )
         .route("/v1/openapi.json", get(file(&document)))
         .route("/v1/postman.json", get(file(&collection)))
         .route("/v1", any(not_found))
         .route("/v1/", any(not_found))
         .route("/v1/{*rest}", any(not_found))
-        .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed))
         .layer(middleware::from_fn_with_state(
             state.clone(),
             api_layer::api,
@@ -82,6 +93,13 @@ pub fn router(state: &AppState) -> Router {
 fn file(content: &Value) -> impl Fn(HeaderMap) -> Ready<Response> + Clone + Send + Sync + 'static {
     let tagged = Tagged::new(content);
     move |headers| ready(tagged.answer(&headers))
+}
+
+/// A router whose refusals are this API's.
+fn answering_itself(router: Router<AppState>) -> Router<AppState> {
+    router
+        .fallback(not_found)
+        .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed))
 }
 
 async fn not_found() -> Problem {

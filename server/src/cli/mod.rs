@@ -6,6 +6,7 @@
 mod demo;
 mod operate;
 mod serve;
+mod signing;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -80,6 +81,9 @@ enum Command {
     /// Operators of this installation.
     #[command(subcommand)]
     Admin(operate::Admin),
+    /// Keys that servicers sign requests with.
+    #[command(subcommand)]
+    SigningKey(signing::SigningKey),
     /// Tenants: the apps of a servicer.
     #[command(subcommand)]
     Tenant(operate::Tenant),
@@ -165,6 +169,7 @@ async fn with_settings(config: Config, command: Command) -> Result<(), Failed> {
         Command::CheckConfig => print_text("The settings are fine.\n"),
         Command::Servicer(command) => operate::servicer(&config, command).await,
         Command::Admin(command) => operate::admin(&config, command).await,
+        Command::SigningKey(command) => signing::run(&config, command).await,
         Command::Tenant(command) => operate::tenant(&config, command).await,
         // Answered without settings, above.
         Command::ConfigExample | Command::Openapi | Command::Print { .. } => Ok(()),

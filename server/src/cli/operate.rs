@@ -209,7 +209,7 @@ pub async fn tenant(config: &Config, command: Tenant) -> Result<(), Failed> {
 }
 
 /// The state, with skills known by name: these commands call no bank.
-async fn open(config: &Config) -> Result<AppState, Failed> {
+pub(super) async fn open(config: &Config) -> Result<AppState, Failed> {
     let state = start::open(config, Clock::system()).await?;
     let skills = if config.sandbox.enabled {
         offline::registry().map_err(|error| Failed::Done(error.to_string()))?
@@ -220,7 +220,7 @@ async fn open(config: &Config) -> Result<AppState, Failed> {
 }
 
 /// A service's refusal as a sentence, and as the exit code it means.
-fn told<T>(outcome: Result<T, Stop>) -> Result<T, Failed> {
+pub(super) fn told<T>(outcome: Result<T, Stop>) -> Result<T, Failed> {
     outcome.map_err(|stop| match stop {
         Stop::Trouble(Trouble::Refused(errors)) => {
             let errors = errors
@@ -243,12 +243,13 @@ fn option(field: &str) -> &str {
         "redirect_links" => "redirect-link",
         "origins" => "origin",
         "overlap" => "overlap-hours",
+        "material" => "key",
         other => other,
     }
 }
 
 /// Prints a result: one JSON object, or a line per field and what to do with it.
-fn say(output: &Output, result: &Value, advice: &str) -> Result<(), Failed> {
+pub(super) fn say(output: &Output, result: &Value, advice: &str) -> Result<(), Failed> {
     if output.json {
         return print_text(&format!("{result}\n"));
     }

@@ -72,6 +72,15 @@ section! {
 }
 
 section! {
+    /// Signed requests (`/v1s`).
+    Signing "signing" {
+        /// Whether the URL of a set of keys may lead to private addresses and be plain `http:`. For development alone: it
+        /// lets customers make this server ask for what they cannot reach themselves.
+        key_sets_from_private_addresses: bool = false;
+    }
+}
+
+section! {
     /// How much each caller may ask for.
     Limits "limits" {
         /// Browser-safe calls (sessions, steps) per minute, per tenant and source address.

@@ -197,7 +197,7 @@ fn recorded(state: AppState, notes: Notes, seen: Seen, answer: Response) -> Resp
         tracing::info!(
             request.id = %notes.id,
             method = %seen.method,
-            route = seen.route(),
+            route = operation(&notes, &seen),
             status,
             code,
             ms = latency.as_secs_f64() * 1000.0,
@@ -251,11 +251,15 @@ fn entry(
         id: notes.id,
         at: notes.at,
         tenant: notes.tenant.get().or(notes.claimed.get()).copied(),
-        session: notes.session.get().copied().or_else(|| session_in(&seen)),
+        session: notes
+            .session
+            .get()
+            .copied()
+            .or_else(|| session_in(operation(&notes, &seen), &seen)),
         key: notes.key.get().copied(),
         console: notes.run.get().is_some(),
         method: seen.method.as_str().to_owned(),
-        operation: seen.route().to_owned(),
+        operation: operation(&notes, &seen).to_owned(),
         status,
         error_code,
         latency,
@@ -269,10 +273,18 @@ fn entry(
     }
 }
 
+/// The operation as the API documents it.
+fn operation<'a>(notes: &'a Notes, seen: &'a Seen) -> &'a str {
+    notes
+        .operation
+        .get()
+        .map_or_else(|| seen.route(), String::as_str)
+}
+
 /// The session a path names.
-fn session_in(seen: &Seen) -> Option<app::domain::ids::SessionId> {
-    let route = seen.route().split('/');
-    let found = route
+fn session_in(operation: &str, seen: &Seen) -> Option<app::domain::ids::SessionId> {
+    let found = operation
+        .split('/')
         .zip(seen.path.split('/'))
         .find(|(part, _)| *part == "{session_id}");
     found.and_then(|(_, id)| id.parse().ok())

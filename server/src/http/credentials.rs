@@ -1,7 +1,8 @@
 //! Credentials as they arrive: beside the other fields of a body, or in headers of calls without one.
 
 use app::domain::problem::Code;
-use axum::http::{HeaderMap, header};
+use axum::http::header;
+use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
@@ -10,6 +11,7 @@ use serde_json::{Map, Value};
 use super::call::keys::UserId;
 use super::call::{Also, Keys};
 use super::fields::{At, Field, Wrong};
+use super::signed;
 use crate::problem::Problem;
 use crate::services::refusal::{FieldProblem, Refusal};
 
@@ -153,9 +155,10 @@ impl Presented {
 
 /// Puts the credentials of a call without body where a body would have them.
 pub fn from_headers<K: Keys>(
-    headers: &HeaderMap,
+    parts: &Parts,
     values: &mut Map<String, Value>,
 ) -> Result<(), Problem> {
+    let headers = &parts.headers;
     for credential in K::CREDENTIALS {
         // In a URL they would end in logs and histories.
         if values.contains_key(credential.name) && credential.name != "tenant_user_id" {
@@ -178,12 +181,11 @@ pub fn from_headers<K: Keys>(
             values.insert(credential.name.to_owned(), Value::String(text.to_owned()));
         }
     }
-    if let Some((client_id, secret)) = headers
+    // Where requests are signed, that header holds the signature.
+    let authorization = headers
         .get(header::AUTHORIZATION)
-        .map(basic)
-        .transpose()?
-        .flatten()
-    {
+        .filter(|_| !signed::is_signed(parts));
+    if let Some((client_id, secret)) = authorization.map(basic).transpose()?.flatten() {
         values.insert("client_id".to_owned(), Value::String(client_id));
         values.insert("client_secret".to_owned(), Value::String(secret));
     }

@@ -13,6 +13,7 @@ pub mod once;
 pub mod proxies;
 pub mod security_headers;
 pub mod serve;
+pub mod signed;
 pub mod tagged;
 pub mod tee;
 #[cfg(test)]

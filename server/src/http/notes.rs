@@ -33,6 +33,10 @@ pub struct Inner {
     /// The request's body, as far as it was read.
     pub body: OnceLock<Bytes>,
     pub left: OnceLock<Left>,
+    /// The operation's path as the API documents it, where it is not that of the route.
+    pub operation: OnceLock<String>,
+    /// The digest of the body that an accepted signature promises.
+    pub signed_digest: OnceLock<String>,
 }
 
 impl std::ops::Deref for Notes {
@@ -65,6 +69,8 @@ impl Notes {
             session: OnceLock::new(),
             body: OnceLock::new(),
             left: OnceLock::new(),
+            operation: OnceLock::new(),
+            signed_digest: OnceLock::new(),
         }))
     }
 

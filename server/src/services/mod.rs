@@ -29,6 +29,7 @@ pub mod requests;
 pub mod returns;
 pub mod servicers;
 pub mod sessions;
+pub mod signatures;
 pub mod skills;
 pub mod steps;
 pub mod sync;
@@ -105,6 +106,8 @@ async fn tidy(state: &AppState) {
         let mut tx = state.db.write().await?;
         tx.forget_answers(now).await?;
         tx.forget_requests(now - LOG_KEPT).await?;
+        tx.forget_refused_signatures(now - LOG_KEPT).await?;
+        tx.forget_signatures(now).await?;
         tx.forget_budgets(now.timestamp_micros()).await?;
         tx.commit().await
     };

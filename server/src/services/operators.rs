@@ -1,11 +1,12 @@
 //! What the operator's command line may do with tenants; servicers and admins are in `servicers.rs`. Whoever can run
 //! the command can read the database, so no permission is asked, but every act is written down.
 
-use app::domain::ids::{ServicerId, TenantId};
+use app::domain::ids::{ServicerId, SigningKeyId, TenantId};
 use app::domain::key::{KeyKind, KeyShape};
 use app::domain::servicer::ServicerStatus;
 use app::domain::tenant::Environment;
 use app::portal::Trouble;
+use app::portal::signing::NewSigningKey;
 use app::portal::tenants::{CreatedTenant, NewKey, NewTenant};
 use chrono::Duration;
 use secrecy::ExposeSecret as _;
@@ -13,6 +14,7 @@ use serde_json::json;
 
 use super::acts::{By, audit};
 use super::keys::rotation;
+use super::signatures::keys as signing_keys;
 use super::tenants::{Ready, create_in};
 use super::trouble::Stop;
 use crate::state::AppState;
@@ -49,6 +51,21 @@ pub async fn create_tenant(
     .await?;
     tx.commit().await?;
     Ok(made)
+}
+
+/// Registers a key that a servicer signs requests with.
+pub async fn add_signing_key(
+    state: &AppState,
+    by: &By,
+    servicer: ServicerId,
+    new: NewSigningKey,
+) -> Result<SigningKeyId, Stop> {
+    let mut tx = state.db.read().await?;
+    if tx.servicer(servicer).await?.is_none() {
+        return Err(Trouble::field("servicer", "There is no servicer with this id.").into());
+    }
+    drop(tx);
+    signing_keys::add_to(state, by, servicer, new).await
 }
 
 /// Makes a new `client_secret` beside the old one.

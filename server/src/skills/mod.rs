@@ -8,6 +8,7 @@ pub mod connector;
 pub mod offline;
 mod outbound;
 pub mod payment_intent;
+pub mod public_net;
 pub mod registry;
 pub mod sandbox;
 

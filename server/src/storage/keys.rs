@@ -21,6 +21,10 @@ pub struct TenantFacts {
     pub environment: Environment,
     pub tenant_status: TenantStatus,
     pub servicer_status: ServicerStatus,
+    /// Whether its server calls must be signed.
+    pub signed_only: bool,
+    /// Seconds a signature may live at most.
+    pub signature_seconds: i64,
 }
 
 /// A key found by its digest, with its tenant.
@@ -76,7 +80,8 @@ impl Tx {
             sqlx::query_as(
                 "SELECT k.id AS key, k.kind, k.ends_at, k.stopped_at,
                         t.id AS tenant, t.servicer_id AS servicer, t.name, t.environment,
-                        t.status AS tenant_status, s.status AS servicer_status
+                        t.status AS tenant_status, s.status AS servicer_status,
+                        t.signed_only, t.signature_seconds
                  FROM tenant_keys k
                  JOIN tenants t ON t.id = k.tenant_id
                  JOIN servicers s ON s.id = t.servicer_id
@@ -93,7 +98,8 @@ impl Tx {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT t.id AS tenant, t.servicer_id AS servicer, t.name, t.environment,
-                        t.status AS tenant_status, s.status AS servicer_status
+                        t.status AS tenant_status, s.status AS servicer_status,
+                        t.signed_only, t.signature_seconds
                  FROM tenants t JOIN servicers s ON s.id = t.servicer_id
                  WHERE t.id = $1",
             )

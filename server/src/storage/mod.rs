@@ -26,6 +26,8 @@ pub mod requests;
 pub mod servicers;
 pub mod sessions;
 pub mod sign_in_failures;
+pub mod signatures;
+pub mod signing_keys;
 pub mod sync;
 pub mod temp_tokens;
 pub mod tenants;

@@ -171,7 +171,12 @@ fn link(path: &str, lang: Lang) -> String {
 }
 
 fn filled(text: &str, site: &Site) -> String {
+    let host = site
+        .public_url
+        .split_once("://")
+        .map_or("", |(_, host)| host);
     text.replace("%API%", &site.public_url)
+        .replace("%HOST%", host)
         .replace("%BRAND%", &site.brand)
 }
 

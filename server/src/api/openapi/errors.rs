@@ -128,11 +128,14 @@ fn general(path: &str, operation: &Value) -> Vec<Code> {
             Code::InvalidField,
             Code::BodyTooLarge,
             Code::InvalidApiKeys,
+            Code::InvalidSignature,
             Code::TenantPaused,
             Code::ServicerSuspended,
         ]);
         if cors::is_open(path) {
             codes.push(Code::OriginNotAllowed);
+        } else {
+            codes.push(Code::SignatureRequired);
         }
     }
     codes

@@ -13,7 +13,7 @@ use crate::problem::Body;
 #[openapi(
     info(
         title = "Tessera API",
-        description = "One API over many banks, insurers and marketplaces. Requests are strict: unknown fields are refused. Answers are open: expect new fields. A `POST` carries keys and fields in its JSON body; a `GET` or `DELETE` carries keys in headers and fields in its query.",
+        description = "One API over many banks, insurers and marketplaces. Requests are strict: unknown fields are refused. Answers are open: expect new fields. A `POST` carries keys and fields in its JSON body; a `GET` or `DELETE` carries keys in headers and fields in its query. The same operations are at `/v1s`, where each request is signed: `Authorization: Bearer` holds a JWS over claims about it, and keys that would be there go into `X-Client-Id` and `X-Client-Secret`.",
         license(name = "Apache-2.0 OR MIT", identifier = "Apache-2.0 OR MIT")
     ),
     components(schemas(Body<'static>)),

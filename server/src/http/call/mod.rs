@@ -26,13 +26,14 @@ use super::fields::{Input, Wrong};
 use super::json;
 use super::notes::Notes;
 use super::once::Once;
+use super::signed;
 use crate::problem::Problem;
 use crate::services::keys::{ConsoleGrant, Proof};
 use crate::services::limits::Budget;
 use crate::services::refusal::Refusal;
 use crate::state::AppState;
-use keys::Asked;
 pub use keys::{Anyone, App, Credential, Data, DataKeys, Keys, Nonce, Server};
+use keys::{Asked, Proved};
 
 /// A request that may be served.
 pub struct Call<T: Input> {
@@ -61,10 +62,11 @@ impl<T: Input> FromRequest<AppState> for Call<T> {
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         let notes = Notes::of(state, &parts.extensions);
+        signed::note_operation(&parts, &notes);
         let in_query = matches!(parts.method, Method::GET | Method::HEAD | Method::DELETE);
         let mut values = if in_query {
             let mut values = json::query(&parts.uri)?;
-            credentials::from_headers::<T::Keys>(&parts.headers, &mut values)?;
+            credentials::from_headers::<T::Keys>(&parts, &mut values)?;
             values
         } else {
             let bytes = json::body(&parts.headers, body).await?;
@@ -78,8 +80,10 @@ impl<T: Input> FromRequest<AppState> for Call<T> {
         let (input, mut presented) =
             read::<T>(&mut values, in_query, grant.is_some(), has_origin(&parts))?;
         let by = prove::<T::Keys>(state, &parts, &notes, &mut presented, grant).await?;
+        let body = notes.body.get().map_or(&[][..], |body| body);
+        signed::prove(state, &parts, &notes, by.tenant.as_ref(), Some(body)).await?;
         Ok(Self {
-            by,
+            by: by.by,
             input,
             once: once.under(presented.secret.take()),
             also: presented.also(),
@@ -124,7 +128,7 @@ pub(super) async fn prove<K: Keys>(
     notes: &Notes,
     presented: &mut Presented,
     grant: Option<ConsoleGrant>,
-) -> Result<K::By, Problem> {
+) -> Result<Proved<K::By>, Problem> {
     let mut tx = state.db.read().await?;
     let proved = K::prove(&mut Asked {
         state,
@@ -140,6 +144,9 @@ pub(super) async fn prove<K: Keys>(
     };
     if let Some(named) = &proved.tenant {
         notes.tenant.set(named.tenant()).ok();
+        if named.is_signed_only() && !K::BROWSER && grant.is_none() && !signed::is_signed(parts) {
+            return Err(Problem::new(Code::SignatureRequired));
+        }
         let origin = parts.headers.get(header::ORIGIN).filter(|_| K::BROWSER);
         if let Some(origin) = origin {
             let origin = origin.to_str().unwrap_or_default();
@@ -163,7 +170,7 @@ pub(super) async fn prove<K: Keys>(
         Some(wait) => Err(Refusal::new(Code::TooManyRequests)
             .after(wait.into())
             .into()),
-        None => Ok(proved.by),
+        None => Ok(proved),
     }
 }
 

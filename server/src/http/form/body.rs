@@ -2,13 +2,16 @@
 //! allowed so far, and no slower than a bad connection is.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::stream::Stream;
+use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, Sleep};
 
 /// Bytes in one piece.
@@ -89,9 +92,66 @@ impl Allowance {
     }
 }
 
+/// A body that two read, one after the other: the parser as far as it likes, then whoever wants the digest of it all.
+/// Never contended.
+#[derive(Clone)]
+pub struct SharedBody(Arc<Mutex<Inner>>);
+
+struct Inner {
+    body: Body,
+    /// Of a signed body: what was read so far.
+    digest: Option<Sha256>,
+}
+
+impl SharedBody {
+    pub fn new(body: Body, signed: bool) -> Self {
+        let digest = signed.then(Sha256::new);
+        Self(Arc::new(Mutex::new(Inner { body, digest })))
+    }
+
+    /// The next frame with bytes in it; `None` at the end.
+    fn poll_bytes(&self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            match Pin::new(&mut inner.body).poll_frame(context) {
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) if !data.is_empty() => {
+                        if let Some(digest) = &mut inner.digest {
+                            digest.update(&data);
+                        }
+                        return Poll::Ready(Some(Ok(data)));
+                    }
+                    // Trailers say nothing here.
+                    _ => {}
+                },
+                Poll::Ready(Some(Err(_))) => return Poll::Ready(Some(Err(Cut::Short))),
+                Poll::Ready(None) => return Poll::Ready(None),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Reads on to the end, within what is allowed, and gives the digest of all that was read: SHA-256 in base64.
+    pub async fn digest_to_end(&self, allowance: &Allowance) -> Result<String, Cut> {
+        let rest = async {
+            while let Some(bytes) = std::future::poll_fn(|context| self.poll_bytes(context)).await {
+                allowance.take(bytes?.len())?;
+            }
+            Ok(())
+        };
+        let patience = Pace::NETWORK.patience;
+        tokio::time::timeout(patience, rest)
+            .await
+            .map_err(|_| Cut::TooSlow)??;
+        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let digest = inner.digest.clone().unwrap_or_default();
+        Ok(STANDARD.encode(digest.finalize()))
+    }
+}
+
 /// The bytes of a form.
 pub struct FormBody {
-    body: Body,
+    body: SharedBody,
     /// What is left of the last frame.
     frame: Bytes,
     allowance: Arc<Allowance>,
@@ -104,7 +164,7 @@ pub struct FormBody {
 }
 
 impl FormBody {
-    pub fn new(body: Body, allowance: Arc<Allowance>, pace: Pace) -> Self {
+    pub fn new(body: SharedBody, allowance: Arc<Allowance>, pace: Pace) -> Self {
         Self {
             body,
             frame: Bytes::new(),
@@ -114,22 +174,6 @@ impl FormBody {
             waited: Duration::ZERO,
             waiting: None,
             given: false,
-        }
-    }
-
-    /// The next frame with bytes in it; `None` at the end.
-    fn poll_bytes(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
-        loop {
-            match Pin::new(&mut self.body).poll_frame(context) {
-                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(data) if !data.is_empty() => return Poll::Ready(Some(Ok(data))),
-                    // Trailers say nothing here.
-                    _ => {}
-                },
-                Poll::Ready(Some(Err(_))) => return Poll::Ready(Some(Err(Cut::Short))),
-                Poll::Ready(None) => return Poll::Ready(None),
-                Poll::Pending => return Poll::Pending,
-            }
         }
     }
 
@@ -153,7 +197,7 @@ impl Stream for FormBody {
             return Poll::Pending;
         }
         if this.frame.is_empty() {
-            match this.poll_bytes(context) {
+            match this.body.poll_bytes(context) {
                 Poll::Ready(Some(Ok(frame))) => this.frame = frame,
                 Poll::Ready(Some(Err(cut))) => return Poll::Ready(Some(Err(cut))),
                 Poll::Ready(None) => return Poll::Ready(None),

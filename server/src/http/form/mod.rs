@@ -23,10 +23,11 @@ use axum::http::{HeaderMap, header};
 use multer::{Field, Multipart};
 use serde_json::{Map, Value};
 
-use self::body::{Allowance, Cut, FormBody, Pace};
+use self::body::{Allowance, Cut, FormBody, Pace, SharedBody};
 use super::call::{self, Also, Keys};
 use super::fields::{Input, Wrong};
 use super::notes::Notes;
+use super::signed;
 use crate::problem::Problem;
 use crate::services::keys::ConsoleGrant;
 use crate::services::refusal::{FieldProblem, Refusal};
@@ -56,6 +57,8 @@ pub struct IncomingFile {
     allowance: Arc<Allowance>,
     /// Bytes of the whole body, if they were announced.
     announced: Option<u64>,
+    /// The body of a signed form, and the digest it must have.
+    signed: Option<(SharedBody, String)>,
 }
 
 impl<T: Input> FromRequest<AppState> for FileCall<T> {
@@ -64,9 +67,11 @@ impl<T: Input> FromRequest<AppState> for FileCall<T> {
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         let notes = Notes::of(state, &parts.extensions);
+        signed::note_operation(&parts, &notes);
         let (announced, boundary) = (announced(&parts.headers), boundary(&parts.headers)?);
         let allowance = Arc::new(Allowance::default());
-        let body = FormBody::new(body, allowance.clone(), Pace::NETWORK);
+        let bytes = SharedBody::new(body, signed::is_signed(&parts));
+        let body = FormBody::new(bytes.clone(), allowance.clone(), Pace::NETWORK);
         let mut form = Multipart::new(body, boundary);
         let mut values = Map::new();
         let part = fields(&mut form, &mut values).await?;
@@ -86,8 +91,10 @@ impl<T: Input> FromRequest<AppState> for FileCall<T> {
         }
         let input = in_front(input, wrong, part.is_some())?;
         let by = call::prove::<T::Keys>(state, &parts, &notes, &mut presented, grant).await?;
+        signed::prove(state, &parts, &notes, by.tenant.as_ref(), None).await?;
+        let signed = notes.signed_digest.get().cloned();
         Ok(Self {
-            by,
+            by: by.by,
             input,
             also: presented.also(),
             notes,
@@ -96,6 +103,7 @@ impl<T: Input> FromRequest<AppState> for FileCall<T> {
                 part,
                 allowance,
                 announced,
+                signed: signed.map(|digest| (bytes, digest)),
             },
         })
     }
@@ -118,11 +126,28 @@ impl IncomingFile {
         }
         self.part = None;
         match self.form.next_field().await.map_err(unreadable)? {
-            None => Ok(None),
+            None => self.end().await.map(|()| None),
             Some(_) => Err(broken(
                 "A part comes after the file: put every field in front of it.",
             )),
         }
+    }
+}
+
+impl IncomingFile {
+    /// Reads what comes behind the form, and holds the whole against its signature.
+    async fn end(&self) -> Result<(), Problem> {
+        let Some((bytes, digest)) = &self.signed else {
+            return Ok(());
+        };
+        let read = bytes.digest_to_end(&self.allowance).await.map_err(cut)?;
+        if read == *digest {
+            return Ok(());
+        }
+        Err(Refusal::new(Code::InvalidSignature)
+            .says("The signature fails the check `digest`: the form that arrived is not the one that was signed.")
+            .hints("Digest the whole body of the form as it is sent, boundaries included.")
+            .into())
     }
 }
 
@@ -190,18 +215,24 @@ fn boundary(headers: &HeaderMap) -> Result<String, Problem> {
 
 /// Why a form could not be read on.
 fn unreadable(error: multer::Error) -> Problem {
-    let cut = match &error {
+    let cut_off = match &error {
         multer::Error::StreamReadFailed(source) => source.downcast_ref::<Cut>().copied(),
         multer::Error::IncompleteStream
         | multer::Error::IncompleteFieldData { .. }
         | multer::Error::IncompleteHeaders => Some(Cut::Short),
         _ => None,
     };
-    match cut {
-        Some(Cut::TooLarge) => Problem::new(Code::BodyTooLarge),
-        Some(Cut::TooSlow) => Problem::new(Code::RequestTimeout),
-        Some(Cut::Short) => broken("The body broke off before the end of its form."),
+    match cut_off {
+        Some(how) => cut(how),
         None => broken("The body is not a form as RFC 7578 describes it."),
+    }
+}
+
+fn cut(how: Cut) -> Problem {
+    match how {
+        Cut::TooLarge => Problem::new(Code::BodyTooLarge),
+        Cut::TooSlow => Problem::new(Code::RequestTimeout),
+        Cut::Short => broken("The body broke off before the end of its form."),
     }
 }
 

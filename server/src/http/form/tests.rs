@@ -24,7 +24,7 @@ fn file(content: &str) -> String {
 
 fn form(body: Body, pace: Pace) -> (Multipart<'static>, Arc<Allowance>) {
     let allowance = Arc::new(Allowance::default());
-    let body = FormBody::new(body, allowance.clone(), pace);
+    let body = FormBody::new(SharedBody::new(body, false), allowance.clone(), pace);
     (Multipart::new(body, "xx"), allowance)
 }
 
@@ -43,6 +43,7 @@ async fn read_at_pace(
         part,
         allowance,
         announced: None,
+        signed: None,
     };
     file.at_most(most);
     let mut bytes = Vec::new();
@@ -168,6 +169,7 @@ async fn nothing_is_read_ahead_of_whoever_wants_it() {
         part,
         allowance,
         announced: None,
+        signed: None,
     };
     file.at_most(u64::MAX / 2);
     for read in 1..100 {
@@ -185,6 +187,7 @@ async fn a_body_that_is_known_to_be_too_large_is_not_read() {
         part: None,
         allowance,
         announced: Some(1_000 + 64 * 1024),
+        signed: None,
     };
     assert!(file.at_most(1_000));
     file.announced = Some(1_001 + 64 * 1024);

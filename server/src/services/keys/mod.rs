@@ -68,6 +68,14 @@ macro_rules! facts {
         pub fn environment(&self) -> Environment {
             self.facts.environment
         }
+        /// Whether everything its server asks must be signed.
+        pub fn is_signed_only(&self) -> bool {
+            self.facts.signed_only
+        }
+        /// Seconds a signature of it may live at most.
+        pub fn signature_seconds(&self) -> i64 {
+            self.facts.signature_seconds
+        }
         /// The tenant's display name.
         pub fn name(&self) -> &str {
             &self.facts.name

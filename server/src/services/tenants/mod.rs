@@ -3,6 +3,7 @@
 pub mod create;
 pub mod overview;
 pub mod settings;
+pub mod signature_terms;
 pub mod terms;
 #[cfg(test)]
 mod tests;

@@ -40,6 +40,8 @@ impl Api {
             environment: Environment::Sandbox,
             tenant_status: TenantStatus::Active,
             servicer_status: ServicerStatus::Sandbox,
+            signed_only: false,
+            signature_seconds: 3600,
         };
         world.client = Client::for_test(facts, KeyKind::Secret);
         let mut account = account("acc-1", IBAN);

@@ -402,6 +402,8 @@ pub async fn tenant(state: &AppState) -> Client {
         environment: Environment::Sandbox,
         tenant_status: TenantStatus::Active,
         servicer_status: ServicerStatus::Sandbox,
+        signed_only: false,
+        signature_seconds: 3600,
     };
     let mut tx = state.db.write().await.unwrap();
     tx.add_servicer(&NewServicer {

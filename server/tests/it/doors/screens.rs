@@ -76,6 +76,11 @@ const TABLE: &[(&str, [Finds; 5])] = &[
     ("/requests", OWN),
     ("/requests/tail", OWN),
     ("/requests/{request}", THEIRS),
+    ("/signing", OWN),
+    // A developer's keys are the sandbox's; these sign for production, too.
+    ("/signing/new", [S, F, Y, Y, F]),
+    ("/signing/{signing_key}/stop", [S, F, Y, N, F]),
+    ("/signing/debugger", OWN),
     ("/admin", OPERATORS),
     ("/admin/servicers", OPERATORS),
     ("/admin/servicers/new", OPERATORS),
@@ -93,6 +98,10 @@ const TABLE: &[(&str, [Finds; 5])] = &[
     ("/docs/api/{operation}", PUBLIC),
 ];
 
+/// Somebody's public key.
+const PUBLIC_KEY: &str =
+    r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+
 /// The first servicer's ids, as paths name them.
 struct Ids {
     servicer: String,
@@ -100,6 +109,7 @@ struct Ids {
     key: String,
     run: String,
     request: String,
+    signing_key: String,
 }
 
 impl Ids {
@@ -107,6 +117,7 @@ impl Ids {
         path.replace("{servicer}", &self.servicer)
             .replace("{tenant}", &self.tenant)
             .replace("{key}", &self.key)
+            .replace("{signing_key}", &self.signing_key)
             .replace("{run}", &self.run)
             .replace("{request}", &self.request)
             .replace("{kind}", "client_secret")
@@ -157,8 +168,22 @@ async fn first_servicer(world: &World) -> (Browser, Ids) {
         key: sql.texts(&live).await.remove(0),
         run: run.url.rsplit('/').next().unwrap().to_owned(),
         request: logged_call(world, &keys, &mut owner).await,
+        signing_key: signing_key(world, &mut owner).await,
     };
     (owner, ids)
+}
+
+/// Registers a key to sign with.
+async fn signing_key(world: &World, owner: &mut Browser) -> String {
+    let fields = [
+        ("issuer", "signer@app.example.com"),
+        ("material", PUBLIC_KEY),
+    ];
+    let added = fill_in(owner, &world.api("/signing/new"), &fields).await;
+    assert!(added.url.ends_with("/signing?done=added"), "{}", added.url);
+    let sql = world.sql().await;
+    let live = format!("SELECT {} FROM signing_keys", sql.shown("id"));
+    sql.texts(&live).await.remove(0)
 }
 
 /// Makes a call and waits until the log shows it.

@@ -1,5 +1,7 @@
 //! Files through the real door: sockets, forms as clients send them, and connections that end in the middle.
 
+mod signed;
+
 use std::net::SocketAddr;
 
 use app::portal::requests::{RequestFilter, Requests as _};

@@ -1,0 +1,176 @@
+//! The signature debugger: the checks of a signed request, made once more for the eyes of whoever owns the key.
+
+use app::domain::ids::{RequestId, SigningKeyId, TenantId};
+use app::domain::person::Permission;
+use app::domain::signature::{Check, Finding, Outcome, SignatureTerms};
+use app::portal::signing::{
+    Diagnosis, NewSigningKey, RefusedSignature, Signing, SigningKey, Specimen,
+};
+use app::portal::{Actor, Answered, Source, Trouble};
+use async_trait::async_trait;
+use url::Url;
+
+use super::{Owner, Signed, keys, once, report};
+use crate::services::Services;
+use crate::services::refusal::Failure;
+use crate::services::tenants::{own, signature_terms};
+use crate::services::trouble::{Stop, answered};
+use crate::state::AppState;
+use crate::storage::signatures::RefusedRow;
+
+/// Refused signatures in the list.
+const LISTED: i64 = 20;
+/// The largest body that is looked at: the API reads no larger one.
+const LARGEST: usize = 256 * 1024;
+
+#[async_trait]
+impl Signing for Services {
+    async fn signing_keys(&self, actor: &Actor) -> Answered<Vec<SigningKey>> {
+        answered(self, keys::list(&self.state, actor).await)
+    }
+
+    async fn add_signing_key(
+        &self,
+        actor: &Actor,
+        new: NewSigningKey,
+        source: &Source,
+    ) -> Answered<()> {
+        answered(self, keys::add(&self.state, actor, new, source).await)
+    }
+
+    async fn stop_signing_key(
+        &self,
+        actor: &Actor,
+        key: SigningKeyId,
+        source: &Source,
+    ) -> Answered<()> {
+        answered(self, keys::stop(&self.state, actor, key, source).await)
+    }
+
+    async fn signature_terms(&self, actor: &Actor, tenant: TenantId) -> Answered<SignatureTerms> {
+        let read = async {
+            let mut tx = self.state.db.read().await?;
+            own(&mut tx, actor, tenant).await?;
+            tx.signature_terms(tenant)
+                .await?
+                .ok_or_else(|| Trouble::NotFound.into())
+        };
+        answered(self, read.await)
+    }
+
+    async fn set_signature_terms(
+        &self,
+        actor: &Actor,
+        tenant: TenantId,
+        signed_only: bool,
+        seconds: &str,
+        source: &Source,
+    ) -> Answered<()> {
+        let set = signature_terms::set(&self.state, actor, tenant, signed_only, seconds, source);
+        answered(self, set.await)
+    }
+
+    async fn refused_signatures(
+        &self,
+        actor: &Actor,
+        request: Option<RequestId>,
+    ) -> Answered<Vec<RefusedSignature>> {
+        let read = async {
+            let servicer = actor.may(Permission::ManageSandboxKeys)?.servicer;
+            let mut tx = self.state.db.read().await?;
+            let rows = tx.refused_signatures(servicer, request, LISTED).await?;
+            rows.into_iter().map(shown).collect::<Result<_, Stop>>()
+        };
+        answered(self, read.await)
+    }
+
+    async fn diagnose(&self, actor: &Actor, specimen: Specimen) -> Answered<Diagnosis> {
+        answered(self, diagnose(&self.state, actor, &specimen).await)
+    }
+}
+
+fn shown(row: RefusedRow) -> Result<RefusedSignature, Stop> {
+    let findings = serde_json::from_str(&row.findings);
+    Ok(RefusedSignature {
+        request: row.request_id,
+        tenant: row.tenant_id,
+        at: row.at,
+        method: row.method,
+        path: row.path,
+        findings: findings.map_err(|error| Stop::Broken(error.to_string()))?,
+    })
+}
+
+/// Makes every check; uses nothing up.
+async fn diagnose(state: &AppState, actor: &Actor, specimen: &Specimen) -> Result<Diagnosis, Stop> {
+    actor.may(Permission::ManageSandboxKeys)?;
+    let mut tx = state.db.read().await?;
+    let tenant = own(&mut tx, actor, specimen.tenant).await?;
+    let terms = tx
+        .signature_terms(tenant.id)
+        .await?
+        .ok_or(Trouble::NotFound)?;
+    drop(tx);
+    if specimen.body.len() > LARGEST {
+        let message = format!("A body has at most {LARGEST} bytes.");
+        return Err(Trouble::field("body", message).into());
+    }
+    let owner = Owner {
+        servicer: tenant.servicer_id,
+        tenant: tenant.id,
+        lifetime: terms.seconds,
+    };
+    let method = specimen.method.trim().to_ascii_uppercase();
+    let target = target(state, &specimen.url);
+    let text = specimen.jws.trim();
+    let text = text
+        .strip_prefix("Authorization:")
+        .unwrap_or(text)
+        .trim_start();
+    let signed = Signed {
+        jws: text.strip_prefix("Bearer ").unwrap_or(text).trim(),
+        method: &method,
+        target: &target,
+        body: Some(&specimen.body),
+    };
+    let mut report = report(state, owner, signed).await.map_err(stopped)?;
+    // Of no interest while anything else is wrong: then it was never accepted.
+    let last = match &report.once {
+        Some((digest, _)) if report.failed().is_none() => {
+            let mut tx = state.db.read().await?;
+            once(!tx.is_used_signature(digest).await?)
+        }
+        _ => Finding::bare(Check::Once, Outcome::Skipped),
+    };
+    report
+        .findings
+        .retain(|finding| finding.check != Check::Once);
+    report.findings.push(last);
+    Ok(Diagnosis {
+        findings: report.findings,
+    })
+}
+
+/// Path and query of what was typed: a URL, or a path.
+fn target(state: &AppState, typed: &str) -> String {
+    let typed = typed.trim();
+    let base = Url::parse(&state.public_url).ok();
+    match base.and_then(|base| base.join(typed).ok()) {
+        Some(url) => url.query().map_or_else(
+            || url.path().to_owned(),
+            |query| format!("{}?{query}", url.path()),
+        ),
+        None => typed.to_owned(),
+    }
+}
+
+fn stopped(failure: Failure) -> Stop {
+    match failure {
+        Failure::Refused(_) => Trouble::Conflict(
+            "The set of keys is being fetched this moment: try again in a few seconds.".into(),
+        )
+        .into(),
+        Failure::Database(error) => error.into(),
+        Failure::Broken(text) => Stop::Broken(text),
+    }
+}

@@ -1,0 +1,104 @@
+//! Sets of keys behind URLs: fetched when they are needed and old, or lack the key that is asked for; kept in the
+//! database for every process; never asked for again within half a minute.
+
+use app::domain::ids::SigningKeyId;
+use chrono::{DateTime, Duration, Utc};
+use url::Url;
+
+use super::material::{self, PublicKey};
+use crate::services::refusal::Failure;
+use crate::skills::public_net;
+use crate::state::AppState;
+use crate::storage::signing_keys::SigningKeyRow;
+
+/// How long a set is taken as it was: a key that its owner takes out of it works for so long at most.
+const FRESH: Duration = Duration::minutes(15);
+/// How long a set is good while its URL cannot be read.
+const GOOD: Duration = Duration::hours(24);
+/// Between two requests for one set, whoever asks.
+const PAUSE: Duration = Duration::seconds(30);
+/// The largest set that is kept.
+const MOST_BYTES: usize = 64 * 1024;
+
+/// What is known of the set behind a URL.
+pub enum Known {
+    Keys(Vec<PublicKey>),
+    /// Somebody is asking for it this moment.
+    Asked,
+    /// It cannot be read; the text says why.
+    Nothing(String),
+}
+
+/// Asks a URL for its set. No transaction is open meanwhile.
+pub async fn fetch(state: &AppState, url: &str) -> Result<String, String> {
+    let private = state.config.signing.key_sets_from_private_addresses;
+    let answer = public_net::get(url, private, MOST_BYTES).await?;
+    let text = String::from_utf8(answer).map_err(|_| "the answer is not UTF-8".to_owned())?;
+    material::set(&text).map_err(|error| error.to_string())?;
+    Ok(text)
+}
+
+/// A URL that may be asked, as it is stored: `https:`, and nothing in it that is secret or leads astray.
+pub fn parse_url(text: &str, private: bool) -> Result<String, String> {
+    let url = Url::parse(text.trim()).map_err(|error| format!("This is no URL: {error}."))?;
+    public_net::check(&url, private)?;
+    Ok(url.into())
+}
+
+/// The keys of a set; fetched first if they are old, or if `kid` is not among them.
+pub async fn keys(
+    state: &AppState,
+    row: &SigningKeyRow,
+    kid: Option<&str>,
+) -> Result<Known, Failure> {
+    let now = state.clock.now();
+    let held = held(row, now);
+    let has_it = held
+        .as_ref()
+        .is_some_and(|keys| kid.is_none_or(|kid| keys.iter().any(|key| key.kid() == Some(kid))));
+    if has_it && row.fetched_at.is_some_and(|at| now - at < FRESH) {
+        return Ok(Known::Keys(held.unwrap_or_default()));
+    }
+    let claimed = {
+        let mut tx = state.db.write().await?;
+        let claimed = tx.claim_key_set(row.id, now, now - PAUSE).await?;
+        tx.commit().await?;
+        claimed
+    };
+    if !claimed {
+        return Ok(match held {
+            Some(keys) if has_it => Known::Keys(keys),
+            // The last answer is no older than the pause: it does not have the key.
+            Some(keys) if row.fetched_at.is_some_and(|at| now - at < PAUSE) => Known::Keys(keys),
+            None if row.problem.is_some() => {
+                Known::Nothing(row.problem.clone().unwrap_or_default())
+            }
+            _ => Known::Asked,
+        });
+    }
+    let fetched = fetch(state, &row.material).await;
+    keep(state, row.id, &fetched).await?;
+    Ok(match (fetched, held) {
+        (Ok(text), _) => Known::Keys(material::set(&text).unwrap_or_default()),
+        (Err(_), Some(keys)) => Known::Keys(keys),
+        (Err(problem), None) => Known::Nothing(problem),
+    })
+}
+
+fn held(row: &SigningKeyRow, now: DateTime<Utc>) -> Option<Vec<PublicKey>> {
+    row.fetched_at.filter(|at| now - *at < GOOD)?;
+    material::set(row.fetched.as_deref()?).ok()
+}
+
+async fn keep(
+    state: &AppState,
+    id: SigningKeyId,
+    fetched: &Result<String, String>,
+) -> Result<(), Failure> {
+    let mut tx = state.db.write().await?;
+    match fetched {
+        Ok(text) => tx.keep_key_set(id, text, state.clock.now()).await?,
+        Err(problem) => tx.note_key_set_problem(id, problem).await?,
+    }
+    Ok(tx.commit().await?)
+}

@@ -1,0 +1,397 @@
+//! What is accepted, what is refused by which check, and what the debugger says of both.
+
+use app::domain::signature::Check;
+use chrono::Duration;
+
+use super::*;
+use crate::services::keys::ConsoleGrant;
+
+on_both!(
+    every_algorithm_and_both_styles_are_served,
+    every_check_refuses_by_its_name_and_tells_the_owner,
+    a_signature_is_good_for_its_time_and_not_longer,
+    a_signature_is_accepted_once,
+    of_many_at_once_one_is_accepted,
+    a_tenant_may_demand_signatures,
+    what_is_missing_or_no_signature_is_told,
+    the_log_names_the_operation,
+);
+
+async fn every_algorithm_and_both_styles_are_served(db: Db) {
+    let world = World::new(db).await;
+    for (pair, algorithms) in [
+        (RSA, &["RS256"][..]),
+        (P256, &["ES256"]),
+        (ED25519, &["EdDSA"]),
+    ] {
+        let desk = Desk::without_keys(world.beside().await, Signer::new(pair));
+        desk.add(ISSUER, desk.signer.public_pem()).await.unwrap();
+        assert_eq!([desk.signer.header()["alg"].as_str().unwrap()], algorithms);
+        let answer = desk.list(&desk.sign(&desk.listing())).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+    let desk = Desk::without_keys(world.beside().await, Signer::new(P256));
+    desk.add(ISSUER, desk.signer.public_pem()).await.unwrap();
+    let mut claims = desk.claims("");
+    claims["htm"] = json!("GET");
+    claims["htu"] = json!("http://127.0.0.1:3000/v1s/consents?limit=1");
+    let get = Request::get("/v1s/consents?limit=1")
+        .header("x-client-id", desk.world.tenant.to_string())
+        .header("x-client-secret", &desk.world.client_secret)
+        .header(
+            "authorization",
+            format!("Bearer {}", desk.signer.jws(&desk.signer.header(), &claims)),
+        );
+    let answer = desk.send(get.body(Body::empty()).unwrap()).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    // A browser-safe operation is signed like any other here.
+    let skill = json!({ "client_id": desk.world.tenant, "client_app_key": desk.world.client_app_key, "skill": "xyz_ro_aisp_sbx_#1.0" });
+    let body = serde_json::to_string_pretty(&skill).unwrap();
+    let opened = desk
+        .post("/v1s/sessions", &body, &desk.sign(&skill.to_string()))
+        .await;
+    assert_eq!(
+        opened.status, 200,
+        "white space may be left out: {}",
+        opened.body
+    );
+}
+
+async fn every_check_refuses_by_its_name_and_tells_the_owner(db: Db) {
+    let desk = Desk::new(db).await;
+    let body = desk.listing();
+    let stranger = Signer::new(ED25519);
+    let header = desk.signer.header();
+    let with = |name: &str, value: Value| {
+        let mut claims = desk.claims(&body);
+        claims[name] = value;
+        desk.signer.jws(&header, &claims)
+    };
+    let without = |name: &str| {
+        let mut claims = desk.claims(&body);
+        claims.as_object_mut().unwrap().remove(name);
+        desk.signer.jws(&header, &claims)
+    };
+    let other_claims = |jws: String| {
+        let good = desk.sign(&body);
+        let (head, tail) = (
+            good.split('.').next().unwrap(),
+            jws.rsplit('.').next().unwrap(),
+        );
+        format!("{head}.{}.{tail}", good.split('.').nth(1).unwrap())
+    };
+    let now = desk.now();
+    let cases = [
+        (Check::Form, "no.signature".to_owned()),
+        (
+            Check::Algorithm,
+            desk.signer
+                .jws(&json!({ "alg": "none" }), &desk.claims(&body)),
+        ),
+        (
+            Check::Algorithm,
+            desk.signer
+                .jws(&json!({ "alg": "HS256" }), &desk.claims(&body)),
+        ),
+        (Check::Issuer, with("iss", json!("somebody@else.example"))),
+        (Check::Issuer, without("iss")),
+        // The key of another kind, and the right kind's header over another's signature.
+        (
+            Check::Key,
+            stranger.jws(&stranger.header(), &desk.claims(&body)),
+        ),
+        (Check::Signature, stranger.jws(&header, &desk.claims(&body))),
+        (
+            Check::Signature,
+            other_claims(with("jti", json!("another"))),
+        ),
+        (Check::Subject, with("sub", json!("somebody@else.example"))),
+        (Check::Subject, with("email", json!(7))),
+        (
+            Check::Audience,
+            with("aud", json!("https://api.finqware.com/v1s")),
+        ),
+        (
+            Check::Audience,
+            with("aud", json!(["other.example", "third.example"])),
+        ),
+        (Check::Audience, without("aud")),
+        (Check::Time, without("exp")),
+        (Check::Time, with("exp", json!(now + 3601))),
+        (Check::Time, with("exp", json!(now))),
+        (Check::Time, with("iat", json!((now + 1) * 1000))),
+        (Check::Target, with("htm", json!("GET"))),
+        (
+            Check::Target,
+            with("htu", json!("http://127.0.0.1:3000/v1s/accounts")),
+        ),
+        (Check::Digest, without("digest")),
+        (Check::Digest, desk.sign(&format!("{body} x"))),
+    ];
+    for (check, jws) in cases {
+        let answer = desk.list(&jws).await;
+        assert!(answer.fails(check.as_str()), "{check}: {}", answer.body);
+        let hint = answer.body["hint"].as_str().unwrap();
+        assert!(
+            hint.contains(&format!("/signing/debugger?request={}", answer.request)),
+            "{hint}"
+        );
+        let asked = answer.request.parse().ok();
+        let kept = desk
+            .world
+            .services
+            .refused_signatures(&desk.world.owner, asked)
+            .await
+            .unwrap();
+        let kept = failed(&kept.first().expect("the owner can look").findings)
+            .unwrap()
+            .clone();
+        let typed = failed(&desk.diagnose(&jws, &body).await).unwrap().clone();
+        assert_eq!((kept.check, typed.check), (check, check));
+        assert!(!typed.advice.is_empty(), "{check}");
+    }
+    let other = desk.world.beside().await;
+    let foreign = other
+        .services
+        .refused_signatures(&other.owner, None)
+        .await
+        .unwrap();
+    assert!(foreign.is_empty(), "nobody else sees them");
+    let latest = desk
+        .world
+        .services
+        .refused_signatures(&desk.world.owner, None)
+        .await
+        .unwrap();
+    let text = format!("{latest:?}");
+    assert!(
+        !text.contains(&desk.world.client_secret),
+        "what was sent is not kept"
+    );
+}
+
+async fn a_signature_is_good_for_its_time_and_not_longer(db: Db) {
+    let desk = Desk::new(db).await;
+    let body = desk.listing();
+    let clock = &desk.world.state().clock;
+    let (early, late) = (desk.sign(&body), desk.sign(&body));
+    clock.advance(Duration::seconds(119));
+    assert_eq!(
+        desk.list(&early).await.status,
+        200,
+        "a minute of life and a minute of difference"
+    );
+    clock.advance(Duration::seconds(1));
+    assert!(desk.list(&late).await.fails("time"));
+    let mut ahead = desk.claims(&body);
+    ahead["iat"] = json!(desk.now() + 61);
+    ahead["exp"] = json!(desk.now() + 100);
+    assert!(
+        desk.list(&desk.signer.jws(&desk.signer.header(), &ahead))
+            .await
+            .fails("time")
+    );
+
+    let (services, owner, id) = (&desk.world.services, &desk.world.owner, desk.world.tenant);
+    services
+        .set_signature_terms(owner, id, false, "30", &source())
+        .await
+        .unwrap();
+    assert!(
+        desk.list(&desk.sign(&body)).await.fails("time"),
+        "a minute is more than the tenant allows"
+    );
+    let mut short = desk.claims(&body);
+    short["exp"] = json!(desk.now() + 30);
+    assert_eq!(
+        desk.list(&desk.signer.jws(&desk.signer.header(), &short))
+            .await
+            .status,
+        200
+    );
+    for seconds in ["0", "3601", "", "1.5"] {
+        let refused = services
+            .set_signature_terms(owner, id, false, seconds, &source())
+            .await;
+        assert!(matches!(refused, Err(Trouble::Refused(_))), "{seconds:?}");
+    }
+}
+
+async fn a_signature_is_accepted_once(db: Db) {
+    let desk = Desk::new(db).await;
+    let body = desk.listing();
+    let jws = desk.sign(&body);
+    assert_eq!(
+        failed(&desk.diagnose(&jws, &body).await),
+        None,
+        "looking uses nothing up"
+    );
+    assert_eq!(desk.list(&jws).await.status, 200);
+    assert!(desk.list(&jws).await.fails("once"));
+    assert_eq!(
+        failed(&desk.diagnose(&jws, &body).await).unwrap().check,
+        Check::Once
+    );
+    // What was refused for anything else is not used up.
+    let jws = desk.sign(&body);
+    assert!(desk.post("/v1s/consents/list", "{}", &jws).await.body["code"] == "missing_fields");
+    let altered = body.replace('{', "{\"limit\":1,");
+    assert!(
+        desk.post("/v1s/consents/list", &altered, &jws)
+            .await
+            .fails("digest")
+    );
+    assert_eq!(desk.list(&jws).await.status, 200);
+    // Forgotten only when its age refuses it.
+    let state = desk.world.state();
+    state.clock.advance(Duration::seconds(122));
+    let mut tx = state.db.write().await.unwrap();
+    assert_eq!(tx.forget_signatures(state.clock.now()).await.unwrap(), 2);
+    drop(tx);
+    assert!(desk.list(&jws).await.fails("time"));
+}
+
+async fn of_many_at_once_one_is_accepted(db: Db) {
+    let desk = Desk::new(db).await;
+    let jws = desk.sign(&desk.listing());
+    let answers = futures_util::future::join_all((0..16).map(|_| desk.list(&jws))).await;
+    let served = answers.iter().filter(|answer| answer.status == 200).count();
+    let refused = answers.iter().filter(|answer| answer.fails("once")).count();
+    assert_eq!((served, refused), (1, 15));
+}
+
+async fn a_tenant_may_demand_signatures(db: Db) {
+    let desk = Desk::new(db).await;
+    let (services, owner, id) = (&desk.world.services, &desk.world.owner, desk.world.tenant);
+    let body = desk.listing();
+    assert_eq!(
+        desk.post("/v1/consents/list", &body, "ignored")
+            .await
+            .status,
+        200
+    );
+    services
+        .set_signature_terms(owner, id, true, "3600", &source())
+        .await
+        .unwrap();
+    assert!(
+        services
+            .signature_terms(owner, id)
+            .await
+            .unwrap()
+            .signed_only
+    );
+    let unsigned = desk.post("/v1/consents/list", &body, "ignored").await;
+    assert_eq!(
+        (unsigned.status, unsigned.code()),
+        (401, "signature_required")
+    );
+    assert_eq!(desk.list(&desk.sign(&body)).await.status, 200);
+    let opening = json!({ "client_id": id, "client_app_key": desk.world.client_app_key, "skill": "xyz_ro_aisp_sbx_#1.0" });
+    let opened = desk
+        .post("/v1/sessions", &opening.to_string(), "ignored")
+        .await;
+    assert_eq!(opened.status, 200, "browsers cannot sign");
+    let grant = ConsoleGrant {
+        tenant: id,
+        run: app::domain::ids::RunId(desk.world.state().clock.id()),
+        expires: desk.world.state().clock.now() + Duration::minutes(1),
+    };
+    let mut by_console = Request::post("/v1/consents/list")
+        .header("content-type", "application/json")
+        .body(Body::from("{}"))
+        .unwrap();
+    by_console.extensions_mut().insert(grant);
+    assert_eq!(
+        desk.send(by_console).await.status,
+        200,
+        "the console holds no key"
+    );
+    let analyst = desk.world.actor(Role::Analyst, ServicerStatus::Sandbox);
+    let refused = services
+        .set_signature_terms(&analyst, id, false, "60", &source())
+        .await;
+    assert!(matches!(refused, Err(Trouble::Forbidden(_))));
+    let other = desk.world.beside().await;
+    let foreign = services
+        .set_signature_terms(&other.owner, id, false, "60", &source())
+        .await;
+    assert_eq!(foreign, Err(Trouble::NotFound));
+}
+
+async fn what_is_missing_or_no_signature_is_told(db: Db) {
+    let desk = Desk::new(db).await;
+    let post = |authorization: Option<&str>| {
+        let request =
+            Request::post("/v1s/consents/list").header("content-type", "application/json");
+        let request = match authorization {
+            Some(value) => request.header("authorization", value),
+            None => request,
+        };
+        request.body(Body::from(desk.listing())).unwrap()
+    };
+    for authorization in [None, Some("Basic abc"), Some("Bearer")] {
+        let answer = desk.send(post(authorization)).await;
+        assert!(answer.fails("form"), "{authorization:?}: {}", answer.body);
+    }
+    let anybody = Request::get("/v1s/catalog/skills")
+        .header("authorization", "Bearer a.b.c")
+        .body(Body::empty());
+    let answer = desk.send(anybody.unwrap()).await;
+    assert_eq!(
+        (answer.status, answer.code()),
+        (400, "missing_fields"),
+        "{}",
+        answer.body
+    );
+    // Wrong keys are wrong keys, whatever the signature.
+    let wrong = desk.listing().replace(&desk.world.client_secret, "wrong");
+    let answer = desk
+        .post("/v1s/consents/list", &wrong, &desk.sign(&wrong))
+        .await;
+    assert_eq!(answer.code(), "invalid_api_keys");
+    for path in [
+        "/v1s",
+        "/v1s/",
+        "/v1s/nothing",
+        "/v1s/redirects/abc",
+        "/v1s/openapi.json",
+        "/v1sessions",
+    ] {
+        let answer = desk
+            .send(Request::get(path).body(Body::empty()).unwrap())
+            .await;
+        assert_eq!((answer.status, answer.code()), (404, "not_found"), "{path}");
+    }
+    let answer = desk
+        .send(
+            Request::delete("/v1s/consents/list")
+                .body(Body::empty())
+                .unwrap(),
+        )
+        .await;
+    assert_eq!(answer.status, 405);
+}
+
+async fn the_log_names_the_operation(db: Db) {
+    use app::portal::requests::{RequestFilter, Requests as _};
+
+    let desk = Desk::new(db).await;
+    let answer = desk.list(&desk.sign(&desk.listing())).await;
+    let state = desk.world.state();
+    state.request_log.flush(state).await;
+    let rows = desk
+        .world
+        .services
+        .requests(&desk.world.owner, &RequestFilter::default())
+        .await
+        .unwrap();
+    let row = rows
+        .iter()
+        .find(|row| row.id.to_string() == answer.request)
+        .unwrap();
+    assert_eq!(
+        (row.operation.as_str(), row.status),
+        ("/v1s/consents/list", 200)
+    );
+}

@@ -1,0 +1,201 @@
+//! Sets of keys behind URLs: read when they are added, kept, read again when they are old or lack a key, and never from
+//! addresses that are not public.
+
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+
+use axum::routing::get;
+use chrono::Duration;
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::services::signatures::material::PublicKey;
+
+on_both!(
+    a_set_is_read_once_and_again_when_it_is_old,
+    a_new_key_in_the_set_is_found_and_an_unknown_one_asks_no_more_than_twice_a_minute,
+    a_set_that_cannot_be_read_is_good_for_a_day,
+    addresses_that_are_not_public_are_not_asked,
+);
+
+/// Whoever publishes the keys.
+struct Publisher {
+    url: String,
+    /// What is answered: status and text.
+    says: Arc<Mutex<(u16, String)>>,
+    asked: Arc<AtomicUsize>,
+    task: JoinHandle<()>,
+}
+
+impl Publisher {
+    async fn new(keys: &[&Signer]) -> Self {
+        let says = Arc::new(Mutex::new((200, set(keys))));
+        let asked = Arc::new(AtomicUsize::new(0));
+        let (told, count) = (says.clone(), asked.clone());
+        let answer = move || {
+            count.fetch_add(1, SeqCst);
+            let (status, text) = told.lock().unwrap().clone();
+            async move { (axum::http::StatusCode::from_u16(status).unwrap(), text) }
+        };
+        let router = Router::new().route("/jwks.json", get(answer));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/jwks.json", listener.local_addr().unwrap());
+        let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self {
+            url,
+            says,
+            asked,
+            task,
+        }
+    }
+
+    fn say(&self, status: u16, text: impl Into<String>) {
+        *self.says.lock().unwrap() = (status, text.into());
+    }
+
+    fn asked(&self) -> usize {
+        self.asked.load(SeqCst)
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn set(signers: &[&Signer]) -> String {
+    let keys: Vec<Value> = signers
+        .iter()
+        .map(|signer| {
+            serde_json::from_str(&PublicKey::parse(signer.public_pem()).unwrap().to_json()).unwrap()
+        })
+        .collect();
+    json!({ "keys": keys }).to_string()
+}
+
+/// A desk in an installation that may ask this machine.
+async fn desk(db: Db, publisher: &Publisher) -> Desk {
+    let mut config = Config::default();
+    config.signing.key_sets_from_private_addresses = true;
+    let desk = Desk::without_keys(World::with(db, config).await, Signer::new(P256));
+    desk.add(ISSUER, &publisher.url).await.unwrap();
+    desk
+}
+
+/// A request whose header names the key.
+async fn by_kid(desk: &Desk, signer: &Signer) -> Answer {
+    let mut header = signer.header();
+    header["kid"] = json!(PublicKey::parse(signer.public_pem()).unwrap().kid());
+    desk.list(&signer.jws(&header, &desk.claims(&desk.listing())))
+        .await
+}
+
+async fn a_set_is_read_once_and_again_when_it_is_old(db: Db) {
+    let publisher = Publisher::new(&[&Signer::new(P256)]).await;
+    let desk = desk(db, &publisher).await;
+    for _ in 0..3 {
+        assert_eq!(by_kid(&desk, &desk.signer).await.status, 200);
+    }
+    assert_eq!(publisher.asked(), 1, "when it was added");
+    desk.world.state().clock.advance(Duration::minutes(15));
+    publisher.say(200, set(&[&Signer::new(ED25519)]));
+    assert!(
+        by_kid(&desk, &desk.signer).await.fails("key"),
+        "taken out of the set by its owner"
+    );
+    assert_eq!(publisher.asked(), 2);
+    let keys = desk
+        .world
+        .services
+        .signing_keys(&desk.world.owner)
+        .await
+        .unwrap();
+    assert_eq!(keys[0].url.as_deref(), Some(publisher.url.as_str()));
+    assert_eq!(keys[0].fetched_at, Some(desk.world.state().clock.now()));
+}
+
+async fn a_new_key_in_the_set_is_found_and_an_unknown_one_asks_no_more_than_twice_a_minute(db: Db) {
+    let (old, new) = (Signer::new(P256), Signer::new(ED25519));
+    let publisher = Publisher::new(&[&old]).await;
+    let desk = desk(db, &publisher).await;
+    let clock = &desk.world.state().clock;
+    clock.advance(Duration::seconds(31));
+    publisher.say(200, set(&[&old, &new]));
+    assert_eq!(by_kid(&desk, &new).await.status, 200);
+    assert_eq!(by_kid(&desk, &old).await.status, 200);
+    let unknown = Signer::new(RSA);
+    for _ in 0..5 {
+        assert!(by_kid(&desk, &unknown).await.fails("key"));
+    }
+    assert_eq!(publisher.asked(), 2);
+    clock.advance(Duration::seconds(31));
+    assert!(by_kid(&desk, &unknown).await.fails("key"));
+    assert_eq!(publisher.asked(), 3);
+}
+
+async fn a_set_that_cannot_be_read_is_good_for_a_day(db: Db) {
+    let publisher = Publisher::new(&[&Signer::new(P256)]).await;
+    let desk = desk(db, &publisher).await;
+    let clock = &desk.world.state().clock;
+    for (status, text) in [
+        (500, "broken"),
+        (302, ""),
+        (200, "<html>"),
+        (200, "{\"keys\":[]}"),
+    ] {
+        publisher.say(status, text);
+        clock.advance(Duration::minutes(16));
+        assert_eq!(
+            by_kid(&desk, &desk.signer).await.status,
+            200,
+            "{status} {text}"
+        );
+        let keys = desk
+            .world
+            .services
+            .signing_keys(&desk.world.owner)
+            .await
+            .unwrap();
+        assert!(keys[0].problem.is_some(), "and the owner is told");
+    }
+    clock.advance(Duration::hours(24));
+    let refused = by_kid(&desk, &desk.signer).await;
+    assert!(refused.fails("key"), "{}", refused.body);
+    publisher.say(200, set(&[&desk.signer]));
+    clock.advance(Duration::seconds(31));
+    assert_eq!(by_kid(&desk, &desk.signer).await.status, 200);
+    let keys = desk
+        .world
+        .services
+        .signing_keys(&desk.world.owner)
+        .await
+        .unwrap();
+    assert_eq!(keys[0].problem, None);
+}
+
+async fn addresses_that_are_not_public_are_not_asked(db: Db) {
+    let publisher = Publisher::new(&[&Signer::new(P256)]).await;
+    let desk = Desk::without_keys(World::new(db).await, Signer::new(P256));
+    let port = publisher
+        .url
+        .rsplit(':')
+        .next()
+        .unwrap()
+        .split('/')
+        .next()
+        .unwrap();
+    for url in [
+        publisher.url.clone(),
+        format!("https://127.0.0.1:{port}/jwks.json"),
+        format!("https://localhost:{port}/jwks.json"),
+        format!("https://[::1]:{port}/jwks.json"),
+        "https://169.254.169.254/latest/meta-data".to_owned(),
+        "https://user:password@keys.example.com/".to_owned(),
+        "http://keys.example.com/".to_owned(),
+    ] {
+        let refused = desk.add(ISSUER, &url).await;
+        assert!(matches!(refused, Err(Trouble::Refused(_))), "{url}");
+    }
+    assert_eq!(publisher.asked(), 0);
+}

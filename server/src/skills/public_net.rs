@@ -1,0 +1,245 @@
+//! Requests to URLs that customers name: to public addresses only, so that nobody reaches through this server what it
+//! can see and they cannot (server-side request forgery, OWASP API7:2023).
+//!
+//! Names are resolved once and only public addresses are connected to, so that a name which changes its mind between
+//! the check and the call gains nothing. No redirects, no proxies.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::{Ipv4Net, Ipv6Net};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::redirect::Policy;
+use url::{Host, Url};
+
+const TOTAL: Duration = Duration::from_secs(5);
+
+/// Whether a URL may be asked at all: `https:`, no user in it, and no address that is not public. With `private`, any
+/// address, and `http:` too.
+pub fn check(url: &Url, private: bool) -> Result<(), String> {
+    if url.scheme() != "https" && !(private && url.scheme() == "http") {
+        return Err("The URL must begin with https://.".to_owned());
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("The URL must not hold a user or password.".to_owned());
+    }
+    let is_public = match url.host() {
+        Some(Host::Ipv4(address)) => is_public(IpAddr::V4(address)),
+        Some(Host::Ipv6(address)) => is_public(IpAddr::V6(address)),
+        Some(Host::Domain(name)) => name.contains('.') && !name.ends_with(".localhost"),
+        None => false,
+    };
+    if is_public || private {
+        Ok(())
+    } else {
+        Err("The URL must lead to a public address.".to_owned())
+    }
+}
+
+/// The body of a 200 from a URL, of at most `most` bytes; or a sentence that says what came instead.
+pub async fn get(url: &str, private: bool, most: usize) -> Result<Vec<u8>, String> {
+    let url = Url::parse(url).map_err(|error| error.to_string())?;
+    check(&url, private)?;
+    let client = reqwest::Client::builder()
+        .timeout(TOTAL)
+        .connect_timeout(TOTAL)
+        .redirect(Policy::none())
+        .no_proxy()
+        .dns_resolver(Arc::new(PublicNames { private }))
+        .build()
+        .map_err(|error| error.to_string())?;
+    let request = client.get(url).header("accept", "application/json");
+    let mut response = request.send().await.map_err(|error| told(&error))?;
+    if response.status() != reqwest::StatusCode::OK {
+        return Err(format!("the URL answered {}", response.status().as_u16()));
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| told(&error))? {
+        if body.len() + chunk.len() > most {
+            return Err(format!("the answer has more than {most} bytes"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// What went wrong, without what only this side of the network should know.
+fn told(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        format!("the URL did not answer within {} s", TOTAL.as_secs())
+    } else if error.is_connect() {
+        "the URL cannot be reached: its name, its certificate or its server is not there".to_owned()
+    } else {
+        "the connection broke off".to_owned()
+    }
+}
+
+/// The system's resolver, with everything that is not public left out.
+struct PublicNames {
+    private: bool,
+}
+
+impl Resolve for PublicNames {
+    fn resolve(&self, name: Name) -> Resolving {
+        let private = self.private;
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let allowed: Vec<SocketAddr> = found
+                .filter(|address| private || is_public(address.ip()))
+                .collect();
+            if allowed.is_empty() {
+                return Err("no public address has this name".into());
+            }
+            Ok(Box::new(allowed.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Whether an address is anybody's to reach: none of the special-purpose ones (IANA registries of RFC 6890). Addresses
+/// that carry an IPv4 address inside are judged by that one.
+pub fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => !SPECIAL_V4.iter().any(|net| net.contains(&address)),
+        IpAddr::V6(address) => match embedded(address) {
+            Some(inner) => is_public(IpAddr::V4(inner)),
+            None => {
+                GLOBAL_V6.contains(&address) && !SPECIAL_V6.iter().any(|net| net.contains(&address))
+            }
+        },
+    }
+}
+
+/// The IPv4 address inside an IPv4-mapped (RFC 4291), NAT64 (RFC 6052) or 6to4 (RFC 3056) one.
+fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    let [a, b, c, d, e, f, g, h] = address.segments();
+    let of = |high: u16, low: u16| {
+        let [a, b] = high.to_be_bytes();
+        let [c, d] = low.to_be_bytes();
+        Ipv4Addr::new(a, b, c, d)
+    };
+    match (a, b) {
+        (0, 0) if (c, d, e, f) == (0, 0, 0, 0xffff) => Some(of(g, h)),
+        (0x64, 0xff9b) if (c, d, e, f) == (0, 0, 0, 0) => Some(of(g, h)),
+        (0x2002, high) => Some(of(high, c)),
+        _ => None,
+    }
+}
+
+const fn v4(a: u8, b: u8, c: u8, d: u8, bits: u8) -> Ipv4Net {
+    Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), bits)
+}
+
+const fn v6(a: u16, b: u16, bits: u8) -> Ipv6Net {
+    Ipv6Net::new_assert(Ipv6Addr::new(a, b, 0, 0, 0, 0, 0, 0), bits)
+}
+
+const SPECIAL_V4: [Ipv4Net; 15] = [
+    v4(0, 0, 0, 0, 8),
+    v4(10, 0, 0, 0, 8),
+    v4(100, 64, 0, 0, 10),
+    v4(127, 0, 0, 0, 8),
+    v4(169, 254, 0, 0, 16),
+    v4(172, 16, 0, 0, 12),
+    v4(192, 0, 0, 0, 24),
+    v4(192, 0, 2, 0, 24),
+    v4(192, 88, 99, 0, 24),
+    v4(192, 168, 0, 0, 16),
+    v4(198, 18, 0, 0, 15),
+    v4(198, 51, 100, 0, 24),
+    v4(203, 0, 113, 0, 24),
+    v4(224, 0, 0, 0, 4),
+    v4(240, 0, 0, 0, 4),
+];
+/// All that is global unicast at all (RFC 4291, section 2.4).
+const GLOBAL_V6: Ipv6Net = v6(0x2000, 0, 3);
+const SPECIAL_V6: [Ipv6Net; 3] = [v6(0x2001, 0, 23), v6(0x2001, 0x0db8, 32), v6(0x3fff, 0, 20)];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_public_addresses_are_public() {
+        for address in [
+            "1.1.1.1",
+            "93.184.216.34",
+            "2606:4700::1111",
+            "64:ff9b::101:101",
+            "::ffff:8.8.8.8",
+        ] {
+            assert!(is_public(address.parse().unwrap()), "{address}");
+        }
+        for address in [
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.1",
+            "169.254.169.254",
+            "172.31.255.255",
+            "192.168.0.1",
+            "198.18.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::a00:1",
+            "2002:7f00:1::",
+            "fe80::1",
+            "fc00::1",
+            "fd12::1",
+            "ff02::1",
+            "2001:db8::1",
+        ] {
+            assert!(!is_public(address.parse().unwrap()), "{address}");
+        }
+    }
+
+    #[test]
+    fn urls_that_lead_inwards_are_refused() {
+        for url in [
+            "http://keys.example.com/",
+            "ftp://keys.example.com/",
+            "https://user:pw@keys.example.com/",
+            "https://127.0.0.1/",
+            "https://2130706433/",
+            "https://0x7f.1/",
+            "https://[::1]/",
+            "https://[::ffff:10.0.0.1]/",
+            "https://localhost/",
+            "https://keys.localhost/",
+            "https://metadata/",
+        ] {
+            assert!(check(&Url::parse(url).unwrap(), false).is_err(), "{url}");
+        }
+        assert!(
+            check(
+                &Url::parse("https://keys.example.com/jwks.json").unwrap(),
+                false
+            )
+            .is_ok()
+        );
+        assert!(
+            check(
+                &Url::parse("http://127.0.0.1:8080/jwks.json").unwrap(),
+                true
+            )
+            .is_ok()
+        );
+    }
+
+    #[tokio::test]
+    async fn a_name_that_resolves_inwards_is_not_connected_to() {
+        let names = PublicNames { private: false };
+        let refused = names.resolve("localhost".parse().unwrap()).await;
+        assert!(refused.is_err());
+        assert!(
+            PublicNames { private: true }
+                .resolve("localhost".parse().unwrap())
+                .await
+                .is_ok()
+        );
+    }
+}
