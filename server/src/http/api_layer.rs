@@ -255,11 +255,11 @@ fn entry(
             .session
             .get()
             .copied()
-            .or_else(|| session_in(operation(&notes, &seen), &seen)),
+            .or_else(|| session_in(operation(notes, &seen), &seen)),
         key: notes.key.get().copied(),
         console: notes.run.get().is_some(),
         method: seen.method.as_str().to_owned(),
-        operation: operation(&notes, &seen).to_owned(),
+        operation: operation(notes, &seen).to_owned(),
         status,
         error_code,
         latency,

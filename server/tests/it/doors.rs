@@ -203,7 +203,12 @@ impl Town {
         }
         let credentials = self.credentials(line, actor, made);
         let cookie = (actor == Actor::PortalCookie).then_some(self.cookie.as_str());
-        let heard = self.send(line, &credentials, made, cookie).await;
+        let door = if actor == Actor::Unsigned {
+            "/v1s/"
+        } else {
+            "/v1/"
+        };
+        let heard = self.send(line, door, &credentials, made, cookie).await;
         if let Some((_, end)) = &turn {
             self.sql.run(end).await;
         }
@@ -214,6 +219,7 @@ impl Town {
     async fn send(
         &self,
         line: &Line,
+        door: &str,
         credentials: &[(&'static str, String)],
         made: &Made,
         cookie: Option<&str>,
@@ -228,7 +234,7 @@ impl Town {
         };
         let method: Method = method.parse().unwrap();
         let mut fields = (line.fields)(made);
-        let mut url = Url::parse(&self.url(line, &about)).unwrap();
+        let mut url = Url::parse(&self.url(line, &about).replacen("/v1/", door, 1)).unwrap();
         if method != Method::POST {
             for (name, value) in fields.as_object().unwrap() {
                 url.query_pairs_mut()

@@ -170,7 +170,7 @@ fn host(url: &str) -> &str {
         .unwrap_or_default()
 }
 
-/// A NumericDate (RFC 7519, section 2), its fraction left out.
+/// A `NumericDate` (RFC 7519, section 2), its fraction left out.
 fn seconds(jws: &Jws<'_>, name: &str) -> Option<i64> {
     let number = jws.claims.get(name)?;
     let text = number.as_number()?.to_string();

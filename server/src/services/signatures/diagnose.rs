@@ -10,7 +10,8 @@ use app::portal::{Actor, Answered, Source, Trouble};
 use async_trait::async_trait;
 use url::Url;
 
-use super::{Owner, Signed, keys, once, report};
+use super::report::report;
+use super::{Owner, Signed, keys, once};
 use crate::services::Services;
 use crate::services::refusal::Failure;
 use crate::services::tenants::{own, signature_terms};

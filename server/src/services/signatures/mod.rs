@@ -1,6 +1,6 @@
 //! Signed requests (`api.md`, section 8): a JWS over claims about one request, made with a key of the tenant's servicer.
 //!
-//! [`report`] makes every check and says what each found; [`accept`] refuses a request at the first that failed and uses
+//! [`report::report`] makes every check and says what each found; [`accept`] refuses a request at the first that failed and uses
 //! the signature up, and [`diagnose`] shows the whole report in the portal. Keys behind a URL are fetched while no
 //! transaction is open.
 
@@ -11,25 +11,21 @@ mod jws;
 pub mod key_sets;
 pub mod keys;
 pub mod material;
+mod report;
 #[cfg(test)]
 pub mod testing;
 #[cfg(test)]
 mod tests;
 
-use app::domain::ids::{RequestId, ServicerId, SigningKeyId, TenantId};
+use app::domain::ids::{RequestId, ServicerId, TenantId};
 use app::domain::problem::Code;
-use app::domain::signature::{Algorithm, Check, Finding, KeySource, Outcome};
+use app::domain::signature::{Check, Finding, Outcome};
 use app::links;
-use chrono::{DateTime, Utc};
 
-use self::claims::Wanted;
-use self::jws::Jws;
-use self::key_sets::Known;
-use self::material::PublicKey;
+use self::report::{Report, report};
 use super::keys::Named;
 use super::limits::Budget;
 use super::refusal::{Failure, Refusal};
-use crate::crypto::Digest;
 use crate::state::AppState;
 use crate::storage::signatures::RefusedRow;
 
@@ -52,14 +48,6 @@ pub struct Owner {
     pub tenant: TenantId,
     /// Seconds.
     pub lifetime: i64,
-}
-
-/// What all checks found, and what is known of the signature.
-pub struct Report {
-    pub findings: Vec<Finding>,
-    key: Option<SigningKeyId>,
-    once: Option<(Digest, DateTime<Utc>)>,
-    digest: Option<String>,
 }
 
 /// A signature that was accepted, and used up with that.
@@ -175,217 +163,4 @@ async fn keep(
     let mut tx = state.db.write().await?;
     tx.add_refused_signature(owner.servicer, &row).await?;
     Ok(tx.commit().await?)
-}
-
-impl Report {
-    fn failed(&self) -> Option<&Finding> {
-        self.findings.iter().find(|finding| finding.is_failed())
-    }
-
-    /// A report that ends at its first finding.
-    fn only(finding: Finding) -> Self {
-        let rest = Check::ALL.iter().filter(|check| **check != finding.check);
-        let mut findings: Vec<_> = rest
-            .map(|check| Finding::bare(*check, Outcome::Skipped))
-            .collect();
-        findings.insert(0, finding);
-        Self {
-            findings,
-            key: None,
-            once: None,
-            digest: None,
-        }
-    }
-}
-
-/// Makes all checks but the last, which is to use the signature up.
-pub async fn report(state: &AppState, owner: Owner, signed: Signed<'_>) -> Result<Report, Failure> {
-    let jws = match Jws::parse(signed.jws) {
-        Ok(jws) => jws,
-        Err(problem) => {
-            let advice = "Send the compact form that JWT libraries make, and nothing around it.";
-            let expected = "header.claims.signature";
-            return Ok(Report::only(Finding::failed(
-                Check::Form,
-                expected,
-                problem,
-                advice,
-            )));
-        }
-    };
-    let wanted = Wanted {
-        public_url: &state.public_url,
-        now: state.clock.now(),
-        lifetime: owner.lifetime,
-        method: signed.method,
-        target: signed.target,
-    };
-    let (mut findings, key) = by_key(state, owner, &jws).await?;
-    findings.insert(0, Finding::bare(Check::Form, Outcome::Passed));
-    findings.extend([
-        claims::subject(&jws),
-        claims::audience(&jws, &wanted),
-        claims::time(&jws, &wanted),
-        claims::target(&jws, &wanted),
-        match signed.body {
-            Some(body) => digest::check(jws.text("digest"), body),
-            None if jws.text("digest").is_some() => Finding::bare(Check::Digest, Outcome::Skipped),
-            None => digest::check(None, &[]),
-        },
-    ]);
-    // What is signed, not the signature: of one content there can be several (ECDSA).
-    let once = state.pepper.digest("signature", jws.signed);
-    Ok(Report {
-        findings,
-        key,
-        once: claims::end(&jws).map(|end| (once, end)),
-        digest: jws.text("digest").map(str::to_owned),
-    })
-}
-
-/// The four checks that end in a verified signature; after a failure the rest is skipped.
-async fn by_key(
-    state: &AppState,
-    owner: Owner,
-    jws: &Jws<'_>,
-) -> Result<(Vec<Finding>, Option<SigningKeyId>), Failure> {
-    let mut findings = Vec::new();
-    let key = match key_checks(state, owner, jws, &mut findings).await? {
-        Ok(key) => Some(key),
-        Err(failed) => {
-            findings.push(failed);
-            None
-        }
-    };
-    let all = [
-        Check::Algorithm,
-        Check::Issuer,
-        Check::Key,
-        Check::Signature,
-    ];
-    let rest = all.into_iter().skip(findings.len());
-    findings.extend(rest.map(|check| Finding::bare(check, Outcome::Skipped)));
-    Ok((findings, key))
-}
-
-/// The key that verifies; or the check that failed, those before it being in `passed`.
-async fn key_checks(
-    state: &AppState,
-    owner: Owner,
-    jws: &Jws<'_>,
-    passed: &mut Vec<Finding>,
-) -> Result<Result<SigningKeyId, Finding>, Failure> {
-    let algorithm = match jws.algorithm() {
-        Ok(algorithm) => algorithm,
-        Err(other) => {
-            let advice = "Sign with RS256, ES256, PS256 or EdDSA; shared secrets and `none` are no signatures here.";
-            return Ok(Err(Finding::failed(
-                Check::Algorithm,
-                "RS256, ES256, PS256 or EdDSA",
-                other,
-                advice,
-            )));
-        }
-    };
-    passed.push(Finding::passed(Check::Algorithm, algorithm.as_str()));
-    let mut tx = state.db.read().await?;
-    let rows = tx.signing_keys(owner.servicer).await?;
-    drop(tx);
-    let issuer = jws.text("iss").unwrap_or_default();
-    let (own, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.issuer == issuer);
-    if own.is_empty() {
-        let mut known: Vec<String> = others.into_iter().map(|row| row.issuer).collect();
-        known.dedup();
-        let advice =
-            "Register the key on the portal’s Signing page under the very issuer that iss names.";
-        return Ok(Err(Finding::failed(
-            Check::Issuer,
-            known.join(", "),
-            issuer,
-            advice,
-        )));
-    }
-    passed.push(Finding::passed(Check::Issuer, issuer));
-    let mut candidates = Vec::new();
-    let mut trouble = Vec::new();
-    for row in own {
-        let found = match row.source {
-            KeySource::Key => PublicKey::parse(&row.material).into_iter().collect(),
-            KeySource::Url => match key_sets::keys(state, &row, jws.kid()).await? {
-                Known::Keys(keys) => keys,
-                Known::Asked => return Err(Refusal::new(Code::ServiceUnavailable).after(2).into()),
-                Known::Nothing(problem) => {
-                    trouble.push(format!("{}: {problem}", row.material));
-                    Vec::new()
-                }
-            },
-        };
-        candidates.extend(found.into_iter().map(|key| (row.id, key)));
-    }
-    Ok(verified(jws, algorithm, candidates, &trouble, passed))
-}
-
-/// Of the issuer's keys, the one that verifies.
-fn verified(
-    jws: &Jws<'_>,
-    algorithm: Algorithm,
-    candidates: Vec<(SigningKeyId, PublicKey)>,
-    trouble: &[String],
-    passed: &mut Vec<Finding>,
-) -> Result<SigningKeyId, Finding> {
-    let known: Vec<String> = candidates.iter().map(|(_, key)| named(key)).collect();
-    let named_by_kid = |key: &PublicKey| jws.kid().is_some() && key.kid() == jws.kid();
-    let (by_kid, others): (Vec<_>, Vec<_>) = candidates
-        .into_iter()
-        .partition(|(_, key)| named_by_kid(key));
-    // A kid of the signer's own naming, for a key that was registered without one, hinders nobody.
-    let fitting: Vec<_> = if by_kid.is_empty() { others } else { by_kid };
-    let fitting: Vec<_> = fitting
-        .into_iter()
-        .filter(|(_, key)| key.algorithms().contains(&algorithm))
-        .collect();
-    if fitting.is_empty() {
-        let found = format!("kid {}, alg {algorithm}", jws.kid().unwrap_or("missing"));
-        let advice = match trouble {
-            [] => "No live key of this issuer is for that algorithm: was it stopped, or another one registered?".to_owned(),
-            trouble => format!("The set of keys could not be read: {}.", trouble.join("; ")),
-        };
-        return Err(Finding::failed(Check::Key, known.join("; "), found, advice));
-    }
-    passed.push(Finding::passed(
-        Check::Key,
-        fitting
-            .iter()
-            .map(|(_, key)| named(key))
-            .collect::<Vec<_>>()
-            .join("; "),
-    ));
-    let verifies = fitting
-        .into_iter()
-        .find(|(_, key)| key.verifies(algorithm, jws.signed, jws.signature));
-    match verifies {
-        Some((id, key)) => {
-            passed.push(Finding::passed(Check::Signature, named(&key)));
-            Ok(id)
-        }
-        None => {
-            let advice = "Header or claims were altered after signing, or another private key made it. In ES256 the signature is R and S, 64 bytes, not DER.";
-            Err(Finding::failed(
-                Check::Signature,
-                "a signature of this key",
-                "one that does not verify",
-                advice,
-            ))
-        }
-    }
-}
-
-/// A key as people tell them apart.
-fn named(key: &PublicKey) -> String {
-    let algorithms: Vec<_> = key.algorithms().iter().map(|alg| alg.as_str()).collect();
-    format!(
-        "kid {} ({})",
-        key.kid().unwrap_or("none"),
-        algorithms.join(", ")
-    )
 }

@@ -38,10 +38,14 @@ pub enum Actor {
     Withdrawn,
     /// A, with the pair of a consent whose time has run out.
     Lapsed,
+    /// A, at the door for signed requests, without a signature.
+    Unsigned,
+    /// A, while it demands that its server signs, at the other door.
+    SignedOnly,
 }
 
 /// All of them. The console's grant is none: it lives in the process, and no header can carry one.
-pub const ACTORS: [Actor; 16] = [
+pub const ACTORS: [Actor; 18] = [
     Actor::Anonymous,
     Actor::PortalCookie,
     Actor::AppKey,
@@ -58,6 +62,8 @@ pub const ACTORS: [Actor; 16] = [
     Actor::MixedPair,
     Actor::Withdrawn,
     Actor::Lapsed,
+    Actor::Unsigned,
+    Actor::SignedOnly,
 ];
 
 const MISSING: &str = "400 missing_fields";
@@ -67,7 +73,8 @@ const BAD_KEYS: &str = "401 invalid_api_keys";
 pub fn expected(line: &Line, actor: Actor) -> Option<&'static str> {
     use Actor::{
         Anonymous, AppKey, BorrowedId, EndedKey, ForeignPair, Lapsed, MixedPair, Paused,
-        PortalCookie, Production, Secret, Sibling, StoppedKey, Stranger, Suspended, Withdrawn,
+        PortalCookie, Production, Secret, Sibling, SignedOnly, StoppedKey, Stranger, Suspended,
+        Unsigned, Withdrawn,
     };
     let pair = matches!(line.lock, Lock::Data | Lock::Consent);
     Some(match (line.lock, actor) {
@@ -76,7 +83,12 @@ pub fn expected(line: &Line, actor: Actor) -> Option<&'static str> {
         (_, MixedPair) => "401 invalid_access_token",
         (Lock::Data, Withdrawn) => "401 inactive_credentials",
         (Lock::Data, Lapsed) => "401 expired_credentials",
-        (_, Withdrawn | Lapsed) | (Lock::Open, _) => line.right,
+        (Lock::Open, Unsigned) if !line.operation.contains(" /v1") => return None,
+        // What takes no keys cannot be anybody's signed request.
+        (Lock::Open, Unsigned) => "404 not_found",
+        (_, Unsigned) => "401 invalid_signature",
+        (Lock::Server | Lock::Data | Lock::Consent, SignedOnly) => "401 signature_required",
+        (_, Withdrawn | Lapsed | SignedOnly) | (Lock::Open, _) => line.right,
         (Lock::Anyone, Anonymous | PortalCookie) => line.right,
         (_, Anonymous | PortalCookie) => MISSING,
         // Calls without a body take no app key: it has no header.
@@ -105,6 +117,8 @@ pub fn state(actor: Actor, sql: &Sql, tenant: &str, credentials: &str) -> Option
     };
     let paused =
         |status: &str| format!("UPDATE tenants SET status = '{status}' WHERE id = {tenant}");
+    let signed_only =
+        |only: &str| format!("UPDATE tenants SET signed_only = {only} WHERE id = {tenant}");
     let consent = |set: &str| {
         format!(
             "UPDATE consents SET {set} WHERE id = {}",
@@ -114,6 +128,7 @@ pub fn state(actor: Actor, sql: &Sql, tenant: &str, credentials: &str) -> Option
     Some(match actor {
         Actor::Paused => (paused("paused"), paused("active")),
         Actor::Suspended => (owner("suspended"), owner("approved")),
+        Actor::SignedOnly => (signed_only("TRUE"), signed_only("FALSE")),
         Actor::StoppedKey => (
             keys(&format!("stopped_at = {past}")),
             keys("stopped_at = NULL"),

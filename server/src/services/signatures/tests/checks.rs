@@ -8,7 +8,6 @@ use crate::services::keys::ConsoleGrant;
 
 on_both!(
     every_algorithm_and_both_styles_are_served,
-    every_check_refuses_by_its_name_and_tells_the_owner,
     a_signature_is_good_for_its_time_and_not_longer,
     a_signature_is_accepted_once,
     of_many_at_once_one_is_accepted,
@@ -54,119 +53,6 @@ async fn every_algorithm_and_both_styles_are_served(db: Db) {
         opened.status, 200,
         "white space may be left out: {}",
         opened.body
-    );
-}
-
-async fn every_check_refuses_by_its_name_and_tells_the_owner(db: Db) {
-    let desk = Desk::new(db).await;
-    let body = desk.listing();
-    let stranger = Signer::new(ED25519);
-    let header = desk.signer.header();
-    let with = |name: &str, value: Value| {
-        let mut claims = desk.claims(&body);
-        claims[name] = value;
-        desk.signer.jws(&header, &claims)
-    };
-    let without = |name: &str| {
-        let mut claims = desk.claims(&body);
-        claims.as_object_mut().unwrap().remove(name);
-        desk.signer.jws(&header, &claims)
-    };
-    let other_claims = |jws: String| {
-        let good = desk.sign(&body);
-        let (head, tail) = (
-            good.split('.').next().unwrap(),
-            jws.rsplit('.').next().unwrap(),
-        );
-        format!("{head}.{}.{tail}", good.split('.').nth(1).unwrap())
-    };
-    let now = desk.now();
-    let cases = [
-        (Check::Form, "no.signature".to_owned()),
-        (
-            Check::Algorithm,
-            desk.signer
-                .jws(&json!({ "alg": "none" }), &desk.claims(&body)),
-        ),
-        (
-            Check::Algorithm,
-            desk.signer
-                .jws(&json!({ "alg": "HS256" }), &desk.claims(&body)),
-        ),
-        (Check::Issuer, with("iss", json!("somebody@else.example"))),
-        (Check::Issuer, without("iss")),
-        // The key of another kind, and the right kind's header over another's signature.
-        (
-            Check::Key,
-            stranger.jws(&stranger.header(), &desk.claims(&body)),
-        ),
-        (Check::Signature, stranger.jws(&header, &desk.claims(&body))),
-        (
-            Check::Signature,
-            other_claims(with("jti", json!("another"))),
-        ),
-        (Check::Subject, with("sub", json!("somebody@else.example"))),
-        (Check::Subject, with("email", json!(7))),
-        (
-            Check::Audience,
-            with("aud", json!("https://api.finqware.com/v1s")),
-        ),
-        (
-            Check::Audience,
-            with("aud", json!(["other.example", "third.example"])),
-        ),
-        (Check::Audience, without("aud")),
-        (Check::Time, without("exp")),
-        (Check::Time, with("exp", json!(now + 3601))),
-        (Check::Time, with("exp", json!(now))),
-        (Check::Time, with("iat", json!((now + 1) * 1000))),
-        (Check::Target, with("htm", json!("GET"))),
-        (
-            Check::Target,
-            with("htu", json!("http://127.0.0.1:3000/v1s/accounts")),
-        ),
-        (Check::Digest, without("digest")),
-        (Check::Digest, desk.sign(&format!("{body} x"))),
-    ];
-    for (check, jws) in cases {
-        let answer = desk.list(&jws).await;
-        assert!(answer.fails(check.as_str()), "{check}: {}", answer.body);
-        let hint = answer.body["hint"].as_str().unwrap();
-        assert!(
-            hint.contains(&format!("/signing/debugger?request={}", answer.request)),
-            "{hint}"
-        );
-        let asked = answer.request.parse().ok();
-        let kept = desk
-            .world
-            .services
-            .refused_signatures(&desk.world.owner, asked)
-            .await
-            .unwrap();
-        let kept = failed(&kept.first().expect("the owner can look").findings)
-            .unwrap()
-            .clone();
-        let typed = failed(&desk.diagnose(&jws, &body).await).unwrap().clone();
-        assert_eq!((kept.check, typed.check), (check, check));
-        assert!(!typed.advice.is_empty(), "{check}");
-    }
-    let other = desk.world.beside().await;
-    let foreign = other
-        .services
-        .refused_signatures(&other.owner, None)
-        .await
-        .unwrap();
-    assert!(foreign.is_empty(), "nobody else sees them");
-    let latest = desk
-        .world
-        .services
-        .refused_signatures(&desk.world.owner, None)
-        .await
-        .unwrap();
-    let text = format!("{latest:?}");
-    assert!(
-        !text.contains(&desk.world.client_secret),
-        "what was sent is not kept"
     );
 }
 

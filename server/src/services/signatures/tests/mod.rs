@@ -2,6 +2,7 @@
 
 mod checks;
 mod keys;
+mod refusals;
 mod sets;
 
 use app::domain::person::Role;
