@@ -71,8 +71,12 @@ pub fn router(state: &AppState) -> Router {
     let document = openapi::finished(&document);
     let collection = postman::collection(&document, &state.public_url);
     let (signed, _) = operations().split_for_parts();
-    let signed = answering_itself(signed).with_state(state.clone());
-    answering_itself(router)
+    let signed = signed
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(state.clone());
+    router
+        .method_not_allowed_fallback(method_not_allowed)
         .route(
             "/v1s/{*rest}",
             any(move |request| signed::door(signed.clone(), request)),
@@ -82,6 +86,8 @@ pub fn router(state: &AppState) -> Router {
         .route("/v1", any(not_found))
         .route("/v1/", any(not_found))
         .route("/v1/{*rest}", any(not_found))
+        .route("/v1s", any(not_found))
+        .route("/v1s/", any(not_found))
         .layer(middleware::from_fn_with_state(
             state.clone(),
             api_layer::api,
@@ -95,11 +101,9 @@ fn file(content: &Value) -> impl Fn(HeaderMap) -> Ready<Response> + Clone + Send
     move |headers| ready(tagged.answer(&headers))
 }
 
-/// A router whose refusals are this API's.
-fn answering_itself(router: Router<AppState>) -> Router<AppState> {
-    router
-        .fallback(not_found)
-        .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed))
+/// The API's own answer to a wrong method.
+async fn method_not_allowed() -> Problem {
+    Problem::new(Code::MethodNotAllowed)
 }
 
 async fn not_found() -> Problem {

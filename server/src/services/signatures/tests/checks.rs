@@ -242,7 +242,6 @@ async fn what_is_missing_or_no_signature_is_told(db: Db) {
         "/v1s/nothing",
         "/v1s/redirects/abc",
         "/v1s/openapi.json",
-        "/v1sessions",
     ] {
         let answer = desk
             .send(Request::get(path).body(Body::empty()).unwrap())
