@@ -84,7 +84,7 @@ const BUILD: &[Item] = &[
     ("Tenants", "tenants", links::TENANTS),
     ("Skills", "skills", links::SKILLS),
     ("Console", "console", links::CONSOLE),
-    ("Signing", "key", links::SIGNING),
+    ("Signing", "signing", links::SIGNING),
 ];
 const OBSERVE: &[Item] = &[
     ("Requests", "requests", links::REQUESTS),

@@ -91,14 +91,14 @@ fn page(visit: &Visit, tenants: Vec<TenantRow>, form: Form, seen: Seen) -> Page 
 fn above(seen: Seen, now: DateTime<Utc>) -> AnyView {
     match seen {
         Seen::Typed(diagnosis) => view! {
-            <section aria-labelledby="found">
+            <section class="stack" aria-labelledby="found">
                 <h2 id="found">"What the checks found"</h2>
                 {findings(&diagnosis.findings)}
             </section>
         }
         .into_any(),
         Seen::Refused(one) => view! {
-            <section aria-labelledby="found">
+            <section class="stack" aria-labelledby="found">
                 <h2 id="found">"A refused request"</h2>
                 <p>
                     <span class="mono break">{format!("{} {}", one.method, one.path)}</span>

@@ -37,7 +37,7 @@ pub(super) async fn list(visit: Visit) -> Shown {
         } else {
             view! {
                 {table(keys, now)}
-                <p class="faint">{places}</p>
+                <p class="faint places">{places}</p>
             }
             .into_any()
         };
@@ -63,7 +63,7 @@ pub(super) async fn list(visit: Visit) -> Shown {
 
 fn no_keys() -> impl IntoView {
     view! {
-        <Empty icon="key" title="No key yet">
+        <Empty icon="signing" title="No key yet">
             <p>
                 "Make a pair of keys, keep the private one on your server, and add the public one as PEM, as JWK, or as the URL of a key set."
             </p>
