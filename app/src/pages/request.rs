@@ -6,6 +6,7 @@ use super::parts::holder_chip;
 use super::requests::took;
 use super::{Frame, Page, Shown, Visit};
 use crate::domain::ids::RequestId;
+use crate::domain::problem::Code;
 use crate::islands::CopyButton;
 use crate::links;
 use crate::portal::requests::{Explanation, RequestDetail};
@@ -28,7 +29,7 @@ pub(super) async fn screen(visit: Visit) -> Shown {
                     view! { <a class="btn" href=links::tenant(tenant)>"Open tenant"</a> }
                 })}
             </PageHead>
-            {detail.explanation.clone().map(why)}
+            {detail.explanation.clone().map(|explanation| why(explanation, id))}
             <div class="two">
                 {body_card("Request", "request", &detail.request_headers, &detail.request_body)}
                 {body_card("Response", "response", &[], &detail.response_body)}
@@ -45,13 +46,21 @@ pub(super) async fn screen(visit: Visit) -> Shown {
 }
 
 /// Cause, fix and whose fault, from the same catalogue as the answer and the docs.
-fn why(explanation: Explanation) -> impl IntoView {
+fn why(explanation: Explanation, id: RequestId) -> impl IntoView {
     let retry = if explanation.retryable {
         "Sending it again may work."
     } else {
         "Sending it again as it is will fail again."
     };
     let code = explanation.code;
+    let debugger = (code == Code::InvalidSignature.as_str()).then(|| {
+        let to = links::with(links::SIGNATURE_DEBUGGER, "request", &id.to_string());
+        view! {
+            <a class="btn primary" href=to>
+                "See what differs"
+            </a>
+        }
+    });
     view! {
         <section class="card why" aria-labelledby="why">
             <div class="bar">
@@ -70,6 +79,7 @@ fn why(explanation: Explanation) -> impl IntoView {
                     ("Again?", retry.into_any()),
                 ] />
                 <div class="actions">
+                    {debugger}
                     <a class="btn" href=links::docs_error(&code)>
                         "Read about this error"
                     </a>

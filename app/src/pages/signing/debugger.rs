@@ -12,7 +12,7 @@ use crate::pages::{Fields, Frame, Page, Shown, Visit};
 use crate::portal::Trouble;
 use crate::portal::signing::{Diagnosis, RefusedSignature, Specimen};
 use crate::portal::tenants::TenantRow;
-use crate::ui::{Ago, Column, ErrorSummary, Field, PageHead, Select, Table, TextArea};
+use crate::ui::{Ago, Column, ErrorSummary, Field, Notice, PageHead, Select, Table, TextArea};
 
 const FIELDS: &[&str] = &["tenant", "jws", "method", "url", "body"];
 
@@ -42,7 +42,7 @@ pub(in crate::pages) async fn screen(visit: Visit) -> Shown {
     let form = Form::fresh(&[("method", "POST"), ("url", "/v1s/sessions")]);
     let seen = match (asked, refused.into_iter().next()) {
         (Some(_), Some(one)) => Seen::Refused(one),
-        (Some(_), None) => return Err(Trouble::NotFound),
+        (Some(_), None) => Seen::Gone,
         (None, _) => Seen::Nothing(visit.portal.refused_signatures(actor, None).await?),
     };
     Ok(page(&visit, tenants, form, seen).into())
@@ -53,6 +53,8 @@ enum Seen {
     /// The latest refused signatures.
     Nothing(Vec<RefusedSignature>),
     Refused(RefusedSignature),
+    /// Nothing is kept of the request that was asked for.
+    Gone,
     Typed(Diagnosis),
 }
 
@@ -109,6 +111,14 @@ fn above(seen: Seen, now: DateTime<Utc>) -> AnyView {
                 </p>
                 {findings(&one.findings)}
             </section>
+        }
+        .into_any(),
+        Seen::Gone => view! {
+            <Notice title="Nothing is kept of that request">
+                <p>
+                    "It carried no signature, or others were refused since: the latest fifty are kept. Type it in below."
+                </p>
+            </Notice>
         }
         .into_any(),
         Seen::Nothing(latest) => (!latest.is_empty())
