@@ -152,3 +152,6 @@ async fn keep(
 fn place(consent: CredentialsId, bank_key: &Digest) -> String {
     format!("products.sealed/{consent}/{}", data::hex(&bank_key.0))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,17 @@
 //! A small world for tests: a servicer with an owner and a sandbox tenant, over a fresh database.
 
+pub mod counter;
+pub mod next_door;
+
 use app::domain::ids::{PersonId, ServicerId, TenantId};
+use app::domain::key::KeyKind;
 use app::domain::person::{Email, Role};
 use app::domain::servicer::{LegalForm, ServicerKind, ServicerStatus};
 use app::portal::{Actor, Membership, Source};
 use async_trait::async_trait;
 
 use super::Services;
+use super::keys::{self, Client, Given};
 use super::tenants::{Ready, create_in};
 use crate::skills::*;
 use crate::state::AppState;
@@ -69,6 +74,18 @@ impl World {
 
     pub fn state(&self) -> &AppState {
         &self.services.state
+    }
+
+    /// The tenant's server, which proved itself.
+    pub async fn client(&self) -> Client {
+        let given = Given {
+            kind: KeyKind::Secret,
+            text: &self.client_secret.clone().into(),
+        };
+        let mut tx = self.state().db.read().await.unwrap();
+        keys::verify(self.state(), &mut tx, &self.tenant.to_string(), given)
+            .await
+            .unwrap()
     }
 
     /// Somebody else of the same servicer.

@@ -282,3 +282,6 @@ async fn verified(
     state.queue.wake();
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
