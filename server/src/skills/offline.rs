@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use app::domain::skill::SkillManifest;
 use async_trait::async_trait;
 
 use super::registry::{Connectors, ManifestError, Registry};
@@ -15,7 +16,11 @@ struct Offline;
 
 /// The shipped skills.
 pub fn registry() -> Result<Registry, ManifestError> {
-    let manifests = Registry::shipped()?;
+    with(Registry::shipped()?)
+}
+
+/// These skills, whatever runs them.
+pub fn with(manifests: Vec<SkillManifest>) -> Result<Registry, ManifestError> {
     let connectors: Connectors = manifests
         .iter()
         .map(|manifest| {
