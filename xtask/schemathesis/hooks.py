@@ -10,9 +10,13 @@ import schemathesis
 
 with open(os.environ["TESSERA_IDENTITIES"], encoding="utf-8") as file:
     FIRST = json.load(file)[0]
+SPARE = FIRST.pop("spare")
 
 NAMES = {"skill": "xyz_ro_aisp_sbx_#1.0", "step": "sca"}
 STEP = {"psu_redirect_link": "myapp://return"}
+# What ends a consent ends the spare one: all the rest meets a living one, whatever the order.
+ENDS = {"POST /v1/consents/delete", "DELETE /v1/consents/{credentials_id}"}
+PAIR_HEADERS = {"X-Credentials-Id": "credentials_id", "X-Access-Token": "access_token"}
 
 
 def fill(values, known):
@@ -21,14 +25,25 @@ def fill(values, known):
             values[name] = value
 
 
+def spare(headers):
+    for header, name in PAIR_HEADERS.items():
+        if headers and headers.get(header) == FIRST[name]:
+            headers[header] = SPARE[name]
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
     right = case.meta is None or case.meta.generation.mode.is_positive
-    fill(case.body, FIRST)
+    known = FIRST
+    if case.operation.label in ENDS:
+        known = FIRST | SPARE
+        spare(case.headers)
+        spare(kwargs.get("headers"))
+    fill(case.body, known)
     if not right:
         return
     fill(case.body, NAMES)
-    fill(case.path_parameters, {"credentials_id": FIRST["credentials_id"], "skill": NAMES["skill"]})
+    fill(case.path_parameters, {"credentials_id": known["credentials_id"], "skill": NAMES["skill"]})
     # A cursor is what an answer gave, and nothing else.
     for values in (case.body, case.query):
         if isinstance(values, dict):
