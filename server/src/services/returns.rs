@@ -21,7 +21,8 @@ use super::turns::{self, After, Handed, Turn};
 use crate::crypto::Digest;
 use crate::skills::{Connector, ConnectorError, Opaque, Return, Returned};
 use crate::state::AppState;
-use crate::storage::sessions::{ReturnOutcome, ReturnRow, SessionRow};
+use crate::storage::returns::{ReturnOutcome, ReturnRow};
+use crate::storage::sessions::SessionRow;
 
 /// Unreserved characters stay (RFC 3986, section 2.3).
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC

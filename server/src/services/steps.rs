@@ -25,7 +25,9 @@ use crate::skills::payment_intent;
 use crate::skills::{Outcome, Psu, ReturnState, Skill, Submission};
 use crate::state::AppState;
 use crate::storage::Tx;
-use crate::storage::sessions::{ReturnOutcome, ReturnRow, SessionRow, StepRow};
+use crate::storage::returns::{ReturnOutcome, ReturnRow};
+use crate::storage::sessions::SessionRow;
+use crate::storage::steps::StepRow;
 
 /// How long a claim on a session holds: longer than any provider may take.
 pub const LEASE: Duration = Duration::seconds(60);

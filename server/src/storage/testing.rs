@@ -101,7 +101,7 @@ pub struct Story {
     pub nonces: Vec<(bool, Option<DateTime<Utc>>)>,
     /// The names of the steps taken.
     pub steps: Vec<String>,
-    pub ways: Vec<super::sessions::ReturnOutcome>,
+    pub ways: Vec<super::returns::ReturnOutcome>,
     pub tokens: Vec<TokenStory>,
     /// Its status, and whether it was opened.
     pub consent: Option<(String, bool)>,
