@@ -8,12 +8,11 @@ use app::domain::key::KeyKind;
 use app::domain::person::{Email, Role};
 use app::domain::servicer::{LegalForm, ServicerKind, ServicerStatus};
 use app::portal::{Actor, Membership, Source};
-use async_trait::async_trait;
 
 use super::Services;
 use super::keys::{self, Client, Given};
 use super::tenants::{Ready, create_in};
-use crate::skills::*;
+use crate::skills::offline;
 use crate::state::AppState;
 use crate::state::testing::state_with;
 use crate::storage::Db;
@@ -34,7 +33,7 @@ impl World {
     }
 
     pub async fn with(db: Db, config: crate::config::Config) -> Self {
-        let state = state_with(db, config).with_skills(shipped());
+        let state = state_with(db, config).with_skills(offline::registry().unwrap());
         Self::in_state(state).await
     }
 
@@ -115,41 +114,5 @@ pub fn source() -> Source {
     Source {
         ip: "192.0.2.1".into(),
         user_agent: "test".into(),
-    }
-}
-
-/// The shipped skills, behind a connector that must not be called.
-pub fn shipped() -> Registry {
-    let manifests = Registry::shipped().unwrap();
-    let connectors: Connectors = manifests
-        .iter()
-        .map(|manifest| (manifest.connector.clone(), std::sync::Arc::new(Silent) as _))
-        .collect();
-    Registry::with(manifests, connectors).unwrap()
-}
-
-struct Silent;
-
-#[async_trait]
-impl Connector for Silent {
-    async fn submit(&self, _: Submission) -> Result<Outcome, ConnectorError> {
-        unreachable!("no bank in this test")
-    }
-    async fn finish(&self, _: Return) -> Result<Returned, ConnectorError> {
-        unreachable!("no bank in this test")
-    }
-    async fn accounts(&self, _: &Grant) -> Result<Vec<BankAccount>, ConnectorError> {
-        unreachable!("no bank in this test")
-    }
-    async fn transactions(
-        &self,
-        _: &Grant,
-        _: &str,
-        _: PageRequest,
-    ) -> Result<Page, ConnectorError> {
-        unreachable!("no bank in this test")
-    }
-    async fn revoke(&self, _: &Grant) -> Result<(), ConnectorError> {
-        unreachable!("no bank in this test")
     }
 }

@@ -21,14 +21,16 @@ pub fn registry() -> Result<Registry, ManifestError> {
 
 /// These skills, whatever runs them.
 pub fn with(manifests: Vec<SkillManifest>) -> Result<Registry, ManifestError> {
-    let connectors: Connectors = manifests
-        .iter()
-        .map(|manifest| {
-            let offline: Arc<dyn Connector> = Arc::new(Offline);
-            (manifest.connector.clone(), offline)
-        })
-        .collect();
+    let connectors = connectors(&manifests);
     Registry::with(manifests, connectors)
+}
+
+/// A connector for each that the manifests name.
+pub fn connectors(manifests: &[SkillManifest]) -> Connectors {
+    let names = manifests.iter().map(|manifest| manifest.connector.clone());
+    names
+        .map(|name| (name, Arc::new(Offline) as Arc<dyn Connector>))
+        .collect()
 }
 
 #[async_trait]
