@@ -120,7 +120,7 @@ pub async fn verify(
         return Err(No::OutOfTurn);
     }
     let begun = applications::verify(&mut tx, before.row.id, part, desk.clock.now()).await?;
-    if !begun && before.row.verification != Some(part) {
+    if !begun && own(&mut tx, &partner, &id).await?.row.verification != Some(part) {
         return Err(No::OutOfTurn);
     }
     settled(&desk, tx, &partner, &id).await
@@ -154,8 +154,12 @@ pub async fn source_of_funds(
         now,
     )
     .await?;
-    if !moved && !matches!(before.row.status.as_str(), "offered" | "signed") {
-        return Err(No::OutOfTurn);
+    if !moved {
+        // Moved on already, perhaps in this very moment, by a repetition of this call.
+        let own = own(&mut tx, &partner, &id).await?;
+        if !matches!(own.row.status.as_str(), "offered" | "signed") {
+            return Err(No::OutOfTurn);
+        }
     }
     settled(&desk, tx, &partner, &id).await
 }
