@@ -102,16 +102,18 @@ fn install(project: &Project) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// A tenant with the pair of a user who consented.
+/// A tenant with the pair of a user who consented, and a spare one for what ends consents.
 fn tenant(project: &Project, subject: &Subject) -> Result<Value> {
     let keys = flow::tenant(&|| subject.command(project))?;
     let pair = flow::onboard(&subject.address(), &keys, "student")?;
+    let spare = flow::onboard(&subject.address(), &keys, "student")?;
     Ok(json!({
         "client_id": pair.client_id,
         "client_secret": pair.client_secret,
         "client_app_key": keys.get("client_app_key"),
         "credentials_id": pair.credentials_id,
         "access_token": pair.access_token,
+        "spare": { "credentials_id": spare.credentials_id, "access_token": spare.access_token },
     }))
 }
 

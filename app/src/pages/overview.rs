@@ -4,12 +4,13 @@ use leptos::prelude::*;
 
 use super::parts::done_notice;
 use super::start::first_call_button;
+use super::tenants::no_tenants;
 use super::{Frame, Page, Shown, Visit};
 use crate::domain::ids::TenantId;
 use crate::domain::servicer::ServicerStatus;
 use crate::links;
 use crate::portal::tenants::Overview;
-use crate::ui::{Empty, Icon, Notice, PageHead, Tone};
+use crate::ui::{Icon, Notice, PageHead, Tone};
 
 pub(super) async fn screen(visit: Visit) -> Shown {
     let actor = visit.actor()?;
@@ -88,17 +89,7 @@ struct Step {
 
 fn checklist(overview: &Overview) -> AnyView {
     let Some(tenant) = overview.first_tenant else {
-        return view! {
-            <Empty icon="tenants" title="Create your first tenant">
-                <p>"A tenant is your app as the API knows it: it holds the keys and the list of skills that your software uses."</p>
-                <div class="actions">
-                    <a class="btn primary" href=links::NEW_TENANT>
-                        "Create tenant"
-                    </a>
-                </div>
-            </Empty>
-        }
-        .into_any();
+        return no_tenants().into_any();
     };
     let steps = steps(overview, tenant);
     let next = steps.iter().position(|step| !step.done);

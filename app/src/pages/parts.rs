@@ -7,9 +7,35 @@ use crate::domain::ids::TenantId;
 use crate::domain::key::KeyKind;
 use crate::domain::servicer::ServicerStatus;
 use crate::domain::tenant::{Environment, TenantStatus};
-use crate::islands::CopyButton;
+use crate::islands::{CopyButton, ShowPassword};
 use crate::links;
-use crate::ui::{Chip, CodeBlock, Notice, PostButton, Tone};
+use crate::ui::{Chip, CodeBlock, Entry, Field, Notice, PostButton, Tone};
+
+/// The field of a password that is being chosen, with the rule for it.
+pub(super) fn new_password(entry: Entry, label: &'static str) -> impl IntoView {
+    let of = entry.name.to_owned();
+    view! {
+        <Field
+            entry=entry
+            label=label
+            kind="password"
+            hint="At least 12 characters."
+            autocomplete="new-password"
+        >
+            <ShowPassword of=of />
+        </Field>
+    }
+}
+
+/// The field of the password one has.
+pub(super) fn own_password(entry: Entry) -> impl IntoView {
+    let of = entry.name.to_owned();
+    view! {
+        <Field entry=entry label="Password" kind="password" autocomplete="current-password">
+            <ShowPassword of=of />
+        </Field>
+    }
+}
 
 /// Sandbox or production.
 pub(super) fn environment_chip(environment: Environment) -> AnyView {

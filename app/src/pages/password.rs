@@ -3,8 +3,8 @@
 use leptos::prelude::*;
 
 use super::form::Form;
+use super::parts::new_password;
 use super::{Answer, Frame, Page, Shown, Visit, card};
-use crate::islands::ShowPassword;
 use crate::links;
 use crate::portal::Trouble;
 use crate::ui::{ErrorSummary, Field};
@@ -95,15 +95,7 @@ fn choose(form: Form, token: String, masked: String) -> Page {
                 </p>
                 <form method="post" action=links::reset(&token) class="form">
                     <ErrorSummary errors=shown.errors(&["password"]) />
-                    <Field
-                        entry=shown.entry("password")
-                        label="New password"
-                        kind="password"
-                        hint="At least 12 characters."
-                        autocomplete="new-password"
-                    >
-                        <ShowPassword of="password".to_owned() />
-                    </Field>
+                    {new_password(shown.entry("password"), "New password")}
                     <button class="btn primary big full">"Set password and sign in"</button>
                 </form>
             </div>

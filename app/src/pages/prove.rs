@@ -3,10 +3,10 @@
 use leptos::prelude::*;
 
 use super::form::Form;
+use super::parts::own_password;
 use super::{Answer, Frame, Page, Shown, Visit};
-use crate::islands::ShowPassword;
 use crate::links;
-use crate::ui::{ErrorSummary, Field};
+use crate::ui::ErrorSummary;
 
 pub(super) async fn screen(visit: Visit) -> Shown {
     let to = links::local(visit.query.get("next"))
@@ -39,14 +39,7 @@ fn page(form: Form, to: String, email: String) -> Page {
                 </p>
                 <form method="post" action=links::with(links::PROVE, "next", &to) class="form">
                     <ErrorSummary errors=shown.errors(&["password"]) />
-                    <Field
-                        entry=shown.entry("password")
-                        label="Password"
-                        kind="password"
-                        autocomplete="current-password"
-                    >
-                        <ShowPassword of="password".to_owned() />
-                    </Field>
+                    {own_password(shown.entry("password"))}
                     <button class="btn primary big full">"Confirm"</button>
                 </form>
             </div>

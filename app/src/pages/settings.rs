@@ -4,9 +4,8 @@ use chrono::{DateTime, Utc};
 use leptos::prelude::*;
 
 use super::form::Form;
-use super::parts::done_notice;
+use super::parts::{done_notice, new_password};
 use super::{Answer, Fields, Frame, Page, Shown, Visit};
-use crate::islands::ShowPassword;
 use crate::links;
 use crate::portal::people::Device;
 use crate::portal::{Actor, Answered, Trouble};
@@ -124,15 +123,7 @@ fn password(form: &Form) -> impl IntoView + use<> {
                     kind="password"
                     autocomplete="current-password"
                 />
-                <Field
-                    entry=form.entry("new")
-                    label="New password"
-                    kind="password"
-                    hint="At least 12 characters."
-                    autocomplete="new-password"
-                >
-                    <ShowPassword of="new".to_owned() />
-                </Field>
+                {new_password(form.entry("new"), "New password")}
                 <div class="actions">
                     <button class="btn">"Change password"</button>
                 </div>

@@ -3,8 +3,8 @@
 use leptos::prelude::*;
 
 use super::form::Form;
+use super::parts::own_password;
 use super::{Answer, Frame, Page, Shown, Visit};
-use crate::islands::ShowPassword;
 use crate::links;
 use crate::ui::{ErrorSummary, Field, PostButton};
 
@@ -46,14 +46,7 @@ fn page(form: Form, next: Option<String>) -> Page {
                         kind="email"
                         autocomplete="username"
                     />
-                    <Field
-                        entry=shown.entry("password")
-                        label="Password"
-                        kind="password"
-                        autocomplete="current-password"
-                    >
-                        <ShowPassword of="password".to_owned() />
-                    </Field>
+                    {own_password(shown.entry("password"))}
                     <button class="btn primary big full">"Sign in"</button>
                     <p>
                         <a href=links::FORGOT>"Forgotten password?"</a>

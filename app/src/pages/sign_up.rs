@@ -3,8 +3,8 @@
 use leptos::prelude::*;
 
 use super::form::Form;
+use super::parts::new_password;
 use super::{Answer, Fields, Frame, Page, Shown, Visit};
-use crate::islands::ShowPassword;
 use crate::links;
 use crate::portal::people::SignUp;
 use crate::ui::{ErrorSummary, Field};
@@ -69,15 +69,7 @@ fn page(form: Form) -> Page {
                         kind="email"
                         autocomplete="username"
                     />
-                    <Field
-                        entry=shown.entry("password")
-                        label="Password"
-                        kind="password"
-                        hint="At least 12 characters."
-                        autocomplete="new-password"
-                    >
-                        <ShowPassword of="password".to_owned() />
-                    </Field>
+                    {new_password(shown.entry("password"), "Password")}
                     <button class="btn primary big full">"Create account"</button>
                 </form>
             </div>

@@ -3,12 +3,11 @@
 use leptos::prelude::*;
 
 use super::form::Form;
-use super::parts::{COUNTRIES, MadeKeys, made_keys};
+use super::parts::{COUNTRIES, MadeKeys, made_keys, new_password};
 use super::{Answer, Fields, Frame, Page, Shown, Visit};
 use crate::domain::ids::TenantId;
 use crate::domain::servicer::LegalForm;
 use crate::domain::tenant::Environment;
-use crate::islands::ShowPassword;
 use crate::links;
 use crate::portal::people::{Start, Started};
 use crate::ui::{Choice, ChoiceGroup, ErrorSummary, Field, PageHead, PostButton, Select};
@@ -84,15 +83,7 @@ fn page(form: Form) -> Page {
                         kind="email"
                         autocomplete="username"
                     />
-                    <Field
-                        entry=shown.entry("password")
-                        label="Password"
-                        kind="password"
-                        hint="At least 12 characters."
-                        autocomplete="new-password"
-                    >
-                        <ShowPassword of="password".to_owned() />
-                    </Field>
+                    {new_password(shown.entry("password"), "Password")}
                     <ChoiceGroup
                         entry=shown.entry("legal_form")
                         label="You are registering as"

@@ -39,7 +39,8 @@ pub(super) async fn list(visit: Visit) -> Shown {
     .into())
 }
 
-fn no_tenants() -> impl IntoView {
+/// Where there is no tenant yet: what one is, and the way to the first.
+pub(super) fn no_tenants() -> impl IntoView {
     view! {
         <Empty icon="tenants" title="Create your first tenant">
             <p>"A tenant is your app as the API knows it: it holds the keys and the list of skills that your software uses."</p>

@@ -13,8 +13,9 @@ use utoipa_axum::routes;
 
 use super::data::{Limit, credentials};
 use super::refusals::{Consenting, Ending, Extending, Listing};
+use super::sessions::Challenge;
 use crate::http::call::{Also, Call, Data, Server};
-use crate::http::fields::{fields, word_field};
+use crate::http::fields::{Text, fields, word_field};
 use crate::http::once;
 use crate::problem::Problem;
 use crate::services::consents::{self, ConsentFilter, Credentials};
@@ -82,9 +83,9 @@ fields! {
     /// Asks for a session that renews a consent.
     pub struct ExtendConsent for Data {
         /// PKCE (RFC 7636), S256: then the exchange needs the `code_verifier`.
-        code_challenge: Option<String>,
+        code_challenge: Option<Challenge>,
         /// Your own, handed back as `state` on your redirect link.
-        state: Option<String>,
+        state: Option<Text<1024>>,
     }
 }
 
@@ -150,8 +151,8 @@ async fn extend(
     call: Call<ExtendConsent>,
 ) -> Result<Response, Problem> {
     let new = NewRenewal {
-        code_challenge: call.input.code_challenge,
-        state: call.input.state,
+        code_challenge: call.input.code_challenge.map(|challenge| challenge.0),
+        state: call.input.state.map(|text| text.0),
     };
     let (client, credentials) = credentials(call.by, call.also);
     let (engine, notes) = (state.clone(), call.notes);

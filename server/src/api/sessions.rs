@@ -46,7 +46,7 @@ fields! {
 }
 
 /// A `code_challenge`: base64url of a SHA-256, without padding.
-pub struct Challenge(String);
+pub struct Challenge(pub(super) String);
 
 impl Field for Challenge {
     fn read(value: Value, at: &mut At<'_>) -> Option<Self> {

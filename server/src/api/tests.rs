@@ -1,5 +1,7 @@
 //! The API's own router, knocked at in the process.
 
+mod catalog;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, header};
@@ -10,10 +12,7 @@ use crate::services::testing::World;
 use crate::storage::Db;
 use crate::storage::testing::on_both;
 
-on_both!(
-    the_catalog_tells_what_there_is,
-    readiness_follows_the_server
-);
+on_both!(readiness_follows_the_server);
 
 async fn send(router: &Router, request: Request<Body>) -> (u16, HeaderMap, Value) {
     let (parts, body) = router.clone().oneshot(request).await.unwrap().into_parts();
@@ -24,77 +23,6 @@ async fn send(router: &Router, request: Request<Body>) -> (u16, HeaderMap, Value
 
 async fn get(router: &Router, path: &str) -> (u16, HeaderMap, Value) {
     send(router, Request::get(path).body(Body::empty()).unwrap()).await
-}
-
-async fn the_catalog_tells_what_there_is(db: Db) {
-    let world = World::new(db).await;
-    let router = super::router(world.state());
-    let (status, headers, page) = get(&router, "/v1/catalog/skills").await;
-    assert_eq!((status, page["has_more"].as_bool()), (200, Some(false)));
-    assert_eq!(page["items"][0]["skill"], "xyz_aisp_sbx_#1.0");
-    assert_eq!(page["items"][0].get("whitelisted"), None);
-    assert_eq!(headers["cache-control"], "private, no-cache");
-    assert_eq!(headers["access-control-allow-origin"], "*");
-    let again = Request::get("/v1/catalog/skills").header("if-none-match", &headers["etag"]);
-    let (status, _, body) = send(&router, again.body(Body::empty()).unwrap()).await;
-    assert_eq!((status, body), (304, Value::Null));
-
-    let (_, _, first) = get(&router, "/v1/catalog/skills?limit=1").await;
-    let next = format!(
-        "/v1/catalog/skills?limit=1&after={}",
-        first["next_cursor"].as_str().unwrap()
-    );
-    let (_, _, second) = get(&router, &next).await;
-    assert_eq!(second["items"][0]["skill"], "xyz_card_sbx_#1.0");
-    let all_skills = world.state().skills.all().count();
-    for (query, found) in [
-        ("type=account_information", 2),
-        ("country=de", 0),
-        ("flavour=production", 0),
-        ("servicer=xyz", all_skills),
-        ("type=payment_initiation", 1),
-        ("type=marketplace", 2),
-        ("q=RO_aisp", 1),
-    ] {
-        let (_, _, page) = get(&router, &format!("/v1/catalog/skills?{query}")).await;
-        assert_eq!(page["items"].as_array().unwrap().len(), found, "{query}");
-    }
-    for wrong in ["limit=0", "limit=501", "after=!", "kind=x"] {
-        assert_eq!(
-            get(&router, &format!("/v1/catalog/skills?{wrong}")).await.0,
-            400,
-            "{wrong}"
-        );
-    }
-
-    let (status, _, skill) = get(&router, "/v1/catalog/skills/xyz_ro_aisp_sbx_%231.0").await;
-    assert_eq!(
-        (status, &skill["step_details"][0]["step"]),
-        (200, &json!("sca"))
-    );
-    assert!(skill["step_details"][0]["schema"]["properties"].is_object());
-    let (status, _, error) = get(&router, "/v1/catalog/skills/abc_%231.0").await;
-    assert_eq!((status, &error["code"]), (404, &json!("not_found")));
-
-    let body = json!({ "client_id": world.tenant, "client_secret": world.client_secret });
-    let post = Request::post("/v1/catalogs/get").header(header::CONTENT_TYPE, "application/json");
-    let (_, _, all) = send(&router, post.body(Body::from(body.to_string())).unwrap()).await;
-    assert_eq!(
-        (all.as_array().unwrap().len(), &all[0]["whitelisted"]),
-        (all_skills, &json!(true))
-    );
-    let half = json!({ "client_id": world.tenant });
-    let post = Request::post("/v1/catalogs/get").header(header::CONTENT_TYPE, "application/json");
-    assert_eq!(
-        send(&router, post.body(Body::from(half.to_string())).unwrap())
-            .await
-            .0,
-        400
-    );
-    assert_eq!(
-        get(&router, "/v1/catalog/servicers").await.2["items"],
-        json!([{ "code": "xyz", "name": "XYZ Bank" }])
-    );
 }
 
 async fn readiness_follows_the_server(db: Db) {

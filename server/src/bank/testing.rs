@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::payments::order::{Order, Service};
 use super::payments::standing::standing;
-use super::storage::payments;
+use super::storage::{applications, payments};
 use crate::storage::Db;
 
 /// The status of every payment ever ordered, in their order.
@@ -18,4 +18,10 @@ pub async fn payments(db: &Db, now: DateTime<Utc>) -> Vec<&'static str> {
         standing(row, &order, now).status
     };
     rows.iter().map(status).collect()
+}
+
+/// Every application for a product: its status, and to how many products it led.
+pub async fn applications(db: &Db) -> Vec<(String, i64)> {
+    let mut tx = db.read().await.unwrap();
+    applications::all(&mut tx).await.unwrap()
 }

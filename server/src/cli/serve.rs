@@ -21,9 +21,8 @@ use crate::config::Config;
 use crate::jobs::{erase_data, refresh_data, remind_owners, worker};
 use crate::services::Services;
 use crate::services::people::tries;
-use crate::skills::sandbox::marketplace::Marketplace;
-use crate::skills::sandbox::{Sandbox, SandboxBank};
-use crate::skills::{Connector, Connectors, Registry};
+use crate::skills::Registry;
+use crate::skills::sandbox::{SandboxBank, connectors};
 use crate::state::AppState;
 use crate::{api, doors, http, portal, start, telemetry};
 
@@ -122,16 +121,7 @@ async fn sandbox(
         client_id: BANK_CLIENT.to_owned(),
         client_secret: secret.into(),
     };
-    let clock = &state.clock;
-    let accounts = Sandbox::new(reached.clone(), clock.clone()).map_err(broken)?;
-    let products = Marketplace::new(reached, clock.clone()).map_err(broken)?;
-    let connectors = Connectors::from([
-        (
-            "sandbox".to_owned(),
-            Arc::new(accounts) as Arc<dyn Connector>,
-        ),
-        ("sandbox_products".to_owned(), Arc::new(products)),
-    ]);
+    let connectors = connectors(&reached, &state.clock).map_err(broken)?;
     let manifests = Registry::shipped().map_err(broken)?;
     let skills = Registry::with(manifests, connectors).map_err(broken)?;
     Ok((state.with_skills(skills), Some(bank.running)))

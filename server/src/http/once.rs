@@ -25,6 +25,8 @@ pub const DAY: Duration = Duration::hours(24);
 /// How long the answer of a token exchange is kept.
 pub const MINUTE: Duration = Duration::seconds(60);
 
+/// What stands in the body, or in these headers.
+const NAMED: [&str; 3] = ["x-credentials-id", "x-access-token", "x-tenant-user-id"];
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
@@ -62,6 +64,16 @@ impl Once {
         let mut hash = Sha256::new();
         hash.update(parts.uri.path().as_bytes());
         hash.update([0]);
+        // The style that names consent and end-user in headers: another pair is another request.
+        for name in NAMED {
+            hash.update(
+                parts
+                    .headers
+                    .get(name)
+                    .map_or(&[][..], HeaderValue::as_bytes),
+            );
+            hash.update([0]);
+        }
         hash.update(notes.body.get().map_or(&[][..], |body| body));
         once.fingerprint = hash.finalize().to_vec();
         once.key = Some(key.to_owned());

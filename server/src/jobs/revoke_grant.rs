@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::{Job, JobError};
+use crate::services::providers;
 use crate::skills::{Grant, Opaque};
 use crate::state::AppState;
 
@@ -31,11 +32,8 @@ impl Job for RevokeGrant {
     const KIND: &'static str = "revoke_grant";
 
     async fn run(&self, state: &AppState) -> Result<(), JobError> {
-        let connector = state
-            .skills
-            .get(&self.skill)
-            .and_then(|skill| state.skills.connector(&skill.manifest))
-            .ok_or_else(|| JobError("the skill is no longer published".into()))?;
+        let connector = providers::connector(state, &self.skill);
+        let connector = connector.map_err(|failure| JobError(failure.to_string()))?;
         let bytes = STANDARD.decode(&self.grant);
         let bytes = bytes.map_err(|_| JobError("the grant cannot be read".into()))?;
         let revoked = connector.revoke(&Grant(Opaque::new(bytes))).await;

@@ -1,12 +1,16 @@
 //! What a provider granted: kept sealed as a consent nobody can read yet, with the fetch of its data on its way.
 
+use std::sync::Arc;
+
 use app::domain::ids::{CredentialsId, SessionId, TenantId};
+use app::domain::problem::Code;
 use app::domain::session::ConsentStatus;
 use app::domain::skill::SkillType;
 
+use super::providers;
 use super::refusal::Failure;
 use crate::jobs::fetch_data::FetchData;
-use crate::skills::{Grant, Granted, Opaque};
+use crate::skills::{Connector, Grant, Granted, Opaque};
 use crate::state::AppState;
 use crate::storage::Tx;
 use crate::storage::consents::ConsentRow;
@@ -74,6 +78,16 @@ pub fn open(state: &AppState, consent: &ConsentRow) -> Result<Option<Grant>, Fai
     let place = place(consent.tenant_id, consent.session_id);
     let plain = state.vault.open(&place, sealed)?;
     Ok(Some(Grant(Opaque::new(plain.to_vec()))))
+}
+
+/// What speaks to a consent's provider, and the grant it speaks with.
+pub fn way_in(
+    state: &AppState,
+    consent: &ConsentRow,
+) -> Result<(Arc<dyn Connector>, Grant), Failure> {
+    let connector = providers::connector(state, &consent.skill)?;
+    let grant = open(state, consent)?.ok_or(Code::InactiveCredentials)?;
+    Ok((connector, grant))
 }
 
 /// Seals a grant for a consent.

@@ -83,22 +83,28 @@ pub async fn begin(state: &AppState, asked: Asked<'_>) -> Result<Turn, Failure> 
         tx.commit().await?;
         return Ok(Turn::First(attempt));
     }
-    let kept = tx
-        .kept_answer(&attempt.key)
-        .await?
-        .ok_or(Code::IdempotencyInFlight)?;
+    let running = || Failure::from(Refusal::new(Code::IdempotencyInFlight).after(1));
+    let kept = tx.kept_answer(&attempt.key).await?.ok_or_else(running)?;
     drop(tx);
     if kept.fingerprint != attempt.fingerprint {
         return Err(Code::IdempotencyMismatch.into());
     }
     if let (Some(status), Some(sealed)) = (kept.status, kept.sealed) {
-        let body = attempt.vault.open(&attempt.place(), &sealed)?;
+        let opened = attempt.vault.open(&attempt.place(), &sealed);
+        let body = opened.map_err(|_| another_secrets())?;
         return Ok(Turn::Again(
             u16::try_from(status).unwrap_or(500),
             body.to_vec(),
         ));
     }
-    Err(Refusal::new(Code::IdempotencyInFlight).after(1).into())
+    Err(running())
+}
+
+/// What does not open was sealed under another secret: of two that live while one is rotated, say.
+fn another_secrets() -> Refusal {
+    Refusal::new(Code::IdempotencyMismatch)
+        .says("The request with this Idempotency-Key was made with another client_secret.")
+        .hints("Ask again with that secret, or use a new key.")
 }
 
 impl Attempt {
@@ -133,3 +139,6 @@ impl Attempt {
         )
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -93,11 +93,7 @@ async fn refreshed(
     state: &AppState,
     consent: &ConsentRow,
 ) -> Result<(DateTime<Utc>, ServedFrom), Failure> {
-    let skill = state.skills.get(&consent.skill);
-    let connector = skill.and_then(|skill| state.skills.connector(&skill.manifest));
-    let connector = connector
-        .ok_or_else(|| Failure::Broken("a consent's skill is no longer published".into()))?;
-    let grant = grants::open(state, consent)?.ok_or(Code::InactiveCredentials)?;
+    let (connector, grant) = grants::way_in(state, consent)?;
     let error = match connector.products(&grant).await {
         Ok(products) => return keep(state, consent, &products).await,
         Err(error) => error,
@@ -152,3 +148,6 @@ async fn keep(
 fn place(consent: CredentialsId, bank_key: &Digest) -> String {
     format!("products.sealed/{consent}/{}", data::hex(&bank_key.0))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
-//! What the engine needs around a provider: how an end-user finds back from it, what it asked to have kept, and its
-//! failures in the catalogue's words.
+//! What the engine needs around a provider: what speaks to it, how an end-user finds back from it, what it asked to have
+//! kept, and its failures in the catalogue's words.
+
+use std::sync::Arc;
 
 use app::domain::ids::SessionId;
 use app::domain::problem::Code;
@@ -7,9 +9,16 @@ use app::domain::skill::{SkillName, SkillType};
 
 use super::refusal::{Failure, Refusal};
 use crate::crypto::Digest;
-use crate::skills::{ConnectorError, Opaque, Skill};
+use crate::skills::{Connector, ConnectorError, Opaque, Skill};
 use crate::state::AppState;
 use crate::storage::sessions::SessionRow;
+
+/// What runs a skill. A skill that is no longer published is our fault: sessions and consents of it may be left.
+pub fn connector(state: &AppState, skill: &SkillName) -> Result<Arc<dyn Connector>, Failure> {
+    let published = state.skills.get(skill);
+    let connector = published.and_then(|skill| state.skills.connector(&skill.manifest));
+    connector.ok_or_else(|| Failure::Broken(format!("{skill} is no longer published")))
+}
 
 /// The digest a provider's `state` is known by.
 pub fn return_digest(state: &AppState, token: &str) -> Digest {

@@ -13,15 +13,18 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
 use super::issue::{self, Life};
-use super::providers::{callback, delay, link_place, open_ref, provider_refusal, return_digest};
+use super::providers::{
+    callback, connector, delay, link_place, open_ref, provider_refusal, return_digest,
+};
 use super::refusal::{Failure, Refusal};
-use super::sessions::{state_place, status_at};
+use super::sessions::{published, state_place, status_at};
 use super::steps::LEASE;
 use super::turns::{self, After, Handed, Turn};
 use crate::crypto::Digest;
 use crate::skills::{Connector, ConnectorError, Opaque, Return, Returned};
 use crate::state::AppState;
-use crate::storage::sessions::{ReturnOutcome, ReturnRow, SessionRow};
+use crate::storage::returns::{ReturnOutcome, ReturnRow};
+use crate::storage::sessions::SessionRow;
 
 /// Unreserved characters stay (RFC 3986, section 2.3).
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC
@@ -266,13 +269,11 @@ fn sender(
     session: &SessionRow,
 ) -> Result<(Arc<dyn Connector>, String, Opaque), Ask> {
     let broken = |what: &str| Ask::Failure(Failure::Broken(what.into()));
-    let skill = state.skills.get(&session.skill);
-    let skill = skill.ok_or_else(|| broken("a session's skill is no longer published"))?;
-    let connector = state.skills.connector(&skill.manifest);
-    let connector = connector.ok_or_else(|| broken("a published skill has no connector"))?;
+    let connector = connector(state, &session.skill).map_err(Ask::Failure)?;
+    let skill = published(state, session.skill.as_str()).map_err(Ask::Failure)?;
     let bank_ref = open_ref(state, session).map_err(Ask::Failure)?;
     let bank_ref = bank_ref.ok_or_else(|| broken("a redirect without what its connector kept"))?;
-    Ok((connector, callback(state, skill), bank_ref))
+    Ok((connector, callback(state, &skill), bank_ref))
 }
 
 async fn ask(

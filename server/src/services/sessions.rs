@@ -17,7 +17,8 @@ use crate::crypto::Digest;
 use crate::skills::Skill;
 use crate::state::AppState;
 use crate::storage::Tx;
-use crate::storage::sessions::{SessionRow, StepRow};
+use crate::storage::sessions::SessionRow;
+use crate::storage::steps::StepRow;
 
 /// What a session is opened with.
 pub struct NewSession {

@@ -4,28 +4,32 @@
 //! The claim is committed before the provider is called and lasts 60 seconds; whoever crashes in between leaves session
 //! and nonce as they were, to be taken over. No transaction is open while a provider is asked.
 
+mod check;
+
 use app::domain::ids::{SessionId, StepId};
-use app::domain::problem::Code;
-use app::domain::session::{Awaiting, Event, SessionStatus};
-use app::domain::tenant::RedirectLink;
+use app::domain::session::{Event, SessionStatus};
 use chrono::Duration;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
-use super::issue;
 use super::keys::Named;
 use super::payments;
-use super::providers::{callback, delay, link_place, open_ref, provider_refusal, return_digest};
-use super::refusal::{Failure, FieldProblem, Refusal};
-use super::sessions::{answer_place, ended, in_flight, owned, published, status_at, user_digest};
+use super::providers::{
+    callback, connector, delay, link_place, open_ref, provider_refusal, return_digest,
+};
+use super::refusal::Failure;
+use super::sessions::{answer_place, ended, in_flight, owned, status_at};
 use super::turns::{self, After, Handed, Turn};
-use super::uploads;
 use crate::crypto::{Digest, named_uuid};
 use crate::skills::payment_intent;
 use crate::skills::{Outcome, Psu, ReturnState, Skill, Submission};
 use crate::state::AppState;
-use crate::storage::Tx;
-use crate::storage::sessions::{ReturnOutcome, ReturnRow, SessionRow, StepRow};
+use crate::storage::returns::{ReturnOutcome, ReturnRow};
+use crate::storage::sessions::SessionRow;
+use crate::storage::steps::StepRow;
+
+pub use check::check_user;
+use check::{check, usable};
 
 /// How long a claim on a session holds: longer than any provider may take.
 pub const LEASE: Duration = Duration::seconds(60);
@@ -82,124 +86,6 @@ pub(super) async fn submit_here(
     let step_id = StepId(state.clock.id());
     let row = claim(state, client, &new, &ready, step_id).await?;
     work(state, row, new, ready, step_id).await
-}
-
-/// Everything that can be refused before anything is claimed.
-async fn check(state: &AppState, client: &Named, new: &NewStep) -> Result<Ready, Failure> {
-    let digest = issue::nonce_digest(state, new.nonce.expose_secret());
-    let mut tx = state.db.read().await?;
-    let row = owned(&mut tx, client.tenant(), new.session_id).await?;
-    usable(state, &mut tx, &row, &digest).await?;
-    check_user(state, &row, new.tenant_user_id.as_deref())?;
-    let skill = published(state, &new.skill)?;
-    if skill.name != row.skill {
-        return Err(Refusal::new(Code::InvalidSkillName)
-            .says(format!("This session was opened for {}.", row.skill))
-            .into());
-    }
-    if row.next_step.as_deref() != Some(&new.step) {
-        let expected = row.next_step.unwrap_or_default();
-        return Err(Refusal::new(Code::InvalidStep)
-            .says(format!("The session expects the step {expected} now."))
-            .into());
-    }
-    check_data(state, &skill, new)?;
-    uploads::none_missing(state, &mut tx, &row).await?;
-    let link = new.data.get("psu_redirect_link").and_then(Value::as_str);
-    if let Some(link) = link {
-        check_link(&mut tx, client, link).await?;
-    }
-    Ok(Ready {
-        link: link.map(str::to_owned),
-        skill,
-        digest,
-    })
-}
-
-/// Whether a nonce authorises this session's next step now, and if not, why.
-async fn usable(
-    state: &AppState,
-    tx: &mut Tx,
-    row: &SessionRow,
-    digest: &Digest,
-) -> Result<(), Failure> {
-    let now = state.clock.now();
-    let says = |text: &str| Failure::from(Refusal::new(Code::InvalidNonce).says(text));
-    let status = status_at(row, now);
-    let Some(nonce) = tx.nonce(digest).await? else {
-        return Err(says("No nonce like this was issued."));
-    };
-    if nonce.session_id != row.id {
-        return Err(says("The nonce belongs to another session."));
-    }
-    if status.is_final() {
-        return Err(ended(status).into());
-    }
-    if nonce.used_at.is_some() {
-        return Err(says("The nonce was used: each works once."));
-    }
-    if nonce.position != row.position || row.awaiting != Awaiting::Step {
-        return Err(says(
-            "The nonce is out of order: it belongs to another step.",
-        ));
-    }
-    if nonce.expires_at.is_none_or(|end| end <= now) {
-        return Err(Code::ExpiredNonce.into());
-    }
-    if row.claim_until.is_some_and(|until| until > now) {
-        return Err(in_flight().into());
-    }
-    Ok(())
-}
-
-/// An end-user named along with a step is the one the session was opened for.
-pub fn check_user(state: &AppState, row: &SessionRow, given: Option<&str>) -> Result<(), Failure> {
-    match (&row.tenant_user, given) {
-        (Some(bound), Some(given)) if user_digest(state, row.tenant_id, given) != *bound => {
-            Err(Code::InvalidTenantUserId.into())
-        }
-        _ => Ok(()),
-    }
-}
-
-fn check_data(state: &AppState, skill: &Skill, new: &NewStep) -> Result<(), Failure> {
-    let data = Value::Object(new.data.clone());
-    let mut faults = skill.check(&new.step, &data);
-    if faults.is_empty() && new.step == payment_intent::STEP {
-        faults = payment_intent::faults(&data, state.clock.now().date_naive());
-    }
-    if faults.is_empty() {
-        return Ok(());
-    }
-    let code = |code: &str| match code {
-        "missing" => Code::MissingFields,
-        "unknown" => Code::UnknownFields,
-        _ => Code::InvalidField,
-    };
-    let fields = faults
-        .into_iter()
-        .map(|fault| FieldProblem::new(fault.path, code(fault.code), fault.message))
-        .collect();
-    Err(Refusal::new(Code::InvalidInput).at(fields).into())
-}
-
-async fn check_link(tx: &mut Tx, client: &Named, link: &str) -> Result<(), Failure> {
-    let registered = tx.tenant_links(client.tenant()).await?;
-    let known = registered
-        .iter()
-        .filter_map(|own| RedirectLink::parse(own, client.environment()).ok())
-        .any(|own| own.matches(link));
-    if known {
-        return Ok(());
-    }
-    let field = FieldProblem::new(
-        "data.psu_redirect_link",
-        Code::InvalidField,
-        "is not registered on this tenant",
-    );
-    Err(Refusal::new(Code::InvalidRedirectLink)
-        .at(vec![field])
-        .into())
 }
 
 /// Takes the claim, committed before anything else happens; of many that race one gets it.
@@ -261,10 +147,7 @@ async fn ask(
     skill: &Skill,
     return_token: &str,
 ) -> Result<Outcome, Failure> {
-    let connector = state
-        .skills
-        .connector(&skill.manifest)
-        .ok_or_else(|| Failure::Broken("a published skill has no connector".into()))?;
+    let connector = connector(state, &skill.name)?;
     let submission = Submission {
         session_id: row.id,
         skill: row.skill.clone(),

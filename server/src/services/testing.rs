@@ -1,14 +1,18 @@
 //! A small world for tests: a servicer with an owner and a sandbox tenant, over a fresh database.
 
+pub mod counter;
+pub mod next_door;
+
 use app::domain::ids::{PersonId, ServicerId, TenantId};
+use app::domain::key::KeyKind;
 use app::domain::person::{Email, Role};
 use app::domain::servicer::{LegalForm, ServicerKind, ServicerStatus};
 use app::portal::{Actor, Membership, Source};
-use async_trait::async_trait;
 
 use super::Services;
+use super::keys::{self, Client, Given};
 use super::tenants::{Ready, create_in};
-use crate::skills::*;
+use crate::skills::offline;
 use crate::state::AppState;
 use crate::state::testing::state_with;
 use crate::storage::Db;
@@ -29,7 +33,7 @@ impl World {
     }
 
     pub async fn with(db: Db, config: crate::config::Config) -> Self {
-        let state = state_with(db, config).with_skills(shipped());
+        let state = state_with(db, config).with_skills(offline::registry().unwrap());
         Self::in_state(state).await
     }
 
@@ -71,6 +75,18 @@ impl World {
         &self.services.state
     }
 
+    /// The tenant's server, which proved itself.
+    pub async fn client(&self) -> Client {
+        let given = Given {
+            kind: KeyKind::Secret,
+            text: &self.client_secret.clone().into(),
+        };
+        let mut tx = self.state().db.read().await.unwrap();
+        keys::verify(self.state(), &mut tx, &self.tenant.to_string(), given)
+            .await
+            .unwrap()
+    }
+
     /// Somebody else of the same servicer.
     pub fn actor(&self, role: Role, status: ServicerStatus) -> Actor {
         actor(self.state(), self.servicer, role, status)
@@ -98,41 +114,5 @@ pub fn source() -> Source {
     Source {
         ip: "192.0.2.1".into(),
         user_agent: "test".into(),
-    }
-}
-
-/// The shipped skills, behind a connector that must not be called.
-pub fn shipped() -> Registry {
-    let manifests = Registry::shipped().unwrap();
-    let connectors: Connectors = manifests
-        .iter()
-        .map(|manifest| (manifest.connector.clone(), std::sync::Arc::new(Silent) as _))
-        .collect();
-    Registry::with(manifests, connectors).unwrap()
-}
-
-struct Silent;
-
-#[async_trait]
-impl Connector for Silent {
-    async fn submit(&self, _: Submission) -> Result<Outcome, ConnectorError> {
-        unreachable!("no bank in this test")
-    }
-    async fn finish(&self, _: Return) -> Result<Returned, ConnectorError> {
-        unreachable!("no bank in this test")
-    }
-    async fn accounts(&self, _: &Grant) -> Result<Vec<BankAccount>, ConnectorError> {
-        unreachable!("no bank in this test")
-    }
-    async fn transactions(
-        &self,
-        _: &Grant,
-        _: &str,
-        _: PageRequest,
-    ) -> Result<Page, ConnectorError> {
-        unreachable!("no bank in this test")
-    }
-    async fn revoke(&self, _: &Grant) -> Result<(), ConnectorError> {
-        unreachable!("no bank in this test")
     }
 }

@@ -3,6 +3,8 @@
 //! Asking is claimed like a step: the claim is committed before the provider is asked and lasts 60 seconds, and no
 //! transaction is open meanwhile. Each asking has a number, so that two workers, a crash or a repeated job ask it once.
 
+use std::sync::Arc;
+
 use app::domain::ids::{SessionId, StepId};
 use app::domain::person::Permission;
 use app::domain::session::{Awaiting, Decision, Event};
@@ -13,7 +15,7 @@ use chrono::Duration;
 use serde_json::{Value, json};
 
 use super::Services;
-use super::providers::{delay, open_ref};
+use super::providers::{connector, delay, open_ref};
 use super::refusal::Failure;
 use super::steps::LEASE;
 use super::trouble::{Stop, act, answered};
@@ -179,11 +181,8 @@ async fn verdict(state: &AppState, session: &SessionRow) -> Result<Verdict, Fail
 pub fn under_way(
     state: &AppState,
     session: &SessionRow,
-) -> Result<(std::sync::Arc<dyn Connector>, Opaque), Failure> {
-    let skill = state.skills.get(&session.skill);
-    let connector = skill.and_then(|skill| state.skills.connector(&skill.manifest));
-    let connector = connector
-        .ok_or_else(|| Failure::Broken("a session's skill is no longer published".into()))?;
+) -> Result<(Arc<dyn Connector>, Opaque), Failure> {
+    let connector = connector(state, &session.skill)?;
     let bank_ref = open_ref(state, session)?;
     let bank_ref = bank_ref
         .ok_or_else(|| Failure::Broken("a verification without what its connector kept".into()))?;
@@ -282,3 +281,6 @@ async fn verified(
     state.queue.wake();
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,26 +1,23 @@
 //! The seam between the engine and providers: what a connector is asked, and what it may answer.
 //!
-//! Amounts are exact decimals with their sign; dates are the bank's own. Errors never carry what a bank said about an
-//! end-user, only what kind of refusal it was.
+//! What a provider says of accounts, payments and products is in [`super::facts`]. Errors never carry what a bank said about
+//! an end-user, only what kind of refusal it was.
 
 use std::io;
 use std::time::Duration;
 
-use app::domain::account::{AccountUsage, BalanceType};
 use app::domain::ids::SessionId;
-use app::domain::payment::PaymentStatus;
-use app::domain::product::{ProductKind, ProductStatus, ProductTerms};
 use app::domain::session::Decision;
 use app::domain::skill::SkillName;
-use app::domain::transaction::BookingStatus;
 use async_trait::async_trait;
 use bytes::Bytes;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use futures_util::stream::BoxStream;
-use rust_decimal::Decimal;
 use secrecy::SecretString;
 use uuid::Uuid;
 use zeroize::Zeroizing;
+
+pub use super::facts::*;
 
 /// Runs the skills of one kind of provider.
 ///
@@ -109,35 +106,6 @@ pub trait Connector: Send + Sync {
         let _ = grant;
         Err(ConnectorError::BadAnswer("this connector has no payments"))
     }
-}
-
-/// A payment as its bank shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BankPayment {
-    pub status: PaymentStatus,
-    /// Why it was rejected: ISO 20022 `ExternalStatusReason1Code`.
-    pub reason: Option<String>,
-    /// The account that pays, once the end-user has chosen it.
-    pub debtor_iban: Option<String>,
-    /// Of a bulk: each payment, in the order in which they were ordered. Empty if the bank does not say.
-    pub items: Vec<BankPaymentItem>,
-    /// Of a standing order.
-    pub executions: Option<BankExecutions>,
-}
-
-/// One payment of a bulk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BankPaymentItem {
-    pub status: PaymentStatus,
-    pub reason: Option<String>,
-}
-
-/// How often a standing order was executed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BankExecutions {
-    pub done: i64,
-    pub last: Option<NaiveDate>,
-    pub next: Option<NaiveDate>,
 }
 
 /// What came of calling a payment off.
@@ -319,102 +287,6 @@ impl Opaque {
         serde_json::from_slice(&self.0)
             .map_err(|_| ConnectorError::BadAnswer("what was kept is of another connector"))
     }
-}
-
-/// An account as the bank shows it under one consent (Berlin Group `accountDetails`).
-#[derive(Clone, Debug, PartialEq)]
-pub struct BankAccount {
-    /// The bank's `resourceId`: stable within one consent only. Key accounts by IBAN and currency.
-    pub id: String,
-    pub iban: Option<String>,
-    pub bic: Option<String>,
-    /// ISO 4217.
-    pub currency: String,
-    pub name: Option<String>,
-    /// The bank's own name for the kind of account.
-    pub product: Option<String>,
-    /// ISO 20022 `ExternalCashAccountType1Code`: `CACC`, `SVGS`.
-    pub cash_account_type: Option<String>,
-    pub usage: Option<AccountUsage>,
-    pub balances: Vec<BankBalance>,
-}
-
-/// A balance, with its sign.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BankBalance {
-    pub balance_type: BalanceType,
-    pub amount: Decimal,
-    pub currency: String,
-    pub credit_limit_included: bool,
-    /// The day the balance belongs to, when the bank says so.
-    pub reference_date: Option<NaiveDate>,
-    /// When it last changed, when the bank says so.
-    pub changed_at: Option<DateTime<Utc>>,
-}
-
-/// A transaction (Berlin Group `transactions`, ISO 20022 camt.053 entries). Only the amount is sure to be there.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BankTransaction {
-    /// The bank's `transactionId`, if it gives one worth the name; unique within the account at best.
-    pub id: Option<String>,
-    pub entry_reference: Option<String>,
-    pub status: BookingStatus,
-    /// With its sign: below zero is money leaving the account.
-    pub amount: Decimal,
-    /// ISO 4217.
-    pub currency: String,
-    pub booking_date: Option<NaiveDate>,
-    pub value_date: Option<NaiveDate>,
-    pub creditor: Option<Party>,
-    pub debtor: Option<Party>,
-    /// Unstructured remittance information.
-    pub remittance: Option<String>,
-    pub end_to_end_id: Option<String>,
-    /// ISO 20022 `PMNT-ICDT-STDO` and the like.
-    pub bank_transaction_code: Option<String>,
-    /// ISO 18245.
-    pub merchant_category_code: Option<String>,
-    /// What the bank calls the kind of spending, if it does.
-    pub category: Option<String>,
-    /// What the account held after the entry.
-    pub balance_after: Option<Decimal>,
-}
-
-/// The other side of a transaction.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Party {
-    pub name: Option<String>,
-    pub iban: Option<String>,
-}
-
-/// A financial product as its provider describes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BankProduct {
-    /// The provider's own id.
-    pub id: String,
-    pub kind: ProductKind,
-    pub status: ProductStatus,
-    pub name: String,
-    /// What the provider calls it to the end-user: a contract's or a masked card's number.
-    pub reference: Option<String>,
-    pub terms: ProductTerms,
-}
-
-/// Which page of transactions.
-#[derive(Clone, Debug)]
-pub enum PageRequest {
-    /// The first one: everything from this booking date on, or all the history the bank gives.
-    First { from: Option<NaiveDate> },
-    /// The one that a page's `next` named.
-    Next(String),
-}
-
-/// One page of transactions, newest first as far as the bank keeps to it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Page {
-    pub transactions: Vec<BankTransaction>,
-    /// The bank's own link to what follows: opaque. An empty page may have one.
-    pub next: Option<String>,
 }
 
 /// Why a provider did not do what it was asked.

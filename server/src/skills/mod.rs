@@ -5,6 +5,7 @@
 //! no memory between calls. What they must remember they hand out as [`Opaque`] bytes, which the engine seals.
 
 pub mod connector;
+pub mod facts;
 pub mod offline;
 mod outbound;
 pub mod payment_intent;

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use app::domain::skill::SkillManifest;
 use async_trait::async_trait;
 
 use super::registry::{Connectors, ManifestError, Registry};
@@ -15,15 +16,21 @@ struct Offline;
 
 /// The shipped skills.
 pub fn registry() -> Result<Registry, ManifestError> {
-    let manifests = Registry::shipped()?;
-    let connectors: Connectors = manifests
-        .iter()
-        .map(|manifest| {
-            let offline: Arc<dyn Connector> = Arc::new(Offline);
-            (manifest.connector.clone(), offline)
-        })
-        .collect();
+    with(Registry::shipped()?)
+}
+
+/// These skills, whatever runs them.
+pub fn with(manifests: Vec<SkillManifest>) -> Result<Registry, ManifestError> {
+    let connectors = connectors(&manifests);
     Registry::with(manifests, connectors)
+}
+
+/// A connector for each that the manifests name.
+pub fn connectors(manifests: &[SkillManifest]) -> Connectors {
+    let names = manifests.iter().map(|manifest| manifest.connector.clone());
+    names
+        .map(|name| (name, Arc::new(Offline) as Arc<dyn Connector>))
+        .collect()
 }
 
 #[async_trait]

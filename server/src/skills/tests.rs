@@ -1,44 +1,14 @@
-//! Manifests and step data, with a connector that is never called.
+//! Manifests and step data, with connectors that reach nobody.
 
 use std::sync::Arc;
 
 use app::domain::skill::{SkillManifest, SkillName};
-use async_trait::async_trait;
 use serde_json::json;
 
 use super::*;
 
-struct Silent;
-
-#[async_trait]
-impl Connector for Silent {
-    async fn submit(&self, _: Submission) -> Result<Outcome, ConnectorError> {
-        Err(ConnectorError::Unreachable)
-    }
-    async fn finish(&self, _: Return) -> Result<Returned, ConnectorError> {
-        Err(ConnectorError::Unreachable)
-    }
-    async fn accounts(&self, _: &Grant) -> Result<Vec<BankAccount>, ConnectorError> {
-        Err(ConnectorError::Unreachable)
-    }
-    async fn transactions(
-        &self,
-        _: &Grant,
-        _: &str,
-        _: PageRequest,
-    ) -> Result<Page, ConnectorError> {
-        Err(ConnectorError::Unreachable)
-    }
-    async fn revoke(&self, _: &Grant) -> Result<(), ConnectorError> {
-        Err(ConnectorError::Unreachable)
-    }
-}
-
 fn connectors() -> Connectors {
-    let shipped = Registry::shipped().unwrap().into_iter();
-    shipped
-        .map(|manifest| (manifest.connector, Arc::new(Silent) as Arc<dyn Connector>))
-        .collect()
+    offline::connectors(&Registry::shipped().unwrap())
 }
 
 fn name(text: &str) -> SkillName {

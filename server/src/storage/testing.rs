@@ -1,6 +1,8 @@
 //! Fresh databases for tests: a file for SQLite, a database of its own on the server that
 //! `TESSERA_TEST_POSTGRES` names (`cargo xtask test` starts one).
 
+pub mod crash;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -89,39 +91,6 @@ pub async fn sqlite_unsynced(folder: &TempFolder) -> Db {
     db
 }
 
-pub mod crash {
-    //! Deaths of the process at a chosen point between two statements. A death unwinds the work on this thread without a
-    //! word, so that what it held is dropped as it would be: transactions that were not committed never happened.
-
-    use std::cell::Cell;
-
-    thread_local! {
-        static LEFT: Cell<Option<u32>> = const { Cell::new(None) };
-    }
-
-    /// The process dies when it has passed so many points.
-    pub fn after(points: Option<u32>) {
-        LEFT.set(points);
-    }
-
-    /// Calls the death off; whether it had come before.
-    pub fn came(armed: bool) -> bool {
-        armed && LEFT.take().is_none()
-    }
-
-    /// A point between two statements.
-    pub fn point() {
-        match LEFT.get() {
-            None => {}
-            Some(0) => {
-                LEFT.set(None);
-                std::panic::resume_unwind(Box::new("the process died"));
-            }
-            Some(left) => LEFT.set(Some(left - 1)),
-        }
-    }
-}
-
 /// Of a token: the end of its life, its exchange, and whether it is dead.
 pub type TokenStory = (Option<DateTime<Utc>>, Option<DateTime<Utc>>, bool);
 
@@ -132,7 +101,7 @@ pub struct Story {
     pub nonces: Vec<(bool, Option<DateTime<Utc>>)>,
     /// The names of the steps taken.
     pub steps: Vec<String>,
-    pub ways: Vec<super::sessions::ReturnOutcome>,
+    pub ways: Vec<super::returns::ReturnOutcome>,
     pub tokens: Vec<TokenStory>,
     /// Its status, and whether it was opened.
     pub consent: Option<(String, bool)>,

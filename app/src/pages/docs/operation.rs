@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use serde_json::{Map, Value};
 
 use super::reference::{Listed, method_chip};
-use super::schema::{Field, example, kind, resolved, text, unfold};
+use super::schema::{Field, example, kind, required, resolved, text, unfold};
 use super::{ERRORS, block, language_tabs};
 use crate::links;
 use crate::pages::Site;
@@ -210,13 +210,7 @@ fn sample(
 /// A body of required fields, and of those that name a key or token.
 fn request(schema: &Value, openapi: &Value) -> Value {
     let schema = resolved(schema, openapi);
-    let required: Vec<&str> = schema
-        .get("required")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
+    let required = required(schema);
     let properties = schema.get("properties").and_then(Value::as_object);
     let mut body = Map::new();
     for (name, property) in properties.into_iter().flatten() {

@@ -39,6 +39,13 @@ fn one_of<'a>(schema: &'a Value, openapi: &'a Value) -> &'a Value {
     real.map_or(schema, |real| resolved(real, openapi))
 }
 
+/// The names of the fields that have to be there.
+pub(super) fn required(schema: &Value) -> Vec<&str> {
+    let names = schema.get("required").and_then(Value::as_array);
+    let names = names.into_iter().flatten();
+    names.filter_map(Value::as_str).collect()
+}
+
 /// Every field of a schema, nested ones by their path.
 pub(super) fn unfold(schema: &Value, openapi: &Value) -> Vec<Field> {
     let mut fields = Vec::new();
@@ -60,13 +67,7 @@ fn add_fields(
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
         return;
     };
-    let required: Vec<&str> = schema
-        .get("required")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
+    let required = required(schema);
     for (name, property) in properties {
         let path = if prefix.is_empty() {
             name.clone()

@@ -61,13 +61,11 @@ pub async fn apply(
         changed_at: now,
     };
     applications::put(&mut tx, &row).await?;
-    let own = own(&mut tx, &partner, &id.to_string()).await?;
-    if own.wanted != wanted {
+    let id = id.to_string();
+    if own(&mut tx, &partner, &id).await?.wanted != wanted {
         return Err(No::OutOfTurn);
     }
-    let body = shown(&desk, &mut tx, &own).await?;
-    tx.commit().await?;
-    Ok(Json(body))
+    settled(&desk, tx, &partner, &id).await
 }
 
 /// `GET /applications/{id}`
@@ -77,16 +75,13 @@ pub async fn read(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, No> {
     let mut tx = desk.db.read().await?;
-    let mut own = own(&mut tx, &partner, &id).await?;
+    let own = own(&mut tx, &partner, &id).await?;
     if let Some((status, reason)) = due(&desk, &mut tx, &own).await? {
         drop(tx);
         tx = desk.db.write().await?;
         settle(&desk, &mut tx, &own.row, status, reason).await?;
-        own = self::own(&mut tx, &partner, &id).await?;
     }
-    let body = shown(&desk, &mut tx, &own).await?;
-    tx.commit().await?;
-    Ok(Json(body))
+    settled(&desk, tx, &partner, &id).await
 }
 
 /// `DELETE /applications/{id}`: takes it back, if it has led to nothing yet.
@@ -125,13 +120,10 @@ pub async fn verify(
         return Err(No::OutOfTurn);
     }
     let begun = applications::verify(&mut tx, before.row.id, part, desk.clock.now()).await?;
-    if !begun && before.row.verification != Some(part) {
+    if !begun && own(&mut tx, &partner, &id).await?.row.verification != Some(part) {
         return Err(No::OutOfTurn);
     }
-    let own = own(&mut tx, &partner, &id).await?;
-    let body = shown(&desk, &mut tx, &own).await?;
-    tx.commit().await?;
-    Ok(Json(body))
+    settled(&desk, tx, &partner, &id).await
 }
 
 /// Where the money comes from.
@@ -162,13 +154,14 @@ pub async fn source_of_funds(
         now,
     )
     .await?;
-    if !moved && !matches!(before.row.status.as_str(), "offered" | "signed") {
-        return Err(No::OutOfTurn);
+    if !moved {
+        // Moved on already, perhaps in this very moment, by a repetition of this call.
+        let own = own(&mut tx, &partner, &id).await?;
+        if !matches!(own.row.status.as_str(), "offered" | "signed") {
+            return Err(No::OutOfTurn);
+        }
     }
-    let own = own(&mut tx, &partner, &id).await?;
-    let body = shown(&desk, &mut tx, &own).await?;
-    tx.commit().await?;
-    Ok(Json(body))
+    settled(&desk, tx, &partner, &id).await
 }
 
 #[derive(Deserialize)]
@@ -200,10 +193,7 @@ pub async fn decide(
         Verdict::Reject => ("rejected", Some("rejected_by_bank")),
     };
     settle(&desk, &mut tx, &before.row, status, reason).await?;
-    let own = own(&mut tx, &partner, &id).await?;
-    let body = shown(&desk, &mut tx, &own).await?;
-    tx.commit().await?;
-    Ok(Json(body))
+    settled(&desk, tx, &partner, &id).await
 }
 
 /// What follows an approval.
@@ -225,6 +215,14 @@ async fn settle(
     let now = desk.clock.now();
     applications::move_on(tx, row.id, "verifying", (status, reason), now).await?;
     Ok(())
+}
+
+/// Commits what was done to an application, and shows it as it is then.
+async fn settled(desk: &Desk, mut tx: Tx, partner: &Partner, id: &str) -> Result<Json<Value>, No> {
+    let own = own(&mut tx, partner, id).await?;
+    let body = shown(desk, &mut tx, &own).await?;
+    tx.commit().await?;
+    Ok(Json(body))
 }
 
 /// What the bank decides by itself now, if anything: by what the documents ask for, and in favour where they are silent.
@@ -276,7 +274,7 @@ pub(super) fn missing(there: &[(String, Option<String>)]) -> Vec<&'static str> {
 }
 
 /// An application as the partner sees it.
-pub(super) async fn shown(desk: &Desk, tx: &mut Tx, own: &Own) -> Result<Value, No> {
+async fn shown(desk: &Desk, tx: &mut Tx, own: &Own) -> Result<Value, No> {
     let there = documents(tx, &own.row).await?;
     let missing = if own.row.status == "verifying" {
         missing(&there)

@@ -229,6 +229,19 @@ pub async fn product_of(tx: &mut Tx, application: Uuid) -> Stored<Option<Uuid>> 
     })
 }
 
+/// Every application: its status, and to how many products it led.
+#[cfg(test)]
+pub async fn all(tx: &mut Tx) -> Stored<Vec<(String, i64)>> {
+    run!(tx, |conn| {
+        sqlx::query_as(
+            "SELECT a.status, (SELECT COUNT(*) FROM bank_products p WHERE p.application_id = a.id)
+             FROM bank_applications a ORDER BY a.created_at, a.id",
+        )
+        .fetch_all(conn)
+        .await
+    })
+}
+
 /// Hides a product from the client it was sold by.
 pub async fn stop_sharing(tx: &mut Tx, id: Uuid, client: &str) -> Stored<()> {
     run!(tx, |conn| {

@@ -3,5 +3,6 @@
 mod books;
 mod gate;
 mod payments;
+mod products;
 mod walk;
 mod world;

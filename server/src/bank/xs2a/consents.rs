@@ -53,12 +53,7 @@ pub async fn create(
     let body = json!({
         "consentStatus": "received",
         "consentId": row.id,
-        "_links": {
-            // Ready to be completed with the parameters of an authorization request (RFC 6749, section 4.1.1).
-            "scaOAuth": { "href": format!("{}/authorise", desk.public_url) },
-            "self": { "href": path },
-            "status": { "href": format!("{path}/status") },
-        },
+        "_links": links(&desk, &path),
     });
     let headers = [
         ("location", path),
@@ -101,6 +96,16 @@ fn row(desk: &Desk, tpp: Tpp, ask: &Ask, redirect_uri: String) -> Result<Consent
         authorise_by: now + TIME_TO_AUTHORISE,
         expires_at: end_of(ask.valid_until.min(longest)),
         changed_at: now,
+    })
+}
+
+/// Where something that was asked for is, and how its user agrees to it: an address that is ready to be completed with the
+/// parameters of an authorization request (RFC 6749, section 4.1.1).
+pub fn links(desk: &Desk, path: &str) -> Value {
+    json!({
+        "scaOAuth": { "href": format!("{}/authorise", desk.public_url) },
+        "self": { "href": path },
+        "status": { "href": format!("{path}/status") },
     })
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::access::Tpp;
-use super::consents::redirect_uri;
+use super::consents::{links, redirect_uri};
 use super::problem::Refusal;
 use crate::bank::Desk;
 use crate::bank::ledger::{Day, accounts};
@@ -53,12 +53,7 @@ pub async fn create(
     let body = json!({
         "transactionStatus": standing(&row, &order, desk.clock.now()).status,
         "paymentId": row.id,
-        "_links": {
-            // Ready to be completed with the parameters of an authorization request (RFC 6749, section 4.1.1).
-            "scaOAuth": { "href": format!("{}/authorise", desk.public_url) },
-            "self": { "href": path },
-            "status": { "href": format!("{path}/status") },
-        },
+        "_links": links(&desk, &path),
     });
     let headers = [
         ("location", path),

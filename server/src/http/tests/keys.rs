@@ -90,7 +90,7 @@ async fn keys_are_checked_and_never_explained(db: Db) {
 
 impl Api {
     /// HTTP Basic with a secret.
-    fn basic(&self, secret: &str) -> (&'static str, String) {
+    pub(super) fn basic(&self, secret: &str) -> (&'static str, String) {
         use base64::Engine as _;
         let pair = format!("{}:{secret}", self.world.tenant);
         let text = base64::engine::general_purpose::STANDARD.encode(pair);

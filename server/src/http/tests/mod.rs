@@ -117,6 +117,18 @@ async fn read(call: Call<Read>) -> Json<Value> {
     Json(json!({ "tenant": call.by.client.tenant(), "credentials_id": call.by.credentials_id }))
 }
 
+async fn end(
+    State(state): State<AppState>,
+    axum::Extension(runs): axum::Extension<Arc<AtomicUsize>>,
+    call: Call<Read>,
+) -> Result<Response, Problem> {
+    let work = async move {
+        let run = runs.fetch_add(1, Ordering::SeqCst);
+        Ok(Json(json!({ "run": run })).into_response())
+    };
+    call.once.run(&state, "end", once_only::DAY, work).await
+}
+
 async fn explode() -> Json<Value> {
     panic!("with a secret in its message")
 }
@@ -163,7 +175,7 @@ impl Api {
             .route("/v1/sessions/{session_id}/steps", post(submit))
             .route("/v1/token", post(exchange).get(exchange))
             .route("/v1/accounts/get", post(read))
-            .route("/v1/accounts", get(read))
+            .route("/v1/accounts", get(read).delete(end))
             .route("/v1/explode", get(explode))
             .layer(axum::Extension(runs.clone()))
             .layer(middleware::from_fn_with_state(

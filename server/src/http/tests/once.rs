@@ -2,7 +2,10 @@
 
 use super::*;
 
-on_both!(a_key_makes_a_call_happen_once,);
+on_both!(
+    a_key_makes_a_call_happen_once,
+    another_pair_in_the_headers_is_another_request
+);
 
 async fn a_key_makes_a_call_happen_once(db: Db) {
     let api = Api::new(db).await;
@@ -72,4 +75,38 @@ async fn a_key_makes_a_call_happen_once(db: Db) {
         first.body["run"],
         "kept for a day"
     );
+}
+
+async fn another_pair_in_the_headers_is_another_request(db: Db) {
+    let api = Api::new(db).await;
+    let (_, basic) = api.basic(&api.world.client_secret);
+    let end = async |pair: &str, token: &str, user: Option<&str>| {
+        let mut request = Request::delete("/v1/accounts")
+            .header("authorization", &basic)
+            .header("idempotency-key", "one")
+            .header("x-credentials-id", pair)
+            .header("x-access-token", token);
+        if let Some(user) = user {
+            request = request.header("x-tenant-user-id", user);
+        }
+        api.send(request.body(Body::empty()).unwrap()).await
+    };
+    let (id, other) = (
+        "019b7652-0000-7000-8000-000000000001",
+        "019b7652-0000-7000-8000-000000000002",
+    );
+    let first = end(id, "token", None).await;
+    assert_eq!(first.status, 200, "{}", first.body);
+    assert_eq!(end(id, "token", None).await.body, first.body);
+    for another in [
+        end(other, "token", None).await,
+        end(id, "made up", None).await,
+        end(id, "token", Some("somebody")).await,
+    ] {
+        assert_eq!(
+            (another.status, another.code()),
+            (422, "idempotency_mismatch")
+        );
+    }
+    assert_eq!(api.runs.load(Ordering::SeqCst), 1);
 }

@@ -232,8 +232,7 @@ impl<'a> Fetch<'a> {
         claim: JobId,
         from: Option<DateTime<Utc>>,
     ) -> Result<Self, Failure> {
-        let skill = state.skills.get(&consent.skill);
-        let connector = skill.and_then(|skill| state.skills.connector(&skill.manifest));
+        let (connector, grant) = grants::way_in(state, consent)?;
         let mut tx = state.db.read().await?;
         let sealed = tx.sealed_utx_key(consent.tenant_id).await?;
         let sealed =
@@ -242,10 +241,8 @@ impl<'a> Fetch<'a> {
             state,
             consent,
             claim,
-            connector: connector.ok_or_else(|| {
-                Failure::Broken("a consent's skill is no longer published".into())
-            })?,
-            grant: grants::open(state, consent)?.ok_or(Code::InactiveCredentials)?,
+            connector,
+            grant,
             utx: UtxKey::open(state, consent.tenant_id, &sealed)?,
             from,
         })

@@ -4,11 +4,11 @@ use app::domain::ids::PaymentId;
 use app::domain::session::SessionStatus;
 use chrono::Duration;
 
-use super::{SOON, ask, keep, ref_place, way_in};
+use super::{SOON, ask, keep, ref_place};
 use crate::jobs::follow_payment::FollowPayment;
 use crate::services::providers::provider_refusal;
 use crate::services::refusal::Failure;
-use crate::services::{returns, sessions};
+use crate::services::{grants, returns, sessions};
 use crate::skills::{ConnectorError, Opaque, Returned};
 use crate::state::AppState;
 use crate::storage::payments::PaymentRow;
@@ -42,7 +42,7 @@ pub async fn look(state: &AppState, id: PaymentId) -> Result<(), Failure> {
     };
     if session.is_some_and(|session| session.status == SessionStatus::Cancelled) {
         // The tenant called the session off after its end-user had agreed: so is the payment, if it still can be.
-        let (connector, grant) = way_in(state, &consent)?;
+        let (connector, grant) = grants::way_in(state, &consent)?;
         connector.cancel_payment(&grant).await.ok();
     }
     ask(state, &row, &consent).await.map(drop)

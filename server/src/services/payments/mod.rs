@@ -7,7 +7,6 @@ mod follow;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
 use std::time::Duration as StdDuration;
 
 use app::domain::ids::{CredentialsId, PaymentId, SessionId};
@@ -31,8 +30,7 @@ use super::{accounts, grants};
 use crate::jobs::follow_payment::FollowPayment;
 use crate::skills::payment_intent::PaymentIntent;
 use crate::skills::{
-    BankExecutions, BankPayment, BankPaymentItem, Cancellation, Connector, ConnectorError, Grant,
-    Opaque,
+    BankExecutions, BankPayment, BankPaymentItem, Cancellation, ConnectorError, Opaque,
 };
 use crate::state::AppState;
 use crate::storage::Tx;
@@ -204,7 +202,7 @@ async fn call_off(
     row: PaymentRow,
     consent: &ConsentRow,
 ) -> Result<Payment, Failure> {
-    let (connector, grant) = way_in(state, consent)?;
+    let (connector, grant) = grants::way_in(state, consent)?;
     let refusal = |error: &ConnectorError| Failure::from(provider_refusal(&row.skill, error));
     let cancellation = connector.cancel_payment(&grant).await;
     let cancellation = cancellation.map_err(|error| refusal(&error))?;
@@ -279,22 +277,13 @@ async fn find(
     }
 }
 
-fn way_in(state: &AppState, consent: &ConsentRow) -> Result<(Arc<dyn Connector>, Grant), Failure> {
-    let skill = state.skills.get(&consent.skill);
-    let connector = skill.and_then(|skill| state.skills.connector(&skill.manifest));
-    let connector = connector
-        .ok_or_else(|| Failure::Broken("a payment's skill is no longer published".into()))?;
-    let grant = grants::open(state, consent)?.ok_or(Code::InactiveCredentials)?;
-    Ok((connector, grant))
-}
-
 /// Asks the bank and keeps what it says.
 async fn ask(
     state: &AppState,
     row: &PaymentRow,
     consent: &ConsentRow,
 ) -> Result<PaymentRow, Failure> {
-    let (connector, grant) = way_in(state, consent)?;
+    let (connector, grant) = grants::way_in(state, consent)?;
     let asked_at = state.clock.now();
     let told = connector.payment(&grant).await;
     let told = told.map_err(|error| provider_refusal(&row.skill, &error))?;

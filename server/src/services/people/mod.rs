@@ -15,9 +15,8 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::Services;
-use super::acts::{By, audit};
 use super::passwords::Ticket;
-use super::trouble::{Stop, answered};
+use super::trouble::{Stop, act, answered};
 use crate::state::AppState;
 
 pub use start::{Made, make_sandbox};
@@ -127,18 +126,9 @@ async fn end_device(state: &AppState, actor: &Actor, handle: &str) -> Result<(),
     if !tx.end_portal_session_of(actor.person, handle).await? {
         return Err(Trouble::NotFound.into());
     }
-    let by = By::actor(actor, &Source::default());
-    let servicer = actor.membership.as_ref().map(|member| member.servicer);
-    audit(
-        state,
-        &mut tx,
-        &by,
-        servicer,
-        "session.ended",
-        handle,
-        json!({}),
-    )
-    .await?;
+    let source = Source::default();
+    let ended = act(state, actor, &source, "session.ended", handle, json!({}));
+    tx.audit(&ended).await?;
     Ok(tx.commit().await?)
 }
 

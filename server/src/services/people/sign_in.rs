@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{links, ticket, tries};
 use crate::services::acts::{By, audit};
 use crate::services::passwords::{Ticket, Verdict};
-use crate::services::trouble::Stop;
+use crate::services::trouble::{Stop, act};
 use crate::state::AppState;
 use crate::storage::people::PersonRow;
 
@@ -130,18 +130,9 @@ pub async fn prove(
     {
         return Err(Trouble::NotFound.into());
     }
-    let by = By::actor(actor, source);
-    let servicer = actor.membership.as_ref().map(|member| member.servicer);
-    audit(
-        state,
-        &mut tx,
-        &by,
-        servicer,
-        "person.proved",
-        actor.person,
-        json!({}),
-    )
-    .await?;
+    let person = actor.person;
+    let proved = act(state, actor, source, "person.proved", person, json!({}));
+    tx.audit(&proved).await?;
     Ok(tx.commit().await?)
 }
 
@@ -178,18 +169,9 @@ pub async fn change_password(
         .await?;
     tx.end_password_links(actor.person, state.clock.now())
         .await?;
-    let by = By::actor(actor, source);
-    let servicer = actor.membership.as_ref().map(|member| member.servicer);
-    audit(
-        state,
-        &mut tx,
-        &by,
-        servicer,
-        "password.changed",
-        actor.person,
-        json!({}),
-    )
-    .await?;
+    let person = actor.person;
+    let changed = act(state, actor, source, "password.changed", person, json!({}));
+    tx.audit(&changed).await?;
     links::write(state, &mut tx, links::changed(state, actor.email.as_str())).await?;
     tx.commit().await?;
     state.queue.wake();

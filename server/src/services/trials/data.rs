@@ -11,6 +11,7 @@ use app::domain::money::Bound;
 
 on_both!(
     accounts_and_balances_are_what_the_bank_said,
+    every_documented_type_of_balance_is_kept_and_found,
     transactions_are_filtered_exactly_and_come_newest_first,
     pages_follow_each_other_without_gap,
     the_same_transaction_is_known_across_consents,
@@ -70,6 +71,51 @@ async fn accounts_and_balances_are_what_the_bank_said(db: Db) {
         ..BalanceFilter::default()
     };
     assert!(list(euro).await.is_empty());
+}
+
+async fn every_documented_type_of_balance_is_kept_and_found(db: Db) {
+    let world = World::new(db).await;
+    let model = world.provider.accounts.lock().unwrap()[0].balances[0].clone();
+    let said = BalanceType::ALL.iter().enumerate();
+    let said = said.map(|(at, balance_type)| BankBalance {
+        balance_type: *balance_type,
+        amount: (i64::try_from(at).unwrap() - 5).into(),
+        ..model.clone()
+    });
+    world.provider.accounts.lock().unwrap()[0].balances = said.collect();
+    let pair = world.pair().await;
+    let page = IdPage {
+        after: None,
+        limit: 100,
+    };
+    let list = async |balance_type: Option<BalanceType>| {
+        let filter = BalanceFilter {
+            balance_type: balance_type.map(|kind| kind.as_str().to_owned()),
+            ..BalanceFilter::default()
+        };
+        let listed = accounts::balances(&world.state, &world.client, &pair, &filter, page).await;
+        listed.unwrap().items
+    };
+    assert_eq!(list(None).await.len(), 13);
+    for (at, balance_type) in BalanceType::ALL.iter().enumerate() {
+        let found = list(Some(*balance_type)).await;
+        assert_eq!(found.len(), 1, "{balance_type}");
+        let details = &found[0].details;
+        assert_eq!(details.balance_type, *balance_type);
+        let (amount, sign) = match i64::try_from(at).unwrap() - 5 {
+            below if below < 0 => (-below, CreditDebit::Debit),
+            other => (other, CreditDebit::Credit),
+        };
+        assert_eq!(
+            details.amount.parse(),
+            Ok(rust_decimal::Decimal::from(amount))
+        );
+        assert_eq!(details.credit_debit, sign, "{balance_type}");
+    }
+    let listed = accounts::list(&world.state, &world.client, &pair).await;
+    let listed = listed.unwrap();
+    let shown = &listed.items[0].details.balances;
+    assert_eq!(shown.len(), 13, "and in the account as well");
 }
 
 async fn transactions_are_filtered_exactly_and_come_newest_first(db: Db) {

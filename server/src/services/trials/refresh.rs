@@ -14,6 +14,7 @@ use crate::services::{accounts, sync};
 use crate::storage::testing::on_both;
 
 on_both!(
+    a_first_read_that_takes_too_long_is_told_when_to_come_back,
     old_data_is_fetched_again_when_it_is_read,
     a_bank_is_asked_no_more_often_than_its_budget_allows,
     a_bank_that_fails_costs_freshness_and_nothing_else,
@@ -66,6 +67,24 @@ fn pending(mut transaction: BankTransaction) -> BankTransaction {
     transaction.status = BookingStatus::Pending;
     transaction.value_date = transaction.booking_date.take();
     transaction
+}
+
+async fn a_first_read_that_takes_too_long_is_told_when_to_come_back(db: Db) {
+    let world = World::new(db).await;
+    let pair = world.pair().await;
+    let held = world.provider.gate.acquire_many(1_000).await.unwrap();
+    let Err(Failure::Refused(refusal)) = accounts::list(&world.state, &world.client, &pair).await
+    else {
+        panic!("the bank has not answered yet");
+    };
+    assert_eq!(
+        (refusal.code, refusal.retry_after),
+        (Code::ServiceUnavailable, Some(2))
+    );
+    // Nobody waits any more, and the fetch goes on: who comes back finds what it brought.
+    drop(held);
+    world.fresh(&pair).await;
+    assert_eq!(world.fetches(), 1);
 }
 
 async fn old_data_is_fetched_again_when_it_is_read(db: Db) {

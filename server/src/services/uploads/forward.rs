@@ -8,7 +8,7 @@ use futures_util::stream::StreamExt as _;
 
 use super::stored;
 use crate::services::grants;
-use crate::services::providers::open_ref;
+use crate::services::providers::{connector, open_ref};
 use crate::services::refusal::Failure;
 use crate::services::sessions::status_at;
 use crate::services::steps::request_id;
@@ -38,10 +38,7 @@ pub async fn forward(
     let (Some(held), Some(step)) = (held, step) else {
         return Ok(());
     };
-    let skill = state.skills.get(&session.skill);
-    let connector = skill.and_then(|skill| state.skills.connector(&skill.manifest));
-    let connector = connector
-        .ok_or_else(|| Failure::Broken("a session's skill is no longer published".into()))?;
+    let connector = connector(state, &session.skill)?;
     let opened = stored::open(state, session.id, upload).await?;
     let bytes = opened.bytes;
     let document = Document {

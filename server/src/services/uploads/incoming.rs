@@ -22,7 +22,8 @@ use crate::services::refusal::{Failure, FieldProblem, Refusal};
 use crate::services::sessions::in_flight;
 use crate::state::AppState;
 use crate::storage::Tx;
-use crate::storage::sessions::{SessionRow, StepRow};
+use crate::storage::sessions::SessionRow;
+use crate::storage::steps::StepRow;
 use crate::storage::uploads::NewUpload;
 
 /// Bytes of a piece: few enough to hold many, many enough that a commit for each does not matter.

@@ -30,7 +30,8 @@ use super::steps::check_user;
 use crate::skills::Skill;
 use crate::state::AppState;
 use crate::storage::Tx;
-use crate::storage::sessions::{SessionRow, StepRow};
+use crate::storage::sessions::SessionRow;
+use crate::storage::steps::StepRow;
 
 /// A file that somebody wants to send.
 pub struct NewUpload {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{Arrived, NewUpload};
 use crate::config::Config;
-use crate::services::keys::{self, Client, Given};
+use crate::services::keys::Client;
 use crate::services::refusal::Failure;
 use crate::services::returns::{self, Arrival, Onward};
 use crate::services::sessions::{self, NewSession, Opened};
@@ -45,7 +45,7 @@ impl Desk {
         let state = state_with(db, Config::default()).with_skills(registry);
         let world = World::in_state(state).await;
         allow(world.state(), world.tenant).await;
-        let client = client(&world).await;
+        let client = world.client().await;
         Self {
             world,
             client,
@@ -62,7 +62,7 @@ impl Desk {
         let world = self.world.beside().await;
         allow(world.state(), world.tenant).await;
         Self {
-            client: client(&world).await,
+            client: world.client().await,
             world,
             clerk: self.clerk.clone(),
         }
@@ -245,17 +245,6 @@ async fn allow(state: &AppState, tenant: TenantId) {
             .unwrap();
     }
     tx.commit().await.unwrap();
-}
-
-async fn client(world: &World) -> Client {
-    let mut tx = world.state().db.read().await.unwrap();
-    let given = Given {
-        kind: app::domain::key::KeyKind::Secret,
-        text: &world.client_secret.clone().into(),
-    };
-    keys::verify(world.state(), &mut tx, &world.tenant.to_string(), given)
-        .await
-        .unwrap()
 }
 
 fn manifests() -> Value {

@@ -3,11 +3,13 @@
 //! The bank is known by its URL and by client id and secret, nothing else; a real bank in its place would see the
 //! same calls.
 
-pub mod marketplace;
+mod marketplace;
 mod payments;
 #[cfg(test)]
 mod tests;
 mod wire;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use base64::Engine as _;
@@ -24,7 +26,9 @@ use uuid::Uuid;
 use super::connector::*;
 use super::outbound::{Answer, Outbound};
 use super::payment_intent;
+use super::registry::Connectors;
 use crate::clock::Clock;
+use marketplace::Marketplace;
 
 /// As long as European rules let a consent last: 180 days (Delegated Regulation (EU) 2022/2360).
 const CONSENT_DAYS: i64 = 180;
@@ -55,6 +59,19 @@ pub enum SandboxError {
     Url(#[from] url::ParseError),
     #[error("no client for calls to banks: {0}")]
     Client(#[from] reqwest::Error),
+}
+
+/// Everything that runs skills of the sandbox bank's, by the name manifests use.
+pub fn connectors(bank: &SandboxBank, clock: &Clock) -> Result<Connectors, SandboxError> {
+    let accounts = Sandbox::new(bank.clone(), clock.clone())?;
+    let products = Marketplace::new(bank.clone(), clock.clone())?;
+    Ok(Connectors::from([
+        (
+            "sandbox".to_owned(),
+            Arc::new(accounts) as Arc<dyn Connector>,
+        ),
+        ("sandbox_products".to_owned(), Arc::new(products)),
+    ]))
 }
 
 /// What is kept of a redirect: the members tell which.

@@ -392,10 +392,11 @@ mod tests {
 
     #[test]
     fn unknown_balance_types_are_left_out() {
-        assert_eq!(
-            balance_type("closingBooked"),
-            Some(BalanceType::ClosingBooked)
-        );
+        for known in BalanceType::ALL {
+            let (first, rest) = known.as_str().split_at(1);
+            let theirs = format!("{}{rest}", first.to_lowercase());
+            assert_eq!(balance_type(&theirs), Some(*known), "{theirs}");
+        }
         assert_eq!(balance_type("nonInvoiced"), None);
         assert_eq!(balance_type(""), None);
     }

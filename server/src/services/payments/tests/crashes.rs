@@ -1,11 +1,8 @@
 //! Never ordered twice: whatever breaks off wherever, and however many ask at once.
 
-use std::pin::pin;
-use std::sync::atomic::AtomicBool;
-use std::task::{Context, Poll, Wake, Waker};
-
 use super::*;
 use crate::services::sessions::Proof;
+use crate::storage::testing::crash::{FEWEST, break_off};
 use crate::storage::testing::on_both;
 use app::domain::payment::PaymentStatus;
 
@@ -15,37 +12,6 @@ on_both!(
     of_many_orders_one_reaches_the_bank,
     a_cancellation_and_an_execution_never_both_happen
 );
-
-/// Says whether it was woken.
-struct Bell {
-    rung: AtomicBool,
-    notify: tokio::sync::Notify,
-}
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        self.rung.store(true, Ordering::SeqCst);
-        self.notify.notify_one();
-    }
-}
-
-/// Runs a future until it has waited `times` times, then drops it where it stands, as a crash would; what it answered
-/// if it was done before.
-async fn break_off<F: Future>(future: F, times: usize) -> Option<F::Output> {
-    let bell = Arc::new(Bell {
-        rung: AtomicBool::new(false),
-        notify: tokio::sync::Notify::new(),
-    });
-    let waker = Waker::from(bell.clone());
-    let mut future = pin!(future);
-    for _ in 0..times {
-        if let Poll::Ready(done) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            return Some(done);
-        }
-        bell.notify.notified().await;
-    }
-    None
-}
 
 impl Street {
     /// Goes on as an app would that got no answer: submits the same again, waits where it is told to, and asks the
@@ -106,8 +72,6 @@ impl Street {
 
 /// How often every place is tried: how many there are differs from run to run, as some waits are over at once.
 const SWEEPS: usize = 3;
-/// The fewest places there can be: the calls to the bank always take a while.
-const FEWEST: usize = 2;
 
 async fn a_step_broken_off_anywhere_orders_once(db: Db) {
     let street = Street::open(db).await;

@@ -3,15 +3,13 @@
 mod crashes;
 mod life;
 
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use app::domain::ids::PaymentId;
 use app::domain::problem::Code;
 use app::domain::skill::SkillName;
 use reqwest::header::{LOCATION, SET_COOKIE};
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
 use crate::bank;
 use crate::services::consents::Credentials;
@@ -21,10 +19,9 @@ use crate::services::refusal::Failure;
 use crate::services::returns::{Arrival, Onward};
 use crate::services::sessions::{self, Opened};
 use crate::services::steps::{self, NewStep, Taken};
+use crate::services::testing::next_door::{self, NextDoor};
 use crate::services::tokens::Exchange;
 use crate::services::trials::{AISP, LINK, code, new_session, pair, query, sca, step, tenant};
-use crate::skills::sandbox::{Sandbox, SandboxBank};
-use crate::skills::{Connector, Registry};
 use crate::state::AppState;
 use crate::storage::Db;
 use crate::storage::tenants::SkillRow;
@@ -37,8 +34,7 @@ const SHOP: &str = "RO49AAAA1B31007593840000";
 struct Street {
     state: AppState,
     client: Client,
-    stop: CancellationToken,
-    bank: Arc<Mutex<Option<bank::Bank>>>,
+    bank: NextDoor,
 }
 
 /// What the bank's pages sent the browser back with.
@@ -49,55 +45,18 @@ struct Back {
 
 impl Street {
     async fn open(db: Db) -> Self {
-        let state = crate::state::testing::state(db);
-        let stop = CancellationToken::new();
-        let secret = state.clock.token();
-        let settings = bank::Settings {
-            db: state.db.clone(),
-            clock: state.clock.clone(),
-            listen: "127.0.0.1:0".parse().unwrap(),
-            public_url: String::new(),
-            verification: chrono::Duration::seconds(5),
-            client: bank::Client {
-                id: "tpp".into(),
-                secret: secret.clone().into(),
-                name: "Tessera".into(),
-            },
-        };
-        let bank = bank::serve(settings, stop.clone()).await.unwrap();
-        let reached = SandboxBank {
-            url: bank.url.clone(),
-            client_id: "tpp".into(),
-            client_secret: secret.into(),
-        };
-        let sandbox = Sandbox::new(reached, state.clock.clone()).unwrap();
-        let connectors = crate::skills::Connectors::from([(
-            "sandbox".to_owned(),
-            Arc::new(sandbox) as Arc<dyn Connector>,
-        )]);
-        let manifests = Registry::shipped().unwrap();
-        let shipped = manifests
-            .into_iter()
-            .filter(|manifest| manifest.connector == "sandbox");
-        let registry = Registry::with(shipped.collect(), connectors).unwrap();
-        let state = state.with_skills(registry);
+        let (state, bank) = next_door::open(crate::state::testing::state(db)).await;
         let client = payer(&state).await;
-        let bank = Arc::new(Mutex::new(Some(bank)));
         Self {
             state,
             client,
-            stop,
             bank,
         }
     }
 
     /// Closes the bank, for the night or for good.
     async fn close(&self) {
-        self.stop.cancel();
-        let bank = self.bank.lock().unwrap().take();
-        if let Some(bank) = bank {
-            bank.running.await.unwrap();
-        }
+        self.bank.close().await;
     }
 
     async fn session(&self) -> Opened {

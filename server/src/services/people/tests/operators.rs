@@ -1,6 +1,7 @@
 //! Operators: how they come to be, and what they may decide.
 
 use super::*;
+use crate::services::acts::By;
 use crate::services::servicers;
 use crate::storage::testing::on_both;
 

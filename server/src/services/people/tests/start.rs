@@ -1,6 +1,7 @@
 //! Starting and joining: what one form makes, and who may come in by a claim.
 
 use super::*;
+use crate::services::acts::By;
 use crate::services::servicers;
 use crate::storage::testing::on_both;
 

@@ -1,0 +1,211 @@
+//! A counter for tests: a tenant that sells the sandbox bank's deposits and cards, with the bank next door.
+
+use app::domain::ids::{SessionId, StepId};
+use app::domain::problem::Code;
+use app::domain::session::SessionStatus;
+use serde_json::{Value, json};
+
+use super::World;
+use super::next_door::{self, NextDoor};
+use crate::bank;
+use crate::services::consents::Credentials;
+use crate::services::keys::Client;
+use crate::services::products::{self, Product};
+use crate::services::refusal::Failure;
+use crate::services::sessions::{self, NewSession, Proof, Standing};
+use crate::services::steps::{self, NewStep};
+use crate::services::tokens::{self, Exchange};
+use crate::services::uploads::{self, NewUpload};
+use crate::skills::Psu;
+use crate::state::AppState;
+use crate::storage::Db;
+
+pub const DEPOSIT: &str = "xyz_sbx_#3.0";
+pub const CARD: &str = "xyz_card_sbx_#1.0";
+/// What the bank wants to see of whoever applies.
+pub const DOCUMENTS: [&str; 2] = ["id_document", "selfie"];
+
+pub struct Counter {
+    pub world: World,
+    pub client: Client,
+    bank: NextDoor,
+}
+
+/// A session on its way.
+pub struct Walk {
+    pub session: SessionId,
+    skill: &'static str,
+    /// The next step's, or the one used last.
+    nonce: String,
+    /// Of the step submitted last: its files are sent with it.
+    used: String,
+}
+
+impl Counter {
+    pub async fn open(db: Db) -> Self {
+        let (state, bank) = next_door::open(crate::state::testing::state(db)).await;
+        let world = World::in_state(state).await;
+        let client = world.client().await;
+        Self {
+            world,
+            client,
+            bank,
+        }
+    }
+
+    pub async fn close(&self) {
+        self.bank.close().await;
+    }
+
+    pub fn state(&self) -> &AppState {
+        self.world.state()
+    }
+
+    pub fn seconds(&self, seconds: i64) {
+        let by = chrono::Duration::seconds(seconds);
+        self.state().clock.advance(by);
+    }
+
+    /// Runs every job that is due.
+    pub async fn work(&self) {
+        while crate::jobs::worker::run_one(self.state()).await.unwrap() {}
+    }
+
+    pub async fn begin(&self, skill: &'static str) -> Walk {
+        let new = NewSession {
+            skill: skill.into(),
+            tenant_user_id: None,
+            code_challenge: None,
+            state: None,
+        };
+        let opened = sessions::create(self.state(), &self.client, new).await;
+        let opened = opened.unwrap();
+        Walk {
+            session: opened.session_id,
+            skill,
+            nonce: opened.nonce,
+            used: String::new(),
+        }
+    }
+
+    /// Submits a step, and goes on as an app would that got no answer: submits the same again, waits where it is told
+    /// to, and asks the session what came of it.
+    pub async fn insist(&self, walk: &mut Walk, step: &str) -> Standing {
+        walk.used.clone_from(&walk.nonce);
+        for _ in 0..3 {
+            let named = self.client.named();
+            match steps::submit(self.state(), &named, walk.step(step)).await {
+                Ok(_) => return self.standing(walk).await,
+                Err(Failure::Refused(refusal)) => match refusal.code {
+                    Code::StepInFlight => self.seconds(61),
+                    Code::InvalidNonce | Code::SessionEnded => return self.standing(walk).await,
+                    other => panic!("{other}"),
+                },
+                Err(other) => panic!("{other}"),
+            }
+        }
+        panic!("an app would have given up")
+    }
+
+    /// Where a session stands, asked with the nonce used last.
+    pub async fn standing(&self, walk: &mut Walk) -> Standing {
+        let proof = Proof::Nonce(&walk.nonce);
+        let standing = sessions::get(self.state(), &self.client, walk.session, proof).await;
+        let standing = standing.unwrap();
+        if let Some(nonce) = &standing.nonce {
+            walk.nonce.clone_from(nonce);
+        }
+        standing
+    }
+
+    /// Sends files of a step, which ask the bank for something, and lets them reach it.
+    pub async fn send(&self, walk: &Walk, step: StepId, kinds: &[&str], wish: &str) {
+        for kind in kinds {
+            let new = NewUpload {
+                session_id: None,
+                step_id: step,
+                nonce: walk.used.clone().into(),
+                kind: (*kind).into(),
+                tenant_user_id: None,
+            };
+            let named = self.client.named();
+            let mut incoming = uploads::begin(self.state(), &named, new).await.unwrap();
+            let file = format!("%PDF-1.7\n{kind} of {step}: {wish}");
+            incoming.take(file.as_bytes()).await.unwrap();
+            incoming.finish().await.unwrap();
+        }
+        self.work().await;
+    }
+
+    /// Applies for a deposit and says who applies, with documents that leave the decision to a person.
+    pub async fn waiting(&self) -> Walk {
+        let mut walk = self.begin(DEPOSIT).await;
+        self.insist(&mut walk, "product_form").await;
+        self.wait_again(&mut walk).await;
+        walk
+    }
+
+    /// Says who applies, with documents that leave the decision to a person.
+    pub async fn wait_again(&self, walk: &mut Walk) {
+        let standing = self.insist(walk, "kyc").await;
+        assert_eq!(standing.status, SessionStatus::Pending);
+        let step = standing.step_id.unwrap();
+        self.send(walk, step, &DOCUMENTS, "SANDBOX:WAIT").await;
+    }
+
+    pub async fn exchange(&self, token: &str) -> Credentials {
+        let exchange = Exchange {
+            temp_token: token.to_owned().into(),
+            code_verifier: None,
+            tenant_user_id: None,
+        };
+        let exchanged = tokens::exchange(self.state(), &self.client, exchange).await;
+        let exchanged = exchanged.unwrap();
+        Credentials {
+            id: exchanged.credentials_id,
+            access_token: exchanged.access_token,
+            tenant_user_id: None,
+        }
+    }
+
+    /// What a pair points at.
+    pub async fn products(&self, pair: &Credentials) -> Vec<Product> {
+        let listed = products::list(self.state(), &self.client, pair).await;
+        listed.unwrap().items
+    }
+
+    /// Every application at the bank: its status, and to how many products it led.
+    pub async fn at_bank(&self) -> Vec<(String, i64)> {
+        bank::testing::applications(&self.state().db).await
+    }
+}
+
+impl Walk {
+    /// A step as it is submitted next, with data that fits.
+    pub fn step(&self, name: &str) -> NewStep {
+        NewStep {
+            session_id: self.session,
+            nonce: self.nonce.clone().into(),
+            skill: self.skill.into(),
+            step: name.into(),
+            data: self.data(name).as_object().unwrap().clone(),
+            tenant_user_id: None,
+            psu: Psu::default(),
+        }
+    }
+
+    fn data(&self, step: &str) -> Value {
+        let mut person =
+            json!({ "first_name": "Ana", "last_name": "Example", "date_of_birth": "1990-05-17" });
+        match step {
+            "product_form" => json!({ "value": "100000", "currency": "EUR", "period": "12" }),
+            "card_form" => json!({ "limit": "5000", "currency": "RON" }),
+            "kyc" if self.skill == CARD => {
+                person["accept"] = true.into();
+                person
+            }
+            "kyc" => person,
+            _ => json!({ "accept": true }),
+        }
+    }
+}

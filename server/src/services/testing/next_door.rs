@@ -1,0 +1,56 @@
+//! The sandbox bank next door to a test: on a port of its own, over the state's database and by its clock.
+
+use std::sync::{Arc, Mutex};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::bank;
+use crate::skills::Registry;
+use crate::skills::sandbox::{SandboxBank, connectors};
+use crate::state::AppState;
+
+/// A bank that is open until it is closed.
+#[derive(Clone)]
+pub struct NextDoor {
+    stop: CancellationToken,
+    bank: Arc<Mutex<Option<bank::Bank>>>,
+}
+
+/// Opens the bank, and publishes the shipped skills to a state: they reach it by HTTP.
+pub async fn open(state: AppState) -> (AppState, NextDoor) {
+    let stop = CancellationToken::new();
+    let secret = state.clock.token();
+    let settings = bank::Settings {
+        db: state.db.clone(),
+        clock: state.clock.clone(),
+        listen: "127.0.0.1:0".parse().unwrap(),
+        public_url: String::new(),
+        verification: chrono::Duration::seconds(5),
+        client: bank::Client {
+            id: "tpp".into(),
+            secret: secret.clone().into(),
+            name: "Tessera".into(),
+        },
+    };
+    let bank = bank::serve(settings, stop.clone()).await.unwrap();
+    let reached = SandboxBank {
+        url: bank.url.clone(),
+        client_id: "tpp".into(),
+        client_secret: secret.into(),
+    };
+    let connectors = connectors(&reached, &state.clock).unwrap();
+    let registry = Registry::with(Registry::shipped().unwrap(), connectors).unwrap();
+    let bank = Arc::new(Mutex::new(Some(bank)));
+    (state.with_skills(registry), NextDoor { stop, bank })
+}
+
+impl NextDoor {
+    /// Closes the bank, for the night or for good.
+    pub async fn close(&self) {
+        self.stop.cancel();
+        let bank = self.bank.lock().unwrap().take();
+        if let Some(bank) = bank {
+            bank.running.await.unwrap();
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! People who decide in the sandbox bank's stead, at the real bank.
+
+use app::domain::person::Role;
+use app::domain::servicer::ServicerStatus;
+use app::domain::session::SessionStatus;
+
+use super::*;
+use crate::services::testing::counter::{Counter, Walk};
+use crate::services::testing::{World, source};
+use crate::storage::Db;
+use crate::storage::testing::crash::{FEWEST, break_off};
+use crate::storage::testing::on_both;
+
+on_both!(
+    an_approval_lets_the_session_go_on,
+    asking_again_asks_for_the_same_step_once_more,
+    a_rejection_ends_the_session,
+    of_two_decisions_the_first_stands,
+    nobody_else_decides_or_sees,
+    a_decision_is_about_the_verification_it_was_given_for,
+    a_decision_broken_off_anywhere_is_carried_out
+);
+
+impl Counter {
+    async fn decide(&self, walk: &Walk, decision: Decision) -> Answered<()> {
+        let services = &self.world.services;
+        services
+            .decide(&self.world.owner, walk.session, decision, &source())
+            .await
+    }
+
+    /// What the owner sees waiting.
+    async fn list(&self) -> Vec<Verification> {
+        let services = &self.world.services;
+        services.verifications(&self.world.owner).await.unwrap()
+    }
+
+    async fn audited(&self) -> i64 {
+        let mut tx = self.state().db.read().await.unwrap();
+        tx.count_audited("verification.decided").await.unwrap()
+    }
+}
+
+fn is_gone(answer: &Answered<()>) -> bool {
+    matches!(answer, Err(Trouble::Conflict(_)))
+}
+
+async fn an_approval_lets_the_session_go_on(db: Db) {
+    let counter = Counter::open(db).await;
+    let mut walk = counter.waiting().await;
+    // However long it takes: the bank leaves this one to a person.
+    counter.seconds(3_600);
+    counter.work().await;
+    let waiting = counter.list().await;
+    assert_eq!(waiting.len(), 1);
+    assert_eq!(
+        (waiting[0].session, waiting[0].tenant),
+        (walk.session, counter.world.tenant)
+    );
+    assert_eq!(
+        (waiting[0].step.as_str(), waiting[0].tenant_name.as_str()),
+        ("kyc", "Example app")
+    );
+
+    counter.decide(&walk, Decision::Approve).await.unwrap();
+    counter.work().await;
+    assert_eq!(counter.audited().await, 1);
+    assert!(counter.list().await.is_empty());
+    let standing = counter.standing(&mut walk).await;
+    assert_eq!(standing.status, SessionStatus::InProgress);
+    assert_eq!(standing.next_step.as_deref(), Some("contract"));
+    let end = counter.insist(&mut walk, "contract").await;
+    assert_eq!(end.status, SessionStatus::Completed);
+    let pair = counter.exchange(end.temp_token.as_deref().unwrap()).await;
+    assert_eq!(counter.products(&pair).await.len(), 1);
+    counter.close().await;
+}
+
+async fn asking_again_asks_for_the_same_step_once_more(db: Db) {
+    let counter = Counter::open(db).await;
+    let mut walk = counter.waiting().await;
+    counter.decide(&walk, Decision::AskAgain).await.unwrap();
+    counter.work().await;
+    let standing = counter.standing(&mut walk).await;
+    assert_eq!(standing.status, SessionStatus::InProgress);
+    assert_eq!(standing.next_step.as_deref(), Some("kyc"));
+    assert_eq!(standing.data.unwrap()["reason"], "document_unreadable");
+    counter.wait_again(&mut walk).await;
+    counter.decide(&walk, Decision::Approve).await.unwrap();
+    counter.work().await;
+    let standing = counter.standing(&mut walk).await;
+    assert_eq!(standing.next_step.as_deref(), Some("contract"));
+    counter.close().await;
+}
+
+async fn a_rejection_ends_the_session(db: Db) {
+    let counter = Counter::open(db).await;
+    let mut walk = counter.waiting().await;
+    counter.decide(&walk, Decision::Reject).await.unwrap();
+    counter.work().await;
+    let standing = counter.standing(&mut walk).await;
+    assert_eq!(standing.status, SessionStatus::Failed);
+    assert_eq!(standing.data.unwrap()["reason"], "rejected_by_bank");
+    assert_eq!(counter.at_bank().await, [("rejected".to_owned(), 0)]);
+    assert!(is_gone(&counter.decide(&walk, Decision::Approve).await));
+    counter.close().await;
+}
+
+async fn of_two_decisions_the_first_stands(db: Db) {
+    let counter = Counter::open(db).await;
+    let mut walk = counter.waiting().await;
+    // Two people who look at the same list.
+    counter.decide(&walk, Decision::Approve).await.unwrap();
+    counter.seconds(1);
+    counter.decide(&walk, Decision::Reject).await.unwrap();
+    counter.work().await;
+    let standing = counter.standing(&mut walk).await;
+    assert_eq!(standing.status, SessionStatus::InProgress);
+    assert_eq!(standing.next_step.as_deref(), Some("contract"));
+    assert_eq!(counter.at_bank().await, [("offered".to_owned(), 0)]);
+    assert_eq!(counter.audited().await, 2, "what each of them did");
+
+    // And one who comes late is told so.
+    assert!(is_gone(&counter.decide(&walk, Decision::Reject).await));
+    assert_eq!(counter.audited().await, 2);
+    counter.work().await;
+    assert_eq!(
+        counter.standing(&mut walk).await.status,
+        SessionStatus::InProgress
+    );
+    counter.close().await;
+}
+
+async fn nobody_else_decides_or_sees(db: Db) {
+    let counter = Counter::open(db).await;
+    let mut walk = counter.waiting().await;
+    let services = &counter.world.services;
+    let stranger = counter.world.beside().await.owner;
+    assert!(services.verifications(&stranger).await.unwrap().is_empty());
+    let foreign = services
+        .decide(&stranger, walk.session, Decision::Approve, &source())
+        .await;
+    let unknown = SessionId(counter.state().clock.id());
+    let missing = services
+        .decide(&stranger, unknown, Decision::Approve, &source())
+        .await;
+    assert!(is_gone(&foreign));
+    assert_eq!(foreign, missing, "a foreign session is an unknown one");
+
+    let world: &World = &counter.world;
+    for reader in [
+        world.actor(Role::Analyst, ServicerStatus::Sandbox),
+        world.actor(Role::Auditor, ServicerStatus::Sandbox),
+        world.actor(Role::Owner, ServicerStatus::Suspended),
+    ] {
+        let refused = services
+            .decide(&reader, walk.session, Decision::Approve, &source())
+            .await;
+        assert!(matches!(refused, Err(Trouble::Forbidden(_))), "{refused:?}");
+        let unseen = services.verifications(&reader).await;
+        assert!(matches!(unseen, Err(Trouble::Forbidden(_))));
+    }
+    counter.work().await;
+    assert_eq!(counter.audited().await, 0);
+    assert_eq!(
+        counter.standing(&mut walk).await.status,
+        SessionStatus::Pending
+    );
+    counter.close().await;
+}
+
+async fn a_decision_is_about_the_verification_it_was_given_for(db: Db) {
+    let counter = Counter::open(db).await;
+    let mut walk = counter.waiting().await;
+    let mut tx = counter.state().db.read().await.unwrap();
+    let before = tx.session(walk.session).await.unwrap().unwrap().position;
+    drop(tx);
+    counter.decide(&walk, Decision::AskAgain).await.unwrap();
+    counter.work().await;
+    counter.standing(&mut walk).await;
+    counter.wait_again(&mut walk).await;
+    // A worker that fell asleep over the first decision wakes up.
+    let late = DecideVerification {
+        session: walk.session,
+        position: before,
+        decision: Decision::Reject,
+    };
+    decided(counter.state(), &late).await.unwrap();
+    counter.work().await;
+    assert_eq!(
+        counter.standing(&mut walk).await.status,
+        SessionStatus::Pending
+    );
+    counter.close().await;
+}
+
+async fn a_decision_broken_off_anywhere_is_carried_out(db: Db) {
+    let counter = Counter::open(db).await;
+    for times in 1.. {
+        let mut walk = counter.waiting().await;
+        let mut tx = counter.state().db.read().await.unwrap();
+        let position = tx.session(walk.session).await.unwrap().unwrap().position;
+        drop(tx);
+        let job = DecideVerification {
+            session: walk.session,
+            position,
+            decision: Decision::Approve,
+        };
+        let done = break_off(decided(counter.state(), &job), times).await;
+        // The job's lease ends with the claim that the crash left behind, and somebody takes both over.
+        counter.seconds(61);
+        decided(counter.state(), &job).await.unwrap();
+        let standing = counter.standing(&mut walk).await;
+        assert_eq!(
+            standing.next_step.as_deref(),
+            Some("contract"),
+            "waited {times} times"
+        );
+        if done.is_some() {
+            assert!(times > FEWEST);
+            break;
+        }
+    }
+    counter.close().await;
+}

@@ -1,0 +1,100 @@
+//! The ways back from providers' pages: one for each time that an end-user was sent there.
+
+use app::domain::ids::SessionId;
+use chrono::{DateTime, Utc};
+
+use super::{Stored, Tx, run};
+use crate::crypto::Digest;
+
+/// How a way back ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "TEXT", rename_all = "lowercase")]
+pub enum ReturnOutcome {
+    /// Nobody has come back yet.
+    Waiting,
+    Granted,
+    Refused,
+}
+
+/// One time that an end-user was sent to a provider's pages.
+#[derive(Clone, sqlx::FromRow)]
+pub struct ReturnRow {
+    /// Digest of the `state` that the provider hands back.
+    pub state: Digest,
+    pub session_id: SessionId,
+    pub position: i64,
+    pub step: String,
+    /// The tenant's own link, sealed.
+    pub link: Vec<u8>,
+    pub outcome: ReturnOutcome,
+    pub code: Option<Digest>,
+    pub created_at: DateTime<Utc>,
+}
+
+impl Tx {
+    /// Opens a way back from a provider's pages.
+    pub async fn insert_return(&mut self, row: &ReturnRow) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query(
+                "INSERT INTO bank_returns (state, session_id, position, step, link, outcome, created_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            )
+            .bind(&row.state)
+            .bind(row.session_id)
+            .bind(row.position)
+            .bind(&row.step)
+            .bind(&row.link)
+            .bind(row.outcome)
+            .bind(row.created_at)
+            .execute(conn)
+            .await
+            .map(|_| ())
+        })
+    }
+
+    /// The way back that a `state` belongs to.
+    pub async fn bank_return(&mut self, state: &Digest) -> Stored<Option<ReturnRow>> {
+        run!(self, |conn| {
+            sqlx::query_as(
+                "SELECT state, session_id, position, step, link, outcome, code, created_at FROM bank_returns
+                 WHERE state = $1",
+            )
+            .bind(state)
+            .fetch_optional(conn)
+            .await
+        })
+    }
+
+    /// The way back that a session still waits for.
+    pub async fn waiting_return(&mut self, session: SessionId) -> Stored<Option<ReturnRow>> {
+        run!(self, |conn| {
+            sqlx::query_as(
+                "SELECT state, session_id, position, step, link, outcome, code, created_at FROM bank_returns
+                 WHERE session_id = $1 AND outcome = 'waiting' ORDER BY position DESC LIMIT 1",
+            )
+            .bind(session)
+            .fetch_optional(conn)
+            .await
+        })
+    }
+
+    /// Writes down how a way back ended; `false` if it had ended already.
+    pub async fn settle_return(
+        &mut self,
+        state: &Digest,
+        outcome: ReturnOutcome,
+        code: Option<&Digest>,
+    ) -> Stored<bool> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE bank_returns SET outcome = $2, code = $3 WHERE state = $1 AND outcome = 'waiting'",
+            )
+            .bind(state)
+            .bind(outcome)
+            .bind(code)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected() == 1)
+        })
+    }
+}

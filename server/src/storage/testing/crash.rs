@@ -1,0 +1,64 @@
+//! Deaths of the process. At a chosen point between two statements: a death unwinds the work on this thread without a
+//! word, so that what it held is dropped as it would be: transactions that were not committed never happened. Or
+//! wherever it waits, for a database or for somebody else's answer.
+
+use std::cell::Cell;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+use tokio::sync::Notify;
+
+thread_local! {
+    static LEFT: Cell<Option<u32>> = const { Cell::new(None) };
+}
+
+/// The process dies when it has passed so many points.
+pub fn after(points: Option<u32>) {
+    LEFT.set(points);
+}
+
+/// Calls the death off; whether it had come before.
+pub fn came(armed: bool) -> bool {
+    armed && LEFT.take().is_none()
+}
+
+/// A point between two statements.
+pub fn point() {
+    match LEFT.get() {
+        None => {}
+        Some(0) => {
+            LEFT.set(None);
+            std::panic::resume_unwind(Box::new("the process died"));
+        }
+        Some(left) => LEFT.set(Some(left - 1)),
+    }
+}
+
+/// The fewest places to die in that anything worth breaking off can have: calls to a bank always take a while.
+pub const FEWEST: usize = 2;
+
+/// Rings when what waits may go on.
+#[derive(Default)]
+struct Bell(Notify);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.notify_one();
+    }
+}
+
+/// Runs a future until it has waited `times` times, then drops it where it stands, as a crash would; what it answered
+/// if it was done before.
+pub async fn break_off<F: Future>(future: F, times: usize) -> Option<F::Output> {
+    let bell = Arc::new(Bell::default());
+    let waker = Waker::from(bell.clone());
+    let mut future = pin!(future);
+    for _ in 0..times {
+        if let Poll::Ready(done) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return Some(done);
+        }
+        bell.0.notified().await;
+    }
+    None
+}
