@@ -106,7 +106,7 @@ pub const SCREENS: &[Screen] = &[
     Screen::form(links::CONSOLE, Who::May(Permission::UseConsole), |v| {
         Box::pin(console::screen(v))
     }),
-    Screen::form(
+    Screen::files(
         "/console/runs/{run}",
         Who::May(Permission::UseConsole),
         |v| Box::pin(console::run(v)),
@@ -160,6 +160,8 @@ pub struct Screen {
     pub who: Who,
     /// Whether the screen takes forms (POST) besides being shown.
     pub takes_forms: bool,
+    /// Whether such a form may carry a file.
+    pub takes_files: bool,
     pub handler: Handler,
 }
 
@@ -170,6 +172,7 @@ impl Screen {
             path,
             who,
             takes_forms: false,
+            takes_files: false,
             handler,
         }
     }
@@ -180,7 +183,16 @@ impl Screen {
             path,
             who,
             takes_forms: true,
+            takes_files: false,
             handler,
+        }
+    }
+
+    /// A screen that takes forms with a file, too.
+    pub const fn files(path: &'static str, who: Who, handler: Handler) -> Self {
+        Self {
+            takes_files: true,
+            ..Self::form(path, who, handler)
         }
     }
 }
