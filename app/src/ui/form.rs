@@ -82,6 +82,9 @@ pub fn Field(
     #[prop(optional)] maxlength: Option<&'static str>,
     #[prop(optional)] inputmode: Option<&'static str>,
     #[prop(optional)] optional: bool,
+    /// Needed only together with others: the browser lets the form go without it.
+    #[prop(optional)]
+    unforced: bool,
     #[prop(optional)] mono: bool,
     /// Stands over the control's end: a button that shows the password.
     #[prop(optional)]
@@ -103,7 +106,7 @@ pub fn Field(
             placeholder=placeholder
             maxlength=maxlength
             inputmode=inputmode
-            required=!optional
+            required=!(optional || unforced)
             autofocus=entry.first_error
             aria-invalid=entry.invalid()
             aria-describedby=entry.described_by(hint.is_some())
@@ -124,6 +127,9 @@ pub fn TextArea(
     #[prop(optional, into)] hint: Option<String>,
     #[prop(optional)] rows: Option<u32>,
     #[prop(optional)] optional: bool,
+    /// Needed only together with others: the browser lets the form go without it.
+    #[prop(optional)]
+    unforced: bool,
     #[prop(optional)] mono: bool,
 ) -> impl IntoView {
     let control = view! {
@@ -133,7 +139,7 @@ pub fn TextArea(
             rows=rows.unwrap_or(3).to_string()
             class=mono.then_some("mono")
             spellcheck=mono.then_some("false")
-            required=!optional
+            required=!(optional || unforced)
             autofocus=entry.first_error
             aria-invalid=entry.invalid()
             aria-describedby=entry.described_by(hint.is_some())

@@ -27,7 +27,7 @@ fn html(n: u128) -> String {
 
 fn holds(html: &str, texts: &[&str]) {
     for text in texts {
-        assert!(html.contains(text), "{text} is not in {html}");
+        assert!(html.contains(text), "{text} is not in the page");
     }
 }
 
@@ -56,11 +56,13 @@ fn a_steps_form_is_made_from_its_schema_and_filled_with_the_example() {
     holds(
         &order,
         &[
-            "<fieldset class=\"field group\" id=\"data.payment_info\">",
+            "<fieldset id=\"data.payment_info\" class=\"field group\">",
             "name=\"data.payment_info[0].payment_information_id\" value=\"order-1001\"",
             "<textarea id=\"data.payment_info[0].credit_transfer_transaction_information\"",
             "type=\"date\" id=\"data.payment_info[0].requested_execution_date\"",
             "more, optional",
+            // Needed only where its group is: a browser must let the form go without it.
+            "autocomplete=\"off\" inputmode=\"text\" aria-describedby=\"data.payment_info[0].debtor_agent.bic-hint\"",
         ],
     );
 }
@@ -74,7 +76,7 @@ fn what_is_wrong_is_shown_at_its_field_and_the_rest_above_the_form() {
             "value=\"much\"",
             "id=\"data.value-error\"",
             "Must match ^[1-9][0-9]{2,6}$.",
-            "<code>data.colour</code>",
+            "<code>data.colour<",
             "href=\"/docs/errors/invalid_input\"",
         ],
     );
@@ -88,7 +90,7 @@ fn a_form_and_its_json_lead_to_each_other_and_nothing_is_sent() {
     holds(
         &html,
         &[
-            "&quot;value&quot;: &quot;500&quot;",
+            "\"value\": \"500\"",
             "Show as form",
             "name=\"shape\" value=\"json\"",
         ],
@@ -112,10 +114,7 @@ fn a_form_and_its_json_lead_to_each_other_and_nothing_is_sent() {
     assert_eq!(status, 422);
     holds(
         &html,
-        &[
-            "The form has no place for some of this",
-            "&quot;colour&quot;",
-        ],
+        &["The form has no place for some of this", "{\"colour\":1}"],
     );
 }
 
@@ -182,7 +181,7 @@ fn a_file_that_was_not_chosen_or_not_taken_is_told() {
     let (status, page) = show(page(433, Some("act=upload&at=3&kind=selfie")));
     assert_eq!((status, done()), (422, None));
     holds(&page, &["Choose a file first", "id=\"file-selfie-error\""]);
-    holds(&html(434), &["<code>file</code>", "PDF, PNG, JPEG or WebP"]);
+    holds(&html(434), &["<code>file<", "PDF, PNG, JPEG or WebP"]);
 }
 
 #[test]

@@ -17,18 +17,25 @@ pub(in super::super) fn controls(form: &StepForm, typed: &Typed) -> AnyView {
     let Kind::Group(parts) = &form.root.kind else {
         return ().into_any();
     };
-    group(parts, typed)
+    group(parts, typed, true)
 }
 
 /// What must be there or is, then the rest: folded away if it is much.
-fn group(parts: &[Part], typed: &Typed) -> AnyView {
+/// `needed`: whether the object must be there, and so what is required in it.
+fn group(parts: &[Part], typed: &Typed, needed: bool) -> AnyView {
     let (first, rest): (Vec<&Part>, Vec<&Part>) = parts
         .iter()
         .partition(|part| part.required || is_told(part, typed));
     let plain = rest.iter().all(|part| is_plain(part)) && rest.len() <= OPEN;
-    let first_views = first.iter().map(|part| one(part, typed)).collect_view();
+    let first_views = first
+        .iter()
+        .map(|part| one(part, typed, needed))
+        .collect_view();
     let count = rest.len();
-    let rest = rest.iter().map(|part| one(part, typed)).collect_view();
+    let rest = rest
+        .iter()
+        .map(|part| one(part, typed, needed))
+        .collect_view();
     if plain {
         return view! { {first_views} {rest} }.into_any();
     }
@@ -59,7 +66,7 @@ fn is_told(part: &Part, typed: &Typed) -> bool {
         || typed.errors.iter().any(|(path, _)| inside(path))
 }
 
-fn one(part: &Part, typed: &Typed) -> AnyView {
+fn one(part: &Part, typed: &Typed, needed: bool) -> AnyView {
     let errors: Vec<&str> = typed
         .errors
         .iter()
@@ -76,12 +83,14 @@ fn one(part: &Part, typed: &Typed) -> AnyView {
             .is_some_and(|(path, _)| *path == part.path),
     };
     match &part.kind {
-        Kind::Group(parts) => fieldset(part, &entry, group(parts, typed)),
+        Kind::Group(parts) => fieldset(part, &entry, group(parts, typed, needed && part.required)),
         Kind::One(inner) => match &inner.kind {
-            Kind::Group(parts) => fieldset(part, &entry, group(parts, typed)),
+            Kind::Group(parts) => {
+                fieldset(part, &entry, group(parts, typed, needed && part.required))
+            }
             _ => ().into_any(),
         },
-        _ => control(part, entry),
+        _ => control(part, entry, !needed),
     }
 }
 
@@ -100,7 +109,7 @@ fn fieldset(part: &Part, entry: &Entry, inside: AnyView) -> AnyView {
     .into_any()
 }
 
-fn control(part: &Part, entry: Entry) -> AnyView {
+fn control(part: &Part, entry: Entry, unforced: bool) -> AnyView {
     let (label, optional) = (part.title.clone(), !part.required);
     let hint = part.about.clone().unwrap_or_default();
     let hinted = !hint.is_empty();
@@ -124,14 +133,19 @@ fn control(part: &Part, entry: Entry) -> AnyView {
             let hint = format!("{hint} As JSON.");
             let rows = entry.value.lines().count().clamp(3, 14);
             let rows = u32::try_from(rows).unwrap_or(3);
-            view! { <TextArea entry=entry label=label hint=hint.trim() rows=rows optional=optional mono=true /> }.into_any()
+            view! { <TextArea entry=entry label=label hint=hint.trim() rows=rows optional=optional unforced=unforced mono=true /> }.into_any()
         }
-        kind => line(kind, entry, label, hint, optional),
+        kind => line(kind, entry, (label, hint), (optional, unforced)),
     }
 }
 
 /// A line of text, a number, or a day: what is no day is shown as text, so that it is not lost.
-fn line(kind: &Kind, entry: Entry, label: String, hint: String, optional: bool) -> AnyView {
+fn line(
+    kind: &Kind,
+    entry: Entry,
+    (label, hint): (String, String),
+    (optional, unforced): (bool, bool),
+) -> AnyView {
     let mode = match kind {
         Kind::Text(mode) => mode.unwrap_or("text"),
         Kind::Number => "decimal",
@@ -144,9 +158,9 @@ fn line(kind: &Kind, entry: Entry, label: String, hint: String, optional: bool) 
         "text"
     };
     if hint.is_empty() {
-        return view! { <Field entry=entry label=label kind=input inputmode=mode optional=optional autocomplete="off" /> }.into_any();
+        return view! { <Field entry=entry label=label kind=input inputmode=mode optional=optional unforced=unforced autocomplete="off" /> }.into_any();
     }
-    view! { <Field entry=entry label=label hint=hint kind=input inputmode=mode optional=optional autocomplete="off" /> }
+    view! { <Field entry=entry label=label hint=hint kind=input inputmode=mode optional=optional unforced=unforced autocomplete="off" /> }
         .into_any()
 }
 
