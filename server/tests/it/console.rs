@@ -169,6 +169,16 @@ async fn a_card_is_taken_out_with_the_consoles_forms(database: Database) {
         "{page}"
     );
     assert!(!page.contains("tsr_sbx_cs_"), "no secret is in the page");
+
+    let answer = sent(&world, &run.browser, &run.path, &[("act", "again")]).await;
+    let fresh = answer.headers()["location"].to_str().unwrap().to_owned();
+    assert_ne!(fresh, run.path);
+    run.path = fresh;
+    let page = run.html().await;
+    assert!(
+        page.contains("name=\"data.limit\" value=\"7500\""),
+        "what was typed is kept: {page}"
+    );
 }
 
 async fn files_are_taken_by_whom_they_belong_to_alone(database: Database) {
