@@ -21,7 +21,7 @@ export async function send(page, name) {
 export async function startRun(page, server, skill) {
   await page.goto(`${server.url}/console`);
   const options = page.getByLabel("Tenant and skill").getByRole("option");
-  const name = await options.filter({ hasText: `· ${skill} ·` }).innerText();
+  const name = await options.filter({ hasText: skill }).innerText();
   await page.getByLabel("Tenant and skill").selectOption({ label: name });
   await page.getByRole("button", { name: "Start a run" }).click();
 }

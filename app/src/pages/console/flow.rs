@@ -179,7 +179,7 @@ fn next(next: &NextCall) -> Option<Message> {
     let arrow = |from, to, text: &str| Some(Message::new(Kind::Next, from, to, text));
     match next {
         NextCall::OpenSession => arrow(FRONT, API, "POST /sessions"),
-        NextCall::Step { name, .. } => arrow(FRONT, API, &format!("POST …/steps {name}")),
+        NextCall::Step { name, .. } => arrow(FRONT, API, &step(name)),
         NextCall::Bank => arrow(FRONT, BANK, "end-user signs in and decides"),
         NextCall::Uploads { .. } => arrow(FRONT, API, "POST …/upload"),
         NextCall::Pending { .. } | NextCall::Ask => arrow(FRONT, API, "POST …/get"),
@@ -189,6 +189,15 @@ fn next(next: &NextCall) -> Option<Message> {
         NextCall::Payment => arrow(BACK, API, "POST /payments/get"),
         NextCall::Products => arrow(BACK, API, "POST /products/get"),
         NextCall::Done | NextCall::DeadEnd(_) => None,
+    }
+}
+
+/// A step to come, as far as the arrow is long.
+fn step(name: &str) -> String {
+    if name.len() > 12 {
+        format!("…/steps {name}")
+    } else {
+        format!("POST …/steps {name}")
     }
 }
 

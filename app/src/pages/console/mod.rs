@@ -145,18 +145,19 @@ fn new_run(
     .into_any()
 }
 
-/// Every pair of tenant and whitelisted sandbox skill, with what the skill is for.
+/// Every pair of tenant and whitelisted sandbox skill, with what the skill is for. One tenant need not be named.
 fn options(tenants: &[Tenant], skills: &[Skill]) -> Vec<(String, String)> {
+    let several = tenants.len() > 1;
     let pairs = tenants.iter().flat_map(|tenant| {
         tenant.skills.iter().filter_map(move |listed| {
-            let known = skills.iter().find(|skill| skill.name == listed.skill);
-            let skill = listed.skill.as_str();
-            known.map(|known| {
-                (
-                    format!("{} {skill}", tenant.id),
-                    format!("{} · {skill} · {}", tenant.name, type_name(known.kind)),
-                )
-            })
+            let known = skills.iter().find(|skill| skill.name == listed.skill)?;
+            let (skill, kind) = (listed.skill.as_str(), type_name(known.kind));
+            let text = if several {
+                format!("{} · {skill} · {kind}", tenant.name)
+            } else {
+                format!("{skill} · {kind}")
+            };
+            Some((format!("{} {skill}", tenant.id), text))
         })
     });
     pairs.collect()

@@ -33,11 +33,11 @@ pub(super) fn done_card(run: &Run) -> AnyView {
                 {failure(run, &[])}
                 <p>"Store " <code>"credentials_id"</code> " and " <code>"access_token"</code> " with your user: " {reads} "."</p>
                 <p class="artefact"><span class="faint">"credentials_id"</span> <code>{run.credentials_id.clone()}</code></p>
-                <div class="actions">{offers}</div>
-                <p class="actions">
+                <div class="actions">
                     <a class="btn primary" href=links::docs("session-flow")>"Build this into your app"</a>
+                    {offers}
                     <a class="btn" href=links::CONSOLE>"All runs"</a>
-                </p>
+                </div>
             </div>
         </section>
     }

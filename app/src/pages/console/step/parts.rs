@@ -150,11 +150,17 @@ fn keyboard(schema: &Value) -> Option<&'static str> {
     })
 }
 
-/// `debtor_account` as people say it.
+/// `debtor_account` as people say it: Debtor account; what is short for something in capitals.
 fn spoken(key: &str) -> String {
-    let mut words = key.replace('_', " ");
-    if let Some(first) = words.get_mut(..1) {
-        first.make_ascii_uppercase();
-    }
-    words
+    const SHORT: [&str; 4] = ["bic", "iban", "id", "psu"];
+    let words = key.split('_').enumerate().map(|(place, word)| {
+        let mut word = word.to_owned();
+        if SHORT.contains(&word.as_str()) {
+            word.make_ascii_uppercase();
+        } else if let Some(first) = word.get_mut(..1).filter(|_| place == 0) {
+            first.make_ascii_uppercase();
+        }
+        word
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
