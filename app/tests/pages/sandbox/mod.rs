@@ -201,105 +201,68 @@ fn nonces(calls: usize) -> Vec<Nonce> {
     }]
 }
 
+const ASKED: &str =
+    "{\n  \"nonce\": \"$NONCE\",\n  \"kind\": \"selfie\",\n  \"file\": \"@portrait.png\"\n}";
+
+fn made(place: u128, title: &str, path: &str, answer: &Value, browser_safe: bool) -> Call {
+    let answer = serde_json::to_string_pretty(answer).unwrap();
+    call(place, title, path, ASKED, answer, browser_safe)
+}
+
+fn refused(of: Call, fields: &Value) -> Call {
+    let answer = json!({"http": 400, "code": "invalid_input", "message": "The data is not valid.", "fields": fields});
+    Call {
+        status: 400,
+        response_body: answer.to_string(),
+        ..of
+    }
+}
+
 fn calls(n: u128) -> Vec<Call> {
-    let session = id(440);
-    let steps = format!("/v1/sessions/{session}/steps");
-    let at = |place: u128, title: &str, path: &str, answer: Value, safe| {
-        let answer = serde_json::to_string_pretty(&answer).unwrap();
-        call(
-            place,
-            title,
-            path,
-            "{\n  \"nonce\": \"$NONCE\",\n  \"kind\": \"selfie\",\n  \"file\": \"@portrait.png\"\n}",
-            answer,
-            safe,
-        )
-    };
-    let opened = at(
-        1,
-        "Open session",
-        "/v1/sessions",
-        json!({"session_id": session, "nonce": "F3YX…bm9u"}),
-        true,
-    );
-    let taken = at(
-        2,
-        "Step product_form",
-        &steps,
-        json!({"step_id": id(442), "nonce": "AbCd…1234", "next_step": "kyc"}),
-        true,
-    );
-    let kyc = at(
-        3,
-        "Step kyc",
-        &steps,
-        json!({"step_id": id(443), "status": "SESSION_PENDING", "data": {"poll_after": 2}}),
-        true,
-    );
-    let uploaded = at(
+    let (session, steps) = (id(440), format!("/v1/sessions/{}/steps", id(440)));
+    let answer = json!({"session_id": session, "nonce": "F3YX…bm9u"});
+    let opened = made(1, "Open session", "/v1/sessions", &answer, true);
+    let answer = json!({"credentials_id": id(441)});
+    let token = made(5, "Exchange token", "/v1/token", &answer, false);
+    if n == 439 {
+        let answer = json!({"data": {"url": "http://127.0.0.1:4000/pay"}});
+        let ordered = made(2, "Step payment_intent", &steps, &answer, true);
+        let read = made(6, "Payment", "/v1/payments/get", &payment(), false);
+        return vec![opened, ordered, token, read];
+    }
+    let answer = json!({"step_id": id(442), "nonce": "AbCd…1234", "next_step": "kyc"});
+    let form = made(2, "Step product_form", &steps, &answer, true);
+    if n == 432 {
+        let fields = json!([
+            {"path": "data.value", "code": "invalid_field", "message": "Must match ^[1-9][0-9]{2,6}$."},
+            {"path": "data.colour", "code": "unknown_fields", "message": "There is no colour here."}]);
+        return vec![opened, refused(form, &fields)];
+    }
+    let answer =
+        json!({"step_id": id(443), "status": "SESSION_PENDING", "data": {"poll_after": 2}});
+    let kyc = made(3, "Step kyc", &steps, &answer, true);
+    let path = format!("{steps}/{}/upload", id(443));
+    let mut upload = made(
         4,
         "Upload selfie",
-        &format!("{steps}/{}/upload", id(443)),
-        json!({"upload_id": id(450)}),
+        &path,
+        &json!({"upload_id": id(450)}),
         true,
     );
-    let refused = |call: Call, fields: Value| {
-        Call {
-        status: 400,
-        response_body: json!({"http": 400, "code": "invalid_input", "message": "The data is not valid.", "fields": fields}).to_string(),
-        ..call
+    if n == 434 {
+        let fields =
+            json!([{"path": "file", "code": "invalid_field", "message": "PDF, PNG, JPEG or WebP"}]);
+        upload = refused(upload, &fields);
     }
-    };
-    let token = at(
-        5,
-        "Exchange token",
-        "/v1/token",
-        json!({"credentials_id": id(441)}),
-        false,
-    );
-    match n {
-        431 | 438 => vec![opened],
-        432 => vec![
-            opened,
-            refused(
-                taken,
-                json!([
-            {"path": "data.value", "code": "invalid_field", "message": "Must match ^[1-9][0-9]{2,6}$."},
-            {"path": "data.colour", "code": "unknown_fields", "message": "There is no colour here."}]),
-            ),
-        ],
-        433 => vec![opened, taken, kyc],
-        434 => vec![
-            opened,
-            taken,
-            kyc,
-            refused(
-                uploaded,
-                json!([{"path": "file", "code": "invalid_field", "message": "PDF, PNG, JPEG or WebP"}]),
-            ),
-        ],
-        435 | 436 => vec![opened, taken, kyc, uploaded],
-        437 => vec![
-            opened,
-            taken,
-            kyc,
-            uploaded,
-            token,
-            at(6, "Products", "/v1/products/get", products(), false),
-        ],
-        _ => vec![
-            opened,
-            at(
-                2,
-                "Step payment_intent",
-                &steps,
-                json!({"data": {"url": "http://127.0.0.1:4000/pay"}}),
-                true,
-            ),
-            token,
-            at(6, "Payment", "/v1/payments/get", payment(), false),
-        ],
-    }
+    let read = made(6, "Products", "/v1/products/get", &products(), false);
+    let mut all = vec![opened, form, kyc, upload, token, read];
+    all.truncate(match n {
+        431 | 438 => 1,
+        433 => 3,
+        434..=436 => 4,
+        _ => 6,
+    });
+    all
 }
 
 fn products() -> Value {

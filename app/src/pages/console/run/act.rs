@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::step::{StepForm, Typed};
+use super::super::step::{StepForm, Typed, Wrong};
 use crate::domain::console::Offer;
 use crate::domain::ids::RunId;
 use crate::links;
@@ -194,10 +194,7 @@ fn pretty(data: &Value) -> String {
 
 /// The data of the step that comes next as the page shows it first: as a form wherever that can say it, with what the
 /// API found wrong; the errors that belong to no control are in the second place.
-pub(super) fn shown(
-    run: &Run,
-    wrong: Vec<(String, String)>,
-) -> (Option<Data>, Vec<(String, String)>) {
+pub(super) fn shown(run: &Run, wrong: Wrong) -> (Option<Data>, Wrong) {
     let NextCall::Step { schema, data, .. } = &run.next else {
         return (None, wrong);
     };

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use serde_json::Value;
 
+use super::super::step::Wrong;
 use crate::domain::problem::Code;
 use crate::links;
 use crate::portal::console::{Call, Run};
@@ -14,7 +15,7 @@ pub(super) fn refused_call(run: &Run) -> Option<&Call> {
 }
 
 /// What the API found wrong with the fields of the last call: paths and words.
-pub(super) fn wrong_fields(run: &Run) -> Vec<(String, String)> {
+pub(super) fn wrong_fields(run: &Run) -> Wrong {
     let answer: Value = refused_call(run)
         .and_then(|call| serde_json::from_str(&call.response_body).ok())
         .unwrap_or_default();

@@ -11,6 +11,7 @@ mod uploads;
 use chrono::{DateTime, Utc};
 use leptos::prelude::*;
 
+use super::step::Wrong;
 use super::{data, flow};
 use crate::domain::ids::{RunId, SessionId};
 use crate::domain::tenant::Environment;
@@ -40,7 +41,7 @@ struct Looks {
     /// The data of the step that comes next, with what is wrong with it.
     data: Option<Data>,
     /// What the API found wrong that belongs to no control.
-    left: Vec<(String, String)>,
+    left: Wrong,
     /// The kind of file that is wrong, and why.
     file: Option<(String, String)>,
 }

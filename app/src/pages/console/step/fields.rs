@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::Wrong;
 use super::parts::{Kind, Part};
 use crate::pages::Fields;
 
@@ -20,7 +21,6 @@ pub(super) fn fill(
             return parts.try_for_each(|part| fill(part, object.get(&part.key), fields));
         }
         (Kind::One(part), Value::Array(items)) => return fill(part, items.first(), fields),
-        (Kind::Group(_) | Kind::One(_), _) => return None,
         (Kind::Tick(ticked), value) => (ticked == value).then(|| "on".to_owned())?,
         (Kind::Switch, Value::Bool(on)) => {
             if !on {
@@ -28,8 +28,8 @@ pub(super) fn fill(
             }
             "on".to_owned()
         }
-        (Kind::Switch, _) => return None,
         (Kind::Json, value) => serde_json::to_string_pretty(value).ok()?,
+        (Kind::Group(_) | Kind::One(_) | Kind::Switch, _) => return None,
         (_, Value::String(text)) => text.clone(),
         (Kind::Choice(_) | Kind::Number, value) => value.to_string(),
         (Kind::Text(_) | Kind::Date, _) => return None,
@@ -39,11 +39,7 @@ pub(super) fn fill(
 }
 
 /// The value that the fields say; none if nothing was typed. What is no JSON where JSON is asked for is an error.
-pub(super) fn read(
-    part: &Part,
-    fields: &Fields,
-    errors: &mut Vec<(String, String)>,
-) -> Option<Value> {
+pub(super) fn read(part: &Part, fields: &Fields, errors: &mut Wrong) -> Option<Value> {
     let text = fields.get(&part.path);
     match &part.kind {
         Kind::Group(parts) => group(part, parts, fields, errors),
@@ -66,12 +62,7 @@ pub(super) fn read(
 }
 
 /// An object that need not be there is not, if nothing of it was typed.
-fn group(
-    part: &Part,
-    parts: &[Part],
-    fields: &Fields,
-    errors: &mut Vec<(String, String)>,
-) -> Option<Value> {
+fn group(part: &Part, parts: &[Part], fields: &Fields, errors: &mut Wrong) -> Option<Value> {
     let mut object = Map::new();
     for part in parts {
         if let Some(value) = read(part, fields, errors) {
@@ -90,7 +81,7 @@ fn number(text: &str) -> Option<Value> {
     value.is_number().then_some(value)
 }
 
-fn json(part: &Part, text: &str, errors: &mut Vec<(String, String)>) -> Option<Value> {
+fn json(part: &Part, text: &str, errors: &mut Wrong) -> Option<Value> {
     match serde_json::from_str(text) {
         Ok(value) => Some(value),
         Err(error) => {

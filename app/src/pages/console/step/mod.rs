@@ -14,12 +14,15 @@ pub(super) use view::controls;
 use crate::pages::Fields;
 use parts::Part;
 
+/// What is wrong: where, by the path of the value, and in which words.
+pub(super) type Wrong = Vec<(String, String)>;
+
 /// What is in a form, and what is wrong with it: by the path of the control.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Typed {
     pub values: Fields,
     /// In the order of the controls.
-    pub errors: Vec<(String, String)>,
+    pub errors: Wrong,
 }
 
 /// The whole form of a step.
@@ -49,7 +52,7 @@ impl StepForm {
     }
 
     /// The data that fields say, or what is wrong with those that are asked for as JSON.
-    pub fn read(&self, values: &Fields) -> Result<Value, Vec<(String, String)>> {
+    pub fn read(&self, values: &Fields) -> Result<Value, Wrong> {
         let mut errors = Vec::new();
         let data = fields::read(&self.root, values, &mut errors);
         if errors.is_empty() {
@@ -61,10 +64,7 @@ impl StepForm {
 
     /// Gives each error of the API to the control it is about: the one at its path, or the nearest around it. What is
     /// about no control comes back.
-    pub fn place(
-        &self,
-        errors: Vec<(String, String)>,
-    ) -> (Vec<(String, String)>, Vec<(String, String)>) {
+    pub fn place(&self, errors: Wrong) -> (Wrong, Wrong) {
         let mut paths = Vec::new();
         self.root.paths(&mut paths);
         let (mut placed, mut left) = (Vec::new(), Vec::new());
