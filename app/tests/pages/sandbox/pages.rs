@@ -32,6 +32,22 @@ fn holds(html: &str, texts: &[&str]) {
 }
 
 #[test]
+fn every_whitelisted_skill_is_offered_with_what_it_is_for() {
+    let (_, html) = show(visit(World::Full, "/console", Some(actor(false))));
+    holds(
+        &html,
+        &[
+            "xyz_aisp_sbx_#1.0 · Account information",
+            "/skills\">Whitelist it",
+        ],
+    );
+    assert!(
+        !html.contains("xyz_ro_aisp_sbx_#1.0 ·"),
+        "it is not whitelisted"
+    );
+}
+
+#[test]
 fn a_steps_form_is_made_from_its_schema_and_filled_with_the_example() {
     holds(
         &html(431),
