@@ -27,11 +27,23 @@ after(async () => {
   await server?.stop();
 });
 
-/** Decides in the provider's stead for the only session that waits. */
-async function decide(page, decision) {
+/** Decides in the provider's stead for the only session that waits: in a tab of its own, for the run's page may move on by itself. */
+async function decide(context, decision) {
+  const page = await context.newPage();
   await page.goto(`${server.url}/verifications`);
   await page.getByRole("button", { name: new RegExp(`^${decision}: session`) }).click();
   await page.getByRole("status").filter({ hasText: "The session" }).waitFor();
+  await page.close();
+}
+
+/** Waits for a card of what comes after a decision: the page asks by itself, or a person has it ask. */
+async function asked(page, byItself, name) {
+  const card = page.getByRole("heading", { name });
+  if (byItself) return card.waitFor({ timeout: 30_000 });
+  return until("the decision", 10_000, async () => {
+    if (await card.count()) return true;
+    await page.getByRole("button", { name: "Check again" }).click();
+  });
 }
 
 /** From a new account to the step `kyc` of a deposit. */
@@ -47,7 +59,7 @@ for (const javaScriptEnabled of [true, false]) {
   const how = javaScriptEnabled ? "" : " without JavaScript";
 
   test(`a deposit is opened: a form, files, a decision, a contract${how}`, () =>
-    withPage(browser, { javaScriptEnabled }, async (page) => {
+    withPage(browser, { javaScriptEnabled }, async (page, context) => {
       await toKyc(page);
       assert.equal(await page.getByLabel("First name").inputValue(), "Ana", "the manifest's example");
       await page.getByLabel("Last name").fill("Popescu");
@@ -63,19 +75,8 @@ for (const javaScriptEnabled of [true, false]) {
       const files = await rows(page, "Files that were sent");
       assert.deepEqual(files.map((cells) => cells[0]), ["id_document", "selfie"]);
       assert.match(files[1].join(" "), /[0-9a-f]{8}-[0-9a-f-]{27} [0-9a-f]{64} \d+ B/);
-      const run = page.url();
-      await decide(page, "Approve");
-
-      await page.goto(run);
-      if (javaScriptEnabled) {
-        // The page asks by itself, as often as the provider lets it.
-        await page.getByRole("heading", { name: "Next: Step contract" }).waitFor({ timeout: 30_000 });
-      } else {
-        await until("the bank's decision", 10_000, async () => {
-          if (await page.getByRole("heading", { name: "Next: Step contract" }).count()) return true;
-          await page.getByRole("button", { name: "Check again" }).click();
-        });
-      }
+      await decide(context, "Approve");
+      await asked(page, javaScriptEnabled, "Next: Step contract");
       assert.ok(await page.getByLabel("I accept the offer").isChecked());
       await send(page, "step");
       await assertNext(page, "Next: Exchange token");
@@ -176,7 +177,7 @@ async function pay(page) {
 }
 
 test("a file of no use is refused in words, and a rejection ends the run", () =>
-  withPage(browser, {}, async (page) => {
+  withPage(browser, {}, async (page, context) => {
     await toKyc(page);
     await page.getByLabel("First name").fill("Ioana");
     await send(page, "step");
@@ -185,10 +186,8 @@ test("a file of no use is refused in words, and a rejection ends the run", () =>
     await page.getByRole("alert").filter({ hasText: "PDF, PNG, JPEG" }).waitFor();
     await sendSample(page, "Selfie");
     await sendSample(page, "Identity document");
-    const run = page.url();
-    await decide(page, "Reject");
-    await page.goto(run);
-    await assertNext(page, "This run cannot go on");
+    await decide(context, "Reject");
+    await asked(page, true, "This run cannot go on");
     await page.getByText("The provider decided against it").waitFor();
     await page.getByRole("button", { name: "Start again with the same data" }).click();
     await assertNext(page, "Next: Step product_form");
@@ -197,7 +196,7 @@ test("a file of no use is refused in words, and a rejection ends the run", () =>
   }));
 
 test("the screens of these runs", (t) =>
-  withPage(browser, still, async (page) => {
+  withPage(browser, still, async (page, context) => {
     const step = (name, act) => t.test(name, async () => {
       await act();
       await assertScreen(page);
@@ -220,12 +219,18 @@ test("the screens of these runs", (t) =>
       await page.getByRole("link", { name: "Code", exact: true }).click();
       await page.getByText("-F \"kind=selfie\"").waitFor();
     });
-    await step("a decision that is awaited", () => sendSample(page, "Identity document"));
-    const run = page.url();
+    // While it is looked at, the page's own asking is answered with nothing new.
+    const runs = `${server.url}/console/runs/**`;
+    const wait = (route) => (route.request().postData()?.includes("act=advance") ? route.fulfill({ status: 204 }) : route.continue());
+    await step("a decision that is awaited", async () => {
+      await page.route(runs, wait);
+      await sendSample(page, "Identity document");
+      await assertNext(page, "Next: Wait for the decision");
+    });
     await step("the contract", async () => {
-      await decide(page, "Approve");
-      await page.goto(run);
-      await assertNext(page, "Next: Step contract");
+      await page.unroute(runs, wait);
+      await decide(context, "Approve");
+      await asked(page, false, "Next: Step contract");
     });
     await step("the product", async () => {
       await send(page, "step");

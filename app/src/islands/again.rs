@@ -40,6 +40,9 @@ fn wait(of: String, seconds: u32, on: RwSignal<bool>) {
             button.click();
         }
     };
+    // Whoever leaves the page by a link is not called back to it.
+    let left = move |_| on.set(false);
+    window_event_listener(leptos::ev::beforeunload, left);
     // Lives as long as the page does.
     let _ = set_interval_with_handle(press, Duration::from_secs(seconds.max(1).into()));
 }
