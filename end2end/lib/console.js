@@ -8,11 +8,32 @@ export const sends = {
   exchange: "Send POST /v1/token",
   accounts: "Send POST /v1/accounts/get",
   transactions: "Send POST /v1/transactions/get",
+  payment: "Send POST /v1/payments/get",
+  products: "Send POST /v1/products/get",
 };
 
 /** Makes the next call and waits for the page that shows its answer. */
 export async function send(page, name) {
   await page.getByRole("button", { name: sends[name] }).click();
+}
+
+/** Starts a run of a skill on the first tenant; its session is open then. */
+export async function startRun(page, server, skill) {
+  await page.goto(`${server.url}/console`);
+  const options = page.getByLabel("Tenant and skill").getByRole("option");
+  const name = await options.filter({ hasText: skill }).innerText();
+  await page.getByLabel("Tenant and skill").selectOption({ label: name });
+  await page.getByRole("button", { name: "Start a run" }).click();
+}
+
+/** Waits for the card of what comes next. */
+export function assertNext(page, name) {
+  return page.getByRole("heading", { name }).waitFor();
+}
+
+/** Has the console send a sample of a file, by the title it has in the skill's manifest. */
+export async function sendSample(page, title) {
+  await page.getByRole("button", { name: `Use a sample file: ${title}` }).click();
 }
 
 /** From the page with new keys to the bank's sign-in form. */

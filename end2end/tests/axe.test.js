@@ -125,6 +125,7 @@ screens("the console and the bank", async (page, t) => {
   });
   await step("a session opened", () => page.getByRole("button", { name: "Send first request" }).click());
   await step("step data that is no JSON", async () => {
+    await page.getByRole("button", { name: "Show as JSON" }).click();
     await page.getByLabel(/^data of step sca/).fill("{");
     await send(page, "step");
     await page.locator("[aria-invalid=true]").waitFor();

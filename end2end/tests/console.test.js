@@ -49,6 +49,10 @@ for (const javaScriptEnabled of [true, false]) {
       assert.equal(transactions.length, 50);
       for (const cells of transactions) assert.match(cells.join(" "), /^20\d\d-\d\d-\d\d .*\d\.\d\d (RON|EUR)$/);
       await page.getByRole("heading", { name: "Done: your first data" }).waitFor();
+      await page.getByRole("button", { name: "Read balances" }).click();
+      const balances = await rows(page, "Balances");
+      for (const cells of balances) assert.match(cells.join(" "), /\w+ \w+ .*\d\.\d\d (RON|EUR)$/);
+      assert.ok(balances.length >= 3, "each account has one");
       await assertNowhere(page, token);
       await assertNowhere(page, client_secret);
 
@@ -113,6 +117,7 @@ test("step data that is no JSON stays as it was typed, with what is wrong", () =
   withPage(browser, {}, async (page) => {
     await register(page, server);
     await page.getByRole("button", { name: "Send first request" }).click();
+    await page.getByRole("button", { name: "Show as JSON" }).click();
     const data = page.getByLabel(/^data of step sca/);
     await data.fill("{ \"psu_redirect_link\": ");
     await page.getByRole("button", { name: "Send POST …/steps" }).click();
@@ -122,7 +127,8 @@ test("step data that is no JSON stays as it was typed, with what is wrong", () =
     await data.fill(JSON.stringify({ psu_redirect_link: "https://example.com/unregistered" }));
     await page.getByRole("button", { name: "Send POST …/steps" }).click();
     await page.getByRole("link", { name: "Open the tenant’s settings" }).waitFor();
-    assert.match(await data.inputValue(), /example\.com\/unregistered/);
+    assert.equal(await page.getByLabel("Return link").inputValue(), "https://example.com/unregistered");
+    await page.getByText("is not registered on this tenant", { exact: true }).waitFor();
   }));
 
 async function assertNowhere(page, secret) {

@@ -4,6 +4,7 @@ use super::{Answer, Shown, Visit};
 use crate::domain::ids::TenantId;
 use crate::links;
 use crate::portal::Trouble;
+use crate::portal::console::Act;
 
 pub(super) async fn screen(visit: Visit) -> Shown {
     let Some(form) = &visit.form else {
@@ -22,7 +23,7 @@ pub(super) async fn screen(visit: Visit) -> Shown {
         .await?;
     visit
         .portal
-        .advance(actor, run, 0, None, &visit.source)
+        .advance(actor, run, 0, Act::Next(None), &visit.source)
         .await?;
     Ok(Answer::See(links::run(run)))
 }

@@ -46,7 +46,7 @@ impl Form {
     /// One control of the form.
     pub fn entry(&self, name: &'static str) -> Entry {
         Entry {
-            name,
+            name: name.into(),
             value: self.values.get(name).to_owned(),
             error: self.error(name),
             first_error: self.errors.first().is_some_and(|first| first.name == name),
@@ -65,9 +65,9 @@ impl Form {
             .iter()
             .map(|error| Entry {
                 name: if known.contains(&error.name) {
-                    error.name
+                    error.name.into()
                 } else {
-                    ""
+                    "".into()
                 },
                 error: Some(error.message.clone()),
                 ..Entry::default()

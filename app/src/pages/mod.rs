@@ -42,4 +42,4 @@ mod visit;
 
 pub use answer::{Answer, Frame, Page, Shown};
 pub use screens::{Handler, SCREENS, Screen, Who};
-pub use visit::{Assets, Fields, Site, Visit};
+pub use visit::{Assets, Fields, SentFile, Site, Visit};

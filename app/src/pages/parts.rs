@@ -13,7 +13,7 @@ use crate::ui::{Chip, CodeBlock, Entry, Field, Notice, PostButton, Tone};
 
 /// The field of a password that is being chosen, with the rule for it.
 pub(super) fn new_password(entry: Entry, label: &'static str) -> impl IntoView {
-    let of = entry.name.to_owned();
+    let of = entry.name.to_string();
     view! {
         <Field
             entry=entry
@@ -29,7 +29,7 @@ pub(super) fn new_password(entry: Entry, label: &'static str) -> impl IntoView {
 
 /// The field of the password one has.
 pub(super) fn own_password(entry: Entry) -> impl IntoView {
-    let of = entry.name.to_owned();
+    let of = entry.name.to_string();
     view! {
         <Field entry=entry label="Password" kind="password" autocomplete="current-password">
             <ShowPassword of=of />

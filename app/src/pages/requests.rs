@@ -127,7 +127,7 @@ fn no_requests() -> impl IntoView {
 
 fn filters(query: &Fields, tenants: Vec<(String, String)>) -> impl IntoView + use<> {
     let entry = |name: &'static str| Entry {
-        name,
+        name: name.into(),
         value: query.get(name).to_owned(),
         ..Entry::default()
     };

@@ -118,7 +118,7 @@ pub const SCREENS: &[Screen] = &[
     Screen::form(links::CONSOLE, Who::May(Permission::UseConsole), |v| {
         Box::pin(console::screen(v))
     }),
-    Screen::form(
+    Screen::files(
         "/console/runs/{run}",
         Who::May(Permission::UseConsole),
         |v| Box::pin(console::run(v)),
@@ -173,6 +173,8 @@ pub struct Screen {
     pub who: Who,
     /// Whether the screen takes forms (POST) besides being shown.
     pub takes_forms: bool,
+    /// Whether such a form may carry a file.
+    pub takes_files: bool,
     pub handler: Handler,
 }
 
@@ -183,6 +185,7 @@ impl Screen {
             path,
             who,
             takes_forms: false,
+            takes_files: false,
             handler,
         }
     }
@@ -193,7 +196,16 @@ impl Screen {
             path,
             who,
             takes_forms: true,
+            takes_files: false,
             handler,
+        }
+    }
+
+    /// A screen that takes forms with a file, too.
+    pub const fn files(path: &'static str, who: Who, handler: Handler) -> Self {
+        Self {
+            takes_files: true,
+            ..Self::form(path, who, handler)
         }
     }
 }

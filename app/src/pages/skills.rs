@@ -13,7 +13,7 @@ use crate::portal::skills::{Skill, Step};
 use crate::ui::{Chip, Column, Empty, Facts, Json, NoMatch, PageHead, PostButton, Search, Table};
 
 /// What a type is called by people.
-const fn type_name(kind: SkillType) -> &'static str {
+pub(super) const fn type_name(kind: SkillType) -> &'static str {
     match kind {
         SkillType::AccountInformation => "Account information",
         SkillType::PaymentInitiation => "Payment initiation",

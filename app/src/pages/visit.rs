@@ -18,6 +18,8 @@ pub struct Visit {
     pub query: Fields,
     /// The submitted form, when the method was POST.
     pub form: Option<Fields>,
+    /// The file that came with the form, where the screen takes one and one was chosen.
+    pub file: Option<SentFile>,
     pub source: Source,
     pub now: DateTime<Utc>,
     pub site: Arc<Site>,
@@ -44,6 +46,14 @@ pub struct Assets {
     pub js: String,
     pub wasm: String,
     pub css: String,
+}
+
+/// A file that was sent with a form.
+#[derive(Clone, Debug)]
+pub struct SentFile {
+    /// Its name on the sender's machine.
+    pub name: String,
+    pub bytes: Arc<[u8]>,
 }
 
 /// Names and values of a query or form, in order, repeats kept.

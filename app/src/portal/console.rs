@@ -2,11 +2,12 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 
 use super::{Actor, Answered, Source};
-use crate::domain::console::RunStage;
+use crate::domain::console::{Offer, RunStage};
 use crate::domain::ids::{RequestId, RunId, SessionId, TenantId};
-use crate::domain::skill::SkillName;
+use crate::domain::skill::{SkillName, SkillType};
 
 /// One run, whole: enough to draw its flow, its calls and what can be done next.
 #[derive(Clone, Debug)]
@@ -15,6 +16,10 @@ pub struct Run {
     pub tenant: TenantId,
     pub tenant_name: String,
     pub skill: SkillName,
+    /// What the skill is for: it decides what is read after the exchange. None for a skill that is published no more.
+    pub kind: Option<SkillType>,
+    /// The skill's steps, in the order in which a session without branches takes them.
+    pub steps: Vec<StepName>,
     pub started_at: DateTime<Utc>,
     pub calls: Vec<Call>,
     pub nonces: Vec<Nonce>,
@@ -27,10 +32,16 @@ pub struct Run {
     pub temp_token_expires_at: Option<DateTime<Utc>>,
     pub credentials_id: Option<String>,
     pub next: NextCall,
+    /// What may be asked for besides.
+    pub offers: Vec<Offer>,
+    /// Every file that was sent, in order.
+    pub files: Vec<SentFile>,
     /// When what the run holds (tokens, nonces, bodies) is forgotten, or was.
     pub forget_at: DateTime<Utc>,
     /// Why the bank or user did not agree, when the return said so.
     pub refusal: Option<String>,
+    /// Why the provider wants the step that comes next once more.
+    pub reason: Option<String>,
 }
 
 /// One call of a run: an ordinary entry of the request log with source `console`.
@@ -68,18 +79,87 @@ pub enum NextCall {
     /// Submit this step; `data` is the example of the manifest with the console's return link, or what was typed last.
     Step {
         name: String,
+        title: String,
+        /// JSON Schema (draft 2020-12) of `data`.
+        schema: Value,
         data: String,
+    },
+    /// Send the files of the step submitted last, in any order.
+    Uploads {
+        step: String,
+        wanted: Vec<WantedFile>,
     },
     /// The end-user goes to the bank.
     Bank,
+    /// The provider verifies: ask again, not before `poll_after` seconds.
+    Pending {
+        poll_after: u32,
+    },
     /// Ask the session what comes next: it answers with a fresh nonce or `temp_token`.
     Ask,
     Exchange,
     Accounts,
     Transactions,
+    Payment,
+    Products,
     Done,
     /// Nothing more can be done in this run; says why. A new run with the same data is one click away.
     DeadEnd(String),
+}
+
+/// A step of the run's skill.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepName {
+    pub name: String,
+    pub title: String,
+    /// Whether the end-user's browser may be sent to the provider after it.
+    pub redirects: bool,
+    /// Whether the provider may take its time to decide on it.
+    pub waits: bool,
+}
+
+/// A file that the step submitted last takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedFile {
+    pub kind: String,
+    pub title: String,
+    pub required: bool,
+    /// Bytes.
+    pub max_bytes: u64,
+    /// Whether one of this kind is there.
+    pub sent: bool,
+}
+
+/// A file that the API took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentFile {
+    pub step: String,
+    pub kind: String,
+    pub upload_id: String,
+    /// Bytes.
+    pub size: u64,
+    /// Lower-case hexadecimal.
+    pub sha256: String,
+}
+
+/// What a person does in a run.
+#[derive(Clone, Copy, Debug)]
+pub enum Act<'a> {
+    /// Makes the call that comes next. The text overrides a step's data (JSON); it is ignored by other calls.
+    Next(Option<&'a str>),
+    /// Sends a file of the step submitted last.
+    Upload { kind: &'a str, file: File<'a> },
+    /// Makes one of the calls offered besides.
+    Offered(Offer),
+}
+
+/// A file to be sent.
+#[derive(Clone, Copy, Debug)]
+pub enum File<'a> {
+    /// A small document of the console's own.
+    Sample,
+    /// One that the person chose: its name on their machine, and its bytes.
+    Chosen { name: &'a str, bytes: &'a [u8] },
 }
 
 /// One row of the list of runs.
@@ -106,15 +186,14 @@ pub trait Console: Send + Sync {
         source: &Source,
     ) -> Answered<RunId>;
     async fn run(&self, actor: &Actor, run: RunId) -> Answered<Run>;
-    /// Makes the next call, if the run still stands where the asker saw it: `at` is the number of calls that were
+    /// Makes a call, if the run still stands where the asker saw it: `at` is the number of calls that were
     /// shown. A form sent twice therefore calls once; the second sending changes nothing and is no error.
-    /// `data` overrides a step's data (JSON text); it is ignored by other calls.
     async fn advance(
         &self,
         actor: &Actor,
         run: RunId,
         at: usize,
-        data: Option<&str>,
+        act: Act<'_>,
         source: &Source,
     ) -> Answered<()>;
     /// Prepares a new run of the same tenant and skill that keeps the step data typed in this one.

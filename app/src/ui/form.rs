@@ -1,5 +1,7 @@
 //! Forms: label above, hint between label and control, error below, tied together for those who listen.
 
+use std::borrow::Cow;
+
 use leptos::prelude::*;
 
 use super::{Icon, Notice, Tone};
@@ -7,7 +9,7 @@ use super::{Icon, Notice, Tone};
 /// One control's name, what was typed into it, and what is wrong with that.
 #[derive(Clone, Debug, Default)]
 pub struct Entry {
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     pub value: String,
     pub error: Option<String>,
     /// Whether this is the first thing to mend: it gets the focus.
@@ -15,12 +17,17 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn invalid(&self) -> Option<&'static str> {
+    /// The name as an attribute.
+    pub(super) fn id(&self) -> String {
+        self.name.clone().into_owned()
+    }
+
+    pub(super) fn invalid(&self) -> Option<&'static str> {
         self.error.is_some().then_some("true")
     }
 
     /// The ids of what describes the control: its hint and its error, as far as they are there.
-    fn described_by(&self, hint: bool) -> Option<String> {
+    pub(super) fn described_by(&self, hint: bool) -> Option<String> {
         let mut ids = Vec::new();
         if hint {
             ids.push(format!("{}-hint", self.name));
@@ -40,20 +47,21 @@ fn framed(
     optional: bool,
     control: AnyView,
 ) -> impl IntoView + use<> {
-    let name = entry.name;
+    let name = entry.id();
     view! {
         <div class="field">
-            <label for=name>
+            <label for=name.clone()>
                 {label} {optional.then(|| view! { <span class="optional">" (optional)"</span> })}
             </label>
             {hint.map(|hint| view! { <p class="hint" id=format!("{name}-hint")>{hint}</p> })}
             {control}
-            {entry.error.clone().map(|error| error_line(name, error))}
+            {entry.error.clone().map(|error| error_line(&name, error))}
         </div>
     }
 }
 
-fn error_line(name: &'static str, error: String) -> impl IntoView {
+/// What is wrong with the control of a name.
+pub fn error_line(name: &str, error: String) -> impl IntoView + use<> {
     view! {
         <p class="error" id=format!("{name}-error")>
             <Icon name="stop" />
@@ -74,6 +82,9 @@ pub fn Field(
     #[prop(optional)] maxlength: Option<&'static str>,
     #[prop(optional)] inputmode: Option<&'static str>,
     #[prop(optional)] optional: bool,
+    /// Needed only together with others: the browser lets the form go without it.
+    #[prop(optional)]
+    unforced: bool,
     #[prop(optional)] mono: bool,
     /// Stands over the control's end: a button that shows the password.
     #[prop(optional)]
@@ -85,8 +96,8 @@ pub fn Field(
     let input = view! {
         <input
             type=kind
-            id=entry.name
-            name=entry.name
+            id=entry.id()
+            name=entry.id()
             value=value
             class=mono.then_some("mono")
             autocomplete=autocomplete
@@ -95,7 +106,7 @@ pub fn Field(
             placeholder=placeholder
             maxlength=maxlength
             inputmode=inputmode
-            required=!optional
+            required=!(optional || unforced)
             autofocus=entry.first_error
             aria-invalid=entry.invalid()
             aria-describedby=entry.described_by(hint.is_some())
@@ -116,16 +127,19 @@ pub fn TextArea(
     #[prop(optional, into)] hint: Option<String>,
     #[prop(optional)] rows: Option<u32>,
     #[prop(optional)] optional: bool,
+    /// Needed only together with others: the browser lets the form go without it.
+    #[prop(optional)]
+    unforced: bool,
     #[prop(optional)] mono: bool,
 ) -> impl IntoView {
     let control = view! {
         <textarea
-            id=entry.name
-            name=entry.name
+            id=entry.id()
+            name=entry.id()
             rows=rows.unwrap_or(3).to_string()
             class=mono.then_some("mono")
             spellcheck=mono.then_some("false")
-            required=!optional
+            required=!(optional || unforced)
             autofocus=entry.first_error
             aria-invalid=entry.invalid()
             aria-describedby=entry.described_by(hint.is_some())
@@ -143,6 +157,7 @@ pub fn Select(
     entry: Entry,
     #[prop(into)] label: String,
     #[prop(optional, into)] hint: Option<String>,
+    #[prop(optional)] optional: bool,
     options: Vec<(String, String)>,
 ) -> impl IntoView {
     let options = options
@@ -158,98 +173,15 @@ pub fn Select(
         .collect_view();
     let control = view! {
         <select
-            id=entry.name
-            name=entry.name
+            id=entry.id()
+            name=entry.id()
             aria-invalid=entry.invalid()
             aria-describedby=entry.described_by(hint.is_some())
         >
             {options}
         </select>
     };
-    framed(&entry, label, hint, false, control.into_any())
-}
-
-/// One choice of a group.
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct Choice {
-    pub value: String,
-    pub label: String,
-    /// What choosing it means, in one line.
-    pub about: Option<String>,
-    /// Whether it breaks something.
-    pub danger: bool,
-}
-
-impl Choice {
-    pub fn new(value: impl Into<String>, label: impl Into<String>) -> Self {
-        Self {
-            value: value.into(),
-            label: label.into(),
-            about: None,
-            danger: false,
-        }
-    }
-
-    pub fn about(mut self, about: impl Into<String>) -> Self {
-        self.about = Some(about.into());
-        self
-    }
-
-    pub fn danger(mut self) -> Self {
-        self.danger = true;
-        self
-    }
-}
-
-/// Radio buttons, or check boxes when `many`; `chosen` are the values that are on.
-#[component]
-pub fn ChoiceGroup(
-    entry: Entry,
-    #[prop(into)] label: String,
-    #[prop(optional, into)] hint: Option<String>,
-    choices: Vec<Choice>,
-    #[prop(optional)] chosen: Vec<String>,
-    #[prop(optional)] many: bool,
-    /// Side by side, where there is room.
-    #[prop(optional)]
-    inline: bool,
-) -> impl IntoView {
-    let name = entry.name;
-    let describes = entry.described_by(hint.is_some());
-    let rows = choices
-        .into_iter()
-        .enumerate()
-        .map(|(at, choice)| {
-            let checked = choice.value == entry.value || chosen.contains(&choice.value);
-            let class = if choice.danger {
-                "choice danger"
-            } else {
-                "choice"
-            };
-            view! {
-                <label class=class>
-                    <input
-                        type=if many { "checkbox" } else { "radio" }
-                        id=(at == 0).then_some(name)
-                        name=name
-                        value=choice.value
-                        checked=checked
-                    />
-                    <span>{choice.label}</span>
-                    {choice.about.map(|about| view! { <span class="about">{about}</span> })}
-                </label>
-            }
-        })
-        .collect_view();
-    view! {
-        <fieldset class="field" aria-describedby=describes>
-            <legend>{label}</legend>
-            {hint.map(|hint| view! { <p class="hint" id=format!("{name}-hint")>{hint}</p> })}
-            <div class=if inline { "choices inline" } else { "choices" }>{rows}</div>
-            {entry.error.map(|error| error_line(name, error))}
-        </fieldset>
-    }
+    framed(&entry, label, hint, optional, control.into_any())
 }
 
 /// What is wrong with a form: a message of its own for what belongs to no field, and a list of links to the fields

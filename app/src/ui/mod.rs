@@ -1,5 +1,6 @@
 //! Blocks that know no product word: fields, tables, notices, code.
 
+pub mod choice;
 pub mod code;
 pub mod feedback;
 pub mod form;
@@ -10,9 +11,10 @@ pub mod sequence;
 pub mod table;
 pub mod time;
 
+pub use choice::{Choice, ChoiceGroup, Tick};
 pub use code::{CodeBlock, Json, prose};
 pub use feedback::{Chip, Empty, HttpStatus, Notice, Tone};
-pub use form::{Choice, ChoiceGroup, Entry, ErrorSummary, Field, PostButton, Select, TextArea};
+pub use form::{Entry, ErrorSummary, Field, PostButton, Select, TextArea};
 pub use icon::Icon;
 pub use page::{PageHead, Tab, Tabs};
 pub use search::{NoMatch, Search};

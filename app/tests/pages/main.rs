@@ -13,6 +13,7 @@ mod fake;
 mod preview;
 mod rendered;
 mod runs;
+mod sandbox;
 mod signing;
 mod verifications;
 

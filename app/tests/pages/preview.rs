@@ -216,6 +216,7 @@ pub fn every_state() -> Vec<(&'static str, u16, String)> {
     let mut all: Vec<_> = shots()
         .into_iter()
         .chain(crate::runs::shots())
+        .chain(crate::sandbox::shots())
         .map(|(name, world, who, path, form)| {
             let actor = (who != '-').then(|| actor(who == 'a'));
             let mut visit = visit(world, &path, actor);

@@ -1,11 +1,11 @@
 //! Runs of the console in each state they can be in, and the documentation's pages.
 
-use app::domain::console::RunStage;
+use app::domain::console::{Offer, RunStage};
 use app::domain::ids::*;
 use app::domain::problem::Code;
-use app::domain::skill::SkillName;
+use app::domain::skill::{SkillName, SkillType};
 use app::pages::{Answer, SCREENS};
-use app::portal::console::{Call, NextCall, Nonce, Run, RunRow};
+use app::portal::console::{Call, NextCall, Nonce, Run, RunRow, StepName};
 use chrono::Duration;
 
 use crate::fake::{HOSTILE, World, actor, fields, id, now, visit};
@@ -102,6 +102,9 @@ pub fn run(run: RunId) -> Option<Run> {
     let calls = [0, 1, 2, 2, 2, 5, 1, 2, 5][usize::try_from(n - 401).ok()?];
     let step = NextCall::Step {
         name: "sca".into(),
+        title: "Consent at the bank".into(),
+        schema: serde_json::json!({"type": "object", "required": ["psu_redirect_link"], "properties": {
+            "psu_redirect_link": {"type": "string", "title": "Return link"}}}),
         data: "{\n  \"psu_redirect_link\": \"http://127.0.0.1:3000/console/return\"\n}".into(),
     };
     let next = match n {
@@ -131,7 +134,20 @@ pub fn run(run: RunId) -> Option<Run> {
             "Budget app".into()
         },
         skill: skill(),
+        kind: Some(SkillType::AccountInformation),
+        steps: vec![StepName {
+            name: "sca".into(),
+            title: "Consent at the bank".into(),
+            redirects: true,
+            waits: false,
+        }],
         started_at: now() - Duration::minutes(3),
+        offers: if n == 406 {
+            vec![Offer::Balances]
+        } else {
+            Vec::new()
+        },
+        files: Vec::new(),
         calls: all,
         nonces: nonces(n, calls),
         session: (calls > 0).then(|| SessionId(id(410))),
@@ -143,6 +159,7 @@ pub fn run(run: RunId) -> Option<Run> {
         next,
         forget_at: now() + Duration::days(1),
         refusal: (n == 404).then(|| "access_denied".into()),
+        reason: None,
     })
 }
 
@@ -163,7 +180,7 @@ fn skill() -> SkillName {
     SkillName::parse("xyz_ro_aisp_sbx_#1.0").unwrap()
 }
 
-fn call(
+pub fn call(
     n: u128,
     title: &str,
     path: &str,

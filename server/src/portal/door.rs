@@ -123,10 +123,11 @@ impl Door {
                 .collect(),
         );
         if parts.method == Method::POST {
-            let form = fields::read_form(&parts.headers, body)
+            let (form, file) = fields::read_form(&parts.headers, body, screen.takes_files)
                 .await
                 .map_err(|(status, why)| Halt::Status(status, why))?;
             visit.form = Some(form);
+            visit.file = file;
         }
         let answer = match (screen.handler)(visit.clone()).await {
             Ok(Answer::Trouble(trouble)) | Err(trouble) => trouble::answer(trouble, visit),
@@ -190,6 +191,7 @@ impl Door {
             params: Fields::default(),
             query: Fields::default(),
             form: None,
+            file: None,
             source: Source {
                 ip: ip.unwrap_or_default(),
                 user_agent: user_agent.chars().take(300).collect(),

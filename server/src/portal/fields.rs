@@ -1,41 +1,81 @@
-//! Queries and forms as names and values: whole, in order, and text throughout.
+//! Queries and forms as names and values: whole, in order, and text throughout; a file beside them where a screen takes one.
 
-use app::pages::Fields;
+use app::pages::{Fields, SentFile};
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use percent_encoding::percent_decode_str;
+use tokio::sync::Semaphore;
+
+use crate::http::form::whole::{self, Unread};
 
 const LARGEST: usize = 64 * 1024;
+/// The largest file that a screen takes, in bytes: what the API takes of one kind, unless a manifest says otherwise.
+const LARGEST_FILE: u64 = 10 * 1024 * 1024;
+/// How many files are received at once, so that memory holds: nobody waits for a slow one, whoever is too many is told.
+static FILES: Semaphore = Semaphore::const_new(8);
+
+/// A form as it came, and the file that was in it.
+pub type Sent = (Fields, Option<SentFile>);
+
+/// Why a form is refused: with which status, and in which words.
+pub type Refused = (StatusCode, &'static str);
+
+const TOO_LARGE: Refused = (
+    StatusCode::PAYLOAD_TOO_LARGE,
+    "The form is too large, or broke off on the way. Shorten it and send it again.",
+);
+const UNREADABLE: Refused = (
+    StatusCode::BAD_REQUEST,
+    "The form is not readable text. Write it again and send it.",
+);
 
 /// Reads a submitted form, or says with which status it is refused.
-pub async fn read_form(
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<Fields, (StatusCode, &'static str)> {
+pub async fn read_form(headers: &HeaderMap, body: Body, files: bool) -> Result<Sent, Refused> {
     let kind = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split(';').next())
-        .unwrap_or_default();
-    if !kind
-        .trim()
-        .eq_ignore_ascii_case("application/x-www-form-urlencoded")
-    {
+        .unwrap_or_default()
+        .trim();
+    if files && kind.eq_ignore_ascii_case("multipart/form-data") {
+        return with_file(headers, body).await;
+    }
+    if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return Err((
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "The portal takes forms as its own pages send them. Programs use the API.",
         ));
     }
-    let bytes = axum::body::to_bytes(body, LARGEST).await.map_err(|_| {
-        (
+    let bytes = axum::body::to_bytes(body, LARGEST).await;
+    let bytes = bytes.map_err(|_| TOO_LARGE)?;
+    let fields = std::str::from_utf8(&bytes).ok().and_then(parse);
+    Ok((fields.ok_or(UNREADABLE)?, None))
+}
+
+async fn with_file(headers: &HeaderMap, body: Body) -> Result<Sent, Refused> {
+    let Ok(_turn) = FILES.try_acquire() else {
+        return Err((
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Too many files are on their way to us just now. Go back and send it again in a moment.",
+        ));
+    };
+    let whole = whole::read(headers, body, LARGEST_FILE).await;
+    let whole = whole.map_err(|why| match why {
+        Unread::TooLarge => (
             StatusCode::PAYLOAD_TOO_LARGE,
-            "The form is too large, or broke off on the way. Shorten it and send it again.",
-        )
+            "The file is larger than 10 MiB: nothing was sent. Go back and choose a smaller one.",
+        ),
+        Unread::TooSlow => (
+            StatusCode::REQUEST_TIMEOUT,
+            "The file came too slowly, and nothing was sent. Go back and send it again.",
+        ),
+        Unread::NoForm | Unread::Broken => UNREADABLE,
     })?;
-    std::str::from_utf8(&bytes).ok().and_then(parse).ok_or((
-        StatusCode::BAD_REQUEST,
-        "The form is not readable text. Write it again and send it.",
-    ))
+    let file = whole.file.map(|file| SentFile {
+        name: file.name,
+        bytes: std::sync::Arc::from(&file.bytes[..]),
+    });
+    Ok((Fields(whole.fields), file))
 }
 
 /// Reads `a=1&b=2` (WHATWG URL, 5.1); nothing if it is not UTF-8 after decoding.

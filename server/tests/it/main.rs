@@ -19,6 +19,7 @@
 
 mod bad_input;
 mod cli;
+mod console;
 mod doors;
 mod durability;
 mod filters;

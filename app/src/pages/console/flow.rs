@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::portal::console::{Call, NextCall, Run};
+use crate::portal::console::{Call, NextCall, Nonce, Run};
 use crate::ui::sequence::{Kind, Mark, Message};
 
 const FRONT: usize = 0;
@@ -38,6 +38,15 @@ fn conversation(run: &Run, at: usize, call: &Call, answer: &Value, arrows: &mut 
     if let Some(nonce) = run.nonces.iter().find(|nonce| nonce.used_by == Some(at)) {
         request = request.noted(format!("● {} used", nonce.label), Mark::First);
     }
+    if call.path.ends_with("/upload") {
+        // Files go with the nonce of their step, whatever was handed out since.
+        let used = |nonce: &&Nonce| nonce.used_by.is_some_and(|by| by < at);
+        let of_step = run.nonces.iter().rfind(used);
+        request = match of_step {
+            Some(nonce) => request.noted(format!("● {}", nonce.label), Mark::First),
+            None => request,
+        };
+    }
     arrows.push(request);
     if call.status >= 300 {
         arrows.push(refusal(call, answer, API, FRONT));
@@ -48,7 +57,19 @@ fn conversation(run: &Run, at: usize, call: &Call, answer: &Value, arrows: &mut 
         arrows.push(Message::new(Kind::Answer, API, FRONT, "link to the bank"));
         return;
     }
-    let mut reply = Message::new(Kind::Answer, API, FRONT, call.status.to_string());
+    let pending = answer.get("status").and_then(Value::as_str) == Some("SESSION_PENDING");
+    if pending && call.path.ends_with("/steps") {
+        arrows.push(Message::new(Kind::Call, API, BANK, "ask to verify"));
+    }
+    if !pending && is_asking_for_decision(run, at) {
+        arrows.push(Message::new(Kind::Answer, BANK, API, "decision"));
+    }
+    let said = if pending {
+        "200 pending".to_owned()
+    } else {
+        call.status.to_string()
+    };
+    let mut reply = Message::new(Kind::Answer, API, FRONT, said);
     if let Some(nonce) = run.nonces.iter().find(|nonce| nonce.made_by == at) {
         reply = reply.noted(format!("● {}", nonce.label), Mark::First);
     }
@@ -56,6 +77,12 @@ fn conversation(run: &Run, at: usize, call: &Call, answer: &Value, arrows: &mut 
         reply = reply.noted("◆ temp_token", Mark::Second);
     }
     arrows.push(reply);
+}
+
+/// Whether a call asked a session whose provider was deciding.
+fn is_asking_for_decision(run: &Run, at: usize) -> bool {
+    let call = run.calls.get(at);
+    call.is_some_and(|call| call.path.ends_with("/get") && call.title.ends_with("decision"))
 }
 
 /// Whether a call's answer led the end-user to the bank, and they have come back since.
@@ -114,6 +141,10 @@ fn server_side(call: &Call, answer: &Value, arrows: &mut Vec<Message>) {
     }
     let reply = match answer {
         Value::Array(rows) => Message::new(Kind::Answer, API, BACK, counted(rows.len())),
+        _ if call.path.contains("/payments/") => {
+            let status = answer.get("status").and_then(Value::as_str);
+            Message::new(Kind::Answer, API, BACK, status.unwrap_or("200"))
+        }
         _ => Message::new(Kind::Answer, API, BACK, "200").noted("■ access_token", Mark::Third),
     };
     arrows.push(reply);
@@ -148,13 +179,25 @@ fn next(next: &NextCall) -> Option<Message> {
     let arrow = |from, to, text: &str| Some(Message::new(Kind::Next, from, to, text));
     match next {
         NextCall::OpenSession => arrow(FRONT, API, "POST /sessions"),
-        NextCall::Step { name, .. } => arrow(FRONT, API, &format!("POST …/steps {name}")),
+        NextCall::Step { name, .. } => arrow(FRONT, API, &step(name)),
         NextCall::Bank => arrow(FRONT, BANK, "end-user signs in and decides"),
-        NextCall::Ask => arrow(FRONT, API, "POST …/get"),
+        NextCall::Uploads { .. } => arrow(FRONT, API, "POST …/upload"),
+        NextCall::Pending { .. } | NextCall::Ask => arrow(FRONT, API, "POST …/get"),
         NextCall::Exchange => arrow(BACK, API, "POST /token"),
         NextCall::Accounts => arrow(BACK, API, "POST /accounts/get"),
         NextCall::Transactions => arrow(BACK, API, "POST /transactions/get"),
+        NextCall::Payment => arrow(BACK, API, "POST /payments/get"),
+        NextCall::Products => arrow(BACK, API, "POST /products/get"),
         NextCall::Done | NextCall::DeadEnd(_) => None,
+    }
+}
+
+/// A step to come, as far as the arrow is long.
+fn step(name: &str) -> String {
+    if name.len() > 12 {
+        format!("…/steps {name}")
+    } else {
+        format!("POST …/steps {name}")
     }
 }
 

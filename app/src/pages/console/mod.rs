@@ -3,18 +3,21 @@
 mod data;
 pub(super) mod flow;
 mod run;
+mod step;
 
 use leptos::prelude::*;
 
 pub(super) use run::{back, screen as run};
 
+use super::skills::type_name;
 use super::{Answer, Fields, Frame, Page, Shown, Visit};
 use crate::domain::console::RunStage;
 use crate::domain::ids::TenantId;
 use crate::domain::tenant::Environment;
 use crate::links;
 use crate::portal::Trouble;
-use crate::portal::console::RunRow;
+use crate::portal::console::{Act, RunRow};
+use crate::portal::skills::Skill;
 use crate::portal::tenants::Tenant;
 use crate::ui::{
     Ago, Chip, Column, Empty, Entry, Notice, PageHead, PostButton, Select, Table, Tone,
@@ -47,10 +50,10 @@ pub(super) async fn screen(visit: Visit) -> Shown {
         view! {
             <PageHead
                 title="Sandbox console"
-                lead="Take a session from its first call to accounts and transactions. Each call is a real one and lands in your request log."
+                lead="Take a session of any sandbox skill from its first call to its data: accounts, a payment, a product. Each call is a real one and lands in your request log."
             />
             {refused.map(|why| view! { <Notice tone=Tone::Err title=why /> })}
-            {new_run(&tenants, chosen, first_skill)}
+            {new_run(&tenants, &skills, chosen, first_skill)}
             {(!runs.is_empty()).then(|| list(runs, now))}
         }
     })
@@ -76,7 +79,7 @@ async fn begin(visit: &Visit, form: &Fields) -> Shown {
         .await?;
     visit
         .portal
-        .advance(actor, run, 0, None, &visit.source)
+        .advance(actor, run, 0, Act::Next(None), &visit.source)
         .await?;
     Ok(Answer::See(links::run(run)))
 }
@@ -94,7 +97,12 @@ async fn sandbox_tenants(visit: &Visit) -> Result<Vec<Tenant>, Trouble> {
     Ok(found)
 }
 
-fn new_run(tenants: &[Tenant], chosen: Option<TenantId>, first_skill: Option<String>) -> AnyView {
+fn new_run(
+    tenants: &[Tenant],
+    skills: &[Skill],
+    chosen: Option<TenantId>,
+    first_skill: Option<String>,
+) -> AnyView {
     let Some(first) = tenants.first() else {
         return view! {
             <Empty icon="tenants" title="The console needs a sandbox tenant">
@@ -106,7 +114,7 @@ fn new_run(tenants: &[Tenant], chosen: Option<TenantId>, first_skill: Option<Str
         }
         .into_any();
     };
-    let options = options(tenants);
+    let options = options(tenants, skills);
     if options.is_empty() {
         return match first_skill {
             Some(skill) => whitelist_first(first, skill),
@@ -118,8 +126,9 @@ fn new_run(tenants: &[Tenant], chosen: Option<TenantId>, first_skill: Option<Str
         .iter()
         .map(|(value, _)| value)
         .find(|value| value.starts_with(&preferred));
+    let more = links::tenant_skills(chosen.unwrap_or(first.id));
     let entry = Entry {
-        name: "on",
+        name: "on".into(),
         value: value.cloned().unwrap_or_default(),
         ..Entry::default()
     };
@@ -127,21 +136,28 @@ fn new_run(tenants: &[Tenant], chosen: Option<TenantId>, first_skill: Option<Str
         <form method="post" action=links::CONSOLE class="card new-run">
             <Select entry=entry label="Tenant and skill" options=options />
             <button class="btn primary">"Start a run"</button>
-            <p class="faint">"Makes the first call at once: POST /v1/sessions."</p>
+            <p class="faint">
+                "Makes the first call at once: POST /v1/sessions. Another skill? "
+                <a href=more>"Whitelist it on the tenant"</a> "."
+            </p>
         </form>
     }
     .into_any()
 }
 
-/// Every pair of tenant and whitelisted skill; account information first, by the names of the sandbox.
-fn options(tenants: &[Tenant]) -> Vec<(String, String)> {
+/// Every pair of tenant and whitelisted sandbox skill, with what the skill is for. One tenant need not be named.
+fn options(tenants: &[Tenant], skills: &[Skill]) -> Vec<(String, String)> {
+    let several = tenants.len() > 1;
     let pairs = tenants.iter().flat_map(|tenant| {
-        tenant.skills.iter().map(move |listed| {
-            let skill = listed.skill.as_str();
-            (
-                format!("{} {skill}", tenant.id),
-                format!("{} · {skill}", tenant.name),
-            )
+        tenant.skills.iter().filter_map(move |listed| {
+            let known = skills.iter().find(|skill| skill.name == listed.skill)?;
+            let (skill, kind) = (listed.skill.as_str(), type_name(known.kind));
+            let text = if several {
+                format!("{} · {skill} · {kind}", tenant.name)
+            } else {
+                format!("{skill} · {kind}")
+            };
+            Some((format!("{} {skill}", tenant.id), text))
         })
     });
     pairs.collect()
@@ -200,11 +216,15 @@ const fn stage(stage: RunStage) -> (Tone, &'static str) {
     match stage {
         RunStage::OpenSession => (Tone::Neutral, "Prepared"),
         RunStage::Step => (Tone::Accent, "Step"),
+        RunStage::Uploads => (Tone::Accent, "Files"),
         RunStage::Bank => (Tone::Accent, "At the bank"),
+        RunStage::Pending => (Tone::Warn, "Awaits a decision"),
         RunStage::Ask => (Tone::Warn, "Interrupted"),
         RunStage::Exchange => (Tone::Accent, "Exchange"),
         RunStage::Accounts => (Tone::Accent, "Accounts"),
         RunStage::Transactions => (Tone::Accent, "Transactions"),
+        RunStage::Payment => (Tone::Accent, "Payment"),
+        RunStage::Products => (Tone::Accent, "Products"),
         RunStage::Done => (Tone::Ok, "Done"),
         RunStage::DeadEnd => (Tone::Neutral, "Over"),
     }

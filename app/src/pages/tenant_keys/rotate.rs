@@ -96,7 +96,7 @@ async fn confirm_rotation(visit: &Visit, tenant: &Tenant, kind: KeyKind) -> Show
         .unwrap_or_default()
         .to_owned();
     let entry = Entry {
-        name: "overlap",
+        name: "overlap".into(),
         value,
         ..Entry::default()
     };

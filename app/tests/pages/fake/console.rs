@@ -1,7 +1,7 @@
-//! Runs: their states are in `runs.rs`.
+//! Runs: their states are in `runs.rs` and `sandbox.rs`.
 
 use app::domain::ids::{RunId, SessionId, TenantId};
-use app::portal::console::{Console, Run, RunRow};
+use app::portal::console::{Act, Console, Run, RunRow};
 use app::portal::{Actor, Answered, Source, Trouble};
 use async_trait::async_trait;
 
@@ -16,16 +16,22 @@ impl Console for Fake {
         Ok(RunId(id(400)))
     }
     async fn run(&self, _: &Actor, run: RunId) -> Answered<Run> {
-        crate::runs::run(run).ok_or(Trouble::NotFound)
+        let known = crate::runs::run(run).or_else(|| crate::sandbox::run(run));
+        known.ok_or(Trouble::NotFound)
     }
     async fn advance(
         &self,
         _: &Actor,
         _: RunId,
         _: usize,
-        data: Option<&str>,
+        act: Act<'_>,
         _: &Source,
     ) -> Answered<()> {
+        crate::sandbox::note(act);
+        let data = match act {
+            Act::Next(data) => data,
+            Act::Upload { .. } | Act::Offered(_) => None,
+        };
         match data.map(serde_json::from_str::<serde_json::Value>) {
             Some(Err(error)) => {
                 let place = format!("line {}, column {}", error.line(), error.column());

@@ -94,6 +94,7 @@ pub fn visit(world: World, path: &str, actor: Option<Actor>) -> Visit {
         params: Fields::default(),
         query: fields(query),
         form: None,
+        file: None,
         source: Source::default(),
         now: now(),
         site: Arc::new(Site {

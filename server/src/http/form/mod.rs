@@ -13,6 +13,7 @@
 mod body;
 #[cfg(test)]
 mod tests;
+pub mod whole;
 
 use std::sync::Arc;
 

@@ -1,38 +1,48 @@
-//! The calls of a run: what each one sends, and what its answer means for the run.
+//! The calls of a run: what each one sends, and what is shown of it.
 
-use app::domain::console::RunStage;
-use app::domain::ids::SessionId;
-use chrono::{DateTime, Duration, Utc};
+use app::domain::console::{Offer, RunStage};
+use axum::body::Bytes;
 use serde_json::{Value, json};
 
-use super::held::{Held, HeldNonce, Hidden};
+use super::held::Held;
 use crate::storage::console::RunRow;
 
-/// Nonces live for half an hour (`api.md`, section 2).
-const NONCE_LIFE: Duration = Duration::minutes(30);
 /// How many transactions one look at the console fetches.
 const PAGE: u32 = 50;
+/// What stands for a nonce, in what is shown.
+pub const NONCE: (&str, &str) = ("nonce", "$NONCE");
 
 /// A call about to be made.
 pub struct Outgoing {
     pub title: String,
     pub path: String,
     /// As sent: the grant in the request's extensions stands in for the tenant's key.
-    pub body: Value,
+    pub content: Content,
     /// The same with every key and token as the name of a variable: what a tenant's own code would send.
     pub shown: Value,
     pub browser_safe: bool,
+    pub means: Means,
 }
 
-/// What a run needs to know about an answer.
-pub struct Answer<'a> {
-    /// The call's position in the run.
-    pub position: i64,
-    pub at: DateTime<Utc>,
-    pub status: u16,
-    pub body: &'a Value,
-    /// Seconds a `temp_token` lives.
-    pub temp_token_life: i64,
+/// The body of a call.
+pub enum Content {
+    Json(Value),
+    /// `multipart/form-data` with this boundary.
+    Form {
+        boundary: String,
+        bytes: Bytes,
+    },
+}
+
+/// What a call is for, in its run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Means {
+    /// It is what the run waits for.
+    Next,
+    /// It sends a file of the step submitted last.
+    Upload,
+    /// It is made besides, and moves nothing on.
+    Offered,
 }
 
 /// The next call of a run; none where no call can be made, or where the run lacks what the call needs.
@@ -47,30 +57,9 @@ pub fn next(run: &RunRow, held: &Held) -> Option<Outgoing> {
             true,
         )),
         RunStage::Step => step(run, held, &client),
-        RunStage::Ask => {
-            let body = json!({"client_id": client, "nonce": held.nonce()?.value.expose()});
-            let path = format!("/v1/sessions/{}/get", run.session_id?);
-            let shown = [
-                ("client_app_key", "$TESSERA_CLIENT_APP_KEY"),
-                ("nonce", "$NONCE"),
-            ];
-            Some(outgoing("Ask what comes next", path, body, &shown, true))
-        }
-        RunStage::Exchange => {
-            let body =
-                json!({"client_id": client, "temp_token": held.temp_token.as_ref()?.expose()});
-            let shown = [
-                ("client_secret", "$TESSERA_CLIENT_SECRET"),
-                ("temp_token", "$TEMP_TOKEN"),
-            ];
-            Some(outgoing(
-                "Exchange token",
-                "/v1/token".into(),
-                body,
-                &shown,
-                false,
-            ))
-        }
+        RunStage::Pending => ask("Ask for the decision", run, held, &client),
+        RunStage::Ask => ask("Ask what comes next", run, held, &client),
+        RunStage::Exchange => exchange(held, &client),
         RunStage::Accounts => data("Accounts", "/v1/accounts/get", held, &client, None),
         RunStage::Transactions => data(
             "Transactions",
@@ -79,8 +68,25 @@ pub fn next(run: &RunRow, held: &Held) -> Option<Outgoing> {
             &client,
             Some(PAGE),
         ),
-        RunStage::Bank | RunStage::Done | RunStage::DeadEnd => None,
+        RunStage::Payment => data("Payment", "/v1/payments/get", held, &client, None),
+        RunStage::Products => data("Products", "/v1/products/get", held, &client, None),
+        RunStage::Uploads | RunStage::Bank | RunStage::Done | RunStage::DeadEnd => None,
     }
+}
+
+/// A call that is offered besides.
+pub fn offered(run: &RunRow, held: &Held, offer: Offer) -> Option<Outgoing> {
+    let (title, path) = match offer {
+        Offer::Balances => ("Balances", "/v1/balances/get"),
+        Offer::Payment => ("Payment", "/v1/payments/get"),
+        Offer::CancelPayment => ("Cancel payment", "/v1/payments/cancel"),
+        Offer::Products => ("Products", "/v1/products/get"),
+    };
+    let call = data(title, path, held, &run.tenant_id.to_string(), None)?;
+    Some(Outgoing {
+        means: Means::Offered,
+        ..call
+    })
 }
 
 fn step(run: &RunRow, held: &Held, client: &str) -> Option<Outgoing> {
@@ -94,7 +100,24 @@ fn step(run: &RunRow, held: &Held, client: &str) -> Option<Outgoing> {
     });
     let path = format!("/v1/sessions/{}/steps", run.session_id?);
     let title = format!("Step {}", held.step);
-    Some(outgoing(&title, path, body, &[("nonce", "$NONCE")], true))
+    Some(outgoing(&title, path, body, &[NONCE], true))
+}
+
+fn ask(title: &str, run: &RunRow, held: &Held, client: &str) -> Option<Outgoing> {
+    let body = json!({"client_id": client, "nonce": held.nonce()?.value.expose()});
+    let path = format!("/v1/sessions/{}/get", run.session_id?);
+    let shown = [("client_app_key", "$TESSERA_CLIENT_APP_KEY"), NONCE];
+    Some(outgoing(title, path, body, &shown, true))
+}
+
+fn exchange(held: &Held, client: &str) -> Option<Outgoing> {
+    let body = json!({"client_id": client, "temp_token": held.temp_token.as_ref()?.expose()});
+    let shown = [
+        ("client_secret", "$TESSERA_CLIENT_SECRET"),
+        ("temp_token", "$TEMP_TOKEN"),
+    ];
+    let path = "/v1/token".to_owned();
+    Some(outgoing("Exchange token", path, body, &shown, false))
 }
 
 fn data(
@@ -143,132 +166,9 @@ fn outgoing(
     Outgoing {
         title: title.to_owned(),
         path,
-        body,
+        content: Content::Json(body),
         shown: Value::Object(fields),
         browser_safe,
+        means: Means::Next,
     }
-}
-
-/// What an answer makes of a run: where it stands next, and the session it is about.
-pub fn settle(
-    stage: RunStage,
-    held: &mut Held,
-    answer: &Answer<'_>,
-) -> (RunStage, Option<SessionId>) {
-    if answer.status >= 300 {
-        return (refused(stage, held, answer), None);
-    }
-    // A step's nonce is used up by an answer that took effect, and by nothing else.
-    if stage == RunStage::Step
-        && let Some(nonce) = held.nonces.last_mut()
-    {
-        nonce.used_by = Some(answer.position);
-    }
-    let session = text(answer.body, "session_id").and_then(|id| id.parse().ok());
-    let next = match stage {
-        RunStage::OpenSession | RunStage::Step | RunStage::Ask => conversation(held, answer),
-        RunStage::Exchange => exchanged(held, answer),
-        RunStage::Accounts => RunStage::Transactions,
-        other => {
-            if other == RunStage::Transactions {
-                RunStage::Done
-            } else {
-                other
-            }
-        }
-    };
-    (next, session)
-}
-
-/// The session's answers: a nonce, a link to the bank, or the token at the end.
-fn conversation(held: &mut Held, answer: &Answer<'_>) -> RunStage {
-    if let Some(step) = text(answer.body, "next_step") {
-        step.clone_into(&mut held.step);
-    }
-    if let Some(token) = text(answer.body, "temp_token") {
-        take_token(held, token, answer.at, answer.temp_token_life);
-        return RunStage::Exchange;
-    }
-    if let Some(url) = answer.body.pointer("/data/url").and_then(Value::as_str) {
-        held.bank_url = Some(url.to_owned());
-        held.refusal = None;
-        return RunStage::Bank;
-    }
-    if let Some(nonce) = text(answer.body, "nonce") {
-        take_nonce(held, nonce, answer);
-        held.refusal = None;
-        return RunStage::Step;
-    }
-    let status = text(answer.body, "status").unwrap_or_default();
-    if status == "SESSION_PENDING" {
-        return RunStage::Ask;
-    }
-    held.dead_end = Some(format!(
-        "The session stands at {status} and offers nothing to go on with."
-    ));
-    RunStage::DeadEnd
-}
-
-/// The nonce of an answer joins the chain, unless it is the one handed out before, whose life goes on.
-fn take_nonce(held: &mut Held, nonce: &str, answer: &Answer<'_>) {
-    if held
-        .nonce()
-        .is_some_and(|last| last.value.expose() == nonce)
-    {
-        return;
-    }
-    held.nonces.push(HeldNonce {
-        value: Hidden::new(nonce),
-        made_by: answer.position,
-        used_by: None,
-        expires_at: answer.at + NONCE_LIFE,
-    });
-}
-
-/// Takes a `temp_token` into the run; the bank's page is left behind.
-pub fn take_token(held: &mut Held, token: &str, at: DateTime<Utc>, life: i64) {
-    held.temp_token = Some(Hidden::new(token));
-    held.temp_token_expires_at = Some(at + Duration::seconds(life));
-    held.bank_url = None;
-    held.refusal = None;
-}
-
-fn exchanged(held: &mut Held, answer: &Answer<'_>) -> RunStage {
-    held.credentials_id = text(answer.body, "credentials_id").map(str::to_owned);
-    held.access_token = text(answer.body, "access_token").map(Hidden::new);
-    RunStage::Accounts
-}
-
-/// A refusal leaves the run where it was, to be tried again, unless its code says that this way is closed.
-fn refused(stage: RunStage, held: &mut Held, answer: &Answer<'_>) -> RunStage {
-    let code = text(answer.body, "code").unwrap_or_default();
-    match (code, stage) {
-        ("expired_nonce", RunStage::Step) | ("temp_token_expired", RunStage::Exchange) => {
-            RunStage::Ask
-        }
-        (
-            "session_ended"
-            | "invalid_session_id"
-            | "invalid_nonce"
-            | "expired_nonce"
-            | "temp_token_used"
-            | "invalid_temp_token"
-            | "temp_token_expired"
-            | "inactive_credentials"
-            | "expired_credentials",
-            _,
-        ) => {
-            held.dead_end = Some(
-                text(answer.body, "message")
-                    .unwrap_or("The session is over.")
-                    .to_owned(),
-            );
-            RunStage::DeadEnd
-        }
-        _ => stage,
-    }
-}
-
-fn text<'a>(body: &'a Value, name: &str) -> Option<&'a str> {
-    body.get(name).and_then(Value::as_str)
 }

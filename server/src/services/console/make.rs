@@ -8,9 +8,11 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-use super::calls::{self, Outgoing};
+use super::calls::{Content, Outgoing};
 use super::held::Held;
 use super::keep::place_of_call;
+use super::script::Script;
+use super::settle::{self, settle};
 use super::view::{self, Bodies};
 use crate::services::Services;
 use crate::services::keys::ConsoleGrant;
@@ -46,11 +48,18 @@ impl Services {
             run: run.id,
             expires: until,
         };
+        let (media, body) = match &call.content {
+            Content::Json(value) => ("application/json".to_owned(), Body::from(value.to_string())),
+            Content::Form { boundary, bytes } => (
+                format!("multipart/form-data; boundary={boundary}"),
+                Body::from(bytes.clone()),
+            ),
+        };
         let request = Request::post(&call.path)
-            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CONTENT_TYPE, media)
             .header(header::USER_AGENT, "sandbox console")
             .extension(grant)
-            .body(Body::from(call.body.to_string()))
+            .body(body)
             .map_err(|e| self.broken(e))?;
         let at = self.state.clock.now();
         let response = api.oneshot(request).await.map_err(|never| match never {})?;
@@ -82,19 +91,20 @@ impl Services {
     pub(super) async fn finish(
         &self,
         run: &RunRow,
+        script: &Script<'_>,
         mut held: Held,
         call: Outgoing,
         until: DateTime<Utc>,
         answer: Answer,
     ) -> Answered<()> {
-        let settled = calls::Answer {
+        let settled = settle::Answer {
             position: run.calls,
             at: answer.at,
             status: answer.status,
             body: &answer.body,
             temp_token_life: self.token_life(),
         };
-        let (next, session) = calls::settle(run.next_call, &mut held, &settled);
+        let (next, session) = settle(run.next_call, call.means, &mut held, script, &settled);
         let bodies = Bodies {
             request: view::shown(&call.shown, &held),
             response: view::shown(&answer.body, &held),
@@ -115,6 +125,8 @@ impl Services {
             .body
             .get("status")
             .and_then(Value::as_str)
+            // Payments have a status of their own.
+            .filter(|status| status.starts_with("SESSION_"))
             .map(str::to_owned);
         let stand = Stand {
             next,

@@ -5,31 +5,29 @@
 //! statement, bound to the number of calls the asker saw), make the call, write down what came of it.
 
 mod calls;
+mod files;
 mod held;
 mod keep;
 mod make;
+mod prepare;
+mod script;
+mod settle;
 #[cfg(test)]
 mod tests;
 mod view;
 
 use app::domain::console::RunStage;
-use app::domain::ids::{RunId, ServicerId, SessionId, TenantId};
+use app::domain::ids::{RunId, SessionId, TenantId};
 use app::domain::person::Permission;
 use app::domain::skill::SkillName;
 use app::domain::tenant::Environment;
-use app::links;
-use app::portal::console::{Console, Run, RunRow as Listed};
+use app::portal::console::{Act, Console, Run, RunRow as Listed};
 use app::portal::{Actor, Answered, Source, Trouble};
 use async_trait::async_trait;
 use chrono::Duration;
-use serde_json::{Value, json};
 
 use super::Services;
-use super::trouble::act;
-use crate::jobs::console::ForgetRun;
-use crate::storage::console::{NewRun, Stand};
-use crate::storage::{DbError, Tx};
-use held::Held;
+use crate::storage::console::Stand;
 
 /// How long one call may take before another may take over, and how long its grant lasts.
 const CLAIM: Duration = Duration::seconds(60);
@@ -59,7 +57,10 @@ impl Console for Services {
     ) -> Answered<RunId> {
         let member = actor.may(Permission::UseConsole)?;
         let name = SkillName::parse(skill).map_err(|e| Trouble::field("skill", e.to_string()))?;
-        let held = self.prepared(&name)?;
+        let script = self.script(&name);
+        let script =
+            script.ok_or_else(|| Trouble::field("skill", "No such skill is published."))?;
+        let held = script.begin();
         let mut tx = self.write().await?;
         let found = tx.run_tenant(member.servicer, tenant, skill).await;
         let found = found
@@ -104,7 +105,14 @@ impl Console for Services {
             .into_iter()
             .map(|call| self.bodies(run, call))
             .collect();
-        Ok(view::run(row, skill, held.as_ref(), calls?))
+        let script = self.script(&skill);
+        Ok(view::run(
+            row,
+            skill,
+            script.as_ref(),
+            held.as_ref(),
+            calls?,
+        ))
     }
 
     async fn advance(
@@ -112,7 +120,7 @@ impl Console for Services {
         actor: &Actor,
         run: RunId,
         at: usize,
-        data: Option<&str>,
+        act: Act<'_>,
         _source: &Source,
     ) -> Answered<()> {
         let servicer = actor.may(Permission::UseConsole)?.servicer;
@@ -123,12 +131,9 @@ impl Console for Services {
             return Ok(());
         }
         let mut held = self.held(&row)?.ok_or_else(over)?;
-        if row.next_call == RunStage::Step
-            && let Some(data) = data
-        {
-            held.data = checked(data)?;
-        }
-        let call = calls::next(&row, &held).ok_or_else(|| nothing_to_call(row.next_call))?;
+        let skill = SkillName::parse(&row.skill).map_err(|e| self.broken(e))?;
+        let script = self.script(&skill).ok_or_else(withdrawn)?;
+        let call = self.call_of(&row, &script, &mut held, act)?;
         let now = self.state.clock.now();
         let until = now + CLAIM;
         if !tx
@@ -140,7 +145,7 @@ impl Console for Services {
         }
         tx.commit().await.map_err(|e| self.broken(e))?;
         match self.call(&row, &call, until).await {
-            Ok(answer) => self.finish(&row, held, call, until, answer).await,
+            Ok(answer) => self.finish(&row, &script, held, call, until, answer).await,
             Err(trouble) => {
                 let mut tx = self.write().await?;
                 tx.release_run(row.id, until)
@@ -157,11 +162,13 @@ impl Console for Services {
         let mut tx = self.write().await?;
         let row = self.find(&mut tx, servicer, run).await?;
         let skill = SkillName::parse(&row.skill).map_err(|e| self.broken(e))?;
-        let mut fresh = self.prepared(&skill)?;
-        if let Some(old) = self.held(&row)?
-            && old.step == fresh.step
-        {
-            fresh.data = old.data;
+        let script = self.script(&skill).ok_or_else(withdrawn)?;
+        let mut fresh = script.begin();
+        if let Some(old) = self.held(&row)? {
+            fresh.typed = old.typed;
+            fresh.typed.insert(old.step, old.data);
+            let first = fresh.typed.get(&fresh.step);
+            fresh.data = first.cloned().unwrap_or(fresh.data);
         }
         let id = self
             .add(
@@ -198,7 +205,7 @@ impl Console for Services {
         };
         let next = match (temp_token, error) {
             (Some(token), _) => {
-                calls::take_token(&mut held, token, self.state.clock.now(), self.token_life());
+                settle::take_token(&mut held, token, self.state.clock.now(), self.token_life());
                 RunStage::Exchange
             }
             (None, Some(error)) if row.next_call == RunStage::Bank => {
@@ -223,97 +230,9 @@ impl Console for Services {
 }
 
 impl Services {
-    /// What a new run holds: the first step of its skill and the example of the manifest, returning to the console.
-    fn prepared(&self, skill: &SkillName) -> Answered<Held> {
-        let known = self.state.skills.get(skill);
-        let known = known.ok_or_else(|| Trouble::field("skill", "No such skill is published."))?;
-        let mut held = Held::default();
-        if let Some(first) = known.manifest.steps.first() {
-            first.name.clone_into(&mut held.step);
-            let mut data = first.example.clone();
-            if let Some(link) = data.get_mut("psu_redirect_link") {
-                *link = format!("{}{}", self.state.public_url, links::CONSOLE_RETURN).into();
-            }
-            held.data = serde_json::to_string_pretty(&data).unwrap_or_default();
-        }
-        Ok(held)
-    }
-
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the parts of one row; a struct would only rename them"
-    )]
-    async fn add(
-        &self,
-        tx: &mut Tx,
-        actor: &Actor,
-        servicer: ServicerId,
-        tenant: TenantId,
-        skill: &SkillName,
-        held: &Held,
-        source: &Source,
-    ) -> Answered<RunId> {
-        let id = RunId(self.state.clock.id());
-        let now = self.state.clock.now();
-        let new = NewRun {
-            id,
-            servicer,
-            tenant,
-            person: actor.person,
-            skill: skill.to_string(),
-            held: self.sealed(id, held)?,
-            started_at: now,
-            forget_at: now + MEMORY,
-        };
-        let detail = json!({"tenant": tenant, "skill": skill.as_str()});
-        let audit = act(
-            &self.state,
-            actor,
-            source,
-            "console_run.started",
-            id,
-            detail,
-        );
-        let broken = |error: DbError| self.broken(error);
-        tx.add_run(&new).await.map_err(broken)?;
-        tx.audit(&audit).await.map_err(broken)?;
-        let forget = ForgetRun { run: id };
-        self.state
-            .queue
-            .add_at(tx, &forget, now + MEMORY)
-            .await
-            .map_err(broken)?;
-        Ok(id)
-    }
-
     fn token_life(&self) -> i64 {
         self.state.config.sandbox.temp_token_seconds
     }
-}
-
-/// The data of a step as typed: any JSON; whether it fits the step is the API's to say.
-fn checked(data: &str) -> Answered<String> {
-    match serde_json::from_str::<Value>(data) {
-        Ok(_) => Ok(data.to_owned()),
-        Err(error) => Err(Trouble::field(
-            "data",
-            format!(
-                "This is not JSON yet: line {}, column {}: {}.",
-                error.line(),
-                error.column(),
-                reason(&error)
-            ),
-        )),
-    }
-}
-
-/// The parser's reason without the place, which is said already.
-fn reason(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    text.split(" at line ")
-        .next()
-        .unwrap_or_default()
-        .to_owned()
 }
 
 fn over() -> Trouble {
@@ -322,12 +241,6 @@ fn over() -> Trouble {
     )
 }
 
-fn nothing_to_call(stage: RunStage) -> Trouble {
-    Trouble::Conflict(match stage {
-        RunStage::Bank => {
-            "The end-user is at the bank: open the bank’s page and decide there.".into()
-        }
-        RunStage::Done => "Every call of this run was made.".into(),
-        _ => "This run cannot go on. Start again with the same data.".into(),
-    })
+fn withdrawn() -> Trouble {
+    Trouble::Conflict("This skill is published no more. Start a run of another one.".into())
 }

@@ -1,11 +1,15 @@
 //! A run as it is shown: bodies pretty-printed, secrets by their ends alone.
 
-use app::domain::console::RunStage;
-use app::domain::skill::SkillName;
-use app::portal::console::{Call, NextCall, Nonce, Run, RunRow as Listed};
+use app::domain::console::{Offer, RunStage};
+use app::domain::payment::PaymentKind;
+use app::domain::skill::{SkillName, SkillType};
+use app::portal::console::{
+    Call, NextCall, Nonce, Run, RunRow as Listed, SentFile, StepName, WantedFile,
+};
 use serde_json::Value;
 
 use super::held::Held;
+use super::script::{self, Script};
 use crate::storage::console::{CallRow, RunRow};
 
 /// The bodies of a call, as sealed.
@@ -35,17 +39,19 @@ pub fn listed(row: RunRow) -> Option<Listed> {
 pub fn run(
     row: RunRow,
     skill: SkillName,
+    script: Option<&Script<'_>>,
     held: Option<&Held>,
     calls: Vec<(CallRow, Bodies)>,
 ) -> Run {
     let empty = Held::default();
+    let calls: Vec<Call> = calls.into_iter().map(call).collect();
     let next = held.map_or_else(
         || {
             NextCall::DeadEnd(
                 "A run is forgotten a day after it began: its tokens and bodies are gone.".into(),
             )
         },
-        |held| next(row.next_call, held),
+        |held| next(row.next_call, script, held),
     );
     let held = held.unwrap_or(&empty);
     let waiting = row.next_call == RunStage::Exchange;
@@ -54,8 +60,11 @@ pub fn run(
         tenant: row.tenant_id,
         tenant_name: row.tenant_name,
         skill,
+        kind: script.map(|script| script.manifest.kind),
+        steps: script.map(steps).unwrap_or_default(),
         started_at: row.started_at,
-        calls: calls.into_iter().map(call).collect(),
+        offers: offers(row.next_call, script, &calls),
+        calls,
         nonces: nonces(held),
         session: row.session_id,
         session_status: row.session_status,
@@ -68,26 +77,110 @@ pub fn run(
         temp_token_expires_at: held.temp_token_expires_at.filter(|_| waiting),
         credentials_id: held.credentials_id.clone(),
         next,
+        files: held.sent.iter().map(sent).collect(),
         forget_at: row.forget_at,
         refusal: held.refusal.clone(),
+        reason: held.reason.clone(),
     }
 }
 
-fn next(stage: RunStage, held: &Held) -> NextCall {
+fn next(stage: RunStage, script: Option<&Script<'_>>, held: &Held) -> NextCall {
     match stage {
         RunStage::OpenSession => NextCall::OpenSession,
-        RunStage::Step => NextCall::Step {
-            name: held.step.clone(),
-            data: held.data.clone(),
-        },
+        RunStage::Step => {
+            let known = script.and_then(|script| script.step(&held.step));
+            NextCall::Step {
+                name: held.step.clone(),
+                title: known.map(|step| step.title.clone()).unwrap_or_default(),
+                schema: known.map(|step| step.schema.clone()).unwrap_or_default(),
+                data: held.data.clone(),
+            }
+        }
+        RunStage::Uploads => uploads(script, held),
         RunStage::Bank => NextCall::Bank,
+        RunStage::Pending => NextCall::Pending {
+            poll_after: held.poll_after,
+        },
         RunStage::Ask => NextCall::Ask,
         RunStage::Exchange => NextCall::Exchange,
         RunStage::Accounts => NextCall::Accounts,
         RunStage::Transactions => NextCall::Transactions,
+        RunStage::Payment => NextCall::Payment,
+        RunStage::Products => NextCall::Products,
         RunStage::Done => NextCall::Done,
         RunStage::DeadEnd => NextCall::DeadEnd(held.dead_end.clone().unwrap_or_default()),
     }
+}
+
+/// The files that the step submitted last takes, those that are there among them.
+fn uploads(script: Option<&Script<'_>>, held: &Held) -> NextCall {
+    let step = held.filed.as_ref().map(|filed| filed.step.clone());
+    let step = step.unwrap_or_default();
+    let known = script.and_then(|script| script.step(&step));
+    let rules = known.into_iter().flat_map(|step| &step.uploads);
+    let wanted = rules.map(|rule| WantedFile {
+        kind: rule.kind.clone(),
+        title: rule.title.clone(),
+        required: rule.required,
+        max_bytes: rule.max_bytes,
+        sent: held.has_file(&rule.kind),
+    });
+    NextCall::Uploads {
+        wanted: wanted.collect(),
+        step,
+    }
+}
+
+fn steps(script: &Script<'_>) -> Vec<StepName> {
+    let steps = script.manifest.steps.iter();
+    steps
+        .map(|step| StepName {
+            name: step.name.clone(),
+            title: step.title.clone(),
+            redirects: step.redirect,
+            waits: step.pending,
+        })
+        .collect()
+}
+
+fn sent(file: &super::held::Sent) -> SentFile {
+    SentFile {
+        step: file.step.clone(),
+        kind: file.kind.clone(),
+        upload_id: file.upload_id.clone(),
+        size: file.size,
+        sha256: file.sha256.clone(),
+    }
+}
+
+/// What may be asked for once the consent was read, by what it is for.
+fn offers(stage: RunStage, script: Option<&Script<'_>>, calls: &[Call]) -> Vec<Offer> {
+    let Some(script) = script.filter(|_| stage == RunStage::Done) else {
+        return Vec::new();
+    };
+    let kind = script.manifest.kind;
+    let may_cancel = kind == SkillType::PaymentInitiation && may_be_called_off(calls);
+    let all = Offer::ALL.iter().copied();
+    all.filter(|offer| script::is_for(kind, *offer))
+        .filter(|offer| *offer != Offer::CancelPayment || may_cancel)
+        .collect()
+}
+
+/// Whether a bank may still let a payment be called off, by what was read of it last: it has a day to come, and it is
+/// not over.
+fn may_be_called_off(calls: &[Call]) -> bool {
+    let read = calls
+        .iter()
+        .rfind(|call| call.status < 300 && call.path.starts_with("/v1/payments/"));
+    let payment: Value = read
+        .and_then(|call| serde_json::from_str(&call.response_body).ok())
+        .unwrap_or_default();
+    let kind: Option<PaymentKind> = payment
+        .get("kind")
+        .and_then(Value::as_str)
+        .and_then(|kind| kind.parse().ok());
+    let later = kind.is_some_and(|kind| kind != PaymentKind::Single);
+    later && payment.get("final") == Some(&Value::Bool(false))
 }
 
 fn nonces(held: &Held) -> Vec<Nonce> {

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::{Looks, at};
 use crate::links;
-use crate::pages::samples::{Lang, Sample};
+use crate::pages::samples::{self, Lang, Sample};
 use crate::portal::console::{Call, Run};
 use crate::ui::{Ago, CodeBlock, HttpStatus, Json, Tab, Tabs};
 
@@ -79,9 +79,13 @@ pub(super) fn call_card(run: &Run, looks: &Looks) -> Option<AnyView> {
 fn code(run: &Run, call: &Call, looks: &Looks) -> AnyView {
     let body: Option<serde_json::Value> = serde_json::from_str(&call.request_body).ok();
     let text = |lang: Lang| {
+        let url = format!("{}{}", looks.api, call.path);
+        if call.path.ends_with("/upload") {
+            return samples::form(&url, &form_fields(body.as_ref()), lang);
+        }
         let sample = Sample {
             method: call.method.clone(),
-            url: format!("{}{}", looks.api, call.path),
+            url,
             headers: Vec::new(),
             basic: None,
             body: body.clone(),
@@ -103,4 +107,14 @@ fn code(run: &Run, call: &Call, looks: &Looks) -> AnyView {
         <CodeBlock id="code" code=text(looks.lang) label="code" />
     }
     .into_any()
+}
+
+/// The texts of a form with a file: all of the body but the file.
+fn form_fields(body: Option<&serde_json::Value>) -> Vec<(String, String)> {
+    let fields = body.and_then(serde_json::Value::as_object);
+    let fields = fields.into_iter().flatten();
+    let texts = fields.filter(|(name, _)| *name != "file");
+    texts
+        .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
+        .collect()
 }

@@ -1,12 +1,17 @@
 //! One run: its steps, the conversation so far, the next call, and every call's request and answer.
 
+mod act;
 mod call;
+mod done;
+mod failure;
 mod next;
 mod steps;
+mod uploads;
 
 use chrono::{DateTime, Utc};
 use leptos::prelude::*;
 
+use super::step::Wrong;
 use super::{data, flow};
 use crate::domain::ids::{RunId, SessionId};
 use crate::domain::tenant::Environment;
@@ -17,10 +22,13 @@ use crate::portal::Trouble;
 use crate::portal::console::Run;
 use crate::ui::sequence::Sequence;
 use crate::ui::time::until;
-use crate::ui::{Chip, Entry, Notice, PageHead, PostButton, Tone};
+use crate::ui::{Chip, Notice, PageHead, PostButton, Tone};
+use act::{Data, Given, Taken};
 use call::{Pane, call_card};
+use failure::wrong_fields;
 use next::next_card;
 use steps::steps;
+use uploads::files_card;
 
 /// What the page shows besides the run itself.
 struct Looks {
@@ -30,58 +38,27 @@ struct Looks {
     call: usize,
     pane: Pane,
     lang: Lang,
-    /// Step data as typed, and what is wrong with it.
-    typed: Option<Entry>,
+    /// The data of the step that comes next, with what is wrong with it.
+    data: Option<Data>,
+    /// What the API found wrong that belongs to no control.
+    left: Wrong,
+    /// The kind of file that is wrong, and why.
+    file: Option<(String, String)>,
 }
 
 pub(crate) async fn screen(visit: Visit) -> Shown {
     let id: RunId = visit.param("run")?;
-    let actor = visit.actor()?;
-    let mut typed = None;
-    let mut refused = None;
-    if let Some(form) = &visit.form {
-        if form.get("act") == "again" {
-            let fresh = visit.portal.again(actor, id, &visit.source).await?;
-            visit
-                .portal
-                .advance(actor, fresh, 0, None, &visit.source)
-                .await?;
-            return Ok(Answer::See(links::run(fresh)));
-        }
-        let at = form.parse("at").ok_or(Trouble::NotFound)?;
-        let data = Some(form.get("data")).filter(|data| !data.is_empty());
-        match visit
-            .portal
-            .advance(actor, id, at, data, &visit.source)
-            .await
-        {
-            Ok(()) => return Ok(Answer::See(links::run(id))),
-            Err(Trouble::Refused(errors)) => {
-                typed = Some(Entry {
-                    name: "data",
-                    value: form.get("data").to_owned(),
-                    error: errors.into_iter().next().map(|error| error.message),
-                    first_error: true,
-                });
-            }
-            Err(Trouble::Conflict(why)) => refused = Some(why),
-            Err(other) => return Err(other),
-        }
-    }
-    let status = if typed.is_some() || refused.is_some() {
-        422
-    } else {
-        200
+    let given = match &visit.form {
+        Some(form) => match act::take(&visit, id, form).await? {
+            Taken::Answer(answer) => return Ok(answer),
+            Taken::Again(given) => given,
+        },
+        None => Given::default(),
     };
-    let run = visit.portal.run(actor, id).await?;
-    let looks = Looks {
-        now: visit.now,
-        api: visit.site.public_url.clone(),
-        call: shown_call(&visit, run.calls.len()),
-        pane: Pane::of(visit.query.get("pane")),
-        lang: Lang::of(visit.query.get("lang")),
-        typed,
-    };
+    let status = given.status();
+    let refused = given.refused.clone();
+    let run = visit.portal.run(visit.actor()?, id).await?;
+    let looks = looks(&visit, &run, given);
     Ok(
         Page::new(Frame::App, format!("Run {}", short(id)), move || {
             page(run, looks, refused)
@@ -92,6 +69,20 @@ pub(crate) async fn screen(visit: Visit) -> Shown {
         .status(status)
         .into(),
     )
+}
+
+fn looks(visit: &Visit, run: &Run, given: Given) -> Looks {
+    let (first, left) = act::shown(run, wrong_fields(run));
+    Looks {
+        now: visit.now,
+        api: visit.site.public_url.clone(),
+        call: shown_call(visit, run.calls.len()),
+        pane: Pane::of(visit.query.get("pane")),
+        lang: Lang::of(visit.query.get("lang")),
+        data: given.data.or(first),
+        left,
+        file: given.file,
+    }
 }
 
 /// Where banks send the end-user back: takes what they brought into the run, then leads to a clean address.
@@ -129,19 +120,19 @@ pub(super) fn short(id: RunId) -> String {
 
 fn page(run: Run, looks: Looks, refused: Option<String>) -> impl IntoView {
     let lead = format!("{} · {}", run.tenant_name, run.skill);
-    let (id, log) = (run.id, session_log(&run));
-    let json = move |call: usize| at(id, call, "response", Lang::Shell);
+    let log = session_log(&run);
     view! {
         <PageHead title="Sandbox console" lead=lead>
             <a class="btn" href=log>"In the request log"</a>
-            <PostButton action=links::run(id) label="Start again" fields=vec![("act", "again".to_owned())] />
+            <PostButton action=links::run(run.id) label="Start again" fields=vec![("act", "again".to_owned())] />
         </PageHead>
         {refused.map(|why| view! { <Notice tone=Tone::Err title=why /> })}
         <div class="console">
             <nav class="card" aria-label="Steps of the run">{steps(&run, &looks)}</nav>
             <div class="stack">
                 {next_card(&run, &looks)}
-                {data::tables(&run, json)}
+                {data::tables(&run, as_json)}
+                {files_card(&run)}
                 <section class="card">
                     <div class="bar">
                         <h2>"The conversation so far"</h2>
@@ -161,6 +152,11 @@ fn page(run: Run, looks: Looks, refused: Option<String>) -> impl IntoView {
 fn session_log(run: &Run) -> String {
     let session = run.session.map(|id| id.to_string()).unwrap_or_default();
     format!("{}?session={session}&source=console", links::REQUESTS)
+}
+
+/// The page with a call's answer open.
+fn as_json(run: RunId, call: usize) -> String {
+    at(run, call, "response", Lang::Shell)
 }
 
 /// The page with one call's pane open.

@@ -3,96 +3,155 @@
 use chrono::{DateTime, Utc};
 use leptos::prelude::*;
 
+use super::super::step::{StepForm, controls};
 use super::Looks;
-use crate::domain::problem::Code;
+use super::act::Data;
+use super::done::{dead_end, done_card};
+use super::failure::failure;
+use super::uploads::uploads_card;
+use crate::islands::PressLater;
 use crate::links;
+use crate::pages::parts::holder_chip;
 use crate::portal::console::{NextCall, Run};
 use crate::ui::time::span;
-use crate::ui::{Chip, Entry, Notice, PostButton, TextArea, Tone, prose};
+use crate::ui::{Chip, Notice, TextArea, Tone};
+
+/// How often in a row the page asks for a decision by itself: each time is a call of the run.
+const MOST_ASKED: usize = 15;
 
 /// The next call: what it is, what it needs, and the button that makes it.
 pub(super) fn next_card(run: &Run, looks: &Looks) -> AnyView {
-    let send = |label: &'static str| view! { <button class="btn primary">{label}</button> };
-    let (title, safe, body) = match &run.next {
-        NextCall::OpenSession => ("Open session", true, view! { <p>"Opens a session of this skill. The answer brings the first nonce."</p> {send("Send POST /v1/sessions")} }.into_any()),
-        NextCall::Step { name, data } => {
-            let entry = looks.typed.clone().unwrap_or_else(|| Entry { name: "data", value: data.clone(), ..Entry::default() });
-            let label = format!("data of step {name}");
-            let button = "Send POST …/steps";
-            ("Submit step", true, view! {
-                <TextArea entry=entry label=label hint="JSON. Checked against the skill’s schema by the API itself." rows=6 mono=true />
-                {send(button)}
-            }.into_any())
-        }
+    let says = |text: &'static str| view! { <p>{text}</p> }.into_any();
+    let (title, safe, body, button) = match &run.next {
+        NextCall::OpenSession => (
+            "Open session",
+            true,
+            says("Opens a session of this skill. The answer brings the first nonce."),
+            "Send POST /v1/sessions",
+        ),
+        NextCall::Step { .. } => return step_card(run, looks),
+        NextCall::Uploads { step, wanted } => return uploads_card(run, looks, step, wanted),
         NextCall::Bank => return bank_card(run),
-        NextCall::Ask => ("Ask what comes next", true, view! { {asking(run)} {send("Send POST …/get")} }.into_any()),
-        NextCall::Exchange => ("Exchange token", false, view! { {token(run, looks.now)} {send("Send POST /v1/token")} }.into_any()),
-        NextCall::Accounts => ("Read accounts", false, view! { <p>"With the pair that the exchange answered: credentials_id and access_token."</p> {send("Send POST /v1/accounts/get")} }.into_any()),
-        NextCall::Transactions => ("Read transactions", false, view! { <p>"The newest 50 of all accounts."</p> {send("Send POST /v1/transactions/get")} }.into_any()),
+        NextCall::Pending { poll_after } => return pending_card(run, *poll_after),
+        NextCall::Ask => ("Ask what comes next", true, asking(run), "Send POST …/get"),
+        NextCall::Exchange => (
+            "Exchange token",
+            false,
+            token(run, looks.now),
+            "Send POST /v1/token",
+        ),
+        NextCall::Accounts => (
+            "Read accounts",
+            false,
+            says("With the pair that the exchange answered: credentials_id and access_token."),
+            "Send POST /v1/accounts/get",
+        ),
+        NextCall::Transactions => (
+            "Read transactions",
+            false,
+            says("The newest 50 of all accounts."),
+            "Send POST /v1/transactions/get",
+        ),
+        NextCall::Payment => (
+            "Read the payment",
+            false,
+            says(
+                "With the pair that the exchange answered. The bank is asked how far the payment is.",
+            ),
+            "Send POST /v1/payments/get",
+        ),
+        NextCall::Products => (
+            "Read products",
+            false,
+            says("With the pair that the exchange answered: what the session led to."),
+            "Send POST /v1/products/get",
+        ),
         NextCall::Done => return done_card(run),
         NextCall::DeadEnd(why) => return dead_end(run, why),
     };
-    let chip = if safe {
-        view! { <Chip tone=Tone::Accent plain=true text="Browser-safe" /> }
-    } else {
-        view! { <Chip tone=Tone::Err plain=true text="Server only" /> }
-    };
     view! {
         <section class="card next">
-            <div class="bar"><h2>"Next: " {title}</h2> <span class="spacer"></span> {chip}</div>
+            <div class="bar"><h2>"Next: " {title}</h2> <span class="spacer"></span> {holder_chip(safe)}</div>
             <form method="post" action=links::run(run.id) class="pad">
-                <input type="hidden" name="act" value="advance" />
-                <input type="hidden" name="at" value=run.calls.len().to_string() />
-                {failure(run)}
+                {bound(run)}
+                {failure(run, &looks.left)}
                 {body}
+                <button class="btn primary">{button}</button>
             </form>
         </section>
     }
     .into_any()
 }
 
-/// Why the last call failed and what to do, from the catalogue.
-fn failure(run: &Run) -> Option<AnyView> {
-    let call = run.calls.last().filter(|call| call.status >= 300)?;
-    let answer: serde_json::Value = serde_json::from_str(&call.response_body).ok()?;
-    let code = Code::parse(answer.get("code")?.as_str()?)?;
-    let message = answer
-        .get("message")
-        .and_then(|text| text.as_str())
-        .unwrap_or(code.entry().cause)
-        .to_owned();
-    let hint = answer
-        .get("hint")
-        .and_then(|text| text.as_str())
-        .unwrap_or(code.entry().fix)
-        .to_owned();
-    let mend = match code {
-        Code::UnauthorizedTenant => Some((links::tenant_skills(run.tenant), "Whitelist the skill")),
-        Code::InvalidRedirectLink | Code::TenantPaused => Some((
-            links::tenant_settings(run.tenant),
-            "Open the tenant’s settings",
-        )),
-        _ => None,
+/// What binds a form to the run as it is shown.
+fn bound(run: &Run) -> impl IntoView + use<> {
+    view! {
+        <input type="hidden" name="act" value="advance" />
+        <input type="hidden" name="at" value=run.calls.len().to_string() />
+    }
+}
+
+/// A step with its data: as a form made from its schema, or as JSON, each leading to the other.
+fn step_card(run: &Run, looks: &Looks) -> AnyView {
+    let NextCall::Step {
+        name,
+        title,
+        schema,
+        ..
+    } = &run.next
+    else {
+        return ().into_any();
     };
-    Some(
-        view! {
-            <Notice tone=Tone::Err title=format!("{} · {}", call.status, code.entry().title)>
-                <p>{prose(&message)}</p>
-                <p>{prose(&hint)} " " <a href=links::docs_error(code.as_str())>"More on " <code>{code.as_str()}</code></a></p>
-                {mend.map(|(href, label)| view! { <p class="actions"><a class="btn" href=href>{label}</a></p> })}
-            </Notice>
+    let (shape, data, other) = match &looks.data {
+        Some(Data::Form(typed)) => (
+            "form",
+            controls(&StepForm::of(schema), typed),
+            ("json", "Show as JSON"),
+        ),
+        Some(Data::Text(entry)) => {
+            let label = format!("data of step {name}");
+            let rows = u32::try_from(entry.value.lines().count().clamp(6, 18)).unwrap_or(6);
+            let view = view! { <TextArea entry=entry.clone() label=label hint="JSON. Checked against the skill’s schema by the API itself." rows=rows mono=true /> };
+            ("json", view.into_any(), ("form", "Show as form"))
         }
-        .into_any(),
-    )
+        None => return ().into_any(),
+    };
+    let (to, other) = other;
+    view! {
+        <section class="card next">
+            <div class="bar"><h2>"Next: Step " <code>{name.clone()}</code></h2> <span>{title.clone()}</span> <span class="spacer"></span> {holder_chip(true)}</div>
+            <form method="post" action=links::run(run.id) class="pad">
+                {bound(run)}
+                <input type="hidden" name="shape" value=shape />
+                {run.reason.clone().map(once_more)}
+                {failure(run, &looks.left)}
+                <div class="parts">{data}</div>
+                <div class="actions">
+                    <button class="btn primary">"Send POST …/steps"</button>
+                    <button class="btn" name="to" value=to formnovalidate>{other}</button>
+                </div>
+            </form>
+        </section>
+    }
+    .into_any()
+}
+
+/// Why a step that was done comes again.
+fn once_more(reason: String) -> impl IntoView {
+    view! {
+        <Notice tone=Tone::Warn title="The provider wants this step once more">
+            <p>{reason}</p>
+        </Notice>
+    }
 }
 
 fn bank_card(run: &Run) -> AnyView {
     let url = run.bank_url.clone().unwrap_or_default();
     view! {
         <section class="card next">
-            <div class="bar"><h2>"Next: Bank consent"</h2> <span class="spacer"></span> <Chip tone=Tone::Accent plain=true text="Browser-safe" /></div>
+            <div class="bar"><h2>"Next: Bank consent"</h2> <span class="spacer"></span> {holder_chip(true)}</div>
             <div class="pad">
-                <p>"Your app now sends the end-user’s browser to " <code>"data.url"</code> ". Here you are the end-user: sign in as one of the users listed on the bank’s page and tick accounts, or refuse."</p>
+                <p>"Your app now sends the end-user’s browser to " <code>"data.url"</code> ". Here you are the end-user: sign in as one of the users listed on the bank’s page and agree, or refuse."</p>
                 <p><a class="btn primary" href=url>"Open the bank’s page"</a></p>
                 <p class="faint">"The bank leads back here with the temp_token. In your app it arrives on your own redirect link, a web address or a custom scheme."</p>
             </div>
@@ -101,7 +160,38 @@ fn bank_card(run: &Run) -> AnyView {
     .into_any()
 }
 
-fn asking(run: &Run) -> impl IntoView + use<> {
+/// The provider has its say: a person may have it in its stead.
+fn pending_card(run: &Run, poll_after: u32) -> AnyView {
+    let asked = run.calls.iter().rev();
+    let asked = asked.take_while(|call| call.path.ends_with("/get")).count();
+    let by_itself = (asked < MOST_ASKED).then(|| {
+        view! { <PressLater of="check-again".to_owned() seconds=poll_after /> }
+    });
+    view! {
+        <section class="card next">
+            <div class="bar">
+                <h2>"Next: Wait for the decision"</h2>
+                <Chip tone=Tone::Warn text="SESSION_PENDING" />
+                <span class="spacer"></span>
+                {holder_chip(true)}
+            </div>
+            <form method="post" action=links::run(run.id) class="pad">
+                {bound(run)}
+                {failure(run, &[])}
+                <p>"The provider verifies what was sent, and decides in its own time. In the sandbox you may decide yourself on the page Verifications; else the simulated bank does after some seconds."</p>
+                <p>"Your app asks again " <code>{format!("data.poll_after: {poll_after}")}</code> " seconds later, or waits for the event. You may close this page: the run waits."</p>
+                <div class="actions">
+                    <button class="btn primary" id="check-again">"Check again"</button>
+                    {by_itself}
+                    <a class="btn" href=links::VERIFICATIONS>"Decide in Verifications"</a>
+                </div>
+            </form>
+        </section>
+    }
+    .into_any()
+}
+
+fn asking(run: &Run) -> AnyView {
     let refused = run.refusal.clone().map(|error| {
         let title = if error == "access_denied" { "The end-user refused at the bank".to_owned() } else { format!("The bank led back with {error}") };
         view! {
@@ -114,9 +204,10 @@ fn asking(run: &Run) -> impl IntoView + use<> {
         {refused}
         <p>"With the nonce used last as proof, the session says what comes next."</p>
     }
+    .into_any()
 }
 
-fn token(run: &Run, now: DateTime<Utc>) -> impl IntoView + use<> {
+fn token(run: &Run, now: DateTime<Utc>) -> AnyView {
     let left = run.temp_token_expires_at.map(|end| {
         if end > now {
             format!("{} left", span(end - now))
@@ -124,39 +215,15 @@ fn token(run: &Run, now: DateTime<Utc>) -> impl IntoView + use<> {
             "expired".to_owned()
         }
     });
+    let by_link = run.steps.iter().any(|step| step.redirects);
+    let came = if by_link {
+        " came back on the redirect link."
+    } else {
+        " came with the answer to the last step."
+    };
     view! {
-        <p>"The " <code>"temp_token"</code> " came back on the redirect link. Hand it to your server, which exchanges it once for the lasting pair."</p>
+        <p>"The " <code>"temp_token"</code> {came} " Hand it to your server, which exchanges it once for the lasting pair."</p>
         <p class="artefact"><span class="faint">"temp_token"</span> <code>{run.temp_token.clone()}</code> <span class="faint">{left}</span></p>
-    }
-}
-
-fn done_card(run: &Run) -> AnyView {
-    view! {
-        <section class="card next">
-            <div class="bar"><h2>"Done: your first data"</h2> <span class="spacer"></span> <Chip tone=Tone::Ok text="Complete" /></div>
-            <div class="pad">
-                <p>"Store " <code>"credentials_id"</code> " and " <code>"access_token"</code> " with your user: they read accounts and transactions until the consent ends."</p>
-                <p class="artefact"><span class="faint">"credentials_id"</span> <code>{run.credentials_id.clone()}</code></p>
-                <p class="actions">
-                    <a class="btn primary" href=links::docs("session-flow")>"Build this into your app"</a>
-                    <a class="btn" href=links::CONSOLE>"All runs"</a>
-                </p>
-            </div>
-        </section>
-    }
-    .into_any()
-}
-
-fn dead_end(run: &Run, why: &str) -> AnyView {
-    view! {
-        <section class="card next">
-            <div class="bar"><h2>"This run cannot go on"</h2></div>
-            <div class="pad">
-                {failure(run)}
-                <p>{why.to_owned()}</p>
-                <PostButton action=links::run(run.id) label="Start again with the same data" class="btn primary" fields=vec![("act", "again".to_owned())] />
-            </div>
-        </section>
     }
     .into_any()
 }

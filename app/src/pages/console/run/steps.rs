@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::super::flow;
 use super::{Looks, at};
+use crate::domain::skill::SkillType;
 use crate::portal::console::{NextCall, Run};
 
 /// Every call made, and what is still to come, in two zones: what may run in a browser, and what may not.
@@ -33,21 +34,20 @@ pub(super) fn steps(run: &Run, looks: &Looks) -> impl IntoView + use<> {
             .chain(bank)
     });
     let mut number = run.calls.len();
-    let coming =
-        coming(&run.next)
-            .into_iter()
-            .enumerate()
-            .map(|(place, (title, note, browser))| {
-                number += 1;
-                let current = (place == 0).then_some("step");
-                let line = view! {
-                    <li class="coming" aria-current=current>
-                        <span class="mark" aria-hidden="true">{number}</span>
-                        <span>{title} <span class="faint">{note}</span></span>
-                    </li>
-                };
-                (browser, line.into_any())
-            });
+    let coming = coming(run)
+        .into_iter()
+        .enumerate()
+        .map(|(place, (title, note, browser))| {
+            number += 1;
+            let current = (place == 0).then_some("step");
+            let line = view! {
+                <li class="coming" aria-current=current>
+                    <span class="mark" aria-hidden="true">{number}</span>
+                    <span>{title} <span class="faint">{note}</span></span>
+                </li>
+            };
+            (browser, line.into_any())
+        });
     let all: Vec<(bool, AnyView)> = made.chain(coming).collect();
     let (browser, server): (Vec<_>, Vec<_>) = all.into_iter().partition(|(browser, _)| *browser);
     let lines = |part: Vec<(bool, AnyView)>| part.into_iter().map(|(_, line)| line).collect_view();
@@ -71,33 +71,89 @@ fn bank_line() -> (bool, AnyView) {
     (true, line.into_any())
 }
 
-/// What is still to come, the next one first: title, a word on it, whether browsers may do it.
-fn coming(next: &NextCall) -> Vec<(String, &'static str, bool)> {
-    let all = [
-        ("Open session", "", true),
-        ("Step", "", true),
-        ("Bank consent", "the end-user decides", true),
-        ("Exchange token", "", false),
-        ("Accounts", "", false),
-        ("Transactions", "", false),
-    ];
-    let (from, first) = match next {
-        NextCall::OpenSession => (0, None),
-        NextCall::Step { name, .. } => (1, Some(format!("Step {name}"))),
-        NextCall::Ask => (1, Some("Ask what comes next".to_owned())),
-        NextCall::Bank => (2, None),
-        NextCall::Exchange => (3, None),
-        NextCall::Accounts => (4, None),
-        NextCall::Transactions => (5, None),
-        NextCall::Done | NextCall::DeadEnd(_) => (all.len(), None),
+/// A line of what is still to come: title, a word on it, whether browsers may do it.
+type Coming = (String, &'static str, bool);
+
+/// What is still to come, the next one first. Which step comes next is the API's to say: these are the manifest's.
+fn coming(run: &Run) -> Vec<Coming> {
+    let line = |title: &str, note, browser| (title.to_owned(), note, browser);
+    let current = current_step(run);
+    let mut lines = match &run.next {
+        NextCall::Done | NextCall::DeadEnd(_) => return Vec::new(),
+        NextCall::OpenSession => vec![line("Open session", "", true)],
+        NextCall::Step { name, .. } => vec![line(&format!("Step {name}"), "", true)],
+        NextCall::Uploads { step, .. } => vec![line(&format!("Files of step {step}"), "", true)],
+        NextCall::Ask => vec![line("Ask what comes next", "", true)],
+        NextCall::Bank => vec![line("Bank consent", "the end-user decides", true)],
+        NextCall::Pending { .. } => vec![line("Decision", "the provider verifies", true)],
+        NextCall::Exchange
+        | NextCall::Accounts
+        | NextCall::Transactions
+        | NextCall::Payment
+        | NextCall::Products => Vec::new(),
     };
-    let rest = all.iter().skip(from).enumerate();
-    rest.map(|(place, (title, note, browser))| {
-        let title = first
-            .clone()
-            .filter(|_| place == 0)
-            .unwrap_or_else(|| (*title).to_owned());
-        (title, *note, *browser)
-    })
-    .collect()
+    if !lines.is_empty() {
+        let after = matches!(run.next, NextCall::Bank | NextCall::Pending { .. });
+        lines.extend(rest_of_session(run, current.as_deref(), after));
+        lines.push(line("Exchange token", "", false));
+    }
+    lines.extend(reads(run));
+    lines
+}
+
+/// The steps after one, and what each may lead to; `decided`: what that one itself leads to is under way or over.
+fn rest_of_session(run: &Run, current: Option<&str>, decided: bool) -> Vec<Coming> {
+    let at = run
+        .steps
+        .iter()
+        .position(|step| Some(step.name.as_str()) == current);
+    let mut lines = Vec::new();
+    for (place, step) in run.steps.iter().enumerate().skip(at.unwrap_or(0)) {
+        let is_current = Some(place) == at;
+        if !is_current {
+            lines.push((format!("Step {}", step.name), "", true));
+        }
+        if step.redirects && !(is_current && decided) {
+            lines.push(("Bank consent".to_owned(), "the end-user decides", true));
+        }
+        if step.waits && !(is_current && decided) {
+            lines.push(("Decision".to_owned(), "the provider verifies", true));
+        }
+    }
+    lines
+}
+
+/// The step that comes next or was submitted last.
+fn current_step(run: &Run) -> Option<String> {
+    match &run.next {
+        NextCall::Step { name, .. } => Some(name.clone()),
+        NextCall::Uploads { step, .. } => Some(step.clone()),
+        NextCall::OpenSession => None,
+        _ => {
+            let mut titles = run.calls.iter().rev().map(|call| call.title.as_str());
+            titles.find_map(|title| title.strip_prefix("Step ").map(str::to_owned))
+        }
+    }
+}
+
+/// What is read once there is a consent, by what the skill is for; what was read already is left out.
+fn reads(run: &Run) -> Vec<Coming> {
+    let exchange: &[&str] = if run.next == NextCall::Exchange {
+        &["Exchange token"]
+    } else {
+        &[]
+    };
+    let reads: &[&str] = match run.kind {
+        Some(SkillType::AccountInformation) if run.next == NextCall::Transactions => {
+            &["Transactions"]
+        }
+        Some(SkillType::AccountInformation) => &["Accounts", "Transactions"],
+        Some(SkillType::PaymentInitiation) => &["Payment"],
+        Some(SkillType::Marketplace) => &["Products"],
+        _ => &[],
+    };
+    let titles = exchange.iter().chain(reads);
+    titles
+        .map(|title| ((*title).to_owned(), "", false))
+        .collect()
 }

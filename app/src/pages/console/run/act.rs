@@ -1,0 +1,209 @@
+//! What the forms of a run's page do: make a call, send a file, or show a step's data another way.
+
+use serde_json::Value;
+
+use super::super::step::{StepForm, Typed, Wrong};
+use crate::domain::console::Offer;
+use crate::domain::ids::RunId;
+use crate::links;
+use crate::pages::{Answer, Fields, Visit};
+use crate::portal::Trouble;
+use crate::portal::console::{Act, File, NextCall, Run};
+use crate::ui::Entry;
+
+/// What came of a form: an answer, or the page again with what is to be said.
+pub(super) enum Taken {
+    Answer(Answer),
+    Again(Given),
+}
+
+/// What the page shows of a form besides the run itself.
+#[derive(Default)]
+pub(super) struct Given {
+    /// The step's data as it was typed.
+    pub data: Option<Data>,
+    /// Why nothing was done.
+    pub refused: Option<String>,
+    /// The kind of file that is wrong, and why.
+    pub file: Option<(String, String)>,
+}
+
+/// A step's data on the page.
+pub(super) enum Data {
+    /// As a form made from the step's schema.
+    Form(Typed),
+    /// As the JSON text that it is.
+    Text(Entry),
+}
+
+impl Given {
+    /// The status that is true: what was refused is 422, what is only shown another way is not.
+    pub fn status(&self) -> u16 {
+        let wrong = match &self.data {
+            Some(Data::Form(typed)) => !typed.errors.is_empty(),
+            Some(Data::Text(entry)) => entry.error.is_some(),
+            None => false,
+        };
+        if wrong || self.refused.is_some() || self.file.is_some() {
+            422
+        } else {
+            200
+        }
+    }
+}
+
+impl Data {
+    /// A text, with what is wrong with it.
+    pub fn text(value: impl Into<String>, error: Option<String>) -> Self {
+        Self::Text(Entry {
+            name: "data".into(),
+            value: value.into(),
+            first_error: error.is_some(),
+            error,
+        })
+    }
+}
+
+pub(super) async fn take(visit: &Visit, id: RunId, form: &Fields) -> Result<Taken, Trouble> {
+    let actor = visit.actor()?;
+    if form.get("act") == "again" {
+        let fresh = visit.portal.again(actor, id, &visit.source).await?;
+        let open = Act::Next(None);
+        visit
+            .portal
+            .advance(actor, fresh, 0, open, &visit.source)
+            .await?;
+        return Ok(Taken::Answer(Answer::See(links::run(fresh))));
+    }
+    match form.get("act") {
+        "upload" => upload(visit, id, form).await,
+        "offer" => {
+            let offer: Offer = form.parse("offer").ok_or(Trouble::NotFound)?;
+            advance(visit, id, form, Act::Offered(offer)).await
+        }
+        _ => next(visit, id, form).await,
+    }
+}
+
+/// Makes a call, from where the form saw the run.
+async fn advance(visit: &Visit, id: RunId, form: &Fields, act: Act<'_>) -> Result<Taken, Trouble> {
+    let at = form.parse("at").ok_or(Trouble::NotFound)?;
+    let done = visit
+        .portal
+        .advance(visit.actor()?, id, at, act, &visit.source)
+        .await;
+    match done {
+        Ok(()) => Ok(Taken::Answer(Answer::See(links::run(id)))),
+        Err(Trouble::Conflict(why)) => Ok(Taken::Again(Given {
+            refused: Some(why),
+            ..Given::default()
+        })),
+        Err(other) => Err(other),
+    }
+}
+
+async fn upload(visit: &Visit, id: RunId, form: &Fields) -> Result<Taken, Trouble> {
+    let kind = form.get("kind");
+    let file = match &visit.file {
+        _ if form.get("sample") == "yes" => File::Sample,
+        Some(file) => File::Chosen {
+            name: &file.name,
+            bytes: &file.bytes,
+        },
+        None => {
+            let why = "Choose a file first, or use a sample.".to_owned();
+            return Ok(Taken::Again(Given {
+                file: Some((kind.to_owned(), why)),
+                ..Given::default()
+            }));
+        }
+    };
+    advance(visit, id, form, Act::Upload { kind, file }).await
+}
+
+/// The call that comes next; a step takes its data from the form.
+async fn next(visit: &Visit, id: RunId, form: &Fields) -> Result<Taken, Trouble> {
+    let run = visit.portal.run(visit.actor()?, id).await?;
+    let shown: usize = form.parse("at").ok_or(Trouble::NotFound)?;
+    let NextCall::Step { schema, .. } = &run.next else {
+        return advance(visit, id, form, Act::Next(None)).await;
+    };
+    if shown != run.calls.len() {
+        return advance(visit, id, form, Act::Next(None)).await;
+    }
+    let step = StepForm::of(schema);
+    let again = |data| {
+        Ok(Taken::Again(Given {
+            data: Some(data),
+            ..Given::default()
+        }))
+    };
+    let text = match typed(&step, form) {
+        Ok(text) => text,
+        Err(data) => return again(data),
+    };
+    match form.get("to") {
+        "json" => again(Data::text(text, None)),
+        "form" => again(as_form(&step, text)),
+        _ => match advance(visit, id, form, Act::Next(Some(&text))).await {
+            Err(Trouble::Refused(errors)) => {
+                let why = errors.into_iter().next().map(|error| error.message);
+                again(Data::text(text, why))
+            }
+            other => other,
+        },
+    }
+}
+
+/// The data that was typed, as JSON.
+fn typed(step: &StepForm, form: &Fields) -> Result<String, Data> {
+    if form.get("shape") != "form" {
+        return Ok(form.get("data").to_owned());
+    }
+    match step.read(form) {
+        Ok(data) => Ok(pretty(&data)),
+        Err(errors) => Err(Data::Form(Typed {
+            values: form.clone(),
+            errors,
+        })),
+    }
+}
+
+/// Data that was typed as JSON, as a form: if it is JSON, and the form can say it.
+fn as_form(step: &StepForm, text: String) -> Data {
+    if let Some(values) = step.fill(&text) {
+        return Data::Form(Typed {
+            values,
+            errors: Vec::new(),
+        });
+    }
+    let why = match serde_json::from_str::<Value>(&text) {
+        Ok(_) => "The form has no place for some of this: it can be sent as JSON only.".to_owned(),
+        Err(error) => format!(
+            "This is not JSON yet: line {}, column {}.",
+            error.line(),
+            error.column()
+        ),
+    };
+    Data::text(text, Some(why))
+}
+
+fn pretty(data: &Value) -> String {
+    serde_json::to_string_pretty(data).unwrap_or_default()
+}
+
+/// The data of the step that comes next as the page shows it first: as a form wherever that can say it, with what the
+/// API found wrong; the errors that belong to no control are in the second place.
+pub(super) fn shown(run: &Run, wrong: Wrong) -> (Option<Data>, Wrong) {
+    let NextCall::Step { schema, data, .. } = &run.next else {
+        return (None, wrong);
+    };
+    let step = StepForm::of(schema);
+    match step.fill(data) {
+        Some(values) => {
+            let (errors, left) = step.place(wrong);
+            (Some(Data::Form(Typed { values, errors })), left)
+        }
+        None => (Some(Data::text(data.clone(), None)), wrong),
+    }
+}

@@ -1,0 +1,100 @@
+//! From typed fields to data, and back.
+
+use serde_json::{Map, Value};
+
+use super::Wrong;
+use super::parts::{Kind, Part};
+use crate::pages::Fields;
+
+/// The fields that say `value`; none where a control cannot.
+pub(super) fn fill(
+    part: &Part,
+    value: Option<&Value>,
+    fields: &mut Vec<(String, String)>,
+) -> Option<()> {
+    let Some(value) = value else {
+        return Some(());
+    };
+    let text = match (&part.kind, value) {
+        (Kind::Group(parts), Value::Object(object)) => {
+            let mut parts = parts.iter();
+            return parts.try_for_each(|part| fill(part, object.get(&part.key), fields));
+        }
+        (Kind::One(part), Value::Array(items)) => return fill(part, items.first(), fields),
+        (Kind::Tick(ticked), value) => (ticked == value).then(|| "on".to_owned())?,
+        (Kind::Switch, Value::Bool(on)) => {
+            if !on {
+                return Some(());
+            }
+            "on".to_owned()
+        }
+        (Kind::Json, value) => serde_json::to_string_pretty(value).ok()?,
+        (Kind::Group(_) | Kind::One(_) | Kind::Switch, _) => return None,
+        (_, Value::String(text)) => text.clone(),
+        (Kind::Choice(_) | Kind::Number, value) => value.to_string(),
+        (Kind::Text(_) | Kind::Date, _) => return None,
+    };
+    fields.push((part.path.clone(), text));
+    Some(())
+}
+
+/// The value that the fields say; none if nothing was typed. What is no JSON where JSON is asked for is an error.
+pub(super) fn read(part: &Part, fields: &Fields, errors: &mut Wrong) -> Option<Value> {
+    let text = fields.get(&part.path);
+    match &part.kind {
+        Kind::Group(parts) => group(part, parts, fields, errors),
+        Kind::One(one) => {
+            let item = read(one, fields, errors).filter(|item| part.required || !is_empty(item));
+            item.map(|item| Value::Array(vec![item]))
+        }
+        Kind::Tick(value) => (text == "on").then(|| value.clone()),
+        Kind::Switch => Some(Value::Bool(text == "on")),
+        _ if text.trim().is_empty() => None,
+        Kind::Choice(values) => {
+            let known = values.iter().find(|value| option(value) == text);
+            Some(known.cloned().unwrap_or_else(|| text.into()))
+        }
+        // What is no number is sent as it was typed: the API says what is wrong with it.
+        Kind::Number => Some(number(text).unwrap_or_else(|| text.into())),
+        Kind::Json => json(part, text, errors),
+        Kind::Text(_) | Kind::Date => Some(text.into()),
+    }
+}
+
+/// An object that need not be there is not, if nothing of it was typed.
+fn group(part: &Part, parts: &[Part], fields: &Fields, errors: &mut Wrong) -> Option<Value> {
+    let mut object = Map::new();
+    for part in parts {
+        if let Some(value) = read(part, fields, errors) {
+            object.insert(part.key.clone(), value);
+        }
+    }
+    (part.required || !object.is_empty()).then_some(Value::Object(object))
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.as_object().is_some_and(Map::is_empty)
+}
+
+fn number(text: &str) -> Option<Value> {
+    let value: Value = serde_json::from_str(text.trim()).ok()?;
+    value.is_number().then_some(value)
+}
+
+fn json(part: &Part, text: &str, errors: &mut Wrong) -> Option<Value> {
+    match serde_json::from_str(text) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            let place = format!("line {}, column {}", error.line(), error.column());
+            errors.push((part.path.clone(), format!("This is not JSON yet: {place}.")));
+            None
+        }
+    }
+}
+
+/// A choice as its option's value: a text as it is, anything else as JSON.
+pub(super) fn option(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}

@@ -1,0 +1,116 @@
+//! A step's form, made from the JSON Schema of its data: what it asks for, how typed fields become data and data becomes
+//! typed fields, and how it looks. What no control is for is asked for as JSON; whether data is right is the API's to say.
+
+mod fields;
+mod parts;
+mod view;
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+pub(super) use view::controls;
+
+use crate::pages::Fields;
+use parts::Part;
+
+/// What is wrong: where, by the path of the value, and in which words.
+pub(super) type Wrong = Vec<(String, String)>;
+
+/// What is in a form, and what is wrong with it: by the path of the control.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Typed {
+    pub values: Fields,
+    /// In the order of the controls.
+    pub errors: Wrong,
+}
+
+/// The whole form of a step.
+pub(super) struct StepForm {
+    root: Part,
+}
+
+impl StepForm {
+    /// The form for a schema. Its first path is `data`, as in the API's own errors.
+    pub fn of(schema: &Value) -> Self {
+        Self {
+            root: Part::of(schema, schema, "data", "data", true),
+        }
+    }
+
+    /// The fields for a text of data; none if the form could not say the same: it then stays a text.
+    pub fn fill(&self, data: &str) -> Option<Fields> {
+        let data: Value = serde_json::from_str(data).ok()?;
+        if !self.root.is_group() {
+            return None;
+        }
+        let mut values = Vec::new();
+        fields::fill(&self.root, Some(&data), &mut values)?;
+        let values = Fields(values);
+        let same = self.read(&values).is_ok_and(|read| read == data);
+        same.then_some(values)
+    }
+
+    /// The data that fields say, or what is wrong with those that are asked for as JSON.
+    pub fn read(&self, values: &Fields) -> Result<Value, Wrong> {
+        let mut errors = Vec::new();
+        let data = fields::read(&self.root, values, &mut errors);
+        if errors.is_empty() {
+            Ok(data.unwrap_or_else(|| Value::Object(serde_json::Map::new())))
+        } else {
+            Err(errors)
+        }
+    }
+
+    /// Gives each error of the API to the control it is about: the one at its path, or the nearest around it. What is
+    /// about no control comes back.
+    pub fn place(&self, errors: Wrong) -> (Wrong, Wrong) {
+        let mut paths = Vec::new();
+        self.root.paths(&mut paths);
+        let (mut placed, mut left) = (Vec::new(), Vec::new());
+        for (path, message) in errors {
+            let around = paths.iter().filter(|known| is_at_or_in(&path, known));
+            match around.max_by_key(|known| known.len()) {
+                Some(control) if *control != "data" => {
+                    let inner = path.strip_prefix(control.as_str()).unwrap_or_default();
+                    let said = [inner.trim_start_matches('.'), message.as_str()];
+                    let said = said.iter().filter(|word| !word.is_empty());
+                    let said: Vec<&str> = said.copied().collect();
+                    placed.push((control.clone(), said.join(": ")));
+                }
+                _ => left.push((path, message)),
+            }
+        }
+        placed.sort_by_key(|(path, _)| paths.iter().position(|known| known == path));
+        (placed, left)
+    }
+}
+
+/// Whether a path is another one or leads into it.
+fn is_at_or_in(path: &str, control: &str) -> bool {
+    path.strip_prefix(control)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+/// A schema with what its `$ref` points at (within `root`), its own words before the other's.
+fn resolved<'a>(schema: &'a Value, root: &'a Value) -> Cow<'a, Value> {
+    let mut found = Cow::Borrowed(schema);
+    // A chain of references, but no endless one.
+    for _ in 0..8 {
+        let target = found.get("$ref").and_then(Value::as_str);
+        let target = target.and_then(|path| path.strip_prefix('#'));
+        let Some(Value::Object(target)) = target.and_then(|path| root.pointer(path)) else {
+            break;
+        };
+        let mut merged = target.clone();
+        if let Value::Object(own) = found.as_ref() {
+            let own = own.iter().filter(|(name, _)| *name != "$ref");
+            merged.extend(own.map(|(name, value)| (name.clone(), value.clone())));
+        }
+        found = Cow::Owned(Value::Object(merged));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests;

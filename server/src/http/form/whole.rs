@@ -1,0 +1,135 @@
+//! A browser's form with a file, read whole: for the portal, whose files are few and small.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::http::HeaderMap;
+use multer::{Field, Multipart};
+
+use super::body::{Allowance, Cut, FormBody, Pace, SharedBody};
+
+/// What was in a form: its texts in order, and its file if one was chosen.
+#[derive(Debug, Default)]
+pub struct Whole {
+    pub fields: Vec<(String, String)>,
+    pub file: Option<WholeFile>,
+}
+
+/// A file as it was chosen.
+#[derive(Debug)]
+pub struct WholeFile {
+    /// Its name on the sender's machine.
+    pub name: String,
+    pub bytes: Bytes,
+}
+
+/// Why a form was not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unread {
+    #[error("the form is no multipart/form-data")]
+    NoForm,
+    #[error("the form is larger than it may be")]
+    TooLarge,
+    #[error("the form came too slowly")]
+    TooSlow,
+    #[error("the form is not well made, or broke off")]
+    Broken,
+}
+
+/// Reads a form of up to `most` bytes besides what frames it. Its last file counts; texts must be UTF-8.
+pub async fn read(headers: &HeaderMap, body: Body, most: u64) -> Result<Whole, Unread> {
+    let boundary = super::boundary(headers).map_err(|_| Unread::NoForm)?;
+    let allowance = Arc::new(Allowance::default());
+    let end = allowance.raise(most);
+    if super::announced(headers).is_some_and(|length| length > end) {
+        return Err(Unread::TooLarge);
+    }
+    let mut form = Multipart::new(
+        FormBody::new(SharedBody::new(body, false), allowance, Pace::NETWORK),
+        boundary,
+    );
+    let mut whole = Whole::default();
+    while let Some(part) = form.next_field().await.map_err(unread)? {
+        take(part, &mut whole).await?;
+    }
+    Ok(whole)
+}
+
+/// A part with a file's name is a file; one without a name on it was left empty.
+async fn take(part: Field<'static>, whole: &mut Whole) -> Result<(), Unread> {
+    let name = part.name().unwrap_or_default().to_owned();
+    let file = part.file_name().map(str::to_owned);
+    let bytes = part.bytes().await.map_err(unread)?;
+    match file {
+        Some(chosen) if chosen.is_empty() && bytes.is_empty() => {}
+        Some(name) => whole.file = Some(WholeFile { name, bytes }),
+        None => {
+            let text = std::str::from_utf8(&bytes).map_err(|_| Unread::Broken)?;
+            whole.fields.push((name, text.to_owned()));
+        }
+    }
+    Ok(())
+}
+
+fn unread(error: multer::Error) -> Unread {
+    match error {
+        multer::Error::StreamReadFailed(source) => match source.downcast_ref::<Cut>() {
+            Some(Cut::TooLarge) => Unread::TooLarge,
+            Some(Cut::TooSlow) => Unread::TooSlow,
+            _ => Unread::Broken,
+        },
+        _ => Unread::Broken,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderValue, header};
+
+    use super::*;
+
+    async fn sent(body: &str, most: u64) -> Result<Whole, Unread> {
+        let mut headers = HeaderMap::new();
+        let media = HeaderValue::from_static("multipart/form-data; boundary=xx");
+        headers.insert(header::CONTENT_TYPE, media);
+        read(&headers, Body::from(body.to_owned()), most).await
+    }
+
+    fn part(head: &str, body: &str) -> String {
+        format!("--xx\r\nContent-Disposition: form-data; {head}\r\n\r\n{body}\r\n")
+    }
+
+    #[tokio::test]
+    async fn texts_and_the_chosen_file_are_read_whole() {
+        let body = [
+            part("name=\"act\"", "upload"),
+            part("name=\"kind\"", "selfie"),
+            part("name=\"file\"; filename=\"me.png\"", "bytes"),
+            "--xx--\r\n".into(),
+        ]
+        .concat();
+        let whole = sent(&body, 64).await.unwrap();
+        assert_eq!(whole.fields[1], ("kind".to_owned(), "selfie".to_owned()));
+        let file = whole.file.unwrap();
+        assert_eq!(
+            (file.name.as_str(), &file.bytes[..]),
+            ("me.png", &b"bytes"[..])
+        );
+    }
+
+    #[tokio::test]
+    async fn a_file_field_left_empty_is_no_file() {
+        let body = part("name=\"file\"; filename=\"\"", "") + "--xx--\r\n";
+        assert!(sent(&body, 64).await.unwrap().file.is_none());
+    }
+
+    #[tokio::test]
+    async fn what_is_too_large_or_broken_off_is_not_read() {
+        let large = part("name=\"file\"; filename=\"a\"", &"x".repeat(200_000)) + "--xx--\r\n";
+        assert_eq!(sent(&large, 64).await.unwrap_err(), Unread::TooLarge);
+        let broken = part("name=\"act\"", "upload");
+        assert_eq!(sent(&broken, 64).await.unwrap_err(), Unread::Broken);
+        let none = read(&HeaderMap::new(), Body::empty(), 64).await;
+        assert_eq!(none.unwrap_err(), Unread::NoForm);
+    }
+}

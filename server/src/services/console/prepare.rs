@@ -1,0 +1,149 @@
+//! Preparing runs and acts: what a new run holds, and which call an act makes.
+
+use app::domain::console::RunStage;
+use app::domain::ids::{RunId, ServicerId, TenantId};
+use app::domain::skill::SkillName;
+use app::links;
+use app::portal::console::Act;
+use app::portal::{Actor, Answered, Source, Trouble};
+use serde_json::{Value, json};
+
+use super::calls::{self, Outgoing};
+use super::held::Held;
+use super::script::{self, Script};
+use super::{MEMORY, files};
+use crate::jobs::console::ForgetRun;
+use crate::services::Services;
+use crate::services::trouble::act;
+use crate::storage::console::{NewRun, RunRow};
+use crate::storage::{DbError, Tx};
+
+impl Services {
+    /// What the manifest of a skill says; none if it is published no more.
+    pub(super) fn script(&self, skill: &SkillName) -> Option<Script<'_>> {
+        let known = self.state.skills.get(skill)?;
+        Some(Script {
+            manifest: &known.manifest,
+            return_link: format!("{}{}", self.state.public_url, links::CONSOLE_RETURN),
+        })
+    }
+
+    /// The call that an act makes, and what the run holds before it is made.
+    pub(super) fn call_of(
+        &self,
+        row: &RunRow,
+        script: &Script<'_>,
+        held: &mut Held,
+        act: Act<'_>,
+    ) -> Answered<Outgoing> {
+        let call = match act {
+            Act::Next(data) => {
+                if row.next_call == RunStage::Step {
+                    if let Some(data) = data {
+                        held.data = checked(data)?;
+                    }
+                    held.typed.insert(held.step.clone(), held.data.clone());
+                }
+                calls::next(row, held)
+            }
+            Act::Upload { kind, file } if row.next_call == RunStage::Uploads => {
+                let step = held
+                    .filed
+                    .as_ref()
+                    .and_then(|filed| script.step(&filed.step));
+                if step.is_none_or(|step| step.upload(kind).is_none()) {
+                    return Err(Trouble::NotFound);
+                }
+                files::upload(row, held, kind, file, self.state.clock.id())
+            }
+            Act::Offered(offer) if script::is_for(script.manifest.kind, offer) => {
+                calls::offered(row, held, offer)
+            }
+            Act::Upload { .. } | Act::Offered(_) => None,
+        };
+        call.ok_or_else(|| nothing_to_call(row.next_call))
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the parts of one row; a struct would only rename them"
+    )]
+    pub(super) async fn add(
+        &self,
+        tx: &mut Tx,
+        actor: &Actor,
+        servicer: ServicerId,
+        tenant: TenantId,
+        skill: &SkillName,
+        held: &Held,
+        source: &Source,
+    ) -> Answered<RunId> {
+        let id = RunId(self.state.clock.id());
+        let now = self.state.clock.now();
+        let new = NewRun {
+            id,
+            servicer,
+            tenant,
+            person: actor.person,
+            skill: skill.to_string(),
+            held: self.sealed(id, held)?,
+            started_at: now,
+            forget_at: now + MEMORY,
+        };
+        let detail = json!({"tenant": tenant, "skill": skill.as_str()});
+        let audit = act(
+            &self.state,
+            actor,
+            source,
+            "console_run.started",
+            id,
+            detail,
+        );
+        let broken = |error: DbError| self.broken(error);
+        tx.add_run(&new).await.map_err(broken)?;
+        tx.audit(&audit).await.map_err(broken)?;
+        let forget = ForgetRun { run: id };
+        self.state
+            .queue
+            .add_at(tx, &forget, now + MEMORY)
+            .await
+            .map_err(broken)?;
+        Ok(id)
+    }
+}
+
+/// The data of a step as typed: any JSON; whether it fits the step is the API's to say.
+fn checked(data: &str) -> Answered<String> {
+    match serde_json::from_str::<Value>(data) {
+        Ok(_) => Ok(data.to_owned()),
+        Err(error) => Err(Trouble::field(
+            "data",
+            format!(
+                "This is not JSON yet: line {}, column {}: {}.",
+                error.line(),
+                error.column(),
+                reason(&error)
+            ),
+        )),
+    }
+}
+
+/// The parser's reason without the place, which is said already.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.split(" at line ")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+fn nothing_to_call(stage: RunStage) -> Trouble {
+    Trouble::Conflict(match stage {
+        RunStage::Bank => {
+            "The end-user is at the bank: open the bank’s page and decide there.".into()
+        }
+        RunStage::Uploads => "The step submitted last waits for its files: send them first.".into(),
+        RunStage::Done => "Every call of this run was made.".into(),
+        _ => "This run cannot go on. Start again with the same data.".into(),
+    })
+}
