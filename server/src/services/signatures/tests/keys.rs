@@ -34,12 +34,7 @@ async fn a_key_is_added_once_and_only_if_it_is_one(db: Db) {
         panic!()
     };
     assert_eq!(both.len(), 2, "all that is wrong is told at once");
-    let keys = desk
-        .world
-        .services
-        .signing_keys(&desk.world.owner)
-        .await
-        .unwrap();
+    let keys = desk.keys().await;
     assert_eq!(keys.len(), 1);
     assert_eq!(
         (keys[0].issuer.as_str(), keys[0].keys[0].1.as_str()),
@@ -47,12 +42,7 @@ async fn a_key_is_added_once_and_only_if_it_is_one(db: Db) {
     );
     assert_eq!(keys[0].last_used_at, None);
     desk.list(&desk.sign(&desk.listing())).await;
-    let keys = desk
-        .world
-        .services
-        .signing_keys(&desk.world.owner)
-        .await
-        .unwrap();
+    let keys = desk.keys().await;
     assert_eq!(keys[0].last_used_at, Some(desk.world.state().clock.now()));
 }
 
@@ -64,7 +54,7 @@ async fn rotation_refuses_nothing_and_a_stopped_key_is_refused_at_once(db: Db) {
     let by_next = || next.jws(&next.header(), &desk.claims(&body));
     assert_eq!(desk.list(&desk.sign(&body)).await.status, 200);
     assert_eq!(desk.list(&by_next()).await.status, 200);
-    let old = services.signing_keys(owner).await.unwrap()[0].id;
+    let old = desk.keys().await[0].id;
     services
         .stop_signing_key(owner, old, &source())
         .await
@@ -117,7 +107,7 @@ async fn ten_are_live_at_most_however_many_are_added_at_once(db: Db) {
         (MOST_KEYS, 4)
     );
     let (services, owner) = (&desk.world.services, &desk.world.owner);
-    let keys = services.signing_keys(owner).await.unwrap();
+    let keys = desk.keys().await;
     services
         .stop_signing_key(owner, keys[3].id, &source())
         .await
@@ -130,7 +120,7 @@ async fn ten_are_live_at_most_however_many_are_added_at_once(db: Db) {
 async fn keys_are_the_servicers_own_and_for_its_owners_to_change(db: Db) {
     let desk = Desk::new(db).await;
     let services = &desk.world.services;
-    let key = services.signing_keys(&desk.world.owner).await.unwrap()[0].id;
+    let key = desk.keys().await[0].id;
     let developer = desk.world.actor(Role::Developer, ServicerStatus::Sandbox);
     assert_eq!(services.signing_keys(&developer).await.unwrap().len(), 1);
     let new = || NewSigningKey {
@@ -197,7 +187,7 @@ const RSA_PUBLIC: &str = include_str!("../test_keys/rsa.pub.pem");
 async fn every_act_is_written_down_or_does_not_happen(db: Db) {
     let desk = Desk::new(db).await;
     let (services, owner, id) = (&desk.world.services, &desk.world.owner, desk.world.tenant);
-    let key = services.signing_keys(owner).await.unwrap()[0].id;
+    let key = desk.keys().await[0].id;
     desk.world.state().db.break_audit_log().await;
     assert!(matches!(
         desk.add("next", RSA_PUBLIC).await,
@@ -211,7 +201,7 @@ async fn every_act_is_written_down_or_does_not_happen(db: Db) {
         .set_signature_terms(owner, id, true, "60", &source())
         .await;
     assert!(matches!(set, Err(Trouble::Internal(_))));
-    let keys = services.signing_keys(owner).await.unwrap();
+    let keys = desk.keys().await;
     assert_eq!((keys.len(), keys[0].id), (1, key));
     assert!(
         !services

@@ -8,7 +8,7 @@ mod sets;
 use app::domain::person::Role;
 use app::domain::servicer::ServicerStatus;
 use app::domain::signature::{Finding, Outcome};
-use app::portal::signing::{NewSigningKey, Signing as _, Specimen};
+use app::portal::signing::{NewSigningKey, Signing as _, SigningKey, Specimen};
 use app::portal::{Answered, Trouble};
 use axum::Router;
 use axum::body::Body;
@@ -75,6 +75,12 @@ impl Desk {
             .services
             .add_signing_key(&self.world.owner, new, &source())
             .await
+    }
+
+    /// The servicer's live keys.
+    async fn keys(&self) -> Vec<SigningKey> {
+        let listed = self.world.services.signing_keys(&self.world.owner);
+        listed.await.unwrap()
     }
 
     fn now(&self) -> i64 {

@@ -105,12 +105,7 @@ async fn a_set_is_read_once_and_again_when_it_is_old(db: Db) {
         "taken out of the set by its owner"
     );
     assert_eq!(publisher.asked(), 2);
-    let keys = desk
-        .world
-        .services
-        .signing_keys(&desk.world.owner)
-        .await
-        .unwrap();
+    let keys = desk.keys().await;
     assert_eq!(keys[0].url.as_deref(), Some(publisher.url.as_str()));
     assert_eq!(keys[0].fetched_at, Some(desk.world.state().clock.now()));
 }
@@ -151,12 +146,7 @@ async fn a_set_that_cannot_be_read_is_good_for_a_day(db: Db) {
             200,
             "{status} {text}"
         );
-        let keys = desk
-            .world
-            .services
-            .signing_keys(&desk.world.owner)
-            .await
-            .unwrap();
+        let keys = desk.keys().await;
         assert!(keys[0].problem.is_some(), "and the owner is told");
     }
     clock.advance(Duration::hours(24));
@@ -165,12 +155,7 @@ async fn a_set_that_cannot_be_read_is_good_for_a_day(db: Db) {
     publisher.say(200, set(&[&desk.signer]));
     clock.advance(Duration::seconds(31));
     assert_eq!(by_kid(&desk, &desk.signer).await.status, 200);
-    let keys = desk
-        .world
-        .services
-        .signing_keys(&desk.world.owner)
-        .await
-        .unwrap();
+    let keys = desk.keys().await;
     assert_eq!(keys[0].problem, None);
 }
 
