@@ -7,7 +7,8 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::bench::{Subject, flow};
+use crate::bench::flow;
+use crate::bench::subject::Subject;
 use crate::files::{self, content_hash};
 use crate::leash;
 use crate::project::{Profile, Project};
@@ -32,7 +33,7 @@ pub fn run(project: &Project) -> Result<()> {
         || {
             TENANTS
                 .iter()
-                .map(|_| tenant(project, &subject))
+                .map(|_| tenant(&subject))
                 .collect::<Result<Vec<Value>>>()
         },
     )?;
@@ -86,8 +87,8 @@ fn install(project: &Project) -> Result<PathBuf> {
 }
 
 /// A tenant with the pair of a user who consented.
-fn tenant(project: &Project, subject: &Subject) -> Result<Value> {
-    let keys = flow::tenant(&|| subject.command(project))?;
+fn tenant(subject: &Subject<'_>) -> Result<Value> {
+    let keys = flow::tenant(&|| subject.command())?;
     let pair = flow::onboard(&subject.address(), &keys, "student")?;
     Ok(json!({
         "client_id": pair.client_id,

@@ -11,6 +11,7 @@ pub mod budgets;
 pub mod consents;
 pub mod console;
 pub mod email_links;
+pub mod filler;
 pub mod jobs;
 pub mod kept_answers;
 pub mod keys;
@@ -283,8 +284,10 @@ impl Tx {
         let committed = match self.0 {
             Inner::SqliteWrite(tx) => tx.commit().await,
             Inner::PostgresWrite(tx) => tx.commit().await,
-            Inner::SqliteRead(_) | Inner::PostgresRead(_) => Ok(()),
+            Inner::SqliteRead(_) | Inner::PostgresRead(_) => return Ok(()),
         };
+        // The benchmark counts these lines: each is a wait for the disk.
+        tracing::trace!("committed");
         #[cfg(test)]
         testing::crash::point();
         committed
