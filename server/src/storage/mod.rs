@@ -21,6 +21,7 @@ pub mod payments;
 pub mod people;
 pub mod portal_sessions;
 pub mod products;
+mod readers;
 pub mod reminders;
 pub mod renewals;
 pub mod requests;
@@ -42,13 +43,14 @@ use std::str::FromStr as _;
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
 use sqlx::{Connection as _, Postgres, Sqlite, Transaction};
+
+use self::readers::{Reader, Readers};
 
 /// What went wrong in the database. Never shown to a caller.
 pub type DbError = sqlx::Error;
@@ -65,12 +67,12 @@ pub struct Db(Pools);
 enum Pools {
     Sqlite {
         writer: SqlitePool,
-        readers: SqlitePool,
+        readers: Readers<Sqlite>,
     },
     Postgres {
         writer: PgPool,
-        readers: PgPool,
-        counters: PgPool,
+        readers: Readers<Postgres>,
+        counters: Readers<Postgres>,
     },
 }
 
@@ -78,9 +80,9 @@ enum Pools {
 pub struct Tx(Inner);
 
 enum Inner {
-    SqliteRead(PoolConnection<Sqlite>),
+    SqliteRead(Reader<Sqlite>),
     SqliteWrite(Transaction<'static, Sqlite>),
-    PostgresRead(PoolConnection<Postgres>),
+    PostgresRead(Reader<Postgres>),
     PostgresWrite(Transaction<'static, Postgres>),
 }
 
@@ -165,7 +167,10 @@ impl Db {
             .idle_timeout(None)
             .max_lifetime(None);
         let readers = readers.connect_lazy_with(options.create_if_missing(false).read_only(true));
-        Ok(Self(Pools::Sqlite { writer, readers }))
+        Ok(Self(Pools::Sqlite {
+            writer,
+            readers: Readers::new(readers),
+        }))
     }
 
     async fn open_postgres(url: &str, connections: u32) -> Result<Self, OpenError> {
@@ -191,8 +196,8 @@ impl Db {
             pool().connect_lazy_with(options.options([("default_transaction_read_only", "on")]));
         Ok(Self(Pools::Postgres {
             writer,
-            readers,
-            counters,
+            readers: Readers::new(readers),
+            counters: Readers::new(counters),
         }))
     }
 
@@ -210,8 +215,8 @@ impl Db {
         #[cfg(test)]
         testing::crash::point();
         Ok(Tx(match &self.0 {
-            Pools::Sqlite { readers, .. } => Inner::SqliteRead(readers.acquire().await?),
-            Pools::Postgres { readers, .. } => Inner::PostgresRead(readers.acquire().await?),
+            Pools::Sqlite { readers, .. } => Inner::SqliteRead(readers.lend().await?),
+            Pools::Postgres { readers, .. } => Inner::PostgresRead(readers.lend().await?),
         }))
     }
 
@@ -232,9 +237,7 @@ impl Db {
     pub async fn counting(&self) -> Stored<Tx> {
         match &self.0 {
             Pools::Sqlite { .. } => self.write().await,
-            Pools::Postgres { counters, .. } => {
-                Ok(Tx(Inner::PostgresRead(counters.acquire().await?)))
-            }
+            Pools::Postgres { counters, .. } => Ok(Tx(Inner::PostgresRead(counters.lend().await?))),
         }
     }
 
@@ -306,9 +309,9 @@ impl Tx {
         #[cfg(test)]
         testing::crash::point();
         match &mut self.0 {
-            Inner::SqliteRead(conn) => Link::Sqlite(conn),
+            Inner::SqliteRead(reader) => Link::Sqlite(reader.connection()),
             Inner::SqliteWrite(tx) => Link::Sqlite(tx),
-            Inner::PostgresRead(conn) => Link::Postgres(conn),
+            Inner::PostgresRead(reader) => Link::Postgres(reader.connection()),
             Inner::PostgresWrite(tx) => Link::Postgres(tx),
         }
     }
