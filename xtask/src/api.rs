@@ -7,7 +7,8 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use crate::bench::{Subject, flow};
+use crate::bench::flow;
+use crate::bench::subject::Subject;
 use crate::files::{self, content_hash};
 use crate::leash;
 use crate::project::{Profile, Project};
@@ -32,7 +33,7 @@ pub fn run(project: &Project) -> Result<()> {
         || {
             TENANTS
                 .iter()
-                .map(|_| tenant(project, &subject))
+                .map(|_| tenant(&subject))
                 .collect::<Result<Vec<Value>>>()
         },
     )?;
@@ -60,8 +61,8 @@ pub fn run(project: &Project) -> Result<()> {
 }
 
 /// Requests signed by a library of another language, against the same server.
-fn signed(project: &Project, subject: &Subject, tools: &Path) -> Result<()> {
-    let server = subject.command(project);
+fn signed(project: &Project, subject: &Subject<'_>, tools: &Path) -> Result<()> {
+    let server = subject.command();
     let mut command = Command::new(tools.join("bin/python"));
     command
         .arg(project.path("xtask/schemathesis/signed.py"))
@@ -103,8 +104,8 @@ fn install(project: &Project) -> Result<PathBuf> {
 }
 
 /// A tenant with the pair of a user who consented, and a spare one for what ends consents.
-fn tenant(project: &Project, subject: &Subject) -> Result<Value> {
-    let keys = flow::tenant(&|| subject.command(project))?;
+fn tenant(subject: &Subject<'_>) -> Result<Value> {
+    let keys = flow::tenant(&|| subject.command())?;
     let pair = flow::onboard(&subject.address(), &keys, "student")?;
     let spare = flow::onboard(&subject.address(), &keys, "student")?;
     Ok(json!({

@@ -5,7 +5,7 @@
 use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result, bail};
 
@@ -98,6 +98,16 @@ impl Leash {
             .spawn()
             .context("could not start `sh`, which every program is run under")?;
         Ok(Self { shell })
+    }
+
+    /// The process that the child is a child of.
+    pub fn id(&self) -> u32 {
+        self.shell.id()
+    }
+
+    /// What the child says, where the command asked for pipes; for the first caller.
+    pub fn output(&mut self) -> (Option<ChildStdout>, Option<ChildStderr>) {
+        (self.shell.stdout.take(), self.shell.stderr.take())
     }
 
     /// Waits until the child ends by itself.

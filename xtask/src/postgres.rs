@@ -1,5 +1,6 @@
 //! A Postgres cluster to throw away: made in a temporary folder on a free port, reachable from this machine alone, and
-//! gone with its folder when we are, however we end. It trades durability for speed: nothing in it is meant to last.
+//! gone with its folder when we are, however we end. For tests it trades durability for speed, as nothing in it is meant to
+//! last; for measurements it does not.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -12,15 +13,18 @@ use crate::leash::{self, Leash};
 use crate::packages::{debian_postgres, is_root};
 use crate::{files, report};
 
-const SETTINGS: [&str; 8] = [
+const SETTINGS: [&str; 5] = [
     "listen_addresses=127.0.0.1",
-    "fsync=off",
-    "synchronous_commit=off",
-    "full_page_writes=off",
     "max_connections=400",
     "shared_buffers=128MB",
     "logging_collector=off",
     "log_min_messages=warning",
+];
+/// What a power cut would show.
+const FORGETFUL: [&str; 3] = [
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
 ];
 const PROGRAMS: [&str; 3] = ["initdb", "pg_isready", "postgres"];
 const START: Duration = Duration::from_secs(30);
@@ -46,12 +50,21 @@ pub fn binaries() -> Result<PathBuf> {
 }
 
 impl Postgres {
-    /// Makes and starts a cluster.
+    /// Makes and starts a cluster that waits for no disk.
     pub fn start() -> Result<Self> {
+        Self::start_with(&FORGETFUL)
+    }
+
+    /// Makes and starts a cluster as durable as any.
+    pub fn start_durable() -> Result<Self> {
+        Self::start_with(&[])
+    }
+
+    fn start_with(more: &[&str]) -> Result<Self> {
         report::step("starting a throw-away Postgres", || {
             let binaries = binaries()?;
             let folder = make_folder()?;
-            let mut postgres = Self::launch(binaries, folder)?;
+            let mut postgres = Self::launch(binaries, folder, more)?;
             postgres.wait_until_ready()?;
             eprintln!("    {}", postgres.url());
             Ok(postgres)
@@ -63,7 +76,12 @@ impl Postgres {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
-    fn launch(binaries: PathBuf, folder: PathBuf) -> Result<Self> {
+    /// Where its files are.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn launch(binaries: PathBuf, folder: PathBuf, more: &[&str]) -> Result<Self> {
         let port = free_port()?;
         let data = folder.join("data");
         let script = "\"$1/initdb\" --pgdata \"$2\" --username postgres --auth trust --encoding UTF8 --locale C.UTF-8 \
@@ -80,7 +98,7 @@ impl Postgres {
             .args(["-p", &port.to_string(), "-k"])
             .arg(&folder)
             .current_dir(&folder);
-        for setting in SETTINGS {
+        for setting in SETTINGS.iter().chain(more) {
             command.args(["-c", setting]);
         }
         let server = Leash::start(command.stdout(Stdio::null()))?;

@@ -3,6 +3,7 @@
 //! 0: done. 1: it could not be done; the sentence on standard error says why and what to do. 2: the command line or a
 //! setting is wrong; the sentence names it.
 
+mod bench;
 mod demo;
 mod operate;
 mod serve;
@@ -87,6 +88,9 @@ enum Command {
     /// Tenants: the apps of a servicer.
     #[command(subcommand)]
     Tenant(operate::Tenant),
+    /// What `cargo xtask bench` needs of a database; nothing that an operator does.
+    #[command(subcommand, hide = true)]
+    Bench(bench::Bench),
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -171,6 +175,7 @@ async fn with_settings(config: Config, command: Command) -> Result<(), Failed> {
         Command::Admin(command) => operate::admin(&config, command).await,
         Command::SigningKey(command) => signing::run(&config, command).await,
         Command::Tenant(command) => operate::tenant(&config, command).await,
+        Command::Bench(command) => bench::run(&config, command).await,
         // Answered without settings, above.
         Command::ConfigExample | Command::Openapi | Command::Print { .. } => Ok(()),
     }

@@ -244,11 +244,9 @@ pub fn transaction_place(consent: CredentialsId, utx: &Digest) -> String {
 
 /// Bytes as lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(64), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    let mut text = String::with_capacity(bytes.len() * 2);
+    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    // Each row is opened under such a name: formatting would cost a third of what opening it does.
+    text.extend(halves.filter_map(|half| char::from_digit(half.into(), 16)));
+    text
 }

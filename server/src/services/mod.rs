@@ -11,6 +11,7 @@ pub mod consents;
 pub mod console;
 pub mod data;
 pub mod fetch;
+pub mod filler;
 pub mod grants;
 pub mod idempotency;
 pub mod issue;

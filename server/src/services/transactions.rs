@@ -135,7 +135,8 @@ pub fn write_cursor(place: Newest) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-fn read_cursor(text: &str) -> Option<Newest> {
+/// The place that an opaque cursor names.
+pub fn read_cursor(text: &str) -> Option<Newest> {
     let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
     let (at, id) = bytes.split_at_checked(8)?;
     let micros = i64::from_be_bytes(at.try_into().ok()?);

@@ -345,8 +345,8 @@ impl Tx {
         })
     }
 
-    /// How the database goes about [`Tx::transactions`], in its own words.
-    #[cfg(test)]
+    /// How the database goes about [`Tx::transactions`], in its own words: for the benchmark, and for the test that holds
+    /// the indexes.
     pub async fn explain_transactions(
         &mut self,
         consent: CredentialsId,
@@ -361,7 +361,13 @@ impl Tx {
                 rows.into_iter().map(|row| row.3).collect()
             }
             super::Link::Postgres(conn) => {
-                let mut sql = page_sql!("EXPLAIN ", consent, filter, after, 101_i64);
+                let mut sql = page_sql!(
+                    "EXPLAIN (ANALYZE, BUFFERS) ",
+                    consent,
+                    filter,
+                    after,
+                    101_i64
+                );
                 sql.build_query_scalar().fetch_all(conn).await?
             }
         };

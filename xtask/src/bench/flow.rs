@@ -2,14 +2,14 @@
 
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-use super::http::{Answer, Connection, request};
+use super::http::{Connection, request};
+use super::walk;
 use crate::project::output;
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
-const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
 const RETURN: &str = "myapp://return";
 const SKILL: &str = "xyz_ro_aisp_sbx_#1.0";
 
@@ -55,175 +55,55 @@ pub fn tenant(server: &dyn Fn() -> Command) -> Result<Value> {
 
 /// One whole onboarding of a user of the sandbox bank, all accounts consented.
 pub fn onboard(address: &str, keys: &Value, user: &str) -> Result<Pair> {
-    let (client_id, client_secret) = (text(keys, "client_id")?, text(keys, "client_secret")?);
+    let token = grant(address, keys, user)?;
     let mut api = Connection::open(address)?;
-    let mut post = |path: &str, body: Value| -> Result<Value> {
-        api.call(&request("POST", address, path, &[JSON], &body.to_string()))?
-            .json()
-    };
-    let session = post(
-        "/v1/sessions",
-        json!({"client_id": client_id, "client_app_key": text(keys, "client_app_key")?, "skill": SKILL}),
-    )?;
-    let step = post(
-        &format!("/v1/sessions/{}/steps", text(&session, "session_id")?),
-        json!({"client_id": client_id, "nonce": text(&session, "nonce")?, "skill": SKILL, "step": "sca",
-               "data": {"psu_redirect_link": RETURN}}),
-    )?;
-    let bank = step
-        .pointer("/data/url")
-        .and_then(Value::as_str)
-        .context("no bank link")?;
-    let end = consent(bank, user)?;
+    let pair = api.call(&exchange(address, keys, &token)?)?.json()?;
+    Ok(Pair {
+        client_id: text(keys, "client_id")?,
+        client_secret: text(keys, "client_secret")?,
+        credentials_id: text(&pair, "credentials_id")?,
+        access_token: text(&pair, "access_token")?,
+    })
+}
+
+/// An onboarding up to its `temp_token`.
+pub fn grant(address: &str, keys: &Value, user: &str) -> Result<String> {
+    let mut api = Connection::open(address)?;
+    let session = api.call(&session(address, keys)?)?.json()?;
+    let step = api.call(&step(address, keys, &session)?)?.json()?;
+    let bank = step.pointer("/data/url").and_then(Value::as_str);
+    let end = walk::consent(bank.context("no bank link")?, user)?;
     let token = end
         .split(['?', '&'])
         .find_map(|pair| pair.strip_prefix("temp_token="));
     let token = token.with_context(|| format!("no temp_token in {end}"))?;
-    let pair = post(
-        "/v1/token",
-        json!({"client_id": client_id, "client_secret": client_secret, "temp_token": token}),
-    )?;
-    Ok(Pair {
-        credentials_id: text(&pair, "credentials_id")?,
-        access_token: text(&pair, "access_token")?,
-        client_id,
-        client_secret,
-    })
+    Ok(token.to_owned())
 }
 
-/// Walks the bank's plain forms and follows redirects until one leaves the web.
-fn consent(start: &str, user: &str) -> Result<String> {
-    let mut cookies = Cookies::default();
-    let mut page = follow(&mut cookies, start, "GET", "")?;
-    for _ in 0..4 {
-        let Landing::Page { url, html } = page else {
-            break;
-        };
-        let form = if html.contains("name=\"password\"") {
-            format!("username={user}&password=sandbox")
-        } else {
-            let ticked = html.split("name=\"accounts\"").skip(1).filter_map(value_of);
-            ticked
-                .map(|id| format!("accounts={id}&"))
-                .collect::<String>()
-                + "decision=approve"
-        };
-        let action = html
-            .split("action=\"")
-            .nth(1)
-            .and_then(|rest| rest.split('"').next());
-        let target = absolute(
-            &url,
-            action.unwrap_or_default().replace("&amp;", "&").as_str(),
-        );
-        let hidden = html
-            .split("type=\"hidden\"")
-            .skip(1)
-            .filter_map(|input| Some((name_of(input)?, value_of(input)?)));
-        let hidden: String = hidden
-            .map(|(name, value)| format!("{name}={value}&"))
-            .collect();
-        page = follow(&mut cookies, &target, "POST", &(hidden + &form))?;
-    }
-    match page {
-        Landing::Left(link) => Ok(link),
-        Landing::Page { url, html } => bail!("the bank did not let go at {url}: {html}"),
-    }
+/// The request that opens a session.
+pub fn session(address: &str, keys: &Value) -> Result<Vec<u8>> {
+    let body = json!({"client_id": text(keys, "client_id")?, "client_app_key": text(keys, "client_app_key")?,
+                      "skill": SKILL});
+    Ok(post(address, "/v1/sessions", &body))
 }
 
-enum Landing {
-    Page { url: String, html: String },
-    Left(String),
+/// The request that submits a new session's first step.
+pub fn step(address: &str, keys: &Value, session: &Value) -> Result<Vec<u8>> {
+    let path = format!("/v1/sessions/{}/steps", text(session, "session_id")?);
+    let body = json!({"client_id": text(keys, "client_id")?, "nonce": text(session, "nonce")?, "skill": SKILL,
+                      "step": "sca", "data": {"psu_redirect_link": RETURN}});
+    Ok(post(address, &path, &body))
 }
 
-#[derive(Default)]
-struct Cookies(Vec<(String, String)>);
-
-impl Cookies {
-    fn keep(&mut self, answer: &Answer) {
-        for (_, line) in answer
-            .headers
-            .iter()
-            .filter(|(name, _)| name == "set-cookie")
-        {
-            if let Some((name, value)) =
-                line.split(';').next().and_then(|pair| pair.split_once('='))
-            {
-                self.0.retain(|(known, _)| known != name);
-                self.0.push((name.to_owned(), value.to_owned()));
-            }
-        }
-    }
-
-    fn line(&self) -> String {
-        self.0
-            .iter()
-            .map(|(name, value)| format!("{name}={value}; "))
-            .collect()
-    }
+/// The request that exchanges a `temp_token`.
+pub fn exchange(address: &str, keys: &Value, token: &str) -> Result<Vec<u8>> {
+    let body = json!({"client_id": text(keys, "client_id")?, "client_secret": text(keys, "client_secret")?,
+                      "temp_token": token});
+    Ok(post(address, "/v1/token", &body))
 }
 
-fn follow(cookies: &mut Cookies, start: &str, method: &str, body: &str) -> Result<Landing> {
-    let (mut url, mut method, mut body) = (start.to_owned(), method, body);
-    for _ in 0..8 {
-        let Some(rest) = url.strip_prefix("http://") else {
-            return Ok(Landing::Left(url));
-        };
-        let (host, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
-        let origin = format!("http://{host}");
-        let line = cookies.line();
-        let headers = [
-            FORM,
-            ("Cookie", line.as_str()),
-            ("Origin", origin.as_str()),
-            ("Sec-Fetch-Site", "same-origin"),
-        ];
-        let answer = Connection::open(host)?.call(&request(method, host, path, &headers, body))?;
-        cookies.keep(&answer);
-        let Some(location) = answer.header("location") else {
-            return Ok(Landing::Page {
-                url,
-                html: String::from_utf8_lossy(&answer.body).into_owned(),
-            });
-        };
-        url = absolute(&url, location);
-        (method, body) = ("GET", "");
-    }
-    bail!("too many redirects from {start}")
-}
-
-fn absolute(base: &str, link: &str) -> String {
-    if link.is_empty() {
-        base.to_owned()
-    } else if link.starts_with('/') {
-        let end = base
-            .match_indices('/')
-            .nth(2)
-            .map_or(base.len(), |(at, _)| at);
-        base.get(..end).unwrap_or(base).to_owned() + link
-    } else {
-        link.to_owned()
-    }
-}
-
-fn value_of(after: &str) -> Option<&str> {
-    after
-        .split('>')
-        .next()?
-        .split("value=\"")
-        .nth(1)?
-        .split('"')
-        .next()
-}
-
-fn name_of(after: &str) -> Option<&str> {
-    after
-        .split('>')
-        .next()?
-        .split("name=\"")
-        .nth(1)?
-        .split('"')
-        .next()
+fn post(address: &str, path: &str, body: &Value) -> Vec<u8> {
+    request("POST", address, path, &[JSON], &body.to_string())
 }
 
 fn text(value: &Value, key: &str) -> Result<String> {

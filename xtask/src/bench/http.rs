@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
@@ -14,6 +14,8 @@ pub struct Connection {
 /// What came back.
 pub struct Answer {
     pub status: u16,
+    /// When its first bytes were there.
+    pub begun: Instant,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
@@ -25,13 +27,20 @@ impl Answer {
         found.map(|(_, value)| value.as_str())
     }
 
-    /// The body as JSON, if the status is a success.
-    pub fn json(&self) -> Result<serde_json::Value> {
-        let text = String::from_utf8_lossy(&self.body);
+    /// An error unless the status is a success.
+    pub fn expect_success(&self) -> Result<()> {
         if !(200..300).contains(&self.status) {
+            let text = String::from_utf8_lossy(&self.body);
             bail!("the server answered {}: {text}", self.status);
         }
-        serde_json::from_slice(&self.body).with_context(|| format!("not JSON: {text}"))
+        Ok(())
+    }
+
+    /// The body as JSON, if the status is a success.
+    pub fn json(&self) -> Result<serde_json::Value> {
+        self.expect_success()?;
+        serde_json::from_slice(&self.body)
+            .with_context(|| format!("not JSON: {}", String::from_utf8_lossy(&self.body)))
     }
 }
 
@@ -70,11 +79,13 @@ impl Connection {
         self.stream.get_mut().write_all(request)?;
         let mut line = String::new();
         self.stream.read_line(&mut line)?;
+        let begun = Instant::now();
         let status = line.split(' ').nth(1).and_then(|code| code.parse().ok());
         let status = status.with_context(|| format!("not an HTTP answer: {line:?}"))?;
         let headers = self.headers()?;
         let mut answer = Answer {
             status,
+            begun,
             headers,
             body: Vec::new(),
         };

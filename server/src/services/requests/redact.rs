@@ -130,7 +130,11 @@ fn fields(map: &mut Map<String, Value>, in_data: bool) {
     for (name, value) in map.iter_mut() {
         let below = in_data || name == "data";
         match value {
-            Value::String(text) => *text = kept(name, text, in_data),
+            Value::String(text) => {
+                if let Some(instead) = instead(name, text, in_data) {
+                    *text = instead;
+                }
+            }
             Value::Number(_) if in_data => *value = GONE.into(),
             Value::Array(_) | Value::Object(_) => redact(value, below),
             _ => {}
@@ -138,15 +142,16 @@ fn fields(map: &mut Map<String, Value>, in_data: bool) {
     }
 }
 
-fn kept(name: &str, text: &str, in_data: bool) -> String {
+/// What a field's text is kept as; none if it stays.
+fn instead(name: &str, text: &str, in_data: bool) -> Option<String> {
     if SECRETS.contains(&name) {
-        return ends(text);
+        return Some(ends(text));
     }
     let plain = if in_data { PLAIN_DATA } else { PLAIN };
     match name {
-        "psu_redirect_link" | "url" => link(text),
-        _ if plain.contains(&name) && !looks_like_iban(text) => text.to_owned(),
-        _ => GONE.to_owned(),
+        "psu_redirect_link" | "url" => Some(link(text)),
+        _ if plain.contains(&name) && !looks_like_iban(text) => None,
+        _ => Some(GONE.to_owned()),
     }
 }
 
@@ -171,16 +176,24 @@ fn link(text: &str) -> String {
 
 /// Two letters, two digits and at least eleven more letters or digits (ISO 13616), however spaced.
 fn looks_like_iban(text: &str) -> bool {
-    let compact: Vec<u8> = text.bytes().filter(|byte| *byte != b' ').collect();
-    matches!(compact.as_slice(), [a, b, c, d, rest @ ..]
-        if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() && c.is_ascii_digit() && d.is_ascii_digit()
-            && (11..=30).contains(&rest.len()) && rest.iter().all(u8::is_ascii_alphanumeric))
+    let mut compact = text.bytes().filter(|byte| *byte != b' ');
+    let begins = [
+        u8::is_ascii_alphabetic,
+        u8::is_ascii_alphabetic,
+        u8::is_ascii_digit,
+        u8::is_ascii_digit,
+    ];
+    begins
+        .iter()
+        .all(|is_right| compact.next().is_some_and(|byte| is_right(&byte)))
+        && compact.clone().all(|byte| byte.is_ascii_alphanumeric())
+        && (11..=30).contains(&compact.count())
 }
 
 /// The beginning of a JSON text, up to the last element that is whole, with its brackets closed.
 fn closed(bytes: &[u8]) -> Vec<u8> {
     let (mut open, mut in_string, mut escaped) = (Vec::new(), false, false);
-    let mut last = (0, Vec::new());
+    let (mut end, mut depth) = (0, 0);
     for (at, byte) in bytes.iter().enumerate() {
         match byte {
             _ if escaped => escaped = false,
@@ -190,12 +203,13 @@ fn closed(bytes: &[u8]) -> Vec<u8> {
             b'{' if !in_string => open.push(b'}'),
             b']' | b'}' if !in_string => {
                 open.pop();
-                last = (at + 1, open.clone());
+                (end, depth) = (at + 1, open.len());
             }
             _ => {}
         }
     }
-    let (end, open) = last;
+    // After the last bracket that closes, brackets were opened and none was closed.
+    open.truncate(depth);
     let mut text = bytes.get(..end).unwrap_or_default().to_vec();
     text.extend(open.iter().rev());
     text

@@ -3,6 +3,7 @@
 mod consents;
 mod data;
 mod erasure;
+mod fillers;
 mod flows;
 mod mirrors;
 mod model;

@@ -1,0 +1,203 @@
+//! Connections that read, lent out without a word to the database.
+//!
+//! A pool of sqlx asks a connection whether it lives each time it is given back, in a task of its own: for a short read
+//! that is as much work again. Here a connection is asked when a second has passed since it was asked last. One that
+//! died can fail what is read within that second, and nothing after it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sqlx::pool::Pool;
+use sqlx::{Connection as _, Database, Error};
+use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+
+use super::Stored;
+
+/// How long a connection is believed to live.
+const BELIEVED: Duration = Duration::from_secs(1);
+/// How long it is used at all: what it gathered in the database's memory ends with it.
+const LIFE: Duration = Duration::from_mins(30);
+/// How long a request waits for one.
+const WAIT: Duration = Duration::from_secs(5);
+
+/// Lends connections. Cheap to clone.
+pub struct Readers<DB: Database> {
+    /// Makes the connections, and knows when it is worth trying again.
+    maker: Pool<DB>,
+    slots: Arc<[Slot<DB>]>,
+    /// As many as slots, given in the order of asking: whoever has one finds a slot free.
+    places: Arc<Semaphore>,
+}
+
+type Slot<DB> = Arc<Mutex<Option<Kept<DB>>>>;
+
+struct Kept<DB: Database> {
+    connection: DB::Connection,
+    made: Instant,
+    asked: Instant,
+}
+
+/// A connection that is lent. Fields are dropped in this order: the slot is free before its place is.
+pub struct Reader<DB: Database> {
+    lent: OwnedMappedMutexGuard<Option<Kept<DB>>, DB::Connection>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl<DB: Database> Clone for Readers<DB> {
+    fn clone(&self) -> Self {
+        Self {
+            maker: self.maker.clone(),
+            slots: self.slots.clone(),
+            places: self.places.clone(),
+        }
+    }
+}
+
+impl<DB: Database> Readers<DB> {
+    /// Lends as many connections as the pool may make.
+    pub fn new(maker: Pool<DB>) -> Self {
+        let count = maker.options().get_max_connections() as usize;
+        Self {
+            maker,
+            slots: (0..count).map(|_| Slot::<DB>::default()).collect(),
+            places: Arc::new(Semaphore::new(count)),
+        }
+    }
+
+    /// A connection that answers.
+    pub async fn lend(&self) -> Stored<Reader<DB>> {
+        let lent = tokio::time::timeout(WAIT, self.find()).await;
+        lent.map_err(|_| Error::PoolTimedOut)?
+    }
+
+    async fn find(&self) -> Stored<Reader<DB>> {
+        let place = self.places.clone().acquire_owned().await;
+        let place = place.map_err(|_| Error::PoolClosed)?;
+        // From the first on: what was used last is used again, and stays in the processor's memory.
+        let free = self
+            .slots
+            .iter()
+            .find_map(|slot| slot.clone().try_lock_owned().ok());
+        let mut slot = free.ok_or(Error::PoolTimedOut)?;
+        if let Some(kept) = &mut *slot
+            && !kept.is_good().await
+        {
+            *slot = None;
+        }
+        if slot.is_none() {
+            *slot = Some(Kept::new(self.maker.acquire().await?.detach()));
+        }
+        let lent =
+            OwnedMutexGuard::try_map(slot, |slot| slot.as_mut().map(|kept| &mut kept.connection));
+        Ok(Reader {
+            lent: lent.map_err(|_| Error::PoolClosed)?,
+            _place: place,
+        })
+    }
+
+    /// Closes every connection, once it is given back.
+    pub async fn close(&self) {
+        self.places.close();
+        for slot in self.slots.iter() {
+            if let Some(kept) = slot.lock().await.take() {
+                // It is gone either way.
+                let _ = kept.connection.close().await;
+            }
+        }
+        self.maker.close().await;
+    }
+}
+
+impl<DB: Database> Kept<DB> {
+    fn new(connection: DB::Connection) -> Self {
+        let made = Instant::now();
+        Self {
+            connection,
+            made,
+            asked: made,
+        }
+    }
+
+    async fn is_good(&mut self) -> bool {
+        if self.asked.elapsed() < BELIEVED {
+            return true;
+        }
+        let good = self.made.elapsed() < LIFE && self.connection.ping().await.is_ok();
+        self.asked = Instant::now();
+        good
+    }
+}
+
+impl<DB: Database> Reader<DB> {
+    pub fn connection(&mut self) -> &mut DB::Connection {
+        &mut self.lent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::testing::{self, on_both};
+    use crate::storage::{Db, Link};
+
+    on_both!(
+        a_read_that_is_given_up_disturbs_nobody,
+        many_wait_for_few_connections
+    );
+
+    async fn remember(db: &Db) {
+        let mut tx = db.write().await.unwrap();
+        tx.claim_meta("name", "value").await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    async fn a_read_that_is_given_up_disturbs_nobody(db: Db) {
+        remember(&db).await;
+        for _ in 0..100 {
+            let mut tx = db.read().await.unwrap();
+            let given_up = tokio::time::timeout(Duration::ZERO, tx.count_transactions(None));
+            drop(given_up.await);
+            drop(tx);
+            let mut tx = db.read().await.unwrap();
+            assert_eq!(tx.meta("name").await.unwrap().as_deref(), Some("value"));
+        }
+    }
+
+    async fn many_wait_for_few_connections(db: Db) {
+        remember(&db).await;
+        let readers = (0..200).map(|_| {
+            let db = db.clone();
+            tokio::spawn(async move { db.read().await?.meta("name").await })
+        });
+        for reader in readers.collect::<Vec<_>>() {
+            let value = reader.await.unwrap().unwrap();
+            assert_eq!(value.as_deref(), Some("value"));
+        }
+    }
+
+    /// On SQLite there is nothing between us and the file that could die.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_connection_that_died_on_postgres_is_replaced() {
+        let db = testing::postgres().await;
+        let mut tx = db.read().await.unwrap();
+        let Link::Postgres(conn) = tx.link() else {
+            panic!("not Postgres");
+        };
+        let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
+            .fetch_one(conn)
+            .await
+            .unwrap();
+        drop(tx);
+        let mut tx = db.write().await.unwrap();
+        if let Link::Postgres(conn) = tx.link() {
+            let end = sqlx::query("SELECT pg_terminate_backend($1)").bind(backend);
+            end.execute(conn).await.unwrap();
+        }
+        drop(tx);
+        let begin = Instant::now();
+        while !db.read().await.unwrap().is_alive().await {
+            assert!(begin.elapsed() < WAIT, "it is still lent");
+        }
+        db.close().await;
+    }
+}
