@@ -76,7 +76,6 @@ pub fn router(state: &AppState) -> Router {
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(state.clone());
     router
-        .method_not_allowed_fallback(method_not_allowed)
         .route(
             "/v1s/{*rest}",
             any(move |request| signed::door(signed.clone(), request)),
@@ -88,6 +87,8 @@ pub fn router(state: &AppState) -> Router {
         .route("/v1/{*rest}", any(not_found))
         .route("/v1s", any(not_found))
         .route("/v1s/", any(not_found))
+        // Behind the routes: it holds for those that are there.
+        .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(
             state.clone(),
             api_layer::api,
