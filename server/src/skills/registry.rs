@@ -138,7 +138,11 @@ impl Skill {
                 message: format!("{} has no step of this name.", self.name),
             }];
         };
-        validator.iter_errors(data).flat_map(faults).collect()
+        let steps = &self.manifest.steps;
+        let schema = steps.iter().find(|known| known.name == step);
+        let schema = schema.map_or(&Value::Null, |known| &known.schema);
+        let errors = validator.iter_errors(data);
+        errors.flat_map(|error| faults(&error, schema)).collect()
     }
 }
 
@@ -217,7 +221,7 @@ fn compile(manifest: &SkillManifest) -> Result<HashMap<String, Validator>, Strin
 }
 
 /// An error of the schema in our own words: one a key for missing and unknown ones.
-fn faults(error: jsonschema::ValidationError<'_>) -> Vec<DataFault> {
+fn faults(error: &jsonschema::ValidationError<'_>, schema: &Value) -> Vec<DataFault> {
     let at = dotted(error.instance_path().as_str());
     let fault = |path: String, code, message: String| DataFault {
         path,
@@ -243,11 +247,23 @@ fn faults(error: jsonschema::ValidationError<'_>) -> Vec<DataFault> {
                 })
                 .collect()
         }
+        Kind::Pattern { pattern } => {
+            let rule = format!("Must match {pattern}.");
+            let words = about(schema, error.schema_path().as_str());
+            let message = words.map_or(rule.clone(), |words| format!("{words} {rule}"));
+            vec![fault(at, "format", message)]
+        }
         kind => {
             let (code, message) = describe(kind);
             vec![fault(at, code, message)]
         }
     }
+}
+
+/// How the schema describes the value that broke a rule: patterns are no words for people.
+fn about<'a>(schema: &'a Value, rule: &str) -> Option<&'a str> {
+    let (owner, _) = rule.rsplit_once('/')?;
+    schema.pointer(owner)?.get("description")?.as_str()
 }
 
 fn describe(kind: &Kind) -> (&'static str, String) {
@@ -275,7 +291,6 @@ fn describe(kind: &Kind) -> (&'static str, String) {
             "unknown",
             "Must not be here, beside what else is given.".into(),
         ),
-        Kind::Pattern { pattern } => ("format", format!("Must match {pattern}.")),
         other => (
             "invalid",
             format!("Breaks the rule {} of the step's schema.", other.keyword()),

@@ -115,6 +115,20 @@ fn faults_name_the_path_and_never_the_value() {
 }
 
 #[test]
+fn what_breaks_a_pattern_is_told_in_the_schemas_own_words() {
+    let registry = Registry::with(Registry::shipped().unwrap(), connectors()).unwrap();
+    let deposit = registry.get(&name("xyz_sbx_#3.0")).unwrap();
+    let data = json!({ "value": "a lot", "currency": "EUR", "period": "12" });
+    let faults = deposit.check("product_form", &data);
+    let [fault] = faults.as_slice() else {
+        panic!("{faults:?}")
+    };
+    assert_eq!((fault.path.as_str(), fault.code), ("data.value", "format"));
+    let words = "A decimal from 100 to 9999999.99. Must match ^";
+    assert!(fault.message.starts_with(words), "{}", fault.message);
+}
+
+#[test]
 fn an_order_of_mixed_kinds_is_refused_at_the_field() {
     let registry = Registry::with(Registry::shipped().unwrap(), connectors()).unwrap();
     let skill = registry.get(&name("xyz_ro_pisp_sbx_#1.0")).unwrap();
