@@ -2,6 +2,7 @@
 //! database for every process; never asked for again within half a minute.
 
 use app::domain::ids::SigningKeyId;
+use app::domain::signature::KeySource;
 use chrono::{DateTime, Duration, Utc};
 use url::Url;
 
@@ -68,8 +69,12 @@ pub async fn keys(
     if !claimed {
         return Ok(match held {
             Some(keys) if has_it => Known::Keys(keys),
-            // The last answer is no older than the pause: it does not have the key.
-            Some(keys) if row.fetched_at.is_some_and(|at| now - at < PAUSE) => Known::Keys(keys),
+            // The last answer is no older than the pause, and does not have the key; or there was none.
+            Some(keys)
+                if row.problem.is_some() || row.fetched_at.is_some_and(|at| now - at < PAUSE) =>
+            {
+                Known::Keys(keys)
+            }
             None if row.problem.is_some() => {
                 Known::Nothing(row.problem.clone().unwrap_or_default())
             }
@@ -83,6 +88,18 @@ pub async fn keys(
         (Err(_), Some(keys)) => Known::Keys(keys),
         (Err(problem), None) => Known::Nothing(problem),
     })
+}
+
+/// Whether a row is known to have the key of this name, without asking anybody.
+pub fn knows(row: &SigningKeyRow, kid: &str, now: DateTime<Utc>) -> bool {
+    match row.source {
+        KeySource::Key => row.kid.as_deref() == Some(kid),
+        KeySource::Url => {
+            let is_fresh = row.fetched_at.is_some_and(|at| now - at < FRESH);
+            let held = held(row, now).filter(|_| is_fresh).unwrap_or_default();
+            held.iter().any(|key| key.kid() == Some(kid))
+        }
+    }
 }
 
 fn held(row: &SigningKeyRow, now: DateTime<Utc>) -> Option<Vec<PublicKey>> {

@@ -13,6 +13,7 @@ use super::{Owner, Signed, digest};
 use crate::crypto::Digest;
 use crate::services::refusal::{Failure, Refusal};
 use crate::state::AppState;
+use crate::storage::signing_keys::SigningKeyRow;
 
 /// What all checks found, and what is known of the signature.
 pub struct Report {
@@ -140,7 +141,8 @@ async fn key_checks(
     let rows = tx.signing_keys(owner.servicer).await?;
     drop(tx);
     let issuer = jws.text("iss").unwrap_or_default();
-    let (own, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.issuer == issuer);
+    let (mut own, others): (Vec<_>, Vec<_>) =
+        rows.into_iter().partition(|row| row.issuer == issuer);
     if own.is_empty() {
         let mut known: Vec<String> = others.into_iter().map(|row| row.issuer).collect();
         known.dedup();
@@ -154,6 +156,12 @@ async fn key_checks(
         )));
     }
     passed.push(Finding::passed(Check::Issuer, issuer));
+    // Where the key is known, no other set is asked for it: one that fails must not hinder the rest.
+    let now = state.clock.now();
+    let knows = |row: &SigningKeyRow| jws.kid().is_some_and(|kid| key_sets::knows(row, kid, now));
+    if own.iter().any(knows) {
+        own.retain(knows);
+    }
     let mut candidates = Vec::new();
     let mut trouble = Vec::new();
     for row in own {

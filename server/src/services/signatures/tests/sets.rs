@@ -15,6 +15,7 @@ on_both!(
     a_set_is_read_once_and_again_when_it_is_old,
     a_new_key_in_the_set_is_found_and_an_unknown_one_asks_no_more_than_twice_a_minute,
     a_set_that_cannot_be_read_is_good_for_a_day,
+    a_set_that_cannot_be_read_hinders_no_other_key,
     addresses_that_are_not_public_are_not_asked,
 );
 
@@ -157,6 +158,26 @@ async fn a_set_that_cannot_be_read_is_good_for_a_day(db: Db) {
     assert_eq!(by_kid(&desk, &desk.signer).await.status, 200);
     let keys = desk.keys().await;
     assert_eq!(keys[0].problem, None);
+}
+
+async fn a_set_that_cannot_be_read_hinders_no_other_key(db: Db) {
+    let publisher = Publisher::new(&[&Signer::new(P256)]).await;
+    let desk = desk(db, &publisher).await;
+    let other = Signer::new(ED25519);
+    desk.add(ISSUER, other.public_pem()).await.unwrap();
+    publisher.say(500, "broken");
+    desk.world.state().clock.advance(Duration::minutes(16));
+    for _ in 0..3 {
+        assert_eq!(by_kid(&desk, &other).await.status, 200);
+    }
+    assert_eq!(publisher.asked(), 1, "nobody needed the set");
+    let mut header = other.header();
+    header["kid"] = json!("a-name-of-my-own");
+    for _ in 0..3 {
+        let jws = other.jws(&header, &desk.claims(&desk.listing()));
+        assert_eq!(desk.list(&jws).await.status, 200);
+    }
+    assert_eq!(publisher.asked(), 2);
 }
 
 async fn addresses_that_are_not_public_are_not_asked(db: Db) {
