@@ -388,8 +388,9 @@ impl Tx {
     pub async fn erase_transactions(&mut self, id: CredentialsId, limit: i64) -> Stored<u64> {
         run!(self, |conn| {
             let rows = sqlx::query(
-                "DELETE FROM transactions WHERE consent_id = $1 AND change_no IN
-                    (SELECT change_no FROM transactions WHERE consent_id = $1 ORDER BY change_no LIMIT $2)",
+                "DELETE FROM transactions WHERE consent_id = $1 AND change_no > 0 AND change_no IN
+                    (SELECT change_no FROM transactions WHERE consent_id = $1 AND change_no > 0
+                     ORDER BY change_no LIMIT $2)",
             )
             .bind(id)
             .bind(limit)

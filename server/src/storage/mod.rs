@@ -196,8 +196,12 @@ impl Db {
         let counters = pool()
             .max_connections(4)
             .connect_lazy_with(options.clone().options([("synchronous_commit", "off")]));
-        let readers =
-            pool().connect_lazy_with(options.options([("default_transaction_read_only", "on")]));
+        let readers = pool().connect_lazy_with(options.options([
+            ("default_transaction_read_only", "on"),
+            // Our lists are pages in an index's order. A bitmap gathers all of a list to sort it, and looks cheap
+            // whenever the statistics are older than the rows.
+            ("enable_bitmapscan", "off"),
+        ]));
         Ok(Self(Pools::Postgres {
             writer,
             readers: Readers::new(readers),

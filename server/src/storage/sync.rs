@@ -11,6 +11,26 @@ use sqlx::QueryBuilder;
 use super::transactions::{BATCH, TransactionRow, push_transaction, transaction_columns};
 use super::{Stored, Tx, run};
 
+/// The statement for changes after a number, with something in front. That numbers are positive is said for the index,
+/// which asks for it.
+macro_rules! changes_sql {
+    ($before:literal) => {
+        concat!(
+            $before,
+            "SELECT * FROM (
+                SELECT * FROM (SELECT ",
+            transaction_columns!(),
+            "       FROM transactions
+                    WHERE consent_id = $1 AND change_no > 0 AND change_no > $2 ORDER BY change_no LIMIT $3) AS rows_now
+                UNION ALL
+                SELECT * FROM (SELECT ",
+            transaction_columns!(),
+            "       FROM past_changes WHERE consent_id = $1 AND change_no > $2 ORDER BY change_no LIMIT $3) AS rows_past
+             ) AS changes ORDER BY change_no LIMIT $3"
+        )
+    };
+}
+
 impl Tx {
     /// Takes the next `count` numbers of a consent; answers the last of them.
     pub async fn take_changes(&mut self, consent: CredentialsId, count: i64) -> Stored<i64> {
@@ -52,22 +72,38 @@ impl Tx {
         limit: i64,
     ) -> Stored<Vec<TransactionRow>> {
         run!(self, |conn| {
-            sqlx::query_as(concat!(
-                "SELECT * FROM (
-                    SELECT * FROM (SELECT ",
-                transaction_columns!(),
-                "       FROM transactions WHERE consent_id = $1 AND change_no > $2 ORDER BY change_no LIMIT $3) AS rows_now
-                    UNION ALL
-                    SELECT * FROM (SELECT ",
-                transaction_columns!(),
-                "       FROM past_changes WHERE consent_id = $1 AND change_no > $2 ORDER BY change_no LIMIT $3) AS rows_past
-                 ) AS changes ORDER BY change_no LIMIT $3"
-            ))
-            .bind(consent)
-            .bind(after)
-            .bind(limit)
-            .fetch_all(conn)
-            .await
+            sqlx::query_as(changes_sql!(""))
+                .bind(consent)
+                .bind(after)
+                .bind(limit)
+                .fetch_all(conn)
+                .await
         })
+    }
+
+    /// How the database goes about the changes after a number.
+    #[cfg(test)]
+    pub async fn explain_changes(&mut self, consent: CredentialsId, after: i64) -> Stored<String> {
+        let lines: Vec<String> = match self.link() {
+            super::Link::Sqlite(conn) => {
+                let rows: Vec<(i64, i64, i64, String)> =
+                    sqlx::query_as(changes_sql!("EXPLAIN QUERY PLAN "))
+                        .bind(consent)
+                        .bind(after)
+                        .bind(101_i64)
+                        .fetch_all(conn)
+                        .await?;
+                rows.into_iter().map(|row| row.3).collect()
+            }
+            super::Link::Postgres(conn) => {
+                sqlx::query_scalar(changes_sql!("EXPLAIN "))
+                    .bind(consent)
+                    .bind(after)
+                    .bind(101_i64)
+                    .fetch_all(conn)
+                    .await?
+            }
+        };
+        Ok(lines.join("\n"))
     }
 }
