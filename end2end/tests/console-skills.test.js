@@ -33,6 +33,8 @@ async function decide(context, decision) {
   await page.goto(`${server.url}/verifications`);
   await page.getByRole("button", { name: new RegExp(`^${decision}: session`) }).click();
   await page.getByRole("status").filter({ hasText: "The session" }).waitFor();
+  await page.getByRole("link", { name: "Back to the console run" }).click();
+  await page.waitForURL(/\/console\/runs\//);
   await page.close();
 }
 

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use super::parts::done_notice;
 use super::{Answer, Frame, Page, Shown, Visit};
-use crate::domain::ids::SessionId;
+use crate::domain::ids::{RunId, SessionId};
 use crate::domain::session::Decision;
 use crate::links;
 use crate::portal::Trouble;
@@ -34,13 +34,23 @@ pub(super) async fn screen(visit: Visit) -> Shown {
             .portal
             .decide(actor, session, decision, &visit.source)
             .await?;
-        let to = links::with(links::VERIFICATIONS, "done", decision.as_str());
-        return Ok(Answer::See(to));
+        let done = links::with(links::VERIFICATIONS, "done", decision.as_str());
+        return Ok(Answer::See(match fields.parse::<RunId>("run") {
+            Some(run) => links::with(&done, "run", &run.to_string()),
+            None => done,
+        }));
     }
     let waiting = visit.portal.verifications(actor).await?;
     let now = visit.now;
     Ok(Page::new(Frame::App, "Verifications", move || {
         let done = done_notice(&visit, DONE);
+        let back = visit.query.parse::<RunId>("run").map(|run| {
+            view! {
+                <p>
+                    <a href=links::run(run)>"Back to the console run"</a>
+                </p>
+            }
+        });
         let body = if waiting.is_empty() {
             nothing_waits().into_any()
         } else {
@@ -56,6 +66,7 @@ pub(super) async fn screen(visit: Visit) -> Shown {
                 </a>
             </PageHead>
             {done}
+            {back}
             {body}
         }
     })
@@ -101,25 +112,35 @@ fn row(one: Verification, now: DateTime<Utc>) -> impl IntoView {
     let session = one.session.to_string();
     let calls = links::with(links::REQUESTS, "session", &session);
     let button = |decision: Decision, label: &'static str, class: &'static str| {
+        let mut fields = vec![
+            ("session", session.clone()),
+            ("decision", decision.as_str().to_owned()),
+        ];
+        fields.extend(one.run.map(|run| ("run", run.to_string())));
         view! {
             <PostButton
                 action=links::VERIFICATIONS
                 label=label
                 spoken=format!("{label}: session {session}")
                 class=class
-                fields=vec![
-                    ("session", session.clone()),
-                    ("decision", decision.as_str().to_owned()),
-                ]
+                fields=fields
             />
         }
     };
+    let from_console = one.run.map(|run| {
+        view! {
+            <div>
+                <a href=links::run(run)>"Console run"</a>
+            </div>
+        }
+    });
     view! {
         <tr>
             <th scope="row">
                 <a class="mono break" href=calls>
                     {session.clone()}
                 </a>
+                {from_console}
             </th>
             <td>
                 <a href=links::tenant(one.tenant)>{one.tenant_name}</a>

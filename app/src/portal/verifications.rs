@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
 use super::{Actor, Answered, Source};
-use crate::domain::ids::{SessionId, TenantId};
+use crate::domain::ids::{RunId, SessionId, TenantId};
 use crate::domain::session::Decision;
 use crate::domain::skill::SkillName;
 
@@ -12,6 +12,8 @@ use crate::domain::skill::SkillName;
 #[derive(Clone, Debug)]
 pub struct Verification {
     pub session: SessionId,
+    /// The console's run that opened it, if one did.
+    pub run: Option<RunId>,
     pub tenant: TenantId,
     pub tenant_name: String,
     pub skill: SkillName,

@@ -1,6 +1,6 @@
 //! Deciding verifications, over a portal in which one session waits.
 
-use app::domain::ids::SessionId;
+use app::domain::ids::{RunId, SessionId};
 use app::domain::session::Decision;
 use app::domain::skill::SkillName;
 use app::pages::Answer;
@@ -21,6 +21,7 @@ impl Verifications for Fake {
         };
         Ok(vec![Verification {
             session: SessionId(id(700)),
+            run: Some(RunId(id(701))),
             tenant: tenant_id(),
             tenant_name: name.into(),
             skill: SkillName::parse("xyz_sbx_#3.0").unwrap(),
@@ -77,11 +78,19 @@ fn a_decision_ends_at_the_list_and_one_that_came_late_is_told() {
         Some(actor(false)),
     ));
     assert!(html.contains("Asked again."));
+    assert!(!html.contains("Back to the console run"));
     let mut late = visit(World::Full, "/verifications", Some(actor(false)));
     late.form = Some(fields(&format!("session={session}&decision=reject")));
     let (status, html) = show(late);
     assert_eq!(status, 409);
     assert!(html.contains("It was decided meanwhile."));
+    let run = id(701);
+    let (answer, _) = decide(&format!("session={session}&decision=approve&run={run}"));
+    let back = format!("/verifications?done=approve&run={run}");
+    assert!(matches!(answer, Answer::See(to) if to == back));
+    let (_, html) = show(visit(World::Full, &back, Some(actor(false))));
+    let link = format!("<a href=\"/console/runs/{run}\">Back to the console run</a>");
+    assert!(html.contains(&link), "{html}");
     let mut made_up = visit(World::Full, "/verifications", Some(actor(false)));
     made_up.form = Some(fields("session=x&decision=maybe"));
     assert_eq!(show(made_up).0, 404);

@@ -85,6 +85,7 @@ impl Verifications for Services {
 fn shown(row: PendingRow) -> Verification {
     Verification {
         session: row.session_id,
+        run: row.run,
         tenant: row.tenant_id,
         tenant_name: row.tenant_name,
         skill: row.skill,

@@ -1,6 +1,6 @@
 //! Sessions that wait for somebody's decision, as the people of a servicer see them.
 
-use app::domain::ids::{ServicerId, SessionId, TenantId};
+use app::domain::ids::{RunId, ServicerId, SessionId, TenantId};
 use app::domain::skill::SkillName;
 use chrono::{DateTime, Utc};
 
@@ -10,6 +10,8 @@ use super::{Stored, Tx, run};
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct PendingRow {
     pub session_id: SessionId,
+    /// The console's run that opened it.
+    pub run: Option<RunId>,
     pub tenant_id: TenantId,
     pub tenant_name: String,
     pub skill: SkillName,
@@ -29,11 +31,12 @@ impl Tx {
     ) -> Stored<Vec<PendingRow>> {
         run!(self, |conn| {
             sqlx::query_as(
-                "SELECT s.id AS session_id, t.id AS tenant_id, t.name AS tenant_name, s.skill, s.position, p.step,
+                "SELECT s.id AS session_id, r.id AS run, t.id AS tenant_id, t.name AS tenant_name, s.skill, s.position, p.step,
                         s.pending_since
                  FROM sessions s
                  JOIN tenants t ON t.id = s.tenant_id
                  JOIN session_steps p ON p.session_id = s.id AND p.position = s.position - 1
+                 LEFT JOIN console_runs r ON r.session_id = s.id
                  WHERE t.servicer_id = $1 AND t.environment = 'sandbox' AND s.awaiting = 'provider'
                    AND ($2 IS NULL OR s.id = $2)
                  ORDER BY s.pending_since, s.id LIMIT $3",

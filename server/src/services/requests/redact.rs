@@ -3,155 +3,258 @@
 //! Works by what is allowed, not by what is known to be secret: inside `data`, where skills and banks put what they
 //! like, only the values of listed fields stay.
 
-use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer as _, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 /// How much of a body is kept.
 const MOST: usize = 16 * 1024;
+/// How deep lists and objects are followed; the log shows shapes, and no operation's go as deep.
+const DEEPEST: usize = 16;
 const GONE: &str = "[redacted]";
 
 /// Credentials: shown by their ends.
-const SECRETS: &[&str] = &[
-    "client_secret",
-    "client_app_key",
-    "nonce",
-    "temp_token",
-    "access_token",
-    "code_verifier",
-];
+fn is_secret(name: &str) -> bool {
+    matches!(
+        name,
+        "client_secret"
+            | "client_app_key"
+            | "nonce"
+            | "temp_token"
+            | "access_token"
+            | "code_verifier"
+    )
+}
 
 /// Fields outside `data` whose texts are ours: ids, codes, times and what the error says.
-const PLAIN: &[&str] = &[
-    "id",
-    "type",
-    "code",
-    "docs",
-    "path",
-    "hint",
-    "message",
-    "client_id",
-    "session_id",
-    "step_id",
-    "credentials_id",
-    "account_id",
-    "servicer_id",
-    "servicer_name",
-    "servicer",
-    "skill",
-    "step",
-    "status",
-    "status_text",
-    "reason",
-    "next_step",
-    "name_of_step",
-    "timestamp",
-    "as_of",
-    "served_from",
-    "resets_at",
-    "replaces",
-    "consent_exp",
-    "max_data_retention",
-    "utc_created",
-    "utc_last_update",
-    "expires_at",
-    "op_type",
-    "next_cursor",
-    "cursor",
-    "country",
-    "utx_id",
-    "id_stability",
-    "code_challenge",
-    "currency",
-    "credit_debit_indicator",
-    "title",
-    "kind",
-    "environment",
-    "flavour",
-    "method",
-    "openapi",
-];
+fn is_plain(name: &str) -> bool {
+    matches!(
+        name,
+        "id" | "type"
+            | "code"
+            | "docs"
+            | "path"
+            | "hint"
+            | "message"
+            | "client_id"
+            | "session_id"
+            | "step_id"
+            | "credentials_id"
+            | "account_id"
+            | "servicer_id"
+            | "servicer_name"
+            | "servicer"
+            | "skill"
+            | "step"
+            | "status"
+            | "status_text"
+            | "reason"
+            | "next_step"
+            | "name_of_step"
+            | "timestamp"
+            | "as_of"
+            | "served_from"
+            | "resets_at"
+            | "replaces"
+            | "consent_exp"
+            | "max_data_retention"
+            | "utc_created"
+            | "utc_last_update"
+            | "expires_at"
+            | "op_type"
+            | "next_cursor"
+            | "cursor"
+            | "country"
+            | "utx_id"
+            | "id_stability"
+            | "code_challenge"
+            | "currency"
+            | "credit_debit_indicator"
+            | "title"
+            | "kind"
+            | "environment"
+            | "flavour"
+            | "method"
+            | "openapi"
+    )
+}
 
 /// Fields inside `data` that tell nothing about anybody.
-const PLAIN_DATA: &[&str] = &[
-    "account_type",
-    "account_sub_type",
-    "currency",
-    "balance_currency",
-    "balance_type",
-    "credit_debit_indicator",
-    "scheme_name",
-    "status",
-    "booking_date_time",
-    "value_date_time",
-    "native_date",
-    "native_timestamp",
-    "type",
-    "method",
-    "poll_after",
-];
+fn is_plain_data(name: &str) -> bool {
+    matches!(
+        name,
+        "account_type"
+            | "account_sub_type"
+            | "currency"
+            | "balance_currency"
+            | "balance_type"
+            | "credit_debit_indicator"
+            | "scheme_name"
+            | "status"
+            | "booking_date_time"
+            | "value_date_time"
+            | "native_date"
+            | "native_timestamp"
+            | "type"
+            | "method"
+            | "poll_after"
+    )
+}
 
 /// A body as it may be stored. `whole` says whether all of it is there.
 pub fn body(bytes: &[u8], whole: bool) -> String {
     if bytes.is_empty() {
         return String::new();
     }
-    let parsed = if whole {
-        serde_json::from_slice(bytes).ok()
-    } else {
-        serde_json::from_slice(&closed(bytes)).ok()
-    };
-    let Some(mut value) = parsed else {
+    let closed = (!whole).then(|| closed(bytes));
+    let json = closed.as_deref().unwrap_or(bytes);
+    let Ok(value) = serde_json::from_slice::<&RawValue>(json) else {
         return format!("[{} bytes that are not JSON]", bytes.len());
     };
-    redact(&mut value, false);
-    let mut text = value.to_string();
-    if text.len() > MOST {
-        let end = (0..=MOST)
-            .rev()
-            .find(|at| text.is_char_boundary(*at))
-            .unwrap_or(0);
-        text.truncate(end);
-        text.push('…');
-    }
-    text
+    let mut kept = Kept {
+        text: String::with_capacity(json.len().min(MOST)),
+        depth: 0,
+    };
+    // It is JSON, so that nothing but its length ends it early.
+    let _ = kept.value(value, false);
+    kept.cut()
 }
 
-fn redact(value: &mut Value, in_data: bool) {
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(|item| redact(item, in_data)),
-        Value::Object(map) => fields(map, in_data),
-        // A bare text or number has no name that could allow it.
-        Value::String(_) | Value::Number(_) if in_data => *value = GONE.into(),
-        Value::String(_) => *value = GONE.into(),
-        _ => {}
-    }
+/// What is kept so far. Written while it is read: a tree of every body would cost more than the call it is of.
+struct Kept {
+    text: String,
+    depth: usize,
 }
 
-fn fields(map: &mut Map<String, Value>, in_data: bool) {
-    for (name, value) in map.iter_mut() {
-        let below = in_data || name == "data";
-        match value {
-            Value::String(text) => {
-                if let Some(instead) = instead(name, text, in_data) {
-                    *text = instead;
-                }
+/// Fails once there is enough.
+type Written = serde_json::Result<()>;
+
+impl Kept {
+    fn value(&mut self, value: &RawValue, in_data: bool) -> Written {
+        let text = value.get();
+        let mut reader = serde_json::Deserializer::from_str(text);
+        match text.as_bytes().first() {
+            Some(b'{') if self.depth < DEEPEST => {
+                reader.deserialize_map(Place::below(self, in_data))
             }
-            Value::Number(_) if in_data => *value = GONE.into(),
-            Value::Array(_) | Value::Object(_) => redact(value, below),
-            _ => {}
+            Some(b'[') if self.depth < DEEPEST => {
+                reader.deserialize_seq(Place::below(self, in_data))
+            }
+            // A bare text or number has no name that could allow it.
+            Some(b'{' | b'[' | b'"') => self.text(GONE),
+            Some(b'-' | b'0'..=b'9') if in_data => self.text(GONE),
+            _ => self.raw(text),
         }
     }
+
+    fn field(&mut self, name: &str, value: &RawValue, in_data: bool) -> Written {
+        self.text(name)?;
+        self.raw(":")?;
+        if !value.get().starts_with('"') {
+            return self.value(value, in_data || name == "data");
+        }
+        let Text(text) = serde_json::from_str(value.get())?;
+        match instead(name, &text, in_data) {
+            Some(instead) => self.text(&instead),
+            None => self.raw(value.get()),
+        }
+    }
+
+    fn text(&mut self, text: &str) -> Written {
+        let quoted = serde_json::to_string(text)?;
+        self.raw(&quoted)
+    }
+
+    fn raw(&mut self, json: &str) -> Written {
+        self.text.push_str(json);
+        if self.text.len() > MOST {
+            return Err(serde::de::Error::custom("enough"));
+        }
+        Ok(())
+    }
+
+    /// As much as is stored, with a mark if there was more.
+    fn cut(mut self) -> String {
+        if self.text.len() > MOST {
+            self.text.truncate(self.text.floor_char_boundary(MOST));
+            self.text.push('…');
+        }
+        self.text
+    }
 }
 
-/// What a field's text is kept as; none if it stays.
-fn instead(name: &str, text: &str, in_data: bool) -> Option<String> {
-    if SECRETS.contains(&name) {
-        return Some(ends(text));
+/// A list or an object that is being read into what is kept.
+struct Place<'k> {
+    kept: &'k mut Kept,
+    in_data: bool,
+}
+
+impl<'k> Place<'k> {
+    fn below(kept: &'k mut Kept, in_data: bool) -> Self {
+        kept.depth += 1;
+        Self { kept, in_data }
     }
-    let plain = if in_data { PLAIN_DATA } else { PLAIN };
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.kept.depth -= 1;
+    }
+}
+
+impl<'de> Visitor<'de> for Place<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list or an object")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        let mut before = "[";
+        while let Some(item) = items.next_element::<&RawValue>()? {
+            let written = self.kept.raw(before);
+            let written = written.and_then(|()| self.kept.value(item, self.in_data));
+            written.map_err(A::Error::custom)?;
+            before = ",";
+        }
+        let end = if before == "[" { "[]" } else { "]" };
+        self.kept.raw(end).map_err(A::Error::custom)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        let mut before = "{";
+        while let Some((Text(name), value)) = fields.next_entry::<Text<'de>, &RawValue>()? {
+            let written = self.kept.raw(before);
+            let written = written.and_then(|()| self.kept.field(&name, value, self.in_data));
+            written.map_err(A::Error::custom)?;
+            before = ",";
+        }
+        let end = if before == "{" { "{}" } else { "}" };
+        self.kept.raw(end).map_err(A::Error::custom)
+    }
+}
+
+/// A text, borrowed unless it is written with escapes.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// What a field's text is kept as; none if it stays.
+fn instead(name: &str, text: &str, in_data: bool) -> Option<Cow<'static, str>> {
+    if is_secret(name) {
+        return Some(ends(text).into());
+    }
+    let plain = if in_data {
+        is_plain_data(name)
+    } else {
+        is_plain(name)
+    };
     match name {
-        "psu_redirect_link" | "url" => Some(link(text)),
-        _ if plain.contains(&name) && !looks_like_iban(text) => None,
-        _ => Some(GONE.to_owned()),
+        "psu_redirect_link" | "url" => Some(link(text).into()),
+        _ if plain && !looks_like_iban(text) => None,
+        _ => Some(GONE.into()),
     }
 }
 
@@ -264,6 +367,39 @@ mod tests {
             kept.contains("xyz_aisp_sbx_#1.0") && kept.contains("EUR"),
             "{kept}"
         );
+    }
+
+    #[test]
+    fn a_name_is_read_and_not_its_spelling() {
+        let kept =
+            check(r#"{"non\u0063e":"canaryNonceThatIsLongEnough0042","\u0064ata":[4711.13]}"#);
+        assert_eq!(kept, r#"{"nonce":"…0042","data":["[redacted]"]}"#);
+    }
+
+    #[test]
+    fn what_stays_is_as_it_was_sent() {
+        let sent = r#"{"step":"a \"b\" ü","http":400,"big":123456789012345678901234567890.10,"is":[true,null,{}],"no":[]}"#;
+        assert_eq!(check(sent), sent);
+        assert_eq!(check(" { \"id\" : \"1\" }\n"), r#"{"id":"1"}"#);
+    }
+
+    #[test]
+    fn a_deep_body_ends_where_it_is_too_deep() {
+        let deep = body(&[[b'['; 100_000], [b']'; 100_000]].concat(), true);
+        let nest = [
+            &"[".repeat(DEEPEST),
+            r#""[redacted]""#,
+            &"]".repeat(DEEPEST),
+        ];
+        assert_eq!(deep, nest.concat());
+    }
+
+    #[test]
+    fn a_long_body_is_cut_between_two_characters() {
+        let items = vec![r#"{"message":"üüü"}"#; 2_000].join(",");
+        let kept = body(format!("[{items}]").as_bytes(), true);
+        assert!(kept.len() <= MOST + '…'.len_utf8() && kept.len() > MOST - 4);
+        assert!(kept.ends_with('…'));
     }
 
     #[test]
