@@ -149,6 +149,8 @@ impl Db {
             // What is deleted is overwritten, not only forgotten: erasure must be real.
             .pragma("secure_delete", "ON")
             .busy_timeout(Duration::from_secs(5))
+            // A page is handed over whole, not in turns with whoever reads it.
+            .row_buffer_size(512)
             .pragma("mmap_size", "0");
         let wait = Duration::from_secs(5);
         let writer = SqlitePoolOptions::new()
