@@ -3,11 +3,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value, json};
 
-use crate::bench::flow;
+use crate::bench::flow::{self, Errand};
 use crate::bench::subject::Subject;
 use crate::files::{self, content_hash};
 use crate::leash;
@@ -28,15 +30,12 @@ pub fn has_python() -> bool {
 pub fn run(project: &Project) -> Result<()> {
     let tools = install(project)?;
     let subject = Subject::start(project, Profile::Dev, "SQLite", None)?;
-    let tenants = step(
-        "taking two tenants' users through the bank's consent",
-        || {
-            TENANTS
-                .iter()
-                .map(|_| tenant(&subject))
-                .collect::<Result<Vec<Value>>>()
-        },
-    )?;
+    let tenants = step("taking two tenants' users through the bank's forms", || {
+        TENANTS
+            .iter()
+            .map(|_| tenant(&subject))
+            .collect::<Result<Vec<Value>>>()
+    })?;
     let folder = project.target.join("xtask/schemathesis");
     let (identities, headers) = (folder.join("identities.json"), folder.join("wfc.json"));
     files::write(&identities, json!(tenants).to_string().as_bytes())?;
@@ -48,6 +47,7 @@ pub fn run(project: &Project) -> Result<()> {
         .current_dir(project.path("xtask/schemathesis"))
         .env("TESSERA_IDENTITIES", &identities)
         .env("TESSERA_WFC", &headers)
+        .env("TESSERA_URL", format!("http://{}", subject.address()))
         // Nothing is left beside the hooks.
         .env("PYTHONDONTWRITEBYTECODE", "1");
     let done = leash::run(&command);
@@ -103,24 +103,68 @@ fn install(project: &Project) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// A tenant with the pair of a user who consented, and a spare one for what ends consents.
+/// A tenant with pairs of users who went to the bank: one to read accounts with, one to read a payment with, and one of
+/// each kind for the calls that end it.
 fn tenant(subject: &Subject<'_>) -> Result<Value> {
-    let keys = flow::tenant(&|| subject.command())?;
-    let pair = flow::onboard(&subject.address(), &keys, "student")?;
-    let spare = flow::onboard(&subject.address(), &keys, "student")?;
+    let day = in_days(10);
+    let accounts = Errand::accounts();
+    let standing = payment(&[("frequency", "Monthly"), ("start_date", &day)]);
+    let later = payment(&[("requested_execution_date", &day)]);
+    // Those of the marketplace need no bank's forms: the hooks walk them.
+    let skills = [
+        accounts.skill,
+        standing.skill,
+        "xyz_sbx_#3.0",
+        "xyz_card_sbx_#1.0",
+    ];
+    let keys = flow::tenant(&|| subject.command(), &skills)?;
+    let pair = |errand: &Errand| -> Result<Value> {
+        let pair = flow::onboard(&subject.address(), &keys, "student", errand)?;
+        Ok(json!({ "credentials_id": pair.credentials_id, "access_token": pair.access_token }))
+    };
     Ok(json!({
-        "client_id": pair.client_id,
-        "client_secret": pair.client_secret,
+        "client_id": keys.get("client_id"),
+        "client_secret": keys.get("client_secret"),
         "client_app_key": keys.get("client_app_key"),
-        "credentials_id": pair.credentials_id,
-        "access_token": pair.access_token,
-        "spare": { "credentials_id": spare.credentials_id, "access_token": spare.access_token },
+        "accounts": pair(&accounts)?,
+        "ended": pair(&accounts)?,
+        "payment": pair(&standing)?,
+        "cancelled": pair(&later)?,
     }))
+}
+
+/// An order of one payment; `when` are the fields that say when it is due.
+fn payment(when: &[(&str, &str)]) -> Errand {
+    let transfer = json!({
+        "amount": { "instructed_amount": { "amount": "12.50", "currency": "RON" } },
+        "creditor": { "name": "Corner Shop" },
+        "creditor_account": { "iban": "RO49AAAA1B31007593840000" },
+    });
+    let mut info: Map<String, Value> = when
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), json!(value)))
+        .collect();
+    info.insert(
+        "credit_transfer_transaction_information".into(),
+        json!([transfer]),
+    );
+    Errand {
+        skill: "xyz_ro_pisp_sbx_#1.0",
+        step: "payment_intent",
+        data: Map::from_iter([("payment_info".into(), json!([info]))]),
+    }
+}
+
+/// A day to come: what is due then can be called off meanwhile.
+fn in_days(days: u64) -> String {
+    let day = SystemTime::now() + Duration::from_secs(days * 86_400);
+    DateTime::<Utc>::from(day).date_naive().to_string()
 }
 
 /// Both tenants' keys as headers, in the form of Web Fuzzing Commons.
 fn wfc(tenants: &[Value]) -> Value {
-    let header = |name: &str, tenant: &Value, field: &str| json!({ "name": name, "value": tenant.get(field) });
+    let header =
+        |name: &str, tenant: &Value, at: &str| json!({ "name": name, "value": tenant.pointer(at) });
     let users: Vec<Value> = TENANTS
         .iter()
         .zip(tenants)
@@ -128,10 +172,10 @@ fn wfc(tenants: &[Value]) -> Value {
             json!({
                 "name": name,
                 "fixedHeaders": [
-                    header("X-Client-Id", tenant, "client_id"),
-                    header("X-Client-Secret", tenant, "client_secret"),
-                    header("X-Credentials-Id", tenant, "credentials_id"),
-                    header("X-Access-Token", tenant, "access_token"),
+                    header("X-Client-Id", tenant, "/client_id"),
+                    header("X-Client-Secret", tenant, "/client_secret"),
+                    header("X-Credentials-Id", tenant, "/accounts/credentials_id"),
+                    header("X-Access-Token", tenant, "/accounts/access_token"),
                 ],
             })
         })

@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
+use self::flow::Errand;
 use self::subject::{Start, Subject};
 use self::table::Spread;
 use crate::packages::{self, Needs};
@@ -133,8 +134,9 @@ fn one(
     let url = postgres.map(Postgres::url);
     let mut subject = Subject::start(project, profile, name, url.as_deref())?;
     let (keys, pair) = step("taking a user through the bank's consent", || {
-        let keys = flow::tenant(&|| subject.command())?;
-        let pair = flow::onboard(&subject.address(), &keys, "family")?;
+        let accounts = Errand::accounts();
+        let keys = flow::tenant(&|| subject.command(), &[accounts.skill])?;
+        let pair = flow::onboard(&subject.address(), &keys, "family", &accounts)?;
         Ok((keys, pair))
     })?;
     if options.pages {

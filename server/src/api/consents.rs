@@ -8,6 +8,9 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use secrecy::SecretString;
+use serde_json::Value;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -15,7 +18,7 @@ use super::data::{Limit, credentials};
 use super::refusals::{Consenting, Ending, Extending, Listing};
 use super::sessions::Challenge;
 use crate::http::call::{Also, Call, Data, Server};
-use crate::http::fields::{Text, fields, word_field};
+use crate::http::fields::{At, Field, Text, fields, word_field};
 use crate::http::once;
 use crate::problem::Problem;
 use crate::services::consents::{self, ConsentFilter, Credentials};
@@ -45,9 +48,9 @@ fields! {
 fields! {
     /// Deletes a consent.
     pub struct DeleteConsent for Data {
-        /// Minutes for which the cached data outlives the consent; 0: gone as soon as possible. If not given, the data
-        /// stays as long as it would have.
-        pcd_data_retention: Option<i64>,
+        /// Minutes for which the cached data outlives the consent, up to the tenant's own maximum; 0: gone as soon as
+        /// possible. If not given, the data stays as long as it would have.
+        pcd_data_retention: Option<Minutes>,
     }
 }
 
@@ -59,9 +62,9 @@ fields! {
 fields! {
     /// Deletes a consent.
     pub struct DeleteOneConsent for Server {
-        /// Minutes for which the cached data outlives the consent; 0: gone as soon as possible. If not given, the data
-        /// stays as long as it would have.
-        pcd_data_retention: Option<i64>,
+        /// Minutes for which the cached data outlives the consent, up to the tenant's own maximum; 0: gone as soon as
+        /// possible. If not given, the data stays as long as it would have.
+        pcd_data_retention: Option<Minutes>,
     }
 }
 
@@ -89,6 +92,23 @@ fields! {
     }
 }
 
+/// A time in minutes. How many there may be is up to the tenant's terms, and so is the refusal of any that are too few
+/// or too many; the schema says what holds for all tenants.
+pub struct Minutes(i64);
+
+impl Field for Minutes {
+    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
+        i64::read(value, at).map(Self)
+    }
+
+    fn schema() -> RefOr<Schema> {
+        let minutes = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)));
+        Schema::Object(minutes.minimum(Some(0)).build()).into()
+    }
+}
+
 word_field! {
     ConsentStatus, "must be ACTIVE, DELETED or EXPIRED";
 }
@@ -113,7 +133,7 @@ async fn delete(
     State(state): State<AppState>,
     call: Call<DeleteConsent>,
 ) -> Result<Json<ConsentAnswer<DeletedConsent>>, Problem> {
-    let retention = call.input.pcd_data_retention;
+    let retention = call.input.pcd_data_retention.map(|minutes| minutes.0);
     let (client, credentials) = credentials(call.by, call.also);
     end(&state, &client, &credentials, retention).await
 }
@@ -193,7 +213,7 @@ async fn delete_one(
         &state,
         &call.by,
         &credentials,
-        call.input.pcd_data_retention,
+        call.input.pcd_data_retention.map(|minutes| minutes.0),
     )
     .await
 }

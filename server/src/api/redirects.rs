@@ -33,7 +33,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
         ("state" = String, Query, description = "One-time, bound to one session."),
         ("code" = Option<String>, Query, description = "The bank's one-time code."),
         ("error" = Option<String>, Query, description = "Sent by the bank instead of a code.")),
-    responses((status = 303, description = "On to the tenant's link."), (status = 400, description = "The return is not valid."), Finding))]
+    responses((status = 200, description = "A page to wait on while another request follows the same return."),
+        (status = 303, description = "On to the tenant's link."), (status = 400, description = "The return is not valid."), Finding))]
 async fn arrive(
     State(state): State<AppState>,
     Path(kind): Path<String>,

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::http::{Connection, request};
 use super::walk;
@@ -11,7 +11,25 @@ use crate::project::output;
 
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 const RETURN: &str = "myapp://return";
-const SKILL: &str = "xyz_ro_aisp_sbx_#1.0";
+
+/// What a user goes to the bank for: a skill whose first step takes them there.
+pub struct Errand {
+    pub skill: &'static str,
+    pub step: &'static str,
+    /// The step's fields, beside the link that the user returns to.
+    pub data: Map<String, Value>,
+}
+
+impl Errand {
+    /// To share their accounts.
+    pub fn accounts() -> Self {
+        Self {
+            skill: "xyz_ro_aisp_sbx_#1.0",
+            step: "sca",
+            data: Map::new(),
+        }
+    }
+}
 
 /// What a tenant's backend keeps after the exchange.
 pub struct Pair {
@@ -21,8 +39,9 @@ pub struct Pair {
     pub access_token: String,
 }
 
-/// A tenant's keys, made by the operator's commands; `server` gives the binary with its database options.
-pub fn tenant(server: &dyn Fn() -> Command) -> Result<Value> {
+/// The keys of a tenant that may use these skills, made by the operator's commands; `server` gives the binary with its
+/// database options.
+pub fn tenant(server: &dyn Fn() -> Command, skills: &[&str]) -> Result<Value> {
     let run = |arguments: &[&str]| -> Result<Value> {
         let mut command = server();
         command.args(arguments).arg("--json");
@@ -37,25 +56,16 @@ pub fn tenant(server: &dyn Fn() -> Command) -> Result<Value> {
         "consumer",
     ])?;
     let id = text(&servicer, "servicer_id")?;
-    run(&[
-        "tenant",
-        "create",
-        "--servicer",
-        &id,
-        "--name",
-        "Benchmark",
-        "--environment",
-        "sandbox",
-        "--skill",
-        SKILL,
-        "--redirect-link",
-        RETURN,
-    ])
+    let mut create = vec!["tenant", "create", "--servicer", &id];
+    create.extend(["--name", "Benchmark", "--environment", "sandbox"]);
+    create.extend(["--redirect-link", RETURN]);
+    create.extend(skills.iter().flat_map(|skill| ["--skill", skill]));
+    run(&create)
 }
 
-/// One whole onboarding of a user of the sandbox bank, all accounts consented.
-pub fn onboard(address: &str, keys: &Value, user: &str) -> Result<Pair> {
-    let token = grant(address, keys, user)?;
+/// One whole onboarding of a user of the sandbox bank, who agrees to everything.
+pub fn onboard(address: &str, keys: &Value, user: &str, errand: &Errand) -> Result<Pair> {
+    let token = grant(address, keys, user, errand)?;
     let mut api = Connection::open(address)?;
     let pair = api.call(&exchange(address, keys, &token)?)?.json()?;
     Ok(Pair {
@@ -67,10 +77,10 @@ pub fn onboard(address: &str, keys: &Value, user: &str) -> Result<Pair> {
 }
 
 /// An onboarding up to its `temp_token`.
-pub fn grant(address: &str, keys: &Value, user: &str) -> Result<String> {
+pub fn grant(address: &str, keys: &Value, user: &str, errand: &Errand) -> Result<String> {
     let mut api = Connection::open(address)?;
-    let session = api.call(&session(address, keys)?)?.json()?;
-    let step = api.call(&step(address, keys, &session)?)?.json()?;
+    let session = api.call(&session(address, keys, errand)?)?.json()?;
+    let step = api.call(&step(address, keys, errand, &session)?)?.json()?;
     let bank = step.pointer("/data/url").and_then(Value::as_str);
     let end = walk::consent(bank.context("no bank link")?, user)?;
     let token = end
@@ -81,17 +91,19 @@ pub fn grant(address: &str, keys: &Value, user: &str) -> Result<String> {
 }
 
 /// The request that opens a session.
-pub fn session(address: &str, keys: &Value) -> Result<Vec<u8>> {
+pub fn session(address: &str, keys: &Value, errand: &Errand) -> Result<Vec<u8>> {
     let body = json!({"client_id": text(keys, "client_id")?, "client_app_key": text(keys, "client_app_key")?,
-                      "skill": SKILL});
+                      "skill": errand.skill});
     Ok(post(address, "/v1/sessions", &body))
 }
 
 /// The request that submits a new session's first step.
-pub fn step(address: &str, keys: &Value, session: &Value) -> Result<Vec<u8>> {
+pub fn step(address: &str, keys: &Value, errand: &Errand, session: &Value) -> Result<Vec<u8>> {
     let path = format!("/v1/sessions/{}/steps", text(session, "session_id")?);
-    let body = json!({"client_id": text(keys, "client_id")?, "nonce": text(session, "nonce")?, "skill": SKILL,
-                      "step": "sca", "data": {"psu_redirect_link": RETURN}});
+    let mut data = errand.data.clone();
+    data.insert("psu_redirect_link".into(), RETURN.into());
+    let body = json!({"client_id": text(keys, "client_id")?, "nonce": text(session, "nonce")?, "skill": errand.skill,
+                      "step": errand.step, "data": data});
     Ok(post(address, &path, &body))
 }
 

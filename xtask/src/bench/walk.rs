@@ -17,11 +17,10 @@ pub fn consent(start: &str, user: &str) -> Result<String> {
         let form = if html.contains("name=\"password\"") {
             format!("username={user}&password=sandbox")
         } else {
-            let ticked = html.split("name=\"accounts\"").skip(1).filter_map(value_of);
-            ticked
-                .map(|id| format!("accounts={id}&"))
-                .collect::<String>()
-                + "decision=approve"
+            // All accounts are shared; a payment is paid from the first that can.
+            let ticked = values_of(&html, "accounts").map(|id| format!("accounts={id}&"));
+            let chosen = values_of(&html, "account").map(|id| format!("account={id}&"));
+            ticked.chain(chosen.take(1)).collect::<String>() + "decision=approve"
         };
         let action = html
             .split("action=\"")
@@ -119,6 +118,12 @@ fn absolute(base: &str, link: &str) -> String {
     } else {
         link.to_owned()
     }
+}
+
+/// The values of the inputs of a name.
+fn values_of<'a>(html: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
+    let inputs: Vec<&str> = html.split(&format!("name=\"{name}\"")).skip(1).collect();
+    inputs.into_iter().filter_map(value_of)
 }
 
 fn value_of(after: &str) -> Option<&str> {

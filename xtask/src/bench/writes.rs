@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde_json::Value;
 
+use super::flow::{self, Errand};
 use super::http::Connection;
 use super::load::{self, Rate, Took};
 use super::process;
 use super::reads::livez;
 use super::subject::{Start, Subject};
 use super::table::{Case, Figures, measure, print};
-use super::{CONNECTIONS, Extent, disk, flow, reads};
+use super::{CONNECTIONS, Extent, disk, reads};
 
 /// Users who are taken through the bank at once.
 const USERS: usize = 8;
@@ -40,7 +41,7 @@ pub fn run(subject: &Subject<'_>, keys: &Value, folder: &Path, extent: Extent) -
             )
         }),
         Case::new("POST /v1/sessions", || {
-            let open = [flow::session(address, keys)?];
+            let open = [flow::session(address, keys, &Errand::accounts())?];
             load::run(address, &open, CONNECTIONS, extent.round)
         }),
         Case::new("POST /v1/sessions/{id}/steps, to the bank and back", || {
@@ -140,32 +141,38 @@ impl Written {
 
 /// Submissions of the first step of as many new sessions.
 fn steps(address: &str, keys: &Value) -> Result<Vec<Vec<u8>>> {
+    let accounts = Errand::accounts();
     load::gather(USERS, |_| {
         let mut api = Connection::open(address)?;
-        let open = flow::session(address, keys)?;
+        let open = flow::session(address, keys, &accounts)?;
         (0..STEPS / USERS)
-            .map(|_| flow::step(address, keys, &api.call(&open)?.json()?))
+            .map(|_| flow::step(address, keys, &accounts, &api.call(&open)?.json()?))
             .collect()
     })
 }
 
 /// Exchanges of the tokens of as many users who came back from the bank.
 fn exchanges(address: &str, keys: &Value) -> Result<Vec<Vec<u8>>> {
+    let accounts = Errand::accounts();
     load::gather(USERS, |_| {
         (0..TOKENS / USERS)
-            .map(|_| flow::exchange(address, keys, &flow::grant(address, keys, USER)?))
+            .map(|_| {
+                let token = flow::grant(address, keys, USER, &accounts)?;
+                flow::exchange(address, keys, &token)
+            })
             .collect()
     })
 }
 
 /// Session, step, the bank's forms, token and first read, for one user after the other on each thread.
 fn onboardings(address: &str, keys: &Value, time: Duration) -> Result<Rate> {
+    let accounts = Errand::accounts();
     let end = Instant::now() + time;
     load::workers(USERS, |_| {
         let mut took = Vec::new();
         while Instant::now() < end {
             let begin = Instant::now();
-            let pair = flow::onboard(address, keys, USER)?;
+            let pair = flow::onboard(address, keys, USER, &accounts)?;
             let first = begin.elapsed();
             let read = reads::accounts(address, &pair);
             Connection::open(address)?.call(&read)?.expect_success()?;
