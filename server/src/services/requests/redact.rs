@@ -115,7 +115,7 @@ pub fn body(bytes: &[u8], whole: bool) -> String {
         return format!("[{} bytes that are not JSON]", bytes.len());
     };
     let mut kept = Kept {
-        text: String::with_capacity(json.len().min(MOST)),
+        text: Vec::with_capacity(json.len().min(MOST)),
         depth: 0,
     };
     // It is JSON, so that nothing but its length ends it early.
@@ -125,7 +125,7 @@ pub fn body(bytes: &[u8], whole: bool) -> String {
 
 /// What is kept so far. Written while it is read: a tree of every body would cost more than the call it is of.
 struct Kept {
-    text: String,
+    text: Vec<u8>,
     depth: usize,
 }
 
@@ -164,12 +164,12 @@ impl Kept {
     }
 
     fn text(&mut self, text: &str) -> Written {
-        let quoted = serde_json::to_string(text)?;
-        self.raw(&quoted)
+        serde_json::to_writer(&mut self.text, text)?;
+        self.raw("")
     }
 
     fn raw(&mut self, json: &str) -> Written {
-        self.text.push_str(json);
+        self.text.extend_from_slice(json.as_bytes());
         if self.text.len() > MOST {
             return Err(serde::de::Error::custom("enough"));
         }
@@ -177,12 +177,13 @@ impl Kept {
     }
 
     /// As much as is stored, with a mark if there was more.
-    fn cut(mut self) -> String {
-        if self.text.len() > MOST {
-            self.text.truncate(self.text.floor_char_boundary(MOST));
-            self.text.push('…');
+    fn cut(self) -> String {
+        let mut text = String::from_utf8(self.text).unwrap_or_default();
+        if text.len() > MOST {
+            text.truncate(text.floor_char_boundary(MOST));
+            text.push('…');
         }
-        self.text
+        text
     }
 }
 
