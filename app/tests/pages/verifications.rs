@@ -89,7 +89,7 @@ fn a_decision_ends_at_the_list_and_one_that_came_late_is_told() {
     let back = format!("/verifications?done=approve&run={run}");
     assert!(matches!(answer, Answer::See(to) if to == back));
     let (_, html) = show(visit(World::Full, &back, Some(actor(false))));
-    let link = format!("<a href=\"/console/runs/{run}\">Back to the console run</a>");
+    let link = format!("<a href=\"/console/runs/{run}\">Back to the console run");
     assert!(html.contains(&link), "{html}");
     let mut made_up = visit(World::Full, "/verifications", Some(actor(false)));
     made_up.form = Some(fields("session=x&decision=maybe"));

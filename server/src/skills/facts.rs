@@ -40,7 +40,7 @@ pub struct BankBalance {
 }
 
 /// A transaction (Berlin Group `transactions`, ISO 20022 camt.053 entries). Only the amount is sure to be there.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct BankTransaction {
     /// The bank's `transactionId`, if it gives one worth the name; unique within the account at best.
     pub id: Option<String>,
@@ -68,7 +68,7 @@ pub struct BankTransaction {
 }
 
 /// The other side of a transaction.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Party {
     pub name: Option<String>,
     pub iban: Option<String>,
