@@ -191,10 +191,19 @@ pub(super) fn made_key(kind: KeyKind, value: String, note: String) -> impl IntoV
 
 /// What was just done, from a closed set: nobody can put words into the page through its address.
 pub(super) fn done_notice(visit: &Visit, known: &[(&str, &'static str)]) -> Option<AnyView> {
+    done_notice_with(visit, known, None)
+}
+
+/// The same, with where to go from there.
+pub(super) fn done_notice_with(
+    visit: &Visit,
+    known: &[(&str, &'static str)],
+    onward: Option<AnyView>,
+) -> Option<AnyView> {
     let done = visit.query.get("done");
     let (_, words) = known.iter().find(|(name, _)| *name == done)?;
     let words = *words;
-    Some(view! { <Notice tone=Tone::Ok title=words /> }.into_any())
+    Some(view! { <Notice tone=Tone::Ok title=words>{onward}</Notice> }.into_any())
 }
 
 /// Countries a servicer may be registered in: the EEA, Switzerland and the United Kingdom (ISO 3166-1 alpha-2).

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use leptos::prelude::*;
 
-use super::parts::done_notice;
+use super::parts::done_notice_with;
 use super::{Answer, Frame, Page, Shown, Visit};
 use crate::domain::ids::{RunId, SessionId};
 use crate::domain::session::Decision;
@@ -35,6 +35,7 @@ pub(super) async fn screen(visit: Visit) -> Shown {
             .decide(actor, session, decision, &visit.source)
             .await?;
         let done = links::with(links::VERIFICATIONS, "done", decision.as_str());
+        let done = links::with(&done, "session", &session.to_string());
         return Ok(Answer::See(match fields.parse::<RunId>("run") {
             Some(run) => links::with(&done, "run", &run.to_string()),
             None => done,
@@ -43,18 +44,16 @@ pub(super) async fn screen(visit: Visit) -> Shown {
     let waiting = visit.portal.verifications(actor).await?;
     let now = visit.now;
     Ok(Page::new(Frame::App, "Verifications", move || {
-        let done = done_notice(&visit, DONE);
         let back = visit.query.parse::<RunId>("run").map(|run| {
-            view! {
-                <p>
-                    <a href=links::run(run)>"Back to the console run"</a>
-                </p>
-            }
+            let link = view! { <a href=links::run(run)>"Back to the console run"</a> };
+            view! { <p>{link}</p> }.into_any()
         });
+        let done = done_notice_with(&visit, DONE, back);
+        let decided = visit.query.parse::<SessionId>("session");
         let body = if waiting.is_empty() {
             nothing_waits().into_any()
         } else {
-            table(waiting, now).into_any()
+            table(waiting, decided, now).into_any()
         };
         view! {
             <PageHead
@@ -66,7 +65,6 @@ pub(super) async fn screen(visit: Visit) -> Shown {
                 </a>
             </PageHead>
             {done}
-            {back}
             {body}
         }
     })
@@ -92,7 +90,11 @@ fn nothing_waits() -> impl IntoView {
     }
 }
 
-fn table(waiting: Vec<Verification>, now: DateTime<Utc>) -> impl IntoView {
+fn table(
+    waiting: Vec<Verification>,
+    decided: Option<SessionId>,
+    now: DateTime<Utc>,
+) -> impl IntoView {
     let columns = vec![
         Column::text("Session"),
         Column::text("Tenant"),
@@ -100,7 +102,15 @@ fn table(waiting: Vec<Verification>, now: DateTime<Utc>) -> impl IntoView {
         Column::text("Waiting"),
         Column::actions("Decide"),
     ];
-    let rows = waiting.into_iter().map(|one| row(one, now)).collect_view();
+    let rows = waiting.into_iter().map(|one| {
+        let decide = if decided == Some(one.session) {
+            view! { <span class="faint">"Decided: it goes on in a moment"</span> }.into_any()
+        } else {
+            buttons(&one).into_any()
+        };
+        row(one, decide, now)
+    });
+    let rows = rows.collect_view();
     view! {
         <Table caption="Sessions that wait for a decision" columns=columns folds=true>
             {rows}
@@ -108,15 +118,16 @@ fn table(waiting: Vec<Verification>, now: DateTime<Utc>) -> impl IntoView {
     }
 }
 
-fn row(one: Verification, now: DateTime<Utc>) -> impl IntoView {
+/// One button for each decision.
+fn buttons(one: &Verification) -> impl IntoView + use<> {
     let session = one.session.to_string();
-    let calls = links::with(links::REQUESTS, "session", &session);
+    let run = one.run;
     let button = |decision: Decision, label: &'static str, class: &'static str| {
         let mut fields = vec![
             ("session", session.clone()),
             ("decision", decision.as_str().to_owned()),
         ];
-        fields.extend(one.run.map(|run| ("run", run.to_string())));
+        fields.extend(run.map(|run| ("run", run.to_string())));
         view! {
             <PostButton
                 action=links::VERIFICATIONS
@@ -127,6 +138,18 @@ fn row(one: Verification, now: DateTime<Utc>) -> impl IntoView {
             />
         }
     };
+    view! {
+        <div class="actions end">
+            {button(Decision::Approve, "Approve", "btn primary")}
+            {button(Decision::AskAgain, "Ask again", "btn")}
+            {button(Decision::Reject, "Reject", "btn danger")}
+        </div>
+    }
+}
+
+fn row(one: Verification, decide: AnyView, now: DateTime<Utc>) -> impl IntoView {
+    let session = one.session.to_string();
+    let calls = links::with(links::REQUESTS, "session", &session);
     let from_console = one.run.map(|run| {
         view! {
             <div>
@@ -138,7 +161,7 @@ fn row(one: Verification, now: DateTime<Utc>) -> impl IntoView {
         <tr>
             <th scope="row">
                 <a class="mono break" href=calls>
-                    {session.clone()}
+                    {session}
                 </a>
                 {from_console}
             </th>
@@ -152,13 +175,7 @@ fn row(one: Verification, now: DateTime<Utc>) -> impl IntoView {
             <td data-label="Waiting">
                 <Ago at=one.since now=now />
             </td>
-            <td class="num">
-                <div class="actions end">
-                    {button(Decision::Approve, "Approve", "btn primary")}
-                    {button(Decision::AskAgain, "Ask again", "btn")}
-                    {button(Decision::Reject, "Reject", "btn danger")}
-                </div>
-            </td>
+            <td class="num">{decide}</td>
         </tr>
     }
 }

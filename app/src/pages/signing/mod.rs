@@ -128,9 +128,8 @@ fn material(key: &SigningKey, now: DateTime<Utc>) -> impl IntoView + use<> {
     let keys = key.keys.iter().map(|(kid, algorithms)| {
         view! {
             <div>
-                <span class="mono break">{kid.clone()}</span>
-                " "
-                <span class="faint">{algorithms.clone()}</span>
+                <div class="mono break">{kid.clone()}</div>
+                <div class="faint">{algorithms.clone()}</div>
             </div>
         }
     });
