@@ -21,6 +21,12 @@ struct Mock {
     rng: StdRng,
 }
 
+/// The smallest id that can have been made at a time: rows from then on, by their index of ids.
+pub fn first_id_at(time: DateTime<Utc>) -> Uuid {
+    let millis = u64::try_from(time.timestamp_millis()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, &[0; 10]).into_uuid()
+}
+
 impl Clock {
     /// The machine's own clock and randomness.
     pub fn system() -> Self {

@@ -6,6 +6,7 @@ use sqlx::QueryBuilder;
 
 use super::tenants::like;
 use super::{Stored, Tx, run};
+use crate::clock::first_id_at;
 
 /// One call, as kept.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -304,12 +305,13 @@ impl Tx {
                         (SELECT COUNT(*) FROM requests r JOIN tenants t ON t.id = r.tenant_id
                          WHERE t.servicer_id = $1 AND r.at > $2 AND r.status >= 400) AS errors,
                         (SELECT COUNT(*) FROM sessions s JOIN tenants t ON t.id = s.tenant_id
-                         WHERE t.servicer_id = $1 AND s.created_at > $2) AS sessions_started,
+                         WHERE t.servicer_id = $1 AND s.id >= $3) AS sessions_started,
                         (SELECT COUNT(*) FROM sessions s JOIN tenants t ON t.id = s.tenant_id
-                         WHERE t.servicer_id = $1 AND s.created_at > $2 AND s.status = 'SESSION_COMPLETED') AS sessions_completed",
+                         WHERE t.servicer_id = $1 AND s.id >= $3 AND s.status = 'SESSION_COMPLETED') AS sessions_completed",
             )
             .bind(servicer)
             .bind(since)
+            .bind(first_id_at(since))
             .fetch_one(conn)
             .await
         })

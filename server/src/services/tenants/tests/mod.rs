@@ -3,6 +3,7 @@
 mod acts;
 mod create;
 mod keys;
+mod overview;
 mod settings;
 
 use app::domain::ids::KeyId;
