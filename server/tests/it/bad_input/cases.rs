@@ -106,7 +106,7 @@ fn with_body(schema: &Value, right: &Value) -> Vec<Wrong> {
             let expected = if refused {
                 Refused
             } else {
-                Naming(400, "invalid_field", name.clone())
+                Naming(400, code_of(name, &value), name.clone())
             };
             cases.push(body_case(
                 format!("{name} = {}", short(&value)),
@@ -158,6 +158,15 @@ fn swapped(right: &Value) -> Vec<Wrong> {
 
 fn short(value: &Value) -> String {
     value.to_string().chars().take(24).collect()
+}
+
+/// The code of a value that is refused. A retention out of range has its own, as the API's first documents say.
+fn code_of(name: &str, value: &Value) -> &'static str {
+    if name == "pcd_data_retention" && value.is_i64() {
+        "invalid_pcd_data_retention"
+    } else {
+        "invalid_field"
+    }
 }
 
 /// Values that a field of this schema cannot have.
