@@ -258,7 +258,9 @@ async fn sign_in(
     person: PersonId,
     source: &Source,
 ) -> Result<(), tower_sessions::session::Error> {
-    session.flush().await?;
+    if session.id().is_some() {
+        session.flush().await?;
+    }
     session.insert(store::PERSON, person).await?;
     session
         .insert(store::USER_AGENT, &source.user_agent)
