@@ -111,16 +111,18 @@ pub fn body(bytes: &[u8], whole: bool) -> String {
     }
     let closed = (!whole).then(|| closed(bytes));
     let json = closed.as_deref().unwrap_or(bytes);
+    let unreadable = || format!("[{} bytes that are not JSON]", bytes.len());
     let Ok(value) = serde_json::from_slice::<&RawValue>(json) else {
-        return format!("[{} bytes that are not JSON]", bytes.len());
+        return unreadable();
     };
     let mut kept = Kept {
         text: Vec::with_capacity(json.len().min(MOST)),
         depth: 0,
     };
-    // It is JSON, so that nothing but its length ends it early.
-    let _ = kept.value(value, false);
-    kept.cut()
+    match kept.value(value, false) {
+        Err(_) if kept.text.len() <= MOST => unreadable(),
+        _ => kept.cut(),
+    }
 }
 
 /// What is kept so far. Written while it is read: a tree of every body would cost more than the call it is of.
@@ -129,7 +131,7 @@ struct Kept {
     depth: usize,
 }
 
-/// Fails once there is enough.
+/// Fails once there is enough, or at a text that is none: half of a surrogate pair has the form of JSON.
 type Written = serde_json::Result<()>;
 
 impl Kept {
@@ -382,6 +384,19 @@ mod tests {
         let sent = r#"{"step":"a \"b\" ü","http":400,"big":123456789012345678901234567890.10,"is":[true,null,{}],"no":[]}"#;
         assert_eq!(check(sent), sent);
         assert_eq!(check(" { \"id\" : \"1\" }\n"), r#"{"id":"1"}"#);
+    }
+
+    #[test]
+    fn half_a_character_is_no_json() {
+        for sent in [
+            r#"{"id":"1","code":"\ud800"}"#,
+            r#"{"\udc00":"Canary Holder"}"#,
+        ] {
+            assert_eq!(
+                check(sent),
+                format!("[{} bytes that are not JSON]", sent.len())
+            );
+        }
     }
 
     #[test]

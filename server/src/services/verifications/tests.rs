@@ -57,6 +57,7 @@ async fn an_approval_lets_the_session_go_on(db: Db) {
         (waiting[0].session, waiting[0].tenant),
         (walk.session, counter.world.tenant)
     );
+    assert_eq!(waiting[0].run, None, "an app opened it, and no console");
     assert_eq!(
         (waiting[0].step.as_str(), waiting[0].tenant_name.as_str()),
         ("kyc", "Example app")
