@@ -45,15 +45,25 @@ async fn fill(tx: &mut Tx, pair: &Credentials) -> Stored<()> {
     }
 }
 
-/// A consent with many transactions, and one of its accounts.
-async fn large(world: &World) -> (CredentialsId, AccountId) {
+/// A consent with as many transactions as the bank has.
+async fn small(world: &World) -> (Credentials, AccountId) {
     let pair = world.pair().await;
     let list = accounts::list(&world.state, &world.client, &pair).await;
     let account = list.unwrap().items[0].id;
+    (pair, account)
+}
+
+/// Lets a consent have many more.
+async fn grow(world: &World, pair: &Credentials) {
     let mut tx = world.state.db.write().await.unwrap();
-    fill(&mut tx, &pair).await.unwrap();
+    fill(&mut tx, pair).await.unwrap();
     tx.commit().await.unwrap();
-    (pair.id, account)
+}
+
+async fn large(world: &World) -> (Credentials, AccountId) {
+    let (pair, account) = small(world).await;
+    grow(world, &pair).await;
+    (pair, account)
 }
 
 /// Fails unless rows come from the index, in its order.
@@ -76,6 +86,7 @@ async fn a_page_is_read_in_order_from_an_index(db: Db) {
         large(&world).await;
     }
     let known = large(&world).await;
+    let grown = small(&world).await;
     let mut tx = db.write().await.unwrap();
     if let Link::Postgres(conn) = tx.link() {
         sqlx::query("ANALYZE transactions")
@@ -84,9 +95,11 @@ async fn a_page_is_read_in_order_from_an_index(db: Db) {
             .unwrap();
     }
     tx.commit().await.unwrap();
-    // The statistics have never heard of this one: Postgres believes that it has one row.
+    // Of one consent the statistics are out of date, and of the other they have never heard: Postgres believes that it has
+    // one row.
+    grow(&world, &grown.0).await;
     let newcomer = large(&world).await;
-    for (consent, account) in [known, newcomer] {
+    for (Credentials { id: consent, .. }, account) in [known, grown, newcomer] {
         let mut tx = db.read().await.unwrap();
         let all = TransactionFilter::default();
         let first = tx.transactions(consent, &all, None, 2_000).await.unwrap();
