@@ -1,7 +1,7 @@
 //! How the databases go about reading a page: by an index that has the rows in the page's order already, so that a page
 //! costs what it shows and not what the table holds.
 
-use app::domain::ids::{AccountId, CredentialsId};
+use app::domain::ids::AccountId;
 use app::domain::transaction::BookingStatus;
 
 use super::*;
