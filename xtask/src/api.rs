@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use crate::bench::flow::{self, Errand};
-use crate::bench::subject::Subject;
+use crate::bench::subject::{Start, Subject};
 use crate::files::{self, content_hash};
 use crate::leash;
 use crate::project::{Profile, Project};
@@ -29,7 +29,7 @@ pub fn has_python() -> bool {
 /// Runs schemathesis against the dev build on SQLite.
 pub fn run(project: &Project) -> Result<()> {
     let tools = install(project)?;
-    let subject = Subject::start(project, Profile::Dev, "SQLite", None)?;
+    let subject = Subject::start(project, Profile::Dev, "SQLite", None, Start::DEMO)?;
     let tenants = step("taking two tenants' users through the bank's forms", || {
         TENANTS
             .iter()

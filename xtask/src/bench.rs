@@ -20,14 +20,14 @@ use crate::site;
 
 mod disk;
 pub mod flow;
-mod http;
+pub mod http;
 mod load;
 mod pages;
-mod portal;
-mod process;
-mod reads;
+pub mod portal;
+pub mod process;
+pub mod reads;
 pub mod subject;
-mod table;
+pub mod table;
 mod walk;
 mod writes;
 
@@ -65,10 +65,21 @@ pub struct Options {
     dev: bool,
 }
 
+/// A kind of database to run the server on.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Database {
+pub enum Database {
     Sqlite,
     Postgres,
+}
+
+impl Database {
+    /// The name as tables print it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "SQLite",
+            Self::Postgres => "Postgres",
+        }
+    }
 }
 
 /// How much is measured of each thing.
@@ -126,13 +137,19 @@ fn one(
         rounds: options.rounds.max(1),
         round: Duration::from_secs(options.seconds.max(1)),
     };
-    let name = if postgres.is_some() {
-        "Postgres"
+    let database = if postgres.is_some() {
+        Database::Postgres
     } else {
-        "SQLite"
+        Database::Sqlite
     };
     let url = postgres.map(Postgres::url);
-    let mut subject = Subject::start(project, profile, name, url.as_deref())?;
+    let mut subject = Subject::start(
+        project,
+        profile,
+        database.name(),
+        url.as_deref(),
+        Start::DEMO,
+    )?;
     let (keys, pair) = step("taking a user through the bank's consent", || {
         let accounts = Errand::accounts();
         let keys = flow::tenant(&|| subject.command(), &[accounts.skill])?;

@@ -19,6 +19,7 @@ mod project;
 mod report;
 mod serve;
 mod site;
+mod soak;
 mod style;
 mod test;
 mod wasm;
@@ -54,6 +55,8 @@ enum Command {
     Generate,
     /// Measure the release build on SQLite and Postgres
     Bench(bench::Options),
+    /// Attack the release build beside honest traffic for a long time, and judge what the honest saw
+    Soak(soak::Options),
 }
 
 #[derive(Args)]
@@ -112,5 +115,6 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Test(options) => test::run(&project, &options),
         Command::Generate => generate::write(&project),
         Command::Bench(options) => bench::run(&project, &options),
+        Command::Soak(options) => soak::run(&project, &options),
     }
 }

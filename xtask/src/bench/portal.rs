@@ -72,7 +72,7 @@ pub fn run(subject: &Subject<'_>, extent: Extent) -> Result<()> {
 }
 
 /// The cookie of a new session.
-fn sign_in(address: &str, (email, password): &(String, String)) -> Result<String> {
+pub fn sign_in(address: &str, (email, password): &(String, String)) -> Result<String> {
     let headers = [
         ("Content-Type", "application/x-www-form-urlencoded"),
         ("Sec-Fetch-Site", "same-origin"),

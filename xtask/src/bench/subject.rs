@@ -54,15 +54,27 @@ pub struct Start {
     pub demo: bool,
     /// So that commits can be counted.
     pub counting: bool,
+    /// With its ordinary limits of calls; else there are none, which is for measuring.
+    pub limited: bool,
+}
+
+impl Start {
+    /// With the demo, whose owner can sign in.
+    pub const DEMO: Self = Self {
+        demo: true,
+        counting: false,
+        limited: false,
+    };
 }
 
 impl<'a> Subject<'a> {
-    /// Starts a server with its demo on a free port; `postgres` is the URL of its database, else it has SQLite.
+    /// Starts a server on a free port; `postgres` is the URL of its database, else it has SQLite.
     pub fn start(
         project: &'a Project,
         profile: Profile,
         database: &'static str,
         postgres: Option<&str>,
+        start: Start,
     ) -> Result<Self> {
         step(&format!("starting the server on {database}"), || {
             let folder = data_folder(database)?;
@@ -84,10 +96,7 @@ impl<'a> Subject<'a> {
                 folder,
                 _keeper: keeper,
             };
-            subject.restart(Start {
-                demo: true,
-                counting: false,
-            })?;
+            subject.restart(start)?;
             Ok(subject)
         })
     }
@@ -115,12 +124,13 @@ impl<'a> Subject<'a> {
             command.arg("serve").args(arguments);
             serve::site_for(command, &self.project.site(self.profile));
         }
-        // The limits are for callers, not for the measurement.
-        for limit in ["BROWSER", "SERVER"] {
-            command.env(
-                format!("TESSERA_LIMITS__{limit}_CALLS_PER_MINUTE"),
-                "100000000",
-            );
+        if !start.limited {
+            for limit in ["BROWSER", "SERVER"] {
+                command.env(
+                    format!("TESSERA_LIMITS__{limit}_CALLS_PER_MINUTE"),
+                    "100000000",
+                );
+            }
         }
         if start.counting {
             command.env("TESSERA_LOG__FILTER", COMMITS);

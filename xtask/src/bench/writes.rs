@@ -117,8 +117,8 @@ impl Written {
         extent: Extent,
     ) -> Result<()> {
         let counting = Start {
-            demo: false,
             counting: true,
+            ..Start::default()
         };
         subject.restart(counting)?;
         process::rest(subject);
