@@ -4,6 +4,7 @@
 //! use the words of `app::domain`. ARCHITECTURE.md says which room a line belongs to; `tests/it/rooms.rs` holds it to that.
 
 pub mod api;
+pub mod background;
 pub mod bank;
 pub mod cli;
 pub mod clock;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use crate::background::Pulse;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::{Pepper, Secrets, Vault};
@@ -25,6 +26,8 @@ pub struct AppState {
     pub vault: Vault,
     /// Wakes the worker when a job was added.
     pub queue: Queue,
+    /// Signs of life of what runs beside the requests.
+    pub pulse: Pulse,
     /// Takes finished calls for the request log.
     pub request_log: RequestLog,
     /// How letters leave.
@@ -63,6 +66,7 @@ impl AppState {
                 config.limits.server_calls_per_minute,
             )),
             key_use: Arc::default(),
+            pulse: Pulse::default(),
             stopping: Arc::default(),
             skills: Registry::default(),
             request_log: RequestLog::default(),

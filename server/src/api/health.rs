@@ -12,6 +12,7 @@ use utoipa_axum::routes;
 
 use super::refusals::Readiness;
 use crate::problem::Problem;
+use crate::services::refusal::Refusal;
 use crate::state::AppState;
 
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -35,11 +36,53 @@ async fn livez() -> Json<Health> {
     OK
 }
 
-/// Whether calls should be sent here: the database answers and the server is not stopping.
+/// Whether calls should be sent here: the database answers, the server is not stopping, and its background work goes on.
 #[utoipa::path(get, path = "/readyz", tag = "health", responses((status = 200, body = Health), Readiness))]
 async fn readyz(State(state): State<AppState>) -> Result<Json<Health>, Problem> {
-    if state.stopping.load(Ordering::Relaxed) || !crate::services::is_ready(&state).await {
+    if state.stopping.load(Ordering::Relaxed) {
         return Err(Problem::new(Code::ServiceUnavailable));
     }
-    Ok(OK)
+    match crate::services::not_ready(&state).await {
+        Some(why) => Err(Refusal::new(Code::ServiceUnavailable).says(why).into()),
+        None => Ok(OK),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use axum::body::Body;
+    use axum::http::{Request, StatusCode};
+    use tower::ServiceExt as _;
+
+    use crate::background::SILENCE;
+    use crate::state::testing::state;
+    use crate::storage::Db;
+    use crate::storage::testing::on_both;
+
+    on_both!(background_work_that_stands_still_is_named);
+
+    async fn background_work_that_stands_still_is_named(db: Db) {
+        let state = state(db);
+        let router = crate::api::router(&state);
+        let ask = async || {
+            let request = Request::get("/readyz").body(Body::empty()).unwrap();
+            let answer = router.clone().oneshot(request).await.unwrap();
+            let status = answer.status();
+            let body = axum::body::to_bytes(answer.into_body(), 1 << 16).await;
+            (status, String::from_utf8(body.unwrap().to_vec()).unwrap())
+        };
+        state.pulse.beat("jobs: data");
+        let long_ago = Instant::now().checked_sub(SILENCE + Duration::from_secs(1));
+        state.pulse.beat_at("jobs: mail", long_ago.unwrap());
+        let (status, body) = ask().await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(
+            body.contains("jobs: mail") && !body.contains("jobs: data"),
+            "{body}"
+        );
+        state.pulse.beat("jobs: mail");
+        assert_eq!(ask().await.0, StatusCode::OK);
+    }
 }

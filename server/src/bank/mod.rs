@@ -11,6 +11,7 @@ mod listen;
 mod pages;
 mod payments;
 mod products;
+pub mod retention;
 mod storage;
 mod xs2a;
 

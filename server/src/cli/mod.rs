@@ -5,6 +5,7 @@
 
 mod bench;
 mod demo;
+mod jobs;
 mod operate;
 mod serve;
 mod signing;
@@ -88,6 +89,9 @@ enum Command {
     /// Tenants: the apps of a servicer.
     #[command(subcommand)]
     Tenant(operate::Tenant),
+    /// Later work: what waits, what was given up.
+    #[command(subcommand)]
+    Jobs(jobs::Jobs),
     /// What `cargo xtask bench` needs of a database; nothing that an operator does.
     #[command(subcommand, hide = true)]
     Bench(bench::Bench),
@@ -175,6 +179,7 @@ async fn with_settings(config: Config, command: Command) -> Result<(), Failed> {
         Command::Admin(command) => operate::admin(&config, command).await,
         Command::SigningKey(command) => signing::run(&config, command).await,
         Command::Tenant(command) => operate::tenant(&config, command).await,
+        Command::Jobs(command) => jobs::run(&config, command).await,
         Command::Bench(command) => bench::run(&config, command).await,
         // Answered without settings, above.
         Command::ConfigExample | Command::Openapi | Command::Print { .. } => Ok(()),

@@ -26,7 +26,7 @@ use crate::state::AppState;
 pub struct Output {
     /// Print JSON.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 #[derive(Subcommand)]

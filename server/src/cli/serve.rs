@@ -5,7 +5,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration as StdDuration;
 
 use axum::Router;
 use base64::Engine as _;
@@ -15,19 +14,18 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Failed, demo, print_text};
+use crate::background::{Restarts, supervise};
 use crate::bank;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::jobs::{erase_data, refresh_data, remind_owners, worker};
+use crate::jobs::{schedule, worker};
 use crate::services::Services;
-use crate::services::people::tries;
+use crate::services::retention;
 use crate::skills::Registry;
 use crate::skills::sandbox::{SandboxBank, connectors};
 use crate::state::AppState;
 use crate::{api, doors, http, portal, start, telemetry};
 
-/// How often what has ended is swept out of the tables.
-const SWEEP_EVERY: StdDuration = StdDuration::from_mins(15);
 const BANK_CLIENT: &str = "tessera-sandbox";
 
 /// Serves until SIGTERM or SIGINT.
@@ -46,17 +44,14 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), Failed> {
     let mut state = start::open(&config, Clock::system()).await?;
     state.public_url = config.public_url(bound).into();
     let (state, bank) = sandbox(state, &after).await?;
-    erase_data::schedule(&state).await.map_err(broken)?;
-    refresh_data::schedule(&state).await.map_err(broken)?;
-    remind_owners::schedule(&state).await.map_err(broken)?;
-    let worker = tokio::spawn(worker::run(state.clone(), after.clone()));
-    let sweeper = tokio::spawn(sweep(state.clone(), after.clone()));
+    schedule::ensure(&state).await.map_err(broken)?;
+    let background = tokio::spawn(background(state.clone(), after.clone()));
     let router = router(&state);
     say_where(&state, with_demo).await?;
     stop_on_signal(stop.clone())?;
     http::serve::run(state.clone(), listener, router, stop).await;
     after.cancel();
-    for task in [Some(worker), Some(sweeper), bank].into_iter().flatten() {
+    for task in [Some(background), bank].into_iter().flatten() {
         task.await.map_err(broken)?;
     }
     state.db.close().await;
@@ -140,27 +135,16 @@ async fn say_where(state: &AppState, with_demo: bool) -> Result<(), Failed> {
     print_text(&text)
 }
 
-/// Ends sessions and tries that are over, now and then.
-async fn sweep(state: AppState, stop: CancellationToken) {
-    loop {
-        if let Err(error) = sweep_once(&state).await {
-            tracing::warn!(%error, "what has ended could not be swept out");
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(SWEEP_EVERY) => {}
-        }
-    }
-}
-
-async fn sweep_once(state: &AppState) -> Result<(), crate::storage::DbError> {
-    let now = state.clock.now();
-    let mut tx = state.db.write().await?;
-    let sessions = tx.forget_portal_sessions(now).await?;
-    let tries = tx.forget_old_tries(now, tries::FORGOTTEN_AFTER).await?;
-    tx.commit().await?;
-    tracing::debug!(sessions, tries, "swept");
-    Ok(())
+/// What runs beside the requests until the server stops: later work, what puts itself back, and deleting by the schedule.
+async fn background(state: AppState, stop: CancellationToken) {
+    let (pulse, restarts) = (state.pulse.clone(), Restarts::default());
+    let look = || schedule::run(state.clone(), stop.clone());
+    let forget = || retention::run(state.clone(), bank::retention::RULES, stop.clone());
+    futures_util::join!(
+        worker::run(state.clone(), stop.clone()),
+        supervise(schedule::TASK, &pulse, &stop, restarts, look),
+        supervise(retention::TASK, &pulse, &stop, restarts, forget),
+    );
 }
 
 /// The first SIGTERM or SIGINT lets the server finish; the second ends it where it stands.

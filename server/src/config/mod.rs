@@ -242,6 +242,9 @@ impl Config {
                 "must be days between 1 and 365, like [30, 14, 7, 1]",
             ));
         }
+        if !(30..=36_500).contains(&data.audit_days) {
+            return Err(setting("data.audit_days", "must be between 30 and 36500"));
+        }
         if !(0..=1000).contains(&data.bank_calls_per_day) {
             return Err(setting(
                 "data.bank_calls_per_day",

@@ -103,6 +103,8 @@ section! {
         bank_calls_per_day: i64 = 4;
         /// How many days before consents end their tenant's owners are told. Empty: never.
         reminder_days: Vec<i64> = vec![30, 14, 7, 1];
+        /// Days that the audit log is kept, and that a consent existed once its data is erased (PSD2 records: five years).
+        audit_days: i64 = 1826;
     }
 }
 

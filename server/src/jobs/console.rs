@@ -3,7 +3,7 @@
 use app::domain::ids::RunId;
 use serde::{Deserialize, Serialize};
 
-use super::{Job, JobError};
+use super::{Class, Job, JobError};
 use crate::state::AppState;
 
 /// Forgets one run's tokens, nonces and bodies.
@@ -15,6 +15,7 @@ pub struct ForgetRun {
 #[async_trait::async_trait]
 impl Job for ForgetRun {
     const KIND: &'static str = "console_run.forget";
+    const CLASS: Class = Class::Erasure;
 
     async fn run(&self, state: &AppState) -> Result<(), JobError> {
         let mut tx = state.db.write().await?;

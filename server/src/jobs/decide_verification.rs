@@ -4,7 +4,7 @@ use app::domain::ids::SessionId;
 use app::domain::session::Decision;
 use serde::{Deserialize, Serialize};
 
-use super::{Job, JobError};
+use super::{Class, Job, JobError};
 use crate::services::verifications;
 use crate::state::AppState;
 
@@ -20,6 +20,7 @@ pub struct DecideVerification {
 #[async_trait::async_trait]
 impl Job for DecideVerification {
     const KIND: &'static str = "decide_verification";
+    const CLASS: Class = Class::Sessions;
 
     async fn run(&self, state: &AppState) -> Result<(), JobError> {
         verifications::decided(state, self)

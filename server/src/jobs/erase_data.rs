@@ -5,7 +5,7 @@ use app::domain::ids::SessionId;
 use chrono::Duration;
 use serde::{Deserialize, Serialize};
 
-use super::{Job, JobError};
+use super::{Class, Job, JobError};
 use crate::state::AppState;
 
 /// Between two looks. Readers go by the clock and never wait for this.
@@ -26,6 +26,8 @@ pub struct EraseData {}
 #[async_trait::async_trait]
 impl Job for EraseData {
     const KIND: &'static str = "erase_data";
+    const CLASS: Class = Class::Erasure;
+    const LIMIT: std::time::Duration = std::time::Duration::from_mins(10);
     /// It is never given up.
     const TRIES: i64 = i64::MAX;
 
@@ -119,14 +121,4 @@ async fn erase_uploads(state: &AppState, session: SessionId) -> Result<(), JobEr
             return Ok(());
         }
     }
-}
-
-/// Makes sure that a look is due; call at start.
-pub async fn schedule(state: &AppState) -> Result<(), crate::storage::DbError> {
-    let mut tx = state.db.write().await?;
-    if tx.count_jobs(EraseData::KIND).await? == 0 {
-        state.queue.add(&mut tx, &EraseData {}).await?;
-        tx.commit().await?;
-    }
-    Ok(())
 }

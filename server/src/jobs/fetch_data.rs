@@ -4,7 +4,7 @@ use app::domain::ids::CredentialsId;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Job, JobError};
+use super::{Class, Job, JobError};
 use crate::services::fetch::{Occasion, fetch};
 use crate::state::AppState;
 
@@ -20,6 +20,8 @@ pub struct FetchData {
 #[async_trait::async_trait]
 impl Job for FetchData {
     const KIND: &'static str = "fetch_data";
+    const CLASS: Class = Class::Data;
+    const LIMIT: std::time::Duration = std::time::Duration::from_mins(5);
     /// The first read fetches again anyway.
     const TRIES: i64 = 4;
 

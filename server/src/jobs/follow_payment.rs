@@ -4,7 +4,7 @@
 use app::domain::ids::PaymentId;
 use serde::{Deserialize, Serialize};
 
-use super::{Job, JobError};
+use super::{Class, Job, JobError};
 use crate::services::payments;
 use crate::services::refusal::Failure;
 use crate::state::AppState;
@@ -18,6 +18,7 @@ pub struct FollowPayment {
 #[async_trait::async_trait]
 impl Job for FollowPayment {
     const KIND: &'static str = "follow_payment";
+    const CLASS: Class = Class::Payments;
 
     async fn run(&self, state: &AppState) -> Result<(), JobError> {
         match payments::look(state, self.payment).await {

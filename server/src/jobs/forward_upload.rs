@@ -3,7 +3,7 @@
 use app::domain::ids::{SessionId, UploadId};
 use serde::{Deserialize, Serialize};
 
-use super::{Job, JobError};
+use super::{Class, Job, JobError};
 use crate::services::uploads;
 use crate::state::AppState;
 
@@ -17,6 +17,8 @@ pub struct ForwardUpload {
 #[async_trait::async_trait]
 impl Job for ForwardUpload {
     const KIND: &'static str = "forward_upload";
+    const CLASS: Class = Class::Sessions;
+    const LIMIT: std::time::Duration = std::time::Duration::from_mins(3);
 
     async fn run(&self, state: &AppState) -> Result<(), JobError> {
         uploads::forward(state, self.session, self.upload)

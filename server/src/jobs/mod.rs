@@ -14,11 +14,13 @@ pub mod refresh_data;
 pub mod remind_owners;
 pub mod resume_session;
 pub mod revoke_grant;
+pub mod schedule;
 pub mod send_mail;
 pub mod stop_session;
 pub mod worker;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use app::domain::ids::JobId;
 use chrono::{DateTime, Utc};
@@ -31,12 +33,72 @@ use crate::crypto::Vault;
 use crate::state::AppState;
 use crate::storage::{DbError, Tx};
 
+/// Which jobs may have to wait for each other: those of one class, and no others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Letters to people.
+    Mail,
+    /// Asking banks for data.
+    Data,
+    /// Deleting what is past its time.
+    Erasure,
+    /// What a session waits for, and what is called off at a provider.
+    Sessions,
+    /// Following payments.
+    Payments,
+}
+
+impl Class {
+    pub const ALL: [Self; 5] = [
+        Self::Mail,
+        Self::Data,
+        Self::Erasure,
+        Self::Sessions,
+        Self::Payments,
+    ];
+
+    /// The name stored with a job.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Mail => "mail",
+            Self::Data => "data",
+            Self::Erasure => "erasure",
+            Self::Sessions => "sessions",
+            Self::Payments => "payments",
+        }
+    }
+
+    /// The name of its worker, as `/readyz` gives it.
+    pub const fn task(self) -> &'static str {
+        match self {
+            Self::Mail => "jobs: mail",
+            Self::Data => "jobs: data",
+            Self::Erasure => "jobs: erasure",
+            Self::Sessions => "jobs: sessions",
+            Self::Payments => "jobs: payments",
+        }
+    }
+
+    /// How many of its jobs a process runs at once. Never one alone: another can pass one that hangs.
+    pub const fn places(self) -> usize {
+        match self {
+            Self::Erasure => 2,
+            Self::Mail | Self::Data | Self::Sessions | Self::Payments => 4,
+        }
+    }
+}
+
 /// One kind of later work: its payload, its name in the table and what it does.
 #[async_trait::async_trait]
 pub trait Job: Serialize + DeserializeOwned + Send + Sync {
     /// The name stored with the job; never change one that has been released.
     const KIND: &'static str;
-    /// How often it is tried before it is given up.
+    /// Which jobs it may have to wait for.
+    const CLASS: Class;
+    /// How long one try may take before it is cut off.
+    const LIMIT: Duration = Duration::from_mins(1);
+    /// How often it is tried before it is given up. A try that takes its process down counts, and a few of those in a
+    /// row end any job.
     const TRIES: i64 = 10;
     /// Does the work. An error is stored without its details' secrets and tried again with growing delay.
     async fn run(&self, state: &AppState) -> Result<(), JobError>;
@@ -58,7 +120,7 @@ impl From<DbError> for JobError {
 pub struct Queue {
     clock: Clock,
     vault: Vault,
-    wake: Arc<Notify>,
+    wake: Arc<[Notify; Class::ALL.len()]>,
 }
 
 impl Queue {
@@ -66,7 +128,7 @@ impl Queue {
         Self {
             clock,
             vault,
-            wake: Arc::new(Notify::new()),
+            wake: Arc::default(),
         }
     }
 
@@ -88,15 +150,34 @@ impl Queue {
             .vault
             .seal(&self.clock, &place(id), &plain)
             .map_err(|error| DbError::Encode(error.into()))?;
-        tx.add_job(id, J::KIND, &sealed, run_at).await?;
+        tx.add_job(id, (J::KIND, J::CLASS.as_str()), &sealed, run_at)
+            .await?;
         // The worker looks again soon after; if it looks before the commit it finds the job at its next look.
-        self.wake.notify_one();
+        self.notify(J::CLASS).notify_one();
         Ok(())
     }
 
-    /// Wakes the worker now: call after a commit that added a job whose delay somebody watches.
+    /// Wakes the workers now: call after a commit that added a job whose delay somebody watches.
     pub fn wake(&self) {
-        self.wake.notify_one();
+        for class in Class::ALL {
+            self.notify(class).notify_one();
+        }
+    }
+
+    /// Waits until a job of a class was added by this process.
+    pub async fn wanted(&self, class: Class) {
+        self.notify(class).notified().await;
+    }
+
+    fn notify(&self, class: Class) -> &Notify {
+        let [mail, data, erasure, sessions, payments] = &*self.wake;
+        match class {
+            Class::Mail => mail,
+            Class::Data => data,
+            Class::Erasure => erasure,
+            Class::Sessions => sessions,
+            Class::Payments => payments,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Job, JobError};
+use super::{Class, Job, JobError};
 use crate::services::people::links;
 use crate::state::AppState;
 
@@ -16,6 +16,7 @@ pub struct PasswordLink {
 #[async_trait::async_trait]
 impl Job for PasswordLink {
     const KIND: &'static str = "password_link";
+    const CLASS: Class = Class::Mail;
 
     async fn run(&self, state: &AppState) -> Result<(), JobError> {
         links::mail_password_link(state, &self.email_key)

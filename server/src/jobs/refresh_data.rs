@@ -5,11 +5,10 @@ use app::domain::ids::CredentialsId;
 use chrono::Duration;
 use serde::{Deserialize, Serialize};
 
-use super::{Job, JobError};
+use super::{Class, Job, JobError};
 use crate::services::fetch::{Occasion, fetch};
 use crate::services::refusal::Failure;
 use crate::state::AppState;
-use crate::storage::DbError;
 
 /// Between two looks.
 const EVERY: Duration = Duration::minutes(1);
@@ -29,6 +28,8 @@ pub struct RefreshConsent {
 #[async_trait::async_trait]
 impl Job for RefreshData {
     const KIND: &'static str = "refresh_data";
+    const CLASS: Class = Class::Data;
+    const LIMIT: std::time::Duration = std::time::Duration::from_mins(5);
     /// It is never given up.
     const TRIES: i64 = i64::MAX;
 
@@ -57,6 +58,8 @@ impl Job for RefreshData {
 #[async_trait::async_trait]
 impl Job for RefreshConsent {
     const KIND: &'static str = "refresh_consent";
+    const CLASS: Class = Class::Data;
+    const LIMIT: std::time::Duration = std::time::Duration::from_mins(5);
     const TRIES: i64 = 2;
 
     async fn run(&self, state: &AppState) -> Result<(), JobError> {
@@ -67,14 +70,4 @@ impl Job for RefreshConsent {
             Err(failure) => Err(JobError(failure.to_string())),
         }
     }
-}
-
-/// Makes sure that a look is due; call at start.
-pub async fn schedule(state: &AppState) -> Result<(), DbError> {
-    let mut tx = state.db.write().await?;
-    if tx.count_jobs(RefreshData::KIND).await? == 0 {
-        state.queue.add(&mut tx, &RefreshData {}).await?;
-        tx.commit().await?;
-    }
-    Ok(())
 }

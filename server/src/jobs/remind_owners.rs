@@ -3,10 +3,9 @@
 use chrono::{Days, NaiveTime};
 use serde::{Deserialize, Serialize};
 
-use super::{Job, JobError};
+use super::{Class, Job, JobError};
 use crate::services::reminders;
 use crate::state::AppState;
-use crate::storage::DbError;
 
 /// The hour of the day, UTC.
 const HOUR: NaiveTime = match NaiveTime::from_hms_opt(6, 0, 0) {
@@ -21,6 +20,8 @@ pub struct RemindOwners {}
 #[async_trait::async_trait]
 impl Job for RemindOwners {
     const KIND: &'static str = "remind_owners";
+    const CLASS: Class = Class::Mail;
+    const LIMIT: std::time::Duration = std::time::Duration::from_mins(10);
     /// It is never given up.
     const TRIES: i64 = i64::MAX;
 
@@ -37,14 +38,4 @@ impl Job for RemindOwners {
         }
         Ok(())
     }
-}
-
-/// Makes sure that the next reminders are due; call at start.
-pub async fn schedule(state: &AppState) -> Result<(), DbError> {
-    let mut tx = state.db.write().await?;
-    if tx.count_jobs(RemindOwners::KIND).await? == 0 {
-        state.queue.add(&mut tx, &RemindOwners {}).await?;
-        tx.commit().await?;
-    }
-    Ok(())
 }

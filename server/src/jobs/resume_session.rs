@@ -4,7 +4,7 @@
 use app::domain::ids::SessionId;
 use serde::{Deserialize, Serialize};
 
-use super::{Job, JobError};
+use super::{Class, Job, JobError};
 use crate::services::verifications;
 use crate::state::AppState;
 
@@ -32,6 +32,7 @@ impl ResumeSession {
 #[async_trait::async_trait]
 impl Job for ResumeSession {
     const KIND: &'static str = "resume_session";
+    const CLASS: Class = Class::Sessions;
     /// It is never given up: without it the session would wait forever.
     const TRIES: i64 = i64::MAX;
 

@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use super::{Job, JobError};
+use super::{Class, Job, JobError};
 use crate::services::providers;
 use crate::skills::{Grant, Opaque};
 use crate::state::AppState;
@@ -30,6 +30,7 @@ impl RevokeGrant {
 #[async_trait::async_trait]
 impl Job for RevokeGrant {
     const KIND: &'static str = "revoke_grant";
+    const CLASS: Class = Class::Sessions;
 
     async fn run(&self, state: &AppState) -> Result<(), JobError> {
         let connector = providers::connector(state, &self.skill);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Job, JobError};
+use super::{Class, Job, JobError};
 use crate::mail::Letter;
 use crate::state::AppState;
 
@@ -13,6 +13,7 @@ pub struct SendMail(pub Letter);
 #[async_trait::async_trait]
 impl Job for SendMail {
     const KIND: &'static str = "send_mail";
+    const CLASS: Class = Class::Mail;
 
     async fn run(&self, state: &AppState) -> Result<(), JobError> {
         state

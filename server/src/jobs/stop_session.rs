@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use super::{Job, JobError};
+use super::{Class, Job, JobError};
 use crate::services::providers;
 use crate::skills::Opaque;
 use crate::state::AppState;
@@ -30,6 +30,7 @@ impl StopSession {
 #[async_trait::async_trait]
 impl Job for StopSession {
     const KIND: &'static str = "stop_session";
+    const CLASS: Class = Class::Sessions;
 
     async fn run(&self, state: &AppState) -> Result<(), JobError> {
         let connector = providers::connector(state, &self.skill);

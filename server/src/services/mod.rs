@@ -27,6 +27,7 @@ pub mod refusal;
 pub mod reminders;
 pub mod renewals;
 pub mod requests;
+pub mod retention;
 pub mod returns;
 pub mod servicers;
 pub mod sessions;
@@ -48,16 +49,14 @@ pub mod utx;
 pub mod verifications;
 
 use std::fmt::Display;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use app::portal::Trouble;
 use tokio_util::sync::CancellationToken;
 
+use crate::background::{Restarts, supervise};
 use crate::state::AppState;
 use crate::storage::Tx;
-
-/// How long calls stay in the request log.
-const LOG_KEPT: chrono::Duration = chrono::Duration::days(30);
 
 /// The server's answer to every trait of [`app::portal`].
 #[derive(Clone)]
@@ -67,53 +66,63 @@ pub struct Services {
     api: Option<axum::Router>,
 }
 
-/// Whether the database answers.
-pub async fn is_ready(state: &AppState) -> bool {
-    match state.db.read().await {
+/// Why calls should not be sent here, if so: the database does not answer, or what runs in the background stands still.
+pub async fn not_ready(state: &AppState) -> Option<String> {
+    let alive = match state.db.read().await {
         Ok(mut tx) => tx.is_alive().await,
         Err(_) => false,
+    };
+    if !alive {
+        return Some("The database does not answer.".to_owned());
     }
+    let silent = state.pulse.silent(Instant::now());
+    let tasks: Vec<String> = silent
+        .iter()
+        .map(|(task, silence)| format!("{task} ({} s)", silence.as_secs()))
+        .collect();
+    if tasks.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "Background work stands still: nothing was heard of {}.",
+        tasks.join(", ")
+    ))
 }
+
+/// The names of the tasks that write beside the requests, as `/readyz` gives them.
+const LOG_TASK: &str = "request log";
+const KEY_USE_TASK: &str = "use of keys";
 
 /// What is written beside the requests, until told to stop; then what is left.
 pub async fn background(state: AppState, stop: CancellationToken) {
-    let log = state.request_log.clone();
-    let tidy = async {
-        let mut minute = tokio::time::interval(Duration::from_secs(30));
-        let mut second = tokio::time::interval(Duration::from_secs(1));
-        loop {
-            tokio::select! {
-                _ = minute.tick() => tidy(&state).await,
-                // Whether an old key may end is asked by somebody who has just moved their app to the new one.
-                _ = second.tick() => key_use(&state).await,
-                () = stop.cancelled() => return tidy(&state).await,
-            }
+    let (pulse, restarts) = (state.pulse.clone(), Restarts::default());
+    let log = || {
+        let (state, stop) = (state.clone(), stop.clone());
+        async move { state.request_log.clone().run(state, stop).await }
+    };
+    let keys = || note_key_use(state.clone(), stop.clone());
+    futures_util::join!(
+        supervise(LOG_TASK, &pulse, &stop, restarts, log),
+        supervise(KEY_USE_TASK, &pulse, &stop, restarts, keys),
+    );
+}
+
+/// Writes each second which keys were used: whether an old one may end is asked by somebody who has just moved their
+/// app to the new one.
+async fn note_key_use(state: AppState, stop: CancellationToken) {
+    let mut second = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        let last = tokio::select! {
+            _ = second.tick() => false,
+            () = stop.cancelled() => true,
+        };
+        state.pulse.beat(KEY_USE_TASK);
+        if let Err(error) = state.key_use.flush(&state).await {
+            tracing::warn!(%error, "which keys were used could not be written; it is tried again");
         }
-    };
-    futures_util::join!(log.run(state.clone(), stop.clone()), tidy);
-}
-
-async fn key_use(state: &AppState) {
-    if let Err(error) = state.key_use.flush(state).await {
-        tracing::warn!(%error, "which keys were used could not be written; it is tried again");
-    }
-}
-
-/// Notes of key use are written down; kept answers, log rows and budgets whose time is over are forgotten.
-async fn tidy(state: &AppState) {
-    let tidied = async {
-        state.key_use.flush(state).await?;
-        let now = state.clock.now();
-        let mut tx = state.db.write().await?;
-        tx.forget_answers(now).await?;
-        tx.forget_requests(now - LOG_KEPT).await?;
-        tx.forget_refused_signatures(now - LOG_KEPT).await?;
-        tx.forget_signatures(now).await?;
-        tx.forget_budgets(now.timestamp_micros()).await?;
-        tx.commit().await
-    };
-    if let Err(error) = tidied.await {
-        tracing::warn!(%error, "tidying failed; it is tried again in half a minute");
+        if last {
+            return;
+        }
     }
 }
 

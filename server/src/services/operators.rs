@@ -1,7 +1,7 @@
-//! What the operator's command line may do with tenants; servicers and admins are in `servicers.rs`. Whoever can run
+//! What the operator's command line may do with tenants and jobs; servicers and admins are in `servicers.rs`. Whoever can run
 //! the command can read the database, so no permission is asked, but every act is written down.
 
-use app::domain::ids::{ServicerId, SigningKeyId, TenantId};
+use app::domain::ids::{JobId, ServicerId, SigningKeyId, TenantId};
 use app::domain::key::{KeyKind, KeyShape};
 use app::domain::servicer::ServicerStatus;
 use app::domain::tenant::Environment;
@@ -18,6 +18,7 @@ use super::signatures::keys as signing_keys;
 use super::tenants::{Ready, create_in};
 use super::trouble::Stop;
 use crate::state::AppState;
+use crate::storage::jobs::{GivenUp, ListedJob};
 
 /// Makes a tenant of any servicer, production only of an approved one.
 pub async fn create_tenant(
@@ -120,4 +121,63 @@ pub async fn revoke_secrets(state: &AppState, by: &By, tenant: TenantId) -> Resu
     }
     tx.commit().await?;
     Ok(stopped)
+}
+
+/// A page of jobs, and how many there are.
+pub struct ListedJobs {
+    pub jobs: Vec<ListedJob>,
+    pub total: i64,
+    pub given_up: i64,
+}
+
+/// Lists jobs, or those given up alone.
+pub async fn jobs(state: &AppState, given_up: bool, limit: i64) -> Result<ListedJobs, Stop> {
+    let mut tx = state.db.read().await?;
+    let jobs = tx.jobs(given_up, limit).await?;
+    let (total, given_up) = tx.count_all_jobs().await?;
+    Ok(ListedJobs {
+        jobs,
+        total,
+        given_up,
+    })
+}
+
+/// Makes jobs that were given up due again, with all their tries; answers which.
+pub async fn retry_jobs(state: &AppState, by: &By, which: &GivenUp) -> Result<Vec<JobId>, Stop> {
+    let mut tx = state.db.write().await?;
+    let jobs = tx.revive_jobs(which, state.clock.now()).await?;
+    if jobs.is_empty() {
+        let why = match which {
+            GivenUp::One(id) => format!("No job {id} was given up."),
+            GivenUp::Kind(kind) => format!("No job of kind {kind} was given up."),
+            GivenUp::All => "No job was given up.".to_owned(),
+        };
+        return Err(Trouble::Conflict(format!("{why} `server jobs list` shows them.")).into());
+    }
+    let mut ids = Vec::new();
+    for (id, kind) in jobs {
+        let detail = json!({ "kind": kind });
+        audit(state, &mut tx, by, None, "job.retried", id, detail).await?;
+        ids.push(id);
+    }
+    tx.commit().await?;
+    Ok(ids)
+}
+
+/// Deletes a job for good, unless somebody runs it just now; answers its kind.
+pub async fn drop_job(state: &AppState, by: &By, id: JobId) -> Result<String, Stop> {
+    let mut tx = state.db.write().await?;
+    let Some(kind) = tx.drop_job(id, state.clock.now()).await? else {
+        return Err(match tx.job(id).await? {
+            Some(_) => Trouble::Conflict(
+                "The job runs just now: wait for its end, or stop the server first.".to_owned(),
+            ),
+            None => Trouble::NotFound,
+        }
+        .into());
+    };
+    let detail = json!({ "kind": kind });
+    audit(state, &mut tx, by, None, "job.dropped", id, detail).await?;
+    tx.commit().await?;
+    Ok(kind)
 }

@@ -37,22 +37,12 @@ impl Tx {
                 .await
         })
     }
-
-    /// Forgets budgets that are whole: what is not there counts as whole.
-    pub async fn forget_budgets(&mut self, now: i64) -> Stored<u64> {
-        run!(self, |conn| {
-            sqlx::query("DELETE FROM budgets WHERE whole_at <= $1")
-                .bind(now)
-                .execute(conn)
-                .await
-                .map(|done| done.rows_affected())
-        })
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use crate::storage::Db;
+    use crate::storage::retention::rule;
     use crate::storage::testing::on_both;
 
     on_both!(
@@ -76,8 +66,10 @@ mod tests {
         assert_eq!(take(&db, 5000, 100).await, Some(5100), "whole again");
         let mut tx = db.write().await.unwrap();
         assert_eq!(tx.budget("x").await.unwrap(), Some(5100));
-        assert_eq!(tx.forget_budgets(5099).await.unwrap(), 0);
-        assert_eq!(tx.forget_budgets(5100).await.unwrap(), 1);
+        let at = |micros| chrono::DateTime::from_timestamp_micros(micros).unwrap();
+        let whole = rule("budgets");
+        assert_eq!(tx.forget(whole, at(5099), 9).await.unwrap(), 0);
+        assert_eq!(tx.forget(whole, at(5100), 9).await.unwrap(), 1);
         assert_eq!(tx.budget("x").await.unwrap(), None);
     }
 

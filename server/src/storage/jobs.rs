@@ -16,23 +16,47 @@ pub struct JobRow {
     pub payload: Vec<u8>,
     /// Tries so far, this one included.
     pub attempts: i64,
+    /// Tries in a row that nothing was heard of, this one included.
+    pub lost: i64,
+}
+
+/// A job as an operator sees it: its payload stays sealed.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct ListedJob {
+    pub id: JobId,
+    pub kind: String,
+    pub class: String,
+    pub run_at: DateTime<Utc>,
+    pub attempts: i64,
+    pub lease_until: Option<DateTime<Utc>>,
+    pub last_error: Option<String>,
+    pub failed_at: Option<DateTime<Utc>>,
+}
+
+/// Which jobs that were given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GivenUp {
+    One(JobId),
+    Kind(String),
+    All,
 }
 
 impl Tx {
-    /// Adds a job, due at `run_at`.
+    /// Adds a job of a kind and class, due at `run_at`.
     pub async fn add_job(
         &mut self,
         id: JobId,
-        kind: &str,
+        (kind, class): (&str, &str),
         payload: &[u8],
         run_at: DateTime<Utc>,
     ) -> Stored<()> {
         run!(self, |conn| {
             sqlx::query(
-                "INSERT INTO jobs (id, kind, payload, run_at, attempts) VALUES ($1, $2, $3, $4, 0)",
+                "INSERT INTO jobs (id, kind, class, payload, run_at, attempts) VALUES ($1, $2, $3, $4, $5, 0)",
             )
             .bind(id)
             .bind(kind)
+            .bind(class)
             .bind(payload)
             .bind(run_at)
             .execute(conn)
@@ -41,25 +65,93 @@ impl Tx {
         })
     }
 
-    /// Claims the job due longest, until `lease_until`; `None` if nothing is due.
+    /// The class of the job due longest.
+    pub async fn due_class(&mut self, now: DateTime<Utc>) -> Stored<Option<String>> {
+        run!(self, |conn| {
+            sqlx::query_scalar(
+                "SELECT class FROM jobs
+                 WHERE failed_at IS NULL AND run_at <= $1 AND (lease_until IS NULL OR lease_until <= $1)
+                 ORDER BY run_at, id LIMIT 1",
+            )
+            .bind(now)
+            .fetch_optional(conn)
+            .await
+        })
+    }
+
+    /// Whether a job of a class waits for somebody to claim it.
+    pub async fn is_job_due(&mut self, class: &str, now: DateTime<Utc>) -> Stored<bool> {
+        let found: Option<i64> = run!(self, |conn| {
+            sqlx::query_scalar(
+                "SELECT attempts FROM jobs
+                 WHERE class = $1 AND failed_at IS NULL AND run_at <= $2 AND (lease_until IS NULL OR lease_until <= $2)
+                 ORDER BY run_at, id LIMIT 1",
+            )
+            .bind(class)
+            .bind(now)
+            .fetch_optional(conn)
+            .await
+        })?;
+        Ok(found.is_some())
+    }
+
+    /// Claims the job of a class that is due longest, until `lease_until`; `None` if nothing is due. The try counts from
+    /// here, and as lost until something is heard of it.
     pub async fn claim_job(
         &mut self,
+        class: &str,
         now: DateTime<Utc>,
         lease_until: DateTime<Utc>,
     ) -> Stored<Option<JobRow>> {
         run!(self, |conn| {
             sqlx::query_as(
-                "UPDATE jobs SET lease_until = $2, attempts = attempts + 1
+                "UPDATE jobs SET lease_until = $3, attempts = attempts + 1, lost = lost + 1
                  WHERE id = (SELECT id FROM jobs
-                             WHERE failed_at IS NULL AND run_at <= $1 AND (lease_until IS NULL OR lease_until <= $1)
+                             WHERE class = $1 AND failed_at IS NULL AND run_at <= $2
+                               AND (lease_until IS NULL OR lease_until <= $2)
                              ORDER BY run_at, id LIMIT 1)
-                   AND failed_at IS NULL AND (lease_until IS NULL OR lease_until <= $1)
-                 RETURNING id, kind, payload, attempts",
+                   AND failed_at IS NULL AND (lease_until IS NULL OR lease_until <= $2)
+                 RETURNING id, kind, payload, attempts, lost",
             )
+            .bind(class)
             .bind(now)
             .bind(lease_until)
             .fetch_optional(conn)
             .await
+        })
+    }
+
+    /// Prolongs the lease of this try; `false` if another worker has the job.
+    pub async fn renew_job(
+        &mut self,
+        id: JobId,
+        attempts: i64,
+        lease_until: DateTime<Utc>,
+    ) -> Stored<bool> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE jobs SET lease_until = $3 WHERE id = $1 AND attempts = $2 AND failed_at IS NULL",
+            )
+            .bind(id)
+            .bind(attempts)
+            .bind(lease_until)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected() == 1)
+        })
+    }
+
+    /// Puts a job back as if this try had not begun.
+    pub async fn put_back_job(&mut self, id: JobId, attempts: i64) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE jobs SET lease_until = NULL, attempts = attempts - 1, lost = 0 WHERE id = $1 AND attempts = $2",
+            )
+            .bind(id)
+            .bind(attempts)
+            .execute(conn)
+            .await
+            .map(|_| ())
         })
     }
 
@@ -86,7 +178,7 @@ impl Tx {
     ) -> Stored<()> {
         run!(self, |conn| {
             sqlx::query(
-                "UPDATE jobs SET run_at = COALESCE($3, run_at), lease_until = NULL, last_error = $5,
+                "UPDATE jobs SET run_at = COALESCE($3, run_at), lease_until = NULL, lost = 0, last_error = $5,
                                  failed_at = CASE WHEN $3 IS NULL THEN $4 ELSE NULL END
                  WHERE id = $1 AND attempts = $2",
             )
@@ -111,13 +203,99 @@ impl Tx {
         })
     }
 
-    /// When the next job is due, to know how long to sleep.
-    pub async fn next_job_at(&mut self) -> Stored<Option<DateTime<Utc>>> {
+    /// Whether a job of a kind waits or runs, or was given up after a time.
+    pub async fn has_job_since(&mut self, kind: &str, since: DateTime<Utc>) -> Stored<bool> {
+        let found: Option<i64> = run!(self, |conn| {
+            sqlx::query_scalar(
+                "SELECT attempts FROM jobs WHERE kind = $1 AND (failed_at IS NULL OR failed_at > $2) LIMIT 1",
+            )
+            .bind(kind)
+            .bind(since)
+            .fetch_optional(conn)
+            .await
+        })?;
+        Ok(found.is_some())
+    }
+
+    /// Jobs for an operator's eyes, those due longest first; those given up alone, the latest first.
+    pub async fn jobs(&mut self, given_up: bool, limit: i64) -> Stored<Vec<ListedJob>> {
+        let sql = if given_up {
+            "SELECT id, kind, class, run_at, attempts, lease_until, last_error, failed_at FROM jobs
+             WHERE failed_at IS NOT NULL ORDER BY failed_at DESC, id LIMIT $1"
+        } else {
+            "SELECT id, kind, class, run_at, attempts, lease_until, last_error, failed_at FROM jobs
+             ORDER BY run_at, id LIMIT $1"
+        };
+        run!(self, |conn| sqlx::query_as(sql)
+            .bind(limit)
+            .fetch_all(conn)
+            .await)
+    }
+
+    /// How many jobs there are, and how many of them were given up.
+    pub async fn count_all_jobs(&mut self) -> Stored<(i64, i64)> {
+        run!(self, |conn| {
+            sqlx::query_as("SELECT COUNT(*), COUNT(failed_at) FROM jobs")
+                .fetch_one(conn)
+                .await
+        })
+    }
+
+    /// Makes jobs that were given up due again, with all their tries; answers which.
+    pub async fn revive_jobs(
+        &mut self,
+        which: &GivenUp,
+        now: DateTime<Utc>,
+    ) -> Stored<Vec<(JobId, String)>> {
+        const SET: &str = "UPDATE jobs SET failed_at = NULL, attempts = 0, lost = 0, lease_until = NULL, run_at = $1
+                           WHERE failed_at IS NOT NULL";
+        run!(self, |conn| match which {
+            GivenUp::All => {
+                sqlx::query_as(sqlx::AssertSqlSafe(format!("{SET} RETURNING id, kind")))
+                    .bind(now)
+                    .fetch_all(conn)
+                    .await
+            }
+            GivenUp::One(id) => {
+                let sql = format!("{SET} AND id = $2 RETURNING id, kind");
+                sqlx::query_as(sqlx::AssertSqlSafe(sql))
+                    .bind(now)
+                    .bind(id)
+                    .fetch_all(conn)
+                    .await
+            }
+            GivenUp::Kind(kind) => {
+                let sql = format!("{SET} AND kind = $2 RETURNING id, kind");
+                sqlx::query_as(sqlx::AssertSqlSafe(sql))
+                    .bind(now)
+                    .bind(kind)
+                    .fetch_all(conn)
+                    .await
+            }
+        })
+    }
+
+    /// Deletes a job that nobody runs just now; answers its kind.
+    pub async fn drop_job(&mut self, id: JobId, now: DateTime<Utc>) -> Stored<Option<String>> {
         run!(self, |conn| {
             sqlx::query_scalar(
-                "SELECT CASE WHEN lease_until IS NULL OR lease_until < run_at THEN run_at ELSE lease_until END
-                 FROM jobs WHERE failed_at IS NULL ORDER BY 1 LIMIT 1",
+                "DELETE FROM jobs WHERE id = $1 AND (failed_at IS NOT NULL OR lease_until IS NULL OR lease_until <= $2)
+                 RETURNING kind",
             )
+            .bind(id)
+            .bind(now)
+            .fetch_optional(conn)
+            .await
+        })
+    }
+
+    /// A job as an operator sees it.
+    pub async fn job(&mut self, id: JobId) -> Stored<Option<ListedJob>> {
+        run!(self, |conn| {
+            sqlx::query_as(
+                "SELECT id, kind, class, run_at, attempts, lease_until, last_error, failed_at FROM jobs WHERE id = $1",
+            )
+            .bind(id)
             .fetch_optional(conn)
             .await
         })
@@ -148,7 +326,9 @@ mod tests {
     async fn add(db: &Db, clock: &Clock) -> JobId {
         let id = JobId(clock.id());
         let mut tx = db.write().await.unwrap();
-        tx.add_job(id, "test", b"{}", clock.now()).await.unwrap();
+        tx.add_job(id, ("test", "mail"), b"{}", clock.now())
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
         id
     }
@@ -156,7 +336,7 @@ mod tests {
     async fn claim(db: &Db, clock: &Clock) -> Option<JobRow> {
         let mut tx = db.write().await.unwrap();
         let job = tx
-            .claim_job(clock.now(), clock.now() + Duration::seconds(60))
+            .claim_job("mail", clock.now(), clock.now() + Duration::seconds(60))
             .await
             .unwrap();
         tx.commit().await.unwrap();
@@ -216,10 +396,11 @@ mod tests {
             .unwrap();
         tx.commit().await.unwrap();
         assert!(claim(&db, &clock).await.is_none());
-        assert_eq!(
-            db.read().await.unwrap().next_job_at().await.unwrap(),
-            Some(later)
-        );
+        let mut tx = db.read().await.unwrap();
+        assert!(!tx.is_job_due("mail", clock.now()).await.unwrap());
+        assert!(tx.is_job_due("mail", later).await.unwrap());
+        assert!(!tx.is_job_due("data", later).await.unwrap());
+        drop(tx);
         clock.advance(Duration::seconds(30));
         let job = claim(&db, &clock).await.unwrap();
         let mut tx = db.write().await.unwrap();

@@ -114,15 +114,4 @@ impl Tx {
             .map(|_| ())
         })
     }
-
-    /// Forgets what nobody may ask for any more.
-    pub async fn forget_answers(&mut self, now: DateTime<Utc>) -> Stored<()> {
-        run!(self, |conn| {
-            sqlx::query("DELETE FROM kept_answers WHERE expires_at <= $1")
-                .bind(now)
-                .execute(conn)
-                .await
-                .map(|_| ())
-        })
-    }
 }

@@ -227,15 +227,4 @@ impl Tx {
             .map(|done| done.rows_affected())
         })
     }
-
-    /// Forgets sessions that have reached their end.
-    pub async fn forget_portal_sessions(&mut self, now: DateTime<Utc>) -> Stored<u64> {
-        run!(self, |conn| {
-            sqlx::query("DELETE FROM portal_sessions WHERE expires_at <= $1")
-                .bind(now)
-                .execute(conn)
-                .await
-                .map(|done| done.rows_affected())
-        })
-    }
 }

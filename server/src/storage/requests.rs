@@ -256,19 +256,6 @@ impl Tx {
         })
     }
 
-    /// Forgets calls older than this, a bounded number at a time; says how many.
-    pub async fn forget_requests(&mut self, before: DateTime<Utc>) -> Stored<u64> {
-        run!(self, |conn| {
-            sqlx::query(
-                "DELETE FROM requests WHERE id IN (SELECT id FROM requests WHERE at < $1 ORDER BY at LIMIT 1000)",
-            )
-            .bind(before)
-            .execute(conn)
-            .await
-            .map(|done| done.rows_affected())
-        })
-    }
-
     /// How far a servicer came: its first tenant, and the first time each thing worked.
     pub async fn servicer_start(&mut self, servicer: ServicerId) -> Stored<ServicerStart> {
         run!(self, |conn| {

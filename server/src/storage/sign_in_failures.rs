@@ -1,7 +1,7 @@
 //! Failed tries in a row, counted per subject: an account seen from one source, or a source. A subject is a digest,
 //! so that the table holds no address.
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 
 use super::{Stored, Tx, run};
 
@@ -81,17 +81,6 @@ impl Tx {
                 .execute(conn)
                 .await
                 .map(|_| ())
-        })
-    }
-
-    /// Forgets every subject that was quiet for so long.
-    pub async fn forget_old_tries(&mut self, now: DateTime<Utc>, quiet: Duration) -> Stored<u64> {
-        run!(self, |conn| {
-            sqlx::query("DELETE FROM sign_in_failures WHERE last_at < $1")
-                .bind(now - quiet)
-                .execute(conn)
-                .await
-                .map(|done| done.rows_affected())
         })
     }
 }

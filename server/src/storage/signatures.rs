@@ -49,17 +49,6 @@ impl Tx {
         Ok(count > 0)
     }
 
-    /// Forgets signatures whose time is over.
-    pub async fn forget_signatures(&mut self, now: DateTime<Utc>) -> Stored<u64> {
-        run!(self, |conn| {
-            sqlx::query("DELETE FROM used_signatures WHERE ends_at <= $1")
-                .bind(now)
-                .execute(conn)
-                .await
-                .map(|done| done.rows_affected())
-        })
-    }
-
     /// Keeps what was wrong with a signature, and of its servicer the latest ones only.
     pub async fn add_refused_signature(
         &mut self,
@@ -112,17 +101,6 @@ impl Tx {
             .bind(limit)
             .fetch_all(conn)
             .await
-        })
-    }
-
-    /// Forgets refused signatures with the calls they belong to.
-    pub async fn forget_refused_signatures(&mut self, before: DateTime<Utc>) -> Stored<u64> {
-        run!(self, |conn| {
-            sqlx::query("DELETE FROM refused_signatures WHERE at < $1")
-                .bind(before)
-                .execute(conn)
-                .await
-                .map(|done| done.rows_affected())
         })
     }
 

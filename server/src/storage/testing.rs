@@ -178,6 +178,25 @@ pub async fn postgres() -> Db {
 }
 
 impl Db {
+    /// The URL that opens this database again.
+    pub async fn url(&self) -> String {
+        if let Some(file) = self.file().await {
+            return format!("sqlite:{}", file.display());
+        }
+        let mut tx = self.read().await.expect("a connection");
+        let super::Link::Postgres(conn) = tx.link() else {
+            unreachable!("SQLite has a file");
+        };
+        let name: String = sqlx::query_scalar("SELECT current_database()::text")
+            .fetch_one(conn)
+            .await
+            .expect("the name");
+        let server = std::env::var("TESSERA_TEST_POSTGRES").expect("TESSERA_TEST_POSTGRES");
+        let mut own = url::Url::parse(&server).expect("TESSERA_TEST_POSTGRES is a URL");
+        own.set_path(&name);
+        own.into()
+    }
+
     /// The file of a SQLite database.
     pub async fn file(&self) -> Option<PathBuf> {
         if self.is_postgres() {

@@ -89,6 +89,65 @@ fn a_wrong_setting_is_named_and_ends_with_2() {
     assert_eq!(right.status.code(), Some(0), "{}", said(&right));
 }
 
+/// A job that was given up, put into the folder's database.
+fn given_up_job(folder: &Path) -> String {
+    let url = format!("sqlite:{}", folder.join("data/tessera.db").display());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let clock = server::clock::Clock::system();
+        let db = server::storage::Db::open(&url).await.unwrap();
+        let (id, now) = (app::domain::ids::JobId(clock.id()), clock.now());
+        let mut tx = db.write().await.unwrap();
+        tx.add_job(id, ("send_mail", "mail"), b"sealed", now)
+            .await
+            .unwrap();
+        tx.retry_job(id, 0, None, now, "no route").await.unwrap();
+        tx.commit().await.unwrap();
+        db.close().await;
+        id.to_string()
+    })
+}
+
+#[test]
+fn jobs_that_were_given_up_are_listed_retried_and_dropped() {
+    let folder = Folder::new("jobs");
+    assert!(server(&folder.0, &["migrate"]).status.success());
+    let none = server(&folder.0, &["jobs", "retry", "--all"]);
+    assert_eq!(none.status.code(), Some(1), "{}", said(&none));
+    let wrong = server(&folder.0, &["jobs", "retry"]);
+    assert_eq!(wrong.status.code(), Some(2), "{}", said(&wrong));
+    let both = server(
+        &folder.0,
+        &["jobs", "retry", "--all", "--kind", "send_mail"],
+    );
+    assert_eq!(both.status.code(), Some(2), "{}", said(&both));
+
+    let id = given_up_job(&folder.0);
+    let list = || {
+        json(&server(
+            &folder.0,
+            &["jobs", "list", "--given-up", "--json"],
+        ))
+    };
+    let listed = list();
+    assert_eq!(listed["given_up"], 1);
+    assert_eq!(listed["jobs"][0]["job_id"], id.as_str());
+    assert_eq!(listed["jobs"][0]["last_error"], "no route");
+    let other = server(&folder.0, &["jobs", "retry", "--kind", "fetch_data"]);
+    assert_eq!(other.status.code(), Some(1));
+    let retried = json(&server(&folder.0, &["jobs", "retry", &id, "--json"]));
+    assert_eq!(retried["retried"], 1);
+    assert_eq!(list()["given_up"], 0);
+    let twice = server(&folder.0, &["jobs", "retry", &id]);
+    assert_eq!(twice.status.code(), Some(1));
+    let dropped = json(&server(&folder.0, &["jobs", "drop", &id, "--json"]));
+    assert_eq!(dropped["kind"], "send_mail");
+    let gone = server(&folder.0, &["jobs", "drop", &id]);
+    assert_eq!(gone.status.code(), Some(1), "{}", said(&gone));
+    let unreadable = server(&folder.0, &["jobs", "drop", "x"]);
+    assert_eq!(unreadable.status.code(), Some(2));
+}
+
 #[test]
 fn what_cannot_be_done_ends_with_1_and_says_why() {
     let folder = Folder::new("refused");

@@ -28,6 +28,7 @@ mod marketplace;
 mod one_time;
 mod payments;
 mod protocol;
+mod retention;
 mod rooms;
 mod rotation;
 mod seed_flow;

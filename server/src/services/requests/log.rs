@@ -1,13 +1,13 @@
 //! The log's writer: calls are handed over without waiting, redacted and stored in batches within a second.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use app::domain::ids::{KeyId, RequestId, SessionId, TenantId};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::redact;
@@ -19,6 +19,8 @@ use crate::storage::requests::RequestLogRow;
 const WAITING: usize = 4096;
 /// Rows written in one transaction.
 const BATCH: usize = 250;
+/// How long the writer waits for a call before it says that it lives.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 /// How long a batch gathers.
 const GATHER: Duration = Duration::from_millis(150);
 
@@ -51,7 +53,8 @@ pub struct RequestLog(Arc<Inner>);
 
 struct Inner {
     sender: mpsc::Sender<Entry>,
-    receiver: Mutex<Option<mpsc::Receiver<Entry>>>,
+    /// Held by the writer while it runs; a writer that is started again finds what waits.
+    receiver: Mutex<mpsc::Receiver<Entry>>,
     dropped: AtomicU64,
     /// Calls that proved nothing, beyond what the tenant they named gives room for.
     passed_over: AtomicU64,
@@ -60,7 +63,7 @@ struct Inner {
 impl Default for RequestLog {
     fn default() -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
-        let receiver = Mutex::new(Some(receiver));
+        let receiver = Mutex::new(receiver);
         Self(Arc::new(Inner {
             sender,
             receiver,
@@ -85,19 +88,13 @@ impl RequestLog {
 
     /// Writes until told to stop, then writes what is left.
     pub async fn run(&self, state: AppState, stop: CancellationToken) {
-        let taken = self
-            .0
-            .receiver
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        let Some(mut receiver) = taken else {
-            return;
-        };
+        let mut receiver = self.0.receiver.lock().await;
         let mut batch = Vec::with_capacity(BATCH);
         loop {
+            state.pulse.beat(crate::services::LOG_TASK);
             let got = tokio::select! {
                 got = receiver.recv_many(&mut batch, BATCH) => got,
+                () = tokio::time::sleep(SIGN_OF_LIFE) => continue,
                 () = stop.cancelled() => break,
             };
             if got < BATCH {
@@ -122,15 +119,9 @@ impl RequestLog {
     /// Writes what was handed over so far: for tests, which run no background task.
     pub async fn flush(&self, state: &AppState) {
         let mut batch = Vec::new();
-        if let Some(receiver) = &mut *self
-            .0
-            .receiver
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-        {
-            while let Ok(entry) = receiver.try_recv() {
-                batch.push(entry);
-            }
+        let mut receiver = self.0.receiver.lock().await;
+        while let Ok(entry) = receiver.try_recv() {
+            batch.push(entry);
         }
         self.write(state, &mut batch).await;
     }

@@ -5,6 +5,7 @@ use chrono::Duration;
 
 use super::*;
 use crate::services::keys::ConsoleGrant;
+use crate::storage::retention::rule;
 
 on_both!(
     every_algorithm_and_both_styles_are_served,
@@ -130,10 +131,17 @@ async fn a_signature_is_accepted_once(db: Db) {
     assert_eq!(desk.list(&jws).await.status, 200);
     // Forgotten only when its age refuses it.
     let state = desk.world.state();
+    let kept = rule("used_signatures");
     state.clock.advance(Duration::seconds(122));
     let mut tx = state.db.write().await.unwrap();
-    assert_eq!(tx.forget_signatures(state.clock.now()).await.unwrap(), 2);
-    drop(tx);
+    let bound = |after| kept.bound(state.clock.now() + after, Duration::zero());
+    let soon = tx.forget(kept, bound(Duration::hours(23)), 9).await;
+    assert_eq!(soon.unwrap(), 0, "a clock may be set back");
+    assert_eq!(
+        tx.forget(kept, bound(Duration::days(1)), 9).await.unwrap(),
+        2
+    );
+    tx.commit().await.unwrap();
     assert!(desk.list(&jws).await.fails("time"));
 }
 

@@ -1,0 +1,150 @@
+//! Tasks that run beside the requests: each is started again when it panics, and says that it is alive.
+//!
+//! `supervise` runs a task until the server stops. The task gives a sign of life to the [`Pulse`] each time it goes
+//! round; `/readyz` names those that have been silent for too long.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+/// How long a task may be silent before the server says that it is not ready.
+pub const SILENCE: Duration = Duration::from_secs(60);
+
+/// When each background task gave its last sign of life. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Pulse(Arc<Mutex<BTreeMap<&'static str, Instant>>>);
+
+impl Pulse {
+    /// Gives a sign of life of a task; the first one makes the task known.
+    pub fn beat(&self, task: &'static str) {
+        self.beat_at(task, Instant::now());
+    }
+
+    /// Gives a sign of life of another time.
+    pub fn beat_at(&self, task: &'static str, at: Instant) {
+        let mut beats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        beats.insert(task, at);
+    }
+
+    /// Forgets a task that has ended because the server stops.
+    pub fn end(&self, task: &'static str) {
+        let mut beats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        beats.remove(task);
+    }
+
+    /// The tasks that were silent for longer than [`SILENCE`], each with how long.
+    pub fn silent(&self, now: Instant) -> Vec<(&'static str, Duration)> {
+        let beats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let silences = beats
+            .iter()
+            .map(|(task, last)| (*task, now.saturating_duration_since(*last)));
+        silences.filter(|(_, silence)| *silence > SILENCE).collect()
+    }
+}
+
+/// Waits between two starts of a task that does not stay up: twice as long each time.
+#[derive(Clone, Copy, Debug)]
+pub struct Restarts {
+    pub first: Duration,
+    pub longest: Duration,
+}
+
+impl Default for Restarts {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(1),
+            longest: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Runs a task, in a task of its own, until the server stops; one that panics or ends by itself is started again.
+/// The task itself is told to stop by `stop` and is then waited for.
+pub async fn supervise<Task>(
+    name: &'static str,
+    pulse: &Pulse,
+    stop: &CancellationToken,
+    restarts: Restarts,
+    make: impl Fn() -> Task + Send,
+) where
+    Task: Future<Output = ()> + Send + 'static,
+{
+    let mut wait = restarts.first;
+    pulse.beat(name);
+    loop {
+        let began = Instant::now();
+        let ended = AbortOnDropHandle::new(tokio::spawn(make())).await;
+        if stop.is_cancelled() {
+            break;
+        }
+        let panicked = ended.is_err_and(|error| error.is_panic());
+        tracing::error!(
+            task = name,
+            panicked,
+            "a background task ended; it is started again"
+        );
+        // One that stayed up for a while is not in a circle of falling over.
+        if began.elapsed() > restarts.longest {
+            wait = restarts.first;
+        }
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = tokio::time::sleep(wait) => {}
+        }
+        wait = (wait * 2).min(restarts.longest);
+    }
+    pulse.end(name);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    const AT_ONCE: Restarts = Restarts {
+        first: Duration::from_millis(1),
+        longest: Duration::from_millis(4),
+    };
+
+    #[tokio::test]
+    async fn a_task_that_panics_or_ends_is_started_again_until_the_server_stops() {
+        let (pulse, stop) = (Pulse::default(), CancellationToken::new());
+        let starts = Arc::new(AtomicUsize::new(0));
+        let make = || {
+            let (starts, stop) = (starts.clone(), stop.clone());
+            async move {
+                match starts.fetch_add(1, Ordering::SeqCst) {
+                    0 => panic!("the first time"),
+                    1 => {}
+                    _ => stop.cancel(),
+                }
+            }
+        };
+        supervise("test", &pulse, &stop, AT_ONCE, make).await;
+        assert_eq!(starts.load(Ordering::SeqCst), 3);
+        let later = Instant::now() + SILENCE * 2;
+        assert!(
+            pulse.silent(later).is_empty(),
+            "a stopped task is not missed"
+        );
+    }
+
+    #[test]
+    fn a_task_that_is_silent_for_too_long_is_named() {
+        let (pulse, now) = (Pulse::default(), Instant::now());
+        pulse.beat_at("mail", now);
+        pulse.beat_at("data", now + Duration::from_secs(30));
+        assert!(pulse.silent(now + SILENCE).is_empty());
+        let late = now + SILENCE + Duration::from_secs(1);
+        assert_eq!(
+            pulse.silent(late),
+            [("mail", SILENCE + Duration::from_secs(1))]
+        );
+        pulse.beat_at("mail", late);
+        assert!(pulse.silent(late).is_empty());
+    }
+}

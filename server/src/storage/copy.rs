@@ -1,0 +1,388 @@
+//! Whole databases, table by table and without a word of what they mean: for moving from one database to another, and
+//! for showing that two of them hold the same.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use futures_util::TryStreamExt as _;
+use sha2::{Digest as _, Sha256};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteLockingMode};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, QueryBuilder, Row};
+use uuid::Uuid;
+
+use super::{DbError, Link, Stored, Tx, run};
+
+/// Rows in one statement; Postgres takes 65,535 values in one.
+const ROWS: usize = 200;
+/// Bytes in one statement, about: pieces of files are large.
+const BYTES: usize = 4 * 1024 * 1024;
+
+/// A column: its name, and how its values are read and written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    pub name: String,
+    pub kind: Kind,
+}
+
+/// The types of the portable dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Uuid,
+    Text,
+    Bytes,
+    Integer,
+    Boolean,
+    Time,
+}
+
+/// What is in a table: how many rows, and a sum of their hashes that does not depend on their order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sum {
+    pub rows: u64,
+    pub hash: [u64; 4],
+}
+
+/// Why a database cannot be copied.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    #[error("{0}")]
+    Database(#[from] DbError),
+    #[error("table {0} has a column of a type that is not in the portable dialect: {1}")]
+    Type(String, String),
+    #[error("the tables refer to each other in a circle: {0}")]
+    Circle(String),
+    #[error("the tables of the two databases differ: bring both up to date with `server migrate`")]
+    Schema,
+    #[error("table {0} did not arrive as it left; nothing was kept")]
+    Differs(String),
+    #[error("table {0} of the target has rows already: give an empty database")]
+    NotEmpty(String),
+}
+
+enum Cell {
+    Uuid(Option<Uuid>),
+    Text(Option<String>),
+    Bytes(Option<Vec<u8>>),
+    Integer(Option<i64>),
+    Boolean(Option<bool>),
+    Time(Option<DateTime<Utc>>),
+}
+
+/// The names of the tables, but for the bookkeeping of migrations.
+pub async fn tables(tx: &mut Tx) -> Stored<Vec<String>> {
+    let sql = match tx.link() {
+        Link::Sqlite(_) => {
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~'
+               AND name <> '_sqlx_migrations' ORDER BY name"
+        }
+        Link::Postgres(_) => {
+            "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()
+               AND tablename <> '_sqlx_migrations' ORDER BY 1"
+        }
+    };
+    run!(tx, |conn| sqlx::query_scalar(sql).fetch_all(conn).await)
+}
+
+/// The columns of a table.
+pub async fn columns(tx: &mut Tx, table: &str) -> Result<Vec<Column>, CopyError> {
+    let sql = match tx.link() {
+        Link::Sqlite(_) => "SELECT name, type FROM pragma_table_info($1) ORDER BY cid",
+        Link::Postgres(_) => {
+            "SELECT column_name::text, data_type::text FROM information_schema.columns
+             WHERE table_schema = current_schema() AND table_name = $1 ORDER BY ordinal_position"
+        }
+    };
+    let found: Vec<(String, String)> = run!(tx, |conn| sqlx::query_as(sql)
+        .bind(table)
+        .fetch_all(conn)
+        .await)?;
+    found
+        .into_iter()
+        .map(|(name, declared)| {
+            let kind = match declared.to_lowercase().as_str() {
+                "uuid" => Kind::Uuid,
+                "text" => Kind::Text,
+                "bytea" => Kind::Bytes,
+                "bigint" => Kind::Integer,
+                "boolean" => Kind::Boolean,
+                "timestamptz" | "timestamp with time zone" => Kind::Time,
+                _ => return Err(CopyError::Type(table.to_owned(), declared)),
+            };
+            Ok(Column { name, kind })
+        })
+        .collect()
+}
+
+/// The migrations that a database has been through: version and checksum.
+pub async fn migrations(tx: &mut Tx) -> Stored<Vec<(i64, Vec<u8>)>> {
+    run!(tx, |conn| {
+        sqlx::query_as("SELECT version, checksum FROM _sqlx_migrations ORDER BY version")
+            .fetch_all(conn)
+            .await
+    })
+}
+
+/// What each table holds.
+pub async fn sums(tx: &mut Tx) -> Result<BTreeMap<String, Sum>, CopyError> {
+    let mut sums = BTreeMap::new();
+    for table in tables(tx).await? {
+        let columns = columns(tx, &table).await?;
+        let sum = sum(tx, &table, &columns).await?;
+        sums.insert(table, sum);
+    }
+    Ok(sums)
+}
+
+async fn sum(tx: &mut Tx, table: &str, columns: &[Column]) -> Result<Sum, CopyError> {
+    let sql = select(table, columns);
+    let mut sum = Sum::default();
+    run!(tx, |conn| {
+        let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(conn);
+        while let Some(row) = rows.try_next().await? {
+            sum.add(&cells(&row, columns)?);
+        }
+        Ok::<_, CopyError>(())
+    })?;
+    Ok(sum)
+}
+
+/// An SQLite database that nobody else has open, for as long as this lives.
+pub struct Source(SqliteConnection);
+
+impl Source {
+    /// Opens a database for oneself alone; fails with "database is locked" while a server or anybody else has it open.
+    pub async fn open(path: &Path) -> Stored<Self> {
+        let mut conn = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(false)
+            .locking_mode(SqliteLockingMode::Exclusive)
+            .busy_timeout(Duration::from_secs(1))
+            .connect()
+            .await?;
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut conn).await?;
+        Ok(Self(conn))
+    }
+
+    /// Copies every table into an empty Postgres database of the same schema, inside the transaction that is given, and
+    /// reads them again to see that each arrived as it left. Answers how many rows each table has.
+    pub async fn copy_into(&mut self, to: &mut Tx) -> Result<BTreeMap<String, u64>, CopyError> {
+        if self.migrations().await? != migrations(to).await? {
+            return Err(CopyError::Schema);
+        }
+        let mut copied = BTreeMap::new();
+        let order = self.order(tables(to).await?).await?;
+        for table in &order {
+            let columns = columns(to, table).await?;
+            if sum(to, table, &columns).await?.rows > 0 {
+                return Err(CopyError::NotEmpty(table.clone()));
+            }
+        }
+        for table in order {
+            let columns = columns(to, &table).await?;
+            let left = self.copy_table(to, &table, &columns).await?;
+            if sum(to, &table, &columns).await? != left {
+                return Err(CopyError::Differs(table));
+            }
+            copied.insert(table, left.rows);
+        }
+        Ok(copied)
+    }
+
+    async fn migrations(&mut self) -> Stored<Vec<(i64, Vec<u8>)>> {
+        sqlx::query_as("SELECT version, checksum FROM _sqlx_migrations ORDER BY version")
+            .fetch_all(&mut self.0)
+            .await
+    }
+
+    /// The tables, each after those it refers to.
+    async fn order(&mut self, tables: Vec<String>) -> Result<Vec<String>, CopyError> {
+        let mut waiting = BTreeMap::new();
+        for table in tables {
+            let refers: Vec<String> =
+                sqlx::query_scalar("SELECT \"table\" FROM pragma_foreign_key_list($1)")
+                    .bind(&table)
+                    .fetch_all(&mut self.0)
+                    .await?;
+            waiting.insert(table, refers);
+        }
+        let mut order: Vec<String> = Vec::new();
+        while !waiting.is_empty() {
+            let free: Vec<String> = waiting
+                .iter()
+                .filter(|(table, refers)| {
+                    refers
+                        .iter()
+                        .all(|other| other == *table || order.contains(other))
+                })
+                .map(|(table, _)| table.clone())
+                .collect();
+            if free.is_empty() {
+                let names: Vec<_> = waiting.into_keys().collect();
+                return Err(CopyError::Circle(names.join(", ")));
+            }
+            for table in free {
+                waiting.remove(&table);
+                order.push(table);
+            }
+        }
+        Ok(order)
+    }
+
+    async fn copy_table(
+        &mut self,
+        to: &mut Tx,
+        table: &str,
+        columns: &[Column],
+    ) -> Result<Sum, CopyError> {
+        let mut left = Sum::default();
+        let mut batch: Vec<Vec<Cell>> = Vec::new();
+        let mut bytes = 0;
+        let sql = select(table, columns);
+        let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(&mut self.0);
+        while let Some(row) = rows.try_next().await? {
+            let row = cells(&row, columns)?;
+            left.add(&row);
+            bytes += row.iter().map(Cell::len).sum::<usize>();
+            batch.push(row);
+            if batch.len() >= ROWS || bytes >= BYTES {
+                insert(to, table, columns, std::mem::take(&mut batch)).await?;
+                bytes = 0;
+            }
+        }
+        insert(to, table, columns, batch).await?;
+        Ok(left)
+    }
+}
+
+fn select(table: &str, columns: &[Column]) -> String {
+    format!("SELECT {} FROM \"{table}\"", names(columns))
+}
+
+fn names(columns: &[Column]) -> String {
+    let names: Vec<String> = columns
+        .iter()
+        .map(|column| format!("\"{}\"", column.name))
+        .collect();
+    names.join(", ")
+}
+
+async fn insert(to: &mut Tx, table: &str, columns: &[Column], rows: Vec<Vec<Cell>>) -> Stored<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let head = format!("INSERT INTO \"{table}\" ({}) ", names(columns));
+    run!(to, |conn| {
+        let mut query = QueryBuilder::new(head);
+        query.push_values(rows, |mut values, row| {
+            for cell in row {
+                match cell {
+                    Cell::Uuid(value) => values.push_bind(value),
+                    Cell::Text(value) => values.push_bind(value),
+                    Cell::Bytes(value) => values.push_bind(value),
+                    Cell::Integer(value) => values.push_bind(value),
+                    Cell::Boolean(value) => values.push_bind(value),
+                    Cell::Time(value) => values.push_bind(value),
+                };
+            }
+        });
+        query
+            .build()
+            .persistent(false)
+            .execute(conn)
+            .await
+            .map(|_| ())
+    })
+}
+
+fn cells<R: Row>(row: &R, columns: &[Column]) -> Stored<Vec<Cell>>
+where
+    usize: sqlx::ColumnIndex<R>,
+    for<'r> Option<Uuid>: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    for<'r> Option<String>: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    for<'r> Option<Vec<u8>>: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    for<'r> Option<i64>: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    for<'r> Option<bool>: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    for<'r> Option<DateTime<Utc>>: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+{
+    columns
+        .iter()
+        .enumerate()
+        .map(|(at, column)| {
+            Ok(match column.kind {
+                Kind::Uuid => Cell::Uuid(row.try_get_unchecked(at)?),
+                Kind::Text => Cell::Text(row.try_get_unchecked(at)?),
+                Kind::Bytes => Cell::Bytes(row.try_get_unchecked(at)?),
+                Kind::Integer => Cell::Integer(row.try_get_unchecked(at)?),
+                Kind::Boolean => Cell::Boolean(row.try_get_unchecked(at)?),
+                Kind::Time => Cell::Time(row.try_get_unchecked(at)?),
+            })
+        })
+        .collect()
+}
+
+impl Cell {
+    fn len(&self) -> usize {
+        match self {
+            Self::Text(Some(text)) => text.len(),
+            Self::Bytes(Some(bytes)) => bytes.len(),
+            _ => 16,
+        }
+    }
+
+    /// Adds the value, with a mark of its kind and its length, so that no two rows look alike.
+    fn hash(&self, hash: &mut Sha256) {
+        let mut put = |kind: u8, bytes: Option<&[u8]>| match bytes {
+            None => hash.update([0]),
+            Some(bytes) => {
+                hash.update([kind]);
+                hash.update((bytes.len() as u64).to_be_bytes());
+                hash.update(bytes);
+            }
+        };
+        match self {
+            Self::Uuid(value) => put(1, value.as_ref().map(|it| it.as_bytes().as_slice())),
+            Self::Text(value) => put(2, value.as_ref().map(String::as_bytes)),
+            Self::Bytes(value) => put(3, value.as_deref()),
+            Self::Integer(value) => put(
+                4,
+                value
+                    .map(i64::to_be_bytes)
+                    .as_ref()
+                    .map(<[u8; 8]>::as_slice),
+            ),
+            Self::Boolean(value) => put(
+                5,
+                value
+                    .map(|it| [u8::from(it)])
+                    .as_ref()
+                    .map(<[u8; 1]>::as_slice),
+            ),
+            Self::Time(value) => put(
+                6,
+                value
+                    .map(|it| it.timestamp_micros().to_be_bytes())
+                    .as_ref()
+                    .map(<[u8; 8]>::as_slice),
+            ),
+        }
+    }
+}
+
+impl Sum {
+    fn add(&mut self, row: &[Cell]) {
+        let mut hash = Sha256::new();
+        for cell in row {
+            cell.hash(&mut hash);
+        }
+        let digest = hash.finalize();
+        for (part, bytes) in self.hash.iter_mut().zip(digest.chunks_exact(8)) {
+            let word = bytes
+                .iter()
+                .fold(0, |word, byte| (word << 8) | u64::from(*byte));
+            *part = part.wrapping_add(word);
+        }
+        self.rows += 1;
+    }
+}

@@ -1,0 +1,519 @@
+//! Every table and column that is stored, what kind of thing it is, and until when it is kept. A test walks the schema
+//! of both databases and fails on whatever is not in here: nothing is stored without an answer to "until when".
+
+/// Until when a row is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// As long as the installation.
+    Installation,
+    /// The rules of `storage/retention.rs` or of the bank say when.
+    Schedule,
+    /// The job `erase_data` deletes it when the consent's data, or the session, is past its time.
+    Erasure,
+    /// As long as the servicer, person or tenant it belongs to.
+    Owner,
+    /// As long as the row of this table that it belongs to.
+    With(&'static str),
+    /// Made anew by the sandbox bank, which forgets what is older than its history.
+    Books,
+}
+
+/// A table, and its columns by kind: names separated by spaces.
+#[derive(Clone, Copy, Debug)]
+pub struct Table {
+    pub name: &'static str,
+    pub until: Until,
+    /// Says who a developer is, or where they were: addresses, names, sources.
+    pub personal: &'static str,
+    /// Digests and hashes of secrets and of identifiers.
+    pub digests: &'static str,
+    /// Opens only with the key file: may be about an end-user.
+    pub sealed: &'static str,
+    /// Everything else: ids, times, states, settings.
+    pub plain: &'static str,
+}
+
+const fn table(
+    name: &'static str,
+    until: Until,
+    [personal, digests, sealed, plain]: [&'static str; 4],
+) -> Table {
+    Table {
+        name,
+        until,
+        personal,
+        digests,
+        sealed,
+        plain,
+    }
+}
+
+/// Everything that is stored.
+pub const TABLES: &[Table] = &[
+    table("meta", Until::Installation, ["", "", "", "key value"]),
+    table(
+        "jobs",
+        Until::Schedule,
+        [
+            "",
+            "",
+            "payload",
+            "id kind class run_at attempts lost lease_until last_error failed_at",
+        ],
+    ),
+    table(
+        "audit_log",
+        Until::Schedule,
+        [
+            "actor ip",
+            "",
+            "",
+            "id at person_id servicer_id action target detail",
+        ],
+    ),
+    table(
+        "servicers",
+        Until::Owner,
+        [
+            "",
+            "",
+            "",
+            "id name kind legal_form country status resumes_as suspended_reason created_at",
+        ],
+    ),
+    table(
+        "claim_tokens",
+        Until::Schedule,
+        [
+            "",
+            "digest",
+            "",
+            "servicer_id created_at expires_at used_at",
+        ],
+    ),
+    table(
+        "people",
+        Until::Owner,
+        [
+            "email email_key",
+            "password",
+            "",
+            "id verified_at admin created_at",
+        ],
+    ),
+    table(
+        "memberships",
+        Until::Owner,
+        ["", "", "", "person_id servicer_id role created_at"],
+    ),
+    table(
+        "email_links",
+        Until::Schedule,
+        [
+            "",
+            "digest",
+            "",
+            "person_id purpose created_at expires_at used_at",
+        ],
+    ),
+    table(
+        "portal_sessions",
+        Until::Schedule,
+        [
+            "user_agent ip",
+            "digest",
+            "",
+            "handle person_id data created_at seen_at proved_at expires_at",
+        ],
+    ),
+    table(
+        "sign_in_failures",
+        Until::Schedule,
+        ["subject", "", "", "failures last_at blocked_until"],
+    ),
+    table(
+        "tenants",
+        Until::Owner,
+        [
+            "",
+            "",
+            "utx_key",
+            "id servicer_id name environment status created_at signed_only signature_seconds",
+        ],
+    ),
+    table(
+        "tenant_redirect_links",
+        Until::Owner,
+        ["", "", "", "tenant_id link"],
+    ),
+    table(
+        "tenant_origins",
+        Until::Owner,
+        ["", "", "", "tenant_id origin"],
+    ),
+    table(
+        "tenant_skills",
+        Until::Owner,
+        [
+            "",
+            "",
+            "",
+            "tenant_id skill consent_duration cache_max_data_retention created_at",
+        ],
+    ),
+    table(
+        "tenant_keys",
+        Until::Schedule,
+        [
+            "created_by last_used_by",
+            "digest",
+            "sealed",
+            "id tenant_id kind slot tail created_at ends_at stopped_at seen_at last_used_at",
+        ],
+    ),
+    table(
+        "signing_keys",
+        Until::Schedule,
+        [
+            "created_by",
+            "",
+            "",
+            "id servicer_id slot issuer source material kid created_at stopped_at last_used_at fetched fetched_at \
+             asked_at problem",
+        ],
+    ),
+    table(
+        "used_signatures",
+        Until::Schedule,
+        ["", "digest", "", "ends_at"],
+    ),
+    table(
+        "refused_signatures",
+        Until::Schedule,
+        [
+            "",
+            "",
+            "",
+            "request_id servicer_id tenant_id at method path findings",
+        ],
+    ),
+    table(
+        "sessions",
+        Until::Schedule,
+        [
+            "",
+            "tenant_user code_challenge",
+            "client_state bank_ref",
+            "id tenant_id skill status awaiting position next_step claim claim_until created_at updated_at expires_at \
+             pending_since erased_at asked",
+        ],
+    ),
+    table(
+        "session_steps",
+        Until::Erasure,
+        [
+            "",
+            "",
+            "answer",
+            "id session_id position step created_at refused",
+        ],
+    ),
+    table(
+        "nonces",
+        Until::Erasure,
+        [
+            "",
+            "digest",
+            "sealed",
+            "session_id position created_at expires_at used_at",
+        ],
+    ),
+    table(
+        "bank_returns",
+        Until::Erasure,
+        [
+            "",
+            "state code",
+            "link",
+            "session_id position step outcome created_at",
+        ],
+    ),
+    table(
+        "temp_tokens",
+        Until::Schedule,
+        [
+            "",
+            "digest",
+            "sealed",
+            "session_id tenant_id created_at expires_at exchanged_at died_at",
+        ],
+    ),
+    table(
+        "renewals",
+        Until::Schedule,
+        ["", "", "", "session_id consent_id done_at"],
+    ),
+    table(
+        "consents",
+        Until::Schedule,
+        [
+            "",
+            "access_token tenant_user",
+            "bank_grant",
+            "id tenant_id session_id skill status valid_until created_at updated_at exchanged_at expires_at data_until \
+             fetched_at fetch_claim fetch_until erased_at changes bank_calls quiet_until refresh_at reminded",
+        ],
+    ),
+    table(
+        "accounts",
+        Until::Erasure,
+        ["", "bank_key", "sealed", "id consent_id place fetched_at"],
+    ),
+    table(
+        "balances",
+        Until::Erasure,
+        [
+            "",
+            "",
+            "sealed",
+            "id consent_id account_id balance_type currency fetched_at",
+        ],
+    ),
+    table(
+        "transactions",
+        Until::Erasure,
+        [
+            "",
+            "utx merchant replaces",
+            "sealed",
+            "id consent_id account_id status credit_debit currency amount booked_at category inserted_at change_no \
+             change_kind",
+        ],
+    ),
+    table(
+        "past_changes",
+        Until::Erasure,
+        [
+            "",
+            "utx merchant replaces",
+            "sealed",
+            "consent_id change_no change_kind id account_id status credit_debit currency amount booked_at category \
+             inserted_at",
+        ],
+    ),
+    table(
+        "products",
+        Until::Erasure,
+        ["", "bank_key", "sealed", "id consent_id place fetched_at"],
+    ),
+    table(
+        "payments",
+        Until::Erasure,
+        [
+            "",
+            "",
+            "ordered bank_ref said",
+            "id tenant_id session_id position consent_id skill kind status final as_of look_at created_at updated_at",
+        ],
+    ),
+    table(
+        "uploads",
+        Until::Erasure,
+        [
+            "",
+            "content",
+            "",
+            "id session_id step_id kind state media_type size created_at touched_at",
+        ],
+    ),
+    table(
+        "upload_chunks",
+        Until::With("uploads"),
+        ["", "", "sealed", "upload_id position"],
+    ),
+    table(
+        "requests",
+        Until::Schedule,
+        [
+            "user_agent ip",
+            "",
+            "",
+            "id at tenant_id servicer_id session_id key_id source method path operation status error_code latency_us \
+             client_request_id request_body response_body",
+        ],
+    ),
+    table(
+        "kept_answers",
+        Until::Schedule,
+        [
+            "",
+            "key_digest fingerprint",
+            "sealed",
+            "tenant_id operation holder lease_until status expires_at",
+        ],
+    ),
+    table("budgets", Until::Schedule, ["subject", "", "", "whole_at"]),
+    table(
+        "console_runs",
+        Until::Schedule,
+        [
+            "",
+            "",
+            "held",
+            "id servicer_id tenant_id person_id skill next_call session_id session_status calls claimed_until started_at \
+             forget_at",
+        ],
+    ),
+    table(
+        "console_calls",
+        Until::Schedule,
+        [
+            "",
+            "",
+            "bodies",
+            "run_id position request_id at title method path status latency browser_safe",
+        ],
+    ),
+    // The sandbox bank's: its people are made up.
+    table(
+        "bank_ledgers",
+        Until::Books,
+        ["", "", "", "username version loaded_to"],
+    ),
+    table(
+        "bank_accounts",
+        Until::Books,
+        [
+            "",
+            "",
+            "",
+            "id username iban currency name product cash_account_type usage credit_limit",
+        ],
+    ),
+    table(
+        "bank_entries",
+        Until::Books,
+        [
+            "",
+            "",
+            "",
+            "account_id booking_day position made_day payee salt amount balance_after",
+        ],
+    ),
+    table(
+        "bank_consents",
+        Until::Schedule,
+        [
+            "",
+            "",
+            "",
+            "id client_id status redirect_uri recurring frequency_per_day username created_at authorise_by expires_at \
+             changed_at",
+        ],
+    ),
+    table(
+        "bank_consent_accounts",
+        Until::Schedule,
+        ["", "", "", "consent_id resource_id account_id"],
+    ),
+    table(
+        "bank_tokens",
+        Until::Schedule,
+        ["", "digest", "", "consent_id expires_at"],
+    ),
+    table(
+        "bank_visits",
+        Until::Schedule,
+        [
+            "",
+            "cookie code",
+            "",
+            "id kind subject_id redirect_uri state client_state code_challenge username created_at expires_at \
+             code_expires_at code_used_at",
+        ],
+    ),
+    table(
+        "bank_payments",
+        Until::Schedule,
+        [
+            "",
+            "fingerprint",
+            "",
+            "id client_id request_id service product redirect_uri body created_at authorise_by authorised_at refused_at \
+             cancelled_at username account_id binding_at",
+        ],
+    ),
+    table(
+        "bank_applications",
+        Until::Schedule,
+        [
+            "",
+            "",
+            "",
+            "id client_id kind status terms verification decide_at reason created_at changed_at",
+        ],
+    ),
+    table(
+        "bank_documents",
+        Until::Schedule,
+        [
+            "",
+            "sha256",
+            "",
+            "application_id part kind size wish received_at",
+        ],
+    ),
+    table(
+        "bank_products",
+        Until::Schedule,
+        [
+            "",
+            "",
+            "",
+            "id application_id client_id reference part opened_on shared",
+        ],
+    ),
+];
+
+impl Table {
+    /// The names of its columns.
+    pub fn columns(&self) -> impl Iterator<Item = &'static str> {
+        [self.personal, self.digests, self.sealed, self.plain]
+            .into_iter()
+            .flat_map(str::split_whitespace)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+    use crate::storage::testing::on_both;
+    use crate::storage::{Db, copy};
+
+    on_both!(every_table_and_column_says_until_when_it_is_kept);
+
+    async fn every_table_and_column_says_until_when_it_is_kept(db: Db) {
+        let mut stored = BTreeMap::new();
+        let mut tx = db.read().await.unwrap();
+        for table in copy::tables(&mut tx).await.unwrap() {
+            let columns = copy::columns(&mut tx, &table).await.unwrap();
+            let names: BTreeSet<String> = columns.into_iter().map(|column| column.name).collect();
+            stored.insert(table, names);
+        }
+        let told: BTreeMap<String, BTreeSet<String>> = TABLES
+            .iter()
+            .map(|table| {
+                let columns: Vec<_> = table.columns().collect();
+                let names: BTreeSet<_> = columns.iter().map(ToString::to_string).collect();
+                assert_eq!(names.len(), columns.len(), "{}: named twice", table.name);
+                (table.name.to_owned(), names)
+            })
+            .collect();
+        assert_eq!(
+            stored, told,
+            "a table or column is stored and not in storage/inventory.rs, or the other way round"
+        );
+    }
+}

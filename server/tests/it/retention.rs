@@ -1,0 +1,20 @@
+//! What is stored, and until when.
+
+use std::collections::BTreeSet;
+
+use server::storage::inventory::{TABLES, Until};
+
+#[test]
+fn what_the_schedule_deletes_has_a_rule_and_nothing_else_has() {
+    let ruled: BTreeSet<_> = server::storage::retention::RULES
+        .iter()
+        .chain(server::bank::retention::RULES)
+        .map(|rule| rule.table)
+        .collect();
+    let told: BTreeSet<_> = TABLES
+        .iter()
+        .filter(|table| table.until == Until::Schedule)
+        .map(|table| table.name)
+        .collect();
+    assert_eq!(ruled, told);
+}
