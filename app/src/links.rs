@@ -34,6 +34,16 @@ pub const ADMIN: &str = "/admin";
 pub const ADMIN_SERVICERS: &str = "/admin/servicers";
 pub const ADMIN_NEW_SERVICER: &str = "/admin/servicers/new";
 pub const DOCS: &str = "/docs";
+pub const DOCS_API: &str = "/docs/api";
+pub const DOCS_ERRORS: &str = "/docs/errors";
+pub const CHANGELOG: &str = "/changelog";
+/// The API's description, served by the API.
+pub const OPENAPI: &str = "/v1/openapi.json";
+pub const POSTMAN: &str = "/v1/postman.json";
+pub const LLMS_TXT: &str = "/llms.txt";
+pub const SECURITY_TXT: &str = "/.well-known/security.txt";
+pub const API_CATALOG: &str = "/.well-known/api-catalog";
+pub const SITEMAP: &str = "/sitemap.xml";
 pub const THEME: &str = "/theme";
 
 pub fn reset(token: &str) -> String {

@@ -48,6 +48,16 @@ pub enum Answer {
     },
 }
 
+impl Answer {
+    /// A page's Markdown.
+    pub fn markdown(body: String) -> Self {
+        Self::Text {
+            content_type: "text/markdown; charset=utf-8",
+            body,
+        }
+    }
+}
+
 /// One page, not rendered yet.
 #[must_use]
 pub struct Page {

@@ -7,7 +7,9 @@
 mod admin;
 mod answer;
 mod card;
+mod changelog;
 mod console;
+mod discovery;
 mod docs;
 mod first_call;
 pub mod form;

@@ -4,10 +4,10 @@ use std::future::{Future, ready};
 use std::pin::Pin;
 
 use super::{
-    Answer, Shown, Visit, admin, console, docs, first_call, landing, overview, password, prove,
-    request, requests, settings, sign_in, sign_up, signing, skills, start, tenant, tenant_keys,
-    tenant_new, tenant_settings, tenant_skills, tenant_terms, tenants, theme, verifications,
-    verify,
+    Answer, Shown, Visit, admin, changelog, console, discovery, docs, first_call, landing,
+    overview, password, prove, request, requests, settings, sign_in, sign_up, signing, skills,
+    start, tenant, tenant_keys, tenant_new, tenant_settings, tenant_skills, tenant_terms, tenants,
+    theme, verifications, verify,
 };
 use crate::domain::person::Permission;
 use crate::links;
@@ -128,7 +128,23 @@ pub const SCREENS: &[Screen] = &[
         Who::May(Permission::UseConsole),
         |v| Box::pin(console::back(v)),
     ),
+    // For machines that look for the API.
+    Screen::read(links::LLMS_TXT, Who::Anyone, |v| {
+        Box::pin(ready(Ok(discovery::llms(v))))
+    }),
+    Screen::read(links::SECURITY_TXT, Who::Anyone, |v| {
+        Box::pin(ready(discovery::security(v)))
+    }),
+    Screen::read(links::API_CATALOG, Who::Anyone, |v| {
+        Box::pin(ready(Ok(discovery::api_catalog(v))))
+    }),
+    Screen::read(links::SITEMAP, Who::Anyone, |v| {
+        Box::pin(ready(Ok(discovery::sitemap(v))))
+    }),
     // The documentation.
+    Screen::read(links::CHANGELOG, Who::Anyone, |v| {
+        Box::pin(ready(Ok(changelog::screen(v))))
+    }),
     Screen::read(links::DOCS, Who::Anyone, |v| {
         Box::pin(ready(Ok(docs::index(v))))
     }),

@@ -23,6 +23,8 @@ pub struct Visit {
     pub source: Source,
     pub now: DateTime<Utc>,
     pub site: Arc<Site>,
+    /// The caller asks for Markdown rather than HTML (`Accept: text/markdown`).
+    pub markdown: bool,
     /// `light`, `dark` or none for the system's own.
     pub theme: Option<&'static str>,
 }
@@ -34,6 +36,8 @@ pub struct Site {
     pub brand: String,
     /// `https://portal.example.com`, without a trailing slash: links are built from it, never from the request.
     pub public_url: String,
+    /// A URI where security flaws are reported (RFC 9116, section 2.5.3); empty where none is set.
+    pub security_contact: String,
     /// Hashed names of the built files; `None` where only the HTML matters.
     pub assets: Option<Assets>,
     /// The served OpenAPI document, for the reference.

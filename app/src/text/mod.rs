@@ -124,3 +124,13 @@ pub fn guides() -> &'static [Guide] {
 pub fn guide(slug: &str) -> Option<&'static Guide> {
     GUIDES.iter().find(|guide| guide.slug == slug)
 }
+
+/// The changelog as it is written.
+pub const CHANGELOG: &str = include_str!("../../../CHANGELOG.md");
+
+static RENDERED_CHANGELOG: LazyLock<Body> = LazyLock::new(|| markdown::render(CHANGELOG));
+
+/// The changelog, rendered.
+pub fn changelog() -> &'static Body {
+    &RENDERED_CHANGELOG
+}

@@ -9,6 +9,7 @@
 )]
 
 mod answers;
+mod discovery;
 mod fake;
 mod preview;
 mod rendered;

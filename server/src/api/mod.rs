@@ -61,14 +61,14 @@ fn operations() -> OpenApiRouter<AppState> {
 }
 
 /// The API as OpenAPI 3.1: what `/v1/openapi.json` answers and `openapi.json` in the repository holds.
-pub fn openapi() -> Value {
-    openapi::finished(&documented().into_openapi())
+pub fn openapi(public_url: &str) -> Value {
+    openapi::finished(&documented().into_openapi(), public_url)
 }
 
 /// The API, ready to be served. Whatever is under `/v1` and not one of ours is answered here, in JSON.
 pub fn router(state: &AppState) -> Router {
     let (router, document) = documented().split_for_parts();
-    let document = openapi::finished(&document);
+    let document = openapi::finished(&document, &state.public_url);
     let collection = postman::collection(&document, &state.public_url);
     let (signed, _) = operations().split_for_parts();
     let signed = signed

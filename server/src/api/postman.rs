@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn every_operation_is_in_the_collection_with_its_keys() {
-        let document = crate::api::openapi();
+        let document = crate::api::openapi("http://127.0.0.1:3000");
         let collection = collection(&document, "https://api.example.com");
         let operations: usize = document["paths"]
             .as_object()

@@ -77,7 +77,7 @@ async fn what_is_not_there_is_said_in_json() {
 
 #[tokio::test]
 async fn the_openapi_describes_closed_requests() {
-    let document = super::openapi();
+    let document = super::openapi("http://127.0.0.1:3000");
     assert_eq!(document["openapi"], "3.1.0");
     let schema = &document["components"]["schemas"]["CatalogQuery"];
     assert_eq!(schema["additionalProperties"], false);

@@ -196,9 +196,12 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failed> {
         .map_err(|error| Failed::Done(format!("cannot start: {error}")))
 }
 
+/// Where a server is that was started without settings: the server of the printed OpenAPI document.
+const DEFAULT_URL: &str = "http://127.0.0.1:3000";
+
 /// The OpenAPI document, pretty-printed.
 fn openapi() -> Result<String, Failed> {
-    serde_json::to_string_pretty(&crate::api::openapi())
+    serde_json::to_string_pretty(&crate::api::openapi(DEFAULT_URL))
         .map(|text| text + "\n")
         .map_err(|error| Failed::Done(error.to_string()))
 }

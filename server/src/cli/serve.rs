@@ -58,17 +58,13 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), Failed> {
     Ok(())
 }
 
-/// The API's document as JSON.
-pub fn openapi() -> serde_json::Value {
-    api::openapi()
-}
-
 /// The API and the portal, which reaches the API for its console.
 fn router(state: &AppState) -> Router {
-    let api = doors::router(state);
-    let services = Services::new(state.clone()).with_api(api.clone());
-    let portal = portal::router(state, Arc::new(services), Arc::new(openapi()));
-    api.merge(portal)
+    let api_router = doors::router(state);
+    let services = Services::new(state.clone()).with_api(api_router.clone());
+    let document = api::openapi(&state.public_url);
+    let portal = portal::router(state, Arc::new(services), Arc::new(document));
+    api_router.merge(portal)
 }
 
 fn refuse_public_demo(demo: bool, config: &Config, listen: SocketAddr) -> Result<(), Failed> {

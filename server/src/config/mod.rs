@@ -182,6 +182,7 @@ impl Config {
             ));
         }
         self.trusted_proxies()?;
+        self.check_contact()?;
         self.sandbox
             .bank_listen
             .parse::<SocketAddr>()
@@ -216,6 +217,21 @@ impl Config {
 }
 
 impl Config {
+    /// A line break would forge lines of security.txt.
+    fn check_contact(&self) -> Result<(), ConfigError> {
+        let contact = &self.portal.security_contact;
+        let known = contact.starts_with("mailto:") || contact.starts_with("https://");
+        let whole =
+            url::Url::parse(contact).is_ok() && contact.bytes().all(|b| b.is_ascii_graphic());
+        if contact.is_empty() || (known && whole) {
+            return Ok(());
+        }
+        Err(setting(
+            "portal.security_contact",
+            "write a URI, like mailto:security@example.com or https://example.com/security",
+        ))
+    }
+
     fn check_data(&self) -> Result<(), ConfigError> {
         /// Minutes: further apart is no refresh.
         const YEAR: i64 = 365 * 24 * 60;
@@ -327,6 +343,14 @@ mod tests {
                 "http.public_url",
             ),
             ("[log]\nformat = \"xml\"\n", "log.format"),
+            (
+                "[portal]\nsecurity_contact = \"security@example.com\"\n",
+                "portal.security_contact",
+            ),
+            (
+                "[portal]\nsecurity_contact = \"mailto:a@example.com\\nExpires: never\"\n",
+                "portal.security_contact",
+            ),
             (
                 "[http]\ntrusted_proxies = [\"10.0.0.0/33\"]\n",
                 "http.trusted_proxies",

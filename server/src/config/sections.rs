@@ -41,6 +41,9 @@ section! {
     Portal "portal" {
         /// The brand shown to users.
         brand: String = "Tessera".into();
+        /// Where security flaws are reported, as a `mailto:` or `https:` URI: shown in `/.well-known/security.txt`, which is
+        /// not there while this is empty.
+        security_contact: String = String::new();
     }
 }
 

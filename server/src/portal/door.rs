@@ -166,9 +166,14 @@ impl Door {
             }
             Answer::Theme { theme, to } => self.themed(theme, &to),
             Answer::Trouble(trouble) => shown(trouble::page(trouble, visit), visit, nonce),
-            Answer::Text { content_type, body } => {
-                ([(header::CONTENT_TYPE, content_type)], body).into_response()
-            }
+            Answer::Text { content_type, body } => (
+                [
+                    (header::CONTENT_TYPE, content_type),
+                    (header::VARY, "Accept"),
+                ],
+                body,
+            )
+                .into_response(),
             Answer::File { name, body } => saved(name, body),
         })
     }
@@ -197,6 +202,7 @@ impl Door {
                 user_agent: user_agent.chars().take(300).collect(),
             },
             now: self.state.clock.now(),
+            markdown: prefers_markdown(&parts.headers),
             site: self.site.clone(),
             theme: theme(&parts.headers),
         }
@@ -277,7 +283,9 @@ fn shown(page: Page, visit: &Visit, nonce: &Nonce) -> Response {
         "private, no-cache"
     };
     let html = shell::render(page, visit, &nonce.0);
-    (status, [(header::CACHE_CONTROL, keeping)], Html(html)).into_response()
+    // A page of the documentation is there as Markdown, too.
+    let headers = [(header::CACHE_CONTROL, keeping), (header::VARY, "Accept")];
+    (status, headers, Html(html)).into_response()
 }
 
 /// A text to be saved as a file. Nobody keeps it on the way.
@@ -305,6 +313,30 @@ fn see_other(to: &str) -> Response {
         ],
     )
         .into_response()
+}
+
+/// Returns whether `Accept` ranks `text/markdown` above HTML (RFC 9110, section 12.5.1). Wildcards count for HTML.
+fn prefers_markdown(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::ACCEPT).iter();
+    let ranges = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|line| line.split(','))
+        .map(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            let media = parts.next().unwrap_or_default().to_ascii_lowercase();
+            let weight = parts.find_map(|part| part.strip_prefix("q="));
+            let weight: f32 = weight.map_or(1.0, |weight| weight.parse().unwrap_or(0.0));
+            (media, weight)
+        });
+    let (mut markdown, mut html) = (0.0, 0.0);
+    for (media, weight) in ranges {
+        match media.as_str() {
+            "text/markdown" => markdown = weight,
+            "text/html" | "application/xhtml+xml" => html = weight,
+            _ => {}
+        }
+    }
+    markdown > html
 }
 
 /// The theme of the cookie, if it is one.

@@ -41,6 +41,7 @@ pub fn router(
     let site = Site {
         brand: state.config.portal.brand.clone(),
         public_url: state.public_url.to_string(),
+        security_contact: state.config.portal.security_contact.clone(),
         assets: files::assets(&folder),
         openapi,
     };

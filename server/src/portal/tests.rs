@@ -8,7 +8,7 @@ use super::*;
 use crate::services::Services;
 use crate::state::testing;
 use crate::storage::Db;
-use crate::storage::testing::{TempFolder, on_both};
+use crate::storage::testing::{TempFolder, on_both, sqlite};
 
 on_both!(
     one_form_signs_in_and_shows_the_keys_once,
@@ -382,6 +382,7 @@ async fn a_failure_of_ours_says_what_is_true(db: Db) {
     let site = Site {
         brand: "Tessera".into(),
         public_url: OWN.into(),
+        security_contact: String::new(),
         assets: None,
         openapi: Arc::new(serde_json::json!({})),
     };
@@ -400,5 +401,34 @@ async fn a_failure_of_ours_says_what_is_true(db: Db) {
         let answer = answer.await.unwrap();
         assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
         assert!(text(answer).await.contains(words), "{words}");
+    }
+}
+
+/// RFC 9110, section 12.5.1.
+#[tokio::test]
+async fn documentation_is_markdown_for_whoever_ranks_it_above_html() {
+    let folder = TempFolder::new();
+    let world = world(sqlite(&folder).await);
+    let kind = async |accept: &str| {
+        let request = Request::get("/docs/quick-start").header("accept", accept);
+        let answer = world.send(request.body(Body::empty()).unwrap()).await;
+        assert!(header(&answer, "vary").contains("Accept"), "{accept}");
+        header(&answer, "content-type")
+    };
+    for accept in [
+        "text/markdown",
+        "Text/Markdown, text/html;q=0.9",
+        "text/html;q=0.1, text/markdown;q=0.2, */*",
+    ] {
+        assert!(kind(accept).await.starts_with("text/markdown"), "{accept}");
+    }
+    for accept in [
+        "*/*",
+        "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+        "text/markdown;q=0, text/html;q=0",
+        "text/markdown;q=0.5, text/html",
+        "text/markdown;q=nonsense",
+    ] {
+        assert!(kind(accept).await.starts_with("text/html"), "{accept}");
     }
 }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{ERRORS, page as framed};
+use super::{ERRORS, page as framed, plain};
 use crate::domain::problem::{Code, Fault};
 use crate::links;
 use crate::pages::samples::Lang;
@@ -12,6 +12,9 @@ use crate::ui::{Chip, Column, Facts, HttpStatus, Table, Tone, prose};
 
 /// Every code.
 pub(crate) fn index(visit: Visit) -> Answer {
+    if visit.markdown {
+        return Answer::markdown(plain::errors());
+    }
     let lang = Lang::of(visit.query.get("lang"));
     framed(&visit, "Errors", lang, || {
         let columns = vec![
@@ -45,6 +48,9 @@ pub(crate) fn index(visit: Visit) -> Answer {
 /// One code.
 pub(crate) fn page(visit: Visit) -> Shown {
     let code = Code::parse(visit.params.get("code")).ok_or(Trouble::NotFound)?;
+    if visit.markdown {
+        return Ok(Answer::markdown(plain::error(code)));
+    }
     let lang = Lang::of(visit.query.get("lang"));
     let site = visit.site.clone();
     Ok(framed(&visit, code.as_str(), lang, move || {

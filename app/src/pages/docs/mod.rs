@@ -2,6 +2,7 @@
 
 mod errors;
 mod operation;
+mod plain;
 mod reference;
 mod schema;
 
@@ -22,6 +23,9 @@ use crate::ui::{Tab, Tabs};
 
 /// The first page: every guide, and what the reference holds.
 pub(super) fn index(visit: Visit) -> Answer {
+    if visit.markdown {
+        return Answer::markdown(plain::index(&visit.site));
+    }
     let lang = Lang::of(visit.query.get("lang"));
     let brand = visit.site.brand.clone();
     let cards = text::guides().iter().map(move |guide| {
@@ -51,12 +55,12 @@ pub(super) fn guide(visit: Visit) -> Shown {
     let slug = visit.params.get("page").to_owned();
     if let Some(slug) = slug.strip_suffix(".md") {
         let guide = text::guide(slug).ok_or(Trouble::NotFound)?;
-        return Ok(Answer::Text {
-            content_type: "text/markdown; charset=utf-8",
-            body: filled(guide.source, &visit.site),
-        });
+        return Ok(Answer::markdown(filled(guide.source, &visit.site)));
     }
     let guide = text::guide(&slug).ok_or(Trouble::NotFound)?;
+    if visit.markdown {
+        return Ok(Answer::markdown(filled(guide.source, &visit.site)));
+    }
     let lang = Lang::of(visit.query.get("lang"));
     let site = visit.site.clone();
     Ok(page(&visit, guide.title, lang, move || {
@@ -180,8 +184,14 @@ fn filled(text: &str, site: &Site) -> String {
         .replace("%BRAND%", &site.brand)
 }
 
-const ERRORS: &str = "/docs/errors";
-const API: &str = "/docs/api";
+const ERRORS: &str = links::DOCS_ERRORS;
+const API: &str = links::DOCS_API;
+
+/// The address of every operation's page.
+pub(super) fn operations(openapi: &serde_json::Value) -> Vec<String> {
+    let listed = reference::listed(openapi);
+    listed.iter().map(reference::Listed::href).collect()
+}
 
 /// The frame of every page of the documentation.
 fn page<V: IntoView + 'static>(

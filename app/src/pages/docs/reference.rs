@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use serde_json::Value;
 
 use super::operation::article;
-use super::{API, link, page as framed};
+use super::{API, link, page as framed, plain};
 use crate::pages::samples::Lang;
 use crate::pages::{Answer, Shown, Visit};
 use crate::portal::Trouble;
@@ -112,6 +112,9 @@ pub(super) fn groups(operations: &[Listed]) -> Vec<(String, Vec<&Listed>)> {
 pub(crate) fn index(visit: Visit) -> Answer {
     let lang = Lang::of(visit.query.get("lang"));
     let operations = listed(&visit.site.openapi);
+    if visit.markdown {
+        return Answer::markdown(plain::operations(&operations));
+    }
     let site = visit.site.clone();
     framed(&visit, "API reference", lang, move || {
         let groups = groups(&operations)
@@ -164,6 +167,10 @@ pub(crate) fn page(visit: Visit) -> Shown {
         .into_iter()
         .find(|operation| operation.href() == here)
         .ok_or(Trouble::NotFound)?;
+    if visit.markdown {
+        let page = plain::operation(&found, &visit.site);
+        return page.map(Answer::markdown).ok_or(Trouble::NotFound);
+    }
     let site = visit.site.clone();
     let title = format!("{} {}", found.method.to_uppercase(), found.path);
     Ok(framed(&visit, &title, lang, move || {

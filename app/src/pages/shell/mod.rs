@@ -168,6 +168,7 @@ fn footer(visit: &Visit) -> impl IntoView + use<> {
         <footer class="site-footer">
             <span>{visit.site.brand.clone()} " · sandbox and API"</span>
             <a href=links::DOCS>"Docs"</a>
+            <a href=links::CHANGELOG>"Changelog"</a>
             <span class="spacer"></span>
             {theme_form(visit)}
         </footer>

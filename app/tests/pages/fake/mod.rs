@@ -100,6 +100,7 @@ pub fn visit(world: World, path: &str, actor: Option<Actor>) -> Visit {
         site: Arc::new(Site {
             brand: "Tessera".into(),
             public_url: "http://127.0.0.1:3000".into(),
+            security_contact: String::new(),
             assets: Some(Assets {
                 js: "/pkg/portal.js".into(),
                 wasm: "/pkg/portal.wasm".into(),
@@ -107,6 +108,7 @@ pub fn visit(world: World, path: &str, actor: Option<Actor>) -> Visit {
             }),
             openapi: Arc::new(crate::runs::openapi()),
         }),
+        markdown: false,
         theme: None,
     }
 }

@@ -1,6 +1,7 @@
 //! What the OpenAPI says beyond what handlers declare: names of operations, the errors each can answer, examples, and
 //! the keys that open what is called without a body.
 
+mod descriptions;
 pub mod errors;
 mod examples;
 
@@ -41,18 +42,23 @@ pub fn head() -> utoipa::openapi::OpenApi {
     Head::openapi()
 }
 
-/// The whole document.
-pub fn finished(document: &utoipa::openapi::OpenApi) -> Value {
+/// The whole document, as served at `public_url`.
+pub fn finished(document: &utoipa::openapi::OpenApi, public_url: &str) -> Value {
     let mut document = serde_json::to_value(document).unwrap_or_default();
+    if let Some(document) = document.as_object_mut() {
+        document.insert("servers".to_owned(), json!([{ "url": public_url }]));
+    }
     let schemas = document.clone();
     let paths = document.get_mut("paths").and_then(Value::as_object_mut);
     for (path, item) in paths.into_iter().flatten() {
         for (_, operation) in item.as_object_mut().into_iter().flatten() {
             name(operation);
+            descriptions::complete(operation);
             errors::complete(path, operation);
             examples::complete(operation, &schemas);
             idempotency(operation);
             security(operation);
+            keys_in_body(operation);
         }
     }
     if let Some(components) = document
@@ -122,6 +128,22 @@ fn idempotency(operation: &mut Value) {
         if let Some(parameters) = parameters.as_array_mut() {
             parameters.push(header);
         }
+    }
+}
+
+/// Adds to the description where the keys of an operation are, if they are fields of its body: security schemes of OpenAPI
+/// know headers, queries and cookies alone.
+fn keys_in_body(operation: &mut Value) {
+    const WORDS: &str =
+        "The keys are fields of the body, which OpenAPI's security schemes cannot express.";
+    let method_takes_body = operation.get("requestBody").is_some();
+    if !method_takes_body || operation.get("security").is_some() {
+        return;
+    }
+    let described = operation.get("description").and_then(Value::as_str);
+    let whole = [described.unwrap_or_default(), WORDS].join("\n\n");
+    if let Some(operation) = operation.as_object_mut() {
+        operation.insert("description".to_owned(), whole.trim().into());
     }
 }
 

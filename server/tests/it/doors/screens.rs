@@ -57,6 +57,12 @@ const TABLE: &[(&str, [Finds; 5])] = &[
     ("/reset/{token}", DEAD_LINK),
     ("/verify/{token}", PUBLIC),
     ("/theme", PUBLIC),
+    ("/llms.txt", PUBLIC),
+    // Nobody has set a contact.
+    ("/.well-known/security.txt", DEAD_LINK),
+    ("/.well-known/api-catalog", PUBLIC),
+    ("/sitemap.xml", PUBLIC),
+    ("/changelog", PUBLIC),
     ("/prove", PERSONAL),
     ("/settings", PERSONAL),
     ("/overview", OWN),
