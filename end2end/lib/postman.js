@@ -10,17 +10,32 @@ export class Collection {
     this.ran = new Set();
   }
 
-  /** Sends the request of this name and runs the collection's script on its answer. */
-  async run(name) {
+  /**
+   * Sends the request of this name and runs the collection's script on its answer. What a person would type over is given
+   * beside it: top-level fields of a JSON body, values of the query, parts of a form.
+   */
+  async run(name, { body: typed, query: asked = {}, form = {} } = {}) {
     const { method, url, header, body } = this.requests.get(name) ?? missing(name);
     const sent = header.filter((one) => !one.disabled).map(({ key, value }) => [key, this.filled(value)]);
-    const query = url.query.filter((one) => !one.disabled).map(({ key, value }) => [key, this.filled(value)]);
+    const shown = url.query.filter(({ key, disabled }) => key in asked || !disabled);
+    const query = shown.map(({ key, value }) => [key, asked[key] ?? this.filled(value)]);
     const target = this.filled(url.raw) + (query.length ? `?${new URLSearchParams(query)}` : "");
-    const response = await fetch(target, { method, headers: sent, body: body && this.filled(body.raw) });
+    const response = await fetch(target, { method, headers: sent, body: this.#body(body, typed, form), redirect: "manual" });
     const text = await response.text();
     this.script(name, response.status, text);
     this.ran.add(name);
-    return { status: response.status, body: text && JSON.parse(text) };
+    const json = response.headers.get("content-type")?.startsWith("application/json");
+    return { status: response.status, location: response.headers.get("location"), body: json ? JSON.parse(text) : text };
+  }
+
+  #body(body, typed, form) {
+    if (body?.mode !== "formdata") return body && this.filled(typed ? JSON.stringify({ ...JSON.parse(body.raw), ...typed }) : body.raw);
+    const parts = new FormData();
+    for (const { key, type, value } of body.formdata) {
+      if (type === "file" && !form[key]) throw new Error(`no file is chosen for ${key}`);
+      parts.append(key, form[key] ?? this.filled(value));
+    }
+    return parts;
   }
 
   /** A text with its variables filled in; one that is unknown or empty is an error, where Postman would send it as it is. */

@@ -2,10 +2,10 @@
 
 /**
  * Signs in at the bank and agrees: to share the first `count` accounts (all, if not said), or to pay from the first that can.
- * Resolves to the link they end at.
+ * Resolves to the link they end at, or to the first that `stop` matches: it is not followed.
  */
-export async function agree(bank, { user = "family", count = Infinity } = {}) {
-  const visitor = new Visitor();
+export async function agree(bank, { user = "family", count = Infinity, stop } = {}) {
+  const visitor = new Visitor(stop);
   const page = await visitor.signIn(bank, user);
   const named = (name) => inputs(page.html).filter((input) => input.name === name).map(({ value }) => [name, value]);
   return visitor.leave(page, [...named("accounts").slice(0, count), ...named("account").slice(0, 1), ["decision", "approve"]]);
@@ -19,6 +19,11 @@ export async function decline(bank, { user = "family" } = {}) {
 
 class Visitor {
   #cookies = new Map();
+  #stop;
+
+  constructor(stop = /[?&](temp_token|session_id)=/) {
+    this.#stop = stop;
+  }
 
   async signIn(bank, username) {
     return this.#submit(await this.#follow(bank), [["username", username], ["password", "sandbox"]]);
@@ -49,7 +54,7 @@ class Visitor {
       const location = response.headers.get("location");
       const html = await response.text();
       if (!location) return { url, html, status: response.status };
-      if (/[?&](temp_token|session_id)=/.test(location)) return { url: location, left: true };
+      if (this.#stop.test(location)) return { url: location, left: true };
       [url, body] = [new URL(location, url).href, undefined];
     }
     throw new Error(`too many redirects from ${start}`);

@@ -1,60 +1,105 @@
-// The Postman collection that the server hands out, run against that server: every request but the bank's return.
+// The Postman collection that the server hands out, run against that server: every request of it, in the order of
+// integrations, with what a person would type over in Postman given beside it.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { skill } from "../lib/api.js";
 import { Collection } from "../lib/postman.js";
 import { startServer } from "../lib/server.js";
+import { newTenant } from "../lib/tenant.js";
 import { agree } from "../lib/walk.js";
 
 const LINK = "myapp://return";
-/** The user's browser is sent there by the bank; files, which a person chooses; and payments and products, which are
- * flows of their own. */
-const BY_HAND = /^GET \/v1\/redirects|\/upload$|\/(payments|products)\b/;
+const [card, payment] = ["xyz_card_sbx_#1.0", "xyz_ro_pisp_sbx_#1.0"];
+const PNG = Buffer.from("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==", "base64");
+const file = (more = "") => new File([PNG, more], "document.png", { type: "image/png" });
 
-let server;
+let server, collection;
 before(async () => {
   server = await startServer();
+  const keys = await newTenant(server, { skills: [skill, card, payment], links: [LINK] });
+  const response = await fetch(`${server.url}/v1/postman.json`);
+  assert.equal(response.headers.get("content-type"), "application/json");
+  collection = new Collection(await response.json());
+  assert.equal(collection.variables.get("base_url"), server.url);
+  for (const name of ["client_id", "client_secret", "client_app_key"]) collection.variables.set(name, keys[name]);
 });
 after(() => server?.stop());
 
-/** A session up to the temporary token, through the bank. */
-async function toToken(collection) {
-  await collection.run("POST /v1/sessions");
-  const step = await collection.run("POST /v1/sessions/{session_id}/steps");
-  const end = await agree(step.body.data.url, { user: "student" });
-  collection.variables.set("temp_token", new URL(end).searchParams.get("temp_token"));
+/** Runs every request whose name matches, in the collection's order. */
+async function runAll(names) {
+  const matching = [...collection.requests.keys()].filter((name) => names.test(name));
+  assert.notEqual(matching.length, 0, `no request is called like ${names}`);
+  for (const name of matching) await collection.run(name);
 }
 
-test("every request of the collection succeeds in the order of an integration", async () => {
-  const { servicer_id } = await server.operate("servicer", "create", "--name", "Example Ltd", "--kind", "consumer");
-  const made = ["--servicer", servicer_id, "--name", "Budget app", "--environment", "sandbox", "--skill", skill];
-  const keys = await server.operate("tenant", "create", ...made, "--redirect-link", LINK);
-  const response = await fetch(`${server.url}/v1/postman.json`);
-  assert.equal(response.headers.get("content-type"), "application/json");
-  const collection = new Collection(await response.json());
-  assert.equal(collection.variables.get("base_url"), server.url);
-  for (const [name, value] of Object.entries(keys)) collection.variables.set(name, value);
+/** A session up to the bank; the bank's return is a request of the collection like any other. */
+async function toToken(change = {}) {
+  await collection.run("POST /v1/sessions", { body: change.session });
+  const step = await collection.run("POST /v1/sessions/{session_id}/steps", { body: change.step });
+  const back = new URL(await agree(step.body.data.url, { user: "student", stop: /\/v1\/redirects\// }));
+  const query = Object.fromEntries(back.searchParams);
+  const end = await collection.run("GET /v1/redirects/{kind}", { query });
+  assert.equal(end.status, 303);
+  collection.variables.set("temp_token", new URL(end.location).searchParams.get("temp_token"));
+}
 
-  // What needs nothing but keys, or nothing at all.
-  for (const name of collection.requests.keys()) {
-    if (/(livez|readyz)$|\/catalog/.test(name)) await collection.run(name);
-  }
-  await toToken(collection);
+test("what needs no user", async () => {
+  await runAll(/(livez|readyz)$|\/catalog/);
+  await collection.run("POST /v1/sessions");
+  await collection.run("POST /v1/sessions/{session_id}/cancel");
+});
+
+test("accounts, by both styles", async () => {
+  await toToken();
   const standing = await collection.run("POST /v1/sessions/{session_id}/get");
   assert.equal(standing.body.status, "SESSION_COMPLETED");
   await collection.run("POST /v1/token");
-  for (const name of collection.requests.keys()) {
-    if (/\/(accounts|balances|transactions)|\/consents($|\/(get|list|extend|\{))/.test(name) && !name.startsWith("DELETE")) await collection.run(name);
-  }
+  await runAll(/^(GET|POST) .*\/(accounts|balances|transactions)|^(GET|POST) .*\/consents($|\/(get|list|extend|\{))/);
   await collection.run("POST /v1/consents/delete");
-  // The same ends, by their other paths.
-  await toToken(collection);
+  await toToken();
   await collection.run("POST /v1/tokens");
   await collection.run("DELETE /v1/consents/{credentials_id}");
-  await collection.run("POST /v1/sessions");
-  await collection.run("POST /v1/sessions/{session_id}/cancel");
+});
 
-  const never = [...collection.requests.keys()].filter((name) => !collection.ran.has(name) && !BY_HAND.test(name));
+test("payments that are due later, read and cancelled by both styles", async () => {
+  const catalog = await fetch(`${server.url}/v1/catalog/skills/${encodeURIComponent(payment)}`);
+  const [{ name, example }] = (await catalog.json()).steps;
+  const due = new Date(Date.now() + 10 * 86_400_000).toISOString().slice(0, 10);
+  const data = { ...example, payment_info: example.payment_info.map((info) => ({ ...info, requested_execution_date: due })) };
+  for (const cancel of ["POST /v1/payments/cancel", "DELETE /v1/payments/{id}"]) {
+    await toToken({ session: { skill: payment }, step: { skill: payment, step: name, data } });
+    await collection.run("POST /v1/token");
+    const [{ payment_id }] = (await collection.run("POST /v1/payments/get")).body;
+    collection.variables.set("payment_id", payment_id);
+    await collection.run("GET /v1/payments/{id}");
+    await collection.run(cancel);
+  }
+});
+
+test("a card: a step with files by either path, and its products", async () => {
+  const person = { first_name: "Ana", last_name: "Example", date_of_birth: "1990-05-17", accept: true };
+  await collection.run("POST /v1/sessions", { body: { skill: card } });
+  // The file goes with the nonce of its own step, which the answer to the step replaces.
+  const own = async (step, data) => {
+    const nonce = collection.variables.get("nonce");
+    const answer = await collection.run("POST /v1/sessions/{session_id}/steps", { body: { skill: card, step, data } });
+    collection.variables.set("nonce", nonce);
+    return answer.body;
+  };
+  const first = await own("card_form", { limit: "5000", currency: "RON" });
+  await collection.run("POST /v1/steps/{step_id}/upload", { form: { kind: "payslip", file: file() } });
+  collection.variables.set("nonce", first.nonce);
+  const last = await own("kyc", person);
+  for (const kind of ["id_document", "selfie"]) {
+    await collection.run("POST /v1/sessions/{session_id}/steps/{step_id}/upload", { form: { kind, file: file(kind) } });
+  }
+  collection.variables.set("temp_token", last.temp_token);
+  await collection.run("POST /v1/token");
+  await runAll(/\/products/);
+});
+
+test("no request was left out", () => {
+  const never = [...collection.requests.keys()].filter((name) => !collection.ran.has(name));
   assert.deepEqual(never, []);
 });

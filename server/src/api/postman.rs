@@ -185,6 +185,7 @@ fn url(path: &str, query: Vec<Value>) -> Value {
             {
                 // What the path's noun says already.
                 Some("id") => "{{payment_id}}".to_owned(),
+                Some("kind") => "aisp".to_owned(),
                 Some("skill") => "xyz_ro_aisp_sbx_%231.0".to_owned(),
                 Some(name) => format!("{{{{{name}}}}}"),
                 None => part.to_owned(),
