@@ -64,11 +64,11 @@ test("accounts, by both styles", async () => {
 
 test("payments that are due later, read and cancelled by both styles", async () => {
   const catalog = await fetch(`${server.url}/v1/catalog/skills/${encodeURIComponent(payment)}`);
-  const [{ name, example }] = (await catalog.json()).steps;
+  const [{ step, example }] = (await catalog.json()).steps;
   const due = new Date(Date.now() + 10 * 86_400_000).toISOString().slice(0, 10);
   const data = { ...example, payment_info: example.payment_info.map((info) => ({ ...info, requested_execution_date: due })) };
   for (const cancel of ["POST /v1/payments/cancel", "DELETE /v1/payments/{id}"]) {
-    await toToken({ session: { skill: payment }, step: { skill: payment, step: name, data } });
+    await toToken({ session: { skill: payment }, step: { skill: payment, step, data } });
     await collection.run("POST /v1/token");
     const [{ payment_id }] = (await collection.run("POST /v1/payments/get")).body;
     collection.variables.set("payment_id", payment_id);
