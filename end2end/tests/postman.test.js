@@ -64,7 +64,7 @@ test("accounts, by both styles", async () => {
 
 test("payments that are due later, read and cancelled by both styles", async () => {
   const catalog = await fetch(`${server.url}/v1/catalog/skills/${encodeURIComponent(payment)}`);
-  const [{ step, example }] = (await catalog.json()).steps;
+  const [{ step, example }] = (await catalog.json()).step_details;
   const due = new Date(Date.now() + 10 * 86_400_000).toISOString().slice(0, 10);
   const data = { ...example, payment_info: example.payment_info.map((info) => ({ ...info, requested_execution_date: due })) };
   for (const cancel of ["POST /v1/payments/cancel", "DELETE /v1/payments/{id}"]) {
