@@ -70,8 +70,8 @@ test("payments that are due later, read and cancelled by both styles", async () 
   for (const cancel of ["POST /v1/payments/cancel", "DELETE /v1/payments/{id}"]) {
     await toToken({ session: { skill: payment }, step: { skill: payment, step, data } });
     await collection.run("POST /v1/token");
-    const [{ payment_id }] = (await collection.run("POST /v1/payments/get")).body;
-    collection.variables.set("payment_id", payment_id);
+    const { id } = (await collection.run("POST /v1/payments/get")).body;
+    collection.variables.set("payment_id", id);
     await collection.run("GET /v1/payments/{id}");
     await collection.run(cancel);
   }
