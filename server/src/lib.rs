@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod background;
+pub mod backup;
 pub mod bank;
 pub mod cli;
 pub mod clock;

@@ -14,7 +14,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::services::refusal::{Failure, FieldProblem, Refusal};
-use crate::storage::DbError;
+use crate::storage::{DbError, is_busy};
 
 /// An error on its way to a caller.
 #[derive(Clone, Debug)]
@@ -175,23 +175,6 @@ impl From<Failure> for Problem {
                 Self::new(Code::InternalServerError)
             }
         }
-    }
-}
-
-/// Whether waiting may help: no connection was free, or another writer held the database.
-fn is_busy(error: &DbError) -> bool {
-    match error {
-        DbError::PoolTimedOut => true,
-        DbError::Database(error) => {
-            // SQLite: SQLITE_BUSY (5) and its extended codes. Postgres: too many connections, shutting down, disk full.
-            let code = error.code();
-            let sqlite_busy = code
-                .as_deref()
-                .and_then(|code| code.parse::<u32>().ok())
-                .is_some_and(|code| code & 0xff == 5);
-            sqlite_busy || matches!(code.as_deref(), Some("53300" | "53100" | "57P01" | "57P03"))
-        }
-        _ => false,
     }
 }
 

@@ -68,6 +68,60 @@ pub async fn open(config: &Config, clock: Clock) -> Result<AppState, StartError>
     ))
 }
 
+/// Refuses whatever would keep the server from starting, as far as can be told without making or changing anything:
+/// settings, mail, the data folder, the database if it is there, and the key file that belongs to it.
+pub async fn check(config: &Config) -> Result<(), StartError> {
+    let data_dir = Path::new(&config.storage.data_dir);
+    mail::from_settings(&config.mail, data_dir, Clock::system())?;
+    check_folder(data_dir)?;
+    let path = config.secrets_file();
+    let secrets = Secrets::read(&path)?;
+    let db = match Db::open_existing(&config.database_url()).await {
+        // It is made at the first start, with or without a key file that waits for it.
+        Err(OpenError::Missing(_)) => return Ok(()),
+        opened => opened?,
+    };
+    let known = if db.is_migrated().await? {
+        db.check_schema().await?;
+        db.read().await?.meta(SECRETS_ID).await?
+    } else {
+        None
+    };
+    db.close().await;
+    match (known, secrets) {
+        (None, _) => Ok(()),
+        (Some(known), Some(secrets)) => match known.parse::<uuid::Uuid>() {
+            Ok(known) if known == secrets.id => Ok(()),
+            Ok(_) => Err(StartError::SecretsForeign(path)),
+            Err(_) => Err(StartError::SecretsIdDamaged),
+        },
+        (Some(_), None) => Err(StartError::SecretsMissing(path)),
+    }
+}
+
+/// The data folder, or the nearest folder above it that is there, must be one, and writable.
+fn check_folder(path: &Path) -> Result<(), StartError> {
+    let refused = |source| StartError::Folder {
+        path: path.to_owned(),
+        source,
+    };
+    let whole = std::path::absolute(path).map_err(refused)?;
+    for folder in whole.ancestors() {
+        match std::fs::metadata(folder) {
+            Ok(found) if !found.is_dir() => {
+                return Err(refused(std::io::ErrorKind::NotADirectory.into()));
+            }
+            Ok(found) if found.permissions().readonly() => {
+                return Err(refused(std::io::ErrorKind::PermissionDenied.into()));
+            }
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(refused(error)),
+        }
+    }
+    Ok(())
+}
+
 /// Makes the data folder, opens the database and brings its schema up to date.
 pub async fn open_database(config: &Config) -> Result<Db, StartError> {
     make_folder(Path::new(&config.storage.data_dir))?;

@@ -28,6 +28,9 @@ pub fn run(project: &Project) -> Result<()> {
 
 /// Format and clippy, warnings being errors: the host's half and the browser's half.
 pub fn lints(project: &Project, summary: &mut Summary) {
+    summary.part("licences, sources and versions of packages", || {
+        crate::supply::check(project)
+    });
     summary.part("format", || {
         leash::run(&project.cargo(&["fmt", "--all", "--check"]))
     });

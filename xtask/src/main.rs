@@ -21,6 +21,7 @@ mod serve;
 mod site;
 mod soak;
 mod style;
+mod supply;
 mod test;
 mod wasm;
 
@@ -53,6 +54,14 @@ enum Command {
     Test(test::Options),
     /// Write the committed files that the server prints (the example of settings, the OpenAPI description)
     Generate,
+    /// Check licences, sources and second versions of all packages against deny.toml, offline
+    Supply,
+    /// Print the server's bill of materials (CycloneDX 1.5, JSON)
+    Sbom {
+        /// Write it to this file instead
+        #[arg(long, value_name = "FILE")]
+        out: Option<std::path::PathBuf>,
+    },
     /// Measure the release build on SQLite and Postgres
     Bench(bench::Options),
     /// Attack the release build beside honest traffic for a long time, and judge what the honest saw
@@ -114,6 +123,8 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Check => check::run(&project),
         Command::Test(options) => test::run(&project, &options),
         Command::Generate => generate::write(&project),
+        Command::Supply => supply::check(&project),
+        Command::Sbom { out } => supply::sbom::write(&project, out.as_deref()),
         Command::Bench(options) => bench::run(&project, &options),
         Command::Soak(options) => soak::run(&project, &options),
     }

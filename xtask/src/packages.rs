@@ -51,6 +51,15 @@ fn missing(Needs { browser, python }: Needs) -> Vec<(&'static str, &'static str)
     if postgres::binaries().is_err() {
         missing.push(("postgresql", "PostgreSQL's `initdb` and `postgres`"));
     }
+    if files::program(&["strace"], &[]).is_none() {
+        missing.push(("strace", "`strace`, which shows that commits are synced"));
+    }
+    if files::program(&["systemd-analyze"], &[]).is_none() {
+        missing.push((
+            "systemd",
+            "`systemd-analyze`, which checks the units under deploy",
+        ));
+    }
     if browser && browser::chromium().is_none() {
         missing.push(("chromium", "the browser `chromium`"));
     }

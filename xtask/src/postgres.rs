@@ -21,11 +21,7 @@ const SETTINGS: [&str; 5] = [
     "log_min_messages=warning",
 ];
 /// What a power cut would show.
-const FORGETFUL: [&str; 3] = [
-    "fsync=off",
-    "synchronous_commit=off",
-    "full_page_writes=off",
-];
+const FORGETFUL: [&str; 2] = ["fsync=off", "full_page_writes=off"];
 const PROGRAMS: [&str; 3] = ["initdb", "pg_isready", "postgres"];
 const START: Duration = Duration::from_secs(30);
 

@@ -124,6 +124,12 @@ fn words(trouble: Trouble, visit: &Visit) -> Words {
             "Give your password once more to go on.".into(),
             vec![(links::with(links::PROVE, "next", &visit.path), "Confirm")],
         ),
+        Trouble::Unavailable => (
+            503,
+            "This cannot be done just now",
+            "The database is busy or has no room. Nothing was changed: wait a few seconds and try again.".into(),
+            vec![again, home],
+        ),
         Trouble::Internal(logged) => {
             reference = Some(logged);
             (500, "This is our fault", our_fault(form_sent), vec![again, home])

@@ -128,6 +128,8 @@ pub enum Trouble {
     ProofNeeded,
     /// Too many tries: wait so many seconds.
     Wait(u64),
+    /// Nothing can be written just now: the database is busy, or its disk is full. It was not carried out.
+    Unavailable,
     /// Our fault; already logged under this reference.
     Internal(String),
 }

@@ -237,6 +237,7 @@ pub fn every_state() -> Vec<(&'static str, u16, String)> {
             Trouble::Conflict("There are two live secrets already. Stop one first.".into()),
         ),
         ("trouble-wait", Trouble::Wait(42)),
+        ("trouble-unavailable", Trouble::Unavailable),
         (
             "trouble-internal",
             Trouble::Internal("0192f3a4-7c1e".into()),

@@ -1,6 +1,7 @@
 //! The API's own router, knocked at in the process.
 
 mod catalog;
+mod full_disk;
 
 use axum::Router;
 use axum::body::Body;

@@ -3,6 +3,7 @@
 //! 0: done. 1: it could not be done; the sentence on standard error says why and what to do. 2: the command line or a
 //! setting is wrong; the sentence names it.
 
+mod backup;
 mod bench;
 mod demo;
 mod jobs;
@@ -69,8 +70,29 @@ enum Command {
     },
     /// Bring the database up to date and stop.
     Migrate,
-    /// Check the settings and stop.
+    /// Check everything that `serve` would refuse, and stop.
     CheckConfig,
+    /// Make a backup of the whole database while it is served; it opens only with the key file.
+    #[command(
+        after_help = "Examples:\n  server backup /var/backups/tessera/\n  server backup tessera.backup\n\n\
+                      Exit codes: 0 done, 1 it could not be done and nothing is left of it, 2 the command line is wrong. \
+                      Of Postgres it is what `pg_dump` writes, sealed."
+    )]
+    Backup(backup::Backup),
+    /// Put a backup into an empty place.
+    #[command(
+        after_help = "Example:\n  server --data-dir /var/lib/tessera restore tessera.backup\n\n\
+                      The key file of the installation must be there first, and the database must not. Everything is checked \
+                      before anything is in its place.\n\nExit codes: 0 done, 1 it could not be done, 2 the command line is wrong."
+    )]
+    Restore(backup::Restore),
+    /// Move everything from an SQLite database to an empty Postgres database.
+    #[command(
+        after_help = "Example:\n  server move --from sqlite:data/tessera.db --to postgres://tessera@db.example.com/tessera\n\n\
+                      Stop the server first. All or nothing: what fails leaves the target empty and the source as it is.\n\n\
+                      Exit codes: 0 done, 1 it could not be done, 2 the command line is wrong."
+    )]
+    Move(backup::Move),
     /// Print the settings file with every default.
     ConfigExample,
     /// Print the OpenAPI document.
@@ -162,7 +184,11 @@ fn command(cli: Cli) -> Result<(), Failed> {
         } => print_text(&openapi()?),
         command => {
             let config = Config::load(&cli.settings.into())?;
-            runtime()?.block_on(with_settings(config, command))
+            let runtime = runtime()?;
+            let done = runtime.block_on(with_settings(config, command));
+            // What blocks its thread is not waited for.
+            runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+            done
         }
     }
 }
@@ -174,7 +200,13 @@ async fn with_settings(config: Config, command: Command) -> Result<(), Failed> {
             crate::start::open_database(&config).await?.close().await;
             print_text("The database is up to date.\n")
         }
-        Command::CheckConfig => print_text("The settings are fine.\n"),
+        Command::CheckConfig => {
+            crate::start::check(&config).await?;
+            print_text("The settings are fine.\n")
+        }
+        Command::Backup(command) => backup::make(&config, command).await,
+        Command::Restore(command) => backup::restore(&config, command).await,
+        Command::Move(command) => backup::move_all(&config, command).await,
         Command::Servicer(command) => operate::servicer(&config, command).await,
         Command::Admin(command) => operate::admin(&config, command).await,
         Command::SigningKey(command) => signing::run(&config, command).await,

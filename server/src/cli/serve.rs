@@ -33,6 +33,7 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), Failed> {
     telemetry::start(&config.log);
     let listen = config.listen()?;
     refuse_public_demo(with_demo, &config, listen)?;
+    start::check(&config).await?;
     let stop = CancellationToken::new();
     let after = CancellationToken::new();
     let listener = TcpListener::bind(listen).await.map_err(|error| {
@@ -170,4 +171,63 @@ fn stop_on_signal(stop: CancellationToken) -> Result<(), Failed> {
 )]
 fn broken(error: impl ToString) -> Failed {
     Failed::Done(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::{DateTime, Duration, Utc};
+
+    use super::*;
+    use crate::jobs::erase_data;
+    use crate::state::testing::state;
+    use crate::storage::Db;
+    use crate::storage::inventory::{TABLES, Until};
+    use crate::storage::testing::rows::{Filling, counts, fill};
+    use crate::storage::testing::{TempFolder, on_both, twin};
+
+    on_both!(what_has_outlived_its_time_is_gone);
+
+    /// More rows than one batch, in every table; ten years later nothing is left but what has no end.
+    async fn what_has_outlived_its_time_is_gone(db: Db) {
+        const ROWS: i64 = 1_201;
+        let state = state(db);
+        let folder = TempFolder::new();
+        let schema = twin(&folder).await;
+        let filling = Filling {
+            rows: ROWS,
+            at: "2025-12-01T00:00:00Z".parse::<DateTime<Utc>>().unwrap(),
+            // Their own time comes by the clock.
+            empty: &["sessions.erased_at", "consents.erased_at"],
+            gaps: false,
+        };
+        fill(&state.db, &schema, &filling).await;
+        schema.close().await;
+        erase_data::erase(&state).await.unwrap();
+        state.clock.advance(Duration::days(3_650));
+        erase_data::erase(&state).await.unwrap();
+        // What a rule waited for another rule for goes in the next round.
+        for _ in 0..2 {
+            retention::sweep(&state, bank::retention::RULES)
+                .await
+                .unwrap();
+        }
+        let left = counts(&state.db).await;
+        for table in TABLES {
+            let count = left[table.name];
+            match table.until {
+                Until::Schedule | Until::Erasure | Until::With(_) => {
+                    assert_eq!(count, 0, "{}", table.name);
+                }
+                Until::Installation | Until::Owner | Until::Books => {
+                    assert_eq!(count, ROWS, "{}", table.name);
+                }
+            }
+        }
+        assert_eq!(
+            retention::sweep(&state, bank::retention::RULES)
+                .await
+                .unwrap(),
+            0
+        );
+    }
 }

@@ -17,7 +17,7 @@ use crate::http::notes::Peer;
 use crate::http::security_headers::Nonce;
 use crate::services::limits;
 use crate::state::AppState;
-use crate::storage::DbError;
+use crate::storage::{DbError, is_busy};
 
 const THEME_COOKIE: &str = "theme";
 /// A year, in seconds.
@@ -220,9 +220,15 @@ impl Door {
                 trouble::page(Trouble::Conflict(why.to_owned()), visit).status(status.as_u16())
             }
             Halt::Session(error) => broken(error.to_string()),
+            Halt::Database(error) if is_busy(&error) => trouble::page(Trouble::Unavailable, visit),
             Halt::Database(error) => broken(error.to_string()),
         };
-        shown(page, visit, nonce)
+        let mut answer = shown(page, visit, nonce);
+        if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
+            let seconds = HeaderValue::from_static("5");
+            answer.headers_mut().insert(header::RETRY_AFTER, seconds);
+        }
+        answer
     }
 
     fn themed(&self, theme: Option<&'static str>, to: &str) -> Response {

@@ -56,7 +56,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::background::{Restarts, supervise};
 use crate::state::AppState;
-use crate::storage::Tx;
+use crate::storage::{DbError, Tx, is_busy};
 
 /// The server's answer to every trait of [`app::portal`].
 #[derive(Clone)]
@@ -147,7 +147,7 @@ impl Services {
             .db
             .read()
             .await
-            .map_err(|error| self.broken(error))
+            .map_err(|error| self.failed(&error))
     }
 
     /// The transaction of a portal request that may write.
@@ -156,7 +156,16 @@ impl Services {
             .db
             .write()
             .await
-            .map_err(|error| self.broken(error))
+            .map_err(|error| self.failed(&error))
+    }
+
+    /// The database could not do it: worth another try, or our own fault.
+    pub(crate) fn failed(&self, error: &DbError) -> Trouble {
+        if is_busy(error) {
+            tracing::warn!(%error, "the database is busy");
+            return Trouble::Unavailable;
+        }
+        self.broken(error)
     }
 
     /// Our own fault, logged under the reference that the person is shown. `error` carries no secret.

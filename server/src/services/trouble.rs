@@ -37,6 +37,7 @@ impl From<Trouble> for Stop {
 pub fn answered<T>(services: &Services, result: Result<T, Stop>) -> Answered<T> {
     result.map_err(|stop| match stop {
         Stop::Trouble(trouble) => trouble,
+        Stop::Database(error) => services.failed(&error),
         fault => services.broken(fault),
     })
 }

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt as _;
 use sha2::{Digest as _, Sha256};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteLockingMode};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, QueryBuilder, Row};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, QueryBuilder, Row};
 use uuid::Uuid;
 
 use super::{DbError, Link, Stored, Tx, run};
@@ -61,7 +61,8 @@ pub enum CopyError {
     NotEmpty(String),
 }
 
-enum Cell {
+/// One value.
+pub(super) enum Cell {
     Uuid(Option<Uuid>),
     Text(Option<String>),
     Bytes(Option<Vec<u8>>),
@@ -135,7 +136,8 @@ pub async fn sums(tx: &mut Tx) -> Result<BTreeMap<String, Sum>, CopyError> {
     Ok(sums)
 }
 
-async fn sum(tx: &mut Tx, table: &str, columns: &[Column]) -> Result<Sum, CopyError> {
+/// What a table holds in some of its columns.
+pub(super) async fn sum(tx: &mut Tx, table: &str, columns: &[Column]) -> Result<Sum, CopyError> {
     let sql = select(table, columns);
     let mut sum = Sum::default();
     run!(tx, |conn| {
@@ -165,6 +167,11 @@ impl Source {
         Ok(Self(conn))
     }
 
+    /// Gives the database back.
+    pub async fn close(self) -> Stored<()> {
+        self.0.close().await
+    }
+
     /// Copies every table into an empty Postgres database of the same schema, inside the transaction that is given, and
     /// reads them again to see that each arrived as it left. Answers how many rows each table has.
     pub async fn copy_into(&mut self, to: &mut Tx) -> Result<BTreeMap<String, u64>, CopyError> {
@@ -190,6 +197,13 @@ impl Source {
         Ok(copied)
     }
 
+    /// The id of the key file that the database was made with.
+    pub async fn secrets_id(&mut self) -> Stored<Option<String>> {
+        sqlx::query_scalar("SELECT value FROM meta WHERE key = 'secrets_id'")
+            .fetch_optional(&mut self.0)
+            .await
+    }
+
     async fn migrations(&mut self) -> Stored<Vec<(i64, Vec<u8>)>> {
         sqlx::query_as("SELECT version, checksum FROM _sqlx_migrations ORDER BY version")
             .fetch_all(&mut self.0)
@@ -207,27 +221,7 @@ impl Source {
                     .await?;
             waiting.insert(table, refers);
         }
-        let mut order: Vec<String> = Vec::new();
-        while !waiting.is_empty() {
-            let free: Vec<String> = waiting
-                .iter()
-                .filter(|(table, refers)| {
-                    refers
-                        .iter()
-                        .all(|other| other == *table || order.contains(other))
-                })
-                .map(|(table, _)| table.clone())
-                .collect();
-            if free.is_empty() {
-                let names: Vec<_> = waiting.into_keys().collect();
-                return Err(CopyError::Circle(names.join(", ")));
-            }
-            for table in free {
-                waiting.remove(&table);
-                order.push(table);
-            }
-        }
-        Ok(order)
+        order_of(waiting)
     }
 
     async fn copy_table(
@@ -256,6 +250,33 @@ impl Source {
     }
 }
 
+/// Tables, each after those it refers to.
+pub(super) fn order_of(
+    mut waiting: BTreeMap<String, Vec<String>>,
+) -> Result<Vec<String>, CopyError> {
+    let mut order: Vec<String> = Vec::new();
+    while !waiting.is_empty() {
+        let free: Vec<String> = waiting
+            .iter()
+            .filter(|(table, refers)| {
+                refers
+                    .iter()
+                    .all(|other| other == *table || order.contains(other))
+            })
+            .map(|(table, _)| table.clone())
+            .collect();
+        if free.is_empty() {
+            let names: Vec<_> = waiting.into_keys().collect();
+            return Err(CopyError::Circle(names.join(", ")));
+        }
+        for table in free {
+            waiting.remove(&table);
+            order.push(table);
+        }
+    }
+    Ok(order)
+}
+
 fn select(table: &str, columns: &[Column]) -> String {
     format!("SELECT {} FROM \"{table}\"", names(columns))
 }
@@ -268,7 +289,13 @@ fn names(columns: &[Column]) -> String {
     names.join(", ")
 }
 
-async fn insert(to: &mut Tx, table: &str, columns: &[Column], rows: Vec<Vec<Cell>>) -> Stored<()> {
+/// Adds rows, all in one statement.
+pub(super) async fn insert(
+    to: &mut Tx,
+    table: &str,
+    columns: &[Column],
+    rows: Vec<Vec<Cell>>,
+) -> Stored<()> {
     if rows.is_empty() {
         return Ok(());
     }

@@ -7,6 +7,7 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod backup;
 pub mod budgets;
 pub mod consents;
 pub mod console;
@@ -19,6 +20,7 @@ pub mod kept_answers;
 pub mod keys;
 pub mod meta;
 pub mod nonces;
+mod open;
 pub mod payments;
 pub mod people;
 pub mod portal_sessions;
@@ -42,21 +44,17 @@ pub mod terms;
 #[cfg(test)]
 pub mod testing;
 pub mod transactions;
+#[cfg(test)]
+mod upgrade_tests;
 pub mod uploads;
 pub mod verifications;
 
-use std::path::Path;
-use std::str::FromStr as _;
-use std::time::Duration;
-
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
-};
-use sqlx::{Connection as _, Postgres, Sqlite, Transaction};
+use sqlx::postgres::{PgConnection, PgPool};
+use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteTransactionManager};
+use sqlx::{Postgres, Sqlite, Transaction, TransactionManager as _};
 
+pub use self::open::{OpenError, sqlite_path};
 use self::readers::{Reader, Readers};
 
 /// What went wrong in the database. Never shown to a caller.
@@ -112,108 +110,7 @@ macro_rules! run {
 }
 pub(crate) use run;
 
-/// Why a database cannot be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    #[error("the database URL must begin with sqlite: or postgres:, not {0:?}")]
-    Scheme(String),
-    #[error("cannot open the database: {0}")]
-    Database(#[from] DbError),
-    #[error("cannot bring the database up to date: {0}")]
-    Migration(#[from] sqlx::migrate::MigrateError),
-    #[error(
-        "SQLite {0} has a bug that can corrupt the database (fixed in 3.51.3): rebuild with a newer one"
-    )]
-    OldSqlite(String),
-}
-
 impl Db {
-    /// Opens `sqlite:PATH` (made if missing) or `postgres://…`, without migrating it.
-    pub async fn open(url: &str) -> Result<Self, OpenError> {
-        if let Some(path) = url.strip_prefix("sqlite:") {
-            let path = Path::new(path.strip_prefix("//").unwrap_or(path));
-            Self::open_sqlite(path, SqliteSynchronous::Full).await
-        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            Self::open_postgres(url, 16).await
-        } else {
-            Err(OpenError::Scheme(
-                url.split(':').next().unwrap_or_default().to_owned(),
-            ))
-        }
-    }
-
-    async fn open_sqlite(path: &Path, synchronous: SqliteSynchronous) -> Result<Self, OpenError> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(synchronous)
-            .foreign_keys(true)
-            // What is deleted is overwritten, not only forgotten: erasure must be real.
-            .pragma("secure_delete", "ON")
-            .busy_timeout(Duration::from_secs(5))
-            // A page is handed over whole, not in turns with whoever reads it.
-            .row_buffer_size(512)
-            .pragma("mmap_size", "0");
-        let wait = Duration::from_secs(5);
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(wait)
-            .test_before_acquire(false)
-            .idle_timeout(None)
-            .max_lifetime(None);
-        let writer = writer.connect_with(options.clone()).await?;
-        let version: String = sqlx::query_scalar("SELECT sqlite_version()")
-            .fetch_one(&writer)
-            .await?;
-        if version_numbers(&version) < [3, 51, 3] {
-            return Err(OpenError::OldSqlite(version));
-        }
-        let readers = SqlitePoolOptions::new()
-            .max_connections(8)
-            .acquire_timeout(wait)
-            .test_before_acquire(false)
-            .idle_timeout(None)
-            .max_lifetime(None);
-        let readers = readers.connect_lazy_with(options.create_if_missing(false).read_only(true));
-        Ok(Self(Pools::Sqlite {
-            writer,
-            readers: Readers::new(readers),
-        }))
-    }
-
-    async fn open_postgres(url: &str, connections: u32) -> Result<Self, OpenError> {
-        let options = PgConnectOptions::from_str(url)?.application_name("tessera");
-        let pool = || {
-            PgPoolOptions::new()
-                .max_connections(connections)
-                .acquire_timeout(Duration::from_secs(5))
-                .test_before_acquire(false)
-                // Only a connection that rested may have died unnoticed: asking each time would double a short read.
-                .before_acquire(|connection, meta| {
-                    Box::pin(async move {
-                        Ok(meta.idle_for < Duration::from_secs(1)
-                            || connection.ping().await.is_ok())
-                    })
-                })
-        };
-        let writer = pool().connect_with(options.clone()).await?;
-        let counters = pool()
-            .max_connections(4)
-            .connect_lazy_with(options.clone().options([("synchronous_commit", "off")]));
-        let readers = pool().connect_lazy_with(options.options([
-            ("default_transaction_read_only", "on"),
-            // Our lists are pages in an index's order. A bitmap gathers all of a list to sort it, and looks cheap
-            // whenever the statistics are older than the rows.
-            ("enable_bitmapscan", "off"),
-        ]));
-        Ok(Self(Pools::Postgres {
-            writer,
-            readers: Readers::new(readers),
-            counters: Readers::new(counters),
-        }))
-    }
-
     /// Brings the schema up to date; safe to call from several processes at once.
     pub async fn migrate(&self) -> Result<(), OpenError> {
         match &self.0 {
@@ -238,9 +135,7 @@ impl Db {
         #[cfg(test)]
         testing::crash::point();
         Ok(Tx(match &self.0 {
-            Pools::Sqlite { writer, .. } => {
-                Inner::SqliteWrite(writer.begin_with("BEGIN IMMEDIATE").await?)
-            }
+            Pools::Sqlite { writer, .. } => Inner::SqliteWrite(begin(writer).await?),
             Pools::Postgres { writer, .. } => Inner::PostgresWrite(writer.begin().await?),
         }))
     }
@@ -330,6 +225,28 @@ impl Tx {
     }
 }
 
+/// Begins a transaction that may write at once.
+///
+/// SQLite itself ends a transaction whose statement finds the disk full. sqlx, which did not, tries to roll it back, fails,
+/// and believes from then on that the connection is in a transaction: nothing could be written until a restart.
+async fn begin(writer: &SqlitePool) -> Stored<Transaction<'static, Sqlite>> {
+    const BEGIN: &str = "BEGIN IMMEDIATE";
+    match writer.begin_with(BEGIN).await {
+        Err(DbError::InvalidSavePointStatement) => {
+            let mut conn = writer.acquire().await?;
+            // A transaction that there is can be rolled back. One that there is not is begun first.
+            let begun = sqlx::raw_sql("BEGIN").execute(&mut *conn).await;
+            if begun.is_err() || SqliteTransactionManager::rollback(&mut conn).await.is_err() {
+                conn.close().await?;
+            } else {
+                drop(conn);
+            }
+            writer.begin_with(BEGIN).await
+        }
+        begun => begun,
+    }
+}
+
 /// Whether an error says that a row like this exists already.
 pub fn is_taken(error: &DbError) -> bool {
     error
@@ -347,20 +264,31 @@ pub fn lost_race(error: &DbError) -> bool {
             .is_some_and(|error| error.code().as_deref() == Some("40P01"))
 }
 
+/// Whether an error says that the same is worth another try later: no connection was free, another writer held the
+/// database, the server of the database is going down, or there is no room on the disk.
+pub fn is_busy(error: &DbError) -> bool {
+    match error {
+        DbError::PoolTimedOut => true,
+        DbError::Database(error) => {
+            let code = error.code();
+            // SQLite's own numbers, of which the last eight bits are the kind: SQLITE_BUSY, SQLITE_FULL. A full disk also
+            // shows as an IOERR of writing, or of growing the file of the log's index.
+            let sqlite = code
+                .as_deref()
+                .and_then(|code| code.parse::<u32>().ok())
+                .is_some_and(|code| matches!(code & 0xff, 5 | 13) || matches!(code, 778 | 4874));
+            // Postgres: too many connections, disk full, shutting down, starting.
+            sqlite || matches!(code.as_deref(), Some("53300" | "53100" | "57P01" | "57P03"))
+        }
+        _ => false,
+    }
+}
+
 /// A text as a literal part of a `LIKE ... ESCAPE '\\'` pattern.
 pub fn like_literal(text: &str) -> String {
     text.replace('\\', r"\\")
         .replace('%', r"\%")
         .replace('_', r"\_")
-}
-
-fn version_numbers(version: &str) -> [u32; 3] {
-    let mut numbers = version.split('.').map(|part| part.parse().unwrap_or(0));
-    [
-        numbers.next().unwrap_or(0),
-        numbers.next().unwrap_or(0),
-        numbers.next().unwrap_or(0),
-    ]
 }
 
 #[cfg(test)]
@@ -446,14 +374,5 @@ mod tests {
         let lost: Vec<bool> = lost.map(lost_race).collect();
         assert_eq!(lost, [true], "{outcomes:?}");
         db.close().await;
-    }
-
-    #[test]
-    fn versions_compare_as_numbers() {
-        assert!(
-            version_numbers("3.51.3") >= [3, 51, 3]
-                && version_numbers("3.51.10") > [3, 51, 3]
-                && version_numbers("3.9.0") < [3, 51, 3]
-        );
     }
 }

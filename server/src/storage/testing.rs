@@ -2,6 +2,7 @@
 //! `TESSERA_TEST_POSTGRES` names (`cargo xtask test` starts one).
 
 pub mod crash;
+pub mod rows;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -35,6 +36,47 @@ macro_rules! on_both {
     };
 }
 pub(crate) use on_both;
+
+/// The same for tests that make their databases themselves: `async fn name(make: Make)`.
+macro_rules! on_both_empty {
+    ($($name:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(super::Make::Sqlite(super::TempFolder::new())).await;
+            })+
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(super::Make::Postgres).await;
+            })+
+        }
+    };
+}
+pub(crate) use on_both_empty;
+
+/// An SQLite database without tables, one more in the folder.
+pub async fn empty_sqlite(folder: &TempFolder) -> Db {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("{}.db", COUNT.fetch_add(1, Ordering::Relaxed));
+    let url = format!("sqlite:{}", folder.path().join(name).display());
+    Db::open(&url).await.expect("SQLite opens")
+}
+
+/// An SQLite database as a migration left it.
+pub async fn sqlite_to(folder: &TempFolder, schema: i64) -> Db {
+    let db = empty_sqlite(folder).await;
+    db.migrate_to(schema).await.expect("migrations run");
+    db
+}
+
+/// An SQLite database of the present schema beside any database: it tells what the tables are like.
+pub async fn twin(folder: &TempFolder) -> Db {
+    let db = empty_sqlite(folder).await;
+    db.migrate().await.expect("migrations run");
+    db
+}
 
 /// A folder that goes when the test does.
 pub struct TempFolder(PathBuf);
@@ -146,6 +188,13 @@ impl super::Tx {
 
 /// A migrated database of its own on the test server.
 pub async fn postgres() -> Db {
+    let db = empty_postgres().await;
+    db.migrate().await.expect("migrations run on Postgres");
+    db
+}
+
+/// A database of its own on the test server, without tables.
+pub async fn empty_postgres() -> Db {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let url = std::env::var("TESSERA_TEST_POSTGRES")
         .expect("TESSERA_TEST_POSTGRES is not set: run `cargo xtask test`, or name a Postgres server whose user may create databases");
@@ -170,14 +219,38 @@ pub async fn postgres() -> Db {
     admin.close().await;
     let mut own = url::Url::parse(&url).expect("TESSERA_TEST_POSTGRES is a URL");
     own.set_path(&name);
-    let db = Db::open_postgres(own.as_str(), 8)
+    Db::open_postgres(own.as_str(), 8)
         .await
-        .expect("Postgres opens");
-    db.migrate().await.expect("migrations run on Postgres");
-    db
+        .expect("Postgres opens")
 }
 
 impl Db {
+    /// Runs the migrations up to one.
+    pub async fn migrate_to(&self, schema: i64) -> Result<(), sqlx::migrate::MigrateError> {
+        match &self.0 {
+            super::Pools::Sqlite { writer, .. } => super::MIGRATIONS.run_to(schema, writer).await,
+            super::Pools::Postgres { writer, .. } => super::MIGRATIONS.run_to(schema, writer).await,
+        }
+    }
+
+    /// Fills the disk of an SQLite database, as far as it can tell: it may not grow. Without `full` it may again.
+    pub async fn fill_disk(&self, full: bool) {
+        let super::Pools::Sqlite { writer, .. } = &self.0 else {
+            panic!("not SQLite");
+        };
+        // The setting is the connection's, and there is one that writes.
+        let pages: i64 = sqlx::query_scalar("PRAGMA page_count")
+            .fetch_one(writer)
+            .await
+            .expect("a count");
+        let most = if full { pages } else { 1_000_000_000 };
+        let set = format!("PRAGMA max_page_count = {most}");
+        sqlx::query(sqlx::AssertSqlSafe(set))
+            .execute(writer)
+            .await
+            .expect("the setting");
+    }
+
     /// The URL that opens this database again.
     pub async fn url(&self) -> String {
         if let Some(file) = self.file().await {

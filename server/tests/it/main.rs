@@ -26,6 +26,7 @@ mod filters;
 mod limits;
 mod marketplace;
 mod one_time;
+mod operating;
 mod payments;
 mod protocol;
 mod retention;

@@ -118,6 +118,85 @@ impl World {
         Server::start(&self.folder, &self.database_url, &self.settings).await
     }
 
+    /// Kills the server and starts it again under `strace`, which writes such calls of its to the file that is answered.
+    pub async fn restart_traced(&mut self, calls: &str) -> PathBuf {
+        self.server.kill();
+        let trace = self.folder.join("trace");
+        let mut traced = Command::new("strace");
+        traced
+            // The tracer runs beside: what is killed is the server.
+            .args(["-D", "-f", "-qq", "-y", "-s", "16", "-e"])
+            .arg(format!("trace={calls}"))
+            .arg("-o")
+            .arg(&trace)
+            .arg(env!("CARGO_BIN_EXE_server"));
+        let command = with_place(traced, &self.folder, &self.database_url);
+        self.server = Server::start_with(command, &self.settings).await;
+        trace
+    }
+
+    /// Another world, with the same key file and a backup put into an empty place; nothing serves it yet.
+    pub async fn restored(&self, backup: &Path, name: &str) -> Self {
+        let folder = self.folder.join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::copy(self.folder.join("secrets.key"), folder.join("secrets.key")).unwrap();
+        let database_url = if self.database_url.starts_with("sqlite:") {
+            format!("sqlite:{}", folder.join("tessera.db").display())
+        } else {
+            empty_postgres(name).await
+        };
+        let mut restore = command(&folder, &database_url);
+        restore.arg("restore").arg(backup);
+        let output = tokio::task::spawn_blocking(move || restore.output());
+        let output = output.await.unwrap().unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let mut ended = Command::new("true").spawn().unwrap();
+        ended.wait().unwrap();
+        Self {
+            folder,
+            database_url,
+            settings: self.settings.clone(),
+            server: Server {
+                child: ended,
+                url: String::new(),
+            },
+        }
+    }
+
+    /// Starts the server of a world that has none.
+    pub async fn serve(&mut self) {
+        self.server = self.another_server().await;
+    }
+
+    /// Goes on with the same keys and another database.
+    pub async fn on(&mut self, database_url: &str) {
+        self.database_url = database_url.to_owned();
+        self.serve().await;
+    }
+
+    /// The folder of the data, and the settings that a command needs to find it.
+    pub fn place(&self) -> (&Path, &str) {
+        (&self.folder, &self.database_url)
+    }
+
+    /// Stops the server in order, and waits for its end.
+    pub async fn stop(&mut self) {
+        let status = Command::new("kill")
+            .args(["-TERM", &self.server.child.id().to_string()])
+            .status()
+            .unwrap();
+        assert!(status.success());
+        let begun = Instant::now();
+        while self.server.child.try_wait().unwrap().is_none() {
+            assert!(begun.elapsed() < Duration::from_secs(30), "it does not end");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// Kills the server as a power cut would, and starts it again.
     pub async fn kill_and_restart(&mut self) {
         self.server.kill();
@@ -282,7 +361,11 @@ impl Keys {
 
 impl Server {
     async fn start(folder: &Path, database_url: &str, settings: &[(&'static str, String)]) -> Self {
-        let mut child = command(folder, database_url)
+        Self::start_with(command(folder, database_url), settings).await
+    }
+
+    async fn start_with(mut command: Command, settings: &[(&'static str, String)]) -> Self {
+        let mut child = command
             .args(["serve", "--listen", "127.0.0.1:0"])
             // The limits have tests of their own; here they would only stop the races.
             .env("TESSERA_LIMITS__BROWSER_CALLS_PER_MINUTE", "10000000")
@@ -362,12 +445,23 @@ impl Drop for World {
 }
 
 fn command(folder: &Path, database_url: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_server"));
+    let command = Command::new(env!("CARGO_BIN_EXE_server"));
+    with_place(command, folder, database_url)
+}
+
+fn with_place(mut command: Command, folder: &Path, database_url: &str) -> Command {
     command
         .arg("--data-dir")
         .arg(folder)
         .args(["--database", database_url]);
     command
+}
+
+/// A database of its own on the test server, without tables.
+pub async fn empty_postgres(name: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    postgres(&format!("tessera_it_{name}_{}_{count}", std::process::id())).await
 }
 
 async fn postgres(name: &str) -> String {
@@ -376,6 +470,12 @@ async fn postgres(name: &str) -> String {
     let admin = sqlx::PgPool::connect(&url).await.unwrap();
     let create = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
     sqlx::query(create).execute(&admin).await.unwrap();
+    // The test server may be one that waits for no disk; commits are ordinary ones all the same.
+    let alter = format!("ALTER DATABASE {name} SET synchronous_commit = on");
+    sqlx::query(sqlx::AssertSqlSafe(alter))
+        .execute(&admin)
+        .await
+        .unwrap();
     admin.close().await;
     let mut own = url::Url::parse(&url).unwrap();
     own.set_path(name);

@@ -1,0 +1,146 @@
+//! The file format: a line that names it, a line of JSON, then pieces of at most a MiB, each sealed for its place. The
+//! last piece is empty and says that it is the last, so that a file cut short does not open.
+
+use std::io::{BufRead, Read, Write};
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use super::{BackupError, Header};
+use crate::clock::Clock;
+use crate::crypto::{Secrets, Vault, sha256_hex};
+
+const MAGIC: &str = "tessera-backup-1";
+/// Bytes of a piece, before it is sealed.
+const PIECE: usize = 1024 * 1024;
+/// Bytes that sealing may add.
+const MORE: usize = 256;
+/// The longest second line.
+const LONGEST_HEADER: u64 = 16 * 1024;
+/// Where the key of a backup is sealed for.
+const KEY_PLACE: &str = "backup.key";
+
+/// The key of one backup.
+pub(super) struct Key(Vault);
+
+/// A new key, and the same sealed under the key file's; base64.
+pub(super) fn new_key(secrets: &Secrets, clock: &Clock) -> Result<(Key, String), BackupError> {
+    let key = Zeroizing::new(clock.random::<32>());
+    let sealed = secrets.vault.seal(clock, KEY_PLACE, &*key)?;
+    Ok((Key(Vault::of(&key)), STANDARD.encode(sealed)))
+}
+
+/// The key of a backup.
+pub(super) fn open_key(secrets: &Secrets, header: &Header) -> Result<Key, BackupError> {
+    let sealed = STANDARD
+        .decode(&header.key)
+        .map_err(|_| BackupError::Sealed)?;
+    let plain = secrets.vault.open(KEY_PLACE, &sealed)?;
+    let key: Zeroizing<[u8; 32]> = Zeroizing::new(
+        plain
+            .as_slice()
+            .try_into()
+            .map_err(|_| BackupError::Sealed)?,
+    );
+    Ok(Key(Vault::of(&key)))
+}
+
+/// Writes a whole backup.
+pub(super) fn seal(
+    (header, key): (&Header, &Key),
+    clock: &Clock,
+    mut from: impl Read,
+    out: &mut impl Write,
+    path: &Path,
+) -> Result<(), BackupError> {
+    let io = BackupError::io(path);
+    let line = line(header)?;
+    writeln!(out, "{MAGIC}\n{line}").map_err(&io)?;
+    let head = sha256_hex(line.as_bytes());
+    let mut piece = Zeroizing::new(vec![0; PIECE]);
+    for number in 0_u64.. {
+        let length = fill(&mut from, &mut piece).map_err(&io)?;
+        let plain = piece.get(..length).unwrap_or_default();
+        let sealed = key
+            .0
+            .seal(clock, &place(&head, number, length == 0), plain)?;
+        let length_of_sealed = u32::try_from(sealed.len()).map_err(|_| BackupError::Sealed)?;
+        out.write_all(&length_of_sealed.to_be_bytes())
+            .and_then(|()| out.write_all(&sealed))
+            .map_err(&io)?;
+        if length == 0 {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Reads the two lines at the beginning.
+pub(super) fn read_header(file: &mut impl BufRead, path: &Path) -> Result<Header, BackupError> {
+    let not_one = || BackupError::NotOne(path.to_owned());
+    let mut lines = String::new();
+    let mut head = file.take(LONGEST_HEADER);
+    for _ in 0..2 {
+        head.read_line(&mut lines).map_err(|_| not_one())?;
+    }
+    let rest = lines
+        .strip_prefix(MAGIC)
+        .and_then(|rest| rest.strip_prefix('\n'))
+        .ok_or_else(not_one)?;
+    serde_json::from_str(rest).map_err(|_| not_one())
+}
+
+/// Opens every piece after the header, and writes what is in it.
+pub(super) fn open(
+    header: &Header,
+    key: &Key,
+    mut file: impl Read,
+    out: &mut impl Write,
+    path: &Path,
+) -> Result<(), BackupError> {
+    let head = sha256_hex(line(header)?.as_bytes());
+    for number in 0_u64.. {
+        let mut length = [0; 4];
+        file.read_exact(&mut length)
+            .map_err(|_| BackupError::Sealed)?;
+        let length = u32::from_be_bytes(length) as usize;
+        if length > PIECE + MORE {
+            return Err(BackupError::Sealed);
+        }
+        let mut sealed = vec![0; length];
+        file.read_exact(&mut sealed)
+            .map_err(|_| BackupError::Sealed)?;
+        if let Ok(plain) = key.0.open(&place(&head, number, false), &sealed) {
+            out.write_all(&plain).map_err(BackupError::io(path))?;
+            continue;
+        }
+        key.0.open(&place(&head, number, true), &sealed)?;
+        break;
+    }
+    Ok(())
+}
+
+fn line(header: &Header) -> Result<String, BackupError> {
+    serde_json::to_string(header).map_err(|_| BackupError::Sealed)
+}
+
+/// Where a piece belongs: in this backup, with this header, at this number.
+fn place(head: &str, number: u64, last: bool) -> String {
+    format!("backup/{head}/{number}/{last}")
+}
+
+/// Reads until the buffer is full or the source is at its end.
+fn fill(from: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match from.read(rest) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}

@@ -1,0 +1,217 @@
+//! Backups are whole, fit their key file alone, never overwrite, and are put back only into an empty place.
+
+use super::*;
+use crate::start;
+use crate::storage::copy::{Sum, sums};
+use crate::storage::testing::rows::{Filling, fill};
+use crate::storage::testing::{TempFolder, postgres, twin};
+
+const FILLING: Filling = Filling {
+    rows: 9,
+    at: DateTime::UNIX_EPOCH,
+    empty: &[],
+    gaps: true,
+};
+
+struct Place {
+    folder: TempFolder,
+    config: Config,
+    clock: Clock,
+}
+
+impl Place {
+    /// A place for an SQLite database, or with a Postgres database of its own.
+    fn new(database: &str) -> Self {
+        let folder = TempFolder::new();
+        let mut config = Config::default();
+        config.storage.data_dir = folder.path().join("data").display().to_string();
+        config.storage.database = database.to_owned();
+        let clock = Clock::mock("2026-01-01T00:00:00Z".parse().unwrap(), 7);
+        Self {
+            folder,
+            config,
+            clock,
+        }
+    }
+
+    /// A place with an installation that has something in it.
+    async fn filled(database: &str) -> Self {
+        let place = Self::new(database);
+        let state = start::open(&place.config, place.clock.clone())
+            .await
+            .unwrap();
+        let mut tx = state.db.write().await.unwrap();
+        for n in 0..5_000 {
+            let text = format!("{n} {}", "text with \u{e9} and \u{1f600} ".repeat(20));
+            tx.claim_meta(&format!("fact {n}"), &text).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        // And rows in every table there is.
+        let folder = TempFolder::new();
+        let schema = twin(&folder).await;
+        fill(&state.db, &schema, &FILLING).await;
+        schema.close().await;
+        state.db.close().await;
+        place
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    async fn sums(&self) -> std::collections::BTreeMap<String, Sum> {
+        let db = Db::open_existing(&self.config.database_url())
+            .await
+            .unwrap();
+        let mut tx = db.read().await.unwrap();
+        let sums = sums(&mut tx).await.unwrap();
+        drop(tx);
+        db.close().await;
+        sums
+    }
+
+    /// Takes over another's key file.
+    fn with_keys_of(&self, other: &Self) {
+        std::fs::create_dir_all(&self.config.storage.data_dir).unwrap();
+        std::fs::copy(other.config.secrets_file(), self.config.secrets_file()).unwrap();
+    }
+}
+
+async fn backed_up_and_restored(from: Place, to: Place) {
+    let file = from.file("one.backup");
+    let made = make(&from.config, &from.clock, &file).await.unwrap();
+    assert_eq!(made.bytes, std::fs::metadata(&file).unwrap().len());
+    let again = make(&from.config, &from.clock, &file).await;
+    assert!(matches!(again, Err(BackupError::Exists(_))));
+    let bytes = std::fs::read(&file).unwrap();
+    let clear = b"text with";
+    assert!(!bytes.windows(clear.len()).any(|window| window == clear));
+
+    let without = restore(&to.config, &file).await;
+    assert!(
+        matches!(without, Err(BackupError::NoKeys(_))),
+        "{without:?}"
+    );
+    to.with_keys_of(&from);
+    // Altered anywhere, or cut short anywhere, it does not open, and nothing is left behind.
+    for at in [3, 60, 400, bytes.len() / 2, bytes.len() - 5] {
+        let mut broken = bytes.clone();
+        broken[at] ^= 1;
+        std::fs::write(from.file("broken"), &broken).unwrap();
+        restore(&to.config, &from.file("broken")).await.unwrap_err();
+    }
+    for length in [0, 17, bytes.len() / 2, bytes.len() - 1, bytes.len() - 45] {
+        std::fs::write(from.file("short"), &bytes[..length]).unwrap();
+        restore(&to.config, &from.file("short")).await.unwrap_err();
+    }
+    let left = std::fs::read_dir(&to.config.storage.data_dir)
+        .unwrap()
+        .count();
+    assert_eq!(left, 1, "the key file alone");
+
+    restore(&to.config, &file).await.unwrap();
+    assert_eq!(to.sums().await, from.sums().await);
+    let twice = restore(&to.config, &file).await;
+    assert!(matches!(twice, Err(BackupError::NotEmpty(_))), "{twice:?}");
+    // It is served with its keys.
+    start::check(&to.config).await.unwrap();
+    let state = start::open(&to.config, to.clock.clone()).await.unwrap();
+    state.db.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_sqlite_database_is_backed_up_and_restored() {
+    backed_up_and_restored(Place::filled("").await, Place::new("")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_postgres_database_is_backed_up_and_restored() {
+    let (from, to) = (postgres().await, postgres().await);
+    let urls = (from.url().await, to.url().await);
+    // The target is empty, without tables even.
+    let mut tx = to.write().await.unwrap();
+    crate::storage::run!(tx, |conn| sqlx::query("DROP SCHEMA public CASCADE")
+        .execute(&mut *conn)
+        .await
+        .map(|_| ()))
+    .unwrap();
+    crate::storage::run!(tx, |conn| sqlx::query("CREATE SCHEMA public")
+        .execute(&mut *conn)
+        .await
+        .map(|_| ()))
+    .unwrap();
+    tx.commit().await.unwrap();
+    from.close().await;
+    to.close().await;
+    backed_up_and_restored(Place::filled(&urls.0).await, Place::new(&urls.1)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_fits_its_own_key_file_alone() {
+    let (from, other) = (Place::filled("").await, Place::filled("").await);
+    let file = from.file("one.backup");
+    make(&from.config, &from.clock, &file).await.unwrap();
+    let to = Place::new("");
+    std::fs::create_dir_all(&to.config.storage.data_dir).unwrap();
+    let id = Clock::system().id();
+    Secrets::create(&to.config.secrets_file(), id, &Clock::system()).unwrap();
+    let foreign = restore(&to.config, &file).await;
+    assert!(
+        matches!(foreign, Err(BackupError::OtherKeys { .. })),
+        "{foreign:?}"
+    );
+    // Nor is a database backed up beside a key file that is not its own.
+    std::fs::copy(to.config.secrets_file(), other.config.secrets_file()).unwrap();
+    let unfit = make(&other.config, &other.clock, &other.file("two.backup")).await;
+    assert!(
+        matches!(unfit, Err(BackupError::OtherKeys { .. })),
+        "{unfit:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_moves_from_sqlite_to_postgres_or_nothing() {
+    let from = Place::filled("").await;
+    let target = postgres().await;
+    let (source, to) = (from.config.database_url(), target.url().await);
+    let held = Db::open_existing(&source).await.unwrap();
+    held.read().await.unwrap().meta("x").await.unwrap();
+    let used = move_to_postgres(&from.config, &from.clock, &source, &to).await;
+    assert!(matches!(used, Err(BackupError::InUse(_))), "{used:?}");
+    held.close().await;
+
+    let mut wrong = target.write().await.unwrap();
+    wrong.claim_meta("fact", "x").await.unwrap();
+    wrong.commit().await.unwrap();
+    let taken = move_to_postgres(&from.config, &from.clock, &source, &to).await;
+    assert!(
+        matches!(taken, Err(BackupError::Copy(CopyError::NotEmpty(_)))),
+        "{taken:?}"
+    );
+    let mut tx = target.write().await.unwrap();
+    crate::storage::run!(tx, |conn| sqlx::query("DELETE FROM meta")
+        .execute(&mut *conn)
+        .await
+        .map(|_| ()))
+    .unwrap();
+    tx.commit().await.unwrap();
+
+    let before = from.sums().await;
+    move_to_postgres(&from.config, &from.clock, &source, &to)
+        .await
+        .unwrap();
+    let mut after = {
+        let mut tx = target.read().await.unwrap();
+        sums(&mut tx).await.unwrap()
+    };
+    let audit = after
+        .insert("audit_log".into(), before["audit_log"])
+        .unwrap();
+    assert_eq!(audit.rows, before["audit_log"].rows + 1, "the move itself");
+    assert_eq!(after, before);
+    target.close().await;
+    // The same keys serve it.
+    let mut config = from.config.clone();
+    config.storage.database = to;
+    start::check(&config).await.unwrap();
+}

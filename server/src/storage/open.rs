@@ -1,0 +1,437 @@
+//! Opening a database, in the one way it may be run: SQLite with its log, synced at each commit, with one writer, on a local
+//! disk; Postgres with commits that wait for the disk. What is otherwise is refused.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sqlx::Connection as _;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+};
+
+use super::readers::Readers;
+use super::{Db, DbError, Pools};
+
+/// Where the kernel says what is mounted where.
+const MOUNTS: &str = "/proc/self/mountinfo";
+/// Filesystems whose locks or shared memory do not hold between machines.
+const NETWORK: [&str; 13] = [
+    "9p",
+    "afs",
+    "ceph",
+    "cifs",
+    "fuse.glusterfs",
+    "fuse.s3fs",
+    "fuse.sshfs",
+    "gfs2",
+    "lustre",
+    "ncpfs",
+    "nfs",
+    "nfs4",
+    "smb3",
+];
+
+/// Why a database cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("the database URL must begin with sqlite: or postgres:, not {0:?}")]
+    Scheme(String),
+    #[error("cannot open the database: {0}")]
+    Database(#[from] DbError),
+    #[error("cannot bring the database up to date: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    #[error(
+        "SQLite {0} has a bug that can corrupt the database (fixed in 3.51.3): rebuild with a newer one"
+    )]
+    OldSqlite(String),
+    #[error("there is no database at {0}: name another with --database or --data-dir")]
+    Missing(PathBuf),
+    #[error(
+        "SQLite would run with {setting} = {found}, and must run with {wanted}: what is acknowledged could be lost. \
+         Move the database to an ordinary local disk"
+    )]
+    Unsafe {
+        setting: &'static str,
+        found: String,
+        wanted: &'static str,
+    },
+    #[error(
+        "the database is on a network filesystem ({0}), on which SQLite's locks do not hold: move it to a local disk, or \
+         use Postgres"
+    )]
+    Network(String),
+    #[error(
+        "Postgres would run with synchronous_commit = off: what is acknowledged could be lost. Set it with \
+         `ALTER DATABASE ... SET synchronous_commit = on`"
+    )]
+    Forgetful,
+}
+
+impl Db {
+    /// Opens `sqlite:PATH` (made if missing) or `postgres://…`, without migrating it.
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
+        if let Some(path) = sqlite_path(url) {
+            refuse_network(path)?;
+            Self::open_sqlite(path, SqliteSynchronous::Full).await
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            Self::open_postgres(url, 16).await
+        } else {
+            Err(OpenError::Scheme(
+                url.split(':').next().unwrap_or_default().to_owned(),
+            ))
+        }
+    }
+
+    /// Opens a database that is there already; an SQLite file is never made.
+    pub async fn open_existing(url: &str) -> Result<Self, OpenError> {
+        if let Some(path) = sqlite_path(url)
+            && !path.is_file()
+        {
+            return Err(OpenError::Missing(path.to_owned()));
+        }
+        Self::open(url).await
+    }
+
+    pub(super) async fn open_sqlite(
+        path: &Path,
+        synchronous: SqliteSynchronous,
+    ) -> Result<Self, OpenError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(synchronous)
+            .foreign_keys(true)
+            // What is deleted is overwritten, not only forgotten: erasure must be real.
+            .pragma("secure_delete", "ON")
+            .busy_timeout(Duration::from_secs(5))
+            // A page is handed over whole, not in turns with whoever reads it.
+            .row_buffer_size(512)
+            .pragma("mmap_size", "0");
+        let wait = Duration::from_secs(5);
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(wait)
+            .test_before_acquire(false)
+            .idle_timeout(None)
+            .max_lifetime(None);
+        let writer = writer.connect_with(options.clone()).await?;
+        let least = match synchronous {
+            SqliteSynchronous::Full | SqliteSynchronous::Extra => 2,
+            // For tests in which only processes die.
+            SqliteSynchronous::Off | SqliteSynchronous::Normal => 0,
+        };
+        check_sqlite(&mut *writer.acquire().await?, least).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(8)
+            .acquire_timeout(wait)
+            .test_before_acquire(false)
+            .idle_timeout(None)
+            .max_lifetime(None);
+        let readers = readers.connect_lazy_with(options.create_if_missing(false).read_only(true));
+        Ok(Self(Pools::Sqlite {
+            writer,
+            readers: Readers::new(readers),
+        }))
+    }
+
+    pub(super) async fn open_postgres(url: &str, connections: u32) -> Result<Self, OpenError> {
+        let options = PgConnectOptions::from_str(url)?.application_name("tessera");
+        let pool = || {
+            PgPoolOptions::new()
+                .max_connections(connections)
+                .acquire_timeout(Duration::from_secs(5))
+                .test_before_acquire(false)
+                // Only a connection that rested may have died unnoticed: asking each time would double a short read.
+                .before_acquire(|connection, meta| {
+                    Box::pin(async move {
+                        Ok(meta.idle_for < Duration::from_secs(1)
+                            || connection.ping().await.is_ok())
+                    })
+                })
+        };
+        let writer = pool().connect_with(options.clone()).await?;
+        let commits: String = sqlx::query_scalar("SHOW synchronous_commit")
+            .fetch_one(&writer)
+            .await?;
+        check_commits(&commits)?;
+        let counters = pool()
+            .max_connections(4)
+            .connect_lazy_with(options.clone().options([("synchronous_commit", "off")]));
+        let readers = pool().connect_lazy_with(options.options([
+            ("default_transaction_read_only", "on"),
+            // Our lists are pages in an index's order. A bitmap gathers all of a list to sort it, and looks cheap
+            // whenever the statistics are older than the rows.
+            ("enable_bitmapscan", "off"),
+        ]));
+        Ok(Self(Pools::Postgres {
+            writer,
+            readers: Readers::new(readers),
+            counters: Readers::new(counters),
+        }))
+    }
+}
+
+/// The path of an SQLite database's URL.
+pub fn sqlite_path(url: &str) -> Option<&Path> {
+    let path = url.strip_prefix("sqlite:")?;
+    Some(Path::new(path.strip_prefix("//").unwrap_or(path)))
+}
+
+/// Asks a connection how it runs, and refuses what could lose an acknowledged write.
+async fn check_sqlite(
+    conn: &mut SqliteConnection,
+    least_synchronous: i64,
+) -> Result<(), OpenError> {
+    let version: String = sqlx::query_scalar("SELECT sqlite_version()")
+        .fetch_one(&mut *conn)
+        .await?;
+    if version_numbers(&version) < [3, 51, 3] {
+        return Err(OpenError::OldSqlite(version));
+    }
+    let journal: String = sqlx::query_scalar("PRAGMA journal_mode")
+        .fetch_one(&mut *conn)
+        .await?;
+    let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous")
+        .fetch_one(&mut *conn)
+        .await?;
+    let foreign_keys: i64 = sqlx::query_scalar("PRAGMA foreign_keys")
+        .fetch_one(&mut *conn)
+        .await?;
+    // No row where it was left out of SQLite.
+    let mapped: Option<i64> = sqlx::query_scalar("PRAGMA mmap_size")
+        .fetch_optional(conn)
+        .await?;
+    let mapped = mapped.unwrap_or(0);
+    for (right, setting, found, wanted) in [
+        (journal == "wal", "journal_mode", journal.clone(), "wal"),
+        (
+            synchronous >= least_synchronous,
+            "synchronous",
+            synchronous.to_string(),
+            "FULL (2)",
+        ),
+        (
+            foreign_keys == 1,
+            "foreign_keys",
+            foreign_keys.to_string(),
+            "1",
+        ),
+        (mapped == 0, "mmap_size", mapped.to_string(), "0"),
+    ] {
+        if !right {
+            return Err(OpenError::Unsafe {
+                setting,
+                found,
+                wanted,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn check_commits(synchronous_commit: &str) -> Result<(), OpenError> {
+    if synchronous_commit == "off" {
+        return Err(OpenError::Forgetful);
+    }
+    Ok(())
+}
+
+/// Refuses a file on a network filesystem. Where the kernel does not say what is mounted, nothing is refused.
+fn refuse_network(path: &Path) -> Result<(), OpenError> {
+    let Ok(mounts) = std::fs::read_to_string(MOUNTS) else {
+        return Ok(());
+    };
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let Ok(folder) = folder.canonicalize() else {
+        return Ok(());
+    };
+    match filesystem(&mounts, &folder) {
+        Some(kind) if NETWORK.contains(&kind) => Err(OpenError::Network(kind.to_owned())),
+        _ => Ok(()),
+    }
+}
+
+/// The kind of filesystem that a folder is on, by the lines of `mountinfo` (proc(5)): `36 35 98:0 /root /mounted options -
+/// ext4 ...`. Of several mounts on one place the last is in force.
+fn filesystem<'m>(mounts: &'m str, folder: &Path) -> Option<&'m str> {
+    mounts
+        .lines()
+        .filter_map(|line| {
+            let place = line.split(' ').nth(4)?.replace("\\040", " ");
+            let kind = line.split(" - ").nth(1)?.split(' ').next()?;
+            let place = PathBuf::from(place);
+            folder
+                .starts_with(&place)
+                .then(|| (place.components().count(), kind))
+        })
+        .max_by_key(|(depth, _)| *depth)
+        .map(|(_, kind)| kind)
+}
+
+fn version_numbers(version: &str) -> [u32; 3] {
+    let mut numbers = version.split('.').map(|part| part.parse().unwrap_or(0));
+    [
+        numbers.next().unwrap_or(0),
+        numbers.next().unwrap_or(0),
+        numbers.next().unwrap_or(0),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::ConnectOptions as _;
+
+    use super::*;
+    use crate::storage::testing::TempFolder;
+
+    #[test]
+    fn versions_compare_as_numbers() {
+        assert!(
+            version_numbers("3.51.3") >= [3, 51, 3]
+                && version_numbers("3.51.10") > [3, 51, 3]
+                && version_numbers("3.9.0") < [3, 51, 3]
+        );
+    }
+
+    fn safe(folder: &TempFolder) -> SqliteConnectOptions {
+        SqliteConnectOptions::new()
+            .filename(folder.path().join("test.db"))
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .pragma("mmap_size", "0")
+    }
+
+    #[tokio::test]
+    async fn sqlite_is_run_the_one_safe_way_or_not_at_all() {
+        let broken = [
+            ("", None),
+            ("journal_mode", Some("DELETE")),
+            ("synchronous", Some("NORMAL")),
+            ("foreign_keys", Some("OFF")),
+            ("mmap_size", Some("1048576")),
+        ];
+        for (setting, value) in broken {
+            let folder = TempFolder::new();
+            let mut options = safe(&folder);
+            if let Some(value) = value {
+                options = options.pragma(setting, value);
+            }
+            let mut conn = options.connect().await.unwrap();
+            let checked = check_sqlite(&mut conn, 2).await;
+            conn.close().await.unwrap();
+            match (value, checked) {
+                (None, Ok(())) => {}
+                (Some(_), Err(OpenError::Unsafe { setting: named, .. })) => {
+                    assert_eq!(named, setting);
+                }
+                (_, other) => panic!("{setting} {value:?}: {other:?}"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_database_is_opened_the_safe_way() {
+        let folder = TempFolder::new();
+        let db = crate::storage::testing::sqlite(&folder).await;
+        let Pools::Sqlite { writer, .. } = &db.0 else {
+            panic!("not SQLite")
+        };
+        let mut conn = writer.acquire().await.unwrap();
+        check_sqlite(&mut conn, 2).await.unwrap();
+        drop(conn);
+        db.close().await;
+    }
+
+    #[test]
+    fn a_commit_that_waits_for_nothing_is_refused() {
+        assert!(matches!(check_commits("off"), Err(OpenError::Forgetful)));
+        for waits in ["on", "local", "remote_write", "remote_apply"] {
+            check_commits(waits).unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn postgres_without_synchronous_commit_is_refused() {
+        let db = crate::storage::testing::postgres().await;
+        let url = db.url().await;
+        let name = url.rsplit('/').next().unwrap();
+        let Pools::Postgres { writer, .. } = &db.0 else {
+            panic!("not Postgres")
+        };
+        // Said of the role in this database, it goes over what is said of either.
+        let set =
+            format!("ALTER ROLE CURRENT_USER IN DATABASE {name} SET synchronous_commit = off");
+        sqlx::query(sqlx::AssertSqlSafe(set))
+            .execute(writer)
+            .await
+            .unwrap();
+        assert!(matches!(Db::open(&url).await, Err(OpenError::Forgetful)));
+        db.close().await;
+    }
+
+    #[test]
+    fn network_filesystems_are_told_from_disks() {
+        let mounts = "22 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n\
+                      40 22 0:50 / /srv/share rw - nfs4 host:/share rw,vers=4.2\n\
+                      41 22 0:51 / /srv/share/local\\040disk rw shared:1 - xfs /dev/vdb rw\n\
+                      42 22 0:52 / /mnt rw - 9p drive rw\n";
+        for (folder, kind) in [
+            ("/var/lib/tessera", "ext4"),
+            ("/srv/share/tessera", "nfs4"),
+            ("/srv/shared", "ext4"),
+            ("/srv/share/local disk/tessera", "xfs"),
+            ("/mnt", "9p"),
+        ] {
+            assert_eq!(
+                filesystem(mounts, Path::new(folder)),
+                Some(kind),
+                "{folder}"
+            );
+        }
+    }
+
+    /// Fifty writers, half of them of another process' pool: each waits its turn, and none is told that the database is
+    /// busy.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn a_storm_of_writers_waits_in_line() {
+        const WRITERS: usize = 50;
+        const EACH: usize = 20;
+        let folder = TempFolder::new();
+        let one = crate::storage::testing::sqlite(&folder).await;
+        let two = Db::open(&one.url().await).await.unwrap();
+        let tasks: Vec<_> = (0..WRITERS)
+            .map(|writer| {
+                let db = if writer % 2 == 0 {
+                    one.clone()
+                } else {
+                    two.clone()
+                };
+                tokio::spawn(async move {
+                    for n in 0..EACH {
+                        let mut tx = db.write().await?;
+                        tx.claim_meta(&format!("{writer}-{n}"), "x").await?;
+                        tx.commit().await?;
+                    }
+                    Ok::<_, DbError>(())
+                })
+            })
+            .collect();
+        for task in tasks {
+            task.await.unwrap().unwrap();
+        }
+        let mut tx = one.read().await.unwrap();
+        let sums = crate::storage::copy::sums(&mut tx).await.unwrap();
+        assert_eq!(sums["meta"].rows, (WRITERS * EACH) as u64);
+        drop(tx);
+        two.close().await;
+        one.close().await;
+    }
+}
