@@ -51,8 +51,8 @@ pub mod verifications;
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnection, PgPool};
-use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteTransactionManager};
-use sqlx::{Postgres, Sqlite, Transaction, TransactionManager as _};
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use sqlx::{Postgres, Sqlite, Transaction};
 
 pub use self::open::{OpenError, sqlite_path};
 use self::readers::{Reader, Readers};
@@ -233,14 +233,8 @@ async fn begin(writer: &SqlitePool) -> Stored<Transaction<'static, Sqlite>> {
     const BEGIN: &str = "BEGIN IMMEDIATE";
     match writer.begin_with(BEGIN).await {
         Err(DbError::InvalidSavePointStatement) => {
-            let mut conn = writer.acquire().await?;
-            // A transaction that there is can be rolled back. One that there is not is begun first.
-            let begun = sqlx::raw_sql("BEGIN").execute(&mut *conn).await;
-            if begun.is_err() || SqliteTransactionManager::rollback(&mut conn).await.is_err() {
-                conn.close().await?;
-            } else {
-                drop(conn);
-            }
+            // Another one takes its place.
+            writer.acquire().await?.close().await.ok();
             writer.begin_with(BEGIN).await
         }
         begun => begun,

@@ -29,6 +29,7 @@ mod one_time;
 mod operating;
 mod payments;
 mod protocol;
+mod restarts;
 mod retention;
 mod rooms;
 mod rotation;

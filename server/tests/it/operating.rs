@@ -166,7 +166,7 @@ async fn what_serve_refuses_check_config_refuses() {
             "servicer",
             "create",
             "--name",
-            "A",
+            "Example Ltd",
             "--kind",
             "both",
         ]);

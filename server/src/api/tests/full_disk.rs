@@ -52,6 +52,8 @@ async fn a_full_disk_refuses_writes_and_nothing_else() {
     // Writes are refused as long as it lasts, and reads go on.
     let proof = json!({"client_id": world.tenant, "client_secret": world.client_secret});
     for _ in 0..5 {
+        // The connection that met the full disk was replaced; the disk is as full for the new one.
+        world.state().db.fill_disk(true).await;
         let (status, wait, answer) = ask(&router, "/v1/sessions", &open).await;
         assert_eq!((status, wait.is_some()), (503, true), "{answer}");
         let (status, _, answer) = ask(&router, "/v1/consents/list", &proof).await;
