@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::jobs::{schedule, worker};
 use crate::services::Services;
 use crate::services::retention;
+use crate::services::secrets::watch::Watch;
 use crate::skills::Registry;
 use crate::skills::sandbox::{SandboxBank, connectors};
 use crate::state::AppState;
@@ -46,12 +47,13 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), Failed> {
     let (state, bank) = sandbox(state, &after).await?;
     schedule::ensure(&state).await.map_err(broken)?;
     let background = tokio::spawn(background(state.clone(), after.clone()));
+    let watch = tokio::spawn(Watch::new(state.clone()).run(after.clone()));
     let router = router(&state);
     say_where(&state, with_demo).await?;
     stop_on_signal(stop.clone())?;
     http::serve::run(state.clone(), listener, router, stop).await;
     after.cancel();
-    for task in [Some(background), bank].into_iter().flatten() {
+    for task in [Some(background), Some(watch), bank].into_iter().flatten() {
         task.await.map_err(broken)?;
     }
     state.db.close().await;
@@ -89,7 +91,8 @@ async fn sandbox(
         return Ok((state, None));
     }
     // The same for every process on one database: a user may leave to one's bank and come back to another's.
-    let secret = URL_SAFE_NO_PAD.encode(*state.pepper.derive("sandbox_bank.client"));
+    let secret = state.vault.derive("sandbox_bank.client").map_err(broken)?;
+    let secret = URL_SAFE_NO_PAD.encode(*secret);
     let bank = bank::serve(
         bank::Settings {
             db: state.db.clone(),

@@ -29,6 +29,7 @@ pub mod renewals;
 pub mod requests;
 pub mod retention;
 pub mod returns;
+pub mod secrets;
 pub mod servicers;
 pub mod sessions;
 pub mod signatures;
@@ -119,6 +120,9 @@ async fn note_key_use(state: AppState, stop: CancellationToken) {
         state.pulse.beat(KEY_USE_TASK);
         if let Err(error) = state.key_use.flush(&state).await {
             tracing::warn!(%error, "which keys were used could not be written; it is tried again");
+        }
+        if let Err(error) = state.digests.flush(&state).await {
+            tracing::warn!(%error, "digests could not be renewed; each is tried again at its next use");
         }
         if last {
             return;

@@ -210,6 +210,28 @@ impl Tx {
         })
     }
 
+    /// Consents of a tenant that is being erased, whose data is still kept.
+    pub async fn consents_to_end(
+        &mut self,
+        tenant: TenantId,
+        now: DateTime<Utc>,
+        limit: i64,
+    ) -> Stored<Vec<ConsentRow>> {
+        run!(self, |conn| {
+            sqlx::query_as(concat!(
+                "SELECT ",
+                consent_columns!(),
+                " FROM consents WHERE tenant_id = $1 AND erased_at IS NULL AND (data_until > $2 OR status = 'ACTIVE')
+                 ORDER BY id LIMIT $3"
+            ))
+            .bind(tenant)
+            .bind(now)
+            .bind(limit)
+            .fetch_all(conn)
+            .await
+        })
+    }
+
     /// Ends an active consent; its data goes at `data_until`. `false` if it had ended.
     pub async fn end_consent(
         &mut self,
