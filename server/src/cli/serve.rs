@@ -21,7 +21,6 @@ use crate::config::Config;
 use crate::jobs::{schedule, worker};
 use crate::services::Services;
 use crate::services::retention;
-use crate::services::secrets::watch::Watch;
 use crate::skills::Registry;
 use crate::skills::sandbox::{SandboxBank, connectors};
 use crate::state::AppState;
@@ -47,13 +46,12 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), Failed> {
     let (state, bank) = sandbox(state, &after).await?;
     schedule::ensure(&state).await.map_err(broken)?;
     let background = tokio::spawn(background(state.clone(), after.clone()));
-    let watch = tokio::spawn(Watch::new(state.clone()).run(after.clone()));
     let router = router(&state);
     say_where(&state, with_demo).await?;
     stop_on_signal(stop.clone())?;
     http::serve::run(state.clone(), listener, router, stop).await;
     after.cancel();
-    for task in [Some(background), Some(watch), bank].into_iter().flatten() {
+    for task in [Some(background), bank].into_iter().flatten() {
         task.await.map_err(broken)?;
     }
     state.db.close().await;

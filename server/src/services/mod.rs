@@ -56,6 +56,7 @@ use app::portal::Trouble;
 use tokio_util::sync::CancellationToken;
 
 use crate::background::{Restarts, supervise};
+use self::secrets::watch::{self, Watch};
 use crate::state::AppState;
 use crate::storage::Tx;
 
@@ -102,9 +103,11 @@ pub async fn background(state: AppState, stop: CancellationToken) {
         async move { state.request_log.clone().run(state, stop).await }
     };
     let keys = || note_key_use(state.clone(), stop.clone());
+    let watch = || Watch::new(state.clone()).run(stop.clone());
     futures_util::join!(
         supervise(LOG_TASK, &pulse, &stop, restarts, log),
         supervise(KEY_USE_TASK, &pulse, &stop, restarts, keys),
+        supervise(watch::TASK, &pulse, &stop, restarts, watch),
     );
 }
 

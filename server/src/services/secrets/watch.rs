@@ -12,6 +12,8 @@ use crate::state::AppState;
 use crate::storage::DbError;
 use crate::storage::data_keys::HolderRow;
 
+/// The name of the task, as `/readyz` gives it.
+pub const TASK: &str = "key file";
 /// Between two looks.
 const EVERY: Duration = Duration::from_millis(400);
 /// Looks between two signs of life.
@@ -49,6 +51,7 @@ impl Watch {
     pub async fn run(mut self, stop: CancellationToken) {
         let mut looks = 0;
         loop {
+            self.state.pulse.beat(TASK);
             if let Err(error) = self.look(looks % SIGN == 0).await {
                 tracing::warn!(%error, "data keys could not be looked after; it is tried again");
             }
