@@ -48,7 +48,7 @@ macro_rules! end {
 }
 
 /// Digests of secrets, which every rotation of the pepper moves.
-pub const SECRETS: [Kind; 9] = [
+pub static SECRETS: [Kind; 9] = [
     Kind {
         name: "client secrets and app keys",
         goes: "renewed when used next; rotate those that nobody uses",
@@ -63,21 +63,15 @@ pub const SECRETS: [Kind; 9] = [
         name: "access tokens of consents",
         goes: "renewed at the next read; those never read end with their consents",
         count: count!("consents", "access_token", "status = 'ACTIVE' AND data_until > $2"),
-        end: end!(
-            "UPDATE consents SET status = 'DELETED', updated_at = $2, data_until = $2",
-            "access_token",
-            "status = 'ACTIVE' AND data_until > $2"
-        ),
+        // Their banks are told: consents_on_pepper.
+        end: None,
     },
     Kind {
         name: "end-users that consents are bound to",
         goes: "renewed when tenant_user_id comes with the next read",
         count: count!("consents", "tenant_user", "status = 'ACTIVE' AND data_until > $2"),
-        end: end!(
-            "UPDATE consents SET status = 'DELETED', updated_at = $2, data_until = $2",
-            "tenant_user",
-            "status = 'ACTIVE' AND data_until > $2"
-        ),
+        // Their banks are told: consents_on_pepper.
+        end: None,
     },
     Kind {
         name: "sessions of the API under way",

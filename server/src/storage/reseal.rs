@@ -74,7 +74,7 @@ const BY_CONSENT: Column = Column {
 
 /// Every sealed column but `temp_tokens.sealed`, whose rows end within a day, and `kept_answers.sealed`, which only its
 /// caller's secret opens and which ends within a day as well.
-pub const COLUMNS: [Column; 20] = [
+pub static COLUMNS: [Column; 20] = [
     Column {
         name: "tenants.utx_key",
         table: "tenants",

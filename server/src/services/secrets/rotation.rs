@@ -5,19 +5,23 @@
 
 use std::path::Path;
 
-use chrono::{DateTime, Duration, Utc};
+use chrono::Duration;
 use serde_json::json;
 
 use super::rewrap;
 use crate::crypto::KeyTag;
 use crate::crypto::file::{FileKey, KeyFile, Kind, SecretsError};
 use crate::services::acts::{By, audit};
+use crate::services::consents;
+use crate::services::refusal::Failure;
 use crate::state::AppState;
 use crate::storage::data_keys::HolderRow;
 use crate::storage::{DbError, Tx, census};
 
 /// A process that was not heard of for so long has ended.
 pub const HEARD: Duration = Duration::seconds(60);
+/// Consents that are read at a time.
+const BATCH: i64 = 100;
 /// Where the database remembers which key file it was made with; its row is held while the file is changed.
 const HELD: &str = "secrets_id";
 
@@ -153,7 +157,7 @@ pub async fn drop_key(
         return Err(NotTaken::Refused(refusal(kind, &hanging)));
     }
     if revoke {
-        end_all(&mut tx, kind, &key, state.clock.now()).await?;
+        end_all(state, &mut tx, kind, &key).await?;
     }
     file.ring_mut(kind).drop(tag);
     write(state, &mut tx, &file, path, "secrets.dropped", kind, tag).await?;
@@ -211,13 +215,32 @@ async fn on_pepper(state: &AppState, key: &FileKey) -> Result<Vec<Hanging>, DbEr
 }
 
 async fn end_all(
+    state: &AppState,
     tx: &mut Tx,
     kind: Kind,
     key: &FileKey,
-    now: DateTime<Utc>,
 ) -> Result<(), DbError> {
+    let now = state.clock.now();
     if kind == Kind::Vault {
         return Ok(());
+    }
+    loop {
+        let rows = tx
+            .consents_on_pepper(&bound(key), key.first, now, BATCH)
+            .await?;
+        if rows.is_empty() {
+            break;
+        }
+        for row in rows {
+            tx.end_consent(row.id, now, now).await?;
+            match consents::revoke_at_provider(state, tx, &row).await {
+                Ok(()) => {}
+                Err(Failure::Database(error)) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(consent = %row.id, %error, "the bank of a revoked consent could not be told");
+                }
+            }
+        }
     }
     for digests in &census::SECRETS {
         tx.end_on_pepper(digests, &bound(key), key.first, now).await?;

@@ -35,7 +35,7 @@ fn single(clock: &crate::clock::Clock) -> KeyFile {
 }
 
 /// Everything that a tenant has read so far.
-async fn all_read(world: &World, pair: &consents::Credentials) -> String {
+async fn all_read(world: &World, pair: &Credentials) -> String {
     let state = &world.state;
     let listing = accounts::list(state, &world.client, pair).await.unwrap();
     let ibans = listing.items.iter().map(|it| it.details.iban.clone());
@@ -44,7 +44,7 @@ async fn all_read(world: &World, pair: &consents::Credentials) -> String {
     let reader = crate::services::transactions::reader(state, &world.client, pair, wanted);
     let page = reader.await.unwrap().page(None, 100).await.unwrap();
     let lines = page.items.iter().map(|it| {
-        let utx = data::hex(&it.row.utx.0);
+        let utx = crate::services::data::hex(&it.row.utx.0);
         format!("{utx} {} {:?}", it.details.amount, it.details.merchant)
     });
     format!("{ibans:?} {:?}", lines.collect::<Vec<_>>())
