@@ -207,8 +207,9 @@ mod tests {
     async fn a_hash_of_less_cost_is_to_be_made_again() {
         let passwords = passwords();
         let password = secret("four lamps over a quiet river");
+        let today = passwords.pepper.password_key();
         let cheap = Argon2::new_with_secret(
-            &*passwords.pepper.password_key().key,
+            &*today.key,
             Algorithm::Argon2id,
             Version::V0x13,
             Params::new(8_192, 1, 1, None).unwrap(),
