@@ -8,6 +8,7 @@ mod bench;
 mod demo;
 mod jobs;
 mod operate;
+mod secrets;
 mod serve;
 mod signing;
 
@@ -114,6 +115,9 @@ enum Command {
     /// Later work: what waits, what was given up.
     #[command(subcommand)]
     Jobs(jobs::Jobs),
+    /// The keys of the key file: list them, rotate them.
+    #[command(subcommand)]
+    Secrets(secrets::Secrets),
     /// What `cargo xtask bench` needs of a database; nothing that an operator does.
     #[command(subcommand, hide = true)]
     Bench(bench::Bench),
@@ -212,6 +216,7 @@ async fn with_settings(config: Config, command: Command) -> Result<(), Failed> {
         Command::SigningKey(command) => signing::run(&config, command).await,
         Command::Tenant(command) => operate::tenant(&config, command).await,
         Command::Jobs(command) => jobs::run(&config, command).await,
+        Command::Secrets(command) => secrets::run(&config, command).await,
         Command::Bench(command) => bench::run(&config, command).await,
         // Answered without settings, above.
         Command::ConfigExample | Command::Openapi | Command::Print { .. } => Ok(()),

@@ -142,6 +142,7 @@ pub async fn ask(state: &AppState, asking: &ResumeSession) -> Result<(), Failure
         };
     };
     tx.commit().await?;
+    let state = &state.for_tenant_alone(session.tenant_id).await?;
     let turn = Turn {
         session: &session,
         claim,

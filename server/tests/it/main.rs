@@ -33,6 +33,7 @@ mod restarts;
 mod retention;
 mod rooms;
 mod rotation;
+mod secrets;
 mod seed_flow;
 mod streaming;
 mod uploads;
