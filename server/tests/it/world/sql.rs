@@ -10,7 +10,13 @@ use super::World;
 
 /// Tables that change without anybody's call having an effect: the log of calls, the worker's own round, and the other
 /// company's books.
-const ASIDE: [&str; 4] = ["requests", "jobs", "_sqlx_migrations", "budgets"];
+const ASIDE: [&str; 5] = [
+    "requests",
+    "request_log_sizes",
+    "jobs",
+    "_sqlx_migrations",
+    "budgets",
+];
 /// Columns that tell when something was last seen or asked for, and what the bank last said of a payment: it is sealed
 /// anew each time. What came of it (`status`, `final`, `updated_at`) is compared.
 const SEEN: [&str; 6] = [
@@ -46,7 +52,38 @@ impl World {
     }
 }
 
+impl World {
+    /// What the database takes on disk, in bytes: its files, or the request log's tables, which nobody else grows.
+    pub async fn disk(&self, sql: &Sql) -> u64 {
+        match sql {
+            Sql::Sqlite(_) => std::fs::read_dir(&self.folder)
+                .unwrap()
+                .map(|entry| entry.unwrap())
+                .filter(|entry| {
+                    entry
+                        .file_name()
+                        .to_string_lossy()
+                        .starts_with("tessera.db")
+                })
+                .map(|entry| entry.metadata().unwrap().len())
+                .sum(),
+            Sql::Postgres(_) => {
+                let size = "SELECT CAST(pg_total_relation_size('requests') AS TEXT)";
+                sql.texts(size).await[0].parse().unwrap()
+            }
+        }
+    }
+}
+
 impl Sql {
+    /// How many rows there are: `TABLE WHERE CONDITION`.
+    pub async fn count(&self, from: &str) -> u64 {
+        let counted = self
+            .texts(&format!("SELECT CAST(COUNT(*) AS TEXT) FROM {from}"))
+            .await;
+        counted[0].parse().unwrap()
+    }
+
     /// Runs a statement; answers how many rows it changed.
     pub async fn run(&self, text: &str) -> u64 {
         let query = AssertSqlSafe(text.to_owned());
