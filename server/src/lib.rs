@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config;
 pub mod crypto;
 pub mod doors;
+pub mod gate;
 pub mod http;
 pub mod jobs;
 pub mod mail;

@@ -1,5 +1,9 @@
 //! The `server` binary: hands the command line over.
 
+/// Gives memory back to the system when a wave of connections is over.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     server::cli::run()
 }

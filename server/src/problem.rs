@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use app::domain::problem::Code;
 use app::links;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use uuid::Uuid;
@@ -84,7 +84,17 @@ impl Problem {
 
     /// The whole answer.
     pub fn answer(&self, id: Uuid, public_url: &str) -> Response {
-        let Inner { refusal, headers } = &*self.0;
+        let json = HeaderValue::from_static("application/json");
+        let text = self.text(id, public_url);
+        let mut answer = (self.status(), [(header::CONTENT_TYPE, json)], text).into_response();
+        self.send_along(answer.headers_mut());
+        answer.extensions_mut().insert(Answered(self.code()));
+        answer
+    }
+
+    /// The answer's body.
+    pub fn text(&self, id: Uuid, public_url: &str) -> Vec<u8> {
+        let refusal = &self.0.refusal;
         let entry = refusal.code.entry();
         let body = Body {
             id,
@@ -102,19 +112,17 @@ impl Problem {
             docs: format!("{public_url}{}", links::docs_error(entry.code)),
             fields: &refusal.fields,
         };
-        let text = serde_json::to_vec(&body).unwrap_or_default();
-        let json = HeaderValue::from_static("application/json");
-        let mut answer = (self.status(), [(header::CONTENT_TYPE, json)], text).into_response();
-        for (name, value) in headers {
-            answer.headers_mut().append(name.clone(), value.clone());
+        serde_json::to_vec(&body).unwrap_or_default()
+    }
+
+    /// Puts the problem's own headers on an answer.
+    pub fn send_along(&self, headers: &mut HeaderMap) {
+        for (name, value) in &self.0.headers {
+            headers.append(name.clone(), value.clone());
         }
-        if let Some(seconds) = refusal.retry_after {
-            answer
-                .headers_mut()
-                .insert(header::RETRY_AFTER, seconds.into());
+        if let Some(seconds) = self.0.refusal.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
         }
-        answer.extensions_mut().insert(Answered(refusal.code));
-        answer
     }
 
     fn status(&self) -> StatusCode {

@@ -66,11 +66,14 @@ impl AppState {
             mailer,
             passwords: Passwords::new(&secrets.pepper, clock.clone()),
             queue: Queue::new(clock.clone(), secrets.vault.clone()),
-            limits: Arc::new(Limits::new(
-                &db,
-                config.limits.browser_calls_per_minute,
-                config.limits.server_calls_per_minute,
-            )),
+            limits: Arc::new(
+                Limits::new(
+                    &db,
+                    config.limits.browser_calls_per_minute,
+                    config.limits.server_calls_per_minute,
+                )
+                .with_turns(config.limits.calls_at_once),
+            ),
             key_use: Arc::default(),
             pulse: Pulse::default(),
             digests: Arc::default(),

@@ -14,6 +14,7 @@ use super::data::Limit;
 use super::refusals::Finding;
 use crate::http::call::{Anyone, Call};
 use crate::http::fields::fields;
+use crate::http::paths;
 use crate::http::tagged::Tagged;
 use crate::problem::Problem;
 use crate::services::catalog::{self, CatalogFilter, Offer};
@@ -98,8 +99,12 @@ async fn one(
 ) -> Result<Response, Problem> {
     let offer = catalog::one(&state, call.by.as_ref(), &name).await?;
     let offer = offer.ok_or_else(|| {
-        Refusal::new(Code::NotFound)
-            .hints("Copy a name from GET /v1/catalog/skills and percent-encode it: # is %23.")
+        let hint = if name.contains('#') {
+            "Copy a name from GET /v1/catalog/skills and percent-encode it: # is %23."
+        } else {
+            paths::NUMBER_SIGN
+        };
+        Refusal::new(Code::NotFound).hints(hint)
     })?;
     Ok(Tagged::new(&detail(&offer)).answer(&headers))
 }

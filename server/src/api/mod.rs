@@ -22,8 +22,10 @@ pub mod transactions;
 pub mod uploads;
 
 use std::future::{Ready, ready};
+use std::sync::Arc;
 
 use app::domain::problem::Code;
+use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::{any, get};
@@ -32,7 +34,7 @@ use serde_json::Value;
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::http::tagged::Tagged;
-use crate::http::{api_layer, signed};
+use crate::http::{api_layer, compress, signed, slips};
 use crate::problem::Problem;
 use crate::state::AppState;
 
@@ -71,8 +73,13 @@ pub fn router(state: &AppState) -> Router {
     let document = openapi::finished(&document, &state.public_url);
     let collection = postman::collection(&document, &state.public_url);
     let (signed, _) = operations().split_for_parts();
+    let paths = document.get("paths").and_then(Value::as_object);
+    let templates: Arc<[String]> = paths
+        .map(|paths| paths.keys().cloned().collect())
+        .unwrap_or_default();
+    let not_found = move |request: Request| ready(slips::not_found(&request, &templates));
     let signed = signed
-        .fallback(not_found)
+        .fallback(not_found.clone())
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(state.clone());
     router
@@ -82,10 +89,10 @@ pub fn router(state: &AppState) -> Router {
         )
         .route("/v1/openapi.json", get(file(&document)))
         .route("/v1/postman.json", get(file(&collection)))
-        .route("/v1", any(not_found))
-        .route("/v1/", any(not_found))
-        .route("/v1/{*rest}", any(not_found))
-        .route("/v1s", any(not_found))
+        .route("/v1", any(not_found.clone()))
+        .route("/v1/", any(not_found.clone()))
+        .route("/v1/{*rest}", any(not_found.clone()))
+        .route("/v1s", any(not_found.clone()))
         .route("/v1s/", any(not_found))
         // Behind the routes: it holds for those that are there.
         .method_not_allowed_fallback(method_not_allowed)
@@ -93,6 +100,7 @@ pub fn router(state: &AppState) -> Router {
             state.clone(),
             api_layer::api,
         ))
+        .layer(middleware::from_fn(compress::answers))
         .with_state(state.clone())
 }
 
@@ -105,8 +113,4 @@ fn file(content: &Value) -> impl Fn(HeaderMap) -> Ready<Response> + Clone + Send
 /// The API's own answer to a wrong method.
 async fn method_not_allowed() -> Problem {
     Problem::new(Code::MethodNotAllowed)
-}
-
-async fn not_found() -> Problem {
-    Problem::new(Code::NotFound)
 }

@@ -1,57 +1,76 @@
-//! The bank's accept loop: HTTP/1.1 with a time limit on request heads and a cap on connections, which
-//! `axum::serve` does not have.
+//! The bank's listener: the gate's accept loop, with the bank's own words.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{Html, IntoResponse as _, Response};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-const MOST_CONNECTIONS: usize = 1024;
+use super::pages::busy;
+use crate::gate::{Bounds, Gate, House, Why};
+
 /// How long requests in flight may take to end.
 const CLOSING: Duration = Duration::from_secs(5);
-/// After a failed accept (out of file descriptors): waiting beats spinning.
-const BREATH: Duration = Duration::from_millis(100);
 
 /// Answers connections until told to stop, then lets those in hand finish.
-pub(super) async fn answer(listener: TcpListener, doors: Router, stop: CancellationToken) {
-    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    let graceful = GracefulShutdown::new();
-    loop {
-        let Ok(place) = room.clone().acquire_owned().await else {
-            break;
-        };
-        let stream = tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    tracing::warn!(%error, "the sandbox bank cannot accept a connection");
-                    tokio::time::sleep(BREATH).await;
-                    continue;
-                }
-            },
-        };
-        let mut builder = http1::Builder::new();
-        builder
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT);
-        let service = TowerToHyperService::new(doors.clone());
-        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
-        tokio::spawn(async move {
-            // A client that hangs up in the middle is no event.
-            connection.await.ok();
-            drop(place);
-        });
+pub(super) async fn answer(
+    listener: TcpListener,
+    bounds: Bounds,
+    is_https: bool,
+    doors: Router,
+    stop: CancellationToken,
+) {
+    let building = Building {
+        per_source: bounds.per_source,
+        half: u32::try_from(bounds.connections / 2).unwrap_or(u32::MAX),
+        is_https,
+    };
+    let gate = Gate::new(bounds, Arc::new(building), doors);
+    gate.run(listener, stop.cancelled(), CLOSING).await;
+}
+
+struct Building {
+    per_source: u32,
+    half: u32,
+    is_https: bool,
+}
+
+impl House for Building {
+    /// The third-party provider on this very machine speaks for many users at once: half of all places are its own.
+    fn connections(&self, peer: IpAddr, reached: IpAddr) -> Option<u32> {
+        Some(if peer == reached {
+            self.half.max(self.per_source)
+        } else {
+            self.per_source
+        })
     }
-    tokio::time::timeout(CLOSING, graceful.shutdown())
-        .await
-        .ok();
+
+    fn source(&self, peer: IpAddr, _headers: &HeaderMap) -> IpAddr {
+        peer
+    }
+
+    fn refuse(&self, _path: &str, why: Why) -> Response {
+        let status = match why {
+            Why::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Why::TooManyAtOnce => StatusCode::TOO_MANY_REQUESTS,
+            Why::Busy => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        let again = [(RETRY_AFTER, HeaderValue::from_static("1"))];
+        (status, again, Html(busy())).into_response()
+    }
+
+    fn crowded(&self) -> Vec<u8> {
+        b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: text/plain\r\ncontent-length: 0\r\nconnection: close\r\n\
+          retry-after: 1\r\ncache-control: no-store\r\nx-content-type-options: nosniff\r\n\r\n"
+            .to_vec()
+    }
+
+    fn is_https(&self) -> bool {
+        self.is_https
+    }
 }

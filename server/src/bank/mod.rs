@@ -6,6 +6,7 @@
 //! What a real bank has and this one has not: client certificates (a client id and secret of this process stand in),
 //! the other three approaches to strong authentication, refresh tokens, and a limit of four reads a day.
 
+mod bodies;
 mod ledger;
 mod listen;
 mod pages;
@@ -30,6 +31,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::gate::Bounds;
 use crate::storage::Db;
 use ledger::Day;
 
@@ -45,6 +47,22 @@ pub struct Settings {
     pub client: Client,
     /// How long it takes to verify somebody whose documents are all there.
     pub verification: chrono::Duration,
+}
+
+/// How much the bank takes on.
+pub struct Limits {
+    pub bounds: Bounds,
+    /// Pages that one source may ask for.
+    pub pages_per_minute: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            bounds: Bounds::default(),
+            pages_per_minute: 1200,
+        }
+    }
 }
 
 /// A third-party provider registered with the bank.
@@ -102,6 +120,15 @@ impl Inner {
 /// Opens the doors and answers until `stop` is cancelled. The bank answers when this returns; a user's
 /// books are written when they are first needed.
 pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<Bank, BankError> {
+    serve_within(settings, Limits::default(), stop).await
+}
+
+/// The same, within other limits.
+pub async fn serve_within(
+    settings: Settings,
+    limits: Limits,
+    stop: CancellationToken,
+) -> Result<Bank, BankError> {
     let Settings {
         db,
         clock,
@@ -126,11 +153,18 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<Bank, 
     }));
     let doors = Router::new()
         .merge(xs2a::router(&desk))
-        .merge(pages::router(&desk))
+        .merge(pages::router(&desk, limits.pages_per_minute))
         .merge(products::router())
         .fallback(pages::not_found)
         .with_state(desk);
-    let running = tokio::spawn(listen::answer(listener, doors, stop));
+    let is_https = public_url.starts_with("https:");
+    let running = tokio::spawn(listen::answer(
+        listener,
+        limits.bounds,
+        is_https,
+        doors,
+        stop,
+    ));
     Ok(Bank {
         url,
         public_url,

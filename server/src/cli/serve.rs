@@ -6,7 +6,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{Router, middleware};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::net::TcpListener;
@@ -65,7 +65,8 @@ fn router(state: &AppState) -> Router {
     let services = Services::new(state.clone()).with_api(api_router.clone());
     let document = api::openapi(&state.public_url);
     let portal = portal::router(state, Arc::new(services), Arc::new(document));
-    api_router.merge(portal)
+    let slips = middleware::from_fn_with_state(api_router.clone(), http::slips::to_the_api);
+    api_router.merge(portal.layer(slips))
 }
 
 fn refuse_public_demo(demo: bool, config: &Config, listen: SocketAddr) -> Result<(), Failed> {
@@ -92,7 +93,15 @@ async fn sandbox(
     // The same for every process on one database: a user may leave to one's bank and come back to another's.
     let secret = state.vault.derive("sandbox_bank.client").map_err(broken)?;
     let secret = URL_SAFE_NO_PAD.encode(*secret);
-    let bank = bank::serve(
+    let limits = bank::Limits {
+        bounds: http::serve::bounds(&state.config.http),
+        pages_per_minute: state
+            .config
+            .limits
+            .browser_calls_per_minute
+            .saturating_mul(2),
+    };
+    let bank = bank::serve_within(
         bank::Settings {
             db: state.db.clone(),
             clock: state.clock.clone(),
@@ -105,6 +114,7 @@ async fn sandbox(
             },
             verification: chrono::Duration::seconds(settings.verification_seconds),
         },
+        limits,
         stop.clone(),
     )
     .await

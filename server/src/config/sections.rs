@@ -15,8 +15,19 @@ section! {
         trusted_proxies: Vec<String> = Vec::new();
         /// Connections accepted at once; further ones wait.
         max_connections: u32 = 4096;
+        /// Connections accepted at once from one source: an IPv4 address, or the /64 of an IPv6 one. Further ones are answered
+        /// 503 and closed. Trusted proxies have as many as they like, and of those behind them as many requests are served
+        /// at once; further ones are answered 429.
+        connections_per_source: u32 = 64;
         /// Seconds a client may take to send the head of a request.
         header_timeout_seconds: u64 = 10;
+        /// Seconds that a body may pause for. In the long run it must come with 16 KiB a second, too.
+        body_timeout_seconds: u64 = 15;
+        /// Seconds that a client may read nothing of its answer. In the long run it must read 4 KiB a second, too.
+        answer_timeout_seconds: u64 = 20;
+        /// MiB of memory that bodies may hold, all together, whose senders have not proved their keys yet. Further ones are
+        /// answered 503.
+        unproved_bodies_mib: u32 = 32;
         /// Seconds between saying "not ready" and closing the door, for load balancers to notice.
         drain_seconds: u64 = 0;
         /// Seconds that requests in flight get to finish when the server stops.
@@ -86,10 +97,15 @@ section! {
 section! {
     /// How much each caller may ask for.
     Limits "limits" {
-        /// Browser-safe calls (sessions, steps) per minute, per tenant and source address.
+        /// Browser-safe calls (sessions, steps) per minute, per tenant and source address. What nobody proved keys for is
+        /// measured by it, too, per source address: as many calls, twice as many pages and returns from banks, and a fifth
+        /// as many forms of people who are not signed in.
         browser_calls_per_minute: u32 = 600;
         /// Server calls (token, data) per minute, per tenant.
         server_calls_per_minute: u32 = 60_000;
+        /// Calls worked on at once in this process; further ones are answered 503. Readings have four fifths of them, so that
+        /// sessions and tokens always find a place.
+        calls_at_once: u32 = 256;
         /// Failed sign-ins in a row before a delay begins, per account and per source.
         sign_in_failures: u32 = 5;
     }
@@ -104,6 +120,8 @@ section! {
         background_refresh_minutes: i64 = 720;
         /// Calls in 24 hours that a bank takes for one consent while the end-user is not there (PSD2: 4).
         bank_calls_per_day: i64 = 4;
+        /// MiB that the request log keeps of one servicer, 30 days at most; the oldest calls go first.
+        request_log_mib: u32 = 1024;
         /// How many days before consents end their tenant's owners are told. Empty: never.
         reminder_days: Vec<i64> = vec![30, 14, 7, 1];
         /// Days that the audit log is kept, and that a consent existed once its data is erased (PSD2 records: five years).

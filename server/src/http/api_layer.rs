@@ -5,7 +5,6 @@
 use std::panic::AssertUnwindSafe;
 
 use app::domain::problem::Code;
-use axum::body::{Body, Bytes};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -13,14 +12,14 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::FutureExt as _;
 
-use super::cors;
 use super::notes::Notes;
-use super::tee::Tee;
-use super::url_secrets;
-use crate::problem::{Answered, Problem};
+use super::record::recorded;
+use super::{cors, notice, paths, url_secrets};
+use crate::gate::plain;
+use crate::problem::Problem;
+use crate::services::keys::ConsoleGrant;
 use crate::services::limits::{Budget, Left};
 use crate::services::refusal::Refusal;
-use crate::services::requests::log::Entry;
 use crate::state::AppState;
 
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -29,12 +28,12 @@ const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LEFT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// What the answer and the logs need of a request after the handler consumed it.
-struct Seen {
-    method: axum::http::Method,
-    path: String,
+pub struct Seen {
+    pub method: axum::http::Method,
+    pub path: String,
     route: Option<MatchedPath>,
-    user_agent: Option<HeaderValue>,
-    client_request_id: Option<HeaderValue>,
+    pub user_agent: Option<HeaderValue>,
+    pub client_request_id: Option<HeaderValue>,
 }
 
 /// Passes a call of the API on and dresses its answer.
@@ -42,32 +41,118 @@ pub async fn api(State(state): State<AppState>, request: Request, next: Next) ->
     let (mut parts, body) = request.into_parts();
     let notes = Notes::begin(&state, &parts.extensions);
     if let Some(answer) = cors::preflight(&parts.method, parts.uri.path(), &parts.headers) {
-        return dressed(answer, &notes, None);
+        return preflight(&state, &notes, answer);
     }
     let seen = Seen::of(&parts);
-    parts.extensions.insert(notes.clone());
-    let answer = if refuses_json(&parts.headers) {
-        Problem::new(Code::NotAcceptable).into_response()
-    } else if let Some(refusal) = url_secrets::refused(&parts.uri) {
-        tracing::warn!(request.id = %notes.id, "a secret came in a URL: the call was refused, and the secret should be rotated");
-        Problem::from(refusal).into_response()
-    } else {
-        let work = AssertUnwindSafe(next.run(Request::from_parts(parts, body)));
-        work.catch_unwind().await.unwrap_or_else(|_| {
-            tracing::error!(request.id = %notes.id, route = seen.route(), "a handler panicked");
-            Problem::new(Code::InternalServerError).into_response()
-        })
+    let answer = match enter(&state, &notes, &seen, &parts) {
+        Err(refused) => refused.into_response(),
+        Ok(()) => {
+            parts.extensions.insert(notes.clone());
+            let work = AssertUnwindSafe(next.run(Request::from_parts(parts, body)));
+            work.catch_unwind().await.unwrap_or_else(|_| {
+                tracing::error!(request.id = %notes.id, route = seen.route(), "a handler panicked");
+                Problem::new(Code::InternalServerError).into_response()
+            })
+        }
     };
-    let answer = counted(&state, &notes, &seen, answer);
+    notes.end_turn();
+    let answer = settle(&state, &notes, answer);
     let mut answer = dressed(
-        with_body(answer, &notes, &state),
+        with_body(answer, &notes, &seen, &state),
         &notes,
+        &state,
         seen.client_request_id.clone(),
     );
     if cors::is_open(&seen.path) {
         cors::open(answer.headers_mut());
     }
     recorded(state, notes, seen, answer)
+}
+
+/// The answer to a preflight, which costs nothing but its place in a budget of its own.
+fn preflight(state: &AppState, notes: &Notes, answer: Response) -> Response {
+    let left = state
+        .limits
+        .spend_here(Budget::Preflight(notes.source), notes.at);
+    let Some(refused) = refused(left) else {
+        return dressed(answer, notes, state, None);
+    };
+    notes.left.set(left).ok();
+    let mut answer = dressed(
+        refused.answer(notes.id.0, &state.public_url),
+        notes,
+        state,
+        None,
+    );
+    cors::open(answer.headers_mut());
+    answer
+}
+
+/// Counts a call before anything is done for it; whoever has nothing left is sent away for the price of a look-up.
+fn enter(state: &AppState, notes: &Notes, seen: &Seen, parts: &Parts) -> Result<(), Problem> {
+    if paths::is_return(&seen.path) {
+        // A browser: it takes whatever it is sent.
+        let left = state
+            .limits
+            .spend_here(Budget::Return(notes.source), notes.at);
+        notes.left.set(left).ok();
+        return refused(left).map_or(Ok(()), Err);
+    }
+    // The console's calls are counted as visits to the portal.
+    let is_counted =
+        seen.path.starts_with("/v1") && parts.extensions.get::<ConsoleGrant>().is_none();
+    if is_counted {
+        let entered = state.limits.enter(notes.source, notes.at);
+        if let Some(refused) = refused(entered.left) {
+            notes.left.set(entered.left).ok();
+            return Err(refused);
+        }
+        notes.entered.set(entered).ok();
+    }
+    if refuses_json(&parts.headers) {
+        return Err(Problem::new(Code::NotAcceptable));
+    }
+    if let Some(refusal) = url_secrets::refused(&parts.uri) {
+        tracing::warn!(request.id = %notes.id, "a secret came in a URL: the call was refused, and the secret should be rotated");
+        return Err(refusal.into());
+    }
+    Ok(())
+}
+
+/// The refusal of a call that was one too many.
+fn refused(left: Left) -> Option<Problem> {
+    let wait = left.wait?;
+    Some(
+        Refusal::new(Code::TooManyRequests)
+            .after(wait.into())
+            .into(),
+    )
+}
+
+/// Whoever proved keys, or went a step further with a nonce, was no stranger: that call was their tenant's. Strangers who were
+/// let in on doubt alone had nothing left; nothing was done for them.
+fn settle(state: &AppState, notes: &Notes, answer: Response) -> Response {
+    let Some(entered) = notes.entered.get() else {
+        return answer;
+    };
+    let went_on = notes.tenant.get().is_some() && answer.status().as_u16() < 400;
+    if notes.key.get().is_some() || went_on {
+        state.limits.prove(notes.source, *entered, notes.at);
+        return answer;
+    }
+    match entered
+        .unless_proved
+        .and_then(|left| Some((left, refused(left)?)))
+    {
+        Some((left, problem)) => {
+            notes.left.set(left).ok();
+            problem.into_response()
+        }
+        None => {
+            notes.left.set(entered.left).ok();
+            answer
+        }
+    }
 }
 
 impl Seen {
@@ -83,12 +168,12 @@ impl Seen {
     }
 
     /// The route's template; a path that is none of ours has no name.
-    fn route(&self) -> &str {
+    pub fn route(&self) -> &str {
         self.route.as_ref().map_or("", MatchedPath::as_str)
     }
 
     /// Health checks and the documents are nobody's calls.
-    fn is_call(&self) -> bool {
+    pub fn is_call(&self) -> bool {
         self.path.starts_with("/v1")
             && !matches!(self.path.as_str(), "/v1/openapi.json" | "/v1/postman.json")
     }
@@ -112,29 +197,16 @@ fn refuses_json(headers: &HeaderMap) -> bool {
             })
 }
 
-/// Calls that reached no budget count against their source's own.
-fn counted(state: &AppState, notes: &Notes, seen: &Seen, answer: Response) -> Response {
-    if notes.left.get().is_some() || !seen.is_call() {
-        return answer;
-    }
-    let left = state
-        .limits
-        .spend_here(Budget::Stranger(notes.source), state.clock.now());
-    notes.left.set(left).ok();
-    match left.wait {
-        Some(wait) => {
-            Problem::from(Refusal::new(Code::TooManyRequests).after(wait.into())).into_response()
-        }
-        None => answer,
-    }
-}
-
 /// Gives a problem its body; headers that were set on its way stay.
-fn with_body(mut answer: Response, notes: &Notes, state: &AppState) -> Response {
+fn with_body(mut answer: Response, notes: &Notes, seen: &Seen, state: &AppState) -> Response {
     let Some(problem) = answer.extensions_mut().remove::<Problem>() else {
         return answer;
     };
-    let mut whole = problem.answer(notes.id.0, &state.public_url);
+    let mut whole = if paths::is_return(&seen.path) {
+        notice::page(state, &problem)
+    } else {
+        problem.answer(notes.id.0, &state.public_url)
+    };
     if let Some(allow) = answer.headers_mut().remove(header::ALLOW) {
         whole.headers_mut().insert(header::ALLOW, allow);
     }
@@ -145,6 +217,7 @@ fn with_body(mut answer: Response, notes: &Notes, state: &AppState) -> Response 
 fn dressed(
     mut answer: Response,
     notes: &Notes,
+    state: &AppState,
     client_request_id: Option<HeaderValue>,
 ) -> Response {
     let headers = answer.headers_mut();
@@ -156,27 +229,18 @@ fn dressed(
     if let Some(id) = client_request_id {
         headers.insert(CLIENT_REQUEST_ID, id);
     }
-    headers
-        .entry(header::CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    headers.insert(
-        header::REFERRER_POLICY,
-        HeaderValue::from_static("no-referrer"),
-    );
+    plain(headers, state.public_url.starts_with("https:"));
     if let Some(left) = notes.left.get() {
         let Left {
             policy,
             quota,
+            window,
             remaining,
             reset,
             ..
         } = left;
         let texts = [
-            (POLICY, format!("\"{policy}\";q={quota};w=60")),
+            (POLICY, format!("\"{policy}\";q={quota};w={window}")),
             (LEFT, format!("\"{policy}\";r={remaining};t={reset}")),
         ];
         for (name, text) in texts {
@@ -186,110 +250,4 @@ fn dressed(
         }
     }
     answer
-}
-
-/// Hands the call to the request log and the process log once its answer is sent.
-fn recorded(state: AppState, notes: Notes, seen: Seen, answer: Response) -> Response {
-    let status = answer.status().as_u16();
-    let code = answer
-        .extensions()
-        .get::<Answered>()
-        .map(|answered| answered.0.as_str());
-    let (parts, body) = answer.into_parts();
-    let report = move |bytes: Bytes, whole: bool| {
-        let latency = notes.started.elapsed();
-        tracing::info!(
-            request.id = %notes.id,
-            method = %seen.method,
-            route = operation(&notes, &seen),
-            status,
-            code,
-            ms = latency.as_secs_f64() * 1000.0,
-            tenant.id = notes.tenant.get().map(tracing::field::display),
-            "request"
-        );
-        if seen.is_call() && is_worth_a_row(&state, &notes, status) {
-            state
-                .request_log
-                .add(entry(&notes, seen, status, code, latency, (bytes, whole)));
-        }
-    };
-    Response::from_parts(parts, Body::new(Tee::new(body, report)))
-}
-
-/// Whether a call gets a row in the log. Anybody can name a tenant whose `client_id` they know, so calls that proved
-/// nothing have a small budget for each tenant; what is over it is counted, not kept.
-fn is_worth_a_row(state: &AppState, notes: &Notes, status: u16) -> bool {
-    let proved = status < 400 || notes.key.get().is_some() || notes.run.get().is_some();
-    let left = match notes.tenant.get().or(notes.claimed.get()) {
-        _ if proved => return true,
-        Some(tenant) => state
-            .limits
-            .spend_here(Budget::Unproved(*tenant), state.clock.now()),
-        // Names nobody: its rows end with its source's budget of calls.
-        None => return status != Code::TooManyRequests.entry().http,
-    };
-    if left.wait.is_some() {
-        state.request_log.pass_over();
-    }
-    left.wait.is_none()
-}
-
-fn entry(
-    notes: &Notes,
-    seen: Seen,
-    status: u16,
-    error_code: Option<&'static str>,
-    latency: std::time::Duration,
-    (response_body, response_whole): (Bytes, bool),
-) -> Entry {
-    let text = |value: Option<HeaderValue>| {
-        value.map(|value| {
-            String::from_utf8_lossy(value.as_bytes())
-                .chars()
-                .take(256)
-                .collect::<String>()
-        })
-    };
-    Entry {
-        id: notes.id,
-        at: notes.at,
-        tenant: notes.tenant.get().or(notes.claimed.get()).copied(),
-        session: notes
-            .session
-            .get()
-            .copied()
-            .or_else(|| session_in(operation(notes, &seen), &seen)),
-        key: notes.key.get().copied(),
-        console: notes.run.get().is_some(),
-        method: seen.method.as_str().to_owned(),
-        operation: operation(notes, &seen).to_owned(),
-        status,
-        error_code,
-        latency,
-        user_agent: text(seen.user_agent).unwrap_or_default(),
-        ip: notes.source.to_string(),
-        client_request_id: text(seen.client_request_id),
-        path: seen.path,
-        request_body: notes.body.get().cloned().unwrap_or_default(),
-        response_body,
-        response_whole,
-    }
-}
-
-/// The operation as the API documents it.
-fn operation<'a>(notes: &'a Notes, seen: &'a Seen) -> &'a str {
-    notes
-        .operation
-        .get()
-        .map_or_else(|| seen.route(), String::as_str)
-}
-
-/// The session a path names.
-fn session_in(operation: &str, seen: &Seen) -> Option<app::domain::ids::SessionId> {
-    let found = operation
-        .split('/')
-        .zip(seen.path.split('/'))
-        .find(|(part, _)| *part == "{session_id}");
-    found.and_then(|(_, id)| id.parse().ok())
 }

@@ -1,15 +1,14 @@
 //! From bytes to one JSON object, bounded before it is parsed; and the same for query strings.
 
 use std::fmt;
-use std::time::Duration;
 
 use app::domain::problem::Code;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Uri, header};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
+use crate::gate::{Room, Unread};
 use crate::problem::Problem;
 use crate::services::refusal::Refusal;
 
@@ -19,11 +18,9 @@ pub const MAX_BODY: usize = 256 * 1024;
 pub const MAX_DEPTH: usize = 64;
 /// The longest query string that is read.
 pub const MAX_QUERY: usize = 8 * 1024;
-/// How long a body may take to arrive.
-const BODY_TIME: Duration = Duration::from_secs(15);
 
 /// The whole body of a request that announces JSON.
-pub async fn body(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+pub async fn body(headers: &HeaderMap, body: Body, room: &Room) -> Result<Bytes, Problem> {
     if !announces_json(headers) {
         return Err(Refusal::new(Code::InvalidHeaders)
             .says("The body must be announced as JSON.")
@@ -36,15 +33,17 @@ pub async fn body(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
     if announced.is_some_and(|length| length > MAX_BODY) {
         return Err(too_large());
     }
-    let read = tokio::time::timeout(BODY_TIME, Limited::new(body, MAX_BODY).collect());
-    match read.await {
-        Ok(Ok(whole)) => Ok(whole.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(Refusal::new(Code::InvalidBody)
+    room.whole(body, MAX_BODY).await.map_err(|why| match why {
+        Unread::TooLarge => too_large(),
+        Unread::TooSlow => Problem::new(Code::RequestTimeout),
+        Unread::Broken => Refusal::new(Code::InvalidBody)
             .says("The body broke off before its end.")
-            .into()),
-        Err(_) => Err(Problem::new(Code::RequestTimeout)),
-    }
+            .into(),
+        Unread::Full => Refusal::new(Code::ServiceUnavailable)
+            .says("Too many bodies of callers who have not proved their keys yet are on their way to us just now; yours was not read.")
+            .after(1)
+            .into(),
+    })
 }
 
 fn announces_json(headers: &HeaderMap) -> bool {

@@ -2,6 +2,7 @@
 
 pub mod api_layer;
 pub mod call;
+pub mod compress;
 pub mod cors;
 pub mod credentials;
 pub mod describe;
@@ -9,11 +10,15 @@ pub mod fields;
 pub mod form;
 pub mod json;
 pub mod notes;
+pub mod notice;
 pub mod once;
+pub mod paths;
 pub mod proxies;
+pub mod record;
 pub mod security_headers;
 pub mod serve;
 pub mod signed;
+pub mod slips;
 pub mod tagged;
 pub mod tee;
 pub mod url_secrets;

@@ -1,7 +1,7 @@
 //! What is learnt about one call on its way through, for the logs and the headers of its answer.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use app::domain::ids::{KeyId, RequestId, RunId, SessionId, TenantId};
@@ -10,7 +10,10 @@ use axum::http::Extensions;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use crate::services::limits::{Left, Source};
+pub use crate::gate::Peer;
+use crate::gate::Room;
+use crate::services::limits::turns::Turn;
+use crate::services::limits::{Entered, Left, Source};
 use crate::state::AppState;
 
 /// Lies in the request's extensions; each thing is noted once, by the first who knows it.
@@ -32,6 +35,12 @@ pub struct Inner {
     pub session: OnceLock<SessionId>,
     /// The request's body, as far as it was read.
     pub body: OnceLock<Bytes>,
+    /// What is held in memory of the body, until it is known who sent it.
+    pub room: Room,
+    /// What the call cost at the entry, before anything of it was read.
+    pub entered: OnceLock<Entered>,
+    /// The call's place among those that are worked on.
+    turn: Mutex<Option<Turn>>,
     pub left: OnceLock<Left>,
     /// The operation's path as the API documents it, where it is not that of the route.
     pub operation: OnceLock<String>,
@@ -45,11 +54,6 @@ impl std::ops::Deref for Notes {
         &self.0
     }
 }
-
-/// Where a request comes from, put there by the accept loop: the other end of the connection, or what a trusted proxy
-/// says. Nobody else's headers are believed.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer(pub IpAddr);
 
 impl Notes {
     /// Notes for a call that begins now.
@@ -68,10 +72,29 @@ impl Notes {
             run: OnceLock::new(),
             session: OnceLock::new(),
             body: OnceLock::new(),
+            room: extensions.get::<Room>().cloned().unwrap_or_default(),
+            entered: OnceLock::new(),
+            turn: Mutex::new(None),
             left: OnceLock::new(),
             operation: OnceLock::new(),
             signed_digest: OnceLock::new(),
         }))
+    }
+
+    /// Keeps a place until the call has been worked on. The time in which its body comes or its answer is read is
+    /// nobody's work.
+    pub fn keep_turn(&self, turn: Turn) {
+        *self.turn.lock().unwrap_or_else(PoisonError::into_inner) = Some(turn);
+    }
+
+    /// Gives the place back.
+    pub fn end_turn(&self) {
+        drop(
+            self.turn
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
     }
 
     /// Notes the tenant that a request's fields name, before anything is refused: a request that is wrong belongs into

@@ -45,7 +45,8 @@ impl Proxies {
         }
     }
 
-    fn trusts(&self, ip: IpAddr) -> bool {
+    /// Whether an address is one of the proxies.
+    pub fn trusts(&self, ip: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&ip))
     }
 

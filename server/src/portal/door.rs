@@ -8,11 +8,13 @@ use app::pages::{Answer, Fields, Page, Screen, Site, Visit, Who, shell, trouble}
 use app::portal::{Portal, Source, Trouble};
 use axum::extract::{FromRequestParts as _, RawPathParams, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use tower_sessions::Session;
 
-use super::{actor, fields, store};
+use super::{actor, budget, fields, store};
+use crate::gate::Room;
+use crate::http::compress::Open;
 use crate::http::notes::Peer;
 use crate::http::security_headers::Nonce;
 use crate::services::limits;
@@ -22,6 +24,11 @@ use crate::storage::{DbError, is_busy};
 const THEME_COOKIE: &str = "theme";
 /// A year, in seconds.
 const THEME_LIVES: u32 = 31_536_000;
+
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
+/// What a browser forgets when somebody leaves. Not its cookies: ours is ended here, and the theme, what a device is known by and
+/// the sandbox bank's belong to others or to the next visit.
+const CLEARED: HeaderValue = HeaderValue::from_static("\"cache\", \"storage\"");
 
 /// What every visit is handed.
 #[derive(Clone)]
@@ -37,6 +44,14 @@ enum Halt {
     Status(StatusCode, &'static str),
     Session(tower_sessions::session::Error),
     Database(DbError),
+    /// Too much was asked.
+    Spent(Box<Response>),
+}
+
+impl From<Box<Response>> for Halt {
+    fn from(page: Box<Response>) -> Self {
+        Self::Spent(page)
+    }
 }
 
 impl From<DbError> for Halt {
@@ -61,7 +76,12 @@ impl Door {
             .run(screen, &session, &mut parts, body, &mut visit)
             .await
         {
-            Ok(response) => response,
+            Ok(mut response) => {
+                if is_open(screen, &visit, &response) {
+                    response.extensions_mut().insert(Open);
+                }
+                response
+            }
             Err(halt) => self.halted(halt, &visit, &nonce),
         }
     }
@@ -107,6 +127,13 @@ impl Door {
     ) -> Result<Response, Halt> {
         let nonce = parts.extensions.get::<Nonce>().cloned().unwrap_or_default();
         visit.actor = actor::of(&self.state, session).await?;
+        match &visit.actor {
+            Some(actor) => budget::of_person(&self.state, actor.person)?,
+            None if parts.method == Method::POST => {
+                budget::of_form(&self.state, &parts.extensions)?
+            }
+            None => {}
+        }
         if let Some(elsewhere) = admit(screen.who, visit, &parts.uri)? {
             return Ok(see_other(&elsewhere));
         }
@@ -123,7 +150,8 @@ impl Door {
                 .collect(),
         );
         if parts.method == Method::POST {
-            let (form, file) = fields::read_form(&parts.headers, body, screen.takes_files)
+            let room = parts.extensions.get::<Room>().cloned().unwrap_or_default();
+            let (form, file) = fields::read_form(&parts.headers, body, screen.takes_files, &room)
                 .await
                 .map_err(|(status, why)| Halt::Status(status, why))?;
             visit.form = Some(form);
@@ -162,7 +190,9 @@ impl Door {
             }
             Answer::SignedOut { to } => {
                 session.flush().await?;
-                see_other(&to)
+                let mut answer = see_other(&to);
+                answer.headers_mut().insert(CLEAR_SITE_DATA, CLEARED);
+                answer
             }
             Answer::Theme { theme, to } => self.themed(theme, &to),
             Answer::Trouble(trouble) => shown(trouble::page(trouble, visit), visit, nonce),
@@ -215,6 +245,7 @@ impl Door {
             trouble::page(Trouble::Internal(reference), visit)
         };
         let page = match halt {
+            Halt::Spent(page) => return *page,
             Halt::Trouble(trouble) => trouble::page(trouble, visit),
             Halt::Status(status, why) => {
                 trouble::page(Trouble::Conflict(why.to_owned()), visit).status(status.as_u16())
@@ -247,6 +278,15 @@ impl Door {
         }
         response
     }
+}
+
+/// Whether an answer holds no secret, so that it may be compressed: a page that is shown to anybody, at an address that is
+/// no one-time link.
+fn is_open(screen: &Screen, visit: &Visit, response: &Response) -> bool {
+    visit.actor.is_none()
+        && visit.form.is_none()
+        && response.status() == StatusCode::OK
+        && !screen.path.contains("{token}")
 }
 
 /// Whether a visit may enter a screen: yes, or where to go first, or why not.

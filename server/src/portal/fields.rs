@@ -6,7 +6,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use percent_encoding::percent_decode_str;
 use tokio::sync::Semaphore;
 
-use crate::http::form::whole::{self, Unread};
+use crate::gate::{Room, Unread};
+use crate::http::form::whole::{self, Unread as UnreadFile};
 
 const LARGEST: usize = 64 * 1024;
 /// The largest file that a screen takes, in bytes: what the API takes of one kind, unless a manifest says otherwise.
@@ -24,13 +25,26 @@ const TOO_LARGE: Refused = (
     StatusCode::PAYLOAD_TOO_LARGE,
     "The form is too large, or broke off on the way. Shorten it and send it again.",
 );
+const TOO_SLOW: Refused = (
+    StatusCode::REQUEST_TIMEOUT,
+    "The form came too slowly, and nothing was sent. Go back and send it again.",
+);
+const BUSY: Refused = (
+    StatusCode::SERVICE_UNAVAILABLE,
+    "Too many forms are on their way to us just now, and yours was not read. Go back and send it again in a moment.",
+);
 const UNREADABLE: Refused = (
     StatusCode::BAD_REQUEST,
     "The form is not readable text. Write it again and send it.",
 );
 
 /// Reads a submitted form, or says with which status it is refused.
-pub async fn read_form(headers: &HeaderMap, body: Body, files: bool) -> Result<Sent, Refused> {
+pub async fn read_form(
+    headers: &HeaderMap,
+    body: Body,
+    files: bool,
+    room: &Room,
+) -> Result<Sent, Refused> {
     let kind = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -46,8 +60,11 @@ pub async fn read_form(headers: &HeaderMap, body: Body, files: bool) -> Result<S
             "The portal takes forms as its own pages send them. Programs use the API.",
         ));
     }
-    let bytes = axum::body::to_bytes(body, LARGEST).await;
-    let bytes = bytes.map_err(|_| TOO_LARGE)?;
+    let bytes = room.whole(body, LARGEST).await.map_err(|why| match why {
+        Unread::TooLarge | Unread::Broken => TOO_LARGE,
+        Unread::TooSlow => TOO_SLOW,
+        Unread::Full => BUSY,
+    })?;
     let fields = std::str::from_utf8(&bytes).ok().and_then(parse);
     Ok((fields.ok_or(UNREADABLE)?, None))
 }
@@ -61,15 +78,15 @@ async fn with_file(headers: &HeaderMap, body: Body) -> Result<Sent, Refused> {
     };
     let whole = whole::read(headers, body, LARGEST_FILE).await;
     let whole = whole.map_err(|why| match why {
-        Unread::TooLarge => (
+        UnreadFile::TooLarge => (
             StatusCode::PAYLOAD_TOO_LARGE,
             "The file is larger than 10 MiB: nothing was sent. Go back and choose a smaller one.",
         ),
-        Unread::TooSlow => (
+        UnreadFile::TooSlow => (
             StatusCode::REQUEST_TIMEOUT,
             "The file came too slowly, and nothing was sent. Go back and send it again.",
         ),
-        Unread::NoForm | Unread::Broken => UNREADABLE,
+        UnreadFile::NoForm | UnreadFile::Broken => UNREADABLE,
     })?;
     let file = whole.file.map(|file| SentFile {
         name: file.name,

@@ -5,6 +5,7 @@
 //! then the screen.
 
 mod actor;
+mod budget;
 mod csrf;
 mod door;
 mod fields;
@@ -26,6 +27,7 @@ use futures_util::FutureExt as _;
 use tower_sessions::cookie::SameSite;
 use tower_sessions::{Expiry, Session, SessionManagerLayer};
 
+use crate::http::compress;
 use crate::http::security_headers::{self, Policy};
 use crate::state::AppState;
 use door::Door;
@@ -69,6 +71,10 @@ pub fn router(
         .layer(middleware::from_fn_with_state(door.clone(), csrf::guard))
         .layer(cookie(state))
         .layer(middleware::from_fn_with_state(door.clone(), survive))
+        .layer(middleware::from_fn_with_state(
+            state.clone(),
+            budget::of_source,
+        ))
         .with_state(door);
     let policy = Policy::portal(state);
     files::router(&folder, pages)
@@ -77,6 +83,7 @@ pub fn router(
             policy,
             security_headers::set,
         ))
+        .layer(middleware::from_fn(compress::answers))
 }
 
 /// A screen that panics takes nobody else with it, and its visitor gets a page all the same.

@@ -176,6 +176,11 @@ async fn leaving_ends_the_session_everywhere(db: Db) {
     assert_eq!(still.status(), StatusCode::OK);
     let left = world.post(app::links::SIGN_OUT, &cookie, "").await;
     assert_eq!(left.status(), StatusCode::SEE_OTHER);
+    assert_eq!(
+        header(&left, "clear-site-data"),
+        "\"cache\", \"storage\"",
+        "no page of theirs is left in the browser, and what is not theirs stays"
+    );
     let stolen = world.get(app::links::OVERVIEW, &cookie).await;
     assert_eq!(stolen.status(), StatusCode::SEE_OTHER);
 }

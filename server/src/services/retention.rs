@@ -6,6 +6,7 @@ use std::time::Duration as StdDuration;
 use chrono::Duration;
 use tokio_util::sync::CancellationToken;
 
+use super::requests;
 use crate::state::AppState;
 use crate::storage::DbError;
 use crate::storage::retention::{BATCH, RULES, Rule};
@@ -43,6 +44,7 @@ async fn round(
     for rule in RULES.iter().chain(further) {
         gone += one(state, rule, stop).await?;
     }
+    gone += requests::keeping::trim(state, stop).await?;
     if gone > 0 {
         tracing::debug!(rows = gone, "deleted what was past its time");
     }

@@ -353,6 +353,11 @@ pub const TABLES: &[Table] = &[
         ],
     ),
     table(
+        "request_log_sizes",
+        Until::Schedule,
+        ["", "", "", "servicer_id hour bytes"],
+    ),
+    table(
         "kept_answers",
         Until::Schedule,
         [

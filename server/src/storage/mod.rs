@@ -32,6 +32,7 @@ pub mod products;
 mod readers;
 pub mod reminders;
 pub mod renewals;
+pub mod request_sizes;
 pub mod requests;
 pub mod retention;
 pub mod reseal;

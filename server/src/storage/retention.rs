@@ -109,6 +109,7 @@ pub const RULES: &[Rule] = &[
     // Processes that ended without saying so.
     Rule::delete("key_holders", "process", "seen_at < $1", DAY),
     Rule::delete("requests", "id", "at < $1", MONTH),
+    Rule::delete("request_log_sizes", "servicer_id, hour", "hour < $1", MONTH),
     Rule::delete("refused_signatures", "request_id", "at < $1", MONTH),
     // A clock that is set back by less than this makes no used signature good again.
     Rule::delete("used_signatures", "digest", "ends_at <= $1", DAY),

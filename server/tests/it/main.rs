@@ -22,6 +22,8 @@ mod cli;
 mod console;
 mod doors;
 mod durability;
+mod edge;
+mod edge_answers;
 mod filters;
 mod limits;
 mod marketplace;

@@ -48,6 +48,7 @@ const ROOMS: &[Room] = &[
             "clock",
             "config",
             "crypto",
+            "gate",
             "jobs",
             "mail",
             "skills",
@@ -71,14 +72,19 @@ const ROOMS: &[Room] = &[
     Room {
         path: "portal",
         may_name: &[
-            "clock", "config", "crypto", "http", "services", "state", "storage",
+            "clock", "config", "crypto", "gate", "http", "problem", "services", "state", "storage",
         ],
         never: &["sqlx", "utoipa"],
     },
     Room {
         path: "bank",
-        may_name: &["clock", "crypto", "storage"],
+        may_name: &["clock", "crypto", "gate", "storage"],
         never: &["leptos", "utoipa"],
+    },
+    Room {
+        path: "gate",
+        may_name: &[],
+        never: &["leptos", "sqlx", "utoipa", "app"],
     },
 ];
 

@@ -1,8 +1,12 @@
 //! What every page carries, and the check that a form was sent from one of ours.
 
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, ORIGIN, REFERRER_POLICY, RETRY_AFTER,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
@@ -10,6 +14,9 @@ use axum::response::{Html, IntoResponse as _, Response};
 
 use super::views;
 use crate::bank::Desk;
+use crate::gate::gcra::{MINUTE, Rule};
+use crate::gate::memory::Memory;
+use crate::gate::{Peer, Source};
 
 /// No `form-action`: browsers hold the whole chain of redirects to it, and the consent form ends at the app's own link.
 const POLICY: &str =
@@ -34,6 +41,43 @@ pub async fn own_forms_only(State(desk): State<Desk>, request: Request, next: Ne
         return (StatusCode::FORBIDDEN, Html(views::foreign_form())).into_response();
     }
     next.run(request).await
+}
+
+/// How many pages each source may ask for. Counted in this process alone.
+#[derive(Clone)]
+pub struct Budget {
+    desk: Desk,
+    spent: Arc<Memory<Source>>,
+    rule: Rule,
+}
+
+impl Budget {
+    /// So many pages a minute.
+    pub fn new(desk: &Desk, per_minute: u32) -> Self {
+        Self {
+            desk: desk.clone(),
+            spent: Arc::default(),
+            rule: Rule {
+                policy: "pages",
+                quota: per_minute.max(1),
+                window: MINUTE,
+            },
+        }
+    }
+}
+
+/// Counts a request before anything is done for it.
+pub async fn within_budget(State(budget): State<Budget>, request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<Peer>();
+    let source = Source::from(peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0));
+    let now = budget.desk.clock.now().timestamp_micros();
+    match budget.spent.spend(source, budget.rule, now).wait {
+        None => next.run(request).await,
+        Some(seconds) => {
+            let again = [(RETRY_AFTER, HeaderValue::from(seconds))];
+            (StatusCode::TOO_MANY_REQUESTS, again, Html(views::busy())).into_response()
+        }
+    }
 }
 
 fn is_own(headers: &HeaderMap, public_url: &str) -> bool {

@@ -28,12 +28,13 @@ use axum::middleware;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 
-use super::Desk;
+use super::{Desk, bodies};
 
 /// The largest form an end-user may send.
 const MOST_BYTES: usize = 16 * 1024;
 
-pub(super) fn router(desk: &Desk) -> Router<Desk> {
+/// `per_minute` is how many pages one source may ask for.
+pub(super) fn router(desk: &Desk, per_minute: u32) -> Router<Desk> {
     Router::new()
         .route("/", get(home))
         .route("/authorise", get(authorise::begin))
@@ -44,7 +45,12 @@ pub(super) fn router(desk: &Desk) -> Router<Desk> {
             desk.clone(),
             guard::own_forms_only,
         ))
+        .layer(middleware::from_fn_with_state(MOST_BYTES, bodies::read))
         .layer(DefaultBodyLimit::max(MOST_BYTES))
+        .layer(middleware::from_fn_with_state(
+            guard::Budget::new(desk, per_minute),
+            guard::within_budget,
+        ))
         .route("/bank.css", get(style))
         .route("/bank.svg", get(icon))
         .layer(middleware::map_response(guard::headers))
@@ -53,6 +59,11 @@ pub(super) fn router(desk: &Desk) -> Router<Desk> {
 pub(super) async fn not_found() -> Response {
     let page = views::not_found();
     guard::headers((StatusCode::NOT_FOUND, Html(page)).into_response()).await
+}
+
+/// The page for whoever is turned away because there is too much to do.
+pub(super) fn busy() -> String {
+    views::busy()
 }
 
 async fn home() -> Html<String> {

@@ -49,6 +49,14 @@ pub fn not_found() -> String {
     )
 }
 
+pub fn busy() -> String {
+    notice(
+        "Too many people ask just now",
+        "More was asked of this bank from your network within a minute than it answers. Wait a minute, then load this page again: nothing is lost.",
+        None,
+    )
+}
+
 pub fn foreign_form() -> String {
     notice(
         "This form was not sent from our page",

@@ -23,7 +23,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use uuid::Uuid;
 
-use super::Desk;
+use super::{Desk, bodies};
 pub(super) use access::Tpp;
 use problem::Refusal;
 
@@ -53,6 +53,7 @@ pub(super) fn router(_desk: &Desk) -> Router<Desk> {
         .route("/v1/{service}/{product}/{id}/status", get(payments::status))
         .layer(middleware::from_fn(request_id));
     v1.route("/token", post(token::redeem))
+        .layer(middleware::from_fn_with_state(MOST_BYTES, bodies::read))
         .layer(middleware::map_response(guard_answer))
         .layer(DefaultBodyLimit::max(MOST_BYTES))
 }

@@ -69,12 +69,13 @@ impl<T: Input> FromRequest<AppState> for Call<T> {
             credentials::from_headers::<T::Keys>(&parts, &mut values)?;
             values
         } else {
-            let bytes = json::body(&parts.headers, body).await?;
+            let bytes = json::body(&parts.headers, body, &notes.room).await?;
             notes.body.set(bytes.clone()).ok();
             json::object(&bytes)?
         };
         // Before anything is refused: a request that is wrong belongs into the log of the tenant that must mend it.
         notes.claimed_in(&values);
+        take_turn(state, &parts, &notes)?;
         let once = Once::new(&parts, &notes)?;
         let grant = parts.extensions.get::<ConsoleGrant>().copied();
         let (input, mut presented) =
@@ -90,6 +91,17 @@ impl<T: Input> FromRequest<AppState> for Call<T> {
             notes,
         })
     }
+}
+
+/// A place among the calls that are worked on. Sessions, steps and tokens, which somebody waits for who cannot ask later,
+/// have some to themselves.
+fn take_turn(state: &AppState, parts: &Parts, notes: &Notes) -> Result<(), Problem> {
+    let noun = parts.uri.path().split('/').nth(2).unwrap_or_default();
+    let is_reading = !matches!(noun, "sessions" | "steps" | "token" | "tokens");
+    let turn = state.limits.turns.take(is_reading);
+    let turn = turn.ok_or_else(|| Refusal::new(Code::ServiceUnavailable).after(1))?;
+    notes.keep_turn(turn);
+    Ok(())
 }
 
 /// Takes everything declared out of the request; whatever is wrong is one answer.
@@ -138,9 +150,10 @@ pub(super) async fn prove<K: Keys>(
     })
     .await?;
     let budget = match (&proved.tenant, proved.proof) {
-        (None, _) => Budget::Stranger(notes.source),
-        (Some(named), Some(Proof::Key(_, KeyKind::Secret))) => Budget::Server(named.tenant()),
-        (Some(named), _) => Budget::Browser(named.tenant(), notes.source),
+        // Counted at the entry.
+        (None, _) => None,
+        (Some(named), Some(Proof::Key(_, KeyKind::Secret))) => Some(Budget::Server(named.tenant())),
+        (Some(named), _) => Some(Budget::Browser(named.tenant(), notes.source)),
     };
     if let Some(named) = &proved.tenant {
         notes.tenant.set(named.tenant()).ok();
@@ -158,12 +171,16 @@ pub(super) async fn prove<K: Keys>(
     match proved.proof {
         Some(Proof::Key(key, _)) => {
             notes.key.set(key).ok();
+            notes.room.release();
             state.key_use.note(key, notes.at, notes.source);
         }
         Some(Proof::Console(run)) => drop(notes.run.set(run)),
         None => {}
     }
     drop(tx);
+    let Some(budget) = budget else {
+        return Ok(proved);
+    };
     let left = state.limits.spend(budget, state.clock.now()).await?;
     notes.left.set(left).ok();
     match left.wait {

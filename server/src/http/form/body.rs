@@ -14,6 +14,9 @@ use futures_util::stream::Stream;
 use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, Sleep};
 
+pub use crate::gate::Pace;
+use crate::gate::is_slow;
+
 /// Bytes in one piece.
 const PIECE: usize = 16 * 1024;
 /// Bytes that a form may have besides its file: fields, heads of parts, boundaries.
@@ -34,31 +37,6 @@ pub enum Cut {
     TooSlow,
     #[error("the form's bytes end before the form does")]
     Short,
-}
-
-/// How slow is too slow. Only the time that is spent waiting for the sender counts.
-#[derive(Clone, Copy)]
-pub struct Pace {
-    /// The longest wait for the next bytes, and what all waits together may exceed the rate by.
-    pub patience: Duration,
-    /// Bytes in a second, on average.
-    pub rate: u32,
-}
-
-impl Pace {
-    /// Fifteen seconds, and the speed of a poor mobile connection.
-    pub const NETWORK: Self = Self {
-        patience: Duration::from_secs(15),
-        rate: 16 * 1024,
-    };
-
-    /// How long the next bytes may take, after `received` bytes and so much waiting.
-    pub(super) fn left(self, received: u64, waited: Duration) -> Duration {
-        let earned =
-            Duration::from_millis(received.saturating_mul(1000) / u64::from(self.rate.max(1)));
-        let budget = self.patience.saturating_add(earned);
-        budget.saturating_sub(waited).min(self.patience)
-    }
 }
 
 impl Default for Allowance {
@@ -124,7 +102,14 @@ impl SharedBody {
                     // Trailers say nothing here.
                     _ => {}
                 },
-                Poll::Ready(Some(Err(_))) => return Poll::Ready(Some(Err(Cut::Short))),
+                Poll::Ready(Some(Err(error))) => {
+                    let cut = if is_slow(&error) {
+                        Cut::TooSlow
+                    } else {
+                        Cut::Short
+                    };
+                    return Poll::Ready(Some(Err(cut)));
+                }
                 Poll::Ready(None) => return Poll::Ready(None),
                 Poll::Pending => return Poll::Pending,
             }
@@ -139,7 +124,7 @@ impl SharedBody {
             }
             Ok(())
         };
-        let patience = Pace::NETWORK.patience;
+        let patience = Pace::BODY.patience;
         tokio::time::timeout(patience, rest)
             .await
             .map_err(|_| Cut::TooSlow)??;

@@ -72,7 +72,7 @@ impl<T: Input> FromRequest<AppState> for FileCall<T> {
         let (announced, boundary) = (announced(&parts.headers), boundary(&parts.headers)?);
         let allowance = Arc::new(Allowance::default());
         let bytes = SharedBody::new(body, signed::is_signed(&parts));
-        let body = FormBody::new(bytes.clone(), allowance.clone(), Pace::NETWORK);
+        let body = FormBody::new(bytes.clone(), allowance.clone(), Pace::BODY);
         let mut form = Multipart::new(body, boundary);
         let mut values = Map::new();
         let part = fields(&mut form, &mut values).await?;

@@ -54,7 +54,7 @@ async fn read_at_pace(
 }
 
 async fn read(body: impl Into<Body>) -> Result<(Value, Option<Vec<u8>>), Problem> {
-    read_at_pace(body.into(), 1_000, Pace::NETWORK).await
+    read_at_pace(body.into(), 1_000, Pace::BODY).await
 }
 
 fn code<T: std::fmt::Debug>(result: Result<T, Problem>) -> Code {
@@ -162,7 +162,7 @@ async fn nothing_is_read_ahead_of_whoever_wants_it() {
         "x".repeat(8_192)
     });
     let body = Body::from_stream(head.chain(frames).map(Ok::<_, Infallible>));
-    let (mut form, allowance) = form(body, Pace::NETWORK);
+    let (mut form, allowance) = form(body, Pace::BODY);
     let part = fields(&mut form, &mut Map::new()).await.unwrap();
     let mut file = IncomingFile {
         form,
@@ -181,7 +181,7 @@ async fn nothing_is_read_ahead_of_whoever_wants_it() {
 
 #[tokio::test]
 async fn a_body_that_is_known_to_be_too_large_is_not_read() {
-    let (form, allowance) = form(Body::empty(), Pace::NETWORK);
+    let (form, allowance) = form(Body::empty(), Pace::BODY);
     let mut file = IncomingFile {
         form,
         part: None,
@@ -235,7 +235,7 @@ async fn a_sender_may_be_slow_but_not_too_slow() {
 
 #[test]
 fn patience_is_earned_by_bytes_and_never_longer_than_at_first() {
-    let pace = Pace::NETWORK;
+    let pace = Pace::BODY;
     let seconds = Duration::from_secs;
     assert_eq!(pace.left(0, Duration::ZERO), seconds(15));
     assert_eq!(pace.left(0, seconds(10)), seconds(5));

@@ -45,7 +45,7 @@ pub async fn read(headers: &HeaderMap, body: Body, most: u64) -> Result<Whole, U
         return Err(Unread::TooLarge);
     }
     let mut form = Multipart::new(
-        FormBody::new(SharedBody::new(body, false), allowance, Pace::NETWORK),
+        FormBody::new(SharedBody::new(body, false), allowance, Pace::BODY),
         boundary,
     );
     let mut whole = Whole::default();

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::routing::get;
+use base64::Engine as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -16,6 +18,7 @@ use crate::storage::testing::{TempFolder, sqlite};
 struct Server {
     address: SocketAddr,
     state: AppState,
+    world: World,
     stop: CancellationToken,
     done: JoinHandle<()>,
     /// Told when a slow request was begun, and waited for by it.
@@ -28,10 +31,8 @@ async fn serve(change: impl FnOnce(&mut Config)) -> Server {
     let folder = TempFolder::new();
     let mut config = Config::default();
     change(&mut config);
-    let state = World::with(sqlite(&folder).await, config)
-        .await
-        .state()
-        .clone();
+    let world = World::with(sqlite(&folder).await, config).await;
+    let state = world.state().clone();
     let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let slow = {
         let (begun, go_on) = (begun.clone(), go_on.clone());
@@ -49,6 +50,7 @@ async fn serve(change: impl FnOnce(&mut Config)) -> Server {
     Server {
         address,
         state,
+        world,
         stop,
         done,
         begun,
@@ -131,12 +133,16 @@ async fn one_place_serves_one_connection_at_a_time() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stopping_finishes_what_was_begun_and_writes_the_log() {
     let server = serve(|_| {}).await;
-    let call = send(
-        server.address,
-        "GET /v1/catalog/skills HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-    )
-    .await;
-    assert!(rest(call).await.contains("200 OK"));
+    // A stranger's call leaves no row; a tenant's does.
+    let ask = "GET /v1/catalog/skills HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
+    let keys = base64::engine::general_purpose::STANDARD.encode(format!(
+        "{}:{}",
+        server.world.tenant, server.world.client_secret
+    ));
+    for line in [String::new(), format!("Authorization: Basic {keys}\r\n")] {
+        let call = send(server.address, &format!("{ask}{line}\r\n")).await;
+        assert!(rest(call).await.contains("200 OK"));
+    }
     let slow = send(server.address, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n").await;
     server.begun.notified().await;
     server.stop.cancel();

@@ -270,6 +270,29 @@ async fn a_stranger_cannot_fill_a_tenants_log(db: Db) {
     }
     assert_eq!(rows().await, 160, "the tenant's own calls are all there");
     api.world.state().clock.advance(Duration::minutes(1));
-    api.post("/v1/token", &wrong).await;
-    assert_eq!(rows().await, 161, "and a mistake is seen again");
+    for _ in 0..10 {
+        api.post("/v1/token", &wrong).await;
+    }
+    assert_eq!(
+        rows().await,
+        161,
+        "and a mistake is seen again, sixty in an hour"
+    );
+    for n in 0..100_u128 {
+        let nobody = with(
+            wrong.clone(),
+            "client_id",
+            uuid::Uuid::from_u128(n).to_string(),
+        );
+        api.post("/v1/token", &nobody).await;
+        api.post("/v1/token", &json!({ "client_id": 7 })).await;
+    }
+    let mut tx = api.world.state().db.read().await.unwrap();
+    let all: i64 = crate::storage::run!(tx, |conn| sqlx::query_scalar(
+        "SELECT COUNT(*) FROM requests"
+    )
+    .fetch_one(conn)
+    .await)
+    .unwrap();
+    assert_eq!(all, 161, "who names nobody leaves nothing");
 }

@@ -8,9 +8,9 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::gcra::Rule;
-use super::memory::{SWEEP_AT, Sharded};
 use super::{Budget, Left};
+use crate::gate::gcra::Rule;
+use crate::gate::memory::{SWEEP_AT, Sharded};
 use crate::storage::{Db, Stored};
 
 /// How long a lease may be spent; microseconds.

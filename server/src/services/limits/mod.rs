@@ -1,23 +1,36 @@
 //! Budgets: how much each caller may ask for, counted exactly (GCRA: no double burst at the edge of a window), fairly
 //! (each tenant by itself) and across every process on one database.
 
-mod gcra;
 mod leases;
-mod memory;
+pub mod turns;
 
 use std::fmt;
-use std::net::IpAddr;
 
-use app::domain::ids::TenantId;
+use app::domain::ids::{PersonId, TenantId};
 use chrono::{DateTime, Utc};
 
+use crate::gate::gcra::{MINUTE, Rule};
+use crate::gate::memory::Memory;
 use crate::storage::{Db, Stored};
-use gcra::Rule;
 use leases::Leases;
-use memory::Memory;
+use turns::Turns;
 
-/// Rows a minute in a tenant's log for calls that name it and prove nothing.
+pub use crate::gate::Source;
+pub use crate::gate::gcra::Left;
+
+/// Rows an hour in a tenant's log for calls that name it and prove nothing.
 const UNPROVED_ROWS: u32 = 60;
+const HOUR: u32 = 3600;
+const CALLS_AT_ONCE: u32 = 256;
+/// How long it is remembered that keys were proved from somewhere; microseconds.
+const KNOWN: i64 = 600 * 1_000_000;
+/// How many calls of a source may fail to prove anything while others from there prove their keys: so many times the
+/// strangers' budget.
+const DOUBT: u32 = 10;
+/// Pages and returns a source may ask for: so many times the strangers' budget.
+const PAGES: u32 = 2;
+/// Forms a source may send before anybody is signed in: this part of the strangers' budget.
+const FORMS: u32 = 5;
 
 /// Whose budget a call counts against. One never eats another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,9 +39,22 @@ pub enum Budget {
     Browser(TenantId, Source),
     /// Calls proved with a tenant's secret.
     Server(TenantId),
-    /// Calls that name no tenant or prove nothing. Guards each process by itself: a flood of strangers must not become
-    /// a flood of writes.
+    /// Calls that name no tenant or prove nothing. Spent before anything is read, and given back to whoever proves keys.
+    /// Guards each process by itself: a flood of strangers must not become a flood of writes.
     Stranger(Source),
+    /// The same, once it is spent, for a source from which keys were proved lately: a program that went wrong does not
+    /// shut out the one beside it.
+    Doubt(Source),
+    /// Preflights of browsers.
+    Preflight(Source),
+    /// End-users who come back from a bank.
+    Return(Source),
+    /// Pages of the portal, by where they are asked from.
+    Pages(Source),
+    /// Pages of the portal, by who asks.
+    Person(PersonId),
+    /// Forms of the portal, sent by nobody in particular.
+    Forms(Source),
     /// Rows in a tenant's log that anybody who knows its `client_id` can cause. In each process by itself, too.
     Unproved(TenantId),
 }
@@ -40,52 +66,26 @@ impl fmt::Display for Budget {
             Self::Browser(tenant, source) => write!(f, "browser/{tenant}/{source}"),
             Self::Server(tenant) => write!(f, "server/{tenant}"),
             Self::Stranger(source) => write!(f, "stranger/{source}"),
+            Self::Doubt(source) => write!(f, "doubt/{source}"),
+            Self::Preflight(source) => write!(f, "preflight/{source}"),
+            Self::Return(source) => write!(f, "return/{source}"),
+            Self::Pages(source) => write!(f, "pages/{source}"),
+            Self::Person(person) => write!(f, "person/{person}"),
+            Self::Forms(source) => write!(f, "forms/{source}"),
             Self::Unproved(tenant) => write!(f, "unproved/{tenant}"),
         }
     }
-}
-
-/// Where a call comes from: an IPv4 address, or the /64 of an IPv6 one (what one subscriber holds).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Source(IpAddr);
-
-impl From<IpAddr> for Source {
-    fn from(ip: IpAddr) -> Self {
-        match ip.to_canonical() {
-            IpAddr::V6(v6) => Self(IpAddr::V6((u128::from(v6) >> 64 << 64).into())),
-            v4 @ IpAddr::V4(_) => Self(v4),
-        }
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            IpAddr::V4(ip) => ip.fmt(f),
-            IpAddr::V6(ip) => write!(f, "{ip}/64"),
-        }
-    }
-}
-
-/// What is left after a call was counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Left {
-    /// `browser`, `server` or `stranger`.
-    pub policy: &'static str,
-    /// Calls per window of a minute.
-    pub quota: u32,
-    pub remaining: u32,
-    /// Seconds until the whole quota is there again.
-    pub reset: u32,
-    /// Seconds to wait when the call was one too many.
-    pub wait: Option<u32>,
 }
 
 /// Counts calls. Shared by all requests of the process.
 pub struct Limits {
     browser: u32,
     server: u32,
-    memory: Memory,
+    memory: Memory<Budget>,
+    /// Sources from which keys were proved lately.
+    proved: Memory<Source>,
+    /// Places for calls that are worked on.
+    pub turns: Turns,
     /// On Postgres, where other processes may serve the same tenants.
     shared: Option<Leases>,
 }
@@ -97,7 +97,18 @@ impl Limits {
             browser: browser.max(1),
             server: server.max(1),
             memory: Memory::default(),
+            proved: Memory::default(),
+            turns: Turns::new(CALLS_AT_ONCE),
             shared: db.is_postgres().then(|| Leases::new(db.clone())),
+        }
+    }
+
+    /// The same, with so many calls at once.
+    #[must_use]
+    pub fn with_turns(self, calls: u32) -> Self {
+        Self {
+            turns: Turns::new(calls),
+            ..self
         }
     }
 
@@ -119,15 +130,69 @@ impl Limits {
             .spend(budget, self.rule(budget), now.timestamp_micros())
     }
 
-    fn rule(&self, budget: Budget) -> Rule {
-        let (policy, quota) = match budget {
-            Budget::Browser(..) => ("browser", self.browser),
-            Budget::Server(_) => ("server", self.server),
-            Budget::Stranger(_) => ("stranger", self.browser),
-            Budget::Unproved(_) => ("unproved", UNPROVED_ROWS),
-        };
-        Rule { policy, quota }
+    /// Counts a call before anything is known of it: against its source's own budget, or, where that is spent and keys
+    /// were proved from there lately, against a second one.
+    pub fn enter(&self, source: Source, now: DateTime<Utc>) -> Entered {
+        let stranger = Budget::Stranger(source);
+        let left = self.spend_here(stranger, now);
+        if left.wait.is_none() || !self.is_known(source, now) {
+            return Entered {
+                budget: stranger,
+                left,
+                unless_proved: None,
+            };
+        }
+        let budget = Budget::Doubt(source);
+        Entered {
+            budget,
+            left: self.spend_here(budget, now),
+            unless_proved: Some(left),
+        }
     }
+
+    /// Gives back what a call cost at its entry: it proved its keys, and is counted with them.
+    pub fn prove(&self, source: Source, entered: Entered, now: DateTime<Utc>) {
+        self.memory
+            .refund(entered.budget, self.rule(entered.budget));
+        let now = now.timestamp_micros();
+        self.proved.mark(source, now + KNOWN, now);
+    }
+
+    /// Whether keys were proved from here lately.
+    fn is_known(&self, source: Source, now: DateTime<Utc>) -> bool {
+        self.proved.is_marked(source, now.timestamp_micros())
+    }
+
+    fn rule(&self, budget: Budget) -> Rule {
+        let browser = self.browser;
+        let (policy, quota, window) = match budget {
+            Budget::Browser(..) => ("browser", browser, MINUTE),
+            Budget::Server(_) => ("server", self.server, MINUTE),
+            Budget::Stranger(_) => ("stranger", browser, MINUTE),
+            Budget::Doubt(_) => ("stranger", browser.saturating_mul(DOUBT), MINUTE),
+            Budget::Preflight(_) => ("preflight", browser, MINUTE),
+            Budget::Return(_) => ("return", browser.saturating_mul(PAGES), MINUTE),
+            Budget::Pages(_) | Budget::Person(_) => {
+                ("pages", browser.saturating_mul(PAGES), MINUTE)
+            }
+            Budget::Forms(_) => ("forms", (browser / FORMS).max(1), MINUTE),
+            Budget::Unproved(_) => ("unproved", UNPROVED_ROWS, HOUR),
+        };
+        Rule {
+            policy,
+            quota,
+            window,
+        }
+    }
+}
+
+/// A call that was counted before anything was known of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Entered {
+    budget: Budget,
+    pub left: Left,
+    /// In doubt: the refusal that it gets in any case, unless it proves keys.
+    pub unless_proved: Option<Left>,
 }
 
 #[cfg(test)]

@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use chrono::Duration;
@@ -11,7 +12,8 @@ on_both!(
     one_budget_never_eats_another,
     a_64_way_race_lets_exactly_the_quota_pass,
     processes_share_what_a_tenant_may_ask_for,
-    a_steady_caller_below_the_quota_is_never_refused
+    a_steady_caller_below_the_quota_is_never_refused,
+    whoever_proves_keys_spends_nothing_of_the_strangers_budget
 );
 
 fn start() -> DateTime<Utc> {
@@ -135,4 +137,32 @@ fn a_subscriber_of_ipv6_is_one_source() {
     assert_ne!(source("2001:db8::1"), source("2001:db8:0:1::1"));
     assert_eq!(source("::ffff:192.0.2.1"), source("192.0.2.1"));
     assert_eq!(source("2001:db8::1").to_string(), "2001:db8::/64");
+}
+
+async fn whoever_proves_keys_spends_nothing_of_the_strangers_budget(db: Db) {
+    let limits = Limits::new(&db, 5, 5);
+    let home = Source::from("192.0.2.1".parse::<IpAddr>().unwrap());
+    let enter = |at| limits.enter(home, at);
+    for _ in 0..50 {
+        let entered = enter(start());
+        assert_eq!(entered.left.wait, None);
+        limits.prove(home, entered, start());
+    }
+    let strangers = (0..5).filter(|_| enter(start()).left.wait.is_none());
+    assert_eq!(strangers.count(), 5);
+    // Keys were proved from here: what else comes from here has ten times as much of doubt, and then nothing.
+    let doubted: Vec<Entered> = (0..200).map(|_| enter(start())).collect();
+    let in_doubt = doubted.iter().filter(|it| it.left.wait.is_none());
+    assert_eq!(in_doubt.count(), 50);
+    assert!(
+        doubted.iter().all(|it| it.unless_proved.is_some()),
+        "who proves nothing is refused all the same"
+    );
+    let elsewhere = Source::from("192.0.2.2".parse::<IpAddr>().unwrap());
+    let unknown = (0..200).filter(|_| limits.enter(elsewhere, start()).left.wait.is_none());
+    assert_eq!(unknown.count(), 5);
+    // Ten quiet minutes, and nobody is known any more.
+    let later = start() + Duration::minutes(11);
+    let forgotten = (0..200).filter(|_| enter(later).left.wait.is_none());
+    assert_eq!(forgotten.count(), 5);
 }

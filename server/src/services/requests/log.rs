@@ -1,7 +1,7 @@
 //! The log's writer: calls are handed over without waiting, redacted and stored in batches within a second.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use app::domain::ids::{KeyId, RequestId, SessionId, TenantId};
@@ -17,6 +17,10 @@ use crate::storage::requests::RequestLogRow;
 
 /// Calls that may wait to be written; more are dropped and counted, so that a slow disk never slows a call.
 const WAITING: usize = 4096;
+/// Bytes of bodies that may wait.
+const WAITING_BYTES: usize = 16 << 20;
+/// Characters kept of a path.
+const PATH: usize = 512;
 /// Rows written in one transaction.
 const BATCH: usize = 250;
 /// How long the writer waits for a call before it says that it lives.
@@ -32,6 +36,9 @@ pub struct Entry {
     pub session: Option<SessionId>,
     pub key: Option<KeyId>,
     pub console: bool,
+    /// Whether the caller proved keys, or went on with a nonce. Of others there are rows only as long as there is room,
+    /// and only if their tenant exists.
+    pub proved: bool,
     pub method: String,
     pub path: String,
     pub operation: String,
@@ -51,10 +58,19 @@ pub struct Entry {
 #[derive(Clone)]
 pub struct RequestLog(Arc<Inner>);
 
+impl Entry {
+    /// Bytes that it holds besides itself.
+    fn size(&self) -> usize {
+        self.request_body.len() + self.response_body.len()
+    }
+}
+
 struct Inner {
     sender: mpsc::Sender<Entry>,
     /// Held by the writer while it runs; a writer that is started again finds what waits.
     receiver: Mutex<mpsc::Receiver<Entry>>,
+    /// Bytes of bodies that wait to be written.
+    waiting: AtomicUsize,
     dropped: AtomicU64,
     /// Calls that proved nothing, beyond what the tenant they named gives room for.
     passed_over: AtomicU64,
@@ -67,6 +83,7 @@ impl Default for RequestLog {
         Self(Arc::new(Inner {
             sender,
             receiver,
+            waiting: AtomicUsize::new(0),
             dropped: AtomicU64::new(0),
             passed_over: AtomicU64::new(0),
         }))
@@ -74,9 +91,21 @@ impl Default for RequestLog {
 }
 
 impl RequestLog {
-    /// Hands a call over; never waits.
-    pub fn add(&self, entry: Entry) {
+    /// Hands a call over; never waits. When much waits to be written, calls that proved nothing are left out, and then
+    /// the bodies of the others.
+    pub fn add(&self, mut entry: Entry) {
+        if !entry.proved && self.0.sender.capacity() < WAITING / 2 {
+            self.pass_over();
+            return;
+        }
+        let size = entry.size();
+        if self.0.waiting.fetch_add(size, Ordering::Relaxed) > WAITING_BYTES {
+            self.0.waiting.fetch_sub(size, Ordering::Relaxed);
+            (entry.request_body, entry.response_body) = (Bytes::new(), Bytes::new());
+        }
+        let size = entry.size();
         if self.0.sender.try_send(entry).is_err() {
+            self.0.waiting.fetch_sub(size, Ordering::Relaxed);
             self.0.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -127,11 +156,13 @@ impl RequestLog {
     }
 
     async fn write(&self, state: &AppState, batch: &mut Vec<Entry>) {
-        let rows: Vec<RequestLogRow> = batch.drain(..).map(row).collect();
-        if !rows.is_empty()
-            && let Err(error) = store(state, &rows).await
+        let size: usize = batch.iter().map(Entry::size).sum();
+        self.0.waiting.fetch_sub(size, Ordering::Relaxed);
+        let count = batch.len();
+        if count > 0
+            && let Err(error) = store(state, std::mem::take(batch)).await
         {
-            tracing::error!(%error, rows = rows.len(), "request log rows were lost");
+            tracing::error!(%error, rows = count, "request log rows were lost");
         }
         let dropped = self.0.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
@@ -147,9 +178,31 @@ impl RequestLog {
     }
 }
 
-async fn store(state: &AppState, rows: &[RequestLogRow]) -> Result<(), DbError> {
+async fn store(state: &AppState, batch: Vec<Entry>) -> Result<(), DbError> {
+    let rows: Vec<(bool, RequestLogRow)> = batch
+        .into_iter()
+        .map(|entry| (entry.proved, row(entry)))
+        .collect();
+    let mut tenants: Vec<TenantId> = rows.iter().filter_map(|(_, row)| row.tenant_id).collect();
+    tenants.sort_unstable();
+    tenants.dedup();
+    let servicers = state.db.read().await?.tenants_servicers(&tenants).await?;
+    // A tenant that is named and not there is nobody, whose rows nobody could see.
+    let is_somebody = |row: &RequestLogRow| {
+        let tenant = row.tenant_id.as_ref();
+        tenant.is_some_and(|tenant| servicers.contains_key(tenant))
+    };
+    let rows: Vec<RequestLogRow> = rows
+        .into_iter()
+        .filter(|(proved, row)| *proved || is_somebody(row))
+        .map(|(_, row)| row)
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
     let mut tx = state.db.write().await?;
-    tx.add_requests(rows).await?;
+    tx.add_requests(&rows).await?;
+    tx.count_requests(&rows, &servicers).await?;
     tx.commit().await
 }
 
@@ -163,7 +216,7 @@ fn row(entry: Entry) -> RequestLogRow {
         key_id: entry.key,
         source: if entry.console { "console" } else { "api" }.to_owned(),
         method: entry.method,
-        path: entry.path,
+        path: entry.path.chars().take(PATH).collect(),
         operation: entry.operation,
         status: entry.status.into(),
         error_code: entry.error_code.map(str::to_owned),
@@ -201,6 +254,7 @@ mod tests {
             session: None,
             key: None,
             console: false,
+            proved: true,
             method: "POST".into(),
             path: "/v1/sessions".into(),
             operation: "/v1/sessions".into(),

@@ -1,5 +1,6 @@
 //! The request log for the people of a servicer: what their apps called, what was answered, and why.
 
+pub mod keeping;
 pub mod log;
 pub mod redact;
 

@@ -1,6 +1,7 @@
 //! A whole Tessera for a test: the server binary with a database of its own, and the people around it.
 
 pub mod browser;
+pub mod hostile;
 pub mod people;
 pub mod race;
 pub mod sql;
@@ -396,6 +397,8 @@ impl Server {
             // The limits have tests of their own; here they would only stop the races.
             .env("TESSERA_LIMITS__BROWSER_CALLS_PER_MINUTE", "10000000")
             .env("TESSERA_LIMITS__SERVER_CALLS_PER_MINUTE", "10000000")
+            // All of the tests' clients come from one address.
+            .env("TESSERA_HTTP__CONNECTIONS_PER_SOURCE", "4096")
             // Nobody waits twenty seconds for a bank in a test.
             .env("TESSERA_SANDBOX__VERIFICATION_SECONDS", "1")
             .envs(settings.iter().map(|(name, value)| (*name, value)))

@@ -10,8 +10,9 @@ use super::World;
 
 /// Tables that change without anybody's call having an effect: the log of calls, the worker's own round, and the other
 /// company's books.
-const ASIDE: [&str; 5] = [
+const ASIDE: [&str; 6] = [
     "requests",
+    "request_log_sizes",
     "jobs",
     "_sqlx_migrations",
     "budgets",
@@ -52,7 +53,38 @@ impl World {
     }
 }
 
+impl World {
+    /// What the database takes on disk, in bytes: its files, or the request log's tables, which nobody else grows.
+    pub async fn disk(&self, sql: &Sql) -> u64 {
+        match sql {
+            Sql::Sqlite(_) => std::fs::read_dir(&self.folder)
+                .unwrap()
+                .map(|entry| entry.unwrap())
+                .filter(|entry| {
+                    entry
+                        .file_name()
+                        .to_string_lossy()
+                        .starts_with("tessera.db")
+                })
+                .map(|entry| entry.metadata().unwrap().len())
+                .sum(),
+            Sql::Postgres(_) => {
+                let size = "SELECT CAST(pg_total_relation_size('requests') AS TEXT)";
+                sql.texts(size).await[0].parse().unwrap()
+            }
+        }
+    }
+}
+
 impl Sql {
+    /// How many rows there are: `TABLE WHERE CONDITION`.
+    pub async fn count(&self, from: &str) -> u64 {
+        let counted = self
+            .texts(&format!("SELECT CAST(COUNT(*) AS TEXT) FROM {from}"))
+            .await;
+        counted[0].parse().unwrap()
+    }
+
     /// Runs a statement; answers how many rows it changed.
     pub async fn run(&self, text: &str) -> u64 {
         let query = AssertSqlSafe(text.to_owned());

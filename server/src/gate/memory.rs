@@ -1,11 +1,10 @@
 //! Budgets counted in this process: all there are on SQLite, and everywhere what guards the process itself.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::sync::{Mutex, PoisonError};
 
-use super::gcra::Rule;
-use super::{Budget, Left};
+use super::gcra::{Left, Rule};
 
 const SHARDS: u64 = 32;
 /// A shard this full forgets everybody whose budget is whole again.
@@ -31,19 +30,24 @@ impl<S: Default> Default for Sharded<S> {
 
 impl<S> Sharded<S> {
     /// The shard of a budget.
-    pub fn of(&self, budget: Budget) -> &S {
+    pub fn of(&self, budget: impl Hash) -> &S {
         let at = usize::try_from(self.hasher.hash_one(budget) % SHARDS).unwrap_or(0);
         self.shards.get(at).unwrap_or(&self.spare)
     }
 }
 
 /// For each budget, when it will be whole again.
-#[derive(Default)]
-pub struct Memory(Sharded<Mutex<HashMap<Budget, i64>>>);
+pub struct Memory<B>(Sharded<Mutex<HashMap<B, i64>>>);
 
-impl Memory {
+impl<B> Default for Memory<B> {
+    fn default() -> Self {
+        Self(Sharded::default())
+    }
+}
+
+impl<B: Copy + Eq + Hash> Memory<B> {
     /// Counts a call, or refuses it and counts nothing. Holds a lock for one look-up.
-    pub fn spend(&self, budget: Budget, rule: Rule, now: i64) -> Left {
+    pub fn spend(&self, budget: B, rule: Rule, now: i64) -> Left {
         let mut shard = self
             .0
             .of(budget)
@@ -59,6 +63,42 @@ impl Memory {
                 rule.left(after, now)
             }
             None => rule.refused(*whole_at, now),
+        }
+    }
+
+    /// Gives back what a call cost that turned out to be another budget's.
+    pub fn refund(&self, budget: B, rule: Rule) {
+        let mut shard = self
+            .0
+            .of(budget)
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(whole_at) = shard.get_mut(&budget) {
+            *whole_at -= rule.cost();
+        }
+    }
+
+    /// Remembers something until a time.
+    pub fn mark(&self, budget: B, until: i64, now: i64) {
+        let shard = self.0.of(budget);
+        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        if shard.len() >= SWEEP_AT {
+            shard.retain(|_, until| *until > now);
+        }
+        shard.insert(budget, until);
+    }
+
+    /// Whether it is remembered still. What is over is forgotten when it is asked for.
+    pub fn is_marked(&self, budget: B, now: i64) -> bool {
+        let shard = self.0.of(budget);
+        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        match shard.get(&budget) {
+            Some(until) if *until > now => true,
+            Some(_) => {
+                shard.remove(&budget);
+                false
+            }
+            None => false,
         }
     }
 }

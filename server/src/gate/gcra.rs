@@ -2,10 +2,24 @@
 //! whole again. A call moves that time by its share of the window, and is refused if it would move past the window.
 //! There are no windows with edges, so nobody gets two bursts around one.
 
-use super::Left;
+/// Seconds of a minute: the window of most budgets.
+pub const MINUTE: u32 = 60;
 
-/// Over which time a quota is counted.
-const WINDOW_SECONDS: i64 = 60;
+/// What is left after a call was counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// As the headers name it: `browser`, `server` or `stranger`.
+    pub policy: &'static str,
+    /// Calls per window.
+    pub quota: u32,
+    /// The window, in seconds.
+    pub window: u32,
+    pub remaining: u32,
+    /// Seconds until the whole quota is there again.
+    pub reset: u32,
+    /// Seconds to wait when the call was one too many.
+    pub wait: Option<u32>,
+}
 
 /// How much a budget allows. Times are microseconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,13 +28,15 @@ pub struct Rule {
     pub policy: &'static str,
     /// Calls per window.
     pub quota: u32,
+    /// The window, in seconds.
+    pub window: u32,
 }
 
 impl Rule {
     /// What a call is worth.
     pub fn cost(self) -> i64 {
         // A quota beyond one call a microsecond is no limit: it still costs something.
-        (WINDOW_SECONDS * 1_000_000 / i64::from(self.quota.max(1))).max(1)
+        (i64::from(self.window) * 1_000_000 / i64::from(self.quota.max(1))).max(1)
     }
 
     /// What the whole quota is worth.
@@ -50,6 +66,7 @@ impl Rule {
         Left {
             policy: self.policy,
             quota: self.quota,
+            window: self.window,
             remaining: self.room(whole_at, now),
             reset: seconds((whole_at - now).max(0)),
             wait: None,
