@@ -65,6 +65,7 @@ impl Tenants for Fake {
             environment: Environment::Sandbox,
             status: TenantStatus::Active,
             created_at: ago(86_400 * 40),
+            version: 3,
             redirect_links: vec![
                 "http://127.0.0.1:3000/console/return".into(),
                 "http://127.0.0.1/return".into(),
@@ -93,24 +94,35 @@ impl Tenants for Fake {
             client_app_key: key(KeyKind::AppKey, 2),
         }))
     }
-    async fn rename_tenant(&self, _: &Actor, _: TenantId, _: &str, _: &Source) -> Answered<()> {
-        Ok(())
+    async fn rename_tenant(
+        &self,
+        actor: &Actor,
+        id: TenantId,
+        version: i64,
+        name: &str,
+        _: &Source,
+    ) -> Answered<()> {
+        self.tenant(actor, id).await?;
+        app::domain::text::name(name, app::domain::tenant::LONGEST_NAME)
+            .map_err(|error| Trouble::field("name", error.to_string()))?;
+        since(version)
     }
     async fn set_links(
         &self,
-        _: &Actor,
-        _: TenantId,
-        links: Vec<String>,
-        _: Vec<String>,
+        actor: &Actor,
+        id: TenantId,
+        version: i64,
+        (links, _): (Vec<String>, Vec<String>),
         _: &Source,
     ) -> Answered<()> {
+        self.tenant(actor, id).await?;
         if links.iter().any(|link| link.starts_with("javascript")) {
             return Err(Trouble::field(
                 "redirect_links",
                 "Links of this scheme cannot be used.",
             ));
         }
-        Ok(())
+        since(version)
     }
     async fn pause_tenant(&self, _: &Actor, _: TenantId, _: bool, _: &Source) -> Answered<()> {
         Ok(())
@@ -130,11 +142,12 @@ impl Tenants for Fake {
         _: &Actor,
         _: TenantId,
         _: &SkillName,
+        version: i64,
         terms: TypedTerms,
         _: &Source,
     ) -> Answered<()> {
         match app::domain::terms::CONSENT_DURATION.parse(&terms.consent_duration) {
-            Ok(_) => Ok(()),
+            Ok(_) => since(version),
             Err(error) => Err(Trouble::field("consent_duration", error.to_string())),
         }
     }
@@ -171,14 +184,14 @@ impl Tenants for Fake {
     }
     async fn rotate_key(
         &self,
-        _: &Actor,
+        actor: &Actor,
         _: TenantId,
         kind: KeyKind,
         overlap: Duration,
         _: &Source,
     ) -> Answered<NewKey> {
         if overlap == Duration::zero() {
-            return Err(Trouble::ProofNeeded);
+            actor.fresh(now())?;
         }
         Ok(NewKey {
             id: KeyId(id(14)),
@@ -190,4 +203,13 @@ impl Tenants for Fake {
     async fn stop_key(&self, _: &Actor, _: TenantId, _: KeyId, _: &Source) -> Answered<()> {
         Ok(())
     }
+}
+
+/// The settings are at version 3.
+fn since(version: i64) -> Answered<()> {
+    if version == 3 {
+        return Ok(());
+    }
+    let why = "Not saved: since you opened this page, somebody changed the name (b@example.com).";
+    Err(Trouble::Conflict(why.into()))
 }

@@ -414,6 +414,7 @@ pub async fn tenant(state: &AppState) -> Client {
         legal_form: LegalForm::Company,
         country: "RO".into(),
         created_at: now,
+        version: 1,
     })
     .await
     .unwrap();
@@ -424,6 +425,7 @@ pub async fn tenant(state: &AppState) -> Client {
         environment: facts.environment,
         status: facts.tenant_status,
         created_at: now,
+        version: 1,
     };
     let place = super::utx::place(facts.tenant);
     let key = state.vault.seal(&state.clock, &place, &[7; 32]).unwrap();

@@ -56,7 +56,42 @@ impl World {
             page.url,
             page.html
         );
+        self.confirm(&mut owner, "owner@example.com").await;
         (text("servicer_id").to_owned(), owner)
+    }
+
+    /// Confirms the address of somebody signed in, by the link in the last letter to it.
+    pub async fn confirm(&self, browser: &mut Browser, email: &str) {
+        let path = self.mailed(email, "/verify/").await;
+        let page = fill_in(browser, &self.api(&path), &[]).await;
+        assert!(
+            page.url.ends_with("/settings?done=verified"),
+            "{}",
+            page.url
+        );
+    }
+
+    /// The path of the newest link of a kind that was mailed to an address.
+    pub async fn mailed(&self, email: &str, kind: &str) -> String {
+        let to = format!("To: {email}");
+        for _ in 0..500 {
+            let folder = std::fs::read_dir(self.folder.join("mail"));
+            let files = folder.into_iter().flatten().filter_map(Result::ok);
+            let mut files: Vec<_> = files.map(|file| file.path()).collect();
+            files.sort();
+            let texts = files.iter().rev();
+            let texts = texts.filter_map(|path| std::fs::read_to_string(path).ok());
+            let letter = texts
+                .into_iter()
+                .find(|text| text.contains(&to) && text.contains(kind));
+            if let Some(letter) = letter {
+                let (_, token) = letter.split_once(kind).unwrap();
+                let token = token.split_whitespace().next().unwrap();
+                return format!("{kind}{token}");
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("no letter with {kind} went to {email}");
     }
 
     /// A new servicer through the one form; answers its owner.
