@@ -324,10 +324,7 @@ fn the_form_for_a_tenant_carries_its_mark_and_makes_one() {
 #[test]
 fn a_refused_form_for_a_tenant_keeps_its_mark() {
     let mut visit = visit(World::Full, "/tenants/new", Some(actor(false)));
-    let form = format!(
-        "form={}&name=x&environment=production",
-        crate::fake::id(702)
-    );
+    let form = format!("form={}&name=&environment=sandbox", crate::fake::id(702));
     visit.form = Some(fields(&form));
     let (status, html) = show(visit);
     assert_eq!(status, 422);

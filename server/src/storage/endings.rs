@@ -72,10 +72,12 @@ impl Tx {
     /// Whether there are accounts from before their use was noted.
     pub async fn has_undated_people(&mut self) -> Stored<bool> {
         run!(self, |conn| {
-            sqlx::query("SELECT 1 FROM people WHERE last_used_at IS NULL AND verified_at IS NULL LIMIT 1")
-                .fetch_optional(conn)
-                .await
-                .map(|row| row.is_some())
+            sqlx::query(
+                "SELECT 1 FROM people WHERE last_used_at IS NULL AND verified_at IS NULL LIMIT 1",
+            )
+            .fetch_optional(conn)
+            .await
+            .map(|row| row.is_some())
         })
     }
 

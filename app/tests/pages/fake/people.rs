@@ -11,7 +11,7 @@ use app::portal::people::{
 use app::portal::{Actor, Answered, FieldError, Source, Trouble};
 use async_trait::async_trait;
 
-use super::{Fake, World, ago, id, key, tenant_id};
+use super::{Fake, World, ago, id, key, now, tenant_id};
 
 #[async_trait]
 impl People for Fake {
@@ -60,8 +60,11 @@ impl People for Fake {
             )),
         }
     }
-    async fn prove(&self, _: &Actor, _: &str, _: &Source) -> Answered<()> {
-        Ok(())
+    async fn prove(&self, _: &Actor, password: &str, _: &Source) -> Answered<()> {
+        if password == "right" {
+            return Ok(());
+        }
+        Err(Trouble::field("password", "This is not your password."))
     }
     async fn forgot(&self, _: &str, _: &Source) -> Answered<()> {
         Ok(())
@@ -134,14 +137,19 @@ impl People for Fake {
     async fn unconfirmed(&self, _: &Actor) -> Answered<usize> {
         Ok(usize::from(self.0 == World::Full))
     }
-    async fn bring_in(&self, _: &Actor, password: &str, _: &Source) -> Answered<()> {
+    async fn bring_in(&self, actor: &Actor, password: &str, _: &Source) -> Answered<()> {
+        actor.fresh(now())?;
         if password == "right" {
             return Ok(());
         }
         let why = "No unconfirmed account has this password.";
         Err(Trouble::field("other_password", why))
     }
-    async fn join(&self, _: &Actor, _: &str, claim_token: &str, _: &Source) -> Answered<()> {
+    async fn join(&self, actor: &Actor, _: &str, claim_token: &str, _: &Source) -> Answered<()> {
+        if !actor.verified {
+            let why = "Confirm your email address first.";
+            return Err(Trouble::Forbidden(why.into()));
+        }
         if claim_token == "good" {
             return Ok(());
         }
@@ -162,8 +170,14 @@ impl People for Fake {
     async fn send_verification(&self, _: &Actor) -> Answered<()> {
         Ok(())
     }
-    async fn change_password(&self, _: &Actor, _: &str, _: &str, _: &Source) -> Answered<()> {
-        Err(Trouble::field("old", "That is not your present password."))
+    async fn change_password(&self, _: &Actor, old: &str, new: &str, _: &Source) -> Answered<()> {
+        if new.len() < 12 {
+            return Err(Trouble::field("new", "Use at least 12 characters."));
+        }
+        if old != "right" {
+            return Err(Trouble::field("old", "This is not your password."));
+        }
+        Ok(())
     }
     async fn devices(&self, _: &Actor) -> Answered<Vec<Device>> {
         let device = |handle: &str, agent: &str, current| Device {
@@ -179,7 +193,10 @@ impl People for Fake {
             device("b", "Safari on iPhone", false),
         ])
     }
-    async fn end_device(&self, _: &Actor, _: &str, _: &Source) -> Answered<()> {
-        Ok(())
+    async fn end_device(&self, actor: &Actor, handle: &str, _: &Source) -> Answered<()> {
+        actor.fresh(now())?;
+        let devices = self.devices(actor).await?;
+        let found = devices.iter().any(|device| device.handle == handle);
+        found.then_some(()).ok_or(Trouble::NotFound)
     }
 }

@@ -2,6 +2,7 @@
 
 use app::domain::ids::{KeyId, ServicerId, TenantId};
 use app::domain::key::KeyKind;
+use app::domain::person::Permission;
 use app::domain::skill::SkillName;
 use app::domain::tenant::{Environment, TenantStatus};
 use app::portal::tenants::{
@@ -82,10 +83,11 @@ impl Tenants for Fake {
         if new.form == Some(id(701)) {
             return Ok(Creation::Again(tenant_id()));
         }
+        app::domain::text::name(&new.name, app::domain::tenant::LONGEST_NAME)
+            .map_err(|error| Trouble::field("name", error.to_string()))?;
         if new.environment == Environment::Production {
-            return Err(Trouble::field(
-                "environment",
-                "Production opens once the operators have approved your servicer.",
+            return Err(Trouble::Forbidden(
+                "Production opens once an operator has approved your servicer.".into(),
             ));
         }
         Ok(Creation::Made(CreatedTenant {
@@ -103,6 +105,7 @@ impl Tenants for Fake {
         _: &Source,
     ) -> Answered<()> {
         self.tenant(actor, id).await?;
+        actor.may(Permission::ManageSandboxTenants)?;
         app::domain::text::name(name, app::domain::tenant::LONGEST_NAME)
             .map_err(|error| Trouble::field("name", error.to_string()))?;
         since(version)
@@ -124,8 +127,8 @@ impl Tenants for Fake {
         }
         since(version)
     }
-    async fn pause_tenant(&self, _: &Actor, _: TenantId, _: bool, _: &Source) -> Answered<()> {
-        Ok(())
+    async fn pause_tenant(&self, actor: &Actor, id: TenantId, _: bool, _: &Source) -> Answered<()> {
+        self.tenant(actor, id).await.map(drop)
     }
     async fn whitelist(
         &self,
@@ -151,7 +154,9 @@ impl Tenants for Fake {
             Err(error) => Err(Trouble::field("consent_duration", error.to_string())),
         }
     }
-    async fn keys(&self, _: &Actor, _: TenantId) -> Answered<Vec<Key>> {
+    async fn keys(&self, actor: &Actor, tenant: TenantId) -> Answered<Vec<Key>> {
+        self.tenant(actor, tenant).await?;
+        actor.may(Permission::ManageSandboxKeys)?;
         let made = |n: u128, kind, value: String, shown: bool| Key {
             id: KeyId(id(n)),
             kind,
@@ -193,6 +198,10 @@ impl Tenants for Fake {
         if overlap == Duration::zero() {
             actor.fresh(now())?;
         }
+        if kind == KeyKind::Secret && overlap > Duration::days(7) {
+            let why = "The old client_secret may stay valid for 0 to 7 days.";
+            return Err(Trouble::field("overlap", why));
+        }
         Ok(NewKey {
             id: KeyId(id(14)),
             kind,
@@ -200,8 +209,16 @@ impl Tenants for Fake {
             old_ends_at: Some(now() + overlap),
         })
     }
-    async fn stop_key(&self, _: &Actor, _: TenantId, _: KeyId, _: &Source) -> Answered<()> {
-        Ok(())
+    async fn stop_key(
+        &self,
+        actor: &Actor,
+        tenant: TenantId,
+        key: KeyId,
+        _: &Source,
+    ) -> Answered<()> {
+        let keys = self.keys(actor, tenant).await?;
+        let found = keys.iter().any(|known| known.id == key);
+        found.then_some(()).ok_or(Trouble::NotFound)
     }
 }
 

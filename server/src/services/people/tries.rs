@@ -14,7 +14,7 @@ use crate::state::AppState;
 use crate::storage::Tx;
 
 /// Failures are forgotten after so long without another.
-pub const FORGOTTEN_AFTER: Duration = Duration::hours(1);
+const FORGOTTEN_AFTER: Duration = Duration::hours(1);
 /// The longest wait.
 const LONGEST: i64 = 15 * 60;
 /// An account as seen from everywhere: so many times the tries from one source.

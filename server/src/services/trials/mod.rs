@@ -414,7 +414,6 @@ pub async fn tenant(state: &AppState) -> Client {
         legal_form: LegalForm::Company,
         country: "RO".into(),
         created_at: now,
-        version: 1,
     })
     .await
     .unwrap();

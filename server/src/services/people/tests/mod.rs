@@ -1,5 +1,6 @@
 //! People's rules on both databases: who gets in, who does not, and what an outsider can learn.
 
+mod contract;
 mod endings;
 mod hijack;
 mod letters;
