@@ -110,7 +110,9 @@ impl Actor {
                 )))
             }
             Some(membership) if membership.role.may(permission) => {
-                if permission.is_production() && !self.verified {
+                // Before approval there is no production: what these permissions reach is the account's own sandbox.
+                let approved = membership.status == ServicerStatus::Approved;
+                if permission.is_production() && approved && !self.verified {
                     return Err(Trouble::Forbidden(UNPROVED.to_owned()));
                 }
                 Ok(membership)

@@ -246,6 +246,27 @@ impl Tx {
         })
     }
 
+    /// Stops every key that the servicers of the sandbox alone which a person owns sign with.
+    pub async fn stop_signing_keys_of(
+        &mut self,
+        person: PersonId,
+        now: DateTime<Utc>,
+    ) -> Stored<u64> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE signing_keys SET stopped_at = $2
+                 WHERE stopped_at IS NULL AND servicer_id IN
+                       (SELECT s.id FROM servicers s JOIN memberships m ON m.servicer_id = s.id
+                        WHERE m.person_id = $1 AND m.role = 'owner' AND s.status = 'sandbox')",
+            )
+            .bind(person)
+            .bind(now)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected())
+        })
+    }
+
     /// Notes that somebody was shown a key.
     pub async fn note_key_seen(&mut self, key: KeyId, now: DateTime<Utc>) -> Stored<()> {
         run!(self, |conn| {

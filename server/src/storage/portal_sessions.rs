@@ -130,9 +130,11 @@ impl Tx {
                  FROM portal_sessions s
                  JOIN people p ON p.id = s.person_id
                  LEFT JOIN memberships m ON m.person_id = p.id AND m.servicer_id =
-                      (SELECT servicer_id FROM memberships WHERE person_id = p.id
-                       ORDER BY CASE WHEN servicer_id = s.servicer_id THEN 0
-                                     WHEN servicer_id = p.last_servicer THEN 1 ELSE 2 END, created_at, servicer_id LIMIT 1)
+                      COALESCE(
+                          (SELECT c.servicer_id FROM memberships c WHERE c.person_id = p.id AND c.servicer_id = s.servicer_id),
+                          (SELECT l.servicer_id FROM memberships l WHERE l.person_id = p.id AND l.servicer_id = p.last_servicer),
+                          (SELECT f.servicer_id FROM memberships f WHERE f.person_id = p.id
+                           ORDER BY f.created_at, f.servicer_id LIMIT 1))
                  LEFT JOIN servicers v ON v.id = m.servicer_id
                  WHERE s.digest = $1 AND s.expires_at > $2
                    AND s.seen_at > CASE WHEN p.admin THEN $4 ELSE $3 END",

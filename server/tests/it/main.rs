@@ -27,6 +27,7 @@ mod limits;
 mod marketplace;
 mod one_time;
 mod payments;
+mod people;
 mod protocol;
 mod retention;
 mod rooms;

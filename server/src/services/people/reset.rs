@@ -1,8 +1,8 @@
 //! Choosing a new password with a link. Only its owner reads a mailbox, so the address counts as proved from then on.
 //!
 //! Of an account that proved its address before, this is its owner coming back. Of one that did not, whoever registered it
-//! may have been somebody else: the reader of the mailbox chooses which of them is theirs, all its sessions end, and the
-//! sandbox keys that were made until then stop.
+//! may have been somebody else: the reader of the mailbox chooses which of them is theirs, all its sessions end, and the keys
+//! that were made until then stop.
 
 use app::domain::ids::PersonId;
 use app::portal::people::{PasswordChoice, PasswordLink};
@@ -129,6 +129,8 @@ async fn adopt(state: &AppState, tx: &mut Tx, row: &PersonRow) -> Result<(), Sto
         Err(error) if lost_race(&error) => return Err(Trouble::NotFound.into()),
         proved => proved?,
     }
-    tx.stop_sandbox_keys_of(row.id, state.clock.now()).await?;
+    let now = state.clock.now();
+    tx.stop_sandbox_keys_of(row.id, now).await?;
+    tx.stop_signing_keys_of(row.id, now).await?;
     Ok(())
 }

@@ -73,18 +73,9 @@ impl World {
 
     /// The path of the newest link of a kind that was mailed to an address.
     pub async fn mailed(&self, email: &str, kind: &str) -> String {
-        let to = format!("To: {email}");
         for _ in 0..500 {
-            let folder = std::fs::read_dir(self.folder.join("mail"));
-            let files = folder.into_iter().flatten().filter_map(Result::ok);
-            let mut files: Vec<_> = files.map(|file| file.path()).collect();
-            files.sort();
-            let texts = files.iter().rev();
-            let texts = texts.filter_map(|path| std::fs::read_to_string(path).ok());
-            let letter = texts
-                .into_iter()
-                .find(|text| text.contains(&to) && text.contains(kind));
-            if let Some(letter) = letter {
+            let letters = self.letters(email);
+            if let Some(letter) = letters.iter().rev().find(|text| text.contains(kind)) {
                 let (_, token) = letter.split_once(kind).unwrap();
                 let token = token.split_whitespace().next().unwrap();
                 return format!("{kind}{token}");
@@ -92,6 +83,19 @@ impl World {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
         panic!("no letter with {kind} went to {email}");
+    }
+
+    /// The letters to an address, the oldest first.
+    pub fn letters(&self, email: &str) -> Vec<String> {
+        let to = format!("To: {email}");
+        let folder = std::fs::read_dir(self.folder.join("mail"));
+        let files = folder.into_iter().flatten().filter_map(Result::ok);
+        let mut files: Vec<_> = files.map(|file| file.path()).collect();
+        files.sort();
+        let texts = files
+            .iter()
+            .filter_map(|path| std::fs::read_to_string(path).ok());
+        texts.filter(|text| text.contains(&to)).collect()
     }
 
     /// A new servicer through the one form; answers its owner.

@@ -227,6 +227,9 @@ async fn an_unproved_account_reaches_no_production(db: Db) {
     let world = world(db);
     let started = world.start(HERS).await;
     let mut actor = world.browser(started.person, HERS).await;
+    if let Some(membership) = &mut actor.membership {
+        membership.status = ServicerStatus::Approved;
+    }
     for permission in [
         Permission::ManageProductionKeys,
         Permission::ManageProductionTenants,
