@@ -104,6 +104,7 @@ test("start and rotation are done with the keyboard alone, and the focus is alwa
     await write(page.getByLabel("Project or company name"), "Example Ltd");
     await write(page.getByLabel("Email", { exact: true }), newEmail());
     await write(passwordField(page), password);
+    await write(page.getByLabel("Country"), "Romania");
     await follow(page.getByRole("button", { name: "Create my keys" }));
     const { client_id, client_secret } = await shownKeys(page);
 

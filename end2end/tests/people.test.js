@@ -95,6 +95,20 @@ test("an unknown address gets no letter and the same page", () =>
     await assertHeading(page, "Check your inbox");
   }));
 
+test("a stranger's letter confirms nothing for whoever does not have the stranger's password", async () => {
+  const { email } = await registered();
+  const link = linkIn(await server.letter(email, /Confirm your email address/));
+  await withPage(browser, {}, async (page) => {
+    await page.goto(link);
+    await passwordField(page).fill("not the password at all");
+    await page.getByRole("button", { name: "Confirm email" }).click();
+    await page.getByText("This is not your password.").first().waitFor();
+    await passwordField(page).fill(password);
+    await page.getByRole("button", { name: "Confirm email" }).click();
+    await page.getByText("Your email address is confirmed.").waitFor();
+  });
+});
+
 test("an address is confirmed by the mailed link", async () => {
   const { email } = await registered();
   await withPage(browser, {}, async (page) => {
@@ -143,7 +157,14 @@ test("the sign-up link of the operator's command fills in both", async () => {
 
 test("an operator approves a servicer; a suspended one is refused with 403 until it is resumed", async () => {
   const name = `Example Fintech ${process.pid}`;
-  const keys = await withPage(browser, {}, (page) => register(page, server, { name }));
+  // Nobody approves the servicer of an address that nobody has confirmed.
+  const keys = await withPage(browser, {}, async (page) => {
+    const made = await register(page, server, { name });
+    await page.goto(linkIn(await server.letter(made.email, /Confirm your email address/)));
+    await page.getByRole("button", { name: "Confirm email" }).click();
+    await page.getByText("Your email address is confirmed.").waitFor();
+    return made;
+  });
   const open = () => post(server, "/sessions", { client_id: keys.client_id, client_app_key: keys.client_app_key, skill });
   assert.equal((await open()).status, 200);
 

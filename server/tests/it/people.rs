@@ -38,9 +38,9 @@ async fn a_strangers_letter_gives_the_stranger_nothing_of_hers(database: Databas
     let world = World::own(database).await;
     let email = "ana@example.com";
     let mut stranger = start(&world, email, PASSWORD, "Strange Ltd").await;
-    let planted = world.api(&world.mailed(email, "/verify/").await);
+    let planted = world.api(&world.mailed(email, "/verify/", 1).await);
     let mut hers = start(&world, email, HERS, "Honest Ltd").await;
-    let own = world.api(&world.mailed(email, "/verify/").await);
+    let own = world.api(&world.mailed(email, "/verify/", 2).await);
     assert_ne!(planted, own);
 
     // A look confirms nothing, for anybody; a click needs the stranger's password.
@@ -109,7 +109,7 @@ async fn a_second_servicer_is_one_more_place_and_not_another_account(database: D
     let mut first = start(&world, email, PASSWORD, "First Ltd").await;
     world.confirm(&mut first, email).await;
     let mut second = start(&world, email, HERS, "Second Ltd").await;
-    let link = world.api(&world.mailed(email, "/verify/").await);
+    let link = world.api(&world.mailed(email, "/verify/", 2).await);
     let asked = see(&mut second, &link).await;
     assert!(asked.html.contains("name=\"confirmed\""), "{}", asked.html);
     let half = fill_in(&mut second, &link, &[]).await;
@@ -162,7 +162,7 @@ async fn three_letters_a_day_go_to_an_address_that_nobody_proved(database: Datab
         fill_in(&mut browser, &format!("{url}/start"), &form).await;
         fill_in(&mut browser, &format!("{url}/forgot"), &[("email", email)]).await;
     }
-    world.mailed(email, "/verify/").await;
+    world.mailed(email, "/verify/", 1).await;
     let sql = world.sql().await;
     for _ in 0..500 {
         let waiting = "SELECT kind FROM jobs WHERE kind IN ('send_mail', 'password_link') AND failed_at IS NULL";

@@ -62,7 +62,7 @@ impl World {
 
     /// Confirms the address of somebody signed in, by the link in the last letter to it.
     pub async fn confirm(&self, browser: &mut Browser, email: &str) {
-        let path = self.mailed(email, "/verify/").await;
+        let path = self.mailed(email, "/verify/", 1).await;
         let page = fill_in(browser, &self.api(&path), &[]).await;
         assert!(
             page.url.ends_with("/settings?done=verified"),
@@ -71,11 +71,12 @@ impl World {
         );
     }
 
-    /// The path of the newest link of a kind that was mailed to an address.
-    pub async fn mailed(&self, email: &str, kind: &str) -> String {
+    /// The path in the `nth` letter with a link of a kind to an address, counted from 1: waits until it is there.
+    pub async fn mailed(&self, email: &str, kind: &str, nth: usize) -> String {
         for _ in 0..500 {
             let letters = self.letters(email);
-            if let Some(letter) = letters.iter().rev().find(|text| text.contains(kind)) {
+            let mut of_kind = letters.iter().filter(|text| text.contains(kind));
+            if let Some(letter) = of_kind.nth(nth - 1) {
                 let (_, token) = letter.split_once(kind).unwrap();
                 let token = token.split_whitespace().next().unwrap();
                 return format!("{kind}{token}");
