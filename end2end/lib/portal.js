@@ -30,8 +30,9 @@ export class Hands {
 /** Fills the one form and sends it; the page shows the keys afterwards. */
 export async function fillStart(page, { hands = new Hands(), name = "Example Ltd", email = newEmail() } = {}) {
   await hands.type(page.getByLabel("Project or company name"), name);
-  await hands.type(page.getByLabel("E-mail"), email);
+  await hands.type(page.getByLabel("Email", { exact: true }), email);
   await hands.type(passwordField(page), password);
+  await page.getByLabel("Country").selectOption("RO");
   await hands.click(page.getByRole("button", { name: "Create my keys" }));
   return email;
 }
@@ -55,7 +56,7 @@ export async function shownKeys(page) {
 
 export async function signIn(page, server, email, secret = password) {
   await page.goto(`${server.url}/signin`);
-  await page.getByLabel("E-mail").fill(email);
+  await page.getByLabel("Email", { exact: true }).fill(email);
   await passwordField(page).fill(secret);
   await page.getByRole("button", { name: "Sign in" }).click();
 }

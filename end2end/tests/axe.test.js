@@ -44,9 +44,9 @@ screens("before signing in", async (page, t) => {
   await t.test("a sent password link, and its page", async () => {
     const email = await withPage(browser, {}, async (other) => (await register(other, server)).email);
     await page.goto(`${server.url}/forgot`);
-    await page.getByLabel("E-mail").fill(email);
-    await page.getByRole("button", { name: "Mail me a link" }).click();
-    await assertHeading(page, "Look into your mail");
+    await page.getByLabel("Email", { exact: true }).fill(email);
+    await page.getByRole("button", { name: "Email me a link" }).click();
+    await assertHeading(page, "Check your inbox");
     await assertScreen(page);
     await page.goto((await server.letter(email, /new password/)).match(/https?:\/\/\S+/)[0]);
     await assertHeading(page, "Set a new password");

@@ -100,10 +100,11 @@ test("start and rotation are done with the keyboard alone, and the focus is alwa
     };
     await page.goto(server.url);
     await follow(page.getByRole("main").getByRole("link", { name: "Get sandbox keys" }));
-    await page.getByLabel("E-mail").waitFor();
+    await page.getByLabel("Email", { exact: true }).waitFor();
     await write(page.getByLabel("Project or company name"), "Example Ltd");
-    await write(page.getByLabel("E-mail"), newEmail());
+    await write(page.getByLabel("Email", { exact: true }), newEmail());
     await write(passwordField(page), password);
+    await write(page.getByLabel("Country"), "Romania");
     await follow(page.getByRole("button", { name: "Create my keys" }));
     const { client_id, client_secret } = await shownKeys(page);
 

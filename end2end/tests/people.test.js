@@ -36,7 +36,7 @@ test("signing out ends the session, signing in begins one, and leads where one w
 
     await page.goto(`${server.url}/tenants`);
     assertAt(page, "/signin");
-    await page.getByLabel("E-mail").fill(email);
+    await page.getByLabel("Email", { exact: true }).fill(email);
     await passwordField(page).fill(password);
     await page.getByRole("button", { name: "Sign in" }).click();
     await assertHeading(page, "Tenants");
@@ -64,10 +64,10 @@ test("a forgotten password is replaced by the mailed link, once, and old session
     await signIn(old, server, email);
     await withPage(browser, {}, async (page) => {
       await page.goto(`${server.url}/signin`);
-      await page.getByRole("link", { name: "Forgotten password?" }).click();
-      await page.getByLabel("E-mail").fill(email);
-      await page.getByRole("button", { name: "Mail me a link" }).click();
-      await assertHeading(page, "Look into your mail");
+      await page.getByRole("link", { name: "Forgot your password?" }).click();
+      await page.getByLabel("Email", { exact: true }).fill(email);
+      await page.getByRole("button", { name: "Email me a link" }).click();
+      await assertHeading(page, "Check your inbox");
 
       const link = linkIn(await server.letter(email, /new password/));
       await page.goto(link);
@@ -90,19 +90,33 @@ test("a forgotten password is replaced by the mailed link, once, and old session
 test("an unknown address gets no letter and the same page", () =>
   withPage(browser, {}, async (page) => {
     await page.goto(`${server.url}/forgot`);
-    await page.getByLabel("E-mail").fill(newEmail());
-    await page.getByRole("button", { name: "Mail me a link" }).click();
-    await assertHeading(page, "Look into your mail");
+    await page.getByLabel("Email", { exact: true }).fill(newEmail());
+    await page.getByRole("button", { name: "Email me a link" }).click();
+    await assertHeading(page, "Check your inbox");
   }));
+
+test("a stranger's letter confirms nothing for whoever does not have the stranger's password", async () => {
+  const { email } = await registered();
+  const link = linkIn(await server.letter(email, /Confirm your email address/));
+  await withPage(browser, {}, async (page) => {
+    await page.goto(link);
+    await passwordField(page).fill("not the password at all");
+    await page.getByRole("button", { name: "Confirm email" }).click();
+    await page.getByText("This is not your password.").first().waitFor();
+    await passwordField(page).fill(password);
+    await page.getByRole("button", { name: "Confirm email" }).click();
+    await page.getByText("Your email address is confirmed.").waitFor();
+  });
+});
 
 test("an address is confirmed by the mailed link", async () => {
   const { email } = await registered();
   await withPage(browser, {}, async (page) => {
     await signIn(page, server, email);
-    await page.getByText("Your address is not confirmed yet").waitFor();
-    await page.goto(linkIn(await server.letter(email, /servicer id/)));
-    await page.getByRole("button", { name: "This is my address" }).click();
-    await page.getByText("Your address is confirmed.").waitFor();
+    await page.getByText("Your email address is not confirmed yet").waitFor();
+    await page.goto(linkIn(await server.letter(email, /Confirm your email address/)));
+    await page.getByRole("button", { name: "Confirm email" }).click();
+    await page.getByText("Your email address is confirmed.").waitFor();
   });
 });
 
@@ -112,7 +126,7 @@ test("a servicer is joined with its id and claim token, once; the id alone lets 
     await page.goto(`${server.url}/signup`);
     await page.getByLabel("Servicer id").fill(made.servicer_id);
     await page.getByLabel("Claim token").fill(claim);
-    await page.getByLabel("Work e-mail").fill(email);
+    await page.getByLabel("Work email").fill(email);
     await passwordField(page).fill(password);
     await page.getByRole("button", { name: "Create account" }).click();
   };
@@ -143,7 +157,14 @@ test("the sign-up link of the operator's command fills in both", async () => {
 
 test("an operator approves a servicer; a suspended one is refused with 403 until it is resumed", async () => {
   const name = `Example Fintech ${process.pid}`;
-  const keys = await withPage(browser, {}, (page) => register(page, server, { name }));
+  // Nobody approves the servicer of an address that nobody has confirmed.
+  const keys = await withPage(browser, {}, async (page) => {
+    const made = await register(page, server, { name });
+    await page.goto(linkIn(await server.letter(made.email, /Confirm your email address/)));
+    await page.getByRole("button", { name: "Confirm email" }).click();
+    await page.getByText("Your email address is confirmed.").waitFor();
+    return made;
+  });
   const open = () => post(server, "/sessions", { client_id: keys.client_id, client_app_key: keys.client_app_key, skill });
   assert.equal((await open()).status, 200);
 

@@ -54,11 +54,11 @@ test("a start form that needs mending keeps what was typed and says how", () =>
     await page.goto(`${server.url}/start`);
     const email = newEmail();
     await page.getByLabel("Project or company name").fill("Example Ltd");
-    await page.getByLabel("E-mail").fill(email);
+    await page.getByLabel("Email", { exact: true }).fill(email);
     await page.getByLabel("Password", { exact: true }).fill("short");
     await page.getByRole("button", { name: "Create my keys" }).click();
     await page.getByText("Use at least 12 characters").waitFor();
-    assert.equal(await page.getByLabel("E-mail").inputValue(), email);
+    assert.equal(await page.getByLabel("Email", { exact: true }).inputValue(), email);
     const field = page.getByLabel("Password", { exact: true });
     assert.equal(await field.getAttribute("aria-invalid"), "true");
     assert.equal(await field.inputValue(), "", "a password is never given back");

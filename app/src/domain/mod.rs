@@ -6,6 +6,7 @@ mod macros;
 
 pub mod account;
 pub mod console;
+pub mod country;
 pub mod ids;
 pub mod key;
 pub mod money;
@@ -19,6 +20,7 @@ pub mod signature;
 pub mod skill;
 pub mod tenant;
 pub mod terms;
+pub mod text;
 pub mod transaction;
 pub mod upload;
 

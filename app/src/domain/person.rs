@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::text::{BadText, hidden, nfkc};
+
 words! {
     /// What a person is within one servicer.
     Role {
@@ -37,6 +39,16 @@ pub enum Permission {
     ManageServicer,
 }
 
+impl Permission {
+    /// Returns whether the permission reaches production, which is closed to accounts without a proved address.
+    pub const fn is_production(self) -> bool {
+        matches!(
+            self,
+            Self::ManageProductionTenants | Self::ManageProductionKeys
+        )
+    }
+}
+
 impl Role {
     /// Whether this role has a permission.
     pub const fn may(self, permission: Permission) -> bool {
@@ -53,44 +65,73 @@ impl Role {
     }
 }
 
-/// An e-mail address as a person typed it, trimmed, with its domain in lower case.
+/// An email address, trimmed, in the one spelling of its mailbox: NFKC, with the domain as A-labels in lower case
+/// (UTS 46), so that `ana@bücher.example` and `ana@xn--bcher-kva.example` are one address.
 ///
-/// Only the shape is judged (one `@`, a dotted domain, no spaces or control characters, at most 254 octets,
-/// RFC 5321 4.5.3.1): whether the mailbox exists is proved by a mail that is read.
+/// Only the shape is judged: one `@`, a local part that is a dot-string (RFC 5321 4.1.2, RFC 6531 3.3) of at most 64
+/// octets, a dotted domain, at most 254 octets in all (RFC 5321 4.5.3.1), nothing invisible anywhere. Whether the mailbox
+/// exists is proved by a mail that is read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Email(String);
 
-/// Why a text is not an e-mail address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("Enter an e-mail address like name@example.com.")]
-pub struct NotAnEmail;
+/// Why a text is not an email address; says what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotAnEmail {
+    #[error("Enter an email address like name@example.com.")]
+    Shape,
+    #[error("The part before the @ can't begin or end with a dot, or have two in a row.")]
+    Dots,
+    #[error("{0}")]
+    Hidden(#[from] BadText),
+}
 
 impl Email {
     /// Parses and normalises an address.
     pub fn parse(text: &str) -> Result<Self, NotAnEmail> {
         let text = text.trim();
-        let (local, domain) = text.rsplit_once('@').ok_or(NotAnEmail)?;
+        // Before anything is mapped: mapping drops what cannot be seen.
+        if let Some((at, c)) = text.chars().enumerate().find(|(_, c)| hidden(*c).is_some()) {
+            return Err(NotAnEmail::Hidden(BadText::Character {
+                code: u32::from(c),
+                name: hidden(c).unwrap_or_default(),
+                position: at + 1,
+            }));
+        }
+        if text.len() > 1024 {
+            return Err(NotAnEmail::Shape);
+        }
+        let text = nfkc(text);
+        let (local, domain) = text.rsplit_once('@').ok_or(NotAnEmail::Shape)?;
+        let domain = idna::domain_to_ascii_strict(domain).map_err(|_| NotAnEmail::Shape)?;
         let plain = |c: char| {
             !c.is_whitespace()
-                && !c.is_control()
-                && !matches!(c, '<' | '>' | ',' | ';' | '"' | '(' | ')' | '@')
+                && hidden(c).is_none()
+                && !matches!(
+                    c,
+                    '<' | '>' | ',' | ';' | ':' | '"' | '(' | ')' | '[' | ']' | '\\' | '@'
+                )
         };
         let labels_ok = domain.contains('.')
-            && domain
-                .split('.')
-                .all(|label| !label.is_empty() && !label.starts_with('-') && !label.ends_with('-'))
-            && domain
-                .chars()
-                .all(|c| c.is_alphanumeric() || matches!(c, '.' | '-'));
+            && domain.split('.').all(|label| {
+                !label.is_empty()
+                    && !label.starts_with('-')
+                    && !label.ends_with('-')
+                    && label
+                        .bytes()
+                        .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            });
         if local.is_empty()
             || local.len() > 64
-            || text.len() > 254
+            || local.len() + 1 + domain.len() > 254
             || !local.chars().all(plain)
             || !labels_ok
         {
-            return Err(NotAnEmail);
+            return Err(NotAnEmail::Shape);
         }
-        Ok(Self(format!("{local}@{}", domain.to_lowercase())))
+        if local.split('.').any(str::is_empty) {
+            return Err(NotAnEmail::Dots);
+        }
+        Ok(Self(format!("{local}@{domain}")))
     }
 
     /// The address as it is written to.
@@ -98,7 +139,9 @@ impl Email {
         &self.0
     }
 
-    /// The form under which two spellings count as one mailbox: all in lower case.
+    /// The form under which two spellings count as one account: all in lower case. RFC 5321 lets a host tell `Ana` from
+    /// `ana`; hardly one does, and two accounts for one person would be the commoner harm. Letters are written to the
+    /// address as it was typed. Dots and `+tags` before the `@` are different mailboxes.
     pub fn key(&self) -> String {
         self.0.to_lowercase()
     }
@@ -138,8 +181,55 @@ mod tests {
             "ana@exa mple.com",
             "ana@-a.com",
             "<ana@example.com>",
+            "ana@exa_mple.com",
+            "ana@example..com",
+            "ana@example.com.",
+            "ana@a@example.com",
+            "ana@[192.0.2.1]",
         ] {
-            assert_eq!(Email::parse(text), Err(NotAnEmail), "{text}");
+            assert_eq!(Email::parse(text), Err(NotAnEmail::Shape), "{text}");
+        }
+        for text in [".ana@example.com", "ana.@example.com", "a..na@example.com"] {
+            assert_eq!(Email::parse(text), Err(NotAnEmail::Dots), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_seen_in_an_address_is_named() {
+        for (text, name) in [
+            ("ana\u{200b}@example.com", "U+200B (zero width space)"),
+            ("ana\u{202e}@example.com", "U+202E (right-to-left override)"),
+            ("ana@exa\u{ad}mple.com", "U+00AD (soft hyphen)"),
+            ("ana@exa\u{200d}mple.com", "U+200D (zero width joiner)"),
+            ("a\u{0}na@example.com", "U+0000 (null)"),
+        ] {
+            let refusal = Email::parse(text).unwrap_err().to_string();
+            assert!(refusal.contains(name), "{text:?}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn one_mailbox_has_one_key() {
+        let key = |text: &str| Email::parse(text).unwrap().key();
+        for (one, other) in [
+            ("ana@bücher.example", "ana@xn--bcher-kva.example"),
+            ("ana@BÜCHER.example", "ana@bu\u{308}cher.example"),
+            ("ana@ｅxample.com", "ana@example.com"),
+            ("ａna@example.com", "ana@example.com"),
+            ("ana＠example.com", "ana@example.com"),
+            ("ana@example。com", "ana@example.com"),
+            ("josé@example.com", "jose\u{301}@example.com"),
+            ("Ana@Example.COM", "ana@example.com"),
+            ("ana@faß.example", "ana@xn--fa-hia.example"),
+        ] {
+            assert_eq!(key(one), key(other), "{one}");
+        }
+        for (one, other) in [
+            ("ana@example.com", "a.na@example.com"),
+            ("ana@example.com", "ana+x@example.com"),
+            ("ana@bücher.example", "ana@bucher.example"),
+        ] {
+            assert_ne!(key(one), key(other), "{one}");
         }
     }
 

@@ -203,13 +203,13 @@ catalogue! {
     ExternalApiForbidden = "external_api_forbidden", ExternalApiError 400, Bank, "The bank forbids this",
         "The bank does not allow this operation for this end-user or consent.", "Ask the end-user to check with the bank.";
     ExternalApiError = "external_api_error", ExternalApiError 400, Bank retryable, "The bank answered nonsense",
-        "The bank's answer was an error, or not what its interface promises.", "Try again later; if it lasts, write to support with the error's id.";
+        "The bank's answer was an error, or not what its interface promises.", "Try again later; the log names the failure by the error's id.";
 
     // Too much, and our own fault.
     TooManyRequests = "too_many_requests", RateLimited 429, Caller retryable, "Too many requests",
         "The budget of calls is used up.", "Wait as long as Retry-After says; RateLimit headers on each answer show what is left.";
     InternalServerError = "internal_server_error", InternalServerError 500, Us retryable, "Our fault",
-        "Something failed inside the middleware; it was logged under this id.", "Try again; if it lasts, write to support with the error's id.";
+        "Something failed inside the middleware; it was logged under this id.", "Try again; the log names the failure by the error's id.";
     ServiceUnavailable = "service_unavailable", InternalServerError 503, Us retryable, "Busy or in maintenance",
         "The middleware cannot serve the request now; nothing was done.", "Wait as long as Retry-After says and send the same again.";
 }

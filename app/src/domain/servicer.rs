@@ -28,3 +28,6 @@ words! {
     /// Whether a servicer registered as a natural person or as a company (the quick start allows both).
     LegalForm { Company = "company", Person = "person" }
 }
+
+/// The longest name of a servicer, in characters.
+pub const LONGEST_NAME: usize = 120;

@@ -194,6 +194,9 @@ impl Origin {
     }
 }
 
+/// The longest name of a tenant, in characters.
+pub const LONGEST_NAME: usize = 80;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,7 @@ use super::form::Form;
 use super::overview::group;
 use super::parts::{done_notice, key_row, servicer_chip};
 use super::{Answer, Frame, Page, Shown, Visit};
+use crate::domain::country;
 use crate::domain::ids::ServicerId;
 use crate::domain::servicer::{ServicerKind, ServicerStatus};
 use crate::links;
@@ -115,18 +116,29 @@ fn table(rows: Vec<ServicerRow>, query: &str, now: DateTime<Utc>) -> impl IntoVi
 
 fn line(row: ServicerRow, now: DateTime<Utc>) -> impl IntoView {
     let acts = acts(&row);
+    let country = country::name(&row.country);
+    let about = match country {
+        Some(country) => format!("{}, {country}", row.kind),
+        None => row.kind.to_string(),
+    };
+    let owner = match row.owner {
+        Some(owner) if row.owner_confirmed => owner,
+        Some(owner) => format!("{owner} (not confirmed)"),
+        None => "nobody yet".into(),
+    };
     view! {
         <tr>
             <th scope="row">
                 <div class="break">{row.name}</div>
                 <code class="faint nowrap">{row.id.to_string()}</code>
                 <div class="faint">
-                    {format!("{}, {}, registered ", row.kind, row.country)}
+                    {about}
+                    ", registered "
                     <Ago at=row.created_at now=now />
                 </div>
             </th>
             <td>{servicer_chip(row.status)}</td>
-            <td class="break">{row.owner.unwrap_or_else(|| "nobody yet".into())}</td>
+            <td class="break">{owner}</td>
             <td class="num" data-label="Tenants">{group(row.tenants)}</td>
             <td class="num" data-label="Requests">{group(row.requests_24h)}</td>
             <td class="num">

@@ -84,6 +84,11 @@ impl Form {
         }
     }
 
+    /// Whether the form was refused: what it had typed into password fields is gone.
+    pub const fn was_refused(&self) -> bool {
+        !self.errors.is_empty()
+    }
+
     fn error(&self, name: &str) -> Option<String> {
         self.errors
             .iter()

@@ -17,7 +17,7 @@ mod landing;
 mod overview;
 mod parts;
 mod password;
-mod prove;
+pub mod prove;
 mod request;
 mod requests;
 mod samples;

@@ -5,47 +5,61 @@ use leptos::prelude::*;
 use super::parts::done_notice;
 use super::start::first_call_button;
 use super::tenants::no_tenants;
-use super::{Frame, Page, Shown, Visit};
+use super::{Answer, Frame, Page, Shown, Visit, card};
 use crate::domain::ids::TenantId;
 use crate::domain::servicer::ServicerStatus;
 use crate::links;
+use crate::portal::Membership;
 use crate::portal::tenants::Overview;
 use crate::ui::{Icon, Notice, PageHead, Tone};
 
 pub(super) async fn screen(visit: Visit) -> Shown {
     let actor = visit.actor()?;
+    if actor.membership.is_none() {
+        return Ok(if actor.admin {
+            Answer::See(links::ADMIN_SERVICERS.into())
+        } else {
+            no_servicer().into()
+        });
+    }
     let overview = visit.portal.overview(actor).await?;
     let suspended = actor
         .membership
         .as_ref()
-        .is_some_and(|member| member.status == ServicerStatus::Suspended);
-    let unverified = !actor.verified;
+        .filter(|member| member.status == ServicerStatus::Suspended)
+        .map(Membership::reason);
+    let (unverified, read_only) = (!actor.verified, suspended.is_some());
     let notice = done_notice(&visit, &[("reset", "Your password is set.")]);
     Ok(Page::new(Frame::App, "Overview", move || {
         let started = overview.first_data_at.is_some();
         let lead = if started {
             "The last 24 hours of all your tenants."
         } else {
-            "Five steps from here to a bank’s data. Each is ticked by what really happened."
+            "Five steps from here to a bank’s data."
         };
         view! {
             {notice}
-            {suspended.then(suspended_notice)}
+            {suspended.map(suspended_notice)}
             {unverified.then(unverified_notice)}
             <PageHead title="Overview" lead=lead>
-                <a class="btn" href=links::NEW_TENANT>
-                    "Create tenant"
-                </a>
-                <a class="btn primary" href=links::CONSOLE>
-                    "Open console"
-                </a>
+                {(!read_only)
+                    .then(|| {
+                        view! {
+                            <a class="btn" href=links::NEW_TENANT>
+                                "Create tenant"
+                            </a>
+                            <a class="btn primary" href=links::CONSOLE>
+                                "Open console"
+                            </a>
+                        }
+                    })}
             </PageHead>
             {if started {
                 tiles(&overview).into_any()
             } else {
                 let numbers = (overview.requests_24h > 0).then(|| tiles(&overview));
                 view! {
-                    {checklist(&overview)}
+                    {(!read_only).then(|| checklist(&overview))}
                     {numbers.map(|tiles| view! {
                         <section class="section">
                             <h2>"The last 24 hours"</h2>
@@ -60,20 +74,35 @@ pub(super) async fn screen(visit: Visit) -> Shown {
     .into())
 }
 
-fn suspended_notice() -> impl IntoView {
+fn suspended_notice(reason: String) -> impl IntoView {
     view! {
         <Notice tone=Tone::Err title="This servicer is suspended">
-            <p>"Its API calls are refused and the portal is read-only. The operators have mailed the reason to the owner."</p>
+            <p>"Its API calls are refused and the portal is read-only."</p>
+            <p class="break">{reason}</p>
         </Notice>
     }
 }
 
+/// For an account that works in no servicer: the ways to one.
+fn no_servicer() -> Page {
+    card::says(
+        "Your account isn't part of a servicer",
+        "Join the servicer of your company with the id and the claim token that its operators gave out.",
+        &[
+            ("Join a servicer", links::SIGN_UP),
+            ("Go to your settings", links::SETTINGS),
+            ("Read the docs", links::DOCS),
+        ],
+    )
+}
+
 fn unverified_notice() -> impl IntoView {
     view! {
-        <Notice title="Your address is not confirmed yet">
+        <Notice title="Your email address is not confirmed yet">
             <p>
-                "The sandbox works without it. "
-                <a href=links::SETTINGS>"Send the mail again"</a>
+                "The sandbox works without it; production does not, and an account that is never confirmed ends 30 days after its
+                last use. "
+                <a href=links::SETTINGS>"Send the email again"</a>
             </p>
         </Notice>
     }
@@ -187,7 +216,7 @@ fn tiles(overview: &Overview) -> impl IntoView + use<> {
                 group(errors),
                 format!("{rate} of all requests"),
             )}
-            {tile(links::REQUESTS, "Time to answer", p95, "95 of 100 are quicker".into())}
+            {tile(links::REQUESTS, "Latency", p95, "p95".into())}
             {tile(
                 links::REQUESTS,
                 "Sessions completed",

@@ -12,14 +12,19 @@ use crate::links;
 use crate::ui::{Chip, CodeBlock, Entry, Field, Notice, PostButton, Tone};
 
 /// The field of a password that is being chosen, with the rule for it.
-pub(super) fn new_password(entry: Entry, label: &'static str) -> impl IntoView {
+pub(super) fn new_password(entry: Entry, label: &'static str, emptied: bool) -> impl IntoView {
     let of = entry.name.to_string();
+    let hint = if emptied {
+        "At least 12 characters. Enter it again: we never send a password back to the page."
+    } else {
+        "At least 12 characters."
+    };
     view! {
         <Field
             entry=entry
             label=label
             kind="password"
-            hint="At least 12 characters."
+            hint=hint
             autocomplete="new-password"
         >
             <ShowPassword of=of />
@@ -29,9 +34,14 @@ pub(super) fn new_password(entry: Entry, label: &'static str) -> impl IntoView {
 
 /// The field of the password one has.
 pub(super) fn own_password(entry: Entry) -> impl IntoView {
+    password_field(entry, "Password")
+}
+
+/// The field of a password that exists already.
+pub(super) fn password_field(entry: Entry, label: &'static str) -> impl IntoView {
     let of = entry.name.to_string();
     view! {
-        <Field entry=entry label="Password" kind="password" autocomplete="current-password">
+        <Field entry=entry label=label kind="password" autocomplete="current-password">
             <ShowPassword of=of />
         </Field>
     }
@@ -205,39 +215,3 @@ pub(super) fn done_notice_with(
     let words = *words;
     Some(view! { <Notice tone=Tone::Ok title=words>{onward}</Notice> }.into_any())
 }
-
-/// Countries a servicer may be registered in: the EEA, Switzerland and the United Kingdom (ISO 3166-1 alpha-2).
-pub(super) const COUNTRIES: &[(&str, &str)] = &[
-    ("AT", "Austria"),
-    ("BE", "Belgium"),
-    ("BG", "Bulgaria"),
-    ("HR", "Croatia"),
-    ("CY", "Cyprus"),
-    ("CZ", "Czechia"),
-    ("DK", "Denmark"),
-    ("EE", "Estonia"),
-    ("FI", "Finland"),
-    ("FR", "France"),
-    ("DE", "Germany"),
-    ("GR", "Greece"),
-    ("HU", "Hungary"),
-    ("IS", "Iceland"),
-    ("IE", "Ireland"),
-    ("IT", "Italy"),
-    ("LV", "Latvia"),
-    ("LI", "Liechtenstein"),
-    ("LT", "Lithuania"),
-    ("LU", "Luxembourg"),
-    ("MT", "Malta"),
-    ("NL", "Netherlands"),
-    ("NO", "Norway"),
-    ("PL", "Poland"),
-    ("PT", "Portugal"),
-    ("RO", "Romania"),
-    ("SK", "Slovakia"),
-    ("SI", "Slovenia"),
-    ("ES", "Spain"),
-    ("SE", "Sweden"),
-    ("CH", "Switzerland"),
-    ("GB", "United Kingdom"),
-];

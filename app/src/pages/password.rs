@@ -1,5 +1,6 @@
 //! A forgotten password: asking for a link, and using it.
 
+use chrono::{DateTime, Utc};
 use leptos::prelude::*;
 
 use super::form::Form;
@@ -7,7 +8,9 @@ use super::parts::new_password;
 use super::{Answer, Frame, Page, Shown, Visit, card};
 use crate::links;
 use crate::portal::Trouble;
-use crate::ui::{ErrorSummary, Field};
+use crate::portal::people::{PasswordChoice, PasswordLink};
+use crate::ui::time::span;
+use crate::ui::{Choice, ChoiceGroup, ErrorSummary, Field};
 
 pub(super) async fn forgot(visit: Visit) -> Shown {
     let Some(fields) = visit.form.clone() else {
@@ -25,20 +28,20 @@ pub(super) async fn forgot(visit: Visit) -> Shown {
 
 fn ask(form: Form) -> Page {
     let shown = form.clone();
-    form.status(Page::new(Frame::Card, "Forgotten password", move || {
+    form.status(Page::new(Frame::Card, "Reset your password", move || {
         view! {
             <div class="card">
-                <h1>"Forgotten password"</h1>
-                <p class="lead">"We mail you a link with which you can set a new one."</p>
+                <h1>"Reset your password"</h1>
+                <p class="lead">"We'll email you a reset link."</p>
                 <form method="post" action=links::FORGOT class="form">
                     <ErrorSummary errors=shown.errors(&["email"]) />
                     <Field
                         entry=shown.entry("email")
-                        label="E-mail"
+                        label="Email"
                         kind="email"
                         autocomplete="username"
                     />
-                    <button class="btn primary big full">"Mail me a link"</button>
+                    <button class="btn primary big full">"Email me a link"</button>
                 </form>
             </div>
             <p class="aside">
@@ -51,7 +54,7 @@ fn ask(form: Form) -> Page {
 /// Says the same whether or not there is an account.
 fn sent() -> Page {
     card::says(
-        "Look into your mail",
+        "Check your inbox",
         "If this address has an account, we have sent a link to it. It works once, for 10 minutes.",
         &[
             ("Back to sign in", links::SIGN_IN),
@@ -62,17 +65,18 @@ fn sent() -> Page {
 
 pub(super) async fn reset(visit: Visit) -> Shown {
     let token = visit.params.get("token").to_owned();
-    let masked = match visit.portal.reset_link(&token).await {
-        Ok(masked) => masked,
-        Err(Trouble::NotFound | Trouble::Conflict(_)) => return Ok(dead_link().into()),
+    let link = match visit.portal.reset_link(&token, &visit.source).await {
+        Ok(link) => link,
+        Err(Trouble::NotFound) => return Ok(dead_link().into()),
         Err(trouble) => return Err(trouble),
     };
     let Some(fields) = visit.form.clone() else {
-        return Ok(choose(Form::default(), token, masked).into());
+        return Ok(choose(&visit, Form::default(), token, link).into());
     };
+    let (account, password) = (fields.get("account"), fields.get("password"));
     let reset = visit
         .portal
-        .reset(&token, fields.get("password"), &visit.source)
+        .reset(&token, account, password, &visit.source)
         .await;
     match reset {
         Ok(person) => Ok(Answer::SignedIn {
@@ -80,22 +84,32 @@ pub(super) async fn reset(visit: Visit) -> Shown {
             to: links::OVERVIEW.into(),
         }),
         Err(Trouble::NotFound) => Ok(dead_link().into()),
-        Err(trouble) => Ok(choose(Form::refused(fields, trouble)?, token, masked).into()),
+        Err(trouble) => Ok(choose(&visit, Form::refused(fields, trouble)?, token, link).into()),
     }
 }
 
-fn choose(form: Form, token: String, masked: String) -> Page {
-    let shown = form.clone();
+fn choose(visit: &Visit, form: Form, token: String, link: PasswordLink) -> Page {
+    let (shown, now) = (form.clone(), visit.now);
     form.status(Page::new(Frame::Card, "Set a new password", move || {
+        let unconfirmed = link.unconfirmed.then(|| {
+            view! {
+                <p>
+                    "Nobody has confirmed this address before. It is confirmed now, and sandbox keys that were created so far
+                    stop working: somebody else may have created them."
+                </p>
+            }
+        });
         view! {
             <div class="card">
                 <h1>"Set a new password"</h1>
                 <p class="lead">
-                    "For " <strong>{masked}</strong> ". You are signed out everywhere else, and signed in here."
+                    "For " <strong>{link.address}</strong> ". You are signed out everywhere else, and signed in here."
                 </p>
+                {unconfirmed}
                 <form method="post" action=links::reset(&token) class="form">
-                    <ErrorSummary errors=shown.errors(&["password"]) />
-                    {new_password(shown.entry("password"), "New password")}
+                    <ErrorSummary errors=shown.errors(&["account", "password"]) />
+                    {accounts(&shown, link.choices, now)}
+                    {new_password(shown.entry("password"), "New password", shown.was_refused())}
                     <button class="btn primary big full">"Set password and sign in"</button>
                 </form>
             </div>
@@ -103,9 +117,33 @@ fn choose(form: Form, token: String, masked: String) -> Page {
     }))
 }
 
+/// Which of several accounts with one address the password is for; none is preset, for some may be strangers'.
+fn accounts(form: &Form, choices: Vec<PasswordChoice>, now: DateTime<Utc>) -> Option<AnyView> {
+    if choices.is_empty() {
+        return None;
+    }
+    let choices = choices
+        .into_iter()
+        .map(|choice| {
+            let age = span(now - choice.registered_at);
+            let about = format!("Registered {age} ago.");
+            Choice::new(choice.account.to_string(), choice.servicer).about(about)
+        })
+        .collect();
+    let entry = form.entry("account");
+    let group = view! {
+        <ChoiceGroup
+            entry=entry
+            label="Several accounts were registered with this address. Which is yours?"
+            choices=choices
+        />
+    };
+    Some(group.into_any())
+}
+
 fn dead_link() -> Page {
     card::dead_link(
         "Links like this work once, for 10 minutes. Ask for a new one.",
-        &[("Mail me a new link", links::FORGOT)],
+        &[("Email me a new link", links::FORGOT)],
     )
 }

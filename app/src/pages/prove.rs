@@ -1,12 +1,18 @@
-//! The password once more, before something that breaks things. Good for ten minutes.
+//! The password once more, before something that can take or break production. Good for ten minutes.
+//!
+//! A form that needs it is answered with this page in its place: what was sent is carried along, and goes through with
+//! the password. The page by itself serves those who come by a link.
 
 use leptos::prelude::*;
 
 use super::form::Form;
-use super::parts::own_password;
+use super::parts::{own_password, password_field};
 use super::{Answer, Frame, Page, Shown, Visit};
 use crate::links;
-use crate::ui::ErrorSummary;
+use crate::ui::{Entry, ErrorSummary};
+
+/// The field of the password that comes along with a form sent again; the door takes it out.
+pub const FIELD: &str = "proof_password";
 
 pub(super) async fn screen(visit: Visit) -> Shown {
     let to = links::local(visit.query.get("next"))
@@ -33,10 +39,7 @@ fn page(form: Form, to: String, email: String) -> Page {
         view! {
             <div class="card">
                 <h1>"Confirm it is you"</h1>
-                <p class="lead">
-                    "What you are about to do can stop running apps. Give the password of " <strong>{email}</strong>
-                    "; it is good for 10 minutes."
-                </p>
+                {lead(email)}
                 <form method="post" action=links::with(links::PROVE, "next", &to) class="form">
                     <ErrorSummary errors=shown.errors(&["password"]) />
                     {own_password(shown.entry("password"))}
@@ -44,8 +47,65 @@ fn page(form: Form, to: String, email: String) -> Page {
                 </form>
             </div>
             <p class="aside">
-                <a href=links::OVERVIEW>"Leave it as it is"</a>
+                <a href=links::OVERVIEW>"Cancel"</a>
             </p>
         }
     }))
+}
+
+fn lead(email: String) -> impl IntoView {
+    view! {
+        <p class="lead">
+            "What you are about to do can stop running apps. Enter the password of " <strong>{email}</strong>
+            " to continue. We won't ask again for 10 minutes."
+        </p>
+    }
+}
+
+/// The page in the place of a form's answer: everything that was sent goes along with the password. `wrong` is what was
+/// wrong with the password given before.
+pub fn with_form(visit: &Visit, wrong: Option<String>) -> Page {
+    let email = visit
+        .actor
+        .as_ref()
+        .map(|actor| actor.email.to_string())
+        .unwrap_or_default();
+    let sent = visit.form.clone().unwrap_or_default();
+    let action = visit
+        .query
+        .0
+        .iter()
+        .fold(visit.path.clone(), |path, (name, value)| {
+            links::with(&path, name, value)
+        });
+    let back = visit.path.clone();
+    let status = if wrong.is_some() { 422 } else { 403 };
+    Page::new(Frame::Card, "Confirm it is you", move || {
+        let kept = sent
+            .0
+            .into_iter()
+            .map(|(name, value)| view! { <input type="hidden" name=name value=value /> })
+            .collect_view();
+        let entry = Entry {
+            name: FIELD.into(),
+            first_error: wrong.is_some(),
+            error: wrong,
+            ..Entry::default()
+        };
+        view! {
+            <div class="card">
+                <h1>"Confirm it is you"</h1>
+                {lead(email)}
+                <form method="post" action=action class="form">
+                    {kept}
+                    {password_field(entry, "Password")}
+                    <button class="btn primary big full">"Confirm and continue"</button>
+                </form>
+            </div>
+            <p class="aside">
+                <a href=back>"Cancel"</a>
+            </p>
+        }
+    })
+    .status(status)
 }

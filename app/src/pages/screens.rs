@@ -46,7 +46,10 @@ pub const SCREENS: &[Screen] = &[
         Box::pin(settings::screen(v))
     }),
     // A servicer's.
-    Screen::read(links::OVERVIEW, READ, |v| Box::pin(overview::screen(v))),
+    // Where everybody lands: who works in no servicer is led on from there.
+    Screen::read(links::OVERVIEW, Who::SignedIn, |v| {
+        Box::pin(overview::screen(v))
+    }),
     Screen::form(links::FIRST_CALL, Who::May(Permission::UseConsole), |v| {
         Box::pin(first_call::screen(v))
     }),

@@ -4,26 +4,28 @@ use chrono::{DateTime, Utc};
 use leptos::prelude::*;
 
 use super::form::Form;
-use super::parts::{done_notice, new_password};
+use super::parts::{done_notice, new_password, password_field};
 use super::{Answer, Fields, Frame, Page, Shown, Visit};
 use crate::links;
 use crate::portal::people::Device;
 use crate::portal::{Actor, Answered, Trouble};
 use crate::ui::{Ago, Chip, ErrorSummary, Field, PageHead, PostButton, Tone};
 
-const FIELDS: &[&str] = &["old", "new"];
+const FIELDS: &[&str] = &["old", "new", "other_password"];
 
 pub(super) async fn screen(visit: Visit) -> Shown {
     let form = match visit.form.clone() {
         None => Form::default(),
         Some(fields) => match change(&visit, &fields).await {
+            Ok("work_in") => return Ok(Answer::See(links::OVERVIEW.into())),
             Ok(done) => return Ok(Answer::See(links::with(links::SETTINGS, "done", done))),
             Err(trouble) => Form::refused(fields, trouble)?,
         },
     };
     let actor = visit.actor()?;
     let devices = visit.portal.devices(actor).await?;
-    Ok(page(&visit, actor, form, devices).into())
+    let unconfirmed = visit.portal.unconfirmed(actor).await?;
+    Ok(page(&visit, actor, form, (devices, unconfirmed)).into())
 }
 
 async fn change(visit: &Visit, fields: &Fields) -> Answered<&'static str> {
@@ -38,8 +40,25 @@ async fn change(visit: &Visit, fields: &Fields) -> Answered<&'static str> {
             Ok("password")
         }
         "end" => {
-            visit.portal.end_device(actor, fields.get("device")).await?;
+            let device = fields.get("device");
+            visit
+                .portal
+                .end_device(actor, device, &visit.source)
+                .await?;
             Ok("ended")
+        }
+        "bring_in" => {
+            let password = fields.get("other_password");
+            visit
+                .portal
+                .bring_in(actor, password, &visit.source)
+                .await?;
+            Ok("brought")
+        }
+        "work_in" => {
+            let servicer = fields.parse("servicer").ok_or(Trouble::NotFound)?;
+            visit.portal.work_in(actor, servicer).await?;
+            Ok("work_in")
         }
         "verify" => {
             visit.portal.send_verification(actor).await?;
@@ -49,7 +68,12 @@ async fn change(visit: &Visit, fields: &Fields) -> Answered<&'static str> {
     }
 }
 
-fn page(visit: &Visit, actor: &Actor, form: Form, devices: Vec<Device>) -> Page {
+fn page(
+    visit: &Visit,
+    actor: &Actor,
+    form: Form,
+    (devices, unconfirmed): (Vec<Device>, usize),
+) -> Page {
     let notice = done_notice(
         visit,
         &[
@@ -58,8 +82,12 @@ fn page(visit: &Visit, actor: &Actor, form: Form, devices: Vec<Device>) -> Page 
                 "Your password is changed. You are signed out everywhere else.",
             ),
             ("ended", "That browser is signed out."),
-            ("sent", "The mail is on its way."),
-            ("verified", "Your address is confirmed."),
+            ("sent", "The email is on its way."),
+            ("verified", "Your email address is confirmed."),
+            (
+                "brought",
+                "Done. You can switch to its servicer in the account menu.",
+            ),
         ],
     );
     let (email, verified) = (actor.email.to_string(), actor.verified);
@@ -71,9 +99,10 @@ fn page(visit: &Visit, actor: &Actor, form: Form, devices: Vec<Device>) -> Page 
     form.status(Page::new(Frame::App, "Settings", move || {
         view! {
             {notice}
-            <PageHead title="Settings" lead="Yours alone. Nobody else in your servicer sees this page." />
+            <PageHead title="Settings" lead="Your personal settings." />
             <ErrorSummary errors=shown.errors(FIELDS) />
             {address(email, verified, place)}
+            {(unconfirmed > 0).then(|| others(&shown))}
             {password(&shown)}
             {browsers(devices, now)}
         }
@@ -88,7 +117,7 @@ fn address(email: String, verified: bool, place: Option<String>) -> impl IntoVie
             <Chip tone=Tone::Warn text="Not confirmed" />
             <PostButton
                 action=links::SETTINGS
-                label="Send the mail again"
+                label="Send the email again"
                 fields=vec![("act", "verify".to_owned())]
             />
         }
@@ -97,13 +126,35 @@ fn address(email: String, verified: bool, place: Option<String>) -> impl IntoVie
     view! {
         <section class="setting" aria-labelledby="address">
             <div>
-                <h2 id="address">"Address"</h2>
+                <h2 id="address">"Email address"</h2>
                 <p>{place}</p>
             </div>
             <div class="actions">
                 <span class="break">{email}</span>
                 {state}
             </div>
+        </section>
+    }
+}
+
+/// Other registrations with the same address that were never confirmed: by the same person, or by a stranger.
+fn others(form: &Form) -> impl IntoView + use<> {
+    view! {
+        <section class="setting" aria-labelledby="others">
+            <div>
+                <h2 id="others">"Other registrations"</h2>
+                <p>
+                    "Somebody registered with your address and never confirmed it. If it was you, enter the password that you
+                    chose then: its servicer becomes part of this account. If it wasn't, do nothing, and it ends by itself."
+                </p>
+            </div>
+            <form method="post" action=links::SETTINGS class="form">
+                <input type="hidden" name="act" value="bring_in" />
+                {password_field(form.entry("other_password"), "Password of the other registration")}
+                <div class="actions">
+                    <button class="btn">"Bring it in"</button>
+                </div>
+            </form>
         </section>
     }
 }
@@ -123,7 +174,7 @@ fn password(form: &Form) -> impl IntoView + use<> {
                     kind="password"
                     autocomplete="current-password"
                 />
-                {new_password(form.entry("new"), "New password")}
+                {new_password(form.entry("new"), "New password", form.was_refused())}
                 <div class="actions">
                     <button class="btn">"Change password"</button>
                 </div>
@@ -141,7 +192,7 @@ fn browsers(devices: Vec<Device>, now: DateTime<Utc>) -> impl IntoView {
         <section class="setting" aria-labelledby="browsers">
             <div>
                 <h2 id="browsers">"Signed-in browsers"</h2>
-                <p>"End what you do not know, then change your password."</p>
+                <p>"Sign out any session you don't recognise, then change your password."</p>
             </div>
             <div class="card">
                 <ul class="rows">{rows}</ul>

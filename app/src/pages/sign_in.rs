@@ -42,14 +42,14 @@ fn page(form: Form, next: Option<String>) -> Page {
                     <ErrorSummary errors=shown.errors(&["email", "password"]) />
                     <Field
                         entry=shown.entry("email")
-                        label="E-mail"
+                        label="Email"
                         kind="email"
                         autocomplete="username"
                     />
                     {own_password(shown.entry("password"))}
                     <button class="btn primary big full">"Sign in"</button>
                     <p>
-                        <a href=links::FORGOT>"Forgotten password?"</a>
+                        <a href=links::FORGOT>"Forgot your password?"</a>
                     </p>
                 </form>
             </div>

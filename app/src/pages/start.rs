@@ -3,8 +3,9 @@
 use leptos::prelude::*;
 
 use super::form::Form;
-use super::parts::{COUNTRIES, MadeKeys, made_keys, new_password};
+use super::parts::{MadeKeys, made_keys, new_password};
 use super::{Answer, Fields, Frame, Page, Shown, Visit};
+use crate::domain::country::COUNTRIES;
 use crate::domain::ids::TenantId;
 use crate::domain::servicer::LegalForm;
 use crate::domain::tenant::Environment;
@@ -12,7 +13,6 @@ use crate::links;
 use crate::portal::people::{Start, Started};
 use crate::ui::{Choice, ChoiceGroup, ErrorSummary, Field, PageHead, PostButton, Select};
 
-const COUNTRY: &str = "RO";
 const FIELDS: &[&str] = &["name", "email", "password", "legal_form", "country"];
 
 pub(super) async fn screen(visit: Visit) -> Shown {
@@ -20,10 +20,7 @@ pub(super) async fn screen(visit: Visit) -> Shown {
         return started_already(&visit).await;
     }
     let Some(fields) = visit.form.clone() else {
-        let preselected = [
-            ("legal_form", LegalForm::Company.as_str()),
-            ("country", COUNTRY),
-        ];
+        let preselected = [("legal_form", LegalForm::Company.as_str())];
         return Ok(page(Form::fresh(&preselected)).into());
     };
     match visit.portal.start(read(&fields), &visit.source).await {
@@ -48,27 +45,27 @@ async fn started_already(visit: &Visit) -> Shown {
 }
 
 fn read(fields: &Fields) -> Start {
-    let country = fields.get("country");
     Start {
         name: fields.get("name").trim().to_owned(),
         email: fields.get("email").trim().to_owned(),
         password: fields.get("password").to_owned(),
         legal_form: fields.parse("legal_form").unwrap_or(LegalForm::Company),
-        country: if country.is_empty() { COUNTRY } else { country }.to_owned(),
+        country: fields.get("country").to_owned(),
     }
 }
 
 fn page(form: Form) -> Page {
     let shown = form.clone();
     form.status(Page::new(Frame::Card, "Get sandbox keys", move || {
+        let none = (String::new(), "Choose a country".to_owned());
         let countries = COUNTRIES
             .iter()
-            .map(|(code, name)| ((*code).to_owned(), (*name).to_owned()))
-            .collect();
+            .map(|(code, name)| ((*code).to_owned(), (*name).to_owned()));
+        let countries = std::iter::once(none).chain(countries).collect();
         view! {
             <div class="card">
                 <h1>"Get sandbox keys"</h1>
-                <p class="lead">"Your keys are on the next page. There is no mail to open first."</p>
+                <p class="lead">"Your keys are on the next page. There is no email to open first."</p>
                 <form method="post" action=links::START class="form">
                     <ErrorSummary errors=shown.errors(FIELDS) />
                     <Field
@@ -79,11 +76,11 @@ fn page(form: Form) -> Page {
                     />
                     <Field
                         entry=shown.entry("email")
-                        label="E-mail"
+                        label="Email"
                         kind="email"
                         autocomplete="username"
                     />
-                    {new_password(shown.entry("password"), "Password")}
+                    {new_password(shown.entry("password"), "Password", shown.was_refused())}
                     <ChoiceGroup
                         entry=shown.entry("legal_form")
                         label="You are registering as"
@@ -99,7 +96,7 @@ fn page(form: Form) -> Page {
             </div>
             <p class="aside">
                 "Already have an account? " <a href=links::SIGN_IN>"Sign in"</a> "." <br />
-                "Your company is registered? " <a href=links::SIGN_UP>"Sign up with its servicer id"</a> "."
+                "Joining an existing company? " <a href=links::SIGN_UP>"Sign up with its servicer id"</a> "."
             </p>
         }
     }))
@@ -124,10 +121,10 @@ fn keys_page(visit: &Visit, started: Started) -> Page {
             </PageHead>
             {made_keys(&seen, keys)}
             <section class="section">
-                <h2>"What else was made"</h2>
+                <h2>"Also created"</h2>
                 <p class="muted">
                     "A servicer with the id " <code>{servicer.to_string()}</code>
-                    ", which we have mailed to you, and a tenant whose whitelist already names the sandbox skills. "
+                    ", which we have emailed to you, and a tenant that is already allowed to use every sandbox skill. "
                     <a href=links::tenant(tenant)>"Look at the tenant"</a> "."
                 </p>
             </section>

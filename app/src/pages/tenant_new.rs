@@ -81,7 +81,7 @@ fn page(form: Form, skills: Vec<Skill>, approved: bool) -> Page {
                         entry=shown.entry("name")
                         label="Name"
                         hint="Seen by your team only."
-                        maxlength="120"
+                        maxlength="80"
                         autocomplete="off"
                     />
                     <ChoiceGroup

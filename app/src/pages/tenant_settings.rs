@@ -9,8 +9,8 @@ use super::{Answer, Fields, Page, Shown, Visit};
 use crate::domain::signature::SignatureTerms;
 use crate::domain::tenant::TenantStatus;
 use crate::links;
-use crate::portal::Answered;
 use crate::portal::tenants::Tenant;
+use crate::portal::{Answered, Trouble};
 use crate::ui::{Choice, ChoiceGroup, ErrorSummary, Field, TextArea};
 
 const FIELDS: &[&str] = &["name", "redirect_links", "origins", "signature_seconds"];
@@ -23,7 +23,7 @@ pub(super) async fn screen(visit: Visit) -> Shown {
         .await?;
     let Some(fields) = visit.form.clone() else {
         let form = Form::fresh(&as_stored(&tenant, terms));
-        return Ok(page(&visit, &tenant, form).into());
+        return Ok(page(&visit, &tenant, form, None).into());
     };
     match change(&visit, &tenant, &fields).await {
         Ok(done) => {
@@ -39,7 +39,10 @@ pub(super) async fn screen(visit: Visit) -> Shown {
                 .map(|(name, value)| ((*name).to_owned(), value.clone()));
             let mut typed = fields.clone();
             typed.0.extend(rest);
-            Ok(page(&visit, &tenant, Form::refused(typed, trouble)?).into())
+            // What somebody else stored meanwhile stands beside what was typed here.
+            let newer = matches!(trouble, Trouble::Conflict(_)).then(|| stored.clone());
+            let tenant = load(&visit).await?;
+            Ok(page(&visit, &tenant, Form::refused(typed, trouble)?, newer).into())
         }
     }
 }
@@ -47,17 +50,22 @@ pub(super) async fn screen(visit: Visit) -> Shown {
 /// Does what the sent form is about; answers the word for what was done.
 async fn change(visit: &Visit, tenant: &Tenant, fields: &Fields) -> Answered<&'static str> {
     let (actor, id, source) = (visit.actor()?, tenant.id, &visit.source);
+    // A form without it was not made by this page: it is as old as can be.
+    let version = fields.parse("version").unwrap_or(0);
     match fields.get("act") {
         "rename" => {
             let name = fields.get("name").trim();
-            visit.portal.rename_tenant(actor, id, name, source).await?;
+            visit
+                .portal
+                .rename_tenant(actor, id, version, name, source)
+                .await?;
             Ok("renamed")
         }
         "links" => {
-            let (links, origins) = (fields.lines("redirect_links"), fields.lines("origins"));
+            let both = (fields.lines("redirect_links"), fields.lines("origins"));
             visit
                 .portal
-                .set_links(actor, id, links, origins, source)
+                .set_links(actor, id, version, both, source)
                 .await?;
             Ok("links")
         }
@@ -66,7 +74,7 @@ async fn change(visit: &Visit, tenant: &Tenant, fields: &Fields) -> Answered<&'s
             let seconds = fields.get("signature_seconds");
             visit
                 .portal
-                .set_signature_terms(actor, id, demanded, seconds, source)
+                .set_signature_terms(actor, id, version, (demanded, seconds), source)
                 .await?;
             Ok("signing")
         }
@@ -78,11 +86,14 @@ async fn change(visit: &Visit, tenant: &Tenant, fields: &Fields) -> Answered<&'s
             visit.portal.pause_tenant(actor, id, false, source).await?;
             Ok("resumed")
         }
-        _ => Err(crate::portal::Trouble::NotFound),
+        _ => Err(Trouble::NotFound),
     }
 }
 
-fn as_stored(tenant: &Tenant, terms: SignatureTerms) -> Vec<(&'static str, String)> {
+/// The settings as they are stored, by the names of their fields.
+type Stored = Vec<(&'static str, String)>;
+
+fn as_stored(tenant: &Tenant, terms: SignatureTerms) -> Stored {
     vec![
         ("name", tenant.name.clone()),
         ("redirect_links", tenant.redirect_links.join("\n")),
@@ -96,7 +107,8 @@ const fn yes_or_no(yes: bool) -> &'static str {
     if yes { "yes" } else { "no" }
 }
 
-fn page(visit: &Visit, tenant: &Tenant, form: Form) -> Page {
+/// `newer` is what is stored, if a form was refused because it is not what the form was made from.
+fn page(visit: &Visit, tenant: &Tenant, form: Form, newer: Option<Stored>) -> Page {
     let notice = done_notice(
         visit,
         &[
@@ -105,7 +117,7 @@ fn page(visit: &Visit, tenant: &Tenant, form: Form) -> Page {
                 "links",
                 "Saved. The new links and origins are in effect now.",
             ),
-            ("signing", "Saved. It holds from the next call on."),
+            ("signing", "Saved. Applies from the next call."),
             (
                 "paused",
                 "Paused. Every call of this tenant is refused now.",
@@ -114,20 +126,55 @@ fn page(visit: &Visit, tenant: &Tenant, form: Form) -> Page {
         ],
     );
     let (here, shown) = (links::tenant_settings(tenant.id), form.clone());
-    let paused = tenant.status == TenantStatus::Paused;
+    let (paused, version) = (tenant.status == TenantStatus::Paused, tenant.version);
     form.status(tenant_page(tenant, TenantTab::Settings, move || {
         view! {
             {notice}
             <ErrorSummary errors=shown.errors(FIELDS) />
-            {name_setting(&here, &shown)}
-            {links_setting(&here, &shown)}
-            {signing_setting(&here, &shown)}
+            {newer.map(stored_now)}
+            {name_setting(&here, &shown, version)}
+            {links_setting(&here, &shown, version)}
+            {signing_setting(&here, &shown, version)}
             {pause_setting(&here, paused)}
         }
     }))
 }
 
-fn name_setting(here: &str, form: &Form) -> impl IntoView + use<> {
+/// What is stored, beside a form that was made from something older.
+fn stored_now(stored: Stored) -> impl IntoView {
+    const WORDS: &[(&str, &str)] = &[
+        ("name", "Name"),
+        ("redirect_links", "Redirect links"),
+        ("origins", "Web origins"),
+        ("signature_seconds", "Maximum signature age (seconds)"),
+        ("signed_only", "Signed only"),
+    ];
+    let rows = stored
+        .into_iter()
+        .map(|(name, value)| {
+            let label = WORDS.iter().find(|(known, _)| *known == name);
+            let label = label.map_or(name, |(_, label)| *label);
+            view! {
+                <dt>{label}</dt>
+                <dd class="break lines">{value}</dd>
+            }
+        })
+        .collect_view();
+    view! {
+        <section class="card" aria-labelledby="stored-now">
+            <div class="bar">
+                <h2 id="stored-now">"Stored now"</h2>
+            </div>
+            <dl class="facts">{rows}</dl>
+        </section>
+    }
+}
+
+fn version_field(version: i64) -> impl IntoView {
+    view! { <input type="hidden" name="version" value=version.to_string() /> }
+}
+
+fn name_setting(here: &str, form: &Form, version: i64) -> impl IntoView + use<> {
     view! {
         <section class="setting" aria-labelledby="name-title">
             <div>
@@ -136,7 +183,8 @@ fn name_setting(here: &str, form: &Form) -> impl IntoView + use<> {
             </div>
             <form method="post" action=here.to_owned() class="form">
                 <input type="hidden" name="act" value="rename" />
-                <Field entry=form.entry("name") label="Name" maxlength="120" autocomplete="off" />
+                {version_field(version)}
+                <Field entry=form.entry("name") label="Name" maxlength="80" autocomplete="off" />
                 <div class="actions">
                     <button class="btn">"Save name"</button>
                 </div>
@@ -145,7 +193,7 @@ fn name_setting(here: &str, form: &Form) -> impl IntoView + use<> {
     }
 }
 
-fn links_setting(here: &str, form: &Form) -> impl IntoView + use<> {
+fn links_setting(here: &str, form: &Form, version: i64) -> impl IntoView + use<> {
     view! {
         <section class="setting" aria-labelledby="links-title">
             <div>
@@ -157,6 +205,7 @@ fn links_setting(here: &str, form: &Form) -> impl IntoView + use<> {
             </div>
             <form method="post" action=here.to_owned() class="form">
                 <input type="hidden" name="act" value="links" />
+                {version_field(version)}
                 <TextArea
                     entry=form.entry("redirect_links")
                     label="Redirect links"
@@ -181,7 +230,7 @@ fn links_setting(here: &str, form: &Form) -> impl IntoView + use<> {
     }
 }
 
-fn signing_setting(here: &str, form: &Form) -> impl IntoView + use<> {
+fn signing_setting(here: &str, form: &Form, version: i64) -> impl IntoView + use<> {
     let choices = vec![
         Choice::new("no", "Accepted at /v1 and at /v1s"),
         Choice::new("yes", "Signed only").about(
@@ -199,6 +248,7 @@ fn signing_setting(here: &str, form: &Form) -> impl IntoView + use<> {
             </div>
             <form method="post" action=here.to_owned() class="form">
                 <input type="hidden" name="act" value="signing" />
+                {version_field(version)}
                 <ChoiceGroup
                     entry=form.entry("signed_only")
                     label="Server calls are"
@@ -207,7 +257,7 @@ fn signing_setting(here: &str, form: &Form) -> impl IntoView + use<> {
                 />
                 <Field
                     entry=form.entry("signature_seconds")
-                    label="A signature lives for at most, in seconds"
+                    label="Maximum signature age (seconds)"
                     hint="From 1 to 3600. Sign each request when it is sent, and a minute is plenty."
                     mono=true
                     autocomplete="off"

@@ -35,6 +35,7 @@ pub(super) async fn screen(visit: Visit) -> Shown {
             visit.actor()?,
             tenant.id,
             &name,
+            fields.parse("version").unwrap_or(0),
             read(&fields),
             &visit.source,
         )
@@ -45,7 +46,12 @@ pub(super) async fn screen(visit: Visit) -> Shown {
             "done",
             "terms",
         ))),
-        Err(trouble) => Ok(page(&tenant, allowed, Form::refused(fields, trouble)?).into()),
+        Err(trouble) => {
+            let tenant = load(&visit).await?;
+            let now = tenant.skills.iter().find(|now| now.skill == name);
+            let now = now.ok_or(Trouble::NotFound)?;
+            Ok(page(&tenant, now, Form::refused(fields, trouble)?).into())
+        }
     }
 }
 
@@ -59,6 +65,7 @@ fn read(fields: &Fields) -> TypedTerms {
 fn page(tenant: &Tenant, allowed: &WhitelistedSkill, form: Form) -> Page {
     let skill = allowed.skill.clone();
     let (id, name, shown) = (tenant.id, tenant.name.clone(), form.clone());
+    let version = tenant.version;
     form.status(
         Page::new(Frame::App, format!("{skill} · {name}"), move || {
             view! {
@@ -68,6 +75,7 @@ fn page(tenant: &Tenant, allowed: &WhitelistedSkill, form: Form) -> Page {
                 />
                 <form method="post" action=links::skill_terms(id, &skill) class="form">
                     <ErrorSummary errors=shown.errors(FIELDS) />
+                    <input type="hidden" name="version" value=version.to_string() />
                     <Field
                         entry=shown.entry("consent_duration")
                         label="Consents last, in minutes"

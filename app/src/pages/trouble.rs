@@ -11,6 +11,9 @@ use crate::ui::time::span;
 /// What to answer when a screen could not be shown. A missing proof leads to the page that asks for it.
 pub fn answer(trouble: Trouble, visit: &Visit) -> Answer {
     match trouble {
+        Trouble::ProofNeeded if visit.form.is_some() => {
+            Answer::Page(super::prove::with_form(visit, None))
+        }
         Trouble::ProofNeeded => Answer::See(links::with(links::PROVE, "next", &visit.path)),
         other => Answer::Page(page(other, visit)),
     }
@@ -49,6 +52,16 @@ pub fn page(trouble: Trouble, visit: &Visit) -> Page {
     .status(words.status)
 }
 
+/// Where to go instead: never to the page that was just refused.
+fn ways_on(home: (String, &'static str), visit: &Visit) -> Vec<(String, &'static str)> {
+    let settings = (links::SETTINGS.to_owned(), "Go to your settings");
+    if home.0 == visit.path {
+        vec![settings, (links::DOCS.to_owned(), "Read the docs")]
+    } else {
+        vec![home, settings]
+    }
+}
+
 /// What our log knows this failure by.
 fn reference(reference: String) -> impl IntoView {
     view! {
@@ -63,16 +76,17 @@ fn reference(reference: String) -> impl IntoView {
 
 /// What to say of a failure of ours. Reading changes nothing; whether a form took effect before it failed, nobody can
 /// tell here, but it did so whole or not at all: every act is one transaction.
-fn our_fault(form_sent: bool) -> String {
+fn our_fault(form_sent: bool, support: Option<&str>) -> String {
     let then = if form_sent {
-        "We cannot say whether what you sent was still carried out. It never is by halves: look at how things stand \
+        "We cannot say whether what you sent was still carried out. Nothing was half-done: look at how things stand \
          before you send it again."
     } else {
         "Nothing was changed by asking for this page. Try again in a moment."
     };
-    format!(
-        "Something failed here, and it is logged. {then} If it goes on, write to us and name the reference."
-    )
+    let help = support.map_or_else(String::new, |support| {
+        format!(" If it goes on, write to {support} and quote the reference.")
+    });
+    format!("Something failed here, and it is logged. {then}{help}")
 }
 
 struct Words {
@@ -84,7 +98,13 @@ struct Words {
 }
 
 fn words(trouble: Trouble, visit: &Visit) -> Words {
-    let home = if visit.actor.is_some() {
+    let operator = visit
+        .actor
+        .as_ref()
+        .is_some_and(|actor| actor.admin && actor.membership.is_none());
+    let home = if operator {
+        (links::ADMIN_SERVICERS.to_owned(), "Go to the servicers")
+    } else if visit.actor.is_some() {
         (links::OVERVIEW.to_owned(), "Go to the overview")
     } else {
         (links::HOME.to_owned(), "Go to the start page")
@@ -103,25 +123,26 @@ fn words(trouble: Trouble, visit: &Visit) -> Words {
             "It may have been removed, it may belong to another servicer, or the link may be incomplete.".into(),
             vec![home, (links::DOCS.to_owned(), "Read the docs")],
         ),
-        Trouble::Forbidden(why) => (403, "You may not do this", why, vec![home]),
+        Trouble::Forbidden(why) => (403, "You don't have access", why, ways_on(home, visit)),
         Trouble::Conflict(why) => (409, "This cannot be done now", why, vec![again, home]),
         Trouble::Refused(errors) => {
             let all: Vec<_> = errors.into_iter().map(|error| error.message).collect();
-            (422, "Something needs mending", all.join(" "), vec![again, home])
+            (422, "Check what you entered", all.join(" "), vec![again, home])
         }
         Trouble::Wait(seconds) => (
             429,
             "Too many tries",
             format!(
-                "Wait {} and try again. This keeps guessed passwords and floods out.",
+                "Wait {} and try again. This keeps guessed passwords and floods out. Somebody else may be the reason: in a \
+                 browser that you signed in with before you don't have to wait, and neither does a link that we email you.",
                 span(chrono::TimeDelta::seconds(i64::try_from(seconds).unwrap_or(3600)))
             ),
-            vec![again, home],
+            vec![again, (links::FORGOT.to_owned(), "Email me a link"), home],
         ),
         Trouble::ProofNeeded => (
             403,
             "Confirm it is you",
-            "Give your password once more to go on.".into(),
+            "Enter your password once more to continue.".into(),
             vec![(links::with(links::PROVE, "next", &visit.path), "Confirm")],
         ),
         Trouble::Unavailable => (
@@ -132,7 +153,12 @@ fn words(trouble: Trouble, visit: &Visit) -> Words {
         ),
         Trouble::Internal(logged) => {
             reference = Some(logged);
-            (500, "This is our fault", our_fault(form_sent), vec![again, home])
+            (
+                500,
+                "Something went wrong on our side",
+                our_fault(form_sent, visit.site.support.as_deref()),
+                vec![again, home],
+            )
         }
     };
     Words {

@@ -1,51 +1,91 @@
-//! Proving an address. Asked by a button, so that a mail scanner that opens links proves nothing.
+//! Confirming an address. Opening the link confirms nothing: whoever is not signed in as the account's person shows its
+//! password, so that a click on the letter of a stranger's registration gives that stranger nothing.
 
 use leptos::prelude::*;
 
+use super::form::Form;
+use super::parts::password_field;
 use super::{Answer, Frame, Page, Shown, Visit, card};
 use crate::links;
 use crate::portal::Trouble;
-use crate::ui::PostButton;
+use crate::portal::people::{AddressLink, GivenPasswords};
+use crate::ui::ErrorSummary;
+
+const FIELDS: &[&str] = &["password", "confirmed"];
 
 pub(super) async fn screen(visit: Visit) -> Shown {
     let token = visit.params.get("token").to_owned();
-    if visit.form.is_none() {
-        return Ok(ask(token).into());
-    }
-    match visit.portal.verify(&token).await {
-        Ok(_) if visit.actor.is_some() => Ok(Answer::See(links::with(
-            links::SETTINGS,
-            "done",
-            "verified",
-        ))),
-        Ok(_) => Ok(done().into()),
-        Err(Trouble::NotFound | Trouble::Conflict(_)) => Ok(dead_link().into()),
-        Err(trouble) => Err(trouble),
-    }
-}
-
-fn ask(token: String) -> Page {
-    Page::new(Frame::Card, "Confirm your address", move || {
-        view! {
-            <div class="card">
-                <h1>"Confirm your address"</h1>
-                <p class="lead">"One click, and we know that our mails reach you."</p>
-                <PostButton
-                    action=links::verify(&token)
-                    label="This is my address"
-                    class="btn primary big full"
-                />
-            </div>
+    let actor = visit.actor.as_ref();
+    let link = visit.portal.verify_link(actor, &token, &visit.source).await;
+    let link = match link {
+        Ok(link) => link,
+        Err(Trouble::NotFound) => return Ok(dead_link().into()),
+        Err(trouble) => return Err(trouble),
+    };
+    let Some(fields) = visit.form.clone() else {
+        return Ok(ask(Form::default(), token, link).into());
+    };
+    let given = GivenPasswords {
+        own: fields.get("password").to_owned(),
+        confirmed: fields.get("confirmed").to_owned(),
+    };
+    let confirmed = visit.portal.verify(actor, &token, given, &visit.source);
+    match confirmed.await {
+        Ok(person) if actor.is_some_and(|actor| actor.person == person) => {
+            let to = links::with(links::SETTINGS, "done", "verified");
+            Ok(Answer::See(to))
         }
-    })
+        Ok(person) => Ok(Answer::SignedIn {
+            person,
+            to: links::with(links::SETTINGS, "done", "verified"),
+        }),
+        Err(Trouble::NotFound) => Ok(dead_link().into()),
+        Err(trouble) => Ok(ask(Form::refused(fields, trouble)?, token, link).into()),
+    }
 }
 
-fn done() -> Page {
-    card::says(
-        "Address confirmed",
-        "Thank you. There is nothing more to do.",
-        &[("Sign in", links::SIGN_IN)],
-    )
+fn ask(form: Form, token: String, link: AddressLink) -> Page {
+    let shown = form.clone();
+    form.status(Page::new(
+        Frame::Card,
+        "Confirm this is your email address",
+        move || {
+            let servicers = link.servicers.join(", ");
+            let own = (!link.signed_in).then(|| {
+                view! {
+                    <p>
+                        "Enter the password of the account that registered "
+                        {(!servicers.is_empty()).then(|| view! { <strong class="break">{servicers.clone()}</strong> })}
+                        ". If you didn't register, close this page: without the password nothing happens."
+                    </p>
+                    {password_field(shown.entry("password"), "Password")}
+                }
+            });
+            let confirmed = link.confirmed_elsewhere.then(|| {
+                view! {
+                    <p>
+                        "This address belongs to another account already. With that account's password, this servicer becomes
+                        part of it."
+                    </p>
+                    {password_field(shown.entry("confirmed"), "Password of your confirmed account")}
+                }
+            });
+            view! {
+                <div class="card">
+                    <h1>"Confirm this is your email address"</h1>
+                    <p class="lead">
+                        <strong>{link.address}</strong>
+                    </p>
+                    <form method="post" action=links::verify(&token) class="form">
+                        <ErrorSummary errors=shown.errors(FIELDS) />
+                        {own}
+                        {confirmed}
+                        <button class="btn primary big full">"Confirm email"</button>
+                    </form>
+                </div>
+            }
+        },
+    ))
 }
 
 fn dead_link() -> Page {

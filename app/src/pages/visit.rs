@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::ids::ServicerId;
 use crate::portal::{Actor, Portal, Source, Trouble};
 
 /// Everything a screen may look at.
@@ -11,6 +12,8 @@ use crate::portal::{Actor, Portal, Source, Trouble};
 pub struct Visit {
     pub portal: Arc<dyn Portal>,
     pub actor: Option<Actor>,
+    /// The servicers the actor may work in, if there are several.
+    pub places: Vec<(ServicerId, String)>,
     /// The path as asked for, without query.
     pub path: String,
     /// What the route's `{name}` parts matched, percent-decoded.
@@ -34,6 +37,8 @@ pub struct Visit {
 pub struct Site {
     /// The brand shown to users.
     pub brand: String,
+    /// Where people write to for help, an address or a URL; `None` where nobody is there to be written to.
+    pub support: Option<String>,
     /// `https://portal.example.com`, without a trailing slash: links are built from it, never from the request.
     pub public_url: String,
     /// A URI where security flaws are reported (RFC 9116, section 2.5.3); empty where none is set.
@@ -71,6 +76,14 @@ impl Fields {
             .iter()
             .find(|(key, _)| key == name)
             .map_or("", |(_, value)| value.as_str())
+    }
+
+    /// Takes a name out; its first value, if it was there.
+    pub fn take(&mut self, name: &str) -> Option<String> {
+        let at = self.0.iter().position(|(key, _)| key == name)?;
+        let (_, value) = self.0.remove(at);
+        self.0.retain(|(key, _)| key != name);
+        Some(value)
     }
 
     /// Every value of a name.

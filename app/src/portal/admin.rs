@@ -16,6 +16,8 @@ pub struct ServicerRow {
     pub status: ServicerStatus,
     pub country: String,
     pub owner: Option<String>,
+    /// Whether an owner has confirmed their address: nobody else's servicer is approved.
+    pub owner_confirmed: bool,
     pub tenants: i64,
     pub requests_24h: i64,
     pub created_at: DateTime<Utc>,

@@ -67,10 +67,35 @@ pub struct Membership {
     pub servicer: ServicerId,
     pub name: String,
     pub status: ServicerStatus,
+    /// Why it was suspended, if it is.
+    pub suspended_reason: Option<String>,
     pub role: Role,
 }
 
+/// How long a password that was just given counts as fresh proof of who acts.
+pub const PROOF_LIVES: chrono::Duration = chrono::Duration::minutes(10);
+
+/// Proof that the person acting gave their password within the last [`PROOF_LIVES`]. What can take or break production
+/// asks for one, and [`Actor::fresh`] alone makes it: an act that forgets to ask does not compile.
+#[derive(Clone, Copy, Debug)]
+pub struct FreshProof<'a>(&'a Actor);
+
+impl<'a> FreshProof<'a> {
+    /// Returns who acts.
+    pub const fn actor(self) -> &'a Actor {
+        self.0
+    }
+}
+
 impl Actor {
+    /// The proof that acts on production ask for, or [`Trouble::ProofNeeded`] if the password was given too long ago.
+    pub fn fresh(&self, now: DateTime<Utc>) -> Result<FreshProof<'_>, Trouble> {
+        if now - self.proved_at > PROOF_LIVES {
+            return Err(Trouble::ProofNeeded);
+        }
+        Ok(FreshProof(self))
+    }
+
     /// The membership, if its role has the permission; else the refusal to show.
     pub fn may(&self, permission: Permission) -> Result<&Membership, Trouble> {
         match &self.membership {
@@ -79,17 +104,25 @@ impl Actor {
                     && permission != Permission::ReadTenants =>
             {
                 Err(Trouble::Forbidden(format!(
-                    "{} is suspended: you can look at everything and change nothing. Its owner was told why.",
-                    membership.name
+                    "{} is suspended: you can look at everything and change nothing. {}",
+                    membership.name,
+                    membership.reason()
                 )))
             }
-            Some(membership) if membership.role.may(permission) => Ok(membership),
+            Some(membership) if membership.role.may(permission) => {
+                // Before approval there is no production: what these permissions reach is the account's own sandbox.
+                let approved = membership.status == ServicerStatus::Approved;
+                if permission.is_production() && approved && !self.verified {
+                    return Err(Trouble::Forbidden(UNPROVED.to_owned()));
+                }
+                Ok(membership)
+            }
             Some(membership) => Err(Trouble::Forbidden(format!(
                 "Your role here is {}. Ask an owner of {} to do this.",
                 membership.role, membership.name
             ))),
             None => Err(Trouble::Forbidden(
-                "This belongs to a servicer, and your account is a member of none.".into(),
+                "Your account isn't part of a servicer.".into(),
             )),
         }
     }
@@ -105,12 +138,29 @@ impl Actor {
     }
 }
 
+/// The refusal of production to an account whose address is not proved.
+pub const UNPROVED: &str = "Production is open to confirmed email addresses only. Open the link that we've emailed you, or \
+                            ask for another in your settings.";
+
+impl Membership {
+    /// `Reason: ...`, for people of a suspended servicer.
+    pub fn reason(&self) -> String {
+        self.suspended_reason
+            .as_ref()
+            .map(|reason| format!("Reason: {reason}"))
+            .unwrap_or_default()
+    }
+}
+
 /// Where a request came from: for limits, the audit log and "last used".
 #[derive(Clone, Debug, Default)]
 pub struct Source {
     /// IPv4 address, or the /64 of an IPv6 one.
     pub ip: String,
     pub user_agent: String,
+    /// The cookie of a browser in which an account signed in before; empty if there is none. Believed only after its
+    /// seal was checked.
+    pub device: String,
 }
 
 /// Why the portal did not do what was asked. Everything in it may be shown to the person who asked.

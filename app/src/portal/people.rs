@@ -39,6 +39,49 @@ pub struct SignUp {
     pub password: String,
 }
 
+/// What an address link is for, and what confirming the address takes.
+#[derive(Clone, Debug)]
+pub struct AddressLink {
+    /// The address, masked: `an…@example.com`.
+    pub address: String,
+    /// Whether the link is for whoever is signed in; if not, the account's password is asked for.
+    pub signed_in: bool,
+    /// Whether another account has confirmed the address already: its password is asked for, too, and it takes over
+    /// the servicers of this one.
+    pub confirmed_elsewhere: bool,
+    /// The servicers of the account.
+    pub servicers: Vec<String>,
+}
+
+/// Passwords given to confirm an address.
+#[derive(Clone, Debug, Default)]
+pub struct GivenPasswords {
+    /// Of the account that the link is for.
+    pub own: String,
+    /// Of the account that confirmed the address before.
+    pub confirmed: String,
+}
+
+/// What a password link is for.
+#[derive(Clone, Debug)]
+pub struct PasswordLink {
+    /// The address, masked.
+    pub address: String,
+    /// Accounts that nobody confirmed, when there are several with the address: one is chosen.
+    pub choices: Vec<PasswordChoice>,
+    /// Whether the address was not confirmed before: keys made until now are stopped.
+    pub unconfirmed: bool,
+}
+
+/// One of several accounts with one address.
+#[derive(Clone, Debug)]
+pub struct PasswordChoice {
+    pub account: PersonId,
+    /// The servicer it registered or joined.
+    pub servicer: String,
+    pub registered_at: DateTime<Utc>,
+}
+
 /// One signed-in browser.
 #[derive(Clone, Debug)]
 pub struct Device {
@@ -64,12 +107,49 @@ pub trait People: Send + Sync {
     async fn prove(&self, actor: &Actor, password: &str, source: &Source) -> Answered<()>;
     /// Mails a link that works once, for ten minutes, if the address has an account; answers alike if not.
     async fn forgot(&self, email: &str, source: &Source) -> Answered<()>;
-    /// Whether a password link is still good: the masked address it is for.
-    async fn reset_link(&self, token: &str) -> Answered<String>;
-    /// Sets a password with a link, ends every session of that person.
-    async fn reset(&self, token: &str, password: &str, source: &Source) -> Answered<PersonId>;
-    /// Proves an address with the link that was mailed to it.
-    async fn verify(&self, token: &str) -> Answered<PersonId>;
+    /// A password link that is still good: the masked address it is for, and the accounts to choose from.
+    async fn reset_link(&self, token: &str, source: &Source) -> Answered<PasswordLink>;
+    /// Sets a password with a link, ends every session of that person. `account` is one of the link's choices, empty
+    /// where there is no choice.
+    async fn reset(
+        &self,
+        token: &str,
+        account: &str,
+        password: &str,
+        source: &Source,
+    ) -> Answered<PersonId>;
+    /// A link that confirms an address, still good; looking confirms nothing.
+    async fn verify_link(
+        &self,
+        actor: Option<&Actor>,
+        token: &str,
+        source: &Source,
+    ) -> Answered<AddressLink>;
+    /// Confirms an address with the link that was mailed to it, for whoever shows the account's password or is signed in
+    /// as its person. Answers the account that the address belongs to.
+    async fn verify(
+        &self,
+        actor: Option<&Actor>,
+        token: &str,
+        given: GivenPasswords,
+        source: &Source,
+    ) -> Answered<PersonId>;
+    /// How many other accounts registered with the actor's confirmed address and never confirmed it.
+    async fn unconfirmed(&self, actor: &Actor) -> Answered<usize>;
+    /// Takes over the servicers of another account that registered with the actor's confirmed address, by its password.
+    async fn bring_in(&self, actor: &Actor, password: &str, source: &Source) -> Answered<()>;
+    /// Joins a servicer with its claim token, as the account that is signed in.
+    async fn join(
+        &self,
+        actor: &Actor,
+        servicer_id: &str,
+        claim_token: &str,
+        source: &Source,
+    ) -> Answered<()>;
+    /// The servicers that the actor may work in, the first joined first.
+    async fn places(&self, actor: &Actor) -> Answered<Vec<(ServicerId, String)>>;
+    /// Works in another of the actor's servicers, in this browser and in those that sign in later.
+    async fn work_in(&self, actor: &Actor, servicer: ServicerId) -> Answered<()>;
     /// Mails the proof link again.
     async fn send_verification(&self, actor: &Actor) -> Answered<()>;
     /// Changes the password, ends every other session.
@@ -82,6 +162,6 @@ pub trait People: Send + Sync {
     ) -> Answered<()>;
     /// The browsers signed in as this person, this one first.
     async fn devices(&self, actor: &Actor) -> Answered<Vec<Device>>;
-    /// Ends one session, at once.
-    async fn end_device(&self, actor: &Actor, handle: &str) -> Answered<()>;
+    /// Ends one session, at once; asks for fresh proof.
+    async fn end_device(&self, actor: &Actor, handle: &str, source: &Source) -> Answered<()>;
 }

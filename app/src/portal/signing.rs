@@ -81,12 +81,13 @@ pub trait Signing: Send + Sync {
         source: &Source,
     ) -> Answered<()>;
     async fn signature_terms(&self, actor: &Actor, tenant: TenantId) -> Answered<SignatureTerms>;
+    /// Sets whether server calls must be signed, and how many seconds a signature may live.
     async fn set_signature_terms(
         &self,
         actor: &Actor,
         tenant: TenantId,
-        signed_only: bool,
-        seconds: &str,
+        version: i64,
+        demands: (bool, &str),
         source: &Source,
     ) -> Answered<()>;
     /// The latest refused signatures of the servicer, or the one of a request.

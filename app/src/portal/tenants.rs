@@ -32,6 +32,8 @@ pub struct Tenant {
     pub environment: Environment,
     pub status: TenantStatus,
     pub created_at: DateTime<Utc>,
+    /// Which state of the settings this is. A form brings it back, and is refused if they were changed meanwhile.
+    pub version: i64,
     pub redirect_links: Vec<String>,
     pub origins: Vec<String>,
     pub skills: Vec<WhitelistedSkill>,
@@ -143,16 +145,17 @@ pub trait Tenants: Send + Sync {
         &self,
         actor: &Actor,
         id: TenantId,
+        version: i64,
         name: &str,
         source: &Source,
     ) -> Answered<()>;
-    /// Replaces both lists; a link that cannot be registered refuses the whole.
+    /// Replaces both lists, redirect links and origins; a link that cannot be registered refuses the whole.
     async fn set_links(
         &self,
         actor: &Actor,
         id: TenantId,
-        redirect_links: Vec<String>,
-        origins: Vec<String>,
+        version: i64,
+        links_and_origins: (Vec<String>, Vec<String>),
         source: &Source,
     ) -> Answered<()>;
     async fn pause_tenant(
@@ -177,6 +180,7 @@ pub trait Tenants: Send + Sync {
         actor: &Actor,
         id: TenantId,
         skill: &SkillName,
+        version: i64,
         terms: TypedTerms,
         source: &Source,
     ) -> Answered<()>;

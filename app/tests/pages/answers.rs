@@ -101,12 +101,132 @@ fn too_many_tries_say_how_long_to_wait() {
 }
 
 #[test]
-fn breaking_acts_ask_for_the_password_and_come_back() {
+fn breaking_acts_ask_for_the_password_and_keep_what_was_sent() {
     let path = format!("/tenants/{}/keys/rotate/client_secret", tenant_id());
-    let form = format!("key={}&overlap=0", crate::fake::id(12));
-    let to = goes_to(post(&path, &form, true));
-    assert!(to.starts_with("/prove?next=%2Ftenants%2F"), "{to}");
-    assert!(to.ends_with("overlap%3D0"), "the choice survives: {to}");
+    let mut actor = actor(false);
+    actor.proved_at = crate::fake::now() - chrono::Duration::minutes(11);
+    let mut visit = visit(World::Full, &path, Some(actor));
+    visit.form = Some(fields(&format!("key={}&overlap=0", crate::fake::id(12))));
+    let (status, html) = show(visit);
+    assert_eq!(status, 403);
+    assert!(html.contains("We won't ask again for 10 minutes"), "{html}");
+    for kept in [
+        format!(r#"action="{path}""#),
+        format!(r#"name="key" value="{}""#, crate::fake::id(12)),
+        r#"name="overlap" value="0""#.to_owned(),
+        r#"name="proof_password""#.to_owned(),
+    ] {
+        assert!(html.contains(&kept), "{kept}: {html}");
+    }
+    assert!(!html.contains("This is the only time we show it"));
+}
+
+#[test]
+fn an_account_without_a_servicer_is_led_on() {
+    let alone = |admin| {
+        let mut actor = actor(admin);
+        actor.membership = None;
+        visit(World::Full, "/overview", Some(actor))
+    };
+    let (answer, _) = open(alone(true));
+    assert!(matches!(answer, Answer::See(to) if to == "/admin/servicers"));
+    let (status, html) = show(alone(false));
+    assert_eq!(status, 200);
+    assert!(html.contains(r#"href="/signup""#), "{html}");
+}
+
+#[test]
+fn a_suspended_servicer_is_told_why_and_offered_nothing() {
+    let mut actor = actor(false);
+    if let Some(membership) = &mut actor.membership {
+        membership.status = app::domain::servicer::ServicerStatus::Suspended;
+        membership.suspended_reason = Some("No contract <yet>.".into());
+    }
+    let (_, html) = show(visit(World::Full, "/overview", Some(actor.clone())));
+    assert!(html.contains("Reason: No contract &lt;yet&gt;."), "{html}");
+    assert!(!html.contains("Create tenant"), "{html}");
+    let refused = actor.may(app::domain::person::Permission::ManageSandboxTenants);
+    let Err(app::portal::Trouble::Forbidden(why)) = refused else {
+        panic!("{refused:?}")
+    };
+    assert!(why.ends_with("Reason: No contract <yet>."), "{why}");
+}
+
+#[test]
+fn every_country_may_register_and_none_is_preset() {
+    let (_, html) = show(visit(World::Empty, "/start", None));
+    let select = html.split("<select").nth(1).unwrap();
+    assert_eq!(select.matches("<option").count(), 250, "249 and a question");
+    assert!(select.contains("Brazil") && select.contains("Japan"));
+    assert_eq!(select.matches(" selected").count(), 1);
+    assert!(select.contains("<option value=\"\" selected>Choose a country"));
+}
+
+#[test]
+fn nobody_is_told_to_write_where_nobody_reads() {
+    let broken = app::portal::Trouble::Internal("ref".into());
+    let mut visit = visit(World::Full, "/overview", Some(actor(false)));
+    let page = app::pages::trouble::page(broken.clone(), &visit);
+    let html = app::pages::shell::render(page, &visit, "n");
+    assert!(!html.contains("write to"), "{html}");
+    let site = app::pages::Site {
+        support: Some("help@example.com".into()),
+        ..(*visit.site).clone()
+    };
+    visit.site = std::sync::Arc::new(site);
+    let page = app::pages::trouble::page(broken, &visit);
+    let html = app::pages::shell::render(page, &visit, "n");
+    assert!(html.contains("write to help@example.com"), "{html}");
+}
+
+#[test]
+fn confirming_asks_for_the_passwords_it_takes() {
+    let asked = |token: &str, signed_in: bool| {
+        let path = format!("/verify/{token}");
+        show(visit(World::Full, &path, signed_in.then(|| actor(false))))
+    };
+    for (token, signed_in, own, confirmed) in [
+        ("good", false, true, false),
+        ("good", true, false, false),
+        ("confirmed", false, true, true),
+        ("confirmed", true, false, true),
+    ] {
+        let (status, html) = asked(token, signed_in);
+        assert_eq!(status, 200);
+        assert_eq!(html.contains(r#"name="password""#), own, "{token}");
+        assert_eq!(html.contains(r#"name="confirmed""#), confirmed, "{token}");
+    }
+    assert_eq!(asked("dead", false).0, 410);
+}
+
+#[test]
+fn a_stale_form_is_shown_again_beside_what_is_stored() {
+    let path = format!("/tenants/{}/settings", tenant_id());
+    let mut visit = visit(World::Full, &path, Some(actor(false)));
+    visit.form = Some(fields("act=rename&version=2&name=Mine"));
+    let (status, html) = show(visit);
+    assert_eq!(status, 422);
+    assert!(html.contains("somebody changed the name"), "{html}");
+    assert!(html.contains(r#"value="Mine""#), "what was typed is kept");
+    assert!(html.contains("Stored now"), "{html}");
+    assert!(html.contains(r#"name="version" value="3""#), "{html}");
+}
+
+#[test]
+fn people_of_several_servicers_may_switch() {
+    let mut visit = visit(World::Full, "/overview", Some(actor(false)));
+    let (_, html) = show(visit.clone());
+    assert!(!html.contains("Switch to"), "nothing to switch to");
+    let place = |n, name: &str| {
+        (
+            app::domain::ids::ServicerId(crate::fake::id(n)),
+            name.to_owned(),
+        )
+    };
+    visit.places = vec![place(80, "Example Ltd"), place(81, "Second Ltd")];
+    let (_, html) = show(visit);
+    assert!(html.contains("Switch to Second Ltd"), "{html}");
+    assert!(!html.contains("Switch to Example Ltd"), "{html}");
 }
 
 #[test]
@@ -116,7 +236,7 @@ fn an_overlap_that_was_not_offered_changes_nothing() {
     visit.form = Some(fields("overlap=99999999"));
     let (_, html) = show(visit);
     assert!(
-        html.contains("The old one keeps working for"),
+        html.contains("The old key keeps working for"),
         "asked again"
     );
     assert!(!html.contains("This is the only time we show it"));
@@ -205,10 +325,7 @@ fn the_form_for_a_tenant_carries_its_mark_and_makes_one() {
 #[test]
 fn a_refused_form_for_a_tenant_keeps_its_mark() {
     let mut visit = visit(World::Full, "/tenants/new", Some(actor(false)));
-    let form = format!(
-        "form={}&name=x&environment=production",
-        crate::fake::id(702)
-    );
+    let form = format!("form={}&name=&environment=sandbox", crate::fake::id(702));
     visit.form = Some(fields(&form));
     let (status, html) = show(visit);
     assert_eq!(status, 422);
@@ -258,7 +375,7 @@ fn each_key_leads_to_its_own_calls() {
 #[test]
 fn terms_are_set_for_a_skill_on_the_whitelist_alone() {
     let skills = format!("/tenants/{}/skills", tenant_id());
-    let form = "consent_duration=60&cache_max_data_retention=120";
+    let form = "version=3&consent_duration=60&cache_max_data_retention=120";
     let to = goes_to(post(&format!("{skills}/xyz_aisp_sbx_%231.0"), form, true));
     assert_eq!(to, format!("{skills}?done=terms"));
     let typed = "consent_duration=soon&cache_max_data_retention=120";

@@ -9,6 +9,8 @@
 )]
 
 mod answers;
+#[path = "../contract/mod.rs"]
+mod contract;
 mod discovery;
 mod fake;
 mod preview;
@@ -78,4 +80,21 @@ fn show(visit: Visit) -> (u16, String) {
     let (answer, visit) = open(visit);
     let page = page(answer);
     (page.status, shell::render(page, &visit, "n0nce"))
+}
+
+/// The fake, held to what the services are held to.
+#[test]
+fn the_fake_keeps_the_contract_of_every_portal() {
+    let fake = fake::Fake(fake::World::Full);
+    let side = contract::Side {
+        portal: &fake,
+        owner: fake::actor(false),
+        password: "right",
+        tenant: fake::tenant_id(),
+        secret: fake::key(app::domain::key::KeyKind::Secret, 1),
+    };
+    now(side.people());
+    now(side.tenants());
+    now(side.keys());
+    now(side.requests());
 }

@@ -81,7 +81,7 @@ fn shots() -> Vec<Shot> {
             Full,
             'd',
             at("/tenants/new"),
-            Some("name=Shop&environment=production&skills=xyz_aisp_sbx_#1.0"),
+            Some("name=&environment=sandbox&skills=xyz_aisp_sbx_#1.0"),
         ),
         (
             "tenant-new-keys",

@@ -64,8 +64,8 @@ impl Signing for Fake {
         &self,
         _: &Actor,
         _: TenantId,
-        _: bool,
-        seconds: &str,
+        _: i64,
+        (_, seconds): (bool, &str),
         _: &Source,
     ) -> Answered<()> {
         let good = seconds.parse::<i64>().is_ok();

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{Failed, print_text};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::services::acts::By;
+use crate::services::acts::{By, Proved};
 use crate::services::trouble::Stop;
 use crate::services::tenants::erasure;
 use crate::services::{operators, servicers};
@@ -132,7 +132,7 @@ pub enum Tenant {
 }
 
 pub async fn servicer(config: &Config, command: Servicer) -> Result<(), Failed> {
-    let (state, by) = (open(config).await?, By::operator());
+    let (state, by) = (open(config).await?, Proved::command_line());
     match command {
         Servicer::Create { name, kind, output } => {
             let made = told(servicers::create(&state, &by, &name, kind).await)?;
@@ -156,7 +156,7 @@ pub async fn servicer(config: &Config, command: Servicer) -> Result<(), Failed> 
 }
 
 pub async fn admin(config: &Config, command: Admin) -> Result<(), Failed> {
-    let (state, by) = (open(config).await?, By::operator());
+    let (state, by) = (open(config).await?, Proved::command_line());
     let Admin::Create { email, output } = command;
     let email = Email::parse(&email).map_err(|error| Failed::Asked(format!("--email: {error}")))?;
     let (person, link) = told(servicers::create_admin(&state, &by, &email).await)?;

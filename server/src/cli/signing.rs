@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Failed;
 use super::operate::{Output, open, say, told};
 use crate::config::Config;
-use crate::services::acts::By;
+use crate::services::acts::Proved;
 use crate::services::operators;
 use crate::services::signatures::keys;
 
@@ -44,7 +44,7 @@ pub enum SigningKey {
 }
 
 pub async fn run(config: &Config, command: SigningKey) -> Result<(), Failed> {
-    let (state, by) = (open(config).await?, By::operator());
+    let (state, by) = (open(config).await?, Proved::command_line());
     match command {
         SigningKey::Add {
             servicer,

@@ -55,6 +55,9 @@ section! {
         /// Where security flaws are reported, as a `mailto:` or `https:` URI: shown in `/.well-known/security.txt`, which is
         /// not there while this is empty.
         security_contact: String = String::new();
+        /// Where people write to for help: an e-mail address, or an `https:` URL. Empty: pages, letters and errors do not
+        /// speak of support.
+        support: String = String::new();
     }
 }
 

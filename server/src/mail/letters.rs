@@ -2,20 +2,40 @@
 
 use super::Letter;
 
+/// Characters of a text that somebody typed, at most, in a letter.
+const QUOTED: usize = 60;
+
+/// A text that somebody typed, as a letter may quote it: short, on one line, and nothing in it that a mail program would
+/// make a link of. It is shown between quotation marks and said to be somebody's words, and never stands in a subject.
+fn quoted(text: &str) -> String {
+    let plain = text.chars().map(|c| {
+        let kept = c.is_alphanumeric() || matches!(c, ' ' | '-' | '&' | '\'' | '+');
+        if kept { c } else { ' ' }
+    });
+    let plain: String = plain.collect();
+    let words: Vec<_> = plain.split_whitespace().collect();
+    let mut short: String = words.join(" ").chars().take(QUOTED).collect();
+    if words.join(" ").chars().count() > QUOTED {
+        short.push_str("...");
+    }
+    format!("\"{short}\"")
+}
+
 /// To a person who registered: the `servicer_id` and the link that proves the address. The same words whether or not
 /// the address has an account already, for the form it answers must not tell.
 pub fn welcome(brand: &str, to: &str, servicer: &str, servicer_id: &str, link: &str) -> Letter {
+    let servicer = quoted(servicer);
     Letter {
         to: to.to_owned(),
-        subject: format!("{servicer} on {brand}: your servicer id, and one link to open"),
+        subject: format!("Confirm your email address for {brand}"),
         body: format!(
             "Hello,\n\n\
-             {servicer} is registered on {brand} and its sandbox keys work already.\n\n\
-             Your servicer_id: {servicer_id}\n\n\
-             Open this link to prove that this address is yours. It works once, for a day:\n\n\
+             somebody registered on {brand} with this email address. The name they typed is {servicer}; we have not checked it.\n\n\
+             Servicer id: {servicer_id}\n\n\
+             If it was you, open this link and confirm with the password that you chose. It works once, for a day:\n\n\
              {link}\n\n\
-             If you have an account with this address already, the link adds {servicer} to it.\n\
-             If you did not register, do not open the link: nothing else will come.\n"
+             If you have another account with this address, the link asks for its password, too, and brings this servicer into it.\n\
+             If it was not you, do nothing: without your confirmation that account never gets beyond its own sandbox, and ends.\n"
         ),
     }
 }
@@ -24,12 +44,12 @@ pub fn welcome(brand: &str, to: &str, servicer: &str, servicer_id: &str, link: &
 pub fn verification(brand: &str, to: &str, link: &str) -> Letter {
     Letter {
         to: to.to_owned(),
-        subject: format!("Prove your address for {brand}"),
+        subject: format!("Confirm your email address for {brand}"),
         body: format!(
             "Hello,\n\n\
-             open this link to prove that this address is yours. It works once, for a day:\n\n\
+             open this link to confirm that this address is yours. It works once, for a day:\n\n\
              {link}\n\n\
-             If you did not ask for it, do not open it.\n"
+             If you did not ask for it, do nothing.\n"
         ),
     }
 }
@@ -43,7 +63,8 @@ pub fn password_link(brand: &str, to: &str, link: &str) -> Letter {
             "Hello,\n\n\
              open this link to choose a new password. It works once, for ten minutes:\n\n\
              {link}\n\n\
-             Your account is then signed out everywhere.\n\
+             Your account is then signed out everywhere. If you never confirmed this address, the sandbox keys created so far \
+             stop working, because somebody else may have created them.\n\
              If you did not ask for it, do nothing: your password stays as it is.\n"
         ),
     }
@@ -65,12 +86,13 @@ pub fn password_changed(brand: &str, to: &str, forgot: &str) -> Letter {
 
 /// To the owner of a servicer that was approved.
 pub fn approved(brand: &str, to: &str, servicer: &str, tenants: &str) -> Letter {
+    let servicer = quoted(servicer);
     Letter {
         to: to.to_owned(),
-        subject: format!("{servicer} may use production on {brand}"),
+        subject: format!("Your servicer may use production on {brand}"),
         body: format!(
             "Hello,\n\n\
-             {servicer} was approved. You can create production tenants now:\n\n\
+             your servicer {servicer} was approved. You can create production tenants now:\n\n\
              {tenants}\n"
         ),
     }
@@ -95,13 +117,14 @@ pub fn consents_end(
             format!("  {count} {consents} within {days}\n")
         })
         .collect();
+    let tenant = quoted(tenant);
     let total: usize = counts.iter().map(|(_, count)| count).sum();
     Letter {
         to: to.to_owned(),
-        subject: format!("{tenant}: consents that end soon ({total})"),
+        subject: format!("Consents that end soon ({total})"),
         body: format!(
             "Hello,\n\n\
-             consents given to {tenant} on {brand} end soon:\n\n\
+             consents given to your tenant {tenant} on {brand} end soon:\n\n\
              {lines}\n\
              GET /v1/consents lists them with their consent_exp; POST /v1/consents/extend begins to renew one.\n\
              How long consents last is set for each skill:\n\n\
@@ -110,17 +133,25 @@ pub fn consents_end(
     }
 }
 
-/// To the owner of a servicer that was suspended.
-pub fn suspended(brand: &str, to: &str, servicer: &str, reason: &str) -> Letter {
+/// To the owner of a servicer that was suspended. The reason is the operators' own words.
+pub fn suspended(portal: &crate::config::Portal, to: &str, servicer: &str, reason: &str) -> Letter {
+    let (brand, servicer) = (&portal.brand, quoted(servicer));
+    let support = if portal.support.is_empty() {
+        String::new()
+    } else {
+        format!(
+            "\nTo have this looked at again, write to {}.\n",
+            portal.support
+        )
+    };
     Letter {
         to: to.to_owned(),
-        subject: format!("{servicer} is suspended on {brand}"),
+        subject: format!("Your servicer on {brand} is suspended"),
         body: format!(
             "Hello,\n\n\
-             all API calls of {servicer} are refused from now on, and the portal shows everything and changes nothing.\n\n\
+             all API calls of your servicer {servicer} are refused from now on, and the portal is read-only.\n\n\
              The reason given:\n\n\
-             {reason}\n\n\
-             Answer your contact at {brand} to have this looked at again.\n"
+             {reason}\n{support}"
         ),
     }
 }
@@ -153,5 +184,45 @@ mod tests {
                 .collect();
             assert_eq!(lines, [link], "{}", letter.subject);
         }
+    }
+
+    #[test]
+    fn a_strangers_text_is_quoted_short_and_links_nowhere() {
+        let name = "URGENT: open https://evil.example/pay now or www.evil.example\r\nBcc: x@evil.example \u{202e}";
+        let support = crate::config::Portal {
+            support: "help@example.com".to_owned(),
+            ..crate::config::Portal::default()
+        };
+        for letter in [
+            welcome("Tessera", "ana@example.com", name, "id", "link"),
+            approved("Tessera", "ana@example.com", name, "link"),
+            suspended(&support, "ana@example.com", name, "No contract."),
+            consents_end("Tessera", "ana@example.com", name, &[(7, 2)], "link"),
+        ] {
+            assert!(!letter.subject.contains("URGENT"), "{}", letter.subject);
+            let line = letter.body.lines().find(|line| line.contains("URGENT"));
+            let quote = line.unwrap().split('"').nth(1).unwrap();
+            assert_eq!(
+                quote,
+                "URGENT open https evil example pay now or www evil example B..."
+            );
+            for part in ["evil.example", "://", "\u{202e}"] {
+                assert!(!letter.body.contains(part), "{part}: {}", letter.body);
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_is_told_to_write_where_nobody_reads() {
+        let mut portal = crate::config::Portal::default();
+        let letter = suspended(&portal, "ana@example.com", "Example Ltd", "No contract.");
+        assert!(!letter.body.contains("write to"), "{}", letter.body);
+        portal.support = "help@example.com".to_owned();
+        let letter = suspended(&portal, "ana@example.com", "Example Ltd", "No contract.");
+        assert!(
+            letter.body.contains("write to help@example.com"),
+            "{}",
+            letter.body
+        );
     }
 }

@@ -15,7 +15,8 @@ use crate::storage::{DbError, Stored};
 const TOUCH_EVERY: Duration = Duration::seconds(60);
 
 /// The person signed in, asked of the database at each visit: a session that was ended is ended everywhere, at once.
-pub async fn of(state: &AppState, session: &Session) -> Stored<Option<Actor>> {
+/// With it, whether there are several servicers that the person may work in.
+pub async fn of(state: &AppState, session: &Session) -> Stored<Option<(Actor, bool)>> {
     let Some(id) = session.id() else {
         return Ok(None);
     };
@@ -30,9 +31,11 @@ pub async fn of(state: &AppState, session: &Session) -> Stored<Option<Actor>> {
         let mut tx = state.db.write().await?;
         tx.touch_portal_session(row.handle, now, now - TOUCH_EVERY)
             .await?;
+        tx.touch_person(row.person_id, now).await?;
         tx.commit().await?;
     }
-    actor(row).map(Some)
+    let several = row.places > 1;
+    actor(row).map(|actor| Some((actor, several)))
 }
 
 fn actor(row: ActorRow) -> Stored<Actor> {
@@ -47,6 +50,7 @@ fn actor(row: ActorRow) -> Stored<Actor> {
             servicer,
             name,
             status,
+            suspended_reason: row.suspended_reason,
             role,
         }),
         _ => None,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use app::domain::ids::PersonId;
 use app::links;
-use app::pages::{Answer, Fields, Page, Screen, Site, Visit, Who, shell, trouble};
+use app::pages::{Answer, Fields, Page, Screen, Site, Visit, Who, prove, shell, trouble};
 use app::portal::{Portal, Source, Trouble};
 use axum::extract::{FromRequestParts as _, RawPathParams, Request};
 use axum::http::request::Parts;
@@ -18,12 +18,13 @@ use crate::http::compress::Open;
 use crate::http::notes::Peer;
 use crate::http::security_headers::Nonce;
 use crate::services::limits;
+use crate::services::people::devices;
 use crate::state::AppState;
 use crate::storage::{DbError, is_busy};
 
 const THEME_COOKIE: &str = "theme";
-/// A year, in seconds.
-const THEME_LIVES: u32 = 31_536_000;
+/// In seconds.
+const A_YEAR: u32 = 31_536_000;
 
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 /// What a browser forgets when somebody leaves. Not its cookies: ours is ended here, and the theme, what a device is known by and
@@ -91,7 +92,7 @@ impl Door {
         let (parts, _) = request.into_parts();
         let nonce = parts.extensions.get::<Nonce>().cloned().unwrap_or_default();
         let mut visit = self.visit(&parts);
-        visit.actor = actor::of(&self.state, &session).await.unwrap_or_default();
+        self.recognise(&session, &mut visit).await.ok();
         shown(trouble::page(Trouble::NotFound, &visit), &visit, &nonce)
     }
 
@@ -126,7 +127,7 @@ impl Door {
         visit: &mut Visit,
     ) -> Result<Response, Halt> {
         let nonce = parts.extensions.get::<Nonce>().cloned().unwrap_or_default();
-        visit.actor = actor::of(&self.state, session).await?;
+        self.recognise(session, visit).await?;
         match &visit.actor {
             Some(actor) => budget::of_person(&self.state, actor.person)?,
             None if parts.method == Method::POST => {
@@ -157,11 +158,55 @@ impl Door {
             visit.form = Some(form);
             visit.file = file;
         }
+        if let Some(answer) = self.proved_along(session, visit).await? {
+            return self.respond(answer, session, visit, &nonce).await;
+        }
         let answer = match (screen.handler)(visit.clone()).await {
             Ok(Answer::Trouble(trouble)) | Err(trouble) => trouble::answer(trouble, visit),
             Ok(answer) => answer,
         };
         self.respond(answer, session, visit, &nonce).await
+    }
+
+    /// Finds out who visits, and where they may work.
+    async fn recognise(&self, session: &Session, visit: &mut Visit) -> Result<(), Halt> {
+        visit.actor = None;
+        visit.places = Vec::new();
+        if let Some((actor, several)) = actor::of(&self.state, session).await? {
+            if several {
+                visit.places = self.portal.places(&actor).await.map_err(Halt::Trouble)?;
+            }
+            visit.actor = Some(actor);
+        }
+        Ok(())
+    }
+
+    /// A form may bring the password that it lacked when it was sent before: it is taken out, and the session is proved
+    /// anew under another id before the screen sees the form. Answers in the screen's place if the password is wrong.
+    async fn proved_along(
+        &self,
+        session: &Session,
+        visit: &mut Visit,
+    ) -> Result<Option<Answer>, Halt> {
+        let Some(password) = visit.form.as_mut().and_then(|form| form.take(prove::FIELD)) else {
+            return Ok(None);
+        };
+        let Some(actor) = visit.actor.clone() else {
+            return Ok(None);
+        };
+        match self.portal.prove(&actor, &password, &visit.source).await {
+            Ok(()) => {
+                session.cycle_id().await?;
+                session.save().await?;
+                self.recognise(session, visit).await?;
+                Ok(None)
+            }
+            Err(Trouble::Refused(errors)) => {
+                let wrong = errors.into_iter().next().map(|error| error.message);
+                Ok(Some(prove::with_form(visit, wrong).into()))
+            }
+            Err(trouble) => Ok(Some(trouble::answer(trouble, visit))),
+        }
     }
 
     async fn respond(
@@ -176,13 +221,13 @@ impl Door {
             Answer::See(to) => see_other(&to),
             Answer::SignedIn { person, to } => {
                 sign_in(session, person, &visit.source).await?;
-                see_other(&to)
+                self.knowing_the_browser(see_other(&to), person, &visit.source)
             }
             Answer::SignedInPage { person, page } => {
                 sign_in(session, person, &visit.source).await?;
                 session.save().await?;
-                visit.actor = actor::of(&self.state, session).await?;
-                shown(page, visit, nonce)
+                self.recognise(session, visit).await?;
+                self.knowing_the_browser(shown(page, visit, nonce), person, &visit.source)
             }
             Answer::Proved { to } => {
                 session.cycle_id().await?;
@@ -222,6 +267,7 @@ impl Door {
         Visit {
             portal: self.portal.clone(),
             actor: None,
+            places: Vec::new(),
             path: parts.uri.path().to_owned(),
             params: Fields::default(),
             query: Fields::default(),
@@ -230,6 +276,9 @@ impl Door {
             source: Source {
                 ip: ip.unwrap_or_default(),
                 user_agent: user_agent.chars().take(300).collect(),
+                device: cookie(&parts.headers, device_cookie(&self.state))
+                    .unwrap_or_default()
+                    .to_owned(),
             },
             now: self.state.clock.now(),
             markdown: prefers_markdown(&parts.headers),
@@ -262,13 +311,37 @@ impl Door {
         answer
     }
 
+    /// Leaves a cookie by which the browser is known the next time its account signs in.
+    fn knowing_the_browser(
+        &self,
+        mut response: Response,
+        person: PersonId,
+        source: &Source,
+    ) -> Response {
+        let Some(value) = devices::cookie(&self.state, person, source) else {
+            return response;
+        };
+        let secure = if self.state.public_url.starts_with("https:") {
+            "; Secure"
+        } else {
+            ""
+        };
+        let name = device_cookie(&self.state);
+        let cookie =
+            format!("{name}={value}; Path=/; Max-Age={A_YEAR}; SameSite=Lax; HttpOnly{secure}");
+        if let Ok(cookie) = HeaderValue::try_from(cookie) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+
     fn themed(&self, theme: Option<&'static str>, to: &str) -> Response {
         let secure = if self.state.public_url.starts_with("https:") {
             "; Secure"
         } else {
             ""
         };
-        let (value, lives) = theme.map_or(("", 0), |theme| (theme, THEME_LIVES));
+        let (value, lives) = theme.map_or(("", 0), |theme| (theme, A_YEAR));
         let cookie = format!(
             "{THEME_COOKIE}={value}; Path=/; Max-Age={lives}; SameSite=Lax; HttpOnly{secure}"
         );
@@ -385,19 +458,32 @@ fn prefers_markdown(headers: &HeaderMap) -> bool {
     markdown > html
 }
 
-/// The theme of the cookie, if it is one.
-fn theme(headers: &HeaderMap) -> Option<&'static str> {
-    let cookies = headers
+/// The cookie of browsers that an account signed in with.
+fn device_cookie(state: &AppState) -> &'static str {
+    if state.public_url.starts_with("https:") {
+        "__Host-tessera-device"
+    } else {
+        "tessera-device"
+    }
+}
+
+/// The first cookie of a name.
+fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
+    headers
         .get_all(header::COOKIE)
         .iter()
-        .filter_map(|value| value.to_str().ok());
-    let theme = cookies
+        .filter_map(|value| value.to_str().ok())
         .flat_map(|line| line.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == THEME_COOKIE);
-    match theme {
-        Some((_, "light")) => Some("light"),
-        Some((_, "dark")) => Some("dark"),
+        .find(|(name, _)| *name == wanted)
+        .map(|(_, value)| value)
+}
+
+/// The theme of the cookie, if it is one.
+fn theme(headers: &HeaderMap) -> Option<&'static str> {
+    match cookie(headers, THEME_COOKIE) {
+        Some("light") => Some("light"),
+        Some("dark") => Some("dark"),
         _ => None,
     }
 }

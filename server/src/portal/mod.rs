@@ -42,6 +42,7 @@ pub fn router(
     let folder = files::folder(&state.config);
     let site = Site {
         brand: state.config.portal.brand.clone(),
+        support: Some(state.config.portal.support.clone()).filter(|support| !support.is_empty()),
         public_url: state.public_url.to_string(),
         security_contact: state.config.portal.security_contact.clone(),
         assets: files::assets(&folder),

@@ -1,7 +1,7 @@
 //! Where `tower-sessions` keeps its sessions: in our own table, because sessions are a feature here. A row is found by
 //! the digest of the cookie, people see theirs as devices, and whoever may end one ends it for every process at once.
 
-use app::domain::ids::PersonId;
+use app::domain::ids::{PersonId, ServicerId};
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
 use serde::de::DeserializeOwned;
@@ -18,6 +18,7 @@ use crate::storage::portal_sessions::SessionRow;
 pub const PERSON: &str = "person";
 pub const USER_AGENT: &str = "user_agent";
 pub const IP: &str = "ip";
+const SERVICER: &str = "servicer";
 const HANDLE: &str = "handle";
 const CREATED_AT: &str = "created_at";
 const PROVED_AT: &str = "proved_at";
@@ -57,6 +58,7 @@ impl SessionStore for Store {
         let row = SessionRow {
             handle: kept(record, HANDLE).unwrap_or_else(|| state.clock.id()),
             person_id: kept::<PersonId>(record, PERSON),
+            servicer_id: kept::<ServicerId>(record, SERVICER),
             data: "{}".to_owned(),
             user_agent: kept(record, USER_AGENT).unwrap_or_default(),
             ip: kept(record, IP).unwrap_or_default(),
@@ -105,6 +107,7 @@ fn record(id: Id, row: SessionRow) -> Record {
         id,
         data: [
             entry(PERSON, json!(row.person_id)),
+            entry(SERVICER, json!(row.servicer_id)),
             entry(USER_AGENT, json!(row.user_agent)),
             entry(IP, json!(row.ip)),
             entry(HANDLE, json!(row.handle)),

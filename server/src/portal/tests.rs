@@ -386,6 +386,7 @@ async fn a_failure_of_ours_says_what_is_true(db: Db) {
     let router = Router::new().fallback(fails);
     let site = Site {
         brand: "Tessera".into(),
+        support: None,
         public_url: OWN.into(),
         security_contact: String::new(),
         assets: None,

@@ -1,7 +1,7 @@
 //! Who does something in the portal or on the command line, and how it is written into the audit log.
 
 use app::domain::ids::{AuditId, PersonId, ServicerId};
-use app::portal::{Actor, Source};
+use app::portal::{Actor, FreshProof, Source};
 
 use crate::state::AppState;
 use crate::storage::audit::AuditRow;
@@ -35,6 +35,15 @@ impl By {
         }
     }
 
+    /// The server itself, on its schedule.
+    pub fn server() -> Self {
+        Self {
+            person: None,
+            name: "server".to_owned(),
+            ip: String::new(),
+        }
+    }
+
     /// The operator's command line.
     pub fn operator() -> Self {
         Self {
@@ -42,6 +51,28 @@ impl By {
             name: "operator".to_owned(),
             ip: String::new(),
         }
+    }
+}
+
+/// Who acts on what production hangs on: somebody signed in who gave their password just now, or somebody at the
+/// operator's command line, who can read the database anyway. Acts that ask for one are done by nobody else.
+#[derive(Clone, Debug)]
+pub struct Proved(By);
+
+impl Proved {
+    /// Somebody signed in.
+    pub fn fresh(proof: FreshProof<'_>, source: &Source) -> Self {
+        Self(By::actor(proof.actor(), source))
+    }
+
+    /// The operator's command line.
+    pub fn command_line() -> Self {
+        Self(By::operator())
+    }
+
+    /// Returns who it is, for the audit log.
+    pub const fn by(&self) -> &By {
+        &self.0
     }
 }
 

@@ -9,6 +9,10 @@ pub mod budget;
 pub mod catalog;
 pub mod consents;
 pub mod console;
+/// The contract of every portal, which the fake of the page tests is held to as well.
+#[cfg(test)]
+#[path = "../../../app/tests/contract/mod.rs"]
+mod contract;
 pub mod data;
 pub mod fetch;
 pub mod filler;

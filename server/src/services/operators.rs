@@ -12,7 +12,7 @@ use chrono::Duration;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 
-use super::acts::{By, audit};
+use super::acts::{By, Proved, audit};
 use super::keys::rotation;
 use super::signatures::keys as signing_keys;
 use super::tenants::{Ready, create_in};
@@ -57,7 +57,7 @@ pub async fn create_tenant(
 /// Registers a key that a servicer signs requests with.
 pub async fn add_signing_key(
     state: &AppState,
-    by: &By,
+    by: &Proved,
     servicer: ServicerId,
     new: NewSigningKey,
 ) -> Result<SigningKeyId, Stop> {

@@ -1,5 +1,5 @@
 //! Deletes what is past its time: one schedule for every table, by the rules of `storage/retention.rs` and those of the
-//! sandbox bank. Data of consents and the one-time things of sessions are erased by the job `erase_data`.
+//! sandbox bank, and accounts that were never confirmed (`people/endings.rs`). Data of consents and the one-time things of sessions are erased by the job `erase_data`.
 
 use std::time::Duration as StdDuration;
 
@@ -7,6 +7,7 @@ use chrono::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::requests;
+use super::people::endings;
 use crate::state::AppState;
 use crate::storage::DbError;
 use crate::storage::retention::{BATCH, RULES, Rule};
@@ -22,6 +23,9 @@ pub async fn run(state: AppState, further: &'static [Rule], stop: CancellationTo
         state.pulse.beat(TASK);
         if let Err(error) = round(&state, further, &stop).await {
             tracing::warn!(%error, "what is past its time could not be deleted; it is tried again");
+        }
+        if let Err(error) = endings::end_unproved(&state).await {
+            tracing::warn!(%error, "accounts past their time could not be ended; it is tried again");
         }
         tokio::select! {
             () = stop.cancelled() => return,

@@ -3,7 +3,8 @@
 
 use app::domain::ids::{PersonId, ServicerId};
 use app::domain::person::Email;
-use app::domain::servicer::{LegalForm, ServicerKind, ServicerStatus};
+use app::domain::servicer::{LONGEST_NAME, LegalForm, ServicerKind, ServicerStatus};
+use app::domain::text;
 use app::portal::admin::{Admin, CreatedServicer, ServicerRow};
 use app::portal::{Actor, Answered, Source, Trouble};
 use async_trait::async_trait;
@@ -11,7 +12,7 @@ use chrono::Duration;
 use serde_json::json;
 
 use super::Services;
-use super::acts::{By, audit};
+use super::acts::{Proved, audit};
 use super::people::links;
 use super::trouble::{Stop, answered};
 use crate::mail::letters;
@@ -36,7 +37,8 @@ impl Admin for Services {
         kind: ServicerKind,
         source: &Source,
     ) -> Answered<CreatedServicer> {
-        let by = By::actor(actor.admin()?, source);
+        let proof = actor.admin()?.fresh(self.state.clock.now())?;
+        let by = Proved::fresh(proof, source);
         answered(self, create(&self.state, &by, name, kind).await)
     }
 
@@ -46,7 +48,8 @@ impl Admin for Services {
         id: ServicerId,
         source: &Source,
     ) -> Answered<()> {
-        let by = By::actor(actor.admin()?, source);
+        let proof = actor.admin()?.fresh(self.state.clock.now())?;
+        let by = Proved::fresh(proof, source);
         answered(self, approve(&self.state, &by, id).await)
     }
 
@@ -57,7 +60,8 @@ impl Admin for Services {
         reason: &str,
         source: &Source,
     ) -> Answered<()> {
-        let by = By::actor(actor.admin()?, source);
+        let proof = actor.admin()?.fresh(self.state.clock.now())?;
+        let by = Proved::fresh(proof, source);
         answered(self, suspend(&self.state, &by, id, reason).await)
     }
 
@@ -67,7 +71,8 @@ impl Admin for Services {
         id: ServicerId,
         source: &Source,
     ) -> Answered<()> {
-        let by = By::actor(actor.admin()?, source);
+        let proof = actor.admin()?.fresh(self.state.clock.now())?;
+        let by = Proved::fresh(proof, source);
         answered(self, resume(&self.state, &by, id).await)
     }
 }
@@ -86,6 +91,7 @@ async fn list(state: &AppState, query: &str) -> Result<Vec<ServicerRow>, Stop> {
             status: row.status,
             country: row.country,
             owner: row.owner,
+            owner_confirmed: row.owner_proved,
             tenants: row.tenants,
             requests_24h: row.requests_24h,
             created_at: row.created_at,
@@ -96,16 +102,13 @@ async fn list(state: &AppState, query: &str) -> Result<Vec<ServicerRow>, Stop> {
 /// Makes a servicer and the one-time token that lets its first person in.
 pub async fn create(
     state: &AppState,
-    by: &By,
+    by: &Proved,
     name: &str,
     kind: ServicerKind,
 ) -> Result<CreatedServicer, Stop> {
-    let name = name.trim();
-    let length = name.chars().count();
-    if length == 0 || length > 120 || name.chars().any(char::is_control) {
-        let why = "Enter a name of 1 to 120 characters, without line breaks.";
-        return Err(Trouble::field("name", why).into());
-    }
+    let name = text::name(name, LONGEST_NAME)
+        .map_err(|error| Trouble::field("name", error.to_string()))?;
+    let name = name.as_str();
     let (id, now) = (ServicerId(state.clock.id()), state.clock.now());
     let claim_token = state.clock.token();
     let claim_expires_at = now + CLAIM_LIVES;
@@ -123,7 +126,16 @@ pub async fn create(
     tx.add_claim_token(&digest, id, now, claim_expires_at)
         .await?;
     let detail = json!({ "name": name, "kind": kind });
-    audit(state, &mut tx, by, Some(id), "servicer.created", id, detail).await?;
+    audit(
+        state,
+        &mut tx,
+        by.by(),
+        Some(id),
+        "servicer.created",
+        id,
+        detail,
+    )
+    .await?;
     tx.commit().await?;
     let sign_up_url = format!(
         "{}{}",
@@ -139,15 +151,21 @@ pub async fn create(
 }
 
 /// Opens production to a servicer.
-pub async fn approve(state: &AppState, by: &By, id: ServicerId) -> Result<(), Stop> {
+pub async fn approve(state: &AppState, by: &Proved, id: ServicerId) -> Result<(), Stop> {
     let mut tx = state.db.write().await?;
+    let owner = tx.owner_of(id).await?;
+    if owner.as_ref().is_some_and(|owner| !owner.proved) {
+        let why = "No owner has confirmed their email address yet, so nobody knows whose servicer this is. Approve it once \
+                   an owner has.";
+        return Err(Trouble::Conflict(why.to_owned()).into());
+    }
     if !tx.approve_servicer(id).await? {
         return Err(otherwise(&mut tx, id).await?);
     }
     audit(
         state,
         &mut tx,
-        by,
+        by.by(),
         Some(id),
         "servicer.approved",
         id,
@@ -156,8 +174,8 @@ pub async fn approve(state: &AppState, by: &By, id: ServicerId) -> Result<(), St
     .await?;
     let tenants = format!("{}{}", state.public_url, app::links::TENANTS);
     let brand = &state.config.portal.brand;
-    if let Some((name, owner)) = tx.owner_of(id).await? {
-        let letter = letters::approved(brand, &owner, &name, &tenants);
+    if let Some(owner) = owner {
+        let letter = letters::approved(brand, &owner.email, &owner.servicer, &tenants);
         links::write(state, &mut tx, letter).await?;
     }
     tx.commit().await?;
@@ -166,12 +184,17 @@ pub async fn approve(state: &AppState, by: &By, id: ServicerId) -> Result<(), St
 }
 
 /// Stops all calls of a servicer, from the next request on.
-pub async fn suspend(state: &AppState, by: &By, id: ServicerId, reason: &str) -> Result<(), Stop> {
-    let reason = reason.trim();
-    if reason.is_empty() || reason.chars().count() > 1000 {
-        let why = "Write the reason, in at most 1,000 characters: the servicer is shown it.";
-        return Err(Trouble::field("reason", why).into());
-    }
+pub async fn suspend(
+    state: &AppState,
+    by: &Proved,
+    id: ServicerId,
+    reason: &str,
+) -> Result<(), Stop> {
+    let reason = text::lines(reason, 1000).map_err(|error| {
+        let why = format!("{error} The servicer is shown the reason.");
+        Trouble::field("reason", why)
+    })?;
+    let reason = reason.as_str();
     let mut tx = state.db.write().await?;
     if !tx.suspend_servicer(id, reason).await? {
         return Err(otherwise(&mut tx, id).await?);
@@ -180,16 +203,17 @@ pub async fn suspend(state: &AppState, by: &By, id: ServicerId, reason: &str) ->
     audit(
         state,
         &mut tx,
-        by,
+        by.by(),
         Some(id),
         "servicer.suspended",
         id,
         detail,
     )
     .await?;
-    if let Some((name, owner)) = tx.owner_of(id).await? {
-        let letter = letters::suspended(&state.config.portal.brand, &owner, &name, reason);
-        links::write(state, &mut tx, letter).await?;
+    if let Some(owner) = tx.owner_of(id).await? {
+        let letter =
+            letters::suspended(&state.config.portal, &owner.email, &owner.servicer, reason);
+        links::write_about(state, &mut tx, &owner.registered_key, owner.proved, letter).await?;
     }
     tx.commit().await?;
     state.queue.wake();
@@ -197,7 +221,7 @@ pub async fn suspend(state: &AppState, by: &By, id: ServicerId, reason: &str) ->
 }
 
 /// Takes a suspension back.
-pub async fn resume(state: &AppState, by: &By, id: ServicerId) -> Result<(), Stop> {
+pub async fn resume(state: &AppState, by: &Proved, id: ServicerId) -> Result<(), Stop> {
     let mut tx = state.db.write().await?;
     if !tx.resume_servicer(id).await? {
         return Err(otherwise(&mut tx, id).await?);
@@ -205,7 +229,7 @@ pub async fn resume(state: &AppState, by: &By, id: ServicerId) -> Result<(), Sto
     audit(
         state,
         &mut tx,
-        by,
+        by.by(),
         Some(id),
         "servicer.resumed",
         id,
@@ -229,21 +253,21 @@ async fn otherwise(tx: &mut Tx, id: ServicerId) -> Result<Stop, Stop> {
     Ok(trouble.into())
 }
 
-/// Makes somebody an operator; answers the password link to hand over. The operator who does this vouches for the address.
+/// Prepares somebody to be an operator; answers the password link to hand over. The operator who does this vouches for the
+/// address, and for nothing that was done with it before: every session of the account ends, its password is useless, and
+/// it is no operator until a new password was set by that very link.
 pub async fn create_admin(
     state: &AppState,
-    by: &By,
+    by: &Proved,
     email: &Email,
 ) -> Result<(PersonId, String), Stop> {
     let now = state.clock.now();
     let mut tx = state.db.write().await?;
-    let known = tx
-        .people_by_email(&email.key())
-        .await?
-        .into_iter()
-        .find(|row| row.verified_at.is_some());
-    let person = if let Some(row) = known {
-        tx.make_admin(row.id).await?;
+    let person = if let Some(row) = tx.owner_of_email(&email.key()).await? {
+        tx.set_admin(row.id, false).await?;
+        tx.clear_password(row.id).await?;
+        tx.end_password_links(row.id, now).await?;
+        tx.end_portal_sessions_of(row.id, None).await?;
         row.id
     } else {
         let id = PersonId(state.clock.id());
@@ -253,7 +277,7 @@ pub async fn create_admin(
             email_key: email.key(),
             password: None,
             verified_at: Some(now),
-            admin: true,
+            admin: false,
             created_at: now,
         })
         .await?;
@@ -261,7 +285,16 @@ pub async fn create_admin(
         id
     };
     let link = links::add_printed_link(state, &mut tx, person).await?;
-    audit(state, &mut tx, by, None, "admin.created", person, json!({})).await?;
+    audit(
+        state,
+        &mut tx,
+        by.by(),
+        None,
+        "admin.created",
+        person,
+        json!({}),
+    )
+    .await?;
     tx.commit().await?;
     Ok((person, link))
 }

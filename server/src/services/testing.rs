@@ -103,6 +103,7 @@ pub fn actor(state: &AppState, servicer: ServicerId, role: Role, status: Service
             servicer,
             name: "Example Ltd".into(),
             status,
+            suspended_reason: None,
             role,
         }),
         proved_at: state.clock.now(),
@@ -114,5 +115,6 @@ pub fn source() -> Source {
     Source {
         ip: "192.0.2.1".into(),
         user_agent: "test".into(),
+        device: String::new(),
     }
 }

@@ -68,6 +68,28 @@ impl Tx {
         })
     }
 
+    /// Makes a password link one that makes its person an operator.
+    pub async fn make_operator_link(&mut self, digest: &Digest) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query("UPDATE email_links SET operator = TRUE WHERE digest = $1")
+                .bind(digest)
+                .execute(conn)
+                .await
+                .map(|_| ())
+        })
+    }
+
+    /// Whether using a link makes its person an operator.
+    pub async fn is_operator_link(&mut self, digest: &Digest) -> Stored<bool> {
+        run!(self, |conn| {
+            sqlx::query_scalar("SELECT operator FROM email_links WHERE digest = $1")
+                .bind(digest)
+                .fetch_optional(conn)
+                .await
+                .map(|operator| operator.unwrap_or(false))
+        })
+    }
+
     /// Uses a link up and answers the person it is for; nothing if it was used, is too old or never was.
     pub async fn use_email_link(
         &mut self,
@@ -90,11 +112,12 @@ impl Tx {
         })
     }
 
-    /// Ends every password link of a person: after one was used, the others in the mailbox are dead too.
+    /// Ends every mailed password link of a person: after one was used, the others in the mailbox are dead too. The link
+    /// that an operator printed was mailed to nobody, and stays.
     pub async fn end_password_links(&mut self, person: PersonId, now: DateTime<Utc>) -> Stored<()> {
         run!(self, |conn| {
             sqlx::query(
-                "UPDATE email_links SET used_at = $2 WHERE person_id = $1 AND purpose = 'password' AND used_at IS NULL",
+                "UPDATE email_links SET used_at = $2 WHERE person_id = $1 AND purpose = 'password' AND NOT operator AND used_at IS NULL",
             )
             .bind(person)
             .bind(now)

@@ -105,10 +105,10 @@ pub const TABLES: &[Table] = &[
         "people",
         Until::Owner,
         [
-            "email email_key",
+            "email email_key registered_key",
             "password",
             "",
-            "id verified_at admin created_at",
+            "id verified_at admin created_at last_used_at last_servicer",
         ],
     ),
     table(
@@ -123,7 +123,7 @@ pub const TABLES: &[Table] = &[
             "",
             "digest",
             "",
-            "person_id purpose created_at expires_at used_at",
+            "person_id purpose created_at expires_at used_at operator",
         ],
     ),
     table(
@@ -133,7 +133,7 @@ pub const TABLES: &[Table] = &[
             "user_agent ip",
             "digest",
             "",
-            "handle person_id data created_at seen_at proved_at expires_at",
+            "handle person_id servicer_id data created_at seen_at proved_at expires_at",
         ],
     ),
     table(
@@ -142,13 +142,18 @@ pub const TABLES: &[Table] = &[
         ["subject", "", "", "failures last_at blocked_until"],
     ),
     table(
+        "letters_sent",
+        Until::Schedule,
+        ["subject", "", "", "place at"],
+    ),
+    table(
         "tenants",
         Until::Owner,
         [
             "",
             "",
             "utx_key",
-            "id servicer_id name environment status created_at signed_only signature_seconds",
+            "id servicer_id name environment status created_at signed_only signature_seconds version",
         ],
     ),
     table(

@@ -3,7 +3,7 @@
 //! At most two keys of a kind are live on a tenant. The unique index over (tenant, kind, place) of keys that were not
 //! stopped holds that, however many rotate at once.
 
-use app::domain::ids::{KeyId, ServicerId, TenantId};
+use app::domain::ids::{KeyId, PersonId, ServicerId, TenantId};
 use app::domain::key::KeyKind;
 use app::domain::servicer::ServicerStatus;
 use app::domain::tenant::{Environment, TenantStatus};
@@ -225,6 +225,48 @@ impl Tx {
             .bind(now)
             .fetch_optional(conn)
             .await
+        })
+    }
+
+    /// Stops every key of the sandbox tenants that a person owns.
+    pub async fn stop_sandbox_keys_of(
+        &mut self,
+        person: PersonId,
+        now: DateTime<Utc>,
+    ) -> Stored<u64> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE tenant_keys SET stopped_at = $2
+                 WHERE stopped_at IS NULL AND tenant_id IN
+                       (SELECT t.id FROM tenants t JOIN memberships m ON m.servicer_id = t.servicer_id
+                        WHERE m.person_id = $1 AND m.role = 'owner' AND t.environment = 'sandbox')",
+            )
+            .bind(person)
+            .bind(now)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected())
+        })
+    }
+
+    /// Stops every key that the servicers of the sandbox alone which a person owns sign with.
+    pub async fn stop_signing_keys_of(
+        &mut self,
+        person: PersonId,
+        now: DateTime<Utc>,
+    ) -> Stored<u64> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE signing_keys SET stopped_at = $2
+                 WHERE stopped_at IS NULL AND servicer_id IN
+                       (SELECT s.id FROM servicers s JOIN memberships m ON m.servicer_id = s.id
+                        WHERE m.person_id = $1 AND m.role = 'owner' AND s.status = 'sandbox')",
+            )
+            .bind(person)
+            .bind(now)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected())
         })
     }
 

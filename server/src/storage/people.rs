@@ -25,6 +25,17 @@ pub struct PersonRow {
     pub password: Option<String>,
     pub verified_at: Option<DateTime<Utc>>,
     pub admin: bool,
+    /// The address it registered with, as the key of its mailbox.
+    pub registered_key: String,
+}
+
+/// An account that registered with an address and has not proved it, with the first servicer it is in.
+#[derive(Clone, sqlx::FromRow)]
+pub struct UnprovedRow {
+    pub id: PersonId,
+    pub password: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub servicer: Option<String>,
 }
 
 impl Tx {
@@ -32,8 +43,8 @@ impl Tx {
     pub async fn add_person(&mut self, new: &NewPerson) -> Stored<()> {
         run!(self, |conn| {
             sqlx::query(
-                "INSERT INTO people (id, email, email_key, password, verified_at, admin, created_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                "INSERT INTO people (id, email, email_key, registered_key, password, verified_at, admin, created_at, last_used_at)
+                 VALUES ($1, $2, $3, $3, $4, $5, $6, $7, $7)",
             )
             .bind(new.id)
             .bind(&new.email)
@@ -52,7 +63,7 @@ impl Tx {
     pub async fn person(&mut self, id: PersonId) -> Stored<Option<PersonRow>> {
         run!(self, |conn| {
             sqlx::query_as(
-                "SELECT id, email, password, verified_at, admin FROM people WHERE id = $1",
+                "SELECT id, email, password, verified_at, admin, registered_key FROM people WHERE id = $1",
             )
             .bind(id)
             .fetch_optional(conn)
@@ -60,16 +71,61 @@ impl Tx {
         })
     }
 
-    /// Whoever may sign in with an address: the one who proved it, then the three newest who did not.
-    pub async fn people_by_email(&mut self, email_key: &str) -> Stored<Vec<PersonRow>> {
+    /// Whoever may sign in with an address: the one who proved it, then two who did not. Of those the one that the
+    /// browser is known for comes first, then the oldest, so that newer registrations push nobody out.
+    pub async fn sign_in_rows(
+        &mut self,
+        email_key: &str,
+        known: Option<PersonId>,
+    ) -> Stored<Vec<PersonRow>> {
         run!(self, |conn| {
             sqlx::query_as(
-                "SELECT id, email, password, verified_at, admin FROM people WHERE email_key = $1
-                 ORDER BY CASE WHEN verified_at IS NULL THEN 1 ELSE 0 END, created_at DESC, id DESC
+                "SELECT id, email, password, verified_at, admin, registered_key FROM people WHERE email_key = $1
+                 ORDER BY CASE WHEN verified_at IS NOT NULL THEN 0 WHEN id = $2 THEN 1 ELSE 2 END, created_at, id
                  LIMIT CASE WHEN EXISTS (SELECT 1 FROM people WHERE email_key = $1 AND verified_at IS NOT NULL)
-                            THEN 4 ELSE 3 END",
+                            THEN 3 ELSE 2 END",
             )
             .bind(email_key)
+            .bind(known)
+            .fetch_all(conn)
+            .await
+        })
+    }
+
+    /// The account that proved an address, if one did.
+    pub async fn owner_of_email(&mut self, email_key: &str) -> Stored<Option<PersonRow>> {
+        run!(self, |conn| {
+            sqlx::query_as(
+                "SELECT id, email, password, verified_at, admin, registered_key FROM people
+                 WHERE email_key = $1 AND verified_at IS NOT NULL",
+            )
+            .bind(email_key)
+            .fetch_optional(conn)
+            .await
+        })
+    }
+
+    /// Accounts that registered with an address, have not proved it and are in a servicer, the oldest first, at most
+    /// `limit`. With `signing_in` only those that may still sign in with it.
+    pub async fn unproved(
+        &mut self,
+        registered_key: &str,
+        signing_in: bool,
+        limit: i64,
+    ) -> Stored<Vec<UnprovedRow>> {
+        run!(self, |conn| {
+            sqlx::query_as(
+                "SELECT p.id, p.password, p.created_at,
+                        (SELECT s.name FROM memberships m JOIN servicers s ON s.id = m.servicer_id
+                         WHERE m.person_id = p.id ORDER BY m.created_at, s.id LIMIT 1) AS servicer
+                 FROM people p
+                 WHERE p.registered_key = $1 AND p.verified_at IS NULL AND (p.email_key = $1 OR NOT $2)
+                   AND EXISTS (SELECT 1 FROM memberships m WHERE m.person_id = p.id)
+                 ORDER BY p.created_at, p.id LIMIT $3",
+            )
+            .bind(registered_key)
+            .bind(signing_in)
+            .bind(limit)
             .fetch_all(conn)
             .await
         })
@@ -109,9 +165,59 @@ impl Tx {
     ) -> Stored<()> {
         run!(self, |conn| {
             // A row that was cut off its address gets it back by proving it.
-            sqlx::query("UPDATE people SET verified_at = $3, email_key = $2 WHERE id = $1 AND verified_at IS NULL")
+            sqlx::query(
+                "UPDATE people SET verified_at = $3, email_key = $2, registered_key = $2
+                 WHERE id = $1 AND verified_at IS NULL",
+            )
+            .bind(id)
+            .bind(email_key)
+            .bind(now)
+            .execute(conn)
+            .await
+            .map(|_| ())
+        })
+    }
+
+    /// Makes a person an operator, or takes that back.
+    pub async fn set_admin(&mut self, id: PersonId, admin: bool) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query("UPDATE people SET admin = $2 WHERE id = $1")
                 .bind(id)
-                .bind(email_key)
+                .bind(admin)
+                .execute(conn)
+                .await
+                .map(|_| ())
+        })
+    }
+
+    /// Makes a person's password useless: a link is needed to set another.
+    pub async fn clear_password(&mut self, id: PersonId) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query("UPDATE people SET password = NULL WHERE id = $1")
+                .bind(id)
+                .execute(conn)
+                .await
+                .map(|_| ())
+        })
+    }
+
+    /// Notes the servicer that a person works in.
+    pub async fn set_last_servicer(&mut self, id: PersonId, servicer: ServicerId) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query("UPDATE people SET last_servicer = $2 WHERE id = $1")
+                .bind(id)
+                .bind(servicer)
+                .execute(conn)
+                .await
+                .map(|_| ())
+        })
+    }
+
+    /// Notes that an account was used.
+    pub async fn touch_person(&mut self, id: PersonId, now: DateTime<Utc>) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query("UPDATE people SET last_used_at = $2 WHERE id = $1")
+                .bind(id)
                 .bind(now)
                 .execute(conn)
                 .await
@@ -119,19 +225,8 @@ impl Tx {
         })
     }
 
-    /// Makes a person an operator.
-    pub async fn make_admin(&mut self, id: PersonId) -> Stored<()> {
-        run!(self, |conn| {
-            sqlx::query("UPDATE people SET admin = TRUE WHERE id = $1")
-                .bind(id)
-                .execute(conn)
-                .await
-                .map(|_| ())
-        })
-    }
-
     /// Cuts everybody who did not prove an address off it: they are signed out and cannot sign in with it again.
-    /// A link that was mailed to that address still works, for only its owner can have read it.
+    /// What they hold stays theirs until it ends, or until the owner of the address shows their password.
     pub async fn release_email(&mut self, email_key: &str) -> Stored<()> {
         run!(self, |conn| {
             sqlx::query(
@@ -201,6 +296,19 @@ impl Tx {
         })
     }
 
+    /// The servicers a person works for, by name, the one they joined first before the others.
+    pub async fn places_of(&mut self, person: PersonId) -> Stored<Vec<(ServicerId, String)>> {
+        run!(self, |conn| {
+            sqlx::query_as(
+                "SELECT s.id, s.name FROM memberships m JOIN servicers s ON s.id = m.servicer_id
+                 WHERE m.person_id = $1 ORDER BY m.created_at, s.id LIMIT 100",
+            )
+            .bind(person)
+            .fetch_all(conn)
+            .await
+        })
+    }
+
     /// The servicers a person works for, by id.
     pub async fn servicers_of(&mut self, person: PersonId) -> Stored<Vec<ServicerId>> {
         run!(self, |conn| {
@@ -225,7 +333,7 @@ mod tests {
 
     on_both!(
         an_address_is_held_by_whoever_proved_it,
-        at_most_four_may_try_one_address
+        newer_registrations_push_nobody_out
     );
 
     fn clock() -> Clock {
@@ -264,27 +372,29 @@ mod tests {
         drop(tx);
         let mut tx = db.write().await.unwrap();
         tx.release_email(key).await.unwrap();
-        let left: Vec<_> = tx.people_by_email(key).await.unwrap();
+        let left: Vec<_> = tx.sign_in_rows(key, None).await.unwrap();
         assert_eq!(left.iter().map(|row| row.id).collect::<Vec<_>>(), [one]);
     }
 
-    async fn at_most_four_may_try_one_address(db: Db) {
+    async fn newer_registrations_push_nobody_out(db: Db) {
         let clock = clock();
         let mut all = Vec::new();
         for _ in 0..5 {
             all.push(add(&db, &clock).await);
         }
-        let ids = async |db: &Db| -> Vec<PersonId> {
+        let ids = async |db: &Db, known| -> Vec<PersonId> {
             let mut tx = db.read().await.unwrap();
-            let rows = tx.people_by_email("ana@example.com").await.unwrap();
+            let rows = tx.sign_in_rows("ana@example.com", known).await.unwrap();
             rows.into_iter().map(|row| row.id).collect()
         };
-        assert_eq!(ids(&db).await, [all[4], all[3], all[2]]);
+        assert_eq!(ids(&db, None).await, [all[0], all[1]]);
+        assert_eq!(ids(&db, Some(all[3])).await, [all[3], all[0]]);
         let mut tx = db.write().await.unwrap();
-        tx.verify_person(all[0], "ana@example.com", clock.now())
+        tx.verify_person(all[4], "ana@example.com", clock.now())
             .await
             .unwrap();
         tx.commit().await.unwrap();
-        assert_eq!(ids(&db).await, [all[0], all[4], all[3], all[2]]);
+        assert_eq!(ids(&db, None).await, [all[4], all[0], all[1]]);
+        assert_eq!(ids(&db, Some(all[3])).await, [all[4], all[3], all[0]]);
     }
 }

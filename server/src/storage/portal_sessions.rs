@@ -19,6 +19,8 @@ pub struct SessionRow {
     /// Names it in the device list; the same over changes of the cookie.
     pub handle: Uuid,
     pub person_id: Option<PersonId>,
+    /// The servicer chosen in this browser.
+    pub servicer_id: Option<ServicerId>,
     /// Whatever else is kept: a JSON object.
     pub data: String,
     pub user_agent: String,
@@ -47,6 +49,9 @@ pub struct ActorRow {
     pub role: Option<Role>,
     pub servicer_name: Option<String>,
     pub servicer_status: Option<ServicerStatus>,
+    pub suspended_reason: Option<String>,
+    /// How many servicers the person may work in.
+    pub places: i64,
 }
 
 impl Tx {
@@ -54,12 +59,13 @@ impl Tx {
     pub async fn add_portal_session(&mut self, digest: &Digest, row: &SessionRow) -> Stored<()> {
         run!(self, |conn| {
             sqlx::query(
-                "INSERT INTO portal_sessions (digest, handle, person_id, data, user_agent, ip, created_at, seen_at, proved_at, expires_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                "INSERT INTO portal_sessions (digest, handle, person_id, servicer_id, data, user_agent, ip, created_at, seen_at, proved_at, expires_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             )
             .bind(digest)
             .bind(row.handle)
             .bind(row.person_id)
+            .bind(row.servicer_id)
             .bind(&row.data)
             .bind(&row.user_agent)
             .bind(&row.ip)
@@ -81,7 +87,7 @@ impl Tx {
     ) -> Stored<Option<SessionRow>> {
         run!(self, |conn| {
             sqlx::query_as(
-                "SELECT handle, person_id, data, user_agent, ip, created_at, seen_at, proved_at, expires_at
+                "SELECT handle, person_id, servicer_id, data, user_agent, ip, created_at, seen_at, proved_at, expires_at
                  FROM portal_sessions WHERE digest IN ($1, $3) AND expires_at > $2",
             )
             .bind(digest)
@@ -117,17 +123,23 @@ impl Tx {
         })
     }
 
-    /// Who a cookie belongs to, if it is live: neither at its end nor idle for too long.
+    /// Who a cookie belongs to, if it is live: neither at its end nor idle for too long. Of several servicers the one
+    /// chosen in this browser, else the one chosen last anywhere, else the first joined: nothing that happens to a
+    /// person elsewhere changes where they work.
     pub async fn actor(&mut self, digest: &Digest, now: DateTime<Utc>) -> Stored<Option<ActorRow>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT s.digest, s.handle, s.proved_at, s.created_at, s.seen_at, p.id AS person_id, p.email, p.verified_at, p.admin,
-                        m.servicer_id, m.role, v.name AS servicer_name, v.status AS servicer_status
+                        m.servicer_id, m.role, v.name AS servicer_name, v.status AS servicer_status, v.suspended_reason,
+                        (SELECT COUNT(*) FROM memberships WHERE person_id = p.id) AS places
                  FROM portal_sessions s
                  JOIN people p ON p.id = s.person_id
                  LEFT JOIN memberships m ON m.person_id = p.id AND m.servicer_id =
-                      (SELECT servicer_id FROM memberships WHERE person_id = p.id
-                       ORDER BY created_at DESC, servicer_id DESC LIMIT 1)
+                      COALESCE(
+                          (SELECT c.servicer_id FROM memberships c WHERE c.person_id = p.id AND c.servicer_id = s.servicer_id),
+                          (SELECT l.servicer_id FROM memberships l WHERE l.person_id = p.id AND l.servicer_id = p.last_servicer),
+                          (SELECT f.servicer_id FROM memberships f WHERE f.person_id = p.id
+                           ORDER BY f.created_at, f.servicer_id LIMIT 1))
                  LEFT JOIN servicers v ON v.id = m.servicer_id
                  WHERE s.digest IN ($1, $5) AND s.expires_at > $2
                    AND s.seen_at > CASE WHEN p.admin THEN $4 ELSE $3 END",
@@ -162,6 +174,18 @@ impl Tx {
         })
     }
 
+    /// Chooses the servicer that a browser works in.
+    pub async fn set_session_servicer(&mut self, handle: Uuid, servicer: ServicerId) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query("UPDATE portal_sessions SET servicer_id = $2 WHERE handle = $1")
+                .bind(handle)
+                .bind(servicer)
+                .execute(conn)
+                .await
+                .map(|_| ())
+        })
+    }
+
     /// Notes that the password was just given again; says whether the session still lives.
     pub async fn prove_portal_session(
         &mut self,
@@ -190,7 +214,7 @@ impl Tx {
     ) -> Stored<Vec<SessionRow>> {
         run!(self, |conn| {
             sqlx::query_as(
-                "SELECT s.handle, s.person_id, s.data, s.user_agent, s.ip, s.created_at, s.seen_at, s.proved_at, s.expires_at
+                "SELECT s.handle, s.person_id, s.servicer_id, s.data, s.user_agent, s.ip, s.created_at, s.seen_at, s.proved_at, s.expires_at
                  FROM portal_sessions s JOIN people p ON p.id = s.person_id
                  WHERE s.person_id = $1 AND s.expires_at > $2 AND s.seen_at > CASE WHEN p.admin THEN $4 ELSE $3 END
                  ORDER BY s.seen_at DESC, s.handle",

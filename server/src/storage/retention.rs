@@ -100,6 +100,8 @@ pub const RULES: &[Rule] = &[
         "last_at < $1 AND (blocked_until IS NULL OR blocked_until < $1)",
         Kept::For(Duration::hours(1)),
     ),
+    // A letter counts for a day.
+    Rule::delete("letters_sent", "subject, place", "at <= $1", DAY),
     Rule::delete(
         "kept_answers",
         "tenant_id, operation, key_digest",

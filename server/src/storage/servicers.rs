@@ -19,6 +19,18 @@ pub struct NewServicer {
     pub created_at: DateTime<Utc>,
 }
 
+/// A servicer's owner, as letters and decisions need them.
+#[derive(Clone, Debug, sqlx::FromRow)]
+pub struct OwnerRow {
+    /// The servicer's name.
+    pub servicer: String,
+    pub email: String,
+    /// The address as the key of its mailbox.
+    pub registered_key: String,
+    /// Whether the owner proved the address.
+    pub proved: bool,
+}
+
 /// A servicer in the operators' list, with what the list counts.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct ServicerListRow {
@@ -28,6 +40,8 @@ pub struct ServicerListRow {
     pub status: ServicerStatus,
     pub country: String,
     pub owner: Option<String>,
+    /// Whether an owner proved their address.
+    pub owner_proved: bool,
     pub tenants: i64,
     pub requests_24h: i64,
     pub created_at: DateTime<Utc>,
@@ -118,14 +132,16 @@ impl Tx {
         })
     }
 
-    /// A servicer's name, and its first owner's address if it has one.
-    pub async fn owner_of(&mut self, id: ServicerId) -> Stored<Option<(String, String)>> {
+    /// A servicer's first owner, if it has one: one with a proved address before all others.
+    pub async fn owner_of(&mut self, id: ServicerId) -> Stored<Option<OwnerRow>> {
         run!(self, |conn| {
             sqlx::query_as(
-                "SELECT s.name, p.email FROM servicers s
+                "SELECT s.name AS servicer, p.email, p.registered_key, p.verified_at IS NOT NULL AS proved
+                 FROM servicers s
                  JOIN memberships m ON m.servicer_id = s.id AND m.role = 'owner'
                  JOIN people p ON p.id = m.person_id
-                 WHERE s.id = $1 ORDER BY m.created_at, p.id LIMIT 1",
+                 WHERE s.id = $1
+                 ORDER BY CASE WHEN p.verified_at IS NULL THEN 1 ELSE 0 END, m.created_at, p.id LIMIT 1",
             )
             .bind(id)
             .fetch_optional(conn)
@@ -146,7 +162,10 @@ impl Tx {
                 r"SELECT s.id, s.name, s.kind, s.status, s.country, s.created_at,
                         (SELECT p.email FROM memberships m JOIN people p ON p.id = m.person_id
                          WHERE m.servicer_id = s.id AND m.role = 'owner'
-                         ORDER BY m.created_at, p.id LIMIT 1) AS owner,
+                         ORDER BY CASE WHEN p.verified_at IS NULL THEN 1 ELSE 0 END, m.created_at, p.id LIMIT 1) AS owner,
+                        EXISTS (SELECT 1 FROM memberships m JOIN people p ON p.id = m.person_id
+                                WHERE m.servicer_id = s.id AND m.role = 'owner' AND p.verified_at IS NOT NULL)
+                            AS owner_proved,
                         (SELECT COUNT(*) FROM tenants t WHERE t.servicer_id = s.id) AS tenants,
                         (SELECT COUNT(*) FROM requests r WHERE r.servicer_id = s.id AND r.at > $3) AS requests_24h
                  FROM servicers s

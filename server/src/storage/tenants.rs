@@ -17,6 +17,8 @@ pub struct TenantRow {
     pub environment: Environment,
     pub status: TenantStatus,
     pub created_at: DateTime<Utc>,
+    /// Grows by one with each change of the settings.
+    pub version: i64,
 }
 
 /// A tenant in a list, with how it is used.
@@ -67,7 +69,7 @@ impl Tx {
     ) -> Stored<Option<TenantRow>> {
         run!(self, |conn| {
             sqlx::query_as(
-                "SELECT id, servicer_id, name, environment, status, created_at FROM tenants
+                "SELECT id, servicer_id, name, environment, status, created_at, version FROM tenants
                  WHERE servicer_id = $1 AND id = $2",
             )
             .bind(servicer)
@@ -87,7 +89,7 @@ impl Tx {
         let pattern = like(query);
         run!(self, |conn| {
             sqlx::query_as(
-                "SELECT t.id, t.servicer_id, t.name, t.environment, t.status, t.created_at,
+                "SELECT t.id, t.servicer_id, t.name, t.environment, t.status, t.created_at, t.version,
                         (SELECT COUNT(*) FROM tenant_skills k WHERE k.tenant_id = t.id) AS skills,
                         (SELECT COUNT(*) FROM requests r WHERE r.tenant_id = t.id AND r.at > $3) AS requests_24h,
                         (SELECT COUNT(*) FROM requests r
@@ -103,6 +105,40 @@ impl Tx {
             .bind(&pattern)
             .bind(since)
             .bind(query.trim().parse::<TenantId>().unwrap_or(TenantId(uuid::Uuid::nil())))
+            .fetch_all(conn)
+            .await
+        })
+    }
+
+    /// Moves a tenant's settings on by one, if they are at `version`; says whether they were.
+    pub async fn take_tenant_version(&mut self, id: TenantId, version: i64) -> Stored<bool> {
+        run!(self, |conn| {
+            sqlx::query("UPDATE tenants SET version = version + 1 WHERE id = $1 AND version = $2")
+                .bind(id)
+                .bind(version)
+                .execute(conn)
+                .await
+                .map(|done| done.rows_affected() == 1)
+        })
+    }
+
+    /// The latest changes of a tenant's settings, each with who made it; as many as are asked for, at most ten.
+    pub async fn tenant_changes(
+        &mut self,
+        servicer: ServicerId,
+        id: TenantId,
+        count: i64,
+    ) -> Stored<Vec<(String, String)>> {
+        run!(self, |conn| {
+            sqlx::query_as(
+                "SELECT action, actor FROM audit_log
+                 WHERE servicer_id = $1 AND target = $2 AND action IN
+                       ('tenant.renamed', 'tenant.links_set', 'tenant.terms_set', 'tenant.signature_terms_set')
+                 ORDER BY id DESC LIMIT $3",
+            )
+            .bind(servicer)
+            .bind(id.to_string())
+            .bind(count.clamp(1, 10))
             .fetch_all(conn)
             .await
         })

@@ -306,6 +306,38 @@ impl Db {
         all
     }
 
+    /// How many rows a table has.
+    pub async fn count(&self, table: &str) -> i64 {
+        let sql = format!("SELECT COUNT(*) FROM {table}");
+        let mut tx = self.read().await.expect("a connection");
+        run!(tx, |conn| sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+            .fetch_one(conn)
+            .await)
+        .expect("the table")
+    }
+
+    /// Every table that has one of these columns.
+    pub async fn tables_with(&self, columns: &[&str]) -> Vec<String> {
+        let named: Vec<String> = columns.iter().map(|name| format!("'{name}'")).collect();
+        let named = named.join(", ");
+        let sql = if self.is_postgres() {
+            format!(
+                "SELECT DISTINCT table_name::text FROM information_schema.columns
+                 WHERE table_schema = 'public' AND column_name IN ({named})"
+            )
+        } else {
+            format!(
+                "SELECT DISTINCT m.name FROM sqlite_master m, pragma_table_info(m.name) c
+                 WHERE m.type = 'table' AND c.name IN ({named})"
+            )
+        };
+        let mut tx = self.read().await.expect("a connection");
+        run!(tx, |conn| sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+            .fetch_all(conn)
+            .await)
+        .expect("the tables")
+    }
+
     /// Takes the audit log away, so that acts cannot be written down.
     pub async fn break_audit_log(&self) {
         self.alter("ALTER TABLE audit_log RENAME TO audit_log_away")

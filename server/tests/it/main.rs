@@ -30,6 +30,7 @@ mod marketplace;
 mod one_time;
 mod operating;
 mod payments;
+mod people;
 mod protocol;
 mod restarts;
 mod retention;

@@ -167,6 +167,7 @@ fn account(visit: &Visit) -> impl IntoView + use<> {
         </button>
         <div class="float" id="account" popover="auto">
             {who}
+            {switcher(visit)}
             <a href=links::SETTINGS>"Settings"</a>
             <hr />
             {theme_form(visit)}
@@ -174,4 +175,28 @@ fn account(visit: &Visit) -> impl IntoView + use<> {
             <PostButton action=links::SIGN_OUT label="Sign out" />
         </div>
     }
+}
+
+/// The other servicers of whoever is signed in, one button each: nothing is there for who works in one alone.
+fn switcher(visit: &Visit) -> Option<impl IntoView + use<>> {
+    let here = visit.actor.as_ref()?.membership.as_ref()?.servicer;
+    if visit.places.len() < 2 {
+        return None;
+    }
+    let others = visit
+        .places
+        .iter()
+        .filter(|(servicer, _)| *servicer != here)
+        .map(|(servicer, name)| {
+            let fields = vec![
+                ("act", "work_in".to_owned()),
+                ("servicer", servicer.to_string()),
+            ];
+            view! { <PostButton action=links::SETTINGS label=format!("Switch to {name}") fields=fields /> }
+        })
+        .collect_view();
+    Some(view! {
+        <div role="group" aria-label="Servicers">{others}</div>
+        <hr />
+    })
 }

@@ -22,6 +22,7 @@ impl Admin for Fake {
             status,
             country: "RO".into(),
             owner: owner.map(str::to_owned),
+            owner_confirmed: owner == Some("b@example.com"),
             tenants: 2,
             requests_24h: 1_302,
             created_at: ago(86_400 * 2),

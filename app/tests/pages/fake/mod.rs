@@ -77,6 +77,7 @@ pub fn actor(admin: bool) -> Actor {
             servicer: ServicerId(id(80)),
             name: "Example Ltd".into(),
             status: ServicerStatus::Sandbox,
+            suspended_reason: None,
             role: Role::Owner,
         }),
         proved_at: ago(60),
@@ -90,6 +91,7 @@ pub fn visit(world: World, path: &str, actor: Option<Actor>) -> Visit {
     Visit {
         portal: Arc::new(Fake(world)),
         actor,
+        places: Vec::new(),
         path: path.to_owned(),
         params: Fields::default(),
         query: fields(query),
@@ -99,6 +101,7 @@ pub fn visit(world: World, path: &str, actor: Option<Actor>) -> Visit {
         now: now(),
         site: Arc::new(Site {
             brand: "Tessera".into(),
+            support: None,
             public_url: "http://127.0.0.1:3000".into(),
             security_contact: String::new(),
             assets: Some(Assets {

@@ -4,11 +4,14 @@ use app::domain::ids::{PersonId, ServicerId};
 use app::domain::key::KeyKind;
 use app::domain::person::Email;
 use app::domain::servicer::LegalForm;
-use app::portal::people::{Device, People, SignUp, Start, Started};
+use app::portal::people::{
+    AddressLink, Device, GivenPasswords, PasswordChoice, PasswordLink, People, SignUp, Start,
+    Started,
+};
 use app::portal::{Actor, Answered, FieldError, Source, Trouble};
 use async_trait::async_trait;
 
-use super::{Fake, ago, id, key, tenant_id};
+use super::{Fake, World, ago, id, key, now, tenant_id};
 
 #[async_trait]
 impl People for Fake {
@@ -53,33 +56,128 @@ impl People for Fake {
             "often" => Err(Trouble::Wait(30)),
             _ => Err(Trouble::field(
                 "password",
-                "E-mail or password is incorrect.",
+                "Email or password is incorrect.",
             )),
         }
     }
-    async fn prove(&self, _: &Actor, _: &str, _: &Source) -> Answered<()> {
-        Ok(())
+    async fn prove(&self, _: &Actor, password: &str, _: &Source) -> Answered<()> {
+        if password == "right" {
+            return Ok(());
+        }
+        Err(Trouble::field("password", "This is not your password."))
     }
     async fn forgot(&self, _: &str, _: &Source) -> Answered<()> {
         Ok(())
     }
-    async fn reset_link(&self, token: &str) -> Answered<String> {
-        if token == "dead" {
+    async fn reset_link(&self, token: &str, _: &Source) -> Answered<PasswordLink> {
+        if !["good", "several"].contains(&token) {
             return Err(Trouble::NotFound);
         }
-        Ok("d…v@example.com".into())
+        let choice = |n, servicer: &str| PasswordChoice {
+            account: PersonId(id(n)),
+            servicer: servicer.into(),
+            registered_at: ago(86_400),
+        };
+        let choices = vec![choice(90, "Example Ltd"), choice(95, "Example Apps")];
+        Ok(PasswordLink {
+            address: "de…@example.com".into(),
+            unconfirmed: token == "several",
+            choices: choices.into_iter().filter(|_| token == "several").collect(),
+        })
     }
-    async fn reset(&self, _: &str, _: &str, _: &Source) -> Answered<PersonId> {
+    async fn reset(
+        &self,
+        token: &str,
+        account: &str,
+        password: &str,
+        source: &Source,
+    ) -> Answered<PersonId> {
+        let link = self.reset_link(token, source).await?;
+        if password.len() < 12 {
+            return Err(Trouble::field("password", "Use at least 12 characters."));
+        }
+        if !link.choices.is_empty() && account.is_empty() {
+            let why = "Choose which of these accounts is yours.";
+            return Err(Trouble::field("account", why));
+        }
         Ok(PersonId(id(90)))
     }
-    async fn verify(&self, _: &str) -> Answered<PersonId> {
+    async fn verify_link(
+        &self,
+        actor: Option<&Actor>,
+        token: &str,
+        _: &Source,
+    ) -> Answered<AddressLink> {
+        if !["good", "confirmed"].contains(&token) {
+            return Err(Trouble::NotFound);
+        }
+        Ok(AddressLink {
+            address: "de…@example.com".into(),
+            signed_in: actor.is_some(),
+            confirmed_elsewhere: token == "confirmed",
+            servicers: vec![self.name()],
+        })
+    }
+    async fn verify(
+        &self,
+        actor: Option<&Actor>,
+        token: &str,
+        given: GivenPasswords,
+        source: &Source,
+    ) -> Answered<PersonId> {
+        let link = self.verify_link(actor, token, source).await?;
+        if !link.signed_in && given.own != "right" {
+            return Err(Trouble::field("password", "This is not your password."));
+        }
+        if link.confirmed_elsewhere && given.confirmed != "right" {
+            return Err(Trouble::field("confirmed", "This is not your password."));
+        }
         Ok(PersonId(id(90)))
+    }
+    async fn unconfirmed(&self, _: &Actor) -> Answered<usize> {
+        Ok(usize::from(self.0 == World::Full))
+    }
+    async fn bring_in(&self, actor: &Actor, password: &str, _: &Source) -> Answered<()> {
+        actor.fresh(now())?;
+        if password == "right" {
+            return Ok(());
+        }
+        let why = "No unconfirmed account has this password.";
+        Err(Trouble::field("other_password", why))
+    }
+    async fn join(&self, actor: &Actor, _: &str, claim_token: &str, _: &Source) -> Answered<()> {
+        if !actor.verified {
+            let why = "Confirm your email address first.";
+            return Err(Trouble::Forbidden(why.into()));
+        }
+        if claim_token == "good" {
+            return Ok(());
+        }
+        Err(Trouble::field(
+            "claim_token",
+            "This token does not fit this servicer id.",
+        ))
+    }
+    async fn places(&self, _: &Actor) -> Answered<Vec<(ServicerId, String)>> {
+        Ok(vec![(ServicerId(id(80)), "Example Ltd".into())])
+    }
+    async fn work_in(&self, _: &Actor, servicer: ServicerId) -> Answered<()> {
+        if servicer == ServicerId(id(80)) {
+            return Ok(());
+        }
+        Err(Trouble::NotFound)
     }
     async fn send_verification(&self, _: &Actor) -> Answered<()> {
         Ok(())
     }
-    async fn change_password(&self, _: &Actor, _: &str, _: &str, _: &Source) -> Answered<()> {
-        Err(Trouble::field("old", "That is not your present password."))
+    async fn change_password(&self, _: &Actor, old: &str, new: &str, _: &Source) -> Answered<()> {
+        if new.len() < 12 {
+            return Err(Trouble::field("new", "Use at least 12 characters."));
+        }
+        if old != "right" {
+            return Err(Trouble::field("old", "This is not your password."));
+        }
+        Ok(())
     }
     async fn devices(&self, _: &Actor) -> Answered<Vec<Device>> {
         let device = |handle: &str, agent: &str, current| Device {
@@ -95,7 +193,10 @@ impl People for Fake {
             device("b", "Safari on iPhone", false),
         ])
     }
-    async fn end_device(&self, _: &Actor, _: &str) -> Answered<()> {
-        Ok(())
+    async fn end_device(&self, actor: &Actor, handle: &str, _: &Source) -> Answered<()> {
+        actor.fresh(now())?;
+        let devices = self.devices(actor).await?;
+        let found = devices.iter().any(|device| device.handle == handle);
+        found.then_some(()).ok_or(Trouble::NotFound)
     }
 }

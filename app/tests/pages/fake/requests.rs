@@ -2,7 +2,7 @@
 
 use app::domain::ids::{KeyId, RequestId, SessionId};
 use app::portal::requests::{Explanation, RequestDetail, RequestFilter, RequestRow, Requests};
-use app::portal::{Actor, Answered};
+use app::portal::{Actor, Answered, Trouble};
 use async_trait::async_trait;
 use chrono::Duration;
 
@@ -45,7 +45,10 @@ impl Requests for Fake {
             })
             .collect())
     }
-    async fn request(&self, _: &Actor, _: RequestId) -> Answered<RequestDetail> {
+    async fn request(&self, _: &Actor, request: RequestId) -> Answered<RequestDetail> {
+        if !(100..=200).any(|n| request == RequestId(id(n))) {
+            return Err(Trouble::NotFound);
+        }
         Ok(RequestDetail {
             row: row(100, 401, "POST /v1/token", Some("invalid_api_keys"), 0.8),
             session: Some(SessionId(id(300))),

@@ -2,6 +2,7 @@
 
 use app::domain::ids::{KeyId, ServicerId, TenantId};
 use app::domain::key::KeyKind;
+use app::domain::person::Permission;
 use app::domain::skill::SkillName;
 use app::domain::tenant::{Environment, TenantStatus};
 use app::portal::tenants::{
@@ -65,6 +66,7 @@ impl Tenants for Fake {
             environment: Environment::Sandbox,
             status: TenantStatus::Active,
             created_at: ago(86_400 * 40),
+            version: 3,
             redirect_links: vec![
                 "http://127.0.0.1:3000/console/return".into(),
                 "http://127.0.0.1/return".into(),
@@ -81,10 +83,11 @@ impl Tenants for Fake {
         if new.form == Some(id(701)) {
             return Ok(Creation::Again(tenant_id()));
         }
+        app::domain::text::name(&new.name, app::domain::tenant::LONGEST_NAME)
+            .map_err(|error| Trouble::field("name", error.to_string()))?;
         if new.environment == Environment::Production {
-            return Err(Trouble::field(
-                "environment",
-                "Production opens once the operators have approved your servicer.",
+            return Err(Trouble::Forbidden(
+                "Production opens once an operator has approved your servicer.".into(),
             ));
         }
         Ok(Creation::Made(CreatedTenant {
@@ -93,27 +96,39 @@ impl Tenants for Fake {
             client_app_key: key(KeyKind::AppKey, 2),
         }))
     }
-    async fn rename_tenant(&self, _: &Actor, _: TenantId, _: &str, _: &Source) -> Answered<()> {
-        Ok(())
+    async fn rename_tenant(
+        &self,
+        actor: &Actor,
+        id: TenantId,
+        version: i64,
+        name: &str,
+        _: &Source,
+    ) -> Answered<()> {
+        self.tenant(actor, id).await?;
+        actor.may(Permission::ManageSandboxTenants)?;
+        app::domain::text::name(name, app::domain::tenant::LONGEST_NAME)
+            .map_err(|error| Trouble::field("name", error.to_string()))?;
+        since(version)
     }
     async fn set_links(
         &self,
-        _: &Actor,
-        _: TenantId,
-        links: Vec<String>,
-        _: Vec<String>,
+        actor: &Actor,
+        id: TenantId,
+        version: i64,
+        (links, _): (Vec<String>, Vec<String>),
         _: &Source,
     ) -> Answered<()> {
+        self.tenant(actor, id).await?;
         if links.iter().any(|link| link.starts_with("javascript")) {
             return Err(Trouble::field(
                 "redirect_links",
                 "Links of this scheme cannot be used.",
             ));
         }
-        Ok(())
+        since(version)
     }
-    async fn pause_tenant(&self, _: &Actor, _: TenantId, _: bool, _: &Source) -> Answered<()> {
-        Ok(())
+    async fn pause_tenant(&self, actor: &Actor, id: TenantId, _: bool, _: &Source) -> Answered<()> {
+        self.tenant(actor, id).await.map(drop)
     }
     async fn whitelist(
         &self,
@@ -130,15 +145,18 @@ impl Tenants for Fake {
         _: &Actor,
         _: TenantId,
         _: &SkillName,
+        version: i64,
         terms: TypedTerms,
         _: &Source,
     ) -> Answered<()> {
         match app::domain::terms::CONSENT_DURATION.parse(&terms.consent_duration) {
-            Ok(_) => Ok(()),
+            Ok(_) => since(version),
             Err(error) => Err(Trouble::field("consent_duration", error.to_string())),
         }
     }
-    async fn keys(&self, _: &Actor, _: TenantId) -> Answered<Vec<Key>> {
+    async fn keys(&self, actor: &Actor, tenant: TenantId) -> Answered<Vec<Key>> {
+        self.tenant(actor, tenant).await?;
+        actor.may(Permission::ManageSandboxKeys)?;
         let made = |n: u128, kind, value: String, shown: bool| Key {
             id: KeyId(id(n)),
             kind,
@@ -171,14 +189,18 @@ impl Tenants for Fake {
     }
     async fn rotate_key(
         &self,
-        _: &Actor,
+        actor: &Actor,
         _: TenantId,
         kind: KeyKind,
         overlap: Duration,
         _: &Source,
     ) -> Answered<NewKey> {
         if overlap == Duration::zero() {
-            return Err(Trouble::ProofNeeded);
+            actor.fresh(now())?;
+        }
+        if kind == KeyKind::Secret && overlap > Duration::days(7) {
+            let why = "The old client_secret may stay valid for 0 to 7 days.";
+            return Err(Trouble::field("overlap", why));
         }
         Ok(NewKey {
             id: KeyId(id(14)),
@@ -187,7 +209,24 @@ impl Tenants for Fake {
             old_ends_at: Some(now() + overlap),
         })
     }
-    async fn stop_key(&self, _: &Actor, _: TenantId, _: KeyId, _: &Source) -> Answered<()> {
-        Ok(())
+    async fn stop_key(
+        &self,
+        actor: &Actor,
+        tenant: TenantId,
+        key: KeyId,
+        _: &Source,
+    ) -> Answered<()> {
+        let keys = self.keys(actor, tenant).await?;
+        let found = keys.iter().any(|known| known.id == key);
+        found.then_some(()).ok_or(Trouble::NotFound)
     }
+}
+
+/// The settings are at version 3.
+fn since(version: i64) -> Answered<()> {
+    if version == 3 {
+        return Ok(());
+    }
+    let why = "Not saved: since you opened this page, somebody changed the name (b@example.com).";
+    Err(Trouble::Conflict(why.into()))
 }

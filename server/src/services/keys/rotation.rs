@@ -3,22 +3,18 @@
 
 use app::domain::ids::{KeyId, TenantId};
 use app::domain::key::{KeyKind, KeyShape, tail};
-use app::domain::tenant::Environment;
 use app::portal::tenants::{Key, NewKey};
-use app::portal::{Actor, Source, Trouble};
+use app::portal::{Actor, Trouble};
 use chrono::{DateTime, Duration, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 use super::digest;
-use crate::services::tenants::{keys_permission, own};
-use crate::services::trouble::{Stop, act};
+use crate::services::tenants::{Change, keys_permission, own};
+use crate::services::trouble::Stop;
 use crate::state::AppState;
 use crate::storage::keys::{KeyRow, NewKeyRow};
 use crate::storage::{Tx, is_taken};
-
-/// How old the last proof of the password may be for acts that break a production app.
-const FRESH: Duration = Duration::minutes(10);
 
 /// The longest overlap of a rotation.
 pub fn longest_overlap(kind: KeyKind) -> Duration {
@@ -130,26 +126,18 @@ pub async fn holds_secret(
 
 /// Makes a new key beside the live one, which ends after `overlap`.
 pub async fn rotate(
-    state: &AppState,
-    actor: &Actor,
-    id: TenantId,
+    mut change: Change<'_>,
     kind: KeyKind,
     overlap: Duration,
-    source: &Source,
 ) -> Result<NewKey, Stop> {
-    let mut tx = state.db.write().await?;
-    let tenant = own(&mut tx, actor, id).await?;
-    actor.may(keys_permission(tenant.environment))?;
-    let shape = KeyShape {
-        environment: tenant.environment,
-        kind,
-    };
-    let by = actor.email.as_str();
-    let (key, text, old_ends_at) = rotate_in(&mut tx, state, id, shape, overlap, by).await?;
+    let (id, environment) = (change.tenant().id, change.tenant().environment);
+    let shape = KeyShape { environment, kind };
+    let by = change.by().to_owned();
+    let made = rotate_in(&mut change.tx, change.state, id, shape, overlap, &by).await;
+    let (key, text, old_ends_at) = made?;
     let detail = json!({ "tenant": id, "kind": kind, "old_ends_at": old_ends_at });
-    tx.audit(&act(state, actor, source, "key.rotated", key, detail))
-        .await?;
-    tx.commit().await?;
+    change.audit("key.rotated", key, detail).await?;
+    change.tx.commit().await?;
     Ok(NewKey {
         id: key,
         kind,
@@ -204,23 +192,11 @@ fn two_live(kind: KeyKind) -> Trouble {
 }
 
 /// Stops a key at once.
-pub async fn stop(
-    state: &AppState,
-    actor: &Actor,
-    id: TenantId,
-    key: KeyId,
-    source: &Source,
-) -> Result<(), Stop> {
-    let mut tx = state.db.write().await?;
-    let tenant = own(&mut tx, actor, id).await?;
-    actor.may(keys_permission(tenant.environment))?;
-    let now = state.clock.now();
-    if tenant.environment == Environment::Production && now - actor.proved_at > FRESH {
-        return Err(Trouble::ProofNeeded.into());
-    }
-    let kind = tx.stop_key(id, key, now).await?.ok_or(Trouble::NotFound)?;
+pub async fn stop(mut change: Change<'_>, key: KeyId) -> Result<(), Stop> {
+    let (id, now) = (change.tenant().id, change.state.clock.now());
+    let kind = change.tx.stop_key(id, key, now).await?;
+    let kind = kind.ok_or(Trouble::NotFound)?;
     let detail = json!({ "tenant": id, "kind": kind });
-    tx.audit(&act(state, actor, source, "key.stopped", key, detail))
-        .await?;
-    Ok(tx.commit().await?)
+    change.audit("key.stopped", key, detail).await?;
+    Ok(change.tx.commit().await?)
 }

@@ -12,7 +12,7 @@ use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-pub use judge::judge;
+pub use judge::{LONGEST_BYTES, judge};
 
 use crate::clock::Clock;
 use crate::crypto::{PasswordKey, Pepper};
@@ -86,6 +86,7 @@ impl Passwords {
     }
 
     fn hash(&self, password: &SecretString) -> Result<String, HashingFailed> {
+        let password = normal(password);
         let salt = self.clock.random::<16>();
         let key = self.pepper.password_key();
         let hash: PasswordHash = Self::argon2(&key)?
@@ -101,14 +102,27 @@ impl Passwords {
         let known = found.is_some();
         let (key, hash) = found.unwrap_or_else(|| (self.pepper.password_key(), NOBODY));
         let hash = PasswordHash::new(hash).map_err(failed)?;
-        let right = known
-            & Self::argon2(&key)?
-                .verify_password(password.expose_secret().as_bytes(), &hash)
-                .is_ok();
-        Ok(match (right, is_current(&hash) && key.prefix == today.prefix) {
-            (false, _) => Verdict::Wrong,
-            (true, true) => Verdict::Right,
-            (true, false) => Verdict::RightButOld,
+        let argon2 = Self::argon2(&key)?;
+        let is = |password: &SecretString| {
+            let password = password.expose_secret().as_bytes();
+            argon2.verify_password(password, &hash).is_ok()
+        };
+        let same = normal(password);
+        if known & is(&same) {
+            let current = is_current(&hash) && key.prefix == today.prefix;
+            return Ok(if current {
+                Verdict::Right
+            } else {
+                Verdict::RightButOld
+            });
+        }
+        // Hashed as it was typed, before passwords were brought into one form.
+        let as_typed =
+            known && same.expose_secret() != password.expose_secret() && is(password);
+        Ok(if as_typed {
+            Verdict::RightButOld
+        } else {
+            Verdict::Wrong
         })
     }
 }
@@ -153,6 +167,21 @@ impl Ticket {
         .await
         .map_err(failed)?
     }
+}
+
+/// A password in the form in which it is hashed: however a keyboard composes letters and whatever kind of space it sends,
+/// the same password is the same bytes (NFKC, NIST SP 800-63B 5.1.1.2; spaces as RFC 8265 4.2.2).
+fn normal(password: &SecretString) -> SecretString {
+    normalized(password.expose_secret()).into()
+}
+
+/// The same as plain text, for judging what was chosen.
+pub fn normalized(password: &str) -> String {
+    let spaced = app::domain::text::nfkc(password);
+    spaced
+        .chars()
+        .map(|c| if c == '\u{1680}' { ' ' } else { c })
+        .collect()
 }
 
 fn is_current(hash: &PasswordHash) -> bool {
@@ -221,6 +250,54 @@ mod tests {
         let ticket = passwords.ticket().unwrap();
         let verdict = ticket.check(&password, Some(&old.to_string())).await;
         assert_eq!(verdict.unwrap(), Verdict::RightButOld);
+    }
+
+    #[tokio::test]
+    async fn a_password_is_the_same_however_a_keyboard_spells_it() {
+        let passwords = passwords();
+        let ticket = passwords.ticket().unwrap();
+        let composed = secret("pătru lămpi peste râu");
+        let decomposed = secret("pa\u{306}tru la\u{306}mpi peste ra\u{302}u");
+        for (one, other) in [(&composed, &decomposed), (&decomposed, &composed)] {
+            let hash = ticket.hash(one).await.unwrap();
+            let verdict = ticket.check(other, Some(&hash)).await.unwrap();
+            assert_eq!(verdict, Verdict::Right);
+        }
+        let spaced = secret("pătru\u{a0}lămpi\u{3000}peste râu");
+        let hash = ticket.hash(&composed).await.unwrap();
+        let verdict = ticket.check(&spaced, Some(&hash)).await.unwrap();
+        assert_eq!(verdict, Verdict::Right);
+        let other = secret("patru lampi peste rau");
+        let verdict = ticket.check(&other, Some(&hash)).await.unwrap();
+        assert_eq!(verdict, Verdict::Wrong);
+    }
+
+    #[tokio::test]
+    async fn a_password_hashed_as_it_was_typed_still_works_and_is_hashed_anew() {
+        let passwords = passwords();
+        let typed = secret("pa\u{306}tru la\u{306}mpi peste ra\u{302}u");
+        let as_typed: PasswordHash = passwords
+            .argon2()
+            .unwrap()
+            .hash_password_with_salt(typed.expose_secret().as_bytes(), b"0123456789abcdef")
+            .unwrap();
+        let ticket = passwords.ticket().unwrap();
+        let verdict = ticket.check(&typed, Some(&as_typed.to_string())).await;
+        assert_eq!(verdict.unwrap(), Verdict::RightButOld);
+    }
+
+    #[tokio::test]
+    async fn no_password_is_cut() {
+        let passwords = passwords();
+        let ticket = passwords.ticket().unwrap();
+        let long = "four lamps over a quiet river ".repeat(4) + "and more";
+        assert_eq!(long.chars().count(), 128);
+        let hash = ticket.hash(&secret(&long)).await.unwrap();
+        let shorter = secret(long.strip_suffix('e').unwrap());
+        let verdict = ticket.check(&shorter, Some(&hash)).await.unwrap();
+        assert_eq!(verdict, Verdict::Wrong);
+        let verdict = ticket.check(&secret(&long), Some(&hash)).await.unwrap();
+        assert_eq!(verdict, Verdict::Right);
     }
 
     #[test]

@@ -1,32 +1,26 @@
-//! Links that were mailed: proving an address, choosing a new password.
+//! Links that are mailed or printed: how they are made, how they are looked up, and to whom they go.
 
-use app::domain::ids::PersonId;
+use app::domain::ids::{PersonId, ServicerId};
 use app::domain::person::Email;
 use app::portal::{Actor, Source, Trouble};
 use chrono::Duration;
-use secrecy::SecretString;
-use serde_json::json;
 
-use super::{chosen, ticket, tries};
+use super::{chosen, tries};
+use crate::crypto::Digest;
 use crate::jobs::password_link::PasswordLink;
 use crate::jobs::send_mail::SendMail;
 use crate::mail::{Letter, letters};
-use crate::services::acts::{By, audit};
 use crate::services::passwords::judge;
 use crate::services::trouble::Stop;
 use crate::state::AppState;
 use crate::storage::email_links::LinkPurpose;
 use crate::storage::people::PersonRow;
-use crate::storage::{DbError, Tx, lost_race};
+use crate::storage::{DbError, Tx};
 
 const VERIFY_LIVES: Duration = Duration::hours(24);
 const PASSWORD_LIVES: Duration = Duration::minutes(10);
 /// A link that an operator has printed and must hand over.
 const PRINTED_LIVES: Duration = Duration::hours(24);
-/// How often an address is proved against others who prove it at the same instant. Whoever loses lets another get a
-/// statement further, and finds its work done once it has committed.
-const PROOF_TRIES: u32 = 8;
-
 /// Makes the link that proves a person's address; returns its URL.
 pub async fn add_verify_link(
     state: &AppState,
@@ -41,13 +35,14 @@ pub async fn add_verify_link(
     ))
 }
 
-/// Makes a password link to be handed over by an operator; returns its URL.
+/// Makes a password link to be handed over by an operator; returns its URL. Using it makes the person an operator.
 pub async fn add_printed_link(
     state: &AppState,
     tx: &mut Tx,
     person: PersonId,
 ) -> Result<String, Stop> {
     let token = add(state, tx, person, LinkPurpose::Password, PRINTED_LIVES).await?;
+    tx.make_operator_link(&digest(state, &token)).await?;
     Ok(format!("{}{}", state.public_url, app::links::reset(&token)))
 }
 
@@ -59,10 +54,44 @@ async fn add(
     lives: Duration,
 ) -> Result<String, Stop> {
     let (token, now) = (state.clock.token(), state.clock.now());
-    let digest = state.pepper.digest("email_link", &token);
-    tx.add_email_link(&digest, person, purpose, now, now + lives)
+    tx.add_email_link(&digest(state, &token), person, purpose, now, now + lives)
         .await?;
     Ok(token)
+}
+
+/// The digest that a link's token is kept as.
+pub fn digest(state: &AppState, token: &str) -> Digest {
+    state.pepper.digest("email_link", token)
+}
+
+/// The account that a link is for, while the link is good. Links that are nobody's are counted.
+pub async fn person_of(
+    state: &AppState,
+    token: &str,
+    purpose: LinkPurpose,
+    source: &Source,
+) -> Result<PersonRow, Stop> {
+    tries::may_look(state, source).await?;
+    let mut tx = state.db.read().await?;
+    let now = state.clock.now();
+    let person = tx.email_link(&digest(state, token), purpose, now).await?;
+    let row = match person {
+        Some(id) => tx.person(id).await?,
+        None => None,
+    };
+    drop(tx);
+    if row.is_none() {
+        tries::count(state, tries::Kind::Link, None, source).await?;
+    }
+    row.ok_or_else(|| Trouble::NotFound.into())
+}
+
+/// Makes an address an account's own: everybody else who claimed it without proof is signed out and cannot sign in with
+/// it again. Nothing of theirs moves. Fails with a lost race if another account proved it at this instant.
+pub async fn own_address(state: &AppState, tx: &mut Tx, row: &PersonRow) -> Result<(), DbError> {
+    let key = &row.registered_key;
+    tx.verify_person(row.id, key, state.clock.now()).await?;
+    tx.release_email(key).await
 }
 
 /// Adds the job that sends a letter.
@@ -84,21 +113,24 @@ pub async fn forgot(state: &AppState, email: &str, source: &Source) -> Result<()
     Ok(())
 }
 
-/// The job's part: the one who proved the address gets the link; if nobody did, the newest who uses it.
+/// The job's part: the account that proved the address gets the link. If none did, the link is for whichever of them the
+/// reader of the mailbox chooses, so that a stranger's registration neither takes the place of another nor is handed over
+/// unasked (`reset`).
 pub async fn mail_password_link(state: &AppState, email_key: &str) -> Result<(), Stop> {
     let mut tx = state.db.write().await?;
-    let Some(person) = tx.people_by_email(email_key).await?.into_iter().next() else {
-        return Ok(());
+    let proved = tx.owner_of_email(email_key).await?;
+    let person = match &proved {
+        Some(row) => row.clone(),
+        None => {
+            let first = tx.unproved(email_key, true, 1).await?.into_iter().next();
+            let Some(first) = first else { return Ok(()) };
+            let row = tx.person(first.id).await?;
+            row.ok_or_else(|| Stop::Broken("an account that is not there".to_owned()))?
+        }
     };
-    if tries::may_write_to(state, &mut tx, email_key).await? {
-        let token = add(
-            state,
-            &mut tx,
-            person.id,
-            LinkPurpose::Password,
-            PASSWORD_LIVES,
-        )
-        .await?;
+    if may_write(state, &mut tx, email_key, proved.is_some()).await? {
+        let purpose = LinkPurpose::Password;
+        let token = add(state, &mut tx, person.id, purpose, PASSWORD_LIVES).await?;
         let link = format!("{}{}", state.public_url, app::links::reset(&token));
         let letter = letters::password_link(&state.config.portal.brand, &person.email, &link);
         write(state, &mut tx, letter).await?;
@@ -108,67 +140,58 @@ pub async fn mail_password_link(state: &AppState, email_key: &str) -> Result<(),
     Ok(())
 }
 
-/// The address behind a password link that is still good, masked: `an…@example.com`.
-pub async fn reset_link(state: &AppState, token: &str) -> Result<String, Stop> {
-    let mut tx = state.db.read().await?;
-    let person = live_link(state, &mut tx, token).await?;
-    Ok(masked(&person.email))
-}
-
-async fn live_link(state: &AppState, tx: &mut Tx, token: &str) -> Result<PersonRow, Stop> {
-    let digest = state.pepper.digest("email_link", token);
-    let person = tx
-        .email_link(&digest, LinkPurpose::Password, state.clock.now())
-        .await?;
-    match person {
-        Some(id) => tx.person(id).await?.ok_or(Trouble::NotFound.into()),
-        None => Err(Trouble::NotFound.into()),
+/// Counts a letter about an account; whether one more may be sent now.
+async fn may_write(
+    state: &AppState,
+    tx: &mut Tx,
+    email_key: &str,
+    proved: bool,
+) -> Result<bool, Stop> {
+    if proved {
+        tries::may_write_to(state, tx, email_key).await
+    } else {
+        tries::may_write_to_unproved(state, tx, email_key).await
     }
 }
 
-/// Sets a password with a link. Only its owner reads a mailbox, so the address counts as proved, too.
-pub async fn reset(
+/// Sends a letter about something that happened to an account; to an address that nobody proved only as long as it has
+/// not had its letters of the day.
+pub async fn write_about(
     state: &AppState,
-    token: &str,
-    password: &str,
-    source: &Source,
-) -> Result<PersonId, Stop> {
-    let before = live_link(state, &mut state.db.read().await?, token).await?;
-    judged(state, &before.email, password)?;
-    let password: SecretString = password.to_owned().into();
-    let hash = ticket(state)?.hash(&password).await?;
-    let digest = state.pepper.digest("email_link", token);
-    let now = state.clock.now();
-    let mut tx = state.db.write().await?;
-    let used = tx
-        .use_email_link(&digest, LinkPurpose::Password, now)
-        .await?
-        .ok_or(Trouble::NotFound)?;
-    let person = prove_address(state, &mut tx, used).await?;
-    tx.set_password(person, &hash).await?;
-    tx.end_password_links(person, now).await?;
-    tx.end_portal_sessions_of(person, None).await?;
-    let by = By::person(person, &before.email, source);
-    audit(
-        state,
-        &mut tx,
-        &by,
-        None,
-        "password.reset",
-        person,
-        json!({}),
-    )
-    .await?;
-    write(state, &mut tx, changed(state, &before.email)).await?;
-    tx.commit().await?;
-    state.queue.wake();
-    Ok(person)
+    tx: &mut Tx,
+    email_key: &str,
+    proved: bool,
+    letter: Letter,
+) -> Result<(), Stop> {
+    if proved || tries::may_write_to_unproved(state, tx, email_key).await? {
+        write(state, tx, letter).await?;
+    }
+    Ok(())
+}
+
+/// Mails the link that proves the address of an account just made, beside what `letter` says; nothing if the address
+/// has had its letters of the day.
+pub async fn welcome(
+    state: &AppState,
+    tx: &mut Tx,
+    person: PersonId,
+    email: &Email,
+    (servicer, name): (ServicerId, &str),
+) -> Result<(), Stop> {
+    if !tries::may_write_to_unproved(state, tx, &email.key()).await? {
+        tracing::info!("a registration got no letter: its address has had those of the day");
+        return Ok(());
+    }
+    let link = add_verify_link(state, tx, person).await?;
+    let brand = &state.config.portal.brand;
+    let letter = letters::welcome(brand, email.as_str(), name, &servicer.to_string(), &link);
+    write(state, tx, letter).await
 }
 
 /// Whether a new password will do.
 pub fn judged(state: &AppState, email: &str, password: &str) -> Result<(), Stop> {
     let email = Email::parse(email).map_err(|error| Stop::Broken(error.to_string()))?;
-    judge(password, &email, &[&state.config.portal.brand]).map_err(chosen)
+    judge(password, Some(&email), &[&state.config.portal.brand]).map_err(chosen)
 }
 
 /// The letter that tells of a new password.
@@ -177,103 +200,16 @@ pub fn changed(state: &AppState, email: &str) -> Letter {
     letters::password_changed(&state.config.portal.brand, email, &forgot)
 }
 
-/// Proves an address with the link that was mailed to it; answers whose it is now.
-pub async fn verify(state: &AppState, token: &str) -> Result<PersonId, Stop> {
-    let digest = state.pepper.digest("email_link", token);
-    for left in (0..PROOF_TRIES).rev() {
-        let mut tx = state.db.write().await?;
-        let used = tx
-            .use_email_link(&digest, LinkPurpose::Verify, state.clock.now())
-            .await?
-            .ok_or(Trouble::NotFound)?;
-        match prove_address(state, &mut tx, used).await {
-            Ok(person) => {
-                let by = By {
-                    person: Some(person),
-                    name: "mailed link".to_owned(),
-                    ip: String::new(),
-                };
-                audit(state, &mut tx, &by, None, "email.verified", used, json!({})).await?;
-                tx.commit().await?;
-                return Ok(person);
-            }
-            Err(Proving::Raced) if left > 0 => {}
-            Err(Proving::Raced) => return Err(Stop::Broken("an address proved twice".to_owned())),
-            Err(Proving::Stop(stop)) => return Err(stop),
-        }
-    }
-    Err(Trouble::NotFound.into())
-}
-
-/// Why proving an address did not work out.
-pub enum Proving {
-    /// Somebody else proved the same address at this instant.
-    Raced,
-    Stop(Stop),
-}
-
-impl From<Stop> for Proving {
-    fn from(stop: Stop) -> Self {
-        Self::Stop(stop)
-    }
-}
-
-impl From<DbError> for Proving {
-    fn from(error: DbError) -> Self {
-        if lost_race(&error) {
-            Self::Raced
-        } else {
-            Self::Stop(error.into())
-        }
-    }
-}
-
-impl From<Proving> for Stop {
-    fn from(proving: Proving) -> Self {
-        match proving {
-            Proving::Raced => {
-                Trouble::Conflict("This address was just proved elsewhere. Try again.".to_owned())
-                    .into()
-            }
-            Proving::Stop(stop) => stop,
-        }
-    }
-}
-
-/// Makes an address a person's own. If somebody proved it before, that is the same human: they get this person's
-/// places. Everybody else who claimed the address without proof loses it.
-async fn prove_address(state: &AppState, tx: &mut Tx, id: PersonId) -> Result<PersonId, Proving> {
-    let row = tx
-        .person(id)
-        .await?
-        .ok_or_else(|| Stop::Broken(format!("no person {id}")))?;
-    if row.verified_at.is_some() {
-        return Ok(id);
-    }
-    let key = row.email.to_lowercase();
-    let before = tx.people_by_email(&key).await?;
-    let owner = before.iter().find(|other| other.verified_at.is_some());
-    let person = if let Some(owner) = owner {
-        tx.move_memberships(id, owner.id).await?;
-        tx.end_portal_sessions_of(id, None).await?;
-        owner.id
-    } else {
-        tx.verify_person(id, &key, state.clock.now()).await?;
-        id
-    };
-    tx.release_email(&key).await?;
-    Ok(person)
-}
-
 /// Mails the proof link again.
 pub async fn send_verification(state: &AppState, actor: &Actor) -> Result<(), Stop> {
     if actor.verified {
         return Ok(());
     }
     let mut tx = state.db.write().await?;
-    if !tries::may_write_to(state, &mut tx, &actor.email.key()).await? {
+    if !tries::may_write_to_unproved(state, &mut tx, &actor.email.key()).await? {
         return Err(Trouble::Conflict(
-            "Several letters are on their way to this address. Look into the mailbox, spam included, before asking for another."
+            "We've already sent several emails to this address today. Check the inbox, spam included, or ask for another \
+             tomorrow."
                 .to_owned(),
         )
         .into());
@@ -288,7 +224,7 @@ pub async fn send_verification(state: &AppState, actor: &Actor) -> Result<(), St
 }
 
 /// The first two characters and the domain.
-fn masked(email: &str) -> String {
+pub fn masked(email: &str) -> String {
     let (local, domain) = email.rsplit_once('@').unwrap_or((email, ""));
     let shown: String = local.chars().take(2).collect();
     format!("{shown}…@{domain}")

@@ -3,14 +3,21 @@
 //! No answer tells whether an address has an account: registering and asking for a password link answer alike, a
 //! wrong pair of address and password says no more than that, and each takes the same work.
 
+mod address;
+pub mod devices;
+pub mod endings;
 pub mod links;
+mod places;
+mod reset;
 mod sign_in;
 mod start;
 pub mod tries;
 
-use app::domain::ids::PersonId;
-use app::portal::people::{Device, People, SignUp, Start, Started};
-use app::portal::{Actor, Answered, Source, Trouble};
+use app::domain::ids::{PersonId, ServicerId};
+use app::portal::people::{
+    AddressLink, Device, GivenPasswords, PasswordLink, People, SignUp, Start, Started,
+};
+use app::portal::{Actor, Answered, FreshProof, Source, Trouble};
 use async_trait::async_trait;
 use serde_json::json;
 
@@ -59,19 +66,67 @@ impl People for Services {
         answered(self, links::forgot(&self.state, email, source).await)
     }
 
-    async fn reset_link(&self, token: &str) -> Answered<String> {
-        answered(self, links::reset_link(&self.state, token).await)
+    async fn reset_link(&self, token: &str, source: &Source) -> Answered<PasswordLink> {
+        answered(self, reset::link(&self.state, token, source).await)
     }
 
-    async fn reset(&self, token: &str, password: &str, source: &Source) -> Answered<PersonId> {
-        answered(
-            self,
-            links::reset(&self.state, token, password, source).await,
-        )
+    async fn reset(
+        &self,
+        token: &str,
+        account: &str,
+        password: &str,
+        source: &Source,
+    ) -> Answered<PersonId> {
+        let reset = reset::reset(&self.state, token, account, password, source);
+        answered(self, reset.await)
     }
 
-    async fn verify(&self, token: &str) -> Answered<PersonId> {
-        answered(self, links::verify(&self.state, token).await)
+    async fn verify_link(
+        &self,
+        actor: Option<&Actor>,
+        token: &str,
+        source: &Source,
+    ) -> Answered<AddressLink> {
+        answered(self, address::link(&self.state, actor, token, source).await)
+    }
+
+    async fn verify(
+        &self,
+        actor: Option<&Actor>,
+        token: &str,
+        given: GivenPasswords,
+        source: &Source,
+    ) -> Answered<PersonId> {
+        let confirmed = address::confirm(&self.state, actor, token, &given, source);
+        answered(self, confirmed.await)
+    }
+
+    async fn unconfirmed(&self, actor: &Actor) -> Answered<usize> {
+        answered(self, address::unconfirmed(&self.state, actor).await)
+    }
+
+    async fn bring_in(&self, actor: &Actor, password: &str, source: &Source) -> Answered<()> {
+        let brought = address::bring_in(&self.state, actor, password, source);
+        answered(self, brought.await)
+    }
+
+    async fn join(
+        &self,
+        actor: &Actor,
+        servicer_id: &str,
+        claim_token: &str,
+        source: &Source,
+    ) -> Answered<()> {
+        let joined = places::join(&self.state, actor, servicer_id, claim_token, source);
+        answered(self, joined.await)
+    }
+
+    async fn places(&self, actor: &Actor) -> Answered<Vec<(ServicerId, String)>> {
+        answered(self, places::places(&self.state, actor).await)
+    }
+
+    async fn work_in(&self, actor: &Actor, servicer: ServicerId) -> Answered<()> {
+        answered(self, places::work_in(&self.state, actor, servicer).await)
     }
 
     async fn send_verification(&self, actor: &Actor) -> Answered<()> {
@@ -95,8 +150,12 @@ impl People for Services {
         answered(self, devices(&self.state, actor).await)
     }
 
-    async fn end_device(&self, actor: &Actor, handle: &str) -> Answered<()> {
-        answered(self, end_device(&self.state, actor, handle).await)
+    async fn end_device(&self, actor: &Actor, handle: &str, source: &Source) -> Answered<()> {
+        let ended = async {
+            let proof = actor.fresh(self.state.clock.now())?;
+            end_device(&self.state, proof, handle, source).await
+        };
+        answered(self, ended.await)
     }
 }
 
@@ -120,14 +179,19 @@ async fn devices(state: &AppState, actor: &Actor) -> Result<Vec<Device>, Stop> {
     Ok(devices)
 }
 
-async fn end_device(state: &AppState, actor: &Actor, handle: &str) -> Result<(), Stop> {
+async fn end_device(
+    state: &AppState,
+    proof: FreshProof<'_>,
+    handle: &str,
+    source: &Source,
+) -> Result<(), Stop> {
+    let actor = proof.actor();
     let handle = handle.parse().map_err(|_| Trouble::NotFound)?;
     let mut tx = state.db.write().await?;
     if !tx.end_portal_session_of(actor.person, handle).await? {
         return Err(Trouble::NotFound.into());
     }
-    let source = Source::default();
-    let ended = act(state, actor, &source, "session.ended", handle, json!({}));
+    let ended = act(state, actor, source, "session.ended", handle, json!({}));
     tx.audit(&ended).await?;
     Ok(tx.commit().await?)
 }

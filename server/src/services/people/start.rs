@@ -2,13 +2,13 @@
 
 use app::domain::ids::{PersonId, ServicerId, TenantId};
 use app::domain::person::{Email, Role};
-use app::domain::servicer::{ServicerKind, ServicerStatus};
+use app::domain::servicer::{LONGEST_NAME, ServicerKind, ServicerStatus};
+use app::domain::{country, text};
 use app::portal::people::{SignUp, Start, Started};
 use app::portal::{FieldError, Source, Trouble};
 use serde_json::json;
 
 use super::{links, ticket, tries};
-use crate::mail::letters;
 use crate::services::acts::{By, audit};
 use crate::services::passwords::judge;
 use crate::services::tenants::{Ready, create_in};
@@ -39,11 +39,8 @@ pub async fn start(state: &AppState, form: Start, source: &Source) -> Result<Sta
     let hash = ticket.hash(&form.password.clone().into()).await?;
     let mut tx = state.db.write().await?;
     let made = make_sandbox(state, &mut tx, &form, &email, hash, source).await?;
-    let link = links::add_verify_link(state, &mut tx, made.person).await?;
-    let brand = &state.config.portal.brand;
-    let id = made.servicer.to_string();
-    let letter = letters::welcome(brand, email.as_str(), &form.name, &id, &link);
-    links::write(state, &mut tx, letter).await?;
+    let servicer = (made.servicer, form.name.as_str());
+    links::welcome(state, &mut tx, made.person, &email, servicer).await?;
     tx.commit().await?;
     state.queue.wake();
     Ok(Started {
@@ -135,28 +132,21 @@ async fn add_person(
 fn checked(state: &AppState, mut form: Start) -> Result<(Start, Email), Stop> {
     let mut errors = Vec::new();
     let mut refuse = |name, message: String| errors.push(FieldError { name, message });
-    form.name = String::from(form.name.trim());
-    form.country = form.country.trim().to_ascii_uppercase();
-    if form.name.is_empty() || form.name.chars().count() > 120 {
-        refuse("name", "Enter a name of 1 to 120 characters.".to_owned());
-    } else if form.name.chars().any(char::is_control) {
-        refuse(
-            "name",
-            "Leave line breaks and control characters out.".to_owned(),
-        );
+    match text::name(&form.name, LONGEST_NAME) {
+        Ok(name) => form.name = name,
+        Err(error) => refuse("name", error.to_string()),
     }
-    if form.country.len() != 2 || !form.country.bytes().all(|b| b.is_ascii_uppercase()) {
+    form.country = form.country.trim().to_ascii_uppercase();
+    if country::name(&form.country).is_none() {
         refuse("country", "Choose a country from the list.".to_owned());
     }
     let email = Email::parse(&form.email);
-    match &email {
-        Ok(email) => {
-            let names = [state.config.portal.brand.as_str(), &form.name];
-            if let Err(why) = judge(&form.password, email, &names) {
-                refuse("password", why);
-            }
-        }
-        Err(error) => refuse("email", error.to_string()),
+    if let Err(error) = &email {
+        refuse("email", error.to_string());
+    }
+    let names = [state.config.portal.brand.as_str(), &form.name];
+    if let Err(why) = judge(&form.password, email.as_ref().ok(), &names) {
+        refuse("password", why);
     }
     match email {
         Ok(email) if errors.is_empty() => Ok((form, email)),
@@ -166,28 +156,13 @@ fn checked(state: &AppState, mut form: Start) -> Result<(Start, Email), Stop> {
 
 /// Joins a servicer with its claim token. Whether the id or the token was wrong is not told.
 pub async fn sign_up(state: &AppState, form: SignUp, source: &Source) -> Result<PersonId, Stop> {
-    let stranger = || Stop::from(Trouble::field("claim_token", NO_SUCH_INVITATION));
-    let email =
-        Email::parse(&form.email).map_err(|error| Trouble::field("email", error.to_string()))?;
-    links::judged(state, email.as_str(), &form.password)?;
-    let servicer: ServicerId = form.servicer_id.trim().parse().map_err(|_| stranger())?;
-    let digest = state.pepper.digest("claim_token", form.claim_token.trim());
+    let (servicer, email) = checked_sign_up(state, &form)?;
     let ticket = ticket(state)?;
     tries::count(state, tries::Kind::SignUp, None, source).await?;
     let hash = ticket.hash(&form.password.clone().into()).await?;
     let now = state.clock.now();
     let mut tx = state.db.write().await?;
-    if !tx.use_claim_token(&digest, servicer, now).await? {
-        return Err(stranger());
-    }
-    match tx.hold_servicer(servicer).await? {
-        None => return Err(stranger()),
-        Some(ServicerStatus::Suspended) => {
-            let why = "This servicer is suspended: nobody can join it now.";
-            return Err(Trouble::Forbidden(why.to_owned()).into());
-        }
-        Some(_) => {}
-    }
+    claim(state, &mut tx, servicer, &form.claim_token).await?;
     let person = add_person(state, &mut tx, &email, hash).await?;
     let role = tx
         .join_servicer(person, servicer, Role::Developer, now)
@@ -205,16 +180,68 @@ pub async fn sign_up(state: &AppState, form: SignUp, source: &Source) -> Result<
     )
     .await?;
     let name = tx.servicer(servicer).await?.map(|(name, _)| name);
-    let link = links::add_verify_link(state, &mut tx, person).await?;
-    let letter = letters::welcome(
-        &state.config.portal.brand,
-        email.as_str(),
-        &name.unwrap_or_default(),
-        &servicer.to_string(),
-        &link,
-    );
-    links::write(state, &mut tx, letter).await?;
+    let name = name.unwrap_or_default();
+    links::welcome(state, &mut tx, person, &email, (servicer, &name)).await?;
     tx.commit().await?;
     state.queue.wake();
     Ok(person)
+}
+
+/// Servicer and address of the form, or everything that is wrong with it at once.
+fn checked_sign_up(state: &AppState, form: &SignUp) -> Result<(ServicerId, Email), Stop> {
+    let mut errors = Vec::new();
+    let mut refuse = |name, message: String| errors.push(FieldError { name, message });
+    let servicer = form.servicer_id.trim().parse::<ServicerId>();
+    if form.servicer_id.trim().is_empty() {
+        refuse("servicer_id", "Enter the servicer id.".to_owned());
+    }
+    if form.claim_token.trim().is_empty() {
+        refuse(
+            "claim_token",
+            "Enter the claim token that came with the id.".to_owned(),
+        );
+    } else if servicer.is_err() && !form.servicer_id.trim().is_empty() {
+        refuse("claim_token", NO_SUCH_INVITATION.to_owned());
+    }
+    let email = Email::parse(&form.email);
+    if let Err(error) = &email {
+        refuse("email", error.to_string());
+    }
+    let names = [state.config.portal.brand.as_str()];
+    if let Err(why) = judge(&form.password, email.as_ref().ok(), &names) {
+        refuse("password", why);
+    }
+    match (servicer, email) {
+        (Ok(servicer), Ok(email)) if errors.is_empty() => Ok((servicer, email)),
+        _ => Err(Trouble::Refused(errors).into()),
+    }
+}
+
+/// The refusal of an id and a token that do not belong together.
+pub(super) fn stranger() -> Stop {
+    Trouble::field("claim_token", NO_SUCH_INVITATION).into()
+}
+
+/// Uses a claim token up and takes its servicer's row, so that only one can be the first to join.
+pub(super) async fn claim(
+    state: &AppState,
+    tx: &mut Tx,
+    servicer: ServicerId,
+    token: &str,
+) -> Result<(), Stop> {
+    let digest = state.pepper.digest("claim_token", token.trim());
+    if !tx
+        .use_claim_token(&digest, servicer, state.clock.now())
+        .await?
+    {
+        return Err(stranger());
+    }
+    match tx.hold_servicer(servicer).await? {
+        None => Err(stranger()),
+        Some(ServicerStatus::Suspended) => {
+            let why = "This servicer is suspended: nobody can join it now.";
+            Err(Trouble::Forbidden(why.to_owned()).into())
+        }
+        Some(_) => Ok(()),
+    }
 }

@@ -14,7 +14,7 @@ use super::report::report;
 use super::{Owner, Signed, keys, once};
 use crate::services::Services;
 use crate::services::refusal::Failure;
-use crate::services::tenants::{own, signature_terms};
+use crate::services::tenants::{Change, own, signature_terms};
 use crate::services::trouble::{Stop, answered};
 use crate::state::AppState;
 use crate::storage::signatures::RefusedRow;
@@ -63,12 +63,15 @@ impl Signing for Services {
         &self,
         actor: &Actor,
         tenant: TenantId,
-        signed_only: bool,
-        seconds: &str,
+        version: i64,
+        (signed_only, seconds): (bool, &str),
         source: &Source,
     ) -> Answered<()> {
-        let set = signature_terms::set(&self.state, actor, tenant, signed_only, seconds, source);
-        answered(self, set.await)
+        let done = async {
+            let change = Change::begin(&self.state, actor, tenant, source).await?;
+            signature_terms::set(change, version, signed_only, seconds).await
+        };
+        answered(self, done.await)
     }
 
     async fn refused_signatures(

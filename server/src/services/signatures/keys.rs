@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::key_sets;
 use super::material::{self, PublicKey};
-use crate::services::acts::{By, audit};
+use crate::services::acts::{Proved, audit};
 use crate::services::trouble::Stop;
 use crate::state::AppState;
 use crate::storage::signing_keys::{NewSigningKey as NewRow, SigningKeyRow};
@@ -75,7 +75,8 @@ pub async fn add(
     source: &Source,
 ) -> Result<(), Stop> {
     let servicer = actor.may(MANAGE)?.servicer;
-    add_to(state, &By::actor(actor, source), servicer, new)
+    let proof = actor.fresh(state.clock.now())?;
+    add_to(state, &Proved::fresh(proof, source), servicer, new)
         .await
         .map(|_| ())
 }
@@ -83,7 +84,7 @@ pub async fn add(
 /// Adds a key, or a URL whose set can be read this moment, to a servicer.
 pub async fn add_to(
     state: &AppState,
-    by: &By,
+    by: &Proved,
     servicer: ServicerId,
     new: NewSigningKey,
 ) -> Result<SigningKeyId, Stop> {
@@ -149,7 +150,7 @@ async fn by_url(state: &AppState, text: &str) -> Result<Read, String> {
 
 async fn try_add(
     state: &AppState,
-    by: &By,
+    by: &Proved,
     servicer: ServicerId,
     ready: &Ready,
 ) -> Result<SigningKeyId, Stop> {
@@ -176,7 +177,7 @@ async fn try_add(
         material: &ready.material,
         kid: ready.kid.as_deref(),
         created_at: state.clock.now(),
-        created_by: &by.name,
+        created_by: &by.by().name,
         fetched: ready.fetched.as_deref(),
     })
     .await?;
@@ -184,7 +185,7 @@ async fn try_add(
     audit(
         state,
         &mut tx,
-        by,
+        by.by(),
         Some(servicer),
         "signing_key.added",
         id,
@@ -217,13 +218,14 @@ pub async fn stop(
     source: &Source,
 ) -> Result<(), Stop> {
     let servicer = actor.may(MANAGE)?.servicer;
-    stop_of(state, &By::actor(actor, source), servicer, key).await
+    let proof = actor.fresh(state.clock.now())?;
+    stop_of(state, &Proved::fresh(proof, source), servicer, key).await
 }
 
 /// Stops a servicer's key at once: signatures made with it are refused from this moment on.
 pub async fn stop_of(
     state: &AppState,
-    by: &By,
+    by: &Proved,
     servicer: ServicerId,
     key: SigningKeyId,
 ) -> Result<(), Stop> {
@@ -237,7 +239,7 @@ pub async fn stop_of(
     audit(
         state,
         &mut tx,
-        by,
+        by.by(),
         Some(servicer),
         "signing_key.stopped",
         key,

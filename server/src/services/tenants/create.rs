@@ -5,8 +5,9 @@ use app::domain::key::{KeyKind, KeyShape};
 use app::domain::person::Permission;
 use app::domain::servicer::ServicerStatus;
 use app::domain::skill::SkillName;
-use app::domain::tenant::{Environment, Origin, RedirectLink, TenantStatus};
+use app::domain::tenant::{Environment, LONGEST_NAME, Origin, RedirectLink, TenantStatus};
 use app::domain::terms::{CONSENT_DURATION, DATA_RETENTION};
+use app::domain::text;
 use app::links;
 use app::portal::tenants::{CreatedTenant, Creation, NewTenant};
 use app::portal::{Actor, FieldError, Source, Trouble};
@@ -112,16 +113,11 @@ impl Ready {
 }
 
 /// A tenant's name: 1 to 80 characters.
-pub fn checked_name(text: &str) -> Result<String, FieldError> {
-    let name = text.trim();
-    if name.is_empty() || name.chars().count() > 80 || name.chars().any(char::is_control) {
-        let message = "Give the tenant a name of 1 to 80 characters.".to_owned();
-        return Err(FieldError {
-            name: "name",
-            message,
-        });
-    }
-    Ok(name.to_owned())
+pub fn checked_name(typed: &str) -> Result<String, FieldError> {
+    text::name(typed, LONGEST_NAME).map_err(|error| FieldError {
+        name: "name",
+        message: error.to_string(),
+    })
 }
 
 /// A published skill of the tenant's own environment.
@@ -216,6 +212,7 @@ pub async fn create_in(
         environment: ready.environment,
         status: TenantStatus::Active,
         created_at: now,
+        version: 1,
     };
     tx.add_tenant(&row, &utx_key).await?;
     tx.set_tenant_links(id, &ready.links, &ready.origins)
@@ -282,6 +279,10 @@ pub async fn create(
                 .into(),
         )
         .into());
+    }
+    if new.environment == Environment::Production {
+        // It comes with keys of production.
+        actor.fresh(state.clock.now())?;
     }
     let (servicer, by) = (membership.servicer, actor.email.as_str());
     let mut ready = Ready::parse(state, new)?;

@@ -1,5 +1,6 @@
 //! Tenants for the people of their servicer: what the seam promises, each act with its audit row in one transaction.
 
+pub mod change;
 pub mod create;
 pub mod erasure;
 pub mod overview;
@@ -9,6 +10,7 @@ pub mod terms;
 #[cfg(test)]
 mod tests;
 
+pub use change::Change;
 pub use create::{Ready, create_in};
 
 use app::domain::ids::{KeyId, TenantId};
@@ -81,25 +83,30 @@ impl Tenants for Services {
         &self,
         actor: &Actor,
         id: TenantId,
+        version: i64,
         name: &str,
         source: &Source,
     ) -> Answered<()> {
-        answered(
-            self,
-            settings::rename(&self.state, actor, id, name, source).await,
-        )
+        let done = async {
+            let change = Change::begin(&self.state, actor, id, source).await?;
+            settings::rename(change, version, name).await
+        };
+        answered(self, done.await)
     }
 
     async fn set_links(
         &self,
         actor: &Actor,
         id: TenantId,
-        redirect_links: Vec<String>,
-        origins: Vec<String>,
+        version: i64,
+        (redirect_links, origins): (Vec<String>, Vec<String>),
         source: &Source,
     ) -> Answered<()> {
-        let set = settings::set_links(&self.state, actor, id, &redirect_links, &origins, source);
-        answered(self, set.await)
+        let done = async {
+            let change = Change::begin(&self.state, actor, id, source).await?;
+            settings::set_links(change, version, &redirect_links, &origins).await
+        };
+        answered(self, done.await)
     }
 
     async fn pause_tenant(
@@ -109,10 +116,11 @@ impl Tenants for Services {
         paused: bool,
         source: &Source,
     ) -> Answered<()> {
-        answered(
-            self,
-            settings::pause(&self.state, actor, id, paused, source).await,
-        )
+        let done = async {
+            let change = Change::begin(&self.state, actor, id, source).await?;
+            settings::pause(change, paused).await
+        };
+        answered(self, done.await)
     }
 
     async fn whitelist(
@@ -123,10 +131,11 @@ impl Tenants for Services {
         on: bool,
         source: &Source,
     ) -> Answered<()> {
-        answered(
-            self,
-            settings::whitelist(&self.state, actor, id, skill, on, source).await,
-        )
+        let done = async {
+            let change = Change::begin(&self.state, actor, id, source).await?;
+            settings::whitelist(change, skill, on).await
+        };
+        answered(self, done.await)
     }
 
     async fn set_terms(
@@ -134,11 +143,15 @@ impl Tenants for Services {
         actor: &Actor,
         id: TenantId,
         skill: &SkillName,
+        version: i64,
         terms: TypedTerms,
         source: &Source,
     ) -> Answered<()> {
-        let set = terms::set(&self.state, actor, id, skill, &terms, source);
-        answered(self, set.await)
+        let done = async {
+            let change = Change::begin(&self.state, actor, id, source).await?;
+            terms::set(change, version, skill, &terms).await
+        };
+        answered(self, done.await)
     }
 
     async fn keys(&self, actor: &Actor, id: TenantId) -> Answered<Vec<Key>> {
@@ -161,10 +174,11 @@ impl Tenants for Services {
         overlap: Duration,
         source: &Source,
     ) -> Answered<NewKey> {
-        answered(
-            self,
-            rotation::rotate(&self.state, actor, id, kind, overlap, source).await,
-        )
+        let done = async {
+            let change = Change::of_keys(&self.state, actor, id, source).await?;
+            rotation::rotate(change, kind, overlap).await
+        };
+        answered(self, done.await)
     }
 
     async fn stop_key(
@@ -174,9 +188,10 @@ impl Tenants for Services {
         key: KeyId,
         source: &Source,
     ) -> Answered<()> {
-        answered(
-            self,
-            rotation::stop(&self.state, actor, id, key, source).await,
-        )
+        let done = async {
+            let change = Change::of_keys(&self.state, actor, id, source).await?;
+            rotation::stop(change, key).await
+        };
+        answered(self, done.await)
     }
 }

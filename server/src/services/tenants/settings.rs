@@ -4,15 +4,14 @@ use app::domain::ids::TenantId;
 use app::domain::skill::SkillName;
 use app::domain::tenant::TenantStatus;
 use app::portal::tenants::{Tenant, WhitelistedSkill};
-use app::portal::{Actor, Source, Trouble};
-use serde_json::{Value, json};
+use app::portal::{Actor, Trouble};
+use serde_json::json;
 
+use super::change::Change;
 use super::create::{checked_links, checked_name, known_skill, terms};
-use super::{own, tenants_permission};
-use crate::services::trouble::{Stop, act};
+use super::own;
+use crate::services::trouble::Stop;
 use crate::state::AppState;
-use crate::storage::Tx;
-use crate::storage::tenants::TenantRow;
 
 /// Everything the settings and skills tabs show.
 pub async fn tenant(state: &AppState, actor: &Actor, id: TenantId) -> Result<Tenant, Stop> {
@@ -26,6 +25,7 @@ pub async fn tenant(state: &AppState, actor: &Actor, id: TenantId) -> Result<Ten
         environment: row.environment,
         status: row.status,
         created_at: row.created_at,
+        version: row.version,
         redirect_links: tx.tenant_links(id).await?,
         origins: tx.tenant_origins(id).await?,
         skills: skills
@@ -39,115 +39,64 @@ pub async fn tenant(state: &AppState, actor: &Actor, id: TenantId) -> Result<Ten
     })
 }
 
-/// Begins an act on a tenant the actor may change.
-pub(super) async fn begin(
-    state: &AppState,
-    actor: &Actor,
-    id: TenantId,
-) -> Result<(Tx, TenantRow), Stop> {
-    let mut tx = state.db.write().await?;
-    let tenant = own(&mut tx, actor, id).await?;
-    actor.may(tenants_permission(tenant.environment))?;
-    Ok((tx, tenant))
-}
-
-/// Ends an act: its audit row, then the commit.
-pub(super) async fn finish(
-    mut tx: Tx,
-    state: &AppState,
-    actor: &Actor,
-    source: &Source,
-    (action, id, detail): (&'static str, TenantId, Value),
-) -> Result<(), Stop> {
-    tx.audit(&act(state, actor, source, action, id, detail))
-        .await?;
-    Ok(tx.commit().await?)
-}
-
-pub async fn rename(
-    state: &AppState,
-    actor: &Actor,
-    id: TenantId,
-    name: &str,
-    source: &Source,
-) -> Result<(), Stop> {
-    let (mut tx, tenant) = begin(state, actor, id).await?;
+pub async fn rename(mut change: Change<'_>, version: i64, name: &str) -> Result<(), Stop> {
     let name = checked_name(name).map_err(|error| Trouble::Refused(vec![error]))?;
-    tx.rename_tenant(id, &name).await?;
-    let detail = json!({ "from": tenant.name, "to": name });
-    finish(tx, state, actor, source, ("tenant.renamed", id, detail)).await
+    change.since(version).await?;
+    let (id, from) = (change.tenant().id, change.tenant().name.clone());
+    change.tx.rename_tenant(id, &name).await?;
+    let detail = json!({ "from": from, "to": name });
+    change.finish("tenant.renamed", detail).await
 }
 
 pub async fn set_links(
-    state: &AppState,
-    actor: &Actor,
-    id: TenantId,
+    mut change: Change<'_>,
+    version: i64,
     links: &[String],
     origins: &[String],
-    source: &Source,
 ) -> Result<(), Stop> {
-    let (mut tx, tenant) = begin(state, actor, id).await?;
     let mut wrong = Vec::new();
-    let (links, origins) = checked_links(links, origins, tenant.environment, &mut wrong);
+    let environment = change.tenant().environment;
+    let (links, origins) = checked_links(links, origins, environment, &mut wrong);
     if !wrong.is_empty() {
         return Err(Trouble::Refused(wrong).into());
     }
-    tx.set_tenant_links(id, &links, &origins).await?;
+    change.since(version).await?;
+    let id = change.tenant().id;
+    change.tx.set_tenant_links(id, &links, &origins).await?;
     let detail = json!({ "redirect_links": links, "origins": origins });
-    finish(tx, state, actor, source, ("tenant.links_set", id, detail)).await
+    change.finish("tenant.links_set", detail).await
 }
 
-pub async fn pause(
-    state: &AppState,
-    actor: &Actor,
-    id: TenantId,
-    paused: bool,
-    source: &Source,
-) -> Result<(), Stop> {
-    let (mut tx, _) = begin(state, actor, id).await?;
+pub async fn pause(mut change: Change<'_>, paused: bool) -> Result<(), Stop> {
     let (status, action) = if paused {
         (TenantStatus::Paused, "tenant.paused")
     } else {
         (TenantStatus::Active, "tenant.resumed")
     };
-    if !tx.set_tenant_status(id, status).await? {
+    let id = change.tenant().id;
+    if !change.tx.set_tenant_status(id, status).await? {
         return Ok(());
     }
-    finish(tx, state, actor, source, (action, id, json!({}))).await
+    change.finish(action, json!({})).await
 }
 
-pub async fn whitelist(
-    state: &AppState,
-    actor: &Actor,
-    id: TenantId,
-    skill: &str,
-    on: bool,
-    source: &Source,
-) -> Result<(), Stop> {
-    let (mut tx, tenant) = begin(state, actor, id).await?;
+pub async fn whitelist(mut change: Change<'_>, skill: &str, on: bool) -> Result<(), Stop> {
+    let (id, environment) = (change.tenant().id, change.tenant().environment);
     let (changed, action) = if on {
-        let skill = known_skill(state, skill, tenant.environment)
+        let skill = known_skill(change.state, skill, environment)
             .map_err(|message| Trouble::field("skill", message))?;
-        let added = tx
-            .add_tenant_skill(id, &terms(skill), state.clock.now())
-            .await?;
+        let now = change.state.clock.now();
+        let added = change.tx.add_tenant_skill(id, &terms(skill), now).await?;
         (added, "tenant.skill_added")
     } else {
         let skill = SkillName::parse(skill).map_err(|_| Trouble::NotFound)?;
         (
-            tx.remove_tenant_skill(id, &skill).await?,
+            change.tx.remove_tenant_skill(id, &skill).await?,
             "tenant.skill_removed",
         )
     };
     if !changed {
         return Ok(());
     }
-    finish(
-        tx,
-        state,
-        actor,
-        source,
-        (action, id, json!({ "skill": skill })),
-    )
-    .await
+    change.finish(action, json!({ "skill": skill })).await
 }

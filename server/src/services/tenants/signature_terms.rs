@@ -1,23 +1,18 @@
 //! A tenant's demands on signatures: whether its server calls need one, and how long one may live.
 
-use app::domain::ids::TenantId;
 use app::domain::signature::{LIFETIME, SignatureTerms};
-use app::portal::{Actor, Source, Trouble};
+use app::portal::Trouble;
 use serde_json::json;
 
-use super::settings::{begin, finish};
+use super::change::Change;
 use crate::services::trouble::Stop;
-use crate::state::AppState;
 
 pub async fn set(
-    state: &AppState,
-    actor: &Actor,
-    id: TenantId,
+    mut change: Change<'_>,
+    version: i64,
     signed_only: bool,
     seconds: &str,
-    source: &Source,
 ) -> Result<(), Stop> {
-    let (mut tx, _) = begin(state, actor, id).await?;
     let typed = seconds
         .trim()
         .parse()
@@ -35,22 +30,12 @@ pub async fn set(
         signed_only,
         seconds,
     };
-    let from = tx.signature_terms(id).await?.ok_or(Trouble::NotFound)?;
-    if from == to {
-        return Ok(());
-    }
-    if !tx.set_signature_terms(id, from, to).await? {
-        let message = "Somebody else changed this just now. Look at it, then save again.";
-        return Err(Trouble::Conflict(message.to_owned()).into());
-    }
+    let id = change.tenant().id;
+    let from = change.tx.signature_terms(id).await?;
+    let from = from.ok_or(Trouble::NotFound)?;
+    change.since(version).await?;
+    change.tx.set_signature_terms(id, from, to).await?;
     let words = |terms: SignatureTerms| json!({ "signed_only": terms.signed_only, "seconds": terms.seconds });
     let detail = json!({ "from": words(from), "to": words(to) });
-    finish(
-        tx,
-        state,
-        actor,
-        source,
-        ("tenant.signature_terms_set", id, detail),
-    )
-    .await
+    change.finish("tenant.signature_terms_set", detail).await
 }

@@ -1,34 +1,28 @@
 //! A tenant's terms for one skill. They are read when a consent is given, so a change touches no consent there is.
 
-use app::domain::ids::TenantId;
 use app::domain::skill::SkillName;
 use app::domain::terms::{CONSENT_DURATION, DATA_RETENTION, Limits};
 use app::portal::tenants::TypedTerms;
-use app::portal::{Actor, FieldError, Source, Trouble};
+use app::portal::{FieldError, Trouble};
 use serde_json::json;
 
-use super::settings::{begin, finish};
+use super::change::Change;
 use crate::services::trouble::Stop;
-use crate::state::AppState;
 use crate::storage::terms::SkillTerms;
 
 pub async fn set(
-    state: &AppState,
-    actor: &Actor,
-    id: TenantId,
+    mut change: Change<'_>,
+    version: i64,
     skill: &SkillName,
     typed: &TypedTerms,
-    source: &Source,
 ) -> Result<(), Stop> {
-    let (mut tx, _) = begin(state, actor, id).await?;
     let to = checked(typed)?;
-    let from = tx.skill_terms(id, skill).await?.ok_or(Trouble::NotFound)?;
-    if from == to {
-        return Ok(());
-    }
-    if !tx.set_skill_terms(id, skill, from, to).await? {
-        let message = "Somebody else changed these terms just now. Look at them, then save again.";
-        return Err(Trouble::Conflict(message.to_owned()).into());
+    let id = change.tenant().id;
+    let from = change.tx.skill_terms(id, skill).await?;
+    let from = from.ok_or(Trouble::NotFound)?;
+    change.since(version).await?;
+    if !change.tx.set_skill_terms(id, skill, from, to).await? {
+        return Err(Trouble::NotFound.into());
     }
     let words = |terms: SkillTerms| {
         json!({
@@ -37,7 +31,7 @@ pub async fn set(
         })
     };
     let detail = json!({ "skill": skill, "from": words(from), "to": words(to) });
-    finish(tx, state, actor, source, ("tenant.terms_set", id, detail)).await
+    change.finish("tenant.terms_set", detail).await
 }
 
 /// Both terms, or all that is wrong with them.

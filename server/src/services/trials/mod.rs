@@ -430,6 +430,7 @@ pub async fn tenant(state: &AppState) -> Client {
         environment: facts.environment,
         status: facts.tenant_status,
         created_at: now,
+        version: 1,
     };
     let state = &state.for_new_tenant(&mut tx, facts.tenant).await.unwrap();
     let place = super::utx::place(facts.tenant);

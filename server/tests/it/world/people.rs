@@ -56,7 +56,47 @@ impl World {
             page.url,
             page.html
         );
+        self.confirm(&mut owner, "owner@example.com").await;
         (text("servicer_id").to_owned(), owner)
+    }
+
+    /// Confirms the address of somebody signed in, by the link in the last letter to it.
+    pub async fn confirm(&self, browser: &mut Browser, email: &str) {
+        let path = self.mailed(email, "/verify/", 1).await;
+        let page = fill_in(browser, &self.api(&path), &[]).await;
+        assert!(
+            page.url.ends_with("/settings?done=verified"),
+            "{}",
+            page.url
+        );
+    }
+
+    /// The path in the `nth` letter with a link of a kind to an address, counted from 1: waits until it is there.
+    pub async fn mailed(&self, email: &str, kind: &str, nth: usize) -> String {
+        for _ in 0..500 {
+            let letters = self.letters(email);
+            let mut of_kind = letters.iter().filter(|text| text.contains(kind));
+            if let Some(letter) = of_kind.nth(nth - 1) {
+                let (_, token) = letter.split_once(kind).unwrap();
+                let token = token.split_whitespace().next().unwrap();
+                return format!("{kind}{token}");
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("no letter with {kind} went to {email}");
+    }
+
+    /// The letters to an address, the oldest first.
+    pub fn letters(&self, email: &str) -> Vec<String> {
+        let to = format!("To: {email}");
+        let folder = std::fs::read_dir(self.folder.join("mail"));
+        let files = folder.into_iter().flatten().filter_map(Result::ok);
+        let mut files: Vec<_> = files.map(|file| file.path()).collect();
+        files.sort();
+        let texts = files
+            .iter()
+            .filter_map(|path| std::fs::read_to_string(path).ok());
+        texts.filter(|text| text.contains(&to)).collect()
     }
 
     /// A new servicer through the one form; answers its owner.

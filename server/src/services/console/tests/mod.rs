@@ -91,6 +91,7 @@ async fn person(services: &Services, email: &str) -> (Actor, TenantId) {
             &Source {
                 ip: email.into(),
                 user_agent: "test".into(),
+                device: String::new(),
             },
         )
         .await
@@ -104,6 +105,7 @@ async fn person(services: &Services, email: &str) -> (Actor, TenantId) {
             servicer: started.servicer,
             name: "Example Ltd".into(),
             status: ServicerStatus::Sandbox,
+            suspended_reason: None,
             role: Role::Owner,
         }),
         proved_at: services.state.clock.now(),

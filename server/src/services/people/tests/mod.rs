@@ -1,7 +1,12 @@
 //! People's rules on both databases: who gets in, who does not, and what an outsider can learn.
 
+mod contract;
+mod endings;
+mod hijack;
+mod letters;
 mod links;
 mod operators;
+mod places;
 mod sign_in;
 mod start;
 
@@ -45,6 +50,7 @@ fn from(ip: &str) -> Source {
     Source {
         ip: ip.to_owned(),
         user_agent: "test".to_owned(),
+        device: String::new(),
     }
 }
 
@@ -89,6 +95,30 @@ impl World {
         link.rsplit('/').next().unwrap().to_owned()
     }
 
+    /// Opens the link in the last letter to an address and shows a password, without being signed in.
+    async fn confirm(&self, email: &str, password: &str) -> Answered<PersonId> {
+        let token = self.token(email).await;
+        self.confirm_with(&token, password, "").await
+    }
+
+    /// Confirms with a link and these passwords.
+    async fn confirm_with(&self, token: &str, own: &str, confirmed: &str) -> Answered<PersonId> {
+        let given = GivenPasswords {
+            own: own.to_owned(),
+            confirmed: confirmed.to_owned(),
+        };
+        self.services.verify(None, token, given, &from("a")).await
+    }
+
+    async fn start_with(&self, email: &str, password: &str) -> Started {
+        let mut form = form(email);
+        form.password = password.to_owned();
+        let started = self.services.start(form, &from("b")).await.unwrap();
+        self.letters(email).await;
+        self.services.state.clock.advance(Duration::seconds(1));
+        started
+    }
+
     /// Signs a browser in, as the portal door does.
     async fn browser(&self, person: PersonId, email: &str) -> Actor {
         let state = &self.services.state;
@@ -96,6 +126,7 @@ impl World {
         let row = SessionRow {
             handle,
             person_id: Some(person),
+            servicer_id: None,
             data: "{}".to_owned(),
             user_agent: "test".to_owned(),
             ip: "a".to_owned(),
@@ -118,6 +149,7 @@ impl World {
                 servicer,
                 name: "Example Ltd".to_owned(),
                 status: ServicerStatus::Sandbox,
+                suspended_reason: None,
                 role: Role::Owner,
             }),
             proved_at: now,
@@ -130,6 +162,22 @@ impl World {
         let mut tx = state.db.read().await.unwrap();
         let rows = tx.portal_sessions_of(person, state.clock.now()).await;
         rows.unwrap().into_iter().map(|row| row.handle).collect()
+    }
+
+    /// The servicers of a person, the first joined first.
+    async fn places(&self, person: PersonId) -> Vec<ServicerId> {
+        let mut tx = self.services.state.db.read().await.unwrap();
+        let places = tx.places_of(person).await.unwrap();
+        places.into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// The servicer that a browser works in.
+    async fn works_in(&self, actor: &Actor) -> ServicerId {
+        let state = &self.services.state;
+        let digest = state.pepper.digest("session", &actor.session.to_string());
+        let mut tx = state.db.read().await.unwrap();
+        let row = tx.actor(&digest, state.clock.now()).await.unwrap().unwrap();
+        row.servicer_id.unwrap()
     }
 
     async fn servicers(&self, person: PersonId) -> Vec<ServicerId> {

@@ -1,7 +1,7 @@
 //! Operators: how they come to be, and what they may decide.
 
 use super::*;
-use crate::services::acts::By;
+use crate::services::acts::Proved;
 use crate::services::servicers;
 use crate::storage::testing::on_both;
 
@@ -11,12 +11,12 @@ async fn operators_are_made_by_a_link_and_suspend_at_once(db: Db) {
     let world = world(db);
     let state = world.services.state.clone();
     let email = app::domain::person::Email::parse("ops@example.com").unwrap();
-    let (person, link) = servicers::create_admin(&state, &By::operator(), &email)
+    let (person, link) = servicers::create_admin(&state, &Proved::command_line(), &email)
         .await
         .unwrap();
     let token = link.rsplit('/').next().unwrap();
     assert_eq!(
-        world.services.reset(token, PASSWORD, &from("a")).await,
+        world.services.reset(token, "", PASSWORD, &from("a")).await,
         Ok(person)
     );
     let mut admin = world.browser(person, "ops@example.com").await;
@@ -31,6 +31,12 @@ async fn operators_are_made_by_a_link_and_suspend_at_once(db: Db) {
     let listed = services.servicers(&admin, "example").await.unwrap();
     assert_eq!(listed[0].owner.as_deref(), Some("ana@example.com"));
     let id = started.servicer;
+    let early = services.approve_servicer(&admin, id, &from("a")).await;
+    assert!(
+        matches!(early, Err(Trouble::Conflict(_))),
+        "nobody knows whose servicer it is: {early:?}"
+    );
+    world.confirm("ana@example.com", PASSWORD).await.unwrap();
     services
         .approve_servicer(&admin, id, &from("a"))
         .await

@@ -9,6 +9,10 @@ on_both!(
     guesses_at_once_are_counted_before_they_are_checked,
     changing_the_password_ends_the_other_sessions,
     a_proof_counts_for_its_own_session,
+    guesses_from_many_sources_slow_strangers_and_not_the_owner,
+    a_device_cookie_is_worth_nothing_to_another_account,
+    an_unknown_address_is_slowed_like_a_known_one,
+    links_of_nobody_are_counted,
 );
 
 async fn a_pair_is_wrong_in_one_way_only(db: Db) {
@@ -109,11 +113,17 @@ async fn changing_the_password_ends_the_other_sessions(db: Db) {
     );
     let foreign = world
         .services
-        .end_device(&here, &Uuid::nil().to_string())
+        .end_device(&here, &Uuid::nil().to_string(), &from("a"))
         .await;
     assert_eq!(foreign, Err(Trouble::NotFound));
     let own = here.session.to_string();
-    world.services.end_device(&here, &own).await.unwrap();
+    let services = &world.services;
+    services.state.clock.advance(Duration::minutes(11));
+    let late = services.end_device(&here, &own, &from("a")).await;
+    assert_eq!(late, Err(Trouble::ProofNeeded));
+    let mut fresh = here.clone();
+    fresh.proved_at = services.state.clock.now();
+    services.end_device(&fresh, &own, &from("a")).await.unwrap();
     assert!(world.sessions(started.person).await.is_empty());
 }
 
@@ -139,4 +149,114 @@ async fn a_proof_counts_for_its_own_session(db: Db) {
         assert_eq!(fresh, row.handle == here.session);
         assert!(row.handle == here.session || row.handle == there.session);
     }
+}
+
+/// A source in a network of its own.
+fn botnet(n: u32) -> Source {
+    from(&format!("2001:db8:{n:x}::/64"))
+}
+
+async fn guesses_from_many_sources_slow_strangers_and_not_the_owner(db: Db) {
+    let world = world(db);
+    let email = "ana@example.com";
+    let started = world.start(email).await;
+    world.confirm(email, PASSWORD).await.unwrap();
+    let state = &world.services.state;
+    let mut own = from("198.51.100.7");
+    own.device = devices::cookie(state, started.person, &own).unwrap();
+    let (mut checked, mut waited) = (0, 0);
+    for n in 0..60 {
+        match world.services.sign_in(email, OTHER, &botnet(n)).await {
+            Err(Trouble::Wait(_)) => waited += 1,
+            Err(Trouble::Refused(_)) => checked += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(
+        (checked, waited),
+        (20, 40),
+        "from sixty networks at one instant"
+    );
+    let stranger = world.services.sign_in(email, PASSWORD, &botnet(99)).await;
+    assert!(matches!(stranger, Err(Trouble::Wait(_))), "{stranger:?}");
+    let owner = world.services.sign_in(email, PASSWORD, &own).await;
+    assert_eq!(owner, Ok(started.person), "her own browser is in no queue");
+    let typo = world.services.sign_in(email, OTHER, &own).await;
+    assert!(matches!(typo, Err(Trouble::Refused(_))), "{typo:?}");
+    let mut fresh = world.browser(started.person, email).await;
+    fresh.proved_at = state.clock.now();
+    assert_eq!(world.services.prove(&fresh, PASSWORD, &own).await, Ok(()));
+    // And from a new browser the mailed link is the way past the queue.
+    world.services.forgot(email, &botnet(100)).await.unwrap();
+    let token = world.token(email).await;
+    let reset = world.services.reset(&token, "", OTHER, &botnet(100)).await;
+    assert_eq!(reset, Ok(started.person));
+}
+
+async fn a_device_cookie_is_worth_nothing_to_another_account(db: Db) {
+    let world = world(db);
+    let state = &world.services.state;
+    let email = "ana@example.com";
+    let hers = world.start_with(email, OTHER).await;
+    world.confirm(email, OTHER).await.unwrap();
+    let stranger = world.start_with(email, PASSWORD).await;
+    let mut theirs = from("203.0.113.9");
+    theirs.device = devices::cookie(state, stranger.person, &theirs).unwrap();
+    let altered = theirs
+        .device
+        .replace(&stranger.person.to_string(), &hers.person.to_string());
+    let mut forged = theirs.clone();
+    forged.device = altered;
+    assert!(
+        devices::known(state, &forged).is_none(),
+        "the seal is broken"
+    );
+    assert!(devices::known(state, &theirs).is_some());
+    let mut checked = 0;
+    for n in 0..40 {
+        let mut source = botnet(n);
+        source.device.clone_from(&forged.device);
+        let guess = world
+            .services
+            .sign_in(email, "not her password", &source)
+            .await;
+        checked += usize::from(matches!(guess, Err(Trouble::Refused(_))));
+    }
+    assert_eq!(checked, 20, "as many as without a cookie");
+}
+
+async fn an_unknown_address_is_slowed_like_a_known_one(db: Db) {
+    let world = world(db);
+    world.start("ana@example.com").await;
+    let mut answers = Vec::new();
+    for email in ["ana@example.com", "eve@example.com"] {
+        let mut heard = Vec::new();
+        for n in 0..25 {
+            heard.push(world.services.sign_in(email, OTHER, &botnet(n)).await);
+        }
+        answers.push(heard);
+    }
+    assert_eq!(answers[0], answers[1]);
+}
+
+async fn links_of_nobody_are_counted(db: Db) {
+    let world = world(db);
+    world.start("ana@example.com").await;
+    let token = world.token("ana@example.com").await;
+    let mut waits = 0;
+    for n in 0..60 {
+        let link = format!("nobodys-{n}");
+        let seen = world
+            .services
+            .verify_link(None, &link, &from("outside"))
+            .await;
+        match seen.unwrap_err() {
+            Trouble::NotFound => {}
+            Trouble::Wait(_) => waits += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(waits > 0, "fifty, then it waits");
+    let hers = world.services.verify_link(None, &token, &from("a")).await;
+    assert!(hers.is_ok(), "elsewhere nobody waits");
 }

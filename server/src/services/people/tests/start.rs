@@ -1,7 +1,7 @@
 //! Starting and joining: what one form makes, and who may come in by a claim.
 
 use super::*;
-use crate::services::acts::By;
+use crate::services::acts::Proved;
 use crate::services::servicers;
 use crate::storage::testing::on_both;
 
@@ -33,7 +33,8 @@ async fn one_form_makes_everything_and_mails_the_servicer_id(db: Db) {
     };
     let errors = refused(world.services.start(wrong, &from("a")).await);
     let names: Vec<_> = errors.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, ["name", "country", "email"], "all at once");
+    let all = ["name", "country", "email", "password"];
+    assert_eq!(names, all, "all at once");
     let weak = Start {
         password: "example ltd 2026".to_owned(),
         ..form("ana@example.com")
@@ -47,15 +48,14 @@ async fn one_form_makes_everything_and_mails_the_servicer_id(db: Db) {
 async fn starting_answers_alike_whether_or_not_the_address_is_known(db: Db) {
     let world = world(db);
     let first = world.start("ana@example.com").await;
-    let token = world.token("ana@example.com").await;
-    world.services.verify(&token).await.unwrap();
+    world.confirm("ana@example.com", PASSWORD).await.unwrap();
     let second = world.start("ana@example.com").await;
     assert_ne!(first.person, second.person);
     assert_ne!(first.servicer, second.servicer);
     let letters = world.letters("ana@example.com").await;
     let words = |letter: &Letter| {
         let lines = letter.body.lines();
-        let plain = lines.filter(|line| !line.contains("servicer_id") && !line.contains("http"));
+        let plain = lines.filter(|line| !line.contains("Servicer id") && !line.contains("http"));
         plain.map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(words(&letters[0]), words(&letters[1]));
@@ -72,7 +72,7 @@ async fn a_start_whose_audit_row_cannot_be_written_did_not_happen(db: Db) {
     db.mend_audit_log().await;
     let mut tx = db.read().await.unwrap();
     let key = "ana@example.com";
-    assert!(tx.people_by_email(key).await.unwrap().is_empty());
+    assert!(tx.sign_in_rows(key, None).await.unwrap().is_empty());
     let now = world.services.state.clock.now();
     assert!(tx.servicers("", None, now).await.unwrap().is_empty());
     drop(tx);
@@ -85,9 +85,14 @@ async fn a_start_whose_audit_row_cannot_be_written_did_not_happen(db: Db) {
 async fn a_claim_token_makes_one_owner_whoever_comes_first(db: Db) {
     let world = world(db);
     let state = world.services.state.clone();
-    let made = servicers::create(&state, &By::operator(), "Example Ltd", ServicerKind::Both)
-        .await
-        .unwrap();
+    let made = servicers::create(
+        &state,
+        &Proved::command_line(),
+        "Example Ltd",
+        ServicerKind::Both,
+    )
+    .await
+    .unwrap();
     let sign_up = |claim: &str, n: usize| SignUp {
         servicer_id: made.id.to_string(),
         claim_token: claim.to_owned(),

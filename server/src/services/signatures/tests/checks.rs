@@ -81,7 +81,7 @@ async fn a_signature_is_good_for_its_time_and_not_longer(db: Db) {
 
     let (services, owner, id) = (&desk.world.services, &desk.world.owner, desk.world.tenant);
     services
-        .set_signature_terms(owner, id, false, "30", &source())
+        .set_signature_terms(owner, id, 1, (false, "30"), &source())
         .await
         .unwrap();
     assert!(
@@ -98,7 +98,7 @@ async fn a_signature_is_good_for_its_time_and_not_longer(db: Db) {
     );
     for seconds in ["0", "3601", "", "1.5"] {
         let refused = services
-            .set_signature_terms(owner, id, false, seconds, &source())
+            .set_signature_terms(owner, id, 1, (false, seconds), &source())
             .await;
         assert!(matches!(refused, Err(Trouble::Refused(_))), "{seconds:?}");
     }
@@ -165,7 +165,7 @@ async fn a_tenant_may_demand_signatures(db: Db) {
         200
     );
     services
-        .set_signature_terms(owner, id, true, "3600", &source())
+        .set_signature_terms(owner, id, 1, (true, "3600"), &source())
         .await
         .unwrap();
     assert!(
@@ -203,12 +203,12 @@ async fn a_tenant_may_demand_signatures(db: Db) {
     );
     let analyst = desk.world.actor(Role::Analyst, ServicerStatus::Sandbox);
     let refused = services
-        .set_signature_terms(&analyst, id, false, "60", &source())
+        .set_signature_terms(&analyst, id, 1, (false, "60"), &source())
         .await;
     assert!(matches!(refused, Err(Trouble::Forbidden(_))));
     let other = desk.world.beside().await;
     let foreign = services
-        .set_signature_terms(&other.owner, id, false, "60", &source())
+        .set_signature_terms(&other.owner, id, 1, (false, "60"), &source())
         .await;
     assert_eq!(foreign, Err(Trouble::NotFound));
 }

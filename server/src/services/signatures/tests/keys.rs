@@ -198,7 +198,7 @@ async fn every_act_is_written_down_or_does_not_happen(db: Db) {
         Err(Trouble::Internal(_))
     ));
     let set = services
-        .set_signature_terms(owner, id, true, "60", &source())
+        .set_signature_terms(owner, id, 1, (true, "60"), &source())
         .await;
     assert!(matches!(set, Err(Trouble::Internal(_))));
     let keys = desk.keys().await;

@@ -31,23 +31,32 @@ async fn all_acts(world: &World) -> Vec<Answered<()>> {
         environment: Environment::Sandbox,
         ..production()
     };
+    let links = (vec!["myapp://other".into()], Vec::new());
+    let typed = terms("60", "120");
     vec![
         services
             .create_tenant(owner, sandbox, &source)
             .await
             .map(|_| ()),
         services
-            .rename_tenant(owner, id, "Other name", &source)
+            .rename_tenant(owner, id, version(world).await, "Other name", &source)
             .await,
         services
-            .set_links(owner, id, vec!["myapp://other".into()], Vec::new(), &source)
+            .set_links(owner, id, version(world).await, links, &source)
             .await,
         services.pause_tenant(owner, id, true, &source).await,
         services
             .whitelist(owner, id, "xyz_aisp_sbx_#1.0", false, &source)
             .await,
         services
-            .set_terms(owner, id, &kept_skill(), terms("60", "120"), &source)
+            .set_terms(
+                owner,
+                id,
+                &kept_skill(),
+                version(world).await,
+                typed,
+                &source,
+            )
             .await,
         services
             .rotate_key(owner, id, KeyKind::AppKey, Duration::days(1), &source)

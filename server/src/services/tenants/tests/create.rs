@@ -72,7 +72,9 @@ async fn a_foreign_tenant_is_a_missing_one(db: Db) {
             Err(Trouble::NotFound)
         );
         assert_eq!(
-            services.rename_tenant(owner, id, "Mine", &source()).await,
+            services
+                .rename_tenant(owner, id, 1, "Mine", &source())
+                .await,
             Err(Trouble::NotFound)
         );
     }

@@ -2,11 +2,13 @@
 
 mod acts;
 mod create;
+mod fresh;
 mod keys;
 mod overview;
 mod settings;
+mod versions;
 
-use app::domain::ids::KeyId;
+use app::domain::ids::{KeyId, SigningKeyId};
 use app::domain::key::KeyKind;
 use app::domain::person::Role;
 use app::domain::servicer::ServicerStatus;
@@ -37,6 +39,12 @@ fn made(creation: Creation) -> CreatedTenant {
         Creation::Made(made) => made,
         Creation::Again(id) => panic!("{id} was made before"),
     }
+}
+
+/// Which state the settings are in.
+async fn version(world: &World) -> i64 {
+    let tenant = world.services.tenant(&world.owner, world.tenant).await;
+    tenant.unwrap().version
 }
 
 async fn live(world: &World, kind: KeyKind) -> Vec<Key> {

@@ -25,8 +25,11 @@ async fn settings_are_kept_and_refused_whole(db: Db) {
         .set_links(
             owner,
             id,
-            links(&["myapp://x", "javascript:alert(1)"]),
-            links(&["https://a.example/path"]),
+            tenant.version,
+            (
+                links(&["myapp://x", "javascript:alert(1)"]),
+                links(&["https://a.example/path"]),
+            ),
             &source(),
         )
         .await;
@@ -46,12 +49,12 @@ async fn settings_are_kept_and_refused_whole(db: Db) {
         links(&["https://App.example.com/"]),
     );
     services
-        .set_links(owner, id, given, origins, &source())
+        .set_links(owner, id, tenant.version, (given, origins), &source())
         .await
         .unwrap();
     let tenant = services.tenant(owner, id).await.unwrap();
     assert_eq!(
-        (tenant.redirect_links, tenant.origins),
+        (tenant.redirect_links.clone(), tenant.origins.clone()),
         (links(&["myapp://x"]), links(&["https://app.example.com"]))
     );
 
@@ -60,7 +63,7 @@ async fn settings_are_kept_and_refused_whole(db: Db) {
         .await
         .unwrap();
     services
-        .rename_tenant(owner, id, "  New name ", &source())
+        .rename_tenant(owner, id, tenant.version, "  New name ", &source())
         .await
         .unwrap();
     services
@@ -77,7 +80,9 @@ async fn settings_are_kept_and_refused_whole(db: Db) {
         (TenantStatus::Paused, "New name", published - 1)
     );
     assert!(matches!(
-        services.rename_tenant(owner, id, " ", &source()).await,
+        services
+            .rename_tenant(owner, id, tenant.version, " ", &source())
+            .await,
         Err(Trouble::Refused(_))
     ));
 }
@@ -102,7 +107,14 @@ async fn terms_are_kept_within_their_limits(db: Db) {
     assert_eq!(now().await, (defaults, defaults));
     let set = async |actor: &Actor, tenant, skill: &SkillName, typed| {
         services
-            .set_terms(actor, tenant, skill, typed, &source())
+            .set_terms(
+                actor,
+                tenant,
+                skill,
+                version(&world).await,
+                typed,
+                &source(),
+            )
             .await
     };
     let skill = kept_skill();

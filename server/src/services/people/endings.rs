@@ -1,0 +1,46 @@
+//! The end of accounts whose address nobody proved: 30 days after they were used last, they and their sandbox go.
+
+use chrono::Duration;
+
+use crate::services::acts::{By, audit};
+use crate::services::trouble::Stop;
+use crate::state::AppState;
+
+/// How long an account without a proved address lasts after its last use, in the portal or by its sandbox keys.
+pub const UNPROVED_LAST: Duration = Duration::days(30);
+/// Accounts looked up at a time.
+const BATCH: i64 = 100;
+
+/// Ends every account whose time is over, each in a transaction of its own, until none is left; says how many.
+pub async fn end_unproved(state: &AppState) -> Result<u64, Stop> {
+    let now = state.clock.now();
+    let since = now - UNPROVED_LAST;
+    if state.db.read().await?.has_undated_people().await? {
+        let mut tx = state.db.write().await?;
+        tx.begin_days_of_unproved(now).await?;
+        tx.commit().await?;
+    }
+    let mut ended = 0;
+    loop {
+        let due = state.db.read().await?.unproved_unused(since, BATCH).await?;
+        let before = ended;
+        for person in due {
+            let mut tx = state.db.write().await?;
+            let Some(servicers) = tx.take_for_ending(person, since).await? else {
+                continue;
+            };
+            for servicer in &servicers {
+                tx.delete_servicer(*servicer).await?;
+            }
+            tx.delete_person(person).await?;
+            let detail = serde_json::json!({ "servicers": servicers });
+            let by = By::server();
+            audit(state, &mut tx, &by, None, "person.ended", person, detail).await?;
+            tx.commit().await?;
+            ended += 1;
+        }
+        if ended == before {
+            return Ok(ended);
+        }
+    }
+}

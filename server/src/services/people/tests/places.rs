@@ -1,0 +1,84 @@
+//! People who work in several servicers: which one, and who chooses.
+
+use super::*;
+use crate::services::acts::Proved;
+use crate::services::servicers;
+use crate::storage::testing::on_both;
+
+on_both!(
+    one_more_servicer_is_joined_and_left_for_the_other,
+    an_unproved_account_joins_nothing,
+);
+
+async fn one_more_servicer_is_joined_and_left_for_the_other(db: Db) {
+    let world = world(db);
+    let state = world.services.state.clone();
+    let email = "ana@example.com";
+    let started = world.start(email).await;
+    world.confirm(email, PASSWORD).await.unwrap();
+    let mut actor = world.browser(started.person, email).await;
+    actor.verified = true;
+    let made = servicers::create(
+        &state,
+        &Proved::command_line(),
+        "Second Ltd",
+        ServicerKind::Both,
+    )
+    .await
+    .unwrap();
+    let id = made.id.to_string();
+    let joined = async |actor: &Actor, token: &str| {
+        let services = &world.services;
+        services.join(actor, &id, token, &from("a")).await
+    };
+    assert_eq!(refused(joined(&actor, "wrong").await)[0].0, "claim_token");
+    assert_eq!(joined(&actor, &made.claim_token).await, Ok(()));
+    let names: Vec<_> = world
+        .services
+        .places(&actor)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|(_, name)| name)
+        .collect();
+    assert_eq!(names, ["Example Ltd", "Second Ltd"]);
+    assert_eq!(world.works_in(&actor).await, made.id);
+    let back = world.services.work_in(&actor, started.servicer).await;
+    assert_eq!(back, Ok(()));
+    assert_eq!(world.works_in(&actor).await, started.servicer);
+    // Another browser of hers goes where she was last.
+    let elsewhere = world.browser(started.person, email).await;
+    assert_eq!(world.works_in(&elsewhere).await, started.servicer);
+    world.services.work_in(&elsewhere, made.id).await.unwrap();
+    assert_eq!(world.works_in(&elsewhere).await, made.id);
+    assert_eq!(
+        world.works_in(&actor).await,
+        started.servicer,
+        "each its own"
+    );
+    let other = world.start("eve@example.com").await;
+    let foreign = world.services.work_in(&actor, other.servicer).await;
+    assert_eq!(foreign, Err(Trouble::NotFound));
+}
+
+async fn an_unproved_account_joins_nothing(db: Db) {
+    let world = world(db);
+    let state = world.services.state.clone();
+    let started = world.start("ana@example.com").await;
+    let actor = world.browser(started.person, "ana@example.com").await;
+    let made = servicers::create(
+        &state,
+        &Proved::command_line(),
+        "Second Ltd",
+        ServicerKind::Both,
+    )
+    .await
+    .unwrap();
+    let id = made.id.to_string();
+    let joined = world
+        .services
+        .join(&actor, &id, &made.claim_token, &from("a"))
+        .await;
+    assert!(matches!(joined, Err(Trouble::Forbidden(_))), "{joined:?}");
+    assert_eq!(world.servicers(started.person).await, [started.servicer]);
+}
