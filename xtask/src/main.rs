@@ -9,6 +9,7 @@ mod browser;
 mod check;
 mod dev;
 mod files;
+mod fuzz;
 mod generate;
 mod leash;
 mod npm;
@@ -57,6 +58,8 @@ enum Command {
     Bench(bench::Options),
     /// Attack the release build beside honest traffic for a long time, and judge what the honest saw
     Soak(soak::Options),
+    /// Try every reader of bytes from outside with random input
+    Fuzz(fuzz::Options),
 }
 
 #[derive(Args)]
@@ -116,5 +119,6 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Generate => generate::write(&project),
         Command::Bench(options) => bench::run(&project, &options),
         Command::Soak(options) => soak::run(&project, &options),
+        Command::Fuzz(options) => fuzz::run(&project, &options),
     }
 }

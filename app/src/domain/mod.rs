@@ -7,6 +7,7 @@ mod macros;
 pub mod account;
 pub mod console;
 pub mod ids;
+pub mod json;
 pub mod key;
 pub mod money;
 pub mod payment;

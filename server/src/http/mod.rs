@@ -5,6 +5,7 @@ pub mod call;
 pub mod cors;
 pub mod credentials;
 pub mod describe;
+pub mod encoding;
 pub mod fields;
 pub mod form;
 pub mod json;

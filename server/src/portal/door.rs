@@ -214,6 +214,8 @@ impl Door {
             tracing::error!(reference, error, "a visit to the portal failed");
             trouble::page(Trouble::Internal(reference), visit)
         };
+        let packed =
+            matches!(&halt, Halt::Status(status, why) if (*status, *why) == fields::PACKED);
         let page = match halt {
             Halt::Trouble(trouble) => trouble::page(trouble, visit),
             Halt::Status(status, why) => {
@@ -222,7 +224,14 @@ impl Door {
             Halt::Session(error) => broken(error.to_string()),
             Halt::Database(error) => broken(error.to_string()),
         };
-        shown(page, visit, nonce)
+        let mut answer = shown(page, visit, nonce);
+        if packed {
+            let identity = HeaderValue::from_static("identity");
+            answer
+                .headers_mut()
+                .insert(header::ACCEPT_ENCODING, identity);
+        }
+        answer
     }
 
     fn themed(&self, theme: Option<&'static str>, to: &str) -> Response {

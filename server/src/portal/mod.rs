@@ -7,7 +7,7 @@
 mod actor;
 mod csrf;
 mod door;
-mod fields;
+pub(crate) mod fields;
 mod files;
 mod log;
 mod store;

@@ -23,6 +23,7 @@ mod console;
 mod doors;
 mod durability;
 mod filters;
+mod json;
 mod limits;
 mod marketplace;
 mod one_time;

@@ -64,20 +64,20 @@ const ROOMS: &[Room] = &[
     Room {
         path: "api",
         may_name: &[
-            "clock", "config", "http", "problem", "services", "skills", "state", "wire",
+            "clock", "config", "http", "json", "problem", "services", "skills", "state", "wire",
         ],
         never: &["leptos", "sqlx"],
     },
     Room {
         path: "portal",
         may_name: &[
-            "clock", "config", "crypto", "http", "services", "state", "storage",
+            "clock", "config", "crypto", "http", "json", "services", "state", "storage",
         ],
         never: &["sqlx", "utoipa"],
     },
     Room {
         path: "bank",
-        may_name: &["clock", "crypto", "storage"],
+        may_name: &["clock", "crypto", "json", "storage"],
         never: &["leptos", "utoipa"],
     },
 ];
