@@ -72,7 +72,9 @@ pub fn object(bytes: &[u8]) -> Result<Object<'_>, Problem> {
             other.kind()
         ))
         .into()),
-        Err(fault) if fault.is_too_large() => Err(too_large()),
+        Err(fault) if fault.is_too_large() => Err(Refusal::new(Code::BodyTooLarge)
+            .says(format!("The body is more than is read: {fault}."))
+            .into()),
         Err(fault) => Err(unreadable(&fault).into()),
     }
 }

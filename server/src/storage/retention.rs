@@ -225,9 +225,7 @@ impl Tx {
         }
         let some = format!("WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {due} LIMIT $2)");
         let (sql, micros) = match rule.does {
-            Does::Delete | Does::DeleteSignatures => {
-                (format!("DELETE FROM {table} {some}"), false)
-            }
+            Does::Delete | Does::DeleteSignatures => (format!("DELETE FROM {table} {some}"), false),
             Does::DeleteByMicros => (format!("DELETE FROM {table} {some}"), true),
             Does::Clear(set) => (format!("UPDATE {table} SET {set} {some}"), false),
         };

@@ -133,14 +133,17 @@ impl At<'_> {
 impl Wrong {
     /// Notes everything that nobody took.
     pub fn unknown(&mut self, rest: &Object<'_>, prefix: &str) {
-        let problem = |name| {
+        // An answer is no larger for being told more nonsense.
+        const TOLD: usize = 50;
+        let problem = |name: &str| {
+            let name: String = name.chars().take(200).collect();
             FieldProblem::new(
                 format!("{prefix}{name}"),
                 Code::UnknownFields,
                 "is not known here",
             )
         };
-        self.unknown.extend(rest.names().map(problem));
+        self.unknown.extend(rest.names().take(TOLD).map(problem));
     }
 
     /// The answer to everything noted, if anything was.

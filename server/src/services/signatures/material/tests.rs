@@ -53,13 +53,13 @@ fn what_must_not_or_cannot_be_a_key_is_told_why() {
     for (text, says) in [
         (RSA.private, "private key"),
         (&private_jwk, "private key"),
-        ("ssh-rsa AAAA", "as PEM"),
+        ("ssh-rsa AAAA", "ssh-keygen"),
         (
             "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----",
             "holds no",
         ),
         ("{", "not JSON"),
-        ("{}", "cannot be read"),
+        ("{}", "Use an RSA key"),
         (r#"{"keys":[]}"#, "set of keys"),
         (&weak, "2048 bits"),
         (&p384, "P-256"),
@@ -308,7 +308,7 @@ fn what_nests_in_a_key_is_bounded() {
     assert!(why(&deep).contains("nest deeper"), "{}", why(&deep));
     assert!(set(&format!("{{\"keys\":[{deep}]}}")).is_err());
     let spoofed = r#"{"kty":{"$serde_json::private::RawValue":"\"RSA\""},"n":"AQAB","e":"AQAB"}"#;
-    assert!(why(spoofed).contains("no JWK"), "{}", why(spoofed));
+    assert!(why(spoofed).contains("Use an RSA key"), "{}", why(spoofed));
     let twice = r#"{"kty":"RSA","kty":"EC"}"#;
     assert!(
         why(twice).contains("`kty` is given twice"),
