@@ -12,9 +12,12 @@ pub mod clock;
 pub mod config;
 pub mod crypto;
 pub mod doors;
+#[cfg(test)]
+mod fuzz;
 pub mod gate;
 pub mod http;
 pub mod jobs;
+pub mod json;
 pub mod mail;
 pub mod portal;
 pub mod problem;

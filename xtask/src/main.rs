@@ -9,6 +9,7 @@ mod browser;
 mod check;
 mod dev;
 mod files;
+mod fuzz;
 mod generate;
 mod leash;
 mod npm;
@@ -66,6 +67,8 @@ enum Command {
     Bench(bench::Options),
     /// Attack the release build beside honest traffic for a long time, and judge what the honest saw
     Soak(soak::Options),
+    /// Try every reader of bytes from outside with random input
+    Fuzz(fuzz::Options),
 }
 
 #[derive(Args)]
@@ -127,5 +130,6 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Sbom { out } => supply::sbom::write(&project, out.as_deref()),
         Command::Bench(options) => bench::run(&project, &options),
         Command::Soak(options) => soak::run(&project, &options),
+        Command::Fuzz(options) => fuzz::run(&project, &options),
     }
 }

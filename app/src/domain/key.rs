@@ -15,6 +15,9 @@ words! {
     }
 }
 
+/// What finds every key in a text: published, for scanners of source code.
+pub const PATTERN: &str = "tsr_(sbx|live)_(cs|ak)_[0-9A-Za-z]{49}";
+
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const RANDOM_LEN: usize = 43;
 const CRC_LEN: usize = 6;

@@ -8,6 +8,7 @@ pub mod account;
 pub mod console;
 pub mod country;
 pub mod ids;
+pub mod json;
 pub mod key;
 pub mod money;
 pub mod payment;

@@ -30,7 +30,7 @@ words! {
         Subject = "subject",
         /// `aud` is this API.
         Audience = "audience",
-        /// `iat` and `exp` lie around now, and not too far apart.
+        /// `iat`, `exp` and `nbf` lie around now, and not too far apart.
         Time = "time",
         /// `htm` and `htu`, if they are there, name this request.
         Target = "target",
@@ -89,7 +89,7 @@ impl Check {
             Self::Subject => "sub and email, where they are sent, equal iss.",
             Self::Audience => "aud is the API's host.",
             Self::Time => {
-                "iat is not in the future, exp not in the past, and they are close enough."
+                "iat and nbf are not in the future, exp not in the past, and they are close enough."
             }
             Self::Target => "htm and htu, where they are sent, are the request's method and URL.",
             Self::Digest => {
@@ -164,6 +164,15 @@ pub struct SignatureTerms {
     pub signed_only: bool,
     /// Seconds a signature may live at most.
     pub seconds: i64,
+}
+
+/// Tells whether a text may hold a private key, so that no page shows it again.
+pub fn may_be_private(text: &str) -> bool {
+    let upper = text.to_ascii_uppercase();
+    let marks = ["PRIVATE KEY", "PUTTY-USER-KEY-FILE", "\"D\"", "\"K\""];
+    // Without a frame around it, nobody knows by sight.
+    let bare = !upper.contains("-----BEGIN") && !upper.trim_start().starts_with("HTTP");
+    marks.iter().any(|mark| upper.contains(mark)) || (bare && upper.len() > 200)
 }
 
 /// An issuer as a servicer names itself in `iss`: 1 to 254 visible characters, commonly an e-mail address.

@@ -1,6 +1,5 @@
 //! Accounts under one consent.
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use utoipa_axum::router::OpenApiRouter;
@@ -10,6 +9,7 @@ use super::data::{Limit, credentials, freshness, paged};
 use super::refusals::Reading;
 use crate::http::call::{Call, Data};
 use crate::http::fields::fields;
+use crate::json::Json;
 use crate::problem::Problem;
 use crate::services::accounts;
 use crate::state::AppState;

@@ -2,7 +2,6 @@
 
 use app::domain::account::BalanceType;
 use app::domain::ids::{AccountId, BalanceId};
-use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use utoipa_axum::router::OpenApiRouter;
@@ -12,6 +11,7 @@ use super::data::{Limit, credentials, freshness};
 use super::refusals::Reading;
 use crate::http::call::{Call, Data};
 use crate::http::fields::fields;
+use crate::json::Json;
 use crate::problem::Problem;
 use crate::services::accounts::{self, BalanceFilter, IdPage};
 use crate::state::AppState;

@@ -1,7 +1,6 @@
 //! The catalog: public for published sandbox skills; with a tenant's keys it also says which it may use.
 
 use app::domain::problem::Code;
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -16,6 +15,7 @@ use crate::http::call::{Anyone, Call};
 use crate::http::fields::fields;
 use crate::http::paths;
 use crate::http::tagged::Tagged;
+use crate::json::Json;
 use crate::problem::Problem;
 use crate::services::catalog::{self, CatalogFilter, Offer};
 use crate::services::refusal::{FieldProblem, Refusal};

@@ -1,14 +1,13 @@
 //! Consents: reading and deleting them, in both styles.
 
 use app::domain::ids::CredentialsId;
+use app::domain::json::Json as Given;
 use app::domain::problem::Code;
 use app::domain::session::ConsentStatus;
 use app::domain::skill::SkillName;
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use secrecy::SecretString;
-use serde_json::Value;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
 use utoipa_axum::router::OpenApiRouter;
@@ -20,6 +19,7 @@ use super::sessions::Challenge;
 use crate::http::call::{Also, Call, Data, Server};
 use crate::http::fields::{At, Field, Text, fields, word_field};
 use crate::http::once;
+use crate::json::Json;
 use crate::problem::Problem;
 use crate::services::consents::{self, ConsentFilter, Credentials};
 use crate::services::keys::Client;
@@ -97,7 +97,7 @@ fields! {
 pub struct Minutes(i64);
 
 impl Field for Minutes {
-    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
+    fn read(value: Given<'_>, at: &mut At<'_>) -> Option<Self> {
         i64::read(value, at).map(Self)
     }
 

@@ -1,16 +1,16 @@
 //! What the data operations share: the pair they are called with, page sizes, and how fresh an answer is.
 
 use app::domain::account::{BalanceType, CreditDebit};
+use app::domain::json::Json;
 use app::domain::money::Bound;
 use app::domain::problem::Code;
 use app::domain::transaction::BookingStatus;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use serde_json::Value;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 
 use crate::http::call::{Also, DataKeys};
-use crate::http::fields::{At, Field, kind, schema_of, word_field};
+use crate::http::fields::{At, Field, schema_of, word_field};
 use crate::problem::Problem;
 use crate::services::accounts::Listing;
 use crate::services::consents::Credentials;
@@ -85,7 +85,7 @@ where
 pub struct Limit<const MAX: i64>(pub i64);
 
 impl<const MAX: i64> Field for Limit<MAX> {
-    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
+    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
         let limit = i64::read(value, at)?;
         if (1..=MAX).contains(&limit) {
             return Some(Self(limit));
@@ -104,11 +104,11 @@ impl<const MAX: i64> Field for Limit<MAX> {
 pub struct Amount(pub Bound);
 
 impl Field for Amount {
-    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
+    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
         let text = match value {
-            Value::Number(number) => number.to_string(),
-            Value::String(text) => text,
-            other => return at.invalid(format!("must be a decimal number, not {}", kind(&other))),
+            Json::Number(number) => number.to_string(),
+            Json::Text(text) => text.into_owned(),
+            other => return at.invalid(format!("must be a decimal number, not {}", other.kind())),
         };
         match Bound::parse(&text) {
             Ok(bound) => Some(Self(bound)),

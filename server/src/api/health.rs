@@ -3,7 +3,6 @@
 use std::sync::atomic::Ordering;
 
 use app::domain::problem::Code;
-use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -11,6 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::refusals::Readiness;
+use crate::json::Json;
 use crate::problem::Problem;
 use crate::services::refusal::Refusal;
 use crate::state::AppState;

@@ -2,7 +2,6 @@
 
 use app::domain::ids::PaymentId;
 use app::domain::problem::Code;
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse as _, Response};
 use utoipa_axum::router::OpenApiRouter;
@@ -13,6 +12,7 @@ use super::refusals::{Paying, Unpaying};
 use crate::http::call::{Call, Data};
 use crate::http::fields::{Input, fields};
 use crate::http::once;
+use crate::json::Json;
 use crate::problem::Problem;
 use crate::services::payments;
 use crate::state::AppState;

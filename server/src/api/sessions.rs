@@ -1,8 +1,8 @@
 //! Sessions and their steps: what a tenant's app may call from a browser or a phone.
 
 use app::domain::ids::SessionId;
+use app::domain::json::Json as Given;
 use app::domain::problem::Code;
-use axum::Json;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
@@ -17,6 +17,7 @@ use super::refusals::{Asking, CallingOff, Opening, Submitting};
 use crate::http::call::{App, Call, Nonce};
 use crate::http::fields::{At, Field, Text, fields};
 use crate::http::once;
+use crate::json::Json;
 use crate::problem::Problem;
 use crate::services::sessions::{self, NewSession, Proof};
 use crate::services::steps::{self, NewStep};
@@ -49,7 +50,7 @@ fields! {
 pub struct Challenge(pub(super) String);
 
 impl Field for Challenge {
-    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
+    fn read(value: Given<'_>, at: &mut At<'_>) -> Option<Self> {
         let text = String::read(value, at)?;
         let url_safe = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
         if text.len() == 43 && text.bytes().all(url_safe) {

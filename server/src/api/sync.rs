@@ -1,6 +1,5 @@
 //! Changes of a consent's transactions since a cursor.
 
-use axum::Json;
 use axum::extract::State;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -9,6 +8,7 @@ use super::data::{Limit, credentials};
 use super::refusals::Syncing;
 use crate::http::call::{Call, Data};
 use crate::http::fields::fields;
+use crate::json::Json;
 use crate::problem::Problem;
 use crate::services::sync;
 use crate::state::AppState;

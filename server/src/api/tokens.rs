@@ -1,6 +1,5 @@
 //! The exchange of a `temp_token`, for servers only.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
@@ -12,6 +11,7 @@ use super::refusals::Exchanging;
 use crate::http::call::{Call, Server};
 use crate::http::fields::fields;
 use crate::http::once;
+use crate::json::Json;
 use crate::problem::Problem;
 use crate::services::tokens::{self, Exchange};
 use crate::state::AppState;

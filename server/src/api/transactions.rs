@@ -2,15 +2,14 @@
 
 use app::domain::account::CreditDebit;
 use app::domain::ids::AccountId;
+use app::domain::json::Object;
 use app::domain::transaction::BookingStatus;
-use axum::Json;
 use axum::body::{Body as HttpBody, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Utc};
 use futures_util::stream::{self, Stream};
-use serde_json::{Map, Value};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 use utoipa_axum::router::OpenApiRouter;
@@ -21,6 +20,7 @@ use super::refusals::Reading;
 use crate::http::call::{Call, Data};
 use crate::http::describe::described_input;
 use crate::http::fields::{Fieldset, Input, Wrong, fields};
+use crate::json::Json;
 use crate::problem::Problem;
 use crate::services::refusal::Failure;
 use crate::services::transactions::{
@@ -124,7 +124,7 @@ impl Fieldset for ListTransactions {
     const ABOUT: &'static str = "Asks for the transactions of a consent, page by page.";
 
     fn take(
-        values: &mut Map<String, Value>,
+        values: &mut Object<'_>,
         prefix: &str,
         in_query: bool,
         wrong: &mut Wrong,

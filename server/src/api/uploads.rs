@@ -7,7 +7,6 @@ use std::convert::Infallible;
 
 use app::domain::ids::{SessionId, StepId};
 use app::domain::problem::Code;
-use axum::Json;
 use axum::extract::{FromRequestParts, RawPathParams, State};
 use axum::http::request::Parts;
 use utoipa::openapi::schema::Schema;
@@ -20,6 +19,7 @@ use super::refusals::Sending;
 use crate::http::call::Nonce;
 use crate::http::fields::{fields, schema_of};
 use crate::http::form::FileCall;
+use crate::json::Json;
 use crate::problem::Problem;
 use crate::services::refusal::Refusal;
 use crate::services::uploads::{self, NewUpload};

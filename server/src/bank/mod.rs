@@ -25,6 +25,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
+use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse as _, Response};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -32,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::gate::Bounds;
+use crate::json::coding;
 use crate::storage::Db;
 use ledger::Day;
 
@@ -117,6 +122,15 @@ impl Inner {
     }
 }
 
+/// Refuses whatever is packed: bodies are read as they are (RFC 9110, section 15.5.16).
+async fn unpacked(request: Request, next: Next) -> Response {
+    if coding(request.headers()).is_none() {
+        return next.run(request).await;
+    }
+    let identity = [(header::ACCEPT_ENCODING, "identity")];
+    (StatusCode::UNSUPPORTED_MEDIA_TYPE, identity).into_response()
+}
+
 /// Opens the doors and answers until `stop` is cancelled. The bank answers when this returns; a user's
 /// books are written when they are first needed.
 pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<Bank, BankError> {
@@ -156,6 +170,7 @@ pub async fn serve_within(
         .merge(pages::router(&desk, limits.pages_per_minute))
         .merge(products::router())
         .fallback(pages::not_found)
+        .layer(middleware::from_fn(unpacked))
         .with_state(desk);
     let is_https = public_url.starts_with("https:");
     let running = tokio::spawn(listen::answer(

@@ -94,6 +94,8 @@ section! {
         /// Whether the URL of a set of keys may lead to private addresses and be plain `http:`. For development alone: it
         /// lets customers make this server ask for what they cannot reach themselves.
         key_sets_from_private_addresses: bool = false;
+        /// Ports that the URL of a set of keys may name besides 443.
+        key_set_ports: Vec<u16> = Vec::new();
     }
 }
 

@@ -1,12 +1,12 @@
 //! Credentials as they arrive: beside the other fields of a body, or in headers of calls without one.
 
+use app::domain::json::{Json, Object};
 use app::domain::problem::Code;
 use axum::http::header;
 use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
-use serde_json::{Map, Value};
 
 use super::call::keys::UserId;
 use super::call::{Also, Keys};
@@ -33,7 +33,7 @@ impl Presented {
     /// Takes the credentials of one side out of a request's fields, noting what is wrong.
     /// The console's grant stands in for `client_id` and keys.
     pub fn take<K: Keys>(
-        values: &mut Map<String, Value>,
+        values: &mut Object<'_>,
         granted: bool,
         from_browser: bool,
         wrong: &mut Wrong,
@@ -41,7 +41,7 @@ impl Presented {
         let mut presented = Self::default();
         for credential in K::CREDENTIALS {
             let name = credential.name;
-            let Some(value) = values.shift_remove(name) else {
+            let Some(value) = values.remove(name) else {
                 let stands_in = granted && matches!(name, "client_id" | "client_secret");
                 if credential.required && !stands_in {
                     let problem = FieldProblem::new(name, Code::MissingFields, "is required");
@@ -154,14 +154,11 @@ impl Presented {
 }
 
 /// Puts the credentials of a call without body where a body would have them.
-pub fn from_headers<K: Keys>(
-    parts: &Parts,
-    values: &mut Map<String, Value>,
-) -> Result<(), Problem> {
+pub fn from_headers<K: Keys>(parts: &Parts, values: &mut Object<'_>) -> Result<(), Problem> {
     let headers = &parts.headers;
     for credential in K::CREDENTIALS {
         // In a URL they would end in logs and histories.
-        if values.contains_key(credential.name) && credential.name != "tenant_user_id" {
+        if values.contains(credential.name) && credential.name != "tenant_user_id" {
             let problem = FieldProblem::new(
                 credential.name,
                 Code::UnknownFields,
@@ -178,7 +175,7 @@ pub fn from_headers<K: Keys>(
         let value = credential.header.and_then(|name| headers.get(name));
         if let Some(value) = value {
             let text = value.to_str().unwrap_or_default();
-            values.insert(credential.name.to_owned(), Value::String(text.to_owned()));
+            values.insert(credential.name, Json::Text(text.to_owned().into()));
         }
     }
     // Where requests are signed, that header holds the signature.
@@ -186,8 +183,8 @@ pub fn from_headers<K: Keys>(
         .get(header::AUTHORIZATION)
         .filter(|_| !signed::is_signed(parts));
     if let Some((client_id, secret)) = authorization.map(basic).transpose()?.flatten() {
-        values.insert("client_id".to_owned(), Value::String(client_id));
-        values.insert("client_secret".to_owned(), Value::String(secret));
+        values.insert("client_id", Json::Text(client_id.into()));
+        values.insert("client_secret", Json::Text(secret.into()));
     }
     Ok(())
 }

@@ -1,26 +1,26 @@
 //! From bytes to one JSON object, bounded before it is parsed; and the same for query strings.
 
-use std::fmt;
 
+use app::domain::json::{self, Fault, Json, Limits, Object, Why};
 use app::domain::problem::Code;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Uri, header};
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
-use serde_json::{Map, Value};
 
+use super::encoding;
 use crate::gate::{Room, Unread};
 use crate::problem::Problem;
 use crate::services::refusal::Refusal;
 
 /// The largest JSON body that is read.
-pub const MAX_BODY: usize = 256 * 1024;
-/// The deepest nesting of arrays and objects that is read.
-pub const MAX_DEPTH: usize = 64;
+pub const MAX_BODY: usize = Limits::BODY.bytes;
 /// The longest query string that is read.
 pub const MAX_QUERY: usize = 8 * 1024;
+/// The most fields in a query: several times those of any operation.
+const MAX_PAIRS: usize = 256;
 
 /// The whole body of a request that announces JSON.
 pub async fn body(headers: &HeaderMap, body: Body, room: &Room) -> Result<Bytes, Problem> {
+    encoding::check(headers)?;
     if !announces_json(headers) {
         return Err(Refusal::new(Code::InvalidHeaders)
             .says("The body must be announced as JSON.")
@@ -46,9 +46,12 @@ pub async fn body(headers: &HeaderMap, body: Body, room: &Room) -> Result<Bytes,
     })
 }
 
+/// Tells whether a body is announced as JSON. Parameters say nothing: JSON is UTF-8 (RFC 8259, sections 8.1 and 11).
 fn announces_json(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
+    let mut fields = headers.get_all(header::CONTENT_TYPE).iter();
+    let (first, second) = (fields.next(), fields.next());
+    first
+        .filter(|_| second.is_none())
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split(';').next())
         .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
@@ -58,90 +61,57 @@ fn too_large() -> Problem {
     Problem::new(Code::BodyTooLarge)
 }
 
-/// The object in a body; a field given twice is refused like any other malformed JSON.
-pub fn object(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
+/// The object in a body.
+pub fn object(bytes: &[u8]) -> Result<Object<'_>, Problem> {
     let says = |message: String| Refusal::new(Code::InvalidBody).says(message);
-    if let Err(error) = std::str::from_utf8(bytes) {
-        let at = error.valid_up_to();
-        return Err(says(format!("The body is not UTF-8: byte {at} is not valid.")).into());
+    match json::read(bytes, Limits::BODY) {
+        Ok(Json::Object(object)) => Ok(object),
+        Ok(other) => Err(says(format!(
+            "The body is {}, and should be a JSON object.",
+            other.kind()
+        ))
+        .into()),
+        Err(fault) if fault.is_too_large() => Err(Refusal::new(Code::BodyTooLarge)
+            .says(format!("The body is more than is read: {fault}."))
+            .into()),
+        Err(fault) => Err(unreadable(&fault).into()),
     }
-    if depth(bytes) > MAX_DEPTH {
-        return Err(too_large());
+}
+
+fn unreadable(fault: &Fault) -> Refusal {
+    let refusal = Refusal::new(Code::InvalidBody);
+    match fault.why {
+        Why::NotUtf8 => refusal.says(format!(
+            "The body is not UTF-8: byte {} is not valid.",
+            fault.byte
+        )),
+        Why::Twice(_) => refusal
+            .says(format!("The body cannot be read: {fault}."))
+            .hints("Send each field once: which of two values counts would be anybody's guess."),
+        _ => refusal
+            .says(format!("The body is not a JSON object: {fault}."))
+            .hints("Check quotes, commas and braces at that place."),
     }
-    serde_json::from_slice::<Object>(bytes)
-        .map(|object| object.0)
-        .map_err(|error| {
-            says(format!("The body is not a JSON object: {error}."))
-                .hints("Check quotes, commas and braces at that place.")
-                .into()
-        })
 }
 
 /// The pairs of a query string, each as text.
-pub fn query(uri: &Uri) -> Result<Map<String, Value>, Problem> {
+pub fn query(uri: &Uri) -> Result<Object<'static>, Problem> {
     let text = uri.query().unwrap_or_default();
     if text.len() > MAX_QUERY {
         return Err(too_large());
     }
-    let mut pairs = Map::new();
+    if text.split('&').count() > MAX_PAIRS {
+        return Err(too_large());
+    }
+    let mut pairs = Object::default();
     for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
-        let twice = pairs
-            .insert(name.to_string(), Value::String(value.into_owned()))
-            .is_some();
-        if twice {
+        let value = Json::Text(value.into_owned().into());
+        if pairs.insert(name.clone().into_owned(), value) {
             let message = format!("The query gives `{name}` twice.");
             return Err(Refusal::new(Code::InvalidField).says(message).into());
         }
     }
     Ok(pairs)
-}
-
-/// How deeply arrays and objects nest, brackets inside strings aside.
-fn depth(bytes: &[u8]) -> usize {
-    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
-    for byte in bytes {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b'[' | b'{' if !in_string => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
-}
-
-struct Object(Map<String, Value>);
-
-impl<'de> Deserialize<'de> for Object {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Pairs;
-        impl<'de> Visitor<'de> for Pairs {
-            type Value = Object;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Object, A::Error> {
-                let mut pairs = Map::new();
-                while let Some((name, value)) = access.next_entry::<String, Value>()? {
-                    if pairs.contains_key(&name) {
-                        return Err(A::Error::custom(format_args!(
-                            "the field `{name}` is given twice"
-                        )));
-                    }
-                    pairs.insert(name, value);
-                }
-                Ok(Object(pairs))
-            }
-        }
-        deserializer.deserialize_map(Pairs)
-    }
 }
 
 #[cfg(test)]
@@ -187,6 +157,9 @@ mod tests {
     #[test]
     fn numbers_keep_their_digits() {
         let object = object(br#"{"lt": 4.270000000000000000001}"#).unwrap();
-        assert_eq!(object["lt"].to_string(), "4.270000000000000000001");
+        assert_eq!(
+            object.get("lt").unwrap().to_string(),
+            "4.270000000000000000001"
+        );
     }
 }

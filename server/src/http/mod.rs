@@ -6,6 +6,7 @@ pub mod compress;
 pub mod cors;
 pub mod credentials;
 pub mod describe;
+pub mod encoding;
 pub mod fields;
 pub mod form;
 pub mod json;

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use app::domain::ids::{KeyId, RequestId, RunId, SessionId, TenantId};
+use app::domain::json::{Json, Object};
 use axum::body::Bytes;
 use axum::http::Extensions;
 use chrono::{DateTime, Utc};
-use serde_json::{Map, Value};
 
 pub use crate::gate::Peer;
 use crate::gate::Room;
@@ -99,8 +99,8 @@ impl Notes {
 
     /// Notes the tenant that a request's fields name, before anything is refused: a request that is wrong belongs into
     /// the log of the tenant that must mend it.
-    pub fn claimed_in(&self, values: &Map<String, Value>) {
-        let named = values.get("client_id").and_then(Value::as_str);
+    pub fn claimed_in(&self, values: &Object<'_>) {
+        let named = values.get("client_id").and_then(Json::as_str);
         if let Some(claimed) = named.and_then(|id| id.parse().ok()) {
             self.claimed.set(claimed).ok();
         }

@@ -38,6 +38,13 @@ pub struct Once {
     notes: Notes,
 }
 
+/// A key as it must be: 1 to 255 visible ASCII characters.
+pub(crate) fn key(value: &HeaderValue) -> Option<&str> {
+    let visible =
+        |text: &&str| (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+    value.to_str().ok().filter(visible)
+}
+
 impl Once {
     /// Reads the header: 1 to 255 visible ASCII characters.
     pub fn new(parts: &Parts, notes: &Notes) -> Result<Self, Problem> {
@@ -50,10 +57,7 @@ impl Once {
         let Some(value) = parts.headers.get(KEY) else {
             return Ok(once);
         };
-        let visible = |text: &&str| {
-            (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
-        };
-        let Some(key) = value.to_str().ok().filter(visible) else {
+        let Some(key) = key(value) else {
             let problem = FieldProblem::new(
                 "Idempotency-Key",
                 Code::InvalidField,

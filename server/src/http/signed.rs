@@ -3,6 +3,7 @@
 //! It hands the request on under its `/v1` path, marked with [`SignedDoor`]; whoever proves the keys of a marked request
 //! proves its signature with them, because only then it is known whose key to look for.
 
+use app::domain::key::KeyKind;
 use app::domain::problem::Code;
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
@@ -13,7 +14,7 @@ use tower::ServiceExt as _;
 
 use super::notes::{Notes, Peer};
 use crate::problem::Problem;
-use crate::services::keys::Named;
+use crate::services::keys::{Named, Proof};
 use crate::services::refusal::Refusal;
 use crate::services::signatures::{self, Signed};
 use crate::state::AppState;
@@ -71,13 +72,14 @@ fn keep<T: Clone + Send + Sync + 'static>(before: &Extensions, parts: &mut Parts
 }
 
 /// Proves the signature of a request that came through this door. `body` is `None` while it is still on its way: its
-/// digest is then compared where it ends, with what is noted here.
+/// digest is then compared where it ends, with what is noted here. `proof`: what the keys of the call proved.
 pub async fn prove(
     state: &AppState,
     parts: &Parts,
     notes: &Notes,
     tenant: Option<&Named>,
     body: Option<&[u8]>,
+    proof: Option<Proof>,
 ) -> Result<(), Problem> {
     let Some(door) = parts.extensions.get::<SignedDoor>() else {
         return Ok(());
@@ -93,7 +95,8 @@ pub async fn prove(
         target: &door.target,
         body,
     };
-    let accepted = signatures::accept(state, tenant.into(), signed, notes.id).await?;
+    let by_secret = matches!(proof, Some(Proof::Key(_, KeyKind::Secret)));
+    let accepted = signatures::accept(state, tenant.into(), signed, notes.id, by_secret).await?;
     notes.signed_digest.set(accepted.digest).ok();
     Ok(())
 }

@@ -293,6 +293,8 @@ impl Door {
             tracing::error!(reference, error, "a visit to the portal failed");
             trouble::page(Trouble::Internal(reference), visit)
         };
+        let packed =
+            matches!(&halt, Halt::Status(status, why) if (*status, *why) == fields::PACKED);
         let page = match halt {
             Halt::Spent(page) => return *page,
             Halt::Trouble(trouble) => trouble::page(trouble, visit),
@@ -307,6 +309,12 @@ impl Door {
         if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
             let seconds = HeaderValue::from_static("5");
             answer.headers_mut().insert(header::RETRY_AFTER, seconds);
+        }
+        if packed {
+            let identity = HeaderValue::from_static("identity");
+            answer
+                .headers_mut()
+                .insert(header::ACCEPT_ENCODING, identity);
         }
         answer
     }

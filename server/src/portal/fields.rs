@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 
 use crate::gate::{Room, Unread};
 use crate::http::form::whole::{self, Unread as UnreadFile};
+use crate::json::coding;
 
 const LARGEST: usize = 64 * 1024;
 /// The largest file that a screen takes, in bytes: what the API takes of one kind, unless a manifest says otherwise.
@@ -38,6 +39,12 @@ const UNREADABLE: Refused = (
     "The form is not readable text. Write it again and send it.",
 );
 
+/// Why a packed form is refused; its answer says what is taken (RFC 9110, section 15.5.16).
+pub const PACKED: Refused = (
+    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+    "The form is packed (Content-Encoding). Send it as it is.",
+);
+
 /// Reads a submitted form, or says with which status it is refused.
 pub async fn read_form(
     headers: &HeaderMap,
@@ -51,6 +58,9 @@ pub async fn read_form(
         .and_then(|value| value.split(';').next())
         .unwrap_or_default()
         .trim();
+    if coding(headers).is_some() {
+        return Err(PACKED);
+    }
     if files && kind.eq_ignore_ascii_case("multipart/form-data") {
         return with_file(headers, body).await;
     }
@@ -86,6 +96,7 @@ async fn with_file(headers: &HeaderMap, body: Body) -> Result<Sent, Refused> {
             StatusCode::REQUEST_TIMEOUT,
             "The file came too slowly, and nothing was sent. Go back and send it again.",
         ),
+        UnreadFile::Packed => PACKED,
         UnreadFile::NoForm | UnreadFile::Broken => UNREADABLE,
     })?;
     let file = whole.file.map(|file| SentFile {

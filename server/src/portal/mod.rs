@@ -8,7 +8,7 @@ mod actor;
 mod budget;
 mod csrf;
 mod door;
-mod fields;
+pub(crate) mod fields;
 mod files;
 mod log;
 mod store;

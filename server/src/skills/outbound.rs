@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use app::domain::json::{self, Limits};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
@@ -17,7 +18,7 @@ use super::connector::ConnectorError;
 
 const CONNECT: Duration = Duration::from_secs(2);
 const TOTAL: Duration = Duration::from_secs(15);
-const MOST_BYTES: usize = 5 * 1024 * 1024;
+const MOST_BYTES: usize = Limits::ANSWER.bytes;
 /// Idle connections are dropped before the servers at the other end commonly drop them.
 const IDLE: Duration = Duration::from_secs(20);
 
@@ -125,7 +126,7 @@ impl Answer {
 
     /// The body as JSON.
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, ConnectorError> {
-        serde_json::from_slice(&self.body)
+        json::from_slice(&self.body, Limits::ANSWER)
             .map_err(|_| ConnectorError::BadAnswer("its body is not of the agreed shape"))
     }
 }

@@ -5,6 +5,7 @@
 //! the check and the call gains nothing. No redirects, no proxies.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,22 +16,56 @@ use url::{Host, Url};
 
 const TOTAL: Duration = Duration::from_secs(5);
 
-/// Whether a URL may be asked at all: `https:`, no user in it, and no address that is not public. With `private`, any
-/// address, and `http:` too.
-pub fn check(url: &Url, private: bool) -> Result<(), String> {
-    if url.scheme() != "https" && !(private && url.scheme() == "http") {
+/// Where requests may go.
+#[derive(Clone, Debug)]
+pub struct Reach {
+    /// To any address and port, and by `http:` too: for development alone.
+    pub private: bool,
+    /// Ports besides 443.
+    pub ports: Vec<u16>,
+    names: Names,
+}
+
+impl Reach {
+    /// With the system's names.
+    pub fn new(private: bool, ports: &[u16]) -> Self {
+        Self {
+            private,
+            ports: ports.to_vec(),
+            names: Names::SYSTEM,
+        }
+    }
+
+    fn has_port(&self, port: Option<u16>) -> bool {
+        self.private || port.is_some_and(|port| port == HTTPS || self.ports.contains(&port))
+    }
+}
+
+const HTTPS: u16 = 443;
+
+/// Judges whether a URL may be asked at all: `https:`, a port that is allowed, no user in it, and no address that is not
+/// public.
+pub fn check(url: &Url, reach: &Reach) -> Result<(), String> {
+    if url.scheme() != "https" && !(reach.private && url.scheme() == "http") {
         return Err("The URL must begin with https://.".to_owned());
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err("The URL must not hold a user or password.".to_owned());
     }
+    if !reach.has_port(url.port_or_known_default()) {
+        return Err("The URL must use the port of https, 443: leave the port out.".to_owned());
+    }
     let is_public = match url.host() {
         Some(Host::Ipv4(address)) => is_public(IpAddr::V4(address)),
         Some(Host::Ipv6(address)) => is_public(IpAddr::V6(address)),
-        Some(Host::Domain(name)) => name.contains('.') && !name.ends_with(".localhost"),
+        Some(Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            let inside = [".localhost", ".local", ".internal"];
+            name.contains('.') && !inside.iter().any(|end| name.ends_with(end))
+        }
         None => false,
     };
-    if is_public || private {
+    if is_public || reach.private {
         Ok(())
     } else {
         Err("The URL must lead to a public address.".to_owned())
@@ -38,15 +73,19 @@ pub fn check(url: &Url, private: bool) -> Result<(), String> {
 }
 
 /// The body of a 200 from a URL, of at most `most` bytes; or a sentence that says what came instead.
-pub async fn get(url: &str, private: bool, most: usize) -> Result<Vec<u8>, String> {
+pub async fn get(url: &str, reach: &Reach, most: usize) -> Result<Vec<u8>, String> {
     let url = Url::parse(url).map_err(|error| error.to_string())?;
-    check(&url, private)?;
+    check(&url, reach)?;
+    let names = PublicNames {
+        private: reach.private,
+        names: reach.names,
+    };
     let client = reqwest::Client::builder()
         .timeout(TOTAL)
         .connect_timeout(TOTAL)
         .redirect(Policy::none())
         .no_proxy()
-        .dns_resolver(Arc::new(PublicNames { private }))
+        .dns_resolver(Arc::new(names))
         .build()
         .map_err(|error| error.to_string())?;
     let request = client.get(url).header("accept", "application/json");
@@ -75,17 +114,35 @@ fn told(error: &reqwest::Error) -> String {
     }
 }
 
-/// The system's resolver, with everything that is not public left out.
+type Found = Pin<Box<dyn Future<Output = std::io::Result<Vec<SocketAddr>>> + Send>>;
+
+/// Who is asked for the addresses of a name.
+#[derive(Clone, Copy, Debug)]
+struct Names(fn(String) -> Found);
+
+impl Names {
+    const SYSTEM: Self = Self(|name| {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            Ok(found.collect())
+        })
+    });
+}
+
+/// A resolver with everything that is not public left out: what it answers is what is connected to.
 struct PublicNames {
     private: bool,
+    names: Names,
 }
 
 impl Resolve for PublicNames {
     fn resolve(&self, name: Name) -> Resolving {
         let private = self.private;
+        let Names(ask) = self.names;
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let found = ask(name.as_str().to_owned()).await?;
             let allowed: Vec<SocketAddr> = found
+                .into_iter()
                 .filter(|address| private || is_public(address.ip()))
                 .collect();
             if allowed.is_empty() {
@@ -152,90 +209,4 @@ const GLOBAL_V6: Ipv6Net = v6(0x2000, 0, 3);
 const SPECIAL_V6: [Ipv6Net; 3] = [v6(0x2001, 0, 23), v6(0x2001, 0x0db8, 32), v6(0x3fff, 0, 20)];
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_public_addresses_are_public() {
-        for address in [
-            "1.1.1.1",
-            "93.184.216.34",
-            "2606:4700::1111",
-            "64:ff9b::101:101",
-            "::ffff:8.8.8.8",
-        ] {
-            assert!(is_public(address.parse().unwrap()), "{address}");
-        }
-        for address in [
-            "0.0.0.0",
-            "10.1.2.3",
-            "100.64.0.1",
-            "127.0.0.1",
-            "169.254.169.254",
-            "172.31.255.255",
-            "192.168.0.1",
-            "198.18.0.1",
-            "224.0.0.1",
-            "255.255.255.255",
-            "::",
-            "::1",
-            "::ffff:127.0.0.1",
-            "::ffff:10.0.0.1",
-            "64:ff9b::a00:1",
-            "2002:7f00:1::",
-            "fe80::1",
-            "fc00::1",
-            "fd12::1",
-            "ff02::1",
-            "2001:db8::1",
-        ] {
-            assert!(!is_public(address.parse().unwrap()), "{address}");
-        }
-    }
-
-    #[test]
-    fn urls_that_lead_inwards_are_refused() {
-        for url in [
-            "http://keys.example.com/",
-            "ftp://keys.example.com/",
-            "https://user:pw@keys.example.com/",
-            "https://127.0.0.1/",
-            "https://2130706433/",
-            "https://0x7f.1/",
-            "https://[::1]/",
-            "https://[::ffff:10.0.0.1]/",
-            "https://localhost/",
-            "https://keys.localhost/",
-            "https://metadata/",
-        ] {
-            assert!(check(&Url::parse(url).unwrap(), false).is_err(), "{url}");
-        }
-        assert!(
-            check(
-                &Url::parse("https://keys.example.com/jwks.json").unwrap(),
-                false
-            )
-            .is_ok()
-        );
-        assert!(
-            check(
-                &Url::parse("http://127.0.0.1:8080/jwks.json").unwrap(),
-                true
-            )
-            .is_ok()
-        );
-    }
-
-    #[tokio::test]
-    async fn a_name_that_resolves_inwards_is_not_connected_to() {
-        let names = PublicNames { private: false };
-        let refused = names.resolve("localhost".parse().unwrap()).await;
-        assert!(refused.is_err());
-        assert!(
-            PublicNames { private: true }
-                .resolve("localhost".parse().unwrap())
-                .await
-                .is_ok()
-        );
-    }
-}
+mod tests;

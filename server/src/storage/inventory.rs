@@ -203,13 +203,18 @@ pub const TABLES: &[Table] = &[
         ["", "digest", "", "ends_at"],
     ),
     table(
+        "forgotten_signatures",
+        Until::Installation,
+        ["", "", "", "id forgotten_to"],
+    ),
+    table(
         "refused_signatures",
         Until::Schedule,
         [
             "",
             "",
             "",
-            "request_id servicer_id tenant_id at method path findings",
+            "request_id servicer_id tenant_id at method path findings proved",
         ],
     ),
     table(

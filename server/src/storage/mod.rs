@@ -70,7 +70,7 @@ pub type DbError = sqlx::Error;
 /// What storage functions answer.
 pub type Stored<T> = Result<T, DbError>;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("../migrations");
+static MIGRATIONS: Migrator = sqlx::sqlx_macros::migrate!("../migrations");
 
 /// A database, opened and of the right kind; cheap to clone.
 #[derive(Clone)]

@@ -34,6 +34,8 @@ enum Does {
     Delete,
     /// Deletes; the table counts microseconds since 1970.
     DeleteByMicros,
+    /// Deletes, and notes the end of the last one that is deleted (`storage/signatures.rs`).
+    DeleteSignatures,
     /// Takes columns away and leaves the row.
     Clear(&'static str),
 }
@@ -113,8 +115,14 @@ pub const RULES: &[Rule] = &[
     Rule::delete("requests", "id", "at < $1", MONTH),
     Rule::delete("request_log_sizes", "servicer_id, hour", "hour < $1", MONTH),
     Rule::delete("refused_signatures", "request_id", "at < $1", MONTH),
-    // A clock that is set back by less than this makes no used signature good again.
-    Rule::delete("used_signatures", "digest", "ends_at <= $1", DAY),
+    // A clock that is set back by less than this refuses no signature; one that is set back further makes none good again.
+    Rule {
+        table: "used_signatures",
+        key: "digest",
+        due: "ends_at <= $1",
+        kept: DAY,
+        does: Does::DeleteSignatures,
+    },
     Rule {
         table: "budgets",
         key: "subject",
@@ -217,9 +225,12 @@ impl Tx {
         let Rule {
             table, key, due, ..
         } = rule;
+        if matches!(rule.does, Does::DeleteSignatures) {
+            self.note_forgotten_signatures(bound).await?;
+        }
         let some = format!("WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {due} LIMIT $2)");
         let (sql, micros) = match rule.does {
-            Does::Delete => (format!("DELETE FROM {table} {some}"), false),
+            Does::Delete | Does::DeleteSignatures => (format!("DELETE FROM {table} {some}"), false),
             Does::DeleteByMicros => (format!("DELETE FROM {table} {some}"), true),
             Does::Clear(set) => (format!("UPDATE {table} SET {set} {some}"), false),
         };

@@ -7,8 +7,19 @@ use chrono::{DateTime, Utc};
 use super::{Stored, Tx, run};
 use crate::crypto::Digest;
 
-/// Refused signatures that are kept for a servicer.
+/// Refused signatures that are kept for a servicer: so many whose sender proved something, and so many others.
 const KEPT: i64 = 50;
+
+/// How using a signature up went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Used {
+    First,
+    Before,
+    /// It ends no later than one that was forgotten, so that nobody knows: the clock went back.
+    Forgotten {
+        to: DateTime<Utc>,
+    },
+}
 
 /// A signature that was refused, with what every check found.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -20,14 +31,16 @@ pub struct RefusedRow {
     pub path: String,
     /// JSON.
     pub findings: String,
+    /// Whether a secret or a signature that verifies came with it: what strangers send pushes none of these out.
+    pub proved: bool,
 }
 
 impl Tx {
-    /// Uses a signature up; `false` if it was used before. `ends_at`: from when on it would be refused anyway.
-    pub async fn use_signature(&mut self, digest: &Digest, ends_at: DateTime<Utc>) -> Stored<bool> {
+    /// Uses a signature up. `ends_at`: from when on it would be refused anyway.
+    pub async fn use_signature(&mut self, digest: &Digest, ends_at: DateTime<Utc>) -> Stored<Used> {
         // Under the name it had before there were data keys.
         if digest.has_other() && self.is_used_signature(digest).await? {
-            return Ok(false);
+            return Ok(Used::Before);
         }
         let used = run!(self, |conn| {
             sqlx::query(
@@ -39,7 +52,21 @@ impl Tx {
             .await
             .map(|done| done.rows_affected())
         })?;
-        Ok(used == 1)
+        // Looked at last: whatever was forgotten before the row was written is known here.
+        match self.signatures_forgotten_to().await? {
+            Some(to) if ends_at <= to => Ok(Used::Forgotten { to }),
+            _ if used == 1 => Ok(Used::First),
+            _ => Ok(Used::Before),
+        }
+    }
+
+    /// The latest end of a signature that was forgotten.
+    pub async fn signatures_forgotten_to(&mut self) -> Stored<Option<DateTime<Utc>>> {
+        run!(self, |conn| {
+            sqlx::query_scalar("SELECT forgotten_to FROM forgotten_signatures WHERE id = 1")
+                .fetch_optional(conn)
+                .await
+        })
     }
 
     /// Whether a signature was used.
@@ -54,6 +81,33 @@ impl Tx {
         Ok(count > 0)
     }
 
+    /// Notes which of the signatures that are about to be forgotten ends last: a clock that goes back further must make
+    /// none of them good again.
+    pub async fn note_forgotten_signatures(&mut self, before: DateTime<Utc>) -> Stored<()> {
+        let last: Option<DateTime<Utc>> = run!(self, |conn| {
+            sqlx::query_scalar(
+                "SELECT ends_at FROM used_signatures WHERE ends_at <= $1 ORDER BY ends_at DESC LIMIT 1",
+            )
+            .bind(before)
+            .fetch_optional(conn)
+            .await
+        })?;
+        let Some(last) = last else {
+            return Ok(());
+        };
+        run!(self, |conn| {
+            sqlx::query(
+                "INSERT INTO forgotten_signatures (id, forgotten_to) VALUES (1, $1)
+                 ON CONFLICT (id) DO UPDATE SET forgotten_to = excluded.forgotten_to
+                 WHERE forgotten_signatures.forgotten_to < excluded.forgotten_to",
+            )
+            .bind(last)
+            .execute(conn)
+            .await
+            .map(|_| ())
+        })
+    }
+
     /// Keeps what was wrong with a signature, and of its servicer the latest ones only.
     pub async fn add_refused_signature(
         &mut self,
@@ -62,8 +116,8 @@ impl Tx {
     ) -> Stored<()> {
         run!(self, |conn| {
             sqlx::query(
-                "INSERT INTO refused_signatures (request_id, servicer_id, tenant_id, at, method, path, findings)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                "INSERT INTO refused_signatures (request_id, servicer_id, tenant_id, at, method, path, findings, proved)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
             )
             .bind(row.request_id)
             .bind(servicer)
@@ -72,39 +126,60 @@ impl Tx {
             .bind(&row.method)
             .bind(&row.path)
             .bind(&row.findings)
+            .bind(row.proved)
             .execute(conn)
             .await
             .map(|_| ())
         })?;
         run!(self, |conn| {
             sqlx::query(
-                "DELETE FROM refused_signatures WHERE servicer_id = $1 AND request_id NOT IN (
-                     SELECT request_id FROM refused_signatures WHERE servicer_id = $1 ORDER BY request_id DESC LIMIT $2)",
+                "DELETE FROM refused_signatures WHERE servicer_id = $1 AND proved = $3 AND request_id NOT IN (
+                     SELECT request_id FROM refused_signatures WHERE servicer_id = $1 AND proved = $3
+                     ORDER BY request_id DESC LIMIT $2)",
             )
             .bind(servicer)
             .bind(KEPT)
+            .bind(row.proved)
             .execute(conn)
             .await
             .map(|_| ())
         })
     }
 
-    /// The latest refused signatures of a servicer, or the one of a request.
+    /// The latest refused signatures of a servicer: of those who proved something, or of the others.
     pub async fn refused_signatures(
         &mut self,
         servicer: ServicerId,
-        request: Option<RequestId>,
+        proved: bool,
         limit: i64,
     ) -> Stored<Vec<RefusedRow>> {
         run!(self, |conn| {
             sqlx::query_as(
-                "SELECT request_id, tenant_id, at, method, path, findings FROM refused_signatures
-                 WHERE servicer_id = $1 AND ($2 IS NULL OR request_id = $2) ORDER BY request_id DESC LIMIT $3",
+                "SELECT request_id, tenant_id, at, method, path, findings, proved FROM refused_signatures
+                 WHERE servicer_id = $1 AND proved = $2 ORDER BY request_id DESC LIMIT $3",
+            )
+            .bind(servicer)
+            .bind(proved)
+            .bind(limit)
+            .fetch_all(conn)
+            .await
+        })
+    }
+
+    /// The refused signature of a request.
+    pub async fn refused_signature(
+        &mut self,
+        servicer: ServicerId,
+        request: RequestId,
+    ) -> Stored<Option<RefusedRow>> {
+        run!(self, |conn| {
+            sqlx::query_as(
+                "SELECT request_id, tenant_id, at, method, path, findings, proved FROM refused_signatures
+                 WHERE servicer_id = $1 AND request_id = $2",
             )
             .bind(servicer)
             .bind(request)
-            .bind(limit)
-            .fetch_all(conn)
+            .fetch_optional(conn)
             .await
         })
     }

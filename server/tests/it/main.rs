@@ -25,6 +25,7 @@ mod durability;
 mod edge;
 mod edge_answers;
 mod filters;
+mod json;
 mod limits;
 mod marketplace;
 mod one_time;

@@ -65,20 +65,20 @@ const ROOMS: &[Room] = &[
     Room {
         path: "api",
         may_name: &[
-            "clock", "config", "http", "problem", "services", "skills", "state", "wire",
+            "clock", "config", "http", "json", "problem", "services", "skills", "state", "wire",
         ],
         never: &["leptos", "sqlx"],
     },
     Room {
         path: "portal",
         may_name: &[
-            "clock", "config", "crypto", "gate", "http", "problem", "services", "state", "storage",
+            "clock", "config", "crypto", "gate", "http", "json", "problem", "services", "state", "storage",
         ],
         never: &["sqlx", "utoipa"],
     },
     Room {
         path: "bank",
-        may_name: &["clock", "crypto", "gate", "storage"],
+        may_name: &["clock", "crypto", "gate", "json", "storage"],
         never: &["leptos", "utoipa"],
     },
     Room {

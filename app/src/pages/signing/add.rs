@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::under_signing;
+use crate::domain::signature::may_be_private;
 use crate::links;
 use crate::pages::form::Form;
 use crate::pages::{Answer, Frame, Page, Shown, Visit};
@@ -13,7 +14,7 @@ const FIELDS: &[&str] = &["issuer", "material"];
 
 pub(in crate::pages) async fn screen(visit: Visit) -> Shown {
     let actor = visit.actor()?;
-    let Some(fields) = visit.form.clone() else {
+    let Some(mut fields) = visit.form.clone() else {
         return Ok(page(Form::default()).into());
     };
     let new = NewSigningKey {
@@ -26,6 +27,11 @@ pub(in crate::pages) async fn screen(visit: Visit) -> Shown {
         .await
     {
         Ok(()) => Ok(Answer::See(links::with(links::SIGNING, "done", "added"))),
+        // A private key is not sent back over the wire once more, nor left on a screen.
+        Err(trouble) if may_be_private(fields.get("material")) => {
+            fields.0.retain(|(name, _)| name != "material");
+            Ok(page(Form::refused(fields, trouble)?).into())
+        }
         Err(trouble) => Ok(page(Form::refused(fields, trouble)?).into()),
     }
 }

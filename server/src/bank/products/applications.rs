@@ -1,7 +1,6 @@
 //! Applications, from the first form to the offer.
 
-use axum::Json;
-use axum::extract::rejection::JsonRejection;
+use app::domain::json::PlainValue;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use chrono::Duration;
@@ -14,6 +13,7 @@ use super::offer::{DOCUMENTS, Wanted};
 use super::problem::No;
 use crate::bank::Desk;
 use crate::bank::storage::applications::{self, ApplicationRow};
+use crate::json::{Json, Unread};
 use crate::storage::Tx;
 
 /// How long the bank waits for documents before it asks again.
@@ -40,7 +40,7 @@ pub async fn apply(
     State(desk): State<Desk>,
     partner: Partner,
     Path(id): Path<String>,
-    wanted: Result<Json<Wanted>, JsonRejection>,
+    wanted: Result<Json<Wanted>, Unread>,
 ) -> Result<Json<Value>, No> {
     let Json(wanted) = wanted.map_err(|_| No::Unfit("malformed"))?;
     wanted.check()?;
@@ -100,7 +100,12 @@ pub async fn withdraw(
 /// Who applies: looked at, and not kept.
 #[derive(Deserialize)]
 pub struct Person {
-    person: Map<String, Value>,
+    person: PlainValue,
+}
+
+/// Tells whether nothing is said of a person.
+pub(super) fn is_nobody(person: &PlainValue) -> bool {
+    person.0.as_object().is_none_or(Map::is_empty)
 }
 
 /// `PUT /applications/{id}/verifications/{part}`
@@ -108,10 +113,10 @@ pub async fn verify(
     State(desk): State<Desk>,
     partner: Partner,
     Path((id, part)): Path<(String, Uuid)>,
-    person: Result<Json<Person>, JsonRejection>,
+    person: Result<Json<Person>, Unread>,
 ) -> Result<Json<Value>, No> {
     let Json(Person { person }) = person.map_err(|_| No::Unfit("malformed"))?;
-    if person.is_empty() {
+    if is_nobody(&person) {
         return Err(No::Unfit("nobody_applies"));
     }
     let mut tx = desk.db.write().await?;
@@ -137,7 +142,7 @@ pub async fn source_of_funds(
     State(desk): State<Desk>,
     partner: Partner,
     Path(id): Path<String>,
-    funds: Result<Json<Funds>, JsonRejection>,
+    funds: Result<Json<Funds>, Unread>,
 ) -> Result<Json<Value>, No> {
     let Json(Funds { source }) = funds.map_err(|_| No::Unfit("malformed"))?;
     if source.is_empty() {
@@ -182,7 +187,7 @@ pub async fn decide(
     State(desk): State<Desk>,
     partner: Partner,
     Path(id): Path<String>,
-    decision: Result<Json<Decision>, JsonRejection>,
+    decision: Result<Json<Decision>, Unread>,
 ) -> Result<Json<Value>, No> {
     let Json(Decision { decision }) = decision.map_err(|_| No::Unfit("malformed"))?;
     let mut tx = desk.db.write().await?;

@@ -1,7 +1,6 @@
 //! Documents: read once, as they stream in. The bank of a sandbox keeps their hash and size, and what they ask for:
 //! a document whose bytes hold `SANDBOX:WAIT`, `SANDBOX:ASK-AGAIN` or `SANDBOX:REJECT` steers the bank's decision.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use http_body_util::BodyExt as _;
@@ -14,6 +13,7 @@ use super::applications;
 use super::problem::No;
 use crate::bank::Desk;
 use crate::bank::storage::applications::{self as stored, DocumentRow};
+use crate::json::Json;
 
 /// The largest document.
 const LARGEST: u64 = 10 * 1024 * 1024;

@@ -1,8 +1,10 @@
 //! What the bank offers, and on which terms. All of it is arithmetic: nothing is stored but what was asked for.
 
+use app::domain::json::Exact;
 use chrono::{Months, NaiveDate};
 use rust_decimal::{Decimal, RoundingStrategy};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 use super::problem::No;
@@ -23,11 +25,18 @@ pub const DOCUMENTS: [&str; 2] = ["id_document", "selfie"];
 pub struct Wanted {
     product: Kind,
     /// What is deposited, or may be owed.
+    #[serde(deserialize_with = "written")]
     amount: Decimal,
     currency: Currency,
     /// How long a deposit lies.
     #[serde(default)]
     months: Option<u32>,
+}
+
+/// An amount digit by digit, never through binary floating point.
+fn written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
+    let Exact(text) = Exact::deserialize(deserializer)?;
+    Decimal::from_str_exact(&text).map_err(|_| D::Error::custom("an amount is a decimal"))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

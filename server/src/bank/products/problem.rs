@@ -1,10 +1,10 @@
 //! How the counter says no: a code for machines.
 
-use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::json::Json;
 use crate::storage::DbError;
 
 /// A refusal.

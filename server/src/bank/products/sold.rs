@@ -1,19 +1,19 @@
 //! Contracts, and the products they open: one a contract, however often it is signed.
 
-use axum::Json;
-use axum::extract::rejection::JsonRejection;
+use app::domain::json::PlainValue;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Partner;
-use super::applications::{self, Own};
+use super::applications::{self, Own, is_nobody};
 use super::problem::No;
 use crate::bank::Desk;
 use crate::bank::ledger::Day;
 use crate::bank::storage::applications::{self as stored, ProductRow};
+use crate::json::{Json, Unread};
 use crate::storage::Tx;
 
 /// A signature.
@@ -24,7 +24,7 @@ pub struct Signature {
     part: Uuid,
     /// Who signs, where nobody was verified before; looked at, and not kept.
     #[serde(default)]
-    person: Map<String, Value>,
+    person: PlainValue,
 }
 
 /// `PUT /applications/{id}/contract`
@@ -32,7 +32,7 @@ pub async fn sign(
     State(desk): State<Desk>,
     partner: Partner,
     Path(id): Path<String>,
-    signature: Result<Json<Signature>, JsonRejection>,
+    signature: Result<Json<Signature>, Unread>,
 ) -> Result<Json<Value>, No> {
     let Json(signature) = signature.map_err(|_| No::Unfit("malformed"))?;
     if !signature.accepted {
@@ -41,7 +41,7 @@ pub async fn sign(
     let mut tx = desk.db.write().await?;
     let before = applications::own(&mut tx, &partner, &id).await?;
     let verified = before.wanted.is_verified_first();
-    if !verified && signature.person.is_empty() {
+    if !verified && is_nobody(&signature.person) {
         return Err(No::Unfit("nobody_applies"));
     }
     let from = if verified { "offered" } else { "draft" };

@@ -1,6 +1,5 @@
 //! Accounts, balances and transactions of a valid consent.
 
-use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use chrono::NaiveDate;
@@ -14,6 +13,7 @@ use super::shapes::{AccountDetails, Balance, Link, Transaction};
 use crate::bank::Desk;
 use crate::bank::ledger::{Day, HISTORY_DAYS};
 use crate::bank::storage::books::{self, ConsentedRow, Span};
+use crate::json::Json;
 use crate::storage::Tx;
 
 /// Entries a page when the caller does not say, and at most.

@@ -1,7 +1,6 @@
 //! Consents: asked for by the third-party provider, given by the end-user on the bank's pages, ended by either.
 
-use axum::Json;
-use axum::extract::rejection::JsonRejection;
+use app::domain::json::PlainValue;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
@@ -16,6 +15,7 @@ use super::problem::Refusal;
 use crate::bank::Desk;
 use crate::bank::storage::books;
 use crate::bank::storage::consents::{self, ConsentRow};
+use crate::json::{Json, Unread};
 
 /// How long the end-user has to decide.
 const TIME_TO_AUTHORISE: Duration = Duration::minutes(30);
@@ -26,7 +26,7 @@ const LONGEST_DAYS: i64 = 180;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ask {
-    access: serde_json::Map<String, Value>,
+    access: PlainValue,
     recurring_indicator: bool,
     valid_until: NaiveDate,
     frequency_per_day: i64,
@@ -39,7 +39,7 @@ pub async fn create(
     State(desk): State<Desk>,
     tpp: Tpp,
     headers: HeaderMap,
-    ask: Result<Json<Ask>, JsonRejection>,
+    ask: Result<Json<Ask>, Unread>,
 ) -> Result<Response, Refusal> {
     let Json(ask) = ask.map_err(|_| {
         Refusal::format("the body must have access, recurringIndicator, validUntil, frequencyPerDay and combinedServiceIndicator")
@@ -66,10 +66,12 @@ pub async fn create(
 fn row(desk: &Desk, tpp: Tpp, ask: &Ask, redirect_uri: String) -> Result<ConsentRow, Refusal> {
     let bank_offered = ["accounts", "balances", "transactions"].iter().all(|kind| {
         ask.access
+            .0
             .get(*kind)
             .is_some_and(|list| list.as_array().is_some_and(Vec::is_empty))
     });
-    if ask.combined || !bank_offered || ask.access.len() > 3 {
+    let few = ask.access.0.as_object().is_some_and(|all| all.len() <= 3);
+    if ask.combined || !bank_offered || !few {
         return Err(Refusal::not_offered(
             "this bank offers consents whose access has accounts, balances and transactions, each an empty list",
         ));

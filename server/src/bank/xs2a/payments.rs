@@ -1,8 +1,8 @@
 //! Payment initiation: ordered by the third-party provider, authorised by the end-user on the bank's pages, cancelled
 //! by the provider as long as it is not binding. Cancelling needs no second authorisation here.
 
-use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection};
+use app::domain::json::PlainValue;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
@@ -19,6 +19,7 @@ use crate::bank::payments::order::{Order, Service};
 use crate::bank::payments::standing::{Standing, standing};
 use crate::bank::storage::payments::{self, PaymentRow};
 use crate::crypto::sha256_hex;
+use crate::json::{Json, Unread};
 
 /// How long the end-user has to decide.
 const TIME_TO_AUTHORISE: Duration = Duration::minutes(30);
@@ -32,10 +33,10 @@ pub async fn create(
     tpp: Tpp,
     headers: HeaderMap,
     path: Result<Path<(Service, String)>, PathRejection>,
-    body: Result<Json<Value>, JsonRejection>,
+    body: Result<Json<PlainValue>, Unread>,
 ) -> Result<Response, Refusal> {
     let Path((service, product)) = path.map_err(|_| Refusal::product_unknown())?;
-    let Json(body) = body.map_err(|_| Refusal::format("the body must be JSON"))?;
+    let Json(PlainValue(body)) = body.map_err(|_| Refusal::format("the body must be JSON"))?;
     let order = Order::read(service, &product, &body)?;
     order.judge(desk.today())?;
     let row = row(&desk, tpp, &headers, (service, product), &body)?;

@@ -1,10 +1,10 @@
 //! How the bank says no: `tppMessages` (Implementation Guidelines 4.13), with the codes of the 1.3 message tables.
 
-use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::json::Json;
 use crate::storage::DbError;
 
 /// A refusal with its Berlin Group code.

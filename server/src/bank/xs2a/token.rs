@@ -1,7 +1,6 @@
 //! The token endpoint: a one-time code and the verifier only its asker knows, for an access token
 //! (RFC 6749, section 4.1.3; RFC 7636, section 4.6).
 
-use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::FormRejection;
 use axum::http::{HeaderMap, StatusCode};
@@ -19,6 +18,7 @@ use crate::bank::Desk;
 use crate::bank::storage::visits::Kind;
 use crate::bank::storage::{consents, visits};
 use crate::crypto::sha256_hex;
+use crate::json::Json;
 use crate::storage::DbError;
 
 #[derive(Deserialize)]

@@ -12,14 +12,13 @@
 
 pub mod keys;
 
+use app::domain::json::Object;
+use app::domain::key::KeyKind;
+use app::domain::problem::Code;
 use axum::extract::{FromRequest, Request};
 use axum::http::request::Parts;
 use axum::http::{Method, header};
 use secrecy::SecretString;
-use serde_json::{Map, Value};
-
-use app::domain::key::KeyKind;
-use app::domain::problem::Code;
 
 use super::credentials::{self, Presented};
 use super::fields::{Input, Wrong};
@@ -64,12 +63,13 @@ impl<T: Input> FromRequest<AppState> for Call<T> {
         let notes = Notes::of(state, &parts.extensions);
         signed::note_operation(&parts, &notes);
         let in_query = matches!(parts.method, Method::GET | Method::HEAD | Method::DELETE);
+        let bytes;
         let mut values = if in_query {
             let mut values = json::query(&parts.uri)?;
             credentials::from_headers::<T::Keys>(&parts, &mut values)?;
             values
         } else {
-            let bytes = json::body(&parts.headers, body, &notes.room).await?;
+            bytes = json::body(&parts.headers, body, &notes.room).await?;
             notes.body.set(bytes.clone()).ok();
             json::object(&bytes)?
         };
@@ -82,7 +82,15 @@ impl<T: Input> FromRequest<AppState> for Call<T> {
             read::<T>(&mut values, in_query, grant.is_some(), has_origin(&parts))?;
         let by = prove::<T::Keys>(state, &parts, &notes, &mut presented, grant).await?;
         let body = notes.body.get().map_or(&[][..], |body| body);
-        signed::prove(state, &parts, &notes, by.tenant.as_ref(), Some(body)).await?;
+        signed::prove(
+            state,
+            &parts,
+            &notes,
+            by.tenant.as_ref(),
+            Some(body),
+            by.proof,
+        )
+        .await?;
         Ok(Self {
             by: by.by,
             input,
@@ -106,7 +114,7 @@ fn take_turn(state: &AppState, parts: &Parts, notes: &Notes) -> Result<(), Probl
 
 /// Takes everything declared out of the request; whatever is wrong is one answer.
 fn read<T: Input>(
-    values: &mut Map<String, Value>,
+    values: &mut Object<'_>,
     in_query: bool,
     granted: bool,
     from_browser: bool,
@@ -121,7 +129,7 @@ fn read<T: Input>(
 
 /// The same, before an answer is made of what is wrong.
 pub(super) fn take<T: Input>(
-    values: &mut Map<String, Value>,
+    values: &mut Object<'_>,
     in_query: bool,
     granted: bool,
     from_browser: bool,

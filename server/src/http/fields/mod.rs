@@ -20,8 +20,8 @@
 
 mod types;
 
+use app::domain::json::{Json, Object};
 use app::domain::problem::Code;
-use serde_json::{Map, Value};
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
 
@@ -31,7 +31,7 @@ pub use types::Text;
 
 /// A request's fields while they are taken out one by one.
 pub struct Fields {
-    pub values: Map<String, Value>,
+    pub values: Object<'static>,
     /// Texts of a query stand for numbers and booleans too.
     pub in_query: bool,
     pub wrong: Wrong,
@@ -56,7 +56,7 @@ pub struct At<'a> {
 /// A type that a field can have.
 pub trait Field: Sized {
     /// Reads the value, or notes what was expected and gives `None`.
-    fn read(value: Value, at: &mut At<'_>) -> Option<Self>;
+    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self>;
     /// How the OpenAPI describes it.
     fn schema() -> RefOr<Schema>;
 }
@@ -64,7 +64,7 @@ pub trait Field: Sized {
 /// A field's type with its presence: `T` must be there, `Option<T>` may be absent or null.
 pub trait Taken: Sized {
     const REQUIRED: bool;
-    fn take(fields: &mut Map<String, Value>, at: At<'_>) -> Option<Self>;
+    fn take(fields: &mut Object<'_>, at: At<'_>) -> Option<Self>;
     fn schema() -> RefOr<Schema>;
 }
 
@@ -72,7 +72,7 @@ pub trait Taken: Sized {
 pub trait Fieldset: Sized {
     /// Takes what is declared, noting what is wrong.
     fn take(
-        values: &mut Map<String, Value>,
+        values: &mut Object<'_>,
         prefix: &str,
         in_query: bool,
         wrong: &mut Wrong,
@@ -90,8 +90,8 @@ pub trait Input: Fieldset + Send {
 
 impl<T: Field> Taken for T {
     const REQUIRED: bool = true;
-    fn take(fields: &mut Map<String, Value>, mut at: At<'_>) -> Option<Self> {
-        if let Some(value) = fields.shift_remove(at.name) {
+    fn take(fields: &mut Object<'_>, mut at: At<'_>) -> Option<Self> {
+        if let Some(value) = fields.remove(at.name) {
             return T::read(value, &mut at);
         }
         let problem = FieldProblem::new(at.path(), Code::MissingFields, "is required");
@@ -105,9 +105,9 @@ impl<T: Field> Taken for T {
 
 impl<T: Field> Taken for Option<T> {
     const REQUIRED: bool = false;
-    fn take(fields: &mut Map<String, Value>, mut at: At<'_>) -> Option<Self> {
-        match fields.shift_remove(at.name) {
-            None | Some(Value::Null) => Some(None),
+    fn take(fields: &mut Object<'_>, mut at: At<'_>) -> Option<Self> {
+        match fields.remove(at.name) {
+            None | Some(Json::Null) => Some(None),
             Some(value) => T::read(value, &mut at).map(Some),
         }
     }
@@ -132,15 +132,18 @@ impl At<'_> {
 
 impl Wrong {
     /// Notes everything that nobody took.
-    pub fn unknown(&mut self, rest: &Map<String, Value>, prefix: &str) {
-        let problem = |name| {
+    pub fn unknown(&mut self, rest: &Object<'_>, prefix: &str) {
+        // An answer is no larger for being told more nonsense.
+        const TOLD: usize = 50;
+        let problem = |name: &str| {
+            let name: String = name.chars().take(200).collect();
             FieldProblem::new(
                 format!("{prefix}{name}"),
                 Code::UnknownFields,
                 "is not known here",
             )
         };
-        self.unknown.extend(rest.keys().map(problem));
+        self.unknown.extend(rest.names().take(TOLD).map(problem));
     }
 
     /// The answer to everything noted, if anything was.
@@ -176,15 +179,11 @@ impl Wrong {
     }
 }
 
-/// What a value is, in words.
-pub fn kind(value: &Value) -> &'static str {
+/// An object inside another.
+pub fn object<'a>(value: Json<'a>, at: &mut At<'_>) -> Option<Object<'a>> {
     match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
+        Json::Object(object) => Some(object),
+        other => at.invalid(format!("must be an object, not {}", other.kind())),
     }
 }
 
@@ -204,7 +203,7 @@ pub fn schema_of_words(words: impl Iterator<Item = &'static str>) -> RefOr<Schem
 macro_rules! text_field {
     ($($type:ty, $expected:expr, $format:expr;)+) => {$(
         impl $crate::http::fields::Field for $type {
-            fn read(value: serde_json::Value, at: &mut $crate::http::fields::At<'_>) -> Option<Self> {
+            fn read(value: app::domain::json::Json<'_>, at: &mut $crate::http::fields::At<'_>) -> Option<Self> {
                 let text = String::read(value, at)?;
                 text.parse().ok().or_else(|| at.invalid($expected))
             }
@@ -220,7 +219,7 @@ pub(crate) use text_field;
 macro_rules! word_field {
     ($($type:ty, $expected:expr;)+) => {$(
         impl $crate::http::fields::Field for $type {
-            fn read(value: serde_json::Value, at: &mut $crate::http::fields::At<'_>) -> Option<Self> {
+            fn read(value: app::domain::json::Json<'_>, at: &mut $crate::http::fields::At<'_>) -> Option<Self> {
                 let text = String::read(value, at)?;
                 text.parse().ok().or_else(|| at.invalid($expected))
             }
@@ -244,7 +243,7 @@ macro_rules! fields {
             const ABOUT: &'static str = concat!($($about),+).trim_ascii();
 
             fn take(
-                values: &mut serde_json::Map<String, serde_json::Value>,
+                values: &mut app::domain::json::Object<'_>,
                 prefix: &str,
                 in_query: bool,
                 wrong: &mut $crate::http::fields::Wrong,
@@ -268,8 +267,8 @@ macro_rules! fields {
         }
 
         impl $crate::http::fields::Field for $name {
-            fn read(value: serde_json::Value, at: &mut $crate::http::fields::At<'_>) -> Option<Self> {
-                let mut values = <serde_json::Map<String, serde_json::Value> as $crate::http::fields::Field>::read(value, at)?;
+            fn read(value: app::domain::json::Json<'_>, at: &mut $crate::http::fields::At<'_>) -> Option<Self> {
+                let mut values = $crate::http::fields::object(value, at)?;
                 let prefix = format!("{}.", at.path());
                 let read = <Self as $crate::http::fields::Fieldset>::take(&mut values, &prefix, false, at.wrong);
                 at.wrong.unknown(&values, &prefix);

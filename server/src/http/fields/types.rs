@@ -3,26 +3,27 @@
 use app::domain::ids::{
     AccountId, BalanceId, CredentialsId, ProductId, SessionId, StepId, TransactionId,
 };
+use app::domain::json::{Json, Number};
 use chrono::{DateTime, Utc};
 use secrecy::SecretString;
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
 use utoipa::openapi::{KnownFormat, RefOr};
 
-use super::{At, Field, kind, schema_of, text_field};
+use super::{At, Field, object, schema_of, text_field};
 
 /// The longest text a field takes, in bytes.
 const MAX_TEXT: usize = 16 * 1024;
 
 impl Field for String {
-    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
+    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
         match value {
-            Value::String(text) if text.len() > MAX_TEXT => at.invalid("is too long"),
-            Value::String(text) if text.contains('\0') => {
+            Json::Text(text) if text.len() > MAX_TEXT => at.invalid("is too long"),
+            Json::Text(text) if text.contains('\0') => {
                 at.invalid("must not contain NUL characters")
             }
-            Value::String(text) => Some(text),
-            other => at.invalid(format!("must be a string, not {}", kind(&other))),
+            Json::Text(text) => Some(text.into_owned()),
+            other => at.invalid(format!("must be a string, not {}", other.kind())),
         }
     }
     fn schema() -> RefOr<Schema> {
@@ -34,7 +35,7 @@ impl Field for String {
 pub struct Text<const MAX: usize>(pub String);
 
 impl<const MAX: usize> Field for Text<MAX> {
-    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
+    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
         let text = String::read(value, at)?;
         if (1..=MAX).contains(&text.chars().count()) {
             return Some(Self(text));
@@ -48,7 +49,7 @@ impl<const MAX: usize> Field for Text<MAX> {
 }
 
 impl Field for SecretString {
-    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
+    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
         String::read(value, at).map(Into::into)
     }
     fn schema() -> RefOr<Schema> {
@@ -57,12 +58,12 @@ impl Field for SecretString {
 }
 
 impl Field for bool {
-    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
+    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
         match (&value, value.as_str()) {
-            (Value::Bool(flag), _) => Some(*flag),
+            (Json::Bool(flag), _) => Some(*flag),
             (_, Some("true")) if at.in_query => Some(true),
             (_, Some("false")) if at.in_query => Some(false),
-            _ => at.invalid(format!("must be true or false, not {}", kind(&value))),
+            _ => at.invalid(format!("must be true or false, not {}", value.kind())),
         }
     }
     fn schema() -> RefOr<Schema> {
@@ -70,19 +71,11 @@ impl Field for bool {
     }
 }
 
-/// A whole number that was written with a fraction of nothing, which JSON Schema counts as one: `5.0`.
-fn whole(value: &Value) -> Option<i64> {
-    let text = value.as_number()?.to_string();
-    let (whole, fraction) = text.split_once('.')?;
-    let nothing = fraction.bytes().all(|digit| digit == b'0');
-    nothing.then(|| whole.parse().ok()).flatten()
-}
-
 impl Field for i64 {
-    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
+    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
         let number = match &value {
-            Value::String(text) if at.in_query => text.parse().ok(),
-            other => other.as_i64().or_else(|| whole(other)),
+            Json::Text(text) if at.in_query => text.parse().ok(),
+            other => other.as_number().and_then(Number::as_i64),
         };
         number.or_else(|| at.invalid("must be a whole number"))
     }
@@ -92,14 +85,14 @@ impl Field for i64 {
 }
 
 /// A number exactly as it was written: never through binary floating point.
-impl Field for Number {
-    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
+impl Field for Number<'static> {
+    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
         match value {
-            Value::Number(number) => Some(number),
-            Value::String(text) if at.in_query => {
-                text.parse().ok().or_else(|| at.invalid("must be a number"))
+            Json::Number(number) => Some(number.into_owned()),
+            Json::Text(text) if at.in_query => {
+                Number::parse(&text).or_else(|| at.invalid("must be a number"))
             }
-            other => at.invalid(format!("must be a number, not {}", kind(&other))),
+            other => at.invalid(format!("must be a number, not {}", other.kind())),
         }
     }
     fn schema() -> RefOr<Schema> {
@@ -108,7 +101,7 @@ impl Field for Number {
 }
 
 impl Field for DateTime<Utc> {
-    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
+    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
         let text = String::read(value, at)?;
         match DateTime::parse_from_rfc3339(&text) {
             Ok(time) => Some(time.to_utc()),
@@ -122,10 +115,10 @@ impl Field for DateTime<Utc> {
 
 /// Any object; the skill's own schema says more.
 impl Field for Map<String, Value> {
-    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
-        match value {
-            Value::Object(map) => Some(map),
-            other => at.invalid(format!("must be an object, not {}", kind(&other))),
+    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
+        match object(value, at)?.to_map() {
+            Ok(map) => Some(map),
+            Err(inexact) => at.invalid(inexact.to_string()),
         }
     }
     fn schema() -> RefOr<Schema> {
@@ -134,9 +127,10 @@ impl Field for Map<String, Value> {
 }
 
 impl<T: Field> Field for Vec<T> {
-    fn read(value: Value, at: &mut At<'_>) -> Option<Self> {
-        let Value::Array(items) = value else {
-            return at.invalid(format!("must be an array, not {}", kind(&value)));
+    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
+        let items = match value {
+            Json::List(items) => items,
+            other => return at.invalid(format!("must be an array, not {}", other.kind())),
         };
         let path = at.path();
         let mut read = Vec::with_capacity(items.len());

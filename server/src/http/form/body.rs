@@ -26,7 +26,12 @@ const FRAMING: u64 = 64 * 1024;
 pub struct Allowance {
     taken: AtomicU64,
     most: AtomicU64,
+    /// How the body begins.
+    head: Mutex<Vec<u8>>,
 }
+
+/// Bytes of the beginning that are kept: more than a boundary and its line end.
+const HEAD: usize = 256;
 
 /// Why a form's bytes end before the form does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +49,7 @@ impl Default for Allowance {
         Self {
             taken: AtomicU64::new(0),
             most: AtomicU64::new(FRAMING),
+            head: Mutex::new(Vec::new()),
         }
     }
 }
@@ -55,6 +61,19 @@ impl Allowance {
         let most = most.saturating_add(FRAMING);
         self.most.store(most, Ordering::Relaxed);
         most
+    }
+
+    /// Tells whether the first boundary ends its line with a line feed alone.
+    pub fn begins_with_bare_lines(&self, boundary: &str) -> bool {
+        let line = format!("--{boundary}\n");
+        let head = self.head.lock().unwrap_or_else(PoisonError::into_inner);
+        head.windows(line.len()).any(|part| part == line.as_bytes())
+    }
+
+    fn see(&self, piece: &[u8]) {
+        let mut head = self.head.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = HEAD.saturating_sub(head.len());
+        head.extend(piece.iter().take(room));
     }
 
     fn take(&self, bytes: usize) -> Result<u64, Cut> {
@@ -193,6 +212,9 @@ impl Stream for FormBody {
             }
         }
         let piece = this.frame.split_to(PIECE.min(this.frame.len()));
+        if this.received < HEAD as u64 {
+            this.allowance.see(&piece);
+        }
         this.received += piece.len() as u64;
         this.given = true;
         Poll::Ready(Some(this.allowance.take(piece.len()).map(|_| piece)))

@@ -11,21 +11,23 @@
 //! as bytes are there; [`body::FormBody`] gives it no more than is good for it, and no longer than is.
 
 mod body;
+pub(crate) mod part;
 #[cfg(test)]
 mod tests;
 pub mod whole;
 
 use std::sync::Arc;
 
+use app::domain::json::{Json, Object};
 use app::domain::problem::Code;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use multer::{Field, Multipart};
-use serde_json::{Map, Value};
 
 use self::body::{Allowance, Cut, FormBody, Pace, SharedBody};
 use super::call::{self, Also, Keys};
+use super::encoding;
 use super::fields::{Input, Wrong};
 use super::notes::Notes;
 use super::signed;
@@ -36,8 +38,8 @@ use crate::state::AppState;
 
 /// The part that holds the file.
 const FILE: &str = "file";
-/// The longest boundary (RFC 2046, section 5.1.1).
-const MAX_BOUNDARY: usize = 70;
+/// A part that names the charset of the others (RFC 7578, section 4.6): no field.
+const CHARSET: &str = "_charset_";
 
 /// A request that may be served, its file still on the way.
 pub struct FileCall<T: Input> {
@@ -73,12 +75,13 @@ impl<T: Input> FromRequest<AppState> for FileCall<T> {
         let allowance = Arc::new(Allowance::default());
         let bytes = SharedBody::new(body, signed::is_signed(&parts));
         let body = FormBody::new(bytes.clone(), allowance.clone(), Pace::BODY);
-        let mut form = Multipart::new(body, boundary);
-        let mut values = Map::new();
-        let part = fields(&mut form, &mut values).await?;
+        let mut form = Multipart::new(body, boundary.as_str());
+        let mut values = Object::default();
+        let part = fields(&mut form, &mut values).await;
+        let part = part.map_err(|problem| named(problem, &allowance, &boundary))?;
         notes
             .body
-            .set(Bytes::from(Value::Object(values.clone()).to_string()))
+            .set(Bytes::from(Json::Object(values.clone()).to_string()))
             .ok();
         notes.claimed_in(&values);
         let grant = parts.extensions.get::<ConsoleGrant>().copied();
@@ -92,7 +95,7 @@ impl<T: Input> FromRequest<AppState> for FileCall<T> {
         }
         let input = in_front(input, wrong, part.is_some())?;
         let by = call::prove::<T::Keys>(state, &parts, &notes, &mut presented, grant).await?;
-        signed::prove(state, &parts, &notes, by.tenant.as_ref(), None).await?;
+        signed::prove(state, &parts, &notes, by.tenant.as_ref(), None, by.proof).await?;
         let signed = notes.signed_digest.get().cloned();
         Ok(Self {
             by: by.by,
@@ -155,22 +158,29 @@ impl IncomingFile {
 /// The fields up to the file, which is left where it begins.
 async fn fields(
     form: &mut Multipart<'static>,
-    values: &mut Map<String, Value>,
+    values: &mut Object<'static>,
 ) -> Result<Option<Field<'static>>, Problem> {
     while let Some(part) = form.next_field().await.map_err(unreadable)? {
-        let Some(name) = part.name().map(str::to_owned) else {
-            return Err(broken("A part of the form has no name."));
-        };
+        let name = part::disposition(part.headers()).map_err(broken)?.name;
         if name == FILE {
             return Ok(Some(part));
         }
-        if values.contains_key(&name) {
+        if values.contains(&name) {
             return Err(broken(format!("The field `{name}` is given twice.")));
         }
         let bytes = part.bytes().await.map_err(unreadable)?;
         let text = std::str::from_utf8(&bytes)
             .map_err(|_| broken(format!("The field `{name}` is not UTF-8.")))?;
-        values.insert(name, Value::String(text.to_owned()));
+        if name == CHARSET {
+            if !text.trim().eq_ignore_ascii_case("utf-8") {
+                return Err(broken(format!(
+                    "The form says that it is written in {}: write it in UTF-8.",
+                    text.chars().take(40).collect::<String>()
+                )));
+            }
+            continue;
+        }
+        values.insert(name, Json::Text(text.to_owned().into()));
     }
     Ok(None)
 }
@@ -195,23 +205,13 @@ fn announced(headers: &HeaderMap) -> Option<u64> {
 }
 
 fn boundary(headers: &HeaderMap) -> Result<String, Problem> {
-    let media = headers.get(header::CONTENT_TYPE);
-    let media = media
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    multer::parse_boundary(media)
-        .ok()
-        .filter(|boundary| (1..=MAX_BOUNDARY).contains(&boundary.len()))
-        .ok_or_else(|| {
-            Refusal::new(Code::InvalidHeaders)
-                .says(
-                    "The body must be announced as a form with a file, and its boundary be named.",
-                )
-                .hints(
-                    "-H 'Content-Type: multipart/form-data; boundary=...' (curl sends it with -F)",
-                )
-                .into()
-        })
+    encoding::check(headers)?;
+    part::boundary(headers).map_err(|why| {
+        Refusal::new(Code::InvalidHeaders)
+            .says(why)
+            .hints("-H 'Content-Type: multipart/form-data; boundary=...' (curl sends it with -F)")
+            .into()
+    })
 }
 
 /// Why a form could not be read on.
@@ -227,6 +227,16 @@ fn unreadable(error: multer::Error) -> Problem {
         Some(how) => cut(how),
         None => broken("The body is not a form as RFC 7578 describes it."),
     }
+}
+
+/// A form whose lines end in line feeds has no part that could be found: says so, instead of how that ended.
+fn named(problem: Problem, allowance: &Allowance, boundary: &str) -> Problem {
+    if allowance.begins_with_bare_lines(boundary) {
+        return broken(
+            "The lines of the form end in a line feed alone: they must end in carriage return and line feed (RFC 2046, section 4.1.1).",
+        );
+    }
+    problem
 }
 
 fn cut(how: Cut) -> Problem {

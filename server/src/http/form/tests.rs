@@ -33,9 +33,9 @@ async fn read_at_pace(
     body: Body,
     most: u64,
     pace: Pace,
-) -> Result<(Value, Option<Vec<u8>>), Problem> {
+) -> Result<(serde_json::Value, Option<Vec<u8>>), Problem> {
     let (mut form, allowance) = form(body, pace);
-    let mut values = Map::new();
+    let mut values = Object::default();
     let part = fields(&mut form, &mut values).await?;
     let had = part.is_some();
     let mut file = IncomingFile {
@@ -50,10 +50,11 @@ async fn read_at_pace(
     while let Some(more) = file.next().await? {
         bytes.extend_from_slice(&more);
     }
-    Ok((Value::Object(values), had.then_some(bytes)))
+    let values = values.to_map().unwrap();
+    Ok((serde_json::Value::Object(values), had.then_some(bytes)))
 }
 
-async fn read(body: impl Into<Body>) -> Result<(Value, Option<Vec<u8>>), Problem> {
+async fn read(body: impl Into<Body>) -> Result<(serde_json::Value, Option<Vec<u8>>), Problem> {
     read_at_pace(body.into(), 1_000, Pace::BODY).await
 }
 
@@ -163,7 +164,7 @@ async fn nothing_is_read_ahead_of_whoever_wants_it() {
     });
     let body = Body::from_stream(head.chain(frames).map(Ok::<_, Infallible>));
     let (mut form, allowance) = form(body, Pace::BODY);
-    let part = fields(&mut form, &mut Map::new()).await.unwrap();
+    let part = fields(&mut form, &mut Object::default()).await.unwrap();
     let mut file = IncomingFile {
         form,
         part,

@@ -7,6 +7,8 @@ use axum::http::HeaderMap;
 use multer::{Field, Multipart};
 
 use super::body::{Allowance, Cut, FormBody, Pace, SharedBody};
+use super::part::{Disposition, disposition};
+use crate::json::coding;
 
 /// What was in a form: its texts in order, and its file if one was chosen.
 #[derive(Debug, Default)]
@@ -26,6 +28,8 @@ pub struct WholeFile {
 /// Why a form was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unread {
+    #[error("the form is packed")]
+    Packed,
     #[error("the form is no multipart/form-data")]
     NoForm,
     #[error("the form is larger than it may be")]
@@ -38,7 +42,10 @@ pub enum Unread {
 
 /// Reads a form of up to `most` bytes besides what frames it. Its last file counts; texts must be UTF-8.
 pub async fn read(headers: &HeaderMap, body: Body, most: u64) -> Result<Whole, Unread> {
-    let boundary = super::boundary(headers).map_err(|_| Unread::NoForm)?;
+    if coding(headers).is_some() {
+        return Err(Unread::Packed);
+    }
+    let boundary = super::part::boundary(headers).map_err(|_| Unread::NoForm)?;
     let allowance = Arc::new(Allowance::default());
     let end = allowance.raise(most);
     if super::announced(headers).is_some_and(|length| length > end) {
@@ -57,10 +64,10 @@ pub async fn read(headers: &HeaderMap, body: Body, most: u64) -> Result<Whole, U
 
 /// A part with a file's name is a file; one without a name on it was left empty.
 async fn take(part: Field<'static>, whole: &mut Whole) -> Result<(), Unread> {
-    let name = part.name().unwrap_or_default().to_owned();
-    let file = part.file_name().map(str::to_owned);
+    let Disposition { name, file_name } =
+        disposition(part.headers()).map_err(|_| Unread::Broken)?;
     let bytes = part.bytes().await.map_err(unread)?;
-    match file {
+    match file_name {
         Some(chosen) if chosen.is_empty() && bytes.is_empty() => {}
         Some(name) => whole.file = Some(WholeFile { name, bytes }),
         None => {

@@ -17,7 +17,7 @@ use axum::extract::State;
 use axum::http::{Request, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
-use axum::{Json, Router, middleware};
+use axum::{Router, middleware};
 use chrono::Duration;
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
@@ -27,6 +27,7 @@ use super::call::{App, Call, Data, Nonce, Server};
 use super::fields::fields;
 use super::{api_layer, notes, once as once_only};
 use crate::config::Config;
+use crate::json::Json;
 use crate::problem::Problem;
 use crate::services::keys::ConsoleGrant;
 use crate::services::testing::{World, source};
@@ -52,7 +53,7 @@ fields! {
         /// A currency.
         currency: Option<String>,
         /// A number as written.
-        lt: Option<serde_json::Number>,
+        lt: Option<app::domain::json::Number<'static>>,
     }
 }
 

@@ -46,11 +46,13 @@ async fn everything_wrong_is_told_at_once(db: Db) {
         invalid.body["fields"][0]["message"],
         "must be a string, not a number"
     );
-    let exact: Value =
-        serde_json::from_str(r#"{"lt": 4.270000000000000000001, "currency": null}"#).unwrap();
-    let exact = api
-        .post("/v1/sessions", &with(api.opening(), "filter", exact))
-        .await;
+    let exact = with(api.opening(), "filter", "EXACT").to_string();
+    let exact = exact.replace(
+        "\"EXACT\"",
+        r#"{"lt": 4.270000000000000000001, "currency": null}"#,
+    );
+    let request = Request::post("/v1/sessions").header(header::CONTENT_TYPE, "application/json");
+    let exact = api.send(request.body(Body::from(exact)).unwrap()).await;
     assert_eq!(
         exact.body["filter"],
         json!(["4.270000000000000000001", null]),

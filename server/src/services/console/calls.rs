@@ -1,6 +1,7 @@
 //! The calls of a run: what each one sends, and what is shown of it.
 
 use app::domain::console::{Offer, RunStage};
+use app::domain::json::{self, Limits};
 use axum::body::Bytes;
 use serde_json::{Value, json};
 
@@ -90,7 +91,8 @@ pub fn offered(run: &RunRow, held: &Held, offer: Offer) -> Option<Outgoing> {
 }
 
 fn step(run: &RunRow, held: &Held, client: &str) -> Option<Outgoing> {
-    let data: Value = serde_json::from_str(&held.data).ok()?;
+    let data = json::read(held.data.as_bytes(), Limits::BODY).ok()?;
+    let data = data.to_value().ok()?;
     let body = json!({
         "client_id": client,
         "nonce": held.nonce()?.value.expose(),

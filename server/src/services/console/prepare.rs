@@ -2,11 +2,12 @@
 
 use app::domain::console::RunStage;
 use app::domain::ids::{RunId, ServicerId, TenantId};
+use app::domain::json::{self, Limits};
 use app::domain::skill::SkillName;
 use app::links;
 use app::portal::console::Act;
 use app::portal::{Actor, Answered, Source, Trouble};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::calls::{self, Outgoing};
 use super::held::Held;
@@ -114,27 +115,19 @@ impl Services {
 
 /// The data of a step as typed: any JSON; whether it fits the step is the API's to say.
 fn checked(data: &str) -> Answered<String> {
-    match serde_json::from_str::<Value>(data) {
-        Ok(_) => Ok(data.to_owned()),
-        Err(error) => Err(Trouble::field(
-            "data",
-            format!(
-                "This is not JSON yet: line {}, column {}: {}.",
-                error.line(),
-                error.column(),
-                reason(&error)
-            ),
-        )),
-    }
-}
-
-/// The parser's reason without the place, which is said already.
-fn reason(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    text.split(" at line ")
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    let wrong = |message: String| Trouble::field("data", message);
+    let value = json::read(data.as_bytes(), Limits::BODY).map_err(|fault| {
+        let json::Fault {
+            why, line, column, ..
+        } = fault;
+        wrong(format!(
+            "This is not JSON yet: line {line}, column {column}: {why}."
+        ))
+    })?;
+    // The call is made of what the library keeps of it.
+    let kept = value.to_value();
+    kept.map_err(|inexact| wrong(format!("{inexact}.")))?;
+    Ok(data.to_owned())
 }
 
 fn nothing_to_call(stage: RunStage) -> Trouble {

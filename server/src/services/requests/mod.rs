@@ -5,6 +5,7 @@ pub mod log;
 pub mod redact;
 
 use app::domain::ids::RequestId;
+use app::domain::json;
 use app::domain::person::Permission;
 use app::domain::problem::Code;
 use app::portal::requests::{Explanation, RequestDetail, RequestFilter, RequestRow, Requests};
@@ -147,8 +148,7 @@ pub fn explanation(code: Code) -> Explanation {
 }
 
 fn pretty(body: String) -> String {
-    let parsed: Result<serde_json::Value, _> = serde_json::from_str(&body);
-    parsed
-        .and_then(|value| serde_json::to_string_pretty(&value))
+    let read = json::read(body.as_bytes(), json::Limits::BODY);
+    read.map(|value| value.write(json::Style::PRETTY))
         .unwrap_or(body)
 }

@@ -4,11 +4,8 @@
 //! like, only the values of listed fields stay.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::Deserialize;
-use serde::de::{Deserializer as _, Error as _, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use app::domain::json::{Fault, Limits, Reader, Start};
 
 /// How much of a body is kept.
 const MOST: usize = 16 * 1024;
@@ -111,19 +108,22 @@ pub fn body(bytes: &[u8], whole: bool) -> String {
     }
     let closed = (!whole).then(|| closed(bytes));
     let json = closed.as_deref().unwrap_or(bytes);
-    let unreadable = || format!("[{} bytes that are not JSON]", bytes.len());
-    let Ok(value) = serde_json::from_slice::<&RawValue>(json) else {
-        return unreadable();
-    };
     let mut kept = Kept {
         text: Vec::with_capacity(json.len().min(MOST)),
         depth: 0,
     };
-    match kept.value(value, false) {
-        Err(_) if kept.text.len() <= MOST => unreadable(),
-        _ => kept.cut(),
+    match kept.all(json) {
+        Err(Stop::NotJson) => format!("[{} bytes that are not JSON]", bytes.len()),
+        Ok(()) | Err(Stop::Enough) => kept.cut(),
     }
 }
+
+/// A body was bounded before it came here, and is read without being kept.
+const UNBOUNDED: Limits = Limits {
+    bytes: usize::MAX,
+    depth: usize::MAX,
+    values: usize::MAX,
+};
 
 /// What is kept so far. Written while it is read: a tree of every body would cost more than the call it is of.
 struct Kept {
@@ -131,49 +131,97 @@ struct Kept {
     depth: usize,
 }
 
-/// Fails once there is enough, or at a text that is none: half of a surrogate pair has the form of JSON.
-type Written = serde_json::Result<()>;
+/// Why the reading ends before the body does.
+enum Stop {
+    Enough,
+    NotJson,
+}
+
+impl From<Fault> for Stop {
+    fn from(_: Fault) -> Self {
+        Self::NotJson
+    }
+}
+
+type Written = Result<(), Stop>;
 
 impl Kept {
-    fn value(&mut self, value: &RawValue, in_data: bool) -> Written {
-        let text = value.get();
-        let mut reader = serde_json::Deserializer::from_str(text);
-        match text.as_bytes().first() {
-            Some(b'{') if self.depth < DEEPEST => {
-                reader.deserialize_map(Place::below(self, in_data))
-            }
-            Some(b'[') if self.depth < DEEPEST => {
-                reader.deserialize_seq(Place::below(self, in_data))
-            }
+    fn all(&mut self, json: &[u8]) -> Written {
+        let mut reader = Reader::new(json, UNBOUNDED)?;
+        self.value(&mut reader, false)?;
+        Ok(reader.end()?)
+    }
+
+    fn value(&mut self, reader: &mut Reader<'_>, in_data: bool) -> Written {
+        match reader.first() {
+            Some(b'{') if self.depth < DEEPEST => self.object(reader, in_data),
+            Some(b'[') if self.depth < DEEPEST => self.list(reader, in_data),
             // A bare text or number has no name that could allow it.
-            Some(b'{' | b'[' | b'"') => self.text(GONE),
-            Some(b'-' | b'0'..=b'9') if in_data => self.text(GONE),
-            _ => self.raw(text),
+            Some(b'{' | b'[' | b'"') => self.gone(reader),
+            Some(b'-' | b'0'..=b'9') if in_data => self.gone(reader),
+            _ => {
+                let mark = reader.mark();
+                reader.skip()?;
+                self.raw(reader.since(mark))
+            }
         }
     }
 
-    fn field(&mut self, name: &str, value: &RawValue, in_data: bool) -> Written {
+    fn gone(&mut self, reader: &mut Reader<'_>) -> Written {
+        reader.skip()?;
+        self.text(GONE)
+    }
+
+    fn list(&mut self, reader: &mut Reader<'_>, in_data: bool) -> Written {
+        reader.start()?;
+        self.depth += 1;
+        let mut before = "[";
+        while reader.item(before == "[")? {
+            self.raw(before)?;
+            self.value(reader, in_data)?;
+            before = ",";
+        }
+        self.depth -= 1;
+        self.raw(if before == "[" { "[]" } else { "]" })
+    }
+
+    fn object(&mut self, reader: &mut Reader<'_>, in_data: bool) -> Written {
+        reader.start()?;
+        self.depth += 1;
+        let mut before = "{";
+        while let Some(name) = reader.name(before == "{")? {
+            self.raw(before)?;
+            self.field(&name, reader, in_data)?;
+            before = ",";
+        }
+        self.depth -= 1;
+        self.raw(if before == "{" { "{}" } else { "}" })
+    }
+
+    fn field(&mut self, name: &str, reader: &mut Reader<'_>, in_data: bool) -> Written {
         self.text(name)?;
         self.raw(":")?;
-        if !value.get().starts_with('"') {
-            return self.value(value, in_data || name == "data");
+        let mark = reader.mark();
+        if reader.first() != Some(b'"') {
+            return self.value(reader, in_data || name == "data");
         }
-        let Text(text) = serde_json::from_str(value.get())?;
+        let Start::Text(text) = reader.start()? else {
+            return Err(Stop::NotJson);
+        };
         match instead(name, &text, in_data) {
             Some(instead) => self.text(&instead),
-            None => self.raw(value.get()),
+            None => self.raw(reader.since(mark)),
         }
     }
 
     fn text(&mut self, text: &str) -> Written {
-        serde_json::to_writer(&mut self.text, text)?;
-        self.raw("")
+        self.raw(&serde_json::Value::from(text).to_string())
     }
 
     fn raw(&mut self, json: &str) -> Written {
         self.text.extend_from_slice(json.as_bytes());
         if self.text.len() > MOST {
-            return Err(serde::de::Error::custom("enough"));
+            return Err(Stop::Enough);
         }
         Ok(())
     }
@@ -188,61 +236,6 @@ impl Kept {
         text
     }
 }
-
-/// A list or an object that is being read into what is kept.
-struct Place<'k> {
-    kept: &'k mut Kept,
-    in_data: bool,
-}
-
-impl<'k> Place<'k> {
-    fn below(kept: &'k mut Kept, in_data: bool) -> Self {
-        kept.depth += 1;
-        Self { kept, in_data }
-    }
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.kept.depth -= 1;
-    }
-}
-
-impl<'de> Visitor<'de> for Place<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list or an object")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let mut before = "[";
-        while let Some(item) = items.next_element::<&RawValue>()? {
-            let written = self.kept.raw(before);
-            let written = written.and_then(|()| self.kept.value(item, self.in_data));
-            written.map_err(A::Error::custom)?;
-            before = ",";
-        }
-        let end = if before == "[" { "[]" } else { "]" };
-        self.kept.raw(end).map_err(A::Error::custom)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
-        let mut before = "{";
-        while let Some((Text(name), value)) = fields.next_entry::<Text<'de>, &RawValue>()? {
-            let written = self.kept.raw(before);
-            let written = written.and_then(|()| self.kept.field(&name, value, self.in_data));
-            written.map_err(A::Error::custom)?;
-            before = ",";
-        }
-        let end = if before == "{" { "{}" } else { "}" };
-        self.kept.raw(end).map_err(A::Error::custom)
-    }
-}
-
-/// A text, borrowed unless it is written with escapes.
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// What a field's text is kept as; none if it stays.
 fn instead(name: &str, text: &str, in_data: bool) -> Option<Cow<'static, str>> {

@@ -17,9 +17,9 @@ use crate::services::refusal::Failure;
 use crate::services::tenants::{Change, own, signature_terms};
 use crate::services::trouble::{Stop, answered};
 use crate::state::AppState;
-use crate::storage::signatures::RefusedRow;
+use crate::storage::signatures::{RefusedRow, Used};
 
-/// Refused signatures in the list.
+/// Refused signatures in the list: so many whose sender proved something, and so many others.
 const LISTED: i64 = 20;
 /// The largest body that is looked at: the API reads no larger one.
 const LARGEST: usize = 256 * 1024;
@@ -82,7 +82,16 @@ impl Signing for Services {
         let read = async {
             let servicer = actor.may(Permission::ManageSandboxKeys)?.servicer;
             let mut tx = self.state.db.read().await?;
-            let rows = tx.refused_signatures(servicer, request, LISTED).await?;
+            let mut rows = Vec::new();
+            if let Some(request) = request {
+                rows.extend(tx.refused_signature(servicer, request).await?);
+            } else {
+                // What strangers send pushes nothing else out of the list.
+                for proved in [true, false] {
+                    rows.extend(tx.refused_signatures(servicer, proved, LISTED).await?);
+                }
+                rows.sort_by_key(|row| std::cmp::Reverse(row.request_id.0));
+            }
             rows.into_iter().map(shown).collect::<Result<_, Stop>>()
         };
         answered(self, read.await)
@@ -137,12 +146,17 @@ async fn diagnose(state: &AppState, actor: &Actor, specimen: &Specimen) -> Resul
         target: &target,
         body: Some(&specimen.body),
     };
-    let mut report = report(state, owner, signed).await.map_err(stopped)?;
+    let mut report = report(state, owner, signed, true).await.map_err(stopped)?;
     // Of no interest while anything else is wrong: then it was never accepted.
     let last = match &report.once {
-        Some((digest, _)) if report.failed().is_none() => {
+        Some((digest, end)) if report.failed().is_none() => {
             let mut tx = state.db.read().await?;
-            once(!tx.is_used_signature(digest).await?)
+            let used = match tx.signatures_forgotten_to().await? {
+                Some(to) if *end <= to => Used::Forgotten { to },
+                _ if tx.is_used_signature(digest).await? => Used::Before,
+                _ => Used::First,
+            };
+            once(used, state.clock.now())
         }
         _ => Finding::bare(Check::Once, Outcome::Skipped),
     };

@@ -1,17 +1,17 @@
 //! A JWS in compact form (RFC 7515, section 7.1), taken apart. What it says is believed by nobody yet.
 
+use app::domain::json::{self, Json, Limits, Object};
 use app::domain::signature::Algorithm;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::{Map, Value};
 
 /// The longest one that is looked at: claims about one request are far shorter.
 const LONGEST: usize = 8 * 1024;
 
 /// A JWS in its parts.
 pub struct Jws<'a> {
-    pub header: Map<String, Value>,
-    pub claims: Map<String, Value>,
+    pub header: Object<'static>,
+    pub claims: Object<'static>,
     /// `header.claims` as they were signed (RFC 7515, section 5.1).
     pub signed: &'a str,
     /// The signature, base64url.
@@ -49,7 +49,7 @@ impl<'a> Jws<'a> {
     /// `alg`, if it is one of ours; else what it is.
     pub fn algorithm(&self) -> Result<Algorithm, String> {
         match self.header.get("alg") {
-            Some(Value::String(alg)) => alg.parse().map_err(|_| alg.clone()),
+            Some(Json::Text(alg)) => alg.parse().map_err(|_| alg.clone().into_owned()),
             Some(other) => Err(other.to_string()),
             None => Err("nothing".to_owned()),
         }
@@ -57,18 +57,18 @@ impl<'a> Jws<'a> {
 
     /// `kid`, if it is a text.
     pub fn kid(&self) -> Option<&str> {
-        self.header.get("kid").and_then(Value::as_str)
+        self.header.get("kid").and_then(Json::as_str)
     }
 
     /// A claim that is a text.
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.claims.get(name).and_then(Value::as_str)
+        self.claims.get(name).and_then(Json::as_str)
     }
 }
 
-fn object(name: &str, part: &str) -> Result<Map<String, Value>, String> {
-    match serde_json::from_slice(&bytes(name, part)?) {
-        Ok(Value::Object(object)) => Ok(object),
+fn object(name: &str, part: &str) -> Result<Object<'static>, String> {
+    match json::read(&bytes(name, part)?, Limits::CLAIMS) {
+        Ok(Json::Object(object)) => Ok(object.into_owned()),
         Ok(_) => Err(format!("its {name} part is no JSON object")),
         Err(error) => Err(format!("its {name} part is not JSON: {error}")),
     }

@@ -2,13 +2,14 @@
 //! database for every process; never asked for again within half a minute.
 
 use app::domain::ids::SigningKeyId;
+use app::domain::json::Limits;
 use app::domain::signature::KeySource;
 use chrono::{DateTime, Duration, Utc};
 use url::Url;
 
 use super::material::{self, PublicKey};
 use crate::services::refusal::Failure;
-use crate::skills::public_net;
+use crate::skills::public_net::{self, Reach};
 use crate::state::AppState;
 use crate::storage::signing_keys::SigningKeyRow;
 
@@ -18,8 +19,6 @@ const FRESH: Duration = Duration::minutes(15);
 const GOOD: Duration = Duration::hours(24);
 /// Between two requests for one set, whoever asks.
 const PAUSE: Duration = Duration::seconds(30);
-/// The largest set that is kept.
-const MOST_BYTES: usize = 64 * 1024;
 
 /// What is known of the set behind a URL.
 pub enum Known {
@@ -32,17 +31,25 @@ pub enum Known {
 
 /// Asks a URL for its set. No transaction is open meanwhile.
 pub async fn fetch(state: &AppState, url: &str) -> Result<String, String> {
-    let private = state.config.signing.key_sets_from_private_addresses;
-    let answer = public_net::get(url, private, MOST_BYTES).await?;
+    let answer = public_net::get(url, &reach(state), Limits::KEYS.bytes).await?;
     let text = String::from_utf8(answer).map_err(|_| "the answer is not UTF-8".to_owned())?;
     material::set(&text).map_err(|error| error.to_string())?;
     Ok(text)
 }
 
+/// Where sets of keys are fetched from.
+pub fn reach(state: &AppState) -> Reach {
+    let signing = &state.config.signing;
+    Reach::new(
+        signing.key_sets_from_private_addresses,
+        &signing.key_set_ports,
+    )
+}
+
 /// A URL that may be asked, as it is stored: `https:`, and nothing in it that is secret or leads astray.
-pub fn parse_url(text: &str, private: bool) -> Result<String, String> {
+pub fn parse_url(text: &str, reach: &Reach) -> Result<String, String> {
     let url = Url::parse(text.trim()).map_err(|error| format!("This is no URL: {error}."))?;
-    public_net::check(&url, private)?;
+    public_net::check(&url, reach)?;
     Ok(url.into())
 }
 

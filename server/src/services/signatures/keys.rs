@@ -141,8 +141,7 @@ async fn ready(state: &AppState, new: NewSigningKey) -> Result<Ready, Trouble> {
 type Read = (KeySource, String, Option<String>, Option<String>);
 
 async fn by_url(state: &AppState, text: &str) -> Result<Read, String> {
-    let private = state.config.signing.key_sets_from_private_addresses;
-    let url = key_sets::parse_url(text, private)?;
+    let url = key_sets::parse_url(text, &key_sets::reach(state))?;
     let set = key_sets::fetch(state, &url).await;
     let set = set.map_err(|problem| format!("The set of keys could not be read: {problem}."))?;
     Ok((KeySource::Url, url, None, Some(set)))

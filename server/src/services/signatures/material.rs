@@ -1,14 +1,22 @@
 //! Public keys as people paste them (PEM, JWK) and as providers publish them (JWKS), brought into one form: the JWK.
 
+use app::domain::json::{self, Json, Limits};
 use app::domain::signature::Algorithm;
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, ThumbprintHash};
+use base64::Engine as _;
+use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{self as jwt, DecodingKey};
-use serde_json::Value;
+use serde::Deserialize as _;
+use serde_json::json;
 
-/// The weakest RSA key that is taken: 2048 bits (RFC 7518, section 3.3).
-const LEAST_RSA_BYTES: usize = 256;
+use super::der::{self, Numbers};
+use super::pem::{self, Label, Pasted};
+use super::strength;
+
 /// Keys of one set that are looked at.
 const MOST_IN_SET: usize = 10;
+/// Members of a JWK that only private and shared keys have (RFC 7518, sections 6.2.2, 6.3.2 and 6.4.1).
+const SECRETS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// A public key that can verify.
 pub struct PublicKey {
@@ -25,66 +33,101 @@ fn not_a_key<T>(text: impl Into<String>) -> Result<T, NotAKey> {
     Err(NotAKey(text.into()))
 }
 
+impl NotAKey {
+    /// Tells whether what was pasted must not be shown again.
+    pub fn is_secret(&self) -> bool {
+        self.0 == PRIVATE || self.0.starts_with(SHARED)
+    }
+}
+
 impl PublicKey {
     /// Reads a PEM (public key or certificate) or a JWK. Without a `kid` the key's thumbprint (RFC 7638) becomes it.
     pub fn parse(text: &str) -> Result<Self, NotAKey> {
-        let text = text.trim();
-        if text.contains("PRIVATE KEY") {
-            return not_a_key(PRIVATE);
-        }
+        let text = text.trim_start_matches('\u{feff}').trim();
         if text.starts_with('{') {
             return Self::from_json(text);
         }
-        if !text.starts_with("-----BEGIN") {
-            return not_a_key(
-                "Paste a public key as PEM (it begins with -----BEGIN PUBLIC KEY-----) or as JWK (it begins with {).",
-            );
-        }
-        let pem = text.as_bytes();
-        let verifier = DecodingKey::from_rsa_pem(pem)
-            .or_else(|_| DecodingKey::from_ec_pem(pem))
-            .or_else(|_| DecodingKey::from_ed_pem(pem));
-        let jwk = verifier.and_then(|key| Jwk::from_decoding_key(&key, None));
-        let Ok(jwk) = jwk else {
-            return not_a_key("This PEM holds no RSA, P-256 or Ed25519 public key.");
+        let numbers = match pem::read(text) {
+            Pasted::Private => return not_a_key(PRIVATE),
+            Pasted::Broken => {
+                return not_a_key(
+                    "This PEM is not whole: between its BEGIN and END lines there must be base64, and both lines name the same thing.",
+                );
+            }
+            Pasted::Nothing if text.starts_with("ssh-") || text.starts_with("ecdsa-sha2-") => {
+                return not_a_key(
+                    "This is a key as OpenSSH writes it. Turn it into PEM: ssh-keygen -e -m PKCS8 -f key.pub.",
+                );
+            }
+            Pasted::Nothing => {
+                return not_a_key(
+                    "Paste a public key as PEM (it begins with -----BEGIN PUBLIC KEY-----) or as JWK (it begins with {).",
+                );
+            }
+            Pasted::Public(Label::PublicKey, bytes) => der::public_key(&bytes),
+            Pasted::Public(Label::RsaPublicKey, bytes) => der::rsa_public_key(&bytes),
+            Pasted::Public(Label::Certificate, bytes) => der::certificate(&bytes),
         };
-        Self::checked(jwk)
+        let base64 = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
+        let jwk = match &numbers {
+            None => return not_a_key("This PEM holds no RSA, P-256 or Ed25519 public key."),
+            Some(Numbers::Rsa { n, e, pss: false }) => {
+                json!({ "kty": "RSA", "n": base64(n), "e": base64(e) })
+            }
+            Some(Numbers::Rsa { n, e, pss: true }) => {
+                json!({ "kty": "RSA", "n": base64(n), "e": base64(e), "alg": "PS256" })
+            }
+            Some(Numbers::P256 { x, y }) => {
+                json!({ "kty": "EC", "crv": "P-256", "x": base64(x), "y": base64(y) })
+            }
+            Some(Numbers::Ed25519(x)) => json!({ "kty": "OKP", "crv": "Ed25519", "x": base64(x) }),
+        };
+        match Jwk::deserialize(jwk) {
+            Ok(jwk) => Self::checked(jwk),
+            Err(error) => not_a_key(format!("This key cannot be read ({error}). {USABLE}")),
+        }
     }
 
     /// Reads a JWK.
     pub fn from_json(text: &str) -> Result<Self, NotAKey> {
-        let value: Value = match serde_json::from_str(text) {
-            Ok(value) => value,
-            Err(error) => return not_a_key(format!("This is not JSON: {error}.")),
-        };
-        if value.get("d").is_some() {
+        match json::read(text.as_bytes(), Limits::KEYS) {
+            Ok(value) => Self::from_value(value),
+            Err(fault) => not_a_key(format!("This is not JSON: {fault}.")),
+        }
+    }
+
+    fn from_value(value: Json<'_>) -> Result<Self, NotAKey> {
+        let is_secret = |key: &Json<'_>| SECRETS.iter().any(|name| key.get(name).is_some());
+        let keys = value.get("keys");
+        let several = keys.and_then(Json::as_list).unwrap_or_default();
+        if value.get("kty").and_then(Json::as_str) == Some("oct") {
+            return not_a_key(format!("{SHARED} {USABLE}"));
+        }
+        if is_secret(&value) || several.iter().any(is_secret) {
             return not_a_key(PRIVATE);
         }
-        if value.get("keys").is_some() {
+        if keys.is_some() {
             return not_a_key(
                 "This is a set of keys: add each of them by itself, or the URL the set is published at.",
             );
         }
-        match serde_json::from_value(value) {
+        match Jwk::deserialize(value) {
             Ok(jwk) => Self::checked(jwk),
             Err(error) => not_a_key(format!("This is no JWK: {error}.")),
         }
     }
 
     fn checked(mut jwk: Jwk) -> Result<Self, NotAKey> {
+        if jwk.common.public_key_use == Some(PublicKeyUse::Encryption) {
+            return not_a_key(format!(
+                "This key is for encryption (its use is enc). {USABLE}"
+            ));
+        }
+        strong(&mut jwk.algorithm)?;
         let verifier = match DecodingKey::from_jwk(&jwk) {
             Ok(verifier) => verifier,
             Err(error) => return not_a_key(format!("This key cannot be read ({error}). {USABLE}")),
         };
-        let fits = match &jwk.algorithm {
-            AlgorithmParameters::RSA(rsa) => rsa.n.len() * 3 / 4 >= LEAST_RSA_BYTES,
-            AlgorithmParameters::EllipticCurve(ec) => ec.curve == EllipticCurve::P256,
-            AlgorithmParameters::OctetKeyPair(okp) => okp.curve == EllipticCurve::Ed25519,
-            _ => false,
-        };
-        if !fits {
-            return not_a_key(USABLE);
-        }
         if jwk.common.key_id.is_none() {
             jwk.common.key_id = jwk.thumbprint(ThumbprintHash::SHA256).ok();
         }
@@ -127,19 +170,48 @@ impl PublicKey {
 }
 
 const USABLE: &str = "Use an RSA key of at least 2048 bits, a P-256 key or an Ed25519 key.";
-const PRIVATE: &str = "This is a private key. Nothing of it was kept, but it has left its safe place: make a new pair, and paste its public half here.";
+const SHARED: &str = "This is a shared secret, and no public key: treat it as compromised.";
+const PRIVATE: &str = "This is a private key. Nothing of it was kept, but it has left its safe place: treat it as compromised. Make a new pair, stop this one wherever it is used, and paste the public half of the new one here.";
+
+/// Judges a key's numbers, and writes them as they should be: RFC 7518 wants no zeros in front of RSA's.
+fn strong(algorithm: &mut AlgorithmParameters) -> Result<(), NotAKey> {
+    let bytes = |name: &str, text: &str| {
+        let read = URL_SAFE_NO_PAD
+            .decode(text)
+            .or_else(|_| URL_SAFE.decode(text));
+        read.map_err(|_| NotAKey(format!("`{name}` of this key is not base64url. {USABLE}")))
+    };
+    let judged = match algorithm {
+        AlgorithmParameters::RSA(rsa) => {
+            let (n, e) = (bytes("n", &rsa.n)?, bytes("e", &rsa.e)?);
+            let (n, e) = (strength::trimmed(&n), strength::trimmed(&e));
+            (rsa.n, rsa.e) = (URL_SAFE_NO_PAD.encode(n), URL_SAFE_NO_PAD.encode(e));
+            strength::rsa(n, e)
+        }
+        AlgorithmParameters::EllipticCurve(ec) if ec.curve == EllipticCurve::P256 => {
+            strength::p256(&bytes("x", &ec.x)?, &bytes("y", &ec.y)?)
+        }
+        AlgorithmParameters::OctetKeyPair(okp) if okp.curve == EllipticCurve::Ed25519 => {
+            strength::ed25519(&bytes("x", &okp.x)?)
+        }
+        _ => return not_a_key(USABLE),
+    };
+    judged.map_err(|why| NotAKey(format!("{why} {USABLE}")))
+}
 
 /// The keys of a set that are of use here; those for other purposes are passed over (RFC 7517, section 5).
 pub fn set(text: &str) -> Result<Vec<PublicKey>, NotAKey> {
-    let Ok(Value::Object(mut set)) = serde_json::from_str(text) else {
-        return not_a_key("the answer is no JSON object");
+    let mut set = match json::read(text.as_bytes(), Limits::KEYS) {
+        Ok(Json::Object(set)) => set,
+        Ok(_) => return not_a_key("the answer is no JSON object"),
+        Err(fault) => return not_a_key(format!("the answer is no JSON object: {fault}")),
     };
-    let Some(Value::Array(keys)) = set.remove("keys") else {
+    let Some(Json::List(keys)) = set.remove("keys") else {
         return not_a_key("the answer has no list `keys`");
     };
     let readable = keys
-        .iter()
-        .filter_map(|key| PublicKey::from_json(&key.to_string()).ok());
+        .into_iter()
+        .filter_map(|key| PublicKey::from_value(key).ok());
     let keys: Vec<PublicKey> = readable.take(MOST_IN_SET).collect();
     if keys.is_empty() {
         return not_a_key("the set has no RSA (2048 bits or more), P-256 or Ed25519 public key");
@@ -148,90 +220,4 @@ pub fn set(text: &str) -> Result<Vec<PublicKey>, NotAKey> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::services::signatures::testing::{ED25519, P256, RSA, Signer};
-
-    #[test]
-    fn each_kind_of_key_verifies_its_own_algorithms_from_pem_and_from_jwk() {
-        for (signer, algorithms) in [
-            (Signer::new(RSA), "RS256 PS256"),
-            (Signer::new(P256), "ES256"),
-            (Signer::new(ED25519), "EdDSA"),
-        ] {
-            let from_pem = PublicKey::parse(signer.public_pem()).unwrap();
-            let from_jwk = PublicKey::parse(&from_pem.to_json()).unwrap();
-            assert_eq!(from_pem.kid(), from_jwk.kid());
-            let names: Vec<_> = from_jwk
-                .algorithms()
-                .iter()
-                .map(|alg| alg.as_str())
-                .collect();
-            assert_eq!(names.join(" "), algorithms);
-            for algorithm in from_jwk.algorithms() {
-                let signature = signer.sign(algorithm, "signed");
-                assert!(from_pem.verifies(algorithm, "signed", &signature));
-                assert!(!from_jwk.verifies(algorithm, "altered", &signature));
-            }
-        }
-    }
-
-    #[test]
-    fn a_key_that_names_its_algorithm_is_for_that_alone() {
-        let mut jwk: Value = serde_json::from_str(
-            &PublicKey::parse(Signer::new(RSA).public_pem())
-                .unwrap()
-                .to_json(),
-        )
-        .unwrap();
-        jwk["alg"] = json!("PS256");
-        assert_eq!(
-            PublicKey::parse(&jwk.to_string()).unwrap().algorithms(),
-            [Algorithm::Ps256]
-        );
-    }
-
-    #[test]
-    fn what_must_not_or_cannot_be_a_key_is_told_why() {
-        let private_jwk =
-            json!({ "kty": "OKP", "crv": "Ed25519", "x": "AA", "d": "AA" }).to_string();
-        let weak = json!({ "kty": "RSA", "n": "a".repeat(171), "e": "AQAB" }).to_string();
-        let p384 = json!({ "kty": "EC", "crv": "P-384", "x": "AA", "y": "AA" }).to_string();
-        let shared = json!({ "kty": "oct", "k": "AAAA" }).to_string();
-        for (text, says) in [
-            (RSA.private, "private key"),
-            (&private_jwk, "private key"),
-            ("ssh-rsa AAAA", "as PEM"),
-            (
-                "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----",
-                "holds no",
-            ),
-            ("{", "not JSON"),
-            ("{}", "cannot be read"),
-            (r#"{"keys":[]}"#, "set of keys"),
-            (&weak, "2048 bits"),
-            (&p384, "P-256"),
-            (&shared, "Ed25519"),
-        ] {
-            let error = PublicKey::parse(text).err().unwrap().to_string();
-            assert!(error.contains(says), "{text}: {error}");
-        }
-    }
-
-    #[test]
-    fn of_a_set_the_useful_keys_are_taken() {
-        let key: Value = serde_json::from_str(
-            &PublicKey::parse(Signer::new(P256).public_pem())
-                .unwrap()
-                .to_json(),
-        )
-        .unwrap();
-        let text = json!({ "keys": [{ "kty": "oct", "k": "AAAA" }, key] }).to_string();
-        assert_eq!(set(&text).unwrap().len(), 1);
-        for text in ["[]", "{}", r#"{"keys":[]}"#, "<html>"] {
-            assert!(set(text).is_err(), "{text}");
-        }
-    }
-}
+mod tests;

@@ -4,14 +4,17 @@
 //! the signature up, and [`diagnose`] shows the whole report in the portal. Keys behind a URL are fetched while no
 //! transaction is open.
 
-mod claims;
+pub(crate) mod claims;
+pub(crate) mod der;
 pub mod diagnose;
 pub mod digest;
-mod jws;
+pub(crate) mod jws;
 pub mod key_sets;
 pub mod keys;
 pub mod material;
+pub(crate) mod pem;
 mod report;
+mod strength;
 #[cfg(test)]
 pub mod testing;
 #[cfg(test)]
@@ -21,13 +24,14 @@ use app::domain::ids::{RequestId, ServicerId, TenantId};
 use app::domain::problem::Code;
 use app::domain::signature::{Check, Finding, Outcome};
 use app::links;
+use chrono::{DateTime, Utc};
 
 use self::report::{Report, report};
 use super::keys::Named;
 use super::limits::Budget;
 use super::refusal::{Failure, Refusal};
 use crate::state::AppState;
-use crate::storage::signatures::RefusedRow;
+use crate::storage::signatures::{RefusedRow, Used};
 
 /// A request that came with a signature.
 #[derive(Clone, Copy)]
@@ -67,23 +71,26 @@ impl From<&Named> for Owner {
     }
 }
 
-/// Checks a signature and uses it up. What fails is kept for the owner to look at.
+/// Checks a signature and uses it up. What fails is kept for the owner to look at; `by_secret` says whether the tenant's
+/// secret came with it.
 pub async fn accept(
     state: &AppState,
     owner: Owner,
     signed: Signed<'_>,
     request: RequestId,
+    by_secret: bool,
 ) -> Result<Accepted, Failure> {
-    let mut report = report(state, owner, signed).await?;
+    let mut report = report(state, owner, signed, false).await?;
     if report.failed().is_none() {
         let used = use_up(state, &report).await?;
-        report.findings.push(once(used));
+        report.findings.push(once(used, state.clock.now()));
     }
     let Some(failed) = report.failed().map(|finding| finding.check) else {
         let digest = report.digest.unwrap_or_default();
         return Ok(Accepted { digest });
     };
-    keep(state, owner, signed, request, &report).await?;
+    let proved = by_secret || report.key.is_some();
+    keep(state, owner, signed, request, &report, proved).await?;
     Err(refusal(state, failed, request))
 }
 
@@ -102,9 +109,23 @@ fn refusal(state: &AppState, check: Check, request: RequestId) -> Failure {
         .into()
 }
 
-fn once(is_first: bool) -> Finding {
-    if is_first {
-        return Finding::bare(Check::Once, Outcome::Passed);
+fn once(used: Used, now: DateTime<Utc>) -> Finding {
+    match used {
+        Used::First => return Finding::bare(Check::Once, Outcome::Passed),
+        Used::Before => {}
+        Used::Forgotten { to } => {
+            let to = to.format("%FT%TZ");
+            let advice = format!(
+                "Our clock went back: it says {}, and signatures that end by {to} were forgotten already, so that nobody can tell whether this one was used. Sign the request anew with a later exp, or try again after that time.",
+                now.format("%FT%TZ")
+            );
+            return Finding::failed(
+                Check::Once,
+                format!("a signature that ends after {to}"),
+                "one that may have been accepted before",
+                advice,
+            );
+        }
     }
     let advice = "This signature was accepted before. Sign each request anew, also when it is repeated, and put a random jti into the claims: two equal requests in one second have the same signature otherwise.";
     Finding::failed(
@@ -115,17 +136,17 @@ fn once(is_first: bool) -> Finding {
     )
 }
 
-async fn use_up(state: &AppState, report: &Report) -> Result<bool, Failure> {
+async fn use_up(state: &AppState, report: &Report) -> Result<Used, Failure> {
     let (Some((digest, end)), Some(key)) = (&report.once, report.key) else {
-        return Ok(false);
+        return Ok(Used::Before);
     };
     let mut tx = state.db.write().await?;
-    let is_first = tx.use_signature(digest, *end).await?;
-    if is_first {
+    let used = tx.use_signature(digest, *end).await?;
+    if used == Used::First {
         tx.note_signing_key_use(key, state.clock.now()).await?;
+        tx.commit().await?;
     }
-    tx.commit().await?;
-    Ok(is_first)
+    Ok(used)
 }
 
 /// Keeps what was found, for some calls a minute: the keys of a session's app alone prove little.
@@ -135,6 +156,7 @@ async fn keep(
     signed: Signed<'_>,
     request: RequestId,
     report: &Report,
+    proved: bool,
 ) -> Result<(), Failure> {
     let now = state.clock.now();
     if state
@@ -159,6 +181,7 @@ async fn keep(
             .unwrap_or_default()
             .to_owned(),
         findings,
+        proved,
     };
     let mut tx = state.db.write().await?;
     tx.add_refused_signature(owner.servicer, &row).await?;

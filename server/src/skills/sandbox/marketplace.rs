@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use app::domain::json::PlainValue;
 use app::domain::product::{ProductKind, ProductStatus, ProductTerms};
 use app::domain::session::Decision;
 use async_trait::async_trait;
@@ -55,7 +56,7 @@ struct Application {
     status: String,
     reason: Option<String>,
     missing_documents: Vec<String>,
-    offer: Value,
+    offer: PlainValue,
 }
 
 /// A product as the bank describes it.
@@ -145,7 +146,7 @@ impl Marketplace {
             .await?;
         Ok(Outcome::Next {
             step: KYC.into(),
-            data: json!({ "offer": said.offer }),
+            data: json!({ "offer": said.offer.0 }),
             bank_ref: Some(Opaque::of(&underway)?),
         })
     }
@@ -186,7 +187,7 @@ impl Marketplace {
             .await?;
         Ok(Outcome::Next {
             step: CONTRACT.into(),
-            data: json!({ "offer": said.offer }),
+            data: json!({ "offer": said.offer.0 }),
             bank_ref: Some(Opaque::of(&underway)?),
         })
     }
@@ -244,7 +245,7 @@ impl Connector for Marketplace {
         let reason = said.reason.as_deref().map_or_else(String::new, word);
         let next = |step: &str| Verdict::Next {
             step: step.into(),
-            data: json!({ "offer": said.offer }),
+            data: json!({ "offer": said.offer.0 }),
             bank_ref: Some(bank_ref.clone()),
         };
         Ok(match said.status.as_str() {

@@ -7,7 +7,7 @@ mod marketplace;
 mod payments;
 #[cfg(test)]
 mod tests;
-mod wire;
+pub(crate) mod wire;
 
 use std::sync::Arc;
 

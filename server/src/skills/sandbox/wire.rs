@@ -2,6 +2,7 @@
 //! unknown balance types, amounts as numbers and placeholder ids do no harm; an amount that is no decimal does.
 
 use app::domain::account::{AccountUsage, BalanceType};
+use app::domain::json::{self, Exact, Json, Limits};
 use app::domain::payment::PaymentStatus;
 use app::domain::transaction::BookingStatus;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -316,12 +317,7 @@ fn real(id: String) -> Option<String> {
 
 /// A decimal from a JSON string or number, digit by digit: never through binary floating point.
 fn exact<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
-    let text = match serde_json::Value::deserialize(deserializer)? {
-        serde_json::Value::String(text) => text,
-        // Numbers keep their source text.
-        serde_json::Value::Number(number) => number.to_string(),
-        _ => return Err(D::Error::custom("an amount is a decimal")),
-    };
+    let Exact(text) = Exact::deserialize(deserializer)?;
     let plain = text
         .bytes()
         .all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'.'));
@@ -331,21 +327,20 @@ fn exact<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error
 
 /// The code of an error body: `tppMessages`, or the RFC 7807 form that some banks prefer.
 pub fn message_code(body: &[u8]) -> String {
-    let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    let code = body
-        .pointer("/tppMessages/0/code")
-        .or_else(|| body.get("code"));
-    word(code.and_then(serde_json::Value::as_str).unwrap_or_default())
+    let Ok(body) = json::read(body, Limits::BODY) else {
+        return word("");
+    };
+    let messages = body.get("tppMessages").and_then(Json::as_list);
+    let first = messages.and_then(|all| all.first()?.get("code"));
+    let code = first.or_else(|| body.get("code"));
+    word(code.and_then(Json::as_str).unwrap_or_default())
 }
 
 /// The `error` of an OAuth error body.
 pub fn oauth_error(body: &[u8]) -> String {
-    let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    word(
-        body.get("error")
-            .and_then(serde_json::Value::as_str)
-            .unwrap_or_default(),
-    )
+    let body = json::read(body, Limits::BODY).ok();
+    let error = body.as_ref().and_then(|body| body.get("error")?.as_str());
+    word(error.unwrap_or_default())
 }
 
 /// A bank's own word, fit for logs and answers: letters and `_`, or `UNKNOWN`.
@@ -363,9 +358,9 @@ pub fn word(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn amount(json: &str) -> Option<String> {
-        let amount: Result<Amount, _> =
-            serde_json::from_str(&format!(r#"{{"currency":"RON","amount":{json}}}"#));
+    fn amount(written: &str) -> Option<String> {
+        let text = format!(r#"{{"currency":"RON","amount":{written}}}"#);
+        let amount: Result<Amount, _> = json::from_slice(text.as_bytes(), Limits::BODY);
         amount.ok().map(|amount| amount.amount.to_string())
     }
 

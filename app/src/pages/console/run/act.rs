@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::super::step::{StepForm, Typed, Wrong};
 use crate::domain::console::Offer;
 use crate::domain::ids::RunId;
+use crate::domain::json::{self, Limits};
 use crate::links;
 use crate::pages::{Answer, Fields, Visit};
 use crate::portal::Trouble;
@@ -177,13 +178,11 @@ fn as_form(step: &StepForm, text: String) -> Data {
             errors: Vec::new(),
         });
     }
-    let why = match serde_json::from_str::<Value>(&text) {
+    let why = match json::read(text.as_bytes(), Limits::BODY) {
         Ok(_) => "The form has no place for some of this: it can be sent as JSON only.".to_owned(),
-        Err(error) => format!(
-            "This is not JSON yet: line {}, column {}.",
-            error.line(),
-            error.column()
-        ),
+        Err(json::Fault {
+            why, line, column, ..
+        }) => format!("This is not JSON yet: line {line}, column {column}: {why}."),
     };
     Data::text(text, Some(why))
 }

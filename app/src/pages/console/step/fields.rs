@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::Wrong;
 use super::parts::{Kind, Part};
+use crate::domain::json::{self, Limits, Number};
 use crate::pages::Fields;
 
 /// The fields that say `value`; none where a control cannot.
@@ -56,7 +57,7 @@ pub(super) fn read(part: &Part, fields: &Fields, errors: &mut Wrong) -> Option<V
         }
         // What is no number is sent as it was typed: the API says what is wrong with it.
         Kind::Number => Some(number(text).unwrap_or_else(|| text.into())),
-        Kind::Json => json(part, text, errors),
+        Kind::Json => any(part, text, errors),
         Kind::Text(_) | Kind::Date => Some(text.into()),
     }
 }
@@ -77,19 +78,22 @@ fn is_empty(value: &Value) -> bool {
 }
 
 fn number(text: &str) -> Option<Value> {
-    let value: Value = serde_json::from_str(text.trim()).ok()?;
-    value.is_number().then_some(value)
+    let number = Number::parse(text.trim())?;
+    number.to_exact().map(Value::Number)
 }
 
-fn json(part: &Part, text: &str, errors: &mut Wrong) -> Option<Value> {
-    match serde_json::from_str(text) {
-        Ok(value) => Some(value),
-        Err(error) => {
-            let place = format!("line {}, column {}", error.line(), error.column());
-            errors.push((part.path.clone(), format!("This is not JSON yet: {place}.")));
-            None
-        }
-    }
+fn any(part: &Part, text: &str, errors: &mut Wrong) -> Option<Value> {
+    let message = match json::read(text.as_bytes(), Limits::BODY) {
+        Ok(value) => match value.to_value() {
+            Ok(value) => return Some(value),
+            Err(inexact) => format!("{inexact}."),
+        },
+        Err(json::Fault {
+            why, line, column, ..
+        }) => format!("This is not JSON yet: line {line}, column {column}: {why}."),
+    };
+    errors.push((part.path.clone(), message));
+    None
 }
 
 /// A choice as its option's value: a text as it is, anything else as JSON.

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 pub(super) use view::controls;
 
+use crate::domain::json::{self, Limits};
 use crate::pages::Fields;
 use parts::Part;
 
@@ -40,7 +41,8 @@ impl StepForm {
 
     /// The fields for a text of data; none if the form could not say the same: it then stays a text.
     pub fn fill(&self, data: &str) -> Option<Fields> {
-        let data: Value = serde_json::from_str(data).ok()?;
+        let data = json::read(data.as_bytes(), Limits::BODY).ok()?;
+        let data = data.to_value().ok()?;
         if !self.root.is_group() {
             return None;
         }

@@ -15,7 +15,6 @@ use app::portal::Membership;
 use app::portal::console::{File, NextCall};
 use app::portal::people::{People as _, Start};
 use app::portal::tenants::Tenants as _;
-use axum::Json;
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
@@ -23,6 +22,7 @@ use serde_json::{Value, json};
 
 use super::make::LARGEST;
 use super::*;
+use crate::json::Json;
 use crate::services::keys::ConsoleGrant;
 use crate::state::testing;
 use crate::storage::Db;

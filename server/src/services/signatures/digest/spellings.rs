@@ -1,13 +1,57 @@
-//! The same JSON as the usual libraries would have written it: candidates for what a wrong digest was made of.
+//! The same body as the usual libraries of other languages would have written it, in the usual encodings: candidates for
+//! what a wrong digest was made of.
 
-use std::io;
+use app::domain::json::{self, Json, Limits};
+use url::form_urlencoded;
 
-use serde::Serialize as _;
-use serde_json::Value;
-use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
+use super::styles::STYLES;
 
-/// Other spellings of a body, each with its name.
-pub fn of(body: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
+/// What was digested instead of the body that arrived.
+pub struct Found {
+    /// Completes "You digested".
+    pub name: String,
+    /// A sentence, or nothing.
+    pub cure: &'static str,
+    pub bytes: Vec<u8>,
+}
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Goes through the spellings of a body, the likelier ones first, until one is the right one.
+pub fn find(body: &[u8], is_it: impl Fn(&[u8]) -> bool) -> Option<Found> {
+    let found = |name: &str, cure, bytes| Found {
+        name: name.to_owned(),
+        cure,
+        bytes,
+    };
+    if let Some((name, bytes)) = of_bytes(body).into_iter().find(|(_, bytes)| is_it(bytes)) {
+        return Some(found(name, "", bytes));
+    }
+    let text = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+    let value = json::read(text, Limits::BODY).ok()?;
+    for (name, cure, style) in STYLES {
+        let mut bytes = value.write(*style).into_bytes();
+        if is_it(&bytes) {
+            return Some(found(name, cure, bytes));
+        }
+        for end in ["\n", "\r\n"] {
+            let length = bytes.len();
+            bytes.extend_from_slice(end.as_bytes());
+            if is_it(&bytes) {
+                let name = format!("{name}, and a line break at its end");
+                return Some(Found { name, cure, bytes });
+            }
+            bytes.truncate(length);
+        }
+    }
+    let (name, bytes) = of_value(&value)
+        .into_iter()
+        .find(|(_, bytes)| is_it(bytes))?;
+    Some(found(name, "", bytes))
+}
+
+/// The same text with other ends and in other encodings; and what is digested by mistake.
+fn of_bytes(body: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
     let mut all = vec![
         ("nothing", Vec::new()),
         (
@@ -15,93 +59,89 @@ pub fn of(body: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
             [body, b"\n"].concat(),
         ),
         (
+            "the body with a carriage return and a line feed at its end",
+            [body, b"\r\n"].concat(),
+        ),
+        (
             "the body without the white space around it",
             body.trim_ascii().to_vec(),
         ),
+        (
+            "the body with a byte order mark in front",
+            [BYTE_ORDER_MARK, body].concat(),
+        ),
     ];
-    let Ok(value) = serde_json::from_slice::<Value>(body) else {
+    if let Some(rest) = body.strip_prefix(BYTE_ORDER_MARK) {
+        all.push(("the body without its byte order mark", rest.to_vec()));
+    }
+    let Ok(text) = std::str::from_utf8(body) else {
         return all;
     };
-    let mut sorted = value.clone();
-    sorted.sort_all_objects();
-    let plain = |value, spaced, escaped| written(value, Plain { spaced, escaped });
+    let units = |mark: &[u8], order: fn(u16) -> [u8; 2]| {
+        let units = text.encode_utf16().flat_map(order);
+        mark.iter().copied().chain(units).collect::<Vec<u8>>()
+    };
+    let lines = text.replace("\r\n", "\n");
     all.extend([
-        ("the JSON written anew without spaces", plain(&value, false, false)),
-        ("the JSON with everything beyond ASCII escaped as \\u", plain(&value, false, true)),
-        ("the JSON with spaces after commas and colons", plain(&value, true, false)),
         (
-            "the JSON as Python’s json.dumps writes it unasked, with spaces after commas and colons and everything beyond ASCII escaped",
-            plain(&value, true, true),
+            "the body in UTF-16LE (.NET’s Encoding.Unicode)",
+            units(b"", u16::to_le_bytes),
         ),
-        ("the JSON with its keys sorted", plain(&sorted, false, false)),
-        ("the JSON with its keys sorted and spaces after commas and colons", plain(&sorted, true, false)),
-        ("the JSON indented by two spaces", written(&value, PrettyFormatter::with_indent(b"  "))),
-        ("the JSON indented by four spaces", written(&value, PrettyFormatter::with_indent(b"    "))),
+        (
+            "the body in UTF-16LE with a byte order mark",
+            units(b"\xff\xfe", u16::to_le_bytes),
+        ),
+        ("the body in UTF-16BE", units(b"", u16::to_be_bytes)),
+        (
+            "the body in UTF-16BE with a byte order mark (Java’s UTF-16)",
+            units(b"\xfe\xff", u16::to_be_bytes),
+        ),
+        (
+            "the body with lines that end in CR LF",
+            lines.replace('\n', "\r\n").into_bytes(),
+        ),
+        (
+            "the body with lines that end in a line feed alone",
+            lines.into_bytes(),
+        ),
+        ("the word null", b"null".to_vec()),
+        ("an empty object, {}", b"{}".to_vec()),
+        (
+            "the words [object Object], which JavaScript makes of an object that is not written as JSON",
+            b"[object Object]".to_vec(),
+        ),
     ]);
+    if let Some(latin) = latin_1(text) {
+        all.push(("the body in ISO 8859-1", latin));
+    }
     all
 }
 
-fn written(value: &Value, formatter: impl Formatter) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    // Writing to memory does not fail; what could not be written is no candidate.
-    let _ = value.serialize(&mut Serializer::with_formatter(&mut bytes, formatter));
-    bytes
+/// The text in ISO 8859-1, with a question mark for each character that it lacks.
+fn latin_1(text: &str) -> Option<Vec<u8>> {
+    let byte = |c: char| u8::try_from(u32::from(c)).unwrap_or(b'?');
+    (!text.is_ascii()).then(|| text.chars().map(byte).collect())
 }
 
-/// One line, with or without spaces and escapes.
-struct Plain {
-    spaced: bool,
-    escaped: bool,
-}
-
-impl Plain {
-    fn comma<W: io::Write + ?Sized>(&self, writer: &mut W, first: bool) -> io::Result<()> {
-        match (first, self.spaced) {
-            (true, _) => Ok(()),
-            (false, true) => writer.write_all(b", "),
-            (false, false) => writer.write_all(b","),
+/// What is no JSON of the body at all, but made of it.
+fn of_value(value: &Json<'_>) -> Vec<(&'static str, Vec<u8>)> {
+    let compact = value.to_string();
+    let mut all = vec![(
+        "the JSON written as a JSON text once more, in quotes (encoded twice)",
+        Json::Text(compact.into()).to_string().into_bytes(),
+    )];
+    if let Some(object) = value.as_object() {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in object.iter() {
+            let text = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            form.append_pair(name, &text);
         }
+        all.push((
+            "the fields as a form (application/x-www-form-urlencoded)",
+            form.finish().into_bytes(),
+        ));
     }
-}
-
-impl Formatter for Plain {
-    fn begin_array_value<W: io::Write + ?Sized>(
-        &mut self,
-        writer: &mut W,
-        first: bool,
-    ) -> io::Result<()> {
-        self.comma(writer, first)
-    }
-
-    fn begin_object_key<W: io::Write + ?Sized>(
-        &mut self,
-        writer: &mut W,
-        first: bool,
-    ) -> io::Result<()> {
-        self.comma(writer, first)
-    }
-
-    fn begin_object_value<W: io::Write + ?Sized>(&mut self, writer: &mut W) -> io::Result<()> {
-        writer.write_all(if self.spaced { b": " } else { b":" })
-    }
-
-    fn write_string_fragment<W: io::Write + ?Sized>(
-        &mut self,
-        writer: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
-        if !self.escaped {
-            return writer.write_all(fragment.as_bytes());
-        }
-        for c in fragment.chars() {
-            if c.is_ascii() {
-                write!(writer, "{c}")?;
-            } else {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    write!(writer, "\\u{unit:04x}")?;
-                }
-            }
-        }
-        Ok(())
-    }
+    all
 }

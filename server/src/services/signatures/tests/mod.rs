@@ -1,6 +1,7 @@
 //! Signed requests through the API's own door, on both databases.
 
 mod checks;
+mod clocks;
 mod keys;
 mod refusals;
 mod sets;

@@ -1,0 +1,71 @@
+//! JSON that comes from outside: one reader for bodies, pasted keys, sets of keys, signatures, console data and banks'
+//! answers.
+//!
+//! It reads RFC 8259 and nothing else. Size, depth and the number of values are counted while it reads, a name that
+//! stands twice in one object is refused at every level (RFC 7493, section 2.3), and no name means anything to it. Numbers
+//! keep their text, so that an amount never passes through binary floating point.
+//!
+//! ```
+//! use app::domain::json::{self, Limits};
+//! let value = json::read(br#"{"amount": 4.270000000000000000001}"#, Limits::BODY).unwrap();
+//! assert_eq!(value.get("amount").unwrap().to_string(), "4.270000000000000000001");
+//! ```
+//!
+//! [`Json`] is what was read; [`from_slice`] makes a type of one's own of it (serde), [`Json::to_value`] a
+//! `serde_json::Value`, and [`Reader`] goes through a text without keeping it.
+
+mod fault;
+mod number;
+mod plain;
+mod reader;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod typed;
+mod write;
+
+pub use fault::{Fault, Why};
+pub use number::Number;
+pub use plain::{Inexact, PlainValue};
+pub use reader::{Reader, Start};
+pub use tree::{Json, Object, read};
+pub use typed::{Exact, NotRead, from_slice};
+pub use write::Style;
+
+/// How much of a text is read. What goes beyond ends the reading where it does.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The longest text, in bytes.
+    pub bytes: usize,
+    /// The deepest nesting of arrays and objects.
+    pub depth: usize,
+    /// The most values: texts, numbers, words, arrays and objects, each counted.
+    pub values: usize,
+}
+
+impl Limits {
+    /// A request's body, and whatever else a person or a client sends.
+    pub const BODY: Self = Self {
+        bytes: 256 * 1024,
+        depth: 64,
+        values: 16 * 1024,
+    };
+    /// The answer of a bank.
+    pub const ANSWER: Self = Self {
+        bytes: 5 * 1024 * 1024,
+        depth: 64,
+        values: 512 * 1024,
+    };
+    /// A key, or a published set of keys.
+    pub const KEYS: Self = Self {
+        bytes: 64 * 1024,
+        depth: 16,
+        values: 4 * 1024,
+    };
+    /// One part of a signature: its header or its claims.
+    pub const CLAIMS: Self = Self {
+        bytes: 8 * 1024,
+        depth: 16,
+        values: 512,
+    };
+}
