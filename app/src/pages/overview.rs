@@ -137,7 +137,7 @@ fn steps(overview: &Overview, tenant: TenantId) -> Vec<Step> {
         Step {
             title: "Save your keys",
             about: "The secret is shown once. If it is lost, rotate it.".into(),
-            done: overview.secret_seen,
+            done: overview.secret_saved,
             act: link(links::tenant_keys(tenant), "Show keys"),
         },
         Step {

@@ -67,6 +67,9 @@ pub const SCREENS: &[Screen] = &[
     Screen::form("/tenants/{tenant}/keys/env", KEYS, |v| {
         Box::pin(tenant_keys::dotenv(v))
     }),
+    Screen::form("/tenants/{tenant}/keys/saved", KEYS, |v| {
+        Box::pin(tenant_keys::saved(v))
+    }),
     Screen::form("/tenants/{tenant}/skills", READ, |v| {
         Box::pin(tenant_skills::screen(v))
     }),
@@ -122,6 +125,11 @@ pub const SCREENS: &[Screen] = &[
         "/console/runs/{run}",
         Who::May(Permission::UseConsole),
         |v| Box::pin(console::run(v)),
+    ),
+    Screen::read(
+        "/console/runs/{run}/decided",
+        Who::May(Permission::UseConsole),
+        |v| Box::pin(console::decided(v)),
     ),
     Screen::read(
         links::CONSOLE_RETURN,

@@ -3,8 +3,8 @@
 use leptos::prelude::*;
 
 use super::form::Form;
-use super::parts::{MadeKeys, made_keys};
-use super::start::first_call_button;
+use super::parts::{MadeKeys, Onward, leave_form, made_keys};
+use super::start::WITH_NEW_KEYS;
 use super::{Answer, Fields, Frame, Page, Shown, Visit};
 use crate::domain::servicer::ServicerStatus;
 use crate::domain::tenant::Environment;
@@ -143,6 +143,9 @@ fn skill_choice(skill: Skill) -> Choice {
     Choice::new(skill.name.as_str(), skill.name.as_str()).about(about)
 }
 
+/// Where the page with new production keys leads.
+const WITH_PRODUCTION_KEYS: &[Onward] = &[("tenant", "Open the tenant", "btn primary")];
+
 /// The answer to the form: the only page that ever shows the new secret.
 fn keys_page(visit: &Visit, fields: &Fields, created: CreatedTenant) -> Page {
     let seen = visit.clone();
@@ -151,24 +154,23 @@ fn keys_page(visit: &Visit, fields: &Fields, created: CreatedTenant) -> Page {
     let id = created.id;
     let keys = MadeKeys {
         id,
+        environment,
         app_key: created.client_app_key,
         secret: created.client_secret,
     };
-    Page::new(Frame::App, format!("New keys · {name}"), move || {
-        let sandbox = environment == Environment::Sandbox;
+    let ways = match environment {
+        Environment::Sandbox => WITH_NEW_KEYS,
+        Environment::Production => WITH_PRODUCTION_KEYS,
+    };
+    Page::new(Frame::Focus, format!("New keys · {name}"), move || {
         view! {
             <PageHead
                 title=format!("{name} is ready")
                 lead="Save the keys before you leave this page: the secret is not shown again."
-            >
-                <a class="btn" href=links::tenant(id)>
-                    "Open the tenant"
-                </a>
-                {sandbox.then(|| first_call_button(id))}
-            </PageHead>
+            />
             {made_keys(&seen, keys)}
+            {leave_form(id, ways)}
         }
     })
-    .under("Tenants", links::TENANTS)
     .within(environment)
 }

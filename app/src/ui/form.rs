@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use leptos::prelude::*;
 
-use super::{Icon, Notice, Tone};
+use super::{Icon, Notice, Tone, escaped};
 
 /// One control's name, what was typed into it, and what is wrong with that.
 #[derive(Clone, Debug, Default)]
@@ -143,10 +143,9 @@ pub fn TextArea(
             autofocus=entry.first_error
             aria-invalid=entry.invalid()
             aria-describedby=entry.described_by(hint.is_some())
-        >
-            // A browser drops the first newline of a text area: this one is for it.
-            {format!("\n{}", entry.value)}
-        </textarea>
+            // Children would be written as they are. A browser drops the first newline: this one is for it.
+            inner_html=format!("\n{}", escaped(&entry.value))
+        ></textarea>
     };
     framed(&entry, label, hint, optional, control.into_any())
 }

@@ -55,10 +55,39 @@ fn the_start_answers_with_keys_and_the_first_request() {
         "tsr_sbx_cs_",
         "tsr_sbx_ak_",
         "TESSERA_CLIENT_SECRET=",
-        "action=\"/first-call\"",
+        "value=\"first\"",
+        "value=\"all\"",
+        "id=\"saved\" name=\"saved\" required",
     ] {
         assert!(html.contains(text), "{text}");
     }
+    assert!(!html.contains("<nav"), "no link leads away from the secret");
+    let file = html.find("TESSERA_CLIENT_SECRET=").unwrap();
+    let rows = html.find("id=\"client_secret\"").unwrap();
+    assert!(file < rows, "the file of variables comes first");
+}
+
+#[test]
+fn a_page_with_a_secret_is_left_by_who_has_saved_it() {
+    let path = format!("/tenants/{}/keys/saved", tenant_id());
+    let keys = format!("/tenants/{}/keys", tenant_id());
+    assert_eq!(
+        goes_to(post(&path, "to=all", true)),
+        format!("{keys}?done=unsaved")
+    );
+    let (_, html) = show(visit(
+        World::Full,
+        &format!("{keys}?done=unsaved"),
+        Some(actor(false)),
+    ));
+    assert!(html.contains(&format!("href=\"{keys}/rotate/client_secret\"")));
+    assert!(html.contains("Do you have the client_secret?"));
+    for to in ["all", "first"] {
+        let run = goes_to(post(&path, &format!("saved=on&to={to}"), true));
+        assert!(run.starts_with("/console/runs/"), "{run}");
+    }
+    let tenant = goes_to(post(&path, "saved=on&to=tenant", true));
+    assert_eq!(tenant, format!("/tenants/{}", tenant_id()));
 }
 
 #[test]
@@ -228,7 +257,8 @@ fn the_env_file_is_made_around_the_secret_that_the_form_brings() {
     assert_eq!(
         body,
         format!(
-            "TESSERA_API=http://127.0.0.1:3000/v1\nTESSERA_CLIENT_ID={id}\n\
+            "# Load into a shell: set -a; . ./tessera.env; set +a\n\
+             TESSERA_URL=http://127.0.0.1:3000\nTESSERA_CLIENT_ID={id}\n\
              TESSERA_CLIENT_APP_KEY={app_key}\nTESSERA_CLIENT_SECRET={secret}\n"
         )
     );

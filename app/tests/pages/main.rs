@@ -11,6 +11,7 @@
 mod answers;
 mod discovery;
 mod fake;
+mod markup;
 mod preview;
 mod rendered;
 mod runs;

@@ -184,9 +184,10 @@ async fn a_consent_form_wants_an_account_ticked(database: Database) {
     else {
         panic!("left")
     };
-    assert!(
-        !page.html.contains("checked"),
-        "no account is ticked beforehand"
+    assert_eq!(
+        page.html.matches(" checked>").count(),
+        4,
+        "every account is ticked: the end-user takes off what they keep to themselves"
     );
     let End::Page(page) = user.submit(&page, &[("decision", "approve")]).await else {
         panic!("left")

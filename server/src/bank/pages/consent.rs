@@ -14,9 +14,12 @@ use crate::storage::{Stored, Tx};
 /// The accounts that were ticked.
 pub struct Ticked(Vec<i64>);
 
-/// The page with nothing ticked.
+/// The page with every account ticked: the end-user takes off what they want to keep to themselves.
 pub async fn page(desk: &Desk, tx: &mut Tx, visit: &VisitRow) -> Result<String, Trouble> {
-    let choices = choices(desk, tx, visit, &[]).await?;
+    let mut choices = choices(desk, tx, visit, &[]).await?;
+    for choice in &mut choices {
+        choice.ticked = true;
+    }
     render(desk, tx, visit, &choices, None).await
 }
 

@@ -117,7 +117,7 @@ pub fn unavailable() -> String {
 pub fn sign_in(path: &str, client: &str, asks: &str, wrong: Option<&str>) -> String {
     let (error, marks) = match wrong {
         Some(_) => (
-            "<p class=\"error\" id=\"wrong\" role=\"alert\">User name or password is not right. The test users are listed below.</p>",
+            "<p class=\"error\" id=\"wrong\" role=\"alert\">User name or password is not right. The test users are listed above.</p>",
             " aria-invalid=\"true\" aria-describedby=\"wrong\"",
         ),
         None => ("", ""),
@@ -126,15 +126,27 @@ pub fn sign_in(path: &str, client: &str, asks: &str, wrong: Option<&str>) -> Str
         .iter()
         .map(|user| {
             format!(
-                "<div><dt><code>{}</code></dt><dd>{}</dd></div>\n",
-                user.username, user.about
+                r#"<form method="post" action="{path}/sign-in" class="user">
+<input type="hidden" name="username" value="{name}"><input type="hidden" name="password" value="{PASSWORD}">
+<button aria-describedby="about-{name}">Continue as {name}</button>
+<p id="about-{name}">{about}</p>
+</form>
+"#,
+                path = esc(path),
+                name = user.username,
+                about = user.about,
             )
         })
         .collect();
     let main = format!(
         r#"<h1>Sign in</h1>
 <p><strong>{client}</strong> {asks}</p>
-<form method="post" action="{path}/sign-in">
+<section aria-labelledby="test-users" class="users">
+<h2 id="test-users">Test users</h2>
+{users}</section>
+<form method="post" action="{path}/sign-in" aria-labelledby="by-hand">
+<h2 id="by-hand">Or type a user name</h2>
+<p class="hint">The password of each test user is <code>{PASSWORD}</code>.</p>
 {error}
 <label for="username">User name</label>
 <input id="username" name="username" value="{name}" autocomplete="username" autocapitalize="none" spellcheck="false" required{marks}>
@@ -144,13 +156,7 @@ pub fn sign_in(path: &str, client: &str, asks: &str, wrong: Option<&str>) -> Str
 </form>
 <form method="post" action="{path}/decision">
 <button class="quiet" name="decision" value="refuse">Cancel and go back</button>
-</form>
-<section aria-labelledby="test-users">
-<h2 id="test-users">Test users</h2>
-<p>The password of each is <code>{PASSWORD}</code>.</p>
-<dl>
-{users}</dl>
-</section>"#,
+</form>"#,
         client = esc(client),
         path = esc(path),
         name = esc(wrong.unwrap_or_default()),

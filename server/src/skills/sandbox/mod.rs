@@ -7,6 +7,7 @@ mod marketplace;
 mod payments;
 #[cfg(test)]
 mod tests;
+pub mod visitor;
 mod wire;
 
 use std::sync::Arc;
