@@ -65,7 +65,7 @@ test("reloading the answer to a rotation does not rotate again", () =>
   withPage(browser, {}, async (page) => {
     const { client_id } = await register(page, server);
     await page.goto(`${server.url}/tenants/${client_id}/keys/rotate/client_secret`);
-    await page.getByRole("radio", { name: "Not at all" }).check();
+    await page.getByRole("radio", { name: "Revoke immediately" }).check();
     await page.getByRole("button", { name: "Rotate client_secret" }).click();
     const fresh = await newKey(page, "client_secret");
     await page.reload();

@@ -6,10 +6,13 @@ use super::parts::done_notice;
 use super::start::first_call_button;
 use super::tenants::no_tenants;
 use super::{Frame, Page, Shown, Visit};
-use crate::domain::ids::TenantId;
+use crate::domain::console::RunStage;
+use crate::domain::ids::{RunId, TenantId};
+use crate::domain::person::Permission;
 use crate::domain::servicer::ServicerStatus;
 use crate::links;
 use crate::portal::tenants::Overview;
+use crate::portal::{Actor, Trouble};
 use crate::ui::{Icon, Notice, PageHead, Tone};
 
 pub(super) async fn screen(visit: Visit) -> Shown {
@@ -20,13 +23,14 @@ pub(super) async fn screen(visit: Visit) -> Shown {
         .as_ref()
         .is_some_and(|member| member.status == ServicerStatus::Suspended);
     let unverified = !actor.verified;
+    let open = open_run(&visit, actor).await?;
     let notice = done_notice(&visit, &[("reset", "Your password is set.")]);
     Ok(Page::new(Frame::App, "Overview", move || {
         let started = overview.first_data_at.is_some();
         let lead = if started {
             "The last 24 hours of all your tenants."
         } else {
-            "Five steps from here to a bank’s data. Each is ticked by what really happened."
+            "Five steps from here to a bank’s data."
         };
         view! {
             {notice}
@@ -45,7 +49,7 @@ pub(super) async fn screen(visit: Visit) -> Shown {
             } else {
                 let numbers = (overview.requests_24h > 0).then(|| tiles(&overview));
                 view! {
-                    {checklist(&overview)}
+                    {checklist(&overview, open)}
                     {numbers.map(|tiles| view! {
                         <section class="section">
                             <h2>"The last 24 hours"</h2>
@@ -87,11 +91,11 @@ struct Step {
     act: Option<AnyView>,
 }
 
-fn checklist(overview: &Overview) -> AnyView {
+fn checklist(overview: &Overview, open: Option<RunId>) -> AnyView {
     let Some(tenant) = overview.first_tenant else {
         return no_tenants().into_any();
     };
-    let steps = steps(overview, tenant);
+    let steps = steps(overview, tenant, open);
     let next = steps.iter().position(|step| !step.done);
     let rows = steps
         .into_iter()
@@ -123,7 +127,26 @@ fn checklist(overview: &Overview) -> AnyView {
     .into_any()
 }
 
-fn steps(overview: &Overview, tenant: TenantId) -> Vec<Step> {
+/// The newest run of the console that is half done.
+async fn open_run(visit: &Visit, actor: &Actor) -> Result<Option<RunId>, Trouble> {
+    if actor.may(Permission::UseConsole).is_err() {
+        return Ok(None);
+    }
+    let runs = visit.portal.runs(actor).await?;
+    let newest = runs.first().filter(|run| {
+        !matches!(
+            run.stage,
+            RunStage::OpenSession | RunStage::Done | RunStage::DeadEnd
+        )
+    });
+    Ok(newest.map(|run| run.id))
+}
+
+fn steps(overview: &Overview, tenant: TenantId, open: Option<RunId>) -> Vec<Step> {
+    let go_on = || match open {
+        Some(run) => (links::run(run), "Continue the run"),
+        None => (links::tenant_console(tenant), "Run in console"),
+    };
     let link = |href: String, label: &'static str| {
         Some(view! { <a class="btn" href=href>{label}</a> }.into_any())
     };
@@ -152,13 +175,13 @@ fn steps(overview: &Overview, tenant: TenantId) -> Vec<Step> {
             title: "Finish a session",
             about: "Go through the sandbox bank’s consent and exchange the temp_token.".into(),
             done: overview.first_exchange_at.is_some(),
-            act: link(links::tenant_console(tenant), "Run in console"),
+            act: link(go_on().0, go_on().1),
         },
         Step {
             title: "Read account data",
             about: "With the access_token and credentials_id of that session.".into(),
             done: overview.first_data_at.is_some(),
-            act: link(links::tenant_console(tenant), "Run in console"),
+            act: link(go_on().0, go_on().1),
         },
     ]
 }
@@ -187,7 +210,7 @@ fn tiles(overview: &Overview) -> impl IntoView + use<> {
                 group(errors),
                 format!("{rate} of all requests"),
             )}
-            {tile(links::REQUESTS, "Time to answer", p95, "95 of 100 are quicker".into())}
+            {tile(links::REQUESTS, "Latency", p95, "95th percentile".into())}
             {tile(
                 links::REQUESTS,
                 "Sessions completed",

@@ -156,9 +156,7 @@ pub const SCREENS: &[Screen] = &[
     Screen::read(links::DOCS, Who::Anyone, |v| {
         Box::pin(ready(Ok(docs::index(v))))
     }),
-    Screen::read("/docs/{page}", Who::Anyone, |v| {
-        Box::pin(ready(docs::guide(v)))
-    }),
+    Screen::read("/docs/{page}", Who::Anyone, |v| Box::pin(docs::guide(v))),
     Screen::read("/docs/errors", Who::Anyone, |v| {
         Box::pin(ready(Ok(docs::errors(v))))
     }),

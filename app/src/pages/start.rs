@@ -68,7 +68,7 @@ fn page(form: Form) -> Page {
         view! {
             <div class="card">
                 <h1>"Get sandbox keys"</h1>
-                <p class="lead">"Your keys are on the next page. There is no mail to open first."</p>
+                <p class="lead">"Your keys are on the next page. There is no email to confirm first."</p>
                 <form method="post" action=links::START class="form">
                     <ErrorSummary errors=shown.errors(FIELDS) />
                     <Field

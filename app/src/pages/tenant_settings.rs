@@ -105,7 +105,7 @@ fn page(visit: &Visit, tenant: &Tenant, form: Form) -> Page {
                 "links",
                 "Saved. The new links and origins are in effect now.",
             ),
-            ("signing", "Saved. It holds from the next call on."),
+            ("signing", "Saved. Applies from the next call."),
             (
                 "paused",
                 "Paused. Every call of this tenant is refused now.",
@@ -207,7 +207,7 @@ fn signing_setting(here: &str, form: &Form) -> impl IntoView + use<> {
                 />
                 <Field
                     entry=form.entry("signature_seconds")
-                    label="A signature lives for at most, in seconds"
+                    label="Maximum signature age (seconds)"
                     hint="From 1 to 3600. Sign each request when it is sent, and a minute is plenty."
                     mono=true
                     autocomplete="off"

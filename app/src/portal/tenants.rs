@@ -45,7 +45,7 @@ pub struct WhitelistedSkill {
     pub cache_max_data_retention: i64,
 }
 
-/// Terms for one skill as typed, in minutes.
+/// Terms for one skill as typed: in days, or with a unit.
 #[derive(Clone, Debug)]
 pub struct TypedTerms {
     pub consent_duration: String,

@@ -184,7 +184,7 @@ pub fn Select(
 }
 
 /// What is wrong with a form: a message of its own for what belongs to no field, and a list of links to the fields
-/// when more than two need mending.
+/// when more than two are wrong.
 #[component]
 pub fn ErrorSummary(errors: Vec<Entry>) -> impl IntoView {
     let (fields, whole): (Vec<_>, Vec<_>) =
@@ -195,7 +195,7 @@ pub fn ErrorSummary(errors: Vec<Entry>) -> impl IntoView {
         .map(|error| view! { <Notice tone=Tone::Err title=error /> })
         .collect_view();
     let list = (fields.len() > 2).then(|| {
-        let title = format!("{} fields need mending", fields.len());
+        let title = format!("Fix {} fields", fields.len());
         let links = fields
             .into_iter()
             .map(|entry| {

@@ -40,7 +40,7 @@ fn more_than_two_errors_are_summed_up_with_links() {
     let mut visit = visit(World::Full, "/start", None);
     visit.form = Some(fields("name=&email=dev&password=short"));
     let (_, html) = show(visit);
-    assert!(html.contains("3 fields need mending"));
+    assert!(html.contains("Fix 3 fields"));
     assert!(html.contains("href=\"#email\""));
 }
 
@@ -145,7 +145,7 @@ fn an_overlap_that_was_not_offered_changes_nothing() {
     visit.form = Some(fields("overlap=99999999"));
     let (_, html) = show(visit);
     assert!(
-        html.contains("The old one keeps working for"),
+        html.contains("The old key keeps working for"),
         "asked again"
     );
     assert!(!html.contains("This is the only time we show it"));
@@ -282,7 +282,7 @@ fn each_key_leads_to_its_own_calls() {
     }
     assert!(html.contains(" (old)<!></td>") && html.contains(" (new)<!></td>"));
     let (_, none) = show(visit(World::Started, &path, Some(actor(false))));
-    assert!(none.contains("Calls that a nonce authorises name no key"));
+    assert!(none.contains("Steps are authorised by a nonce"));
 }
 
 #[test]
@@ -301,7 +301,7 @@ fn terms_are_set_for_a_skill_on_the_whitelist_alone() {
     let (status, html) = show(refused);
     assert_eq!(status, 422);
     assert!(html.contains("value=\"soon\"") && html.contains("value=\"120\""));
-    assert!(html.contains("Enter whole minutes from 1 to 259200 (180 days)."));
+    assert!(html.contains("Enter 1 to 180 days. For less than a day, add a unit: 36 h, 45 min."));
     for other in ["xyz_ro_aisp_sbx_%231.0", "nonsense"] {
         let (status, _) = show(visit(
             World::Full,
@@ -310,4 +310,34 @@ fn terms_are_set_for_a_skill_on_the_whitelist_alone() {
         ));
         assert_eq!(status, 404, "{other}");
     }
+}
+
+#[test]
+fn a_failed_call_says_what_its_own_response_says() {
+    let path = format!("/requests/{}", crate::fake::id(100));
+    let (_, html) = show(visit(World::Full, &path, Some(actor(false))));
+    let why = html.split("id=\"why\"").nth(1).unwrap();
+    let why = why.split("</section>").next().unwrap();
+    for text in [
+        "A client_secret was sent as client_app_key.",
+        "This is a client_secret; a client_app_key is needed here.",
+        "<code>client_app_key<",
+        "It begins like a secret.",
+        "Caused by: your request",
+    ] {
+        assert!(why.contains(text), "{text}: {why}");
+    }
+}
+
+#[test]
+fn a_form_for_production_offers_what_production_takes() {
+    let path = "/tenants/new?environment=production";
+    let (status, html) = show(visit(World::Full, path, Some(actor(false))));
+    assert_eq!(status, 200);
+    assert!(html.contains("value=\"production\" checked"));
+    assert!(!html.contains("_sbx_"), "no sandbox skill is offered");
+    assert!(!html.contains("http://127.0.0.1/return"));
+    let (_, html) = show(visit(World::Full, "/tenants/new", Some(actor(false))));
+    assert!(html.contains("xyz_aisp_sbx_#1.0"));
+    assert!(html.contains("href=\"/tenants/new?environment=production\""));
 }

@@ -102,7 +102,7 @@ fn calls_of_keys(keys: &[Key], calls: Vec<RequestRow>) -> AnyView {
     if calls.is_empty() {
         return view! {
             <p class="muted">
-                "None yet. Calls that a nonce authorises name no key, and the console uses none."
+                "None yet. Steps are authorised by a nonce and the console uses its own grant, so neither shows here."
             </p>
         }
         .into_any();

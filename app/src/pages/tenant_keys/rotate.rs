@@ -30,7 +30,7 @@ fn overlaps(kind: KeyKind) -> Vec<(Duration, Choice)> {
             choice(Duration::days(180), "180 days"),
         ],
     };
-    let (none, stop) = choice(Duration::zero(), "Not at all: the old one has leaked");
+    let (none, stop) = choice(Duration::zero(), "Revoke immediately (key leaked)");
     let about = "Everything that still calls with the old one fails within a second.";
     choices.push((none, stop.about(about).danger()));
     choices
@@ -111,7 +111,7 @@ async fn confirm_rotation(visit: &Visit, tenant: &Tenant, kind: KeyKind) -> Show
             view! {
                 <PageHead
                     title=format!("Rotate {name} of {tenant_name}")
-                    lead="A new one is made and works at once. The old one goes on beside it for as long as you choose."
+                    lead="A new key is created and works at once. The old key keeps working for as long as you choose."
                 />
                 <form method="post" action=links::rotate_key(id, kind) class="form">
                     <input type="hidden" name="key" value=replaced />
@@ -126,7 +126,7 @@ async fn confirm_rotation(visit: &Visit, tenant: &Tenant, kind: KeyKind) -> Show
                         })}
                     <ChoiceGroup
                         entry=entry
-                        label="The old one keeps working for"
+                        label="The old key keeps working for"
                         choices=choices.into_iter().map(|(_, choice)| choice).collect()
                     />
                     <div class="actions">
@@ -147,7 +147,7 @@ async fn confirm_rotation(visit: &Visit, tenant: &Tenant, kind: KeyKind) -> Show
 fn stop_instead(stop: String) -> impl IntoView {
     view! {
         <p class="muted">
-            "Not needed any more? " <a href=stop>"Stop it without making a new one"</a> "."
+            "Not needed any more? " <a href=stop>"Revoke without replacing"</a> "."
         </p>
     }
 }

@@ -130,7 +130,10 @@ fn a_form_and_its_json_lead_to_each_other_and_nothing_is_sent() {
     assert_eq!(status, 422);
     holds(
         &html,
-        &["The form has no place for some of this", "{&quot;colour&quot;:1}"],
+        &[
+            "The form has no place for some of this",
+            "{&quot;colour&quot;:1}",
+        ],
     );
 }
 

@@ -10,8 +10,9 @@ use serde::Deserialize;
 
 use super::consent::Ticked;
 use super::payment::Confirmed;
+use super::views::{self, Asker};
 use super::visit::{self, Trouble, code, decided, denied, granted, path, see_other};
-use super::{consent, payment, views};
+use super::{browser, consent, payment};
 use crate::bank::Desk;
 use crate::bank::ledger::accounts::{PASSWORD, USERS};
 use crate::bank::storage::visits::{self, Kind, VisitRow};
@@ -131,13 +132,13 @@ pub fn field<'f>(fields: &'f [(String, String)], name: &str) -> Option<&'f str> 
 fn sign_in_page(desk: &Desk, visit: &VisitRow, wrong: Option<&str>) -> String {
     let asks = match visit.kind {
         Kind::Consent => {
-            "asks to read accounts you have with us. Sign in to see what it wants; nothing is shared before you agree."
+            "It wants to read accounts you have with us. Sign in to see what exactly: nothing is shared before you agree."
         }
         Kind::Payment => {
-            "asks for a payment from an account you have with us. Sign in to see it; nothing is paid before you agree."
+            "It asks for a payment from an account you have with us. Sign in to see it: nothing is paid before you agree."
         }
     };
-    views::sign_in(&path(visit), &desk.client.name, asks, wrong)
+    views::sign_in(&path(visit), &Asker::of(desk, visit), asks, wrong)
 }
 
 async fn approve(
@@ -158,7 +159,11 @@ async fn approve(
         return settled(desk, visit, headers).await;
     }
     let done = match yes {
-        Yes::Accounts(ticked) => consent::give(desk, &mut tx, visit, ticked, now).await?,
+        Yes::Accounts(ticked) => {
+            let browser = browser::digest(headers);
+            let given = (ticked, browser.as_deref());
+            consent::give(desk, &mut tx, visit, given, now).await?
+        }
         Yes::Payment(confirmed) => payment::authorise(&mut tx, visit, confirmed, now).await?,
     };
     if !done {

@@ -167,7 +167,8 @@ impl Sandbox {
         &self,
         submission: &Submission,
     ) -> Result<wire::NewConsent, ConnectorError> {
-        let last_day = (self.clock.now() + Duration::days(CONSENT_DAYS)).date_naive();
+        let longest = self.clock.now() + Duration::days(CONSENT_DAYS);
+        let last_day = submission.asker.until.min(longest).date_naive();
         let ask = json!({
             "access": { "accounts": [], "balances": [], "transactions": [] },
             "recurringIndicator": true,
@@ -184,7 +185,8 @@ impl Sandbox {
     fn for_psu(request: RequestBuilder, submission: &Submission) -> RequestBuilder {
         let mut request = request
             .header("tpp-redirect-uri", &submission.return_state.callback)
-            .header("tpp-redirect-preferred", "true");
+            .header("tpp-redirect-preferred", "true")
+            .header("tpp-brand-logging-information", &submission.asker.name);
         // The specification knows IPv4 addresses only.
         if let Some(ip) = submission.psu.ip.filter(std::net::IpAddr::is_ipv4) {
             request = request.header("psu-ip-address", ip.to_string());

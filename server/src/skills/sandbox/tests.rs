@@ -88,6 +88,10 @@ fn submission() -> Submission {
             ip: Some("127.0.0.1".parse().unwrap()),
             user_agent: Some("a browser".into()),
         },
+        asker: Asker {
+            name: "Budget app".into(),
+            until: "2026-04-01T09:00:00Z".parse().unwrap(),
+        },
         request_id: uuid::Uuid::nil(),
     }
 }
