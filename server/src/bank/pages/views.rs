@@ -179,13 +179,9 @@ pub fn sign_in(path: &str, asker: &Asker, asks: &str, wrong: Option<&str>) -> St
         .iter()
         .map(|user| {
             format!(
-                r#"<form method="post" action="{path}/sign-in" class="user">
-<input type="hidden" name="username" value="{name}"><input type="hidden" name="password" value="{PASSWORD}">
-<button aria-describedby="about-{name}">Continue as {name}</button>
-<p id="about-{name}">{about}</p>
-</form>
+                r#"<div class="user"><button name="user" value="{name}" form="as-user" aria-describedby="about-{name}">Continue as {name}</button>
+<p id="about-{name}">{about}</p></div>
 "#,
-                path = esc(path),
                 name = user.username,
                 about = user.about,
             )
@@ -208,6 +204,7 @@ pub fn sign_in(path: &str, asker: &Asker, asks: &str, wrong: Option<&str>) -> St
 <input id="password" name="password" type="password" autocomplete="current-password" required{marks}>
 <button class="primary">Sign in</button>
 </form>
+<form method="post" action="{path}/sign-in" id="as-user"></form>
 <form method="post" action="{path}/decision">
 <button class="quiet" name="decision" value="refuse">Cancel and go back</button>
 </form>"#,

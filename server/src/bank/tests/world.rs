@@ -91,11 +91,17 @@ impl World {
     }
 
     pub async fn consent(&self) -> String {
+        self.consent_for("").await
+    }
+
+    /// A consent for an app that calls itself so; for none, if it has no name.
+    pub async fn consent_for(&self, brand: &str) -> String {
         let ask = json!({ "access": { "accounts": [], "balances": [], "transactions": [] }, "recurringIndicator": true,
                           "validUntil": "2026-03-31", "frequencyPerDay": 4, "combinedServiceIndicator": false });
         let builder = self
             .call(self.http.post(self.url("/v1/consents")))
             .header("tpp-redirect-uri", REDIRECT);
+        let builder = builder.header("tpp-brand-logging-information", brand.as_bytes());
         let response = builder.json(&ask).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::CREATED);
         let body = json(response).await;

@@ -184,7 +184,8 @@ async fn an_account_is_read_from_consent_to_revocation(db: Db) {
     };
     assert_eq!(
         granted.valid_until,
-        Some("2026-07-01T00:00:00Z".parse().unwrap())
+        Some("2026-04-02T00:00:00Z".parse().unwrap()),
+        "the last day of the tenant's terms is included"
     );
     let accounts = world.connector.accounts(&granted.grant).await.unwrap();
     assert_eq!(accounts.len(), 1);

@@ -10,8 +10,8 @@ use super::SandboxError;
 use crate::skills::connector::ConnectorError;
 use crate::skills::outbound::{Answer, Outbound};
 
-/// The test user, as the bank's sign-in page prints it.
-const USER: [(&str, &str); 2] = [("username", "family"), ("password", "sandbox")];
+/// The button of a test user on the bank's sign-in page.
+const USER: [(&str, &str); 1] = [("user", "family")];
 
 /// Walks the bank's pages.
 pub struct Visitor {
