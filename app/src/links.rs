@@ -82,6 +82,10 @@ pub fn stop_key(id: TenantId, key: KeyId) -> String {
 pub fn tenant_dotenv(id: TenantId) -> String {
     format!("{TENANTS}/{id}/keys/env")
 }
+/// Takes the word of whoever was shown a secret that they have kept it, and leads on.
+pub fn keys_saved(id: TenantId) -> String {
+    format!("{TENANTS}/{id}/keys/saved")
+}
 /// The question before a signing key is stopped.
 pub fn stop_signing_key(id: SigningKeyId) -> String {
     format!("{SIGNING}/{id}/stop")
@@ -107,6 +111,10 @@ pub fn suspend_servicer(id: ServicerId) -> String {
 }
 pub fn run(id: RunId) -> String {
     format!("{CONSOLE}/runs/{id}")
+}
+/// Whether the decision that a run waits for is there: a word, for the page that waits.
+pub fn run_decided(id: RunId) -> String {
+    format!("{CONSOLE}/runs/{id}/decided")
 }
 pub fn request(id: RequestId) -> String {
     format!("{REQUESTS}/{id}")

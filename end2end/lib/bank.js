@@ -7,10 +7,16 @@ export async function signInAtBank(page, username, password = "sandbox") {
   await page.getByRole("button", { name: "Sign in" }).click();
 }
 
-/** Ticks the first `count` accounts and agrees. */
+/** Signs in at the bank with the button of a test user. */
+export function continueAs(page, username) {
+  return page.getByRole("button", { name: `Continue as ${username}` }).click();
+}
+
+/** Leaves the first `count` accounts ticked and agrees. */
 export async function approve(page, count) {
   const boxes = page.getByRole("group", { name: "Your accounts" }).getByRole("checkbox");
-  for (let at = 0; at < count; at += 1) await boxes.nth(at).check();
+  await boxes.first().waitFor();
+  for (const [at, box] of (await boxes.all()).entries()) await box.setChecked(at < count);
   await page.getByRole("button", { name: "Agree and share" }).click();
 }
 

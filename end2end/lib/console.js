@@ -1,4 +1,5 @@
 // The sandbox console, one call after the other.
+import { leaveKeys } from "./portal.js";
 import { until } from "./until.js";
 
 /** The buttons of a run in their order, with what the page calls the step. */
@@ -23,7 +24,7 @@ export async function startRun(page, server, skill) {
   const options = page.getByLabel("Tenant and skill").getByRole("option");
   const name = await options.filter({ hasText: skill }).innerText();
   await page.getByLabel("Tenant and skill").selectOption({ label: name });
-  await page.getByRole("button", { name: "Start a run" }).click();
+  await page.getByRole("button", { name: "Step by step" }).click();
 }
 
 /** Waits for the card of what comes next. */
@@ -38,7 +39,7 @@ export async function sendSample(page, title) {
 
 /** From the page with new keys to the bank's sign-in form. */
 export async function goToBank(page) {
-  await page.getByRole("button", { name: "Send first request" }).click();
+  await leaveKeys(page, "Send first request");
   await send(page, "step");
   await page.getByRole("link", { name: "Open the bank’s page" }).click();
   await page.getByLabel("User name").waitFor();

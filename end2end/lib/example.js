@@ -19,7 +19,7 @@ export async function startExample(server) {
   const [file, secret] = [join(folder, "store.sealed"), "a secret of the test's"];
   const env = {
     PATH: process.env.PATH,
-    TESSERA_API: `${server.url}/v1`,
+    TESSERA_URL: server.url,
     TESSERA_CLIENT_ID: keys.client_id,
     TESSERA_CLIENT_APP_KEY: keys.client_app_key,
     TESSERA_CLIENT_SECRET: keys.client_secret,

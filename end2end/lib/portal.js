@@ -54,6 +54,12 @@ export async function shownKeys(page) {
   };
 }
 
+/** Leaves the page that shows a secret by one of its buttons, having said that the secret is saved. */
+export async function leaveKeys(page, button, hands = new Hands()) {
+  await hands.click(page.getByRole("checkbox", { name: "I have saved client_secret" }));
+  await hands.click(page.getByRole("button", { name: button }));
+}
+
 export async function signIn(page, server, email, secret = password) {
   await page.goto(`${server.url}/signin`);
   await page.getByLabel("Email", { exact: true }).fill(email);

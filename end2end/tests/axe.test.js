@@ -6,7 +6,7 @@ import { post, skill } from "../lib/api.js";
 import { approve, refuse, signInAtBank } from "../lib/bank.js";
 import { launch, withPage } from "../lib/browser.js";
 import { send } from "../lib/console.js";
-import { assertHeading, newEmail, password, passwordField, register, shownKeys, signIn } from "../lib/portal.js";
+import { assertHeading, leaveKeys, newEmail, password, passwordField, register, shownKeys, signIn } from "../lib/portal.js";
 import { assertScreen, assertScreens, still } from "../lib/screen.js";
 import { startServer } from "../lib/server.js";
 
@@ -57,7 +57,7 @@ screens("before signing in", async (page, t) => {
 screens("a new account, with nothing in it yet", async (page, t) => {
   await t.test("the keys", async () => {
     await register(page, server);
-    await page.getByText("The same as environment variables (.env)").click();
+    await page.getByText("A first call, to paste into a terminal").click();
     await assertScreen(page);
   });
   await assertScreens(t, page, server, ["/overview", "/requests", "/verifications", "/console", "/settings", "/tenants?q=nothing", "/signout", "/prove", "/nothing-here"]);
@@ -87,7 +87,8 @@ screens("a busy account", async (page, t) => {
     await page.getByRole("button", { name: "Rotate client_secret" }).click();
     await page.getByRole("region", { name: "New client_secret" }).waitFor();
     await assertScreen(page);
-    await page.getByRole("link", { name: "I have saved it" }).click();
+    await page.getByRole("checkbox", { name: "I have saved client_secret" }).check();
+    await page.getByRole("button", { name: "Back to the keys" }).click();
     await page.getByRole("link", { name: /^Stop now…\s*client_secret\s*\(old\)/ }).click();
     await assertHeading(page, /^Stop client_secret/);
     await assertScreen(page);
@@ -123,7 +124,7 @@ screens("the console and the bank", async (page, t) => {
     await act();
     await assertScreen(page);
   });
-  await step("a session opened", () => page.getByRole("button", { name: "Send first request" }).click());
+  await step("a session opened", () => leaveKeys(page, "Send first request"));
   await step("step data that is no JSON", async () => {
     await page.getByRole("button", { name: "Show as JSON" }).click();
     await page.getByLabel(/^data of step sca/).fill("{");
@@ -137,7 +138,7 @@ screens("the console and the bank", async (page, t) => {
   });
   await step("on the way to the bank", async () => {
     await page.goto(`${server.url}/console`);
-    await page.getByRole("button", { name: "Start a run" }).click();
+    await page.getByRole("button", { name: "Step by step" }).click();
     await send(page, "step");
     await page.getByRole("link", { name: "Open the bank’s page" }).waitFor();
   });

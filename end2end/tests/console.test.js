@@ -6,7 +6,7 @@ import { post, skill } from "../lib/api.js";
 import { approve, refuse, signInAtBank } from "../lib/bank.js";
 import { launch, withPage } from "../lib/browser.js";
 import { goToBank, logged, rows, send } from "../lib/console.js";
-import { assertHeading, register } from "../lib/portal.js";
+import { assertHeading, leaveKeys, register } from "../lib/portal.js";
 import { startServer } from "../lib/server.js";
 
 let server, browser;
@@ -116,7 +116,7 @@ test("the open log shows a new call by itself", () =>
 test("step data that is no JSON stays as it was typed, with what is wrong", () =>
   withPage(browser, {}, async (page) => {
     await register(page, server);
-    await page.getByRole("button", { name: "Send first request" }).click();
+    await leaveKeys(page, "Send first request");
     await page.getByRole("button", { name: "Show as JSON" }).click();
     const data = page.getByLabel(/^data of step sca/);
     await data.fill("{ \"psu_redirect_link\": ");

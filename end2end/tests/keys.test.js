@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 import { post, skill } from "../lib/api.js";
 import { launch, withPage } from "../lib/browser.js";
 import { tabTo } from "../lib/keyboard.js";
-import { assertHeading, newEmail, password, passwordField, register, shownKeys } from "../lib/portal.js";
+import { assertHeading, leaveKeys, newEmail, password, passwordField, register, shownKeys } from "../lib/portal.js";
 import { startServer } from "../lib/server.js";
 import { until } from "../lib/until.js";
 
@@ -48,7 +48,7 @@ test("a rotated secret works beside the old one until that is stopped", () =>
     assert.equal(await answerTo(client_id, old), 200);
     assert.equal(await answerTo(client_id, fresh), 200);
 
-    await page.getByRole("link", { name: "I have saved it" }).click();
+    await leaveKeys(page, "Back to the keys");
     await until("the page to know that the old secret was used", 5000, async () => {
       if (await page.getByText("Not safe to end yet").isVisible()) return true;
       await page.reload();
@@ -65,7 +65,7 @@ test("reloading the answer to a rotation does not rotate again", () =>
   withPage(browser, {}, async (page) => {
     const { client_id } = await register(page, server);
     await page.goto(`${server.url}/tenants/${client_id}/keys/rotate/client_secret`);
-    await page.getByRole("radio", { name: "Not at all" }).check();
+    await page.getByRole("radio", { name: "Revoke immediately" }).check();
     await page.getByRole("button", { name: "Rotate client_secret" }).click();
     const fresh = await newKey(page, "client_secret");
     await page.reload();
@@ -134,7 +134,6 @@ for (const javaScriptEnabled of [true, false]) {
   test(`new keys are saved as a file${how}`, () =>
     withPage(browser, { javaScriptEnabled }, async (page) => {
       const keys = await register(page, server);
-      await page.getByText("The same as environment variables").click();
       const [download] = await Promise.all([
         page.waitForEvent("download"),
         page.getByRole("button", { name: "Download .env" }).click(),
@@ -142,6 +141,7 @@ for (const javaScriptEnabled of [true, false]) {
       assert.equal(download.suggestedFilename(), "tessera.env");
       const lines = (await readFile(await download.path(), "utf8")).trim().split("\n");
       assert.deepEqual(lines.slice(1), [
+        `TESSERA_URL=${server.url}`,
         `TESSERA_CLIENT_ID=${keys.client_id}`,
         `TESSERA_CLIENT_APP_KEY=${keys.client_app_key}`,
         `TESSERA_CLIENT_SECRET=${keys.client_secret}`,

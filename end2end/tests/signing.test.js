@@ -86,7 +86,7 @@ test("the SDK signs what its server half asks", () =>
     await page.goto(`${server.url}/tenants/${client_id}/settings`);
     await page.getByLabel("Signed only").check();
     await page.getByRole("button", { name: "Save signing" }).click();
-    await page.getByText("Saved. It holds from the next call on.").waitFor();
+    await page.getByText("Saved. Applies from the next call.").waitFor();
     const unsigned = new TesseraServer({ url: server.url, client_id, client_secret, retries: 0 });
     await assert.rejects(unsigned.consents().all(), { code: "signature_required" });
     assert.deepEqual(await client.consents().all(), []);

@@ -41,12 +41,12 @@ for (const javaScriptEnabled of [true, false]) {
       const row = page.getByRole("row").filter({ hasText: skill });
       await row.getByText("90 days").waitFor();
       await row.getByRole("link", { name: `Change the terms of ${skill}` }).click();
-      await page.getByLabel("Consents last, in minutes").fill("259201");
-      await page.getByLabel("Data is kept for, in minutes").fill("43200");
+      await page.getByLabel("Consent lifetime (days)").fill("181");
+      await page.getByLabel("Data retention (days)").fill("30");
       await page.getByRole("button", { name: "Save terms" }).click();
-      await page.getByText("Enter whole minutes from 1 to 259200 (180 days).").waitFor();
-      assert.equal(await page.getByLabel("Data is kept for, in minutes").inputValue(), "43200", "what was typed is kept");
-      await page.getByLabel("Consents last, in minutes").fill("2880");
+      await page.getByText("Enter 1 to 180 days.").waitFor();
+      assert.equal(await page.getByLabel("Data retention (days)").inputValue(), "30", "what was typed is kept");
+      await page.getByLabel("Consent lifetime (days)").fill("2");
       await page.getByRole("button", { name: "Save terms" }).click();
       await page.getByText("The terms hold for consents given from now on.").waitFor();
       await row.getByText("2 days", { exact: true }).waitFor();

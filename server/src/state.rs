@@ -48,6 +48,8 @@ pub struct AppState {
     pub digests: Arc<Digests>,
     /// Every published skill; none until [`AppState::with_skills`].
     pub skills: Registry,
+    /// Where the sandbox bank is reached; none where there is none.
+    pub sandbox_bank: Option<Arc<str>>,
     /// Without trailing slash; every link is built from it.
     pub public_url: Arc<str>,
 }
@@ -79,6 +81,7 @@ impl AppState {
             digests: Arc::default(),
             stopping: Arc::default(),
             skills: Registry::default(),
+            sandbox_bank: None,
             request_log: RequestLog::default(),
             config: Arc::new(config),
             db,
@@ -86,6 +89,16 @@ impl AppState {
             pepper: secrets.pepper,
             vault: secrets.vault,
             public_url: public_url.into(),
+        }
+    }
+
+    /// The same, with a sandbox bank that is reached at this URL.
+    #[must_use]
+    pub fn with_sandbox_bank(self, url: &str) -> Self {
+        let sandbox_bank = Some(url.into());
+        Self {
+            sandbox_bank,
+            ..self
         }
     }
 

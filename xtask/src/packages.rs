@@ -16,7 +16,7 @@ pub fn may_install(flag: bool) -> bool {
 /// What is needed besides Postgres.
 #[derive(Clone, Copy, Default)]
 pub struct Needs {
-    /// A browser and Node.
+    /// A browser and Node, and the shells that the guides are written for.
     pub browser: bool,
     /// Python with `venv`.
     pub python: bool,
@@ -65,6 +65,12 @@ fn missing(Needs { browser, python }: Needs) -> Vec<(&'static str, &'static str)
     }
     if browser && files::program(&["npm"], &[]).is_none() {
         missing.push(("npm", "Node with `npm`"));
+    }
+    // The guides' samples are run as people paste them.
+    for program in ["zsh", "dash", "jq", "curl"] {
+        if browser && files::program(&[program], &[]).is_none() {
+            missing.push((program, program));
+        }
     }
     if python && !api::has_python() {
         missing.push(("python3-venv", "Python 3 with `venv`"));

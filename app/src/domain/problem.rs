@@ -86,14 +86,14 @@ catalogue! {
     // The request has to change.
     MissingFields = "missing_fields", InvalidRequest 400, Caller, "Fields are missing",
         "The request lacks fields that this operation needs.", "Send every field listed in `fields`.";
-    UnknownFields = "unknown_fields", InvalidRequest 400, Caller, "Fields are not known here",
+    UnknownFields = "unknown_fields", InvalidRequest 400, Caller, "Unknown fields",
         "The request has fields that this operation does not know; they are refused rather than ignored, so that a misspelt one is noticed.",
         "Remove or correct every field listed in `fields`.";
     InvalidField = "invalid_field", InvalidRequest 400, Caller, "A field has a wrong value",
         "A field has a value of the wrong type or form.", "Send what `fields` says was expected.";
     InvalidInput = "invalid_input", InvalidRequest 400, Caller, "The step's data does not fit",
         "The step's `data` does not satisfy the skill's JSON Schema.",
-        "Read the step's schema in the catalog and mend the parts listed in `fields`.";
+        "Read the step's schema in the catalog and fix the fields listed in `fields`.";
     InvalidBody = "invalid_body", InvalidRequest 400, Caller, "The body is not JSON",
         "The body could not be read as one JSON object in UTF-8.", "Send a JSON object; the message says where reading stopped.";
     BodyTooLarge = "body_too_large", InvalidRequest 413, Caller, "The body is too large",
@@ -202,7 +202,7 @@ catalogue! {
         "The bank no longer accepts the consent.", "Take the end-user through a new session.";
     ExternalApiForbidden = "external_api_forbidden", ExternalApiError 400, Bank, "The bank forbids this",
         "The bank does not allow this operation for this end-user or consent.", "Ask the end-user to check with the bank.";
-    ExternalApiError = "external_api_error", ExternalApiError 400, Bank retryable, "The bank answered nonsense",
+    ExternalApiError = "external_api_error", ExternalApiError 400, Bank retryable, "The bank sent an invalid response",
         "The bank's answer was an error, or not what its interface promises.", "Try again later; the log names the failure by the error's id.";
 
     // Too much, and our own fault.

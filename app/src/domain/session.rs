@@ -183,6 +183,16 @@ words! {
     ConsentStatus { Active = "ACTIVE", Deleted = "DELETED", Expired = "EXPIRED" }
 }
 
+words! {
+    /// Who ended a consent before its time.
+    EndedBy {
+        /// The tenant, or this server for its protection.
+        Tenant = "tenant",
+        /// The end-user, at the bank.
+        Bank = "bank",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -24,21 +24,51 @@ pub const DATA_RETENTION: Limits = Limits {
 };
 
 impl Limits {
-    /// A number of minutes as people type it; says what would be accepted.
+    /// A length of time as people type it, in minutes: a number of days, or with a unit (`36 h`, `45 min`) anything else, as
+    /// tests of what ends need it. Says what would be accepted.
     pub fn parse(self, text: &str) -> Result<i64, OutOfLimits> {
-        let text = text.trim();
-        // No sign, no grouping: what is shown again is what was stored.
-        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let minutes = text.parse().ok().filter(|_| digits);
+        let minutes = typed_minutes(text.trim());
         minutes
             .filter(|minutes| (self.least..=self.most).contains(minutes))
             .ok_or(OutOfLimits(self))
     }
+
+    /// The longest, in days.
+    pub const fn most_days(self) -> i64 {
+        self.most / DAY
+    }
 }
 
-/// Not a number of minutes that may be chosen.
+const DAY: i64 = 1440;
+
+/// No sign, no grouping: what is shown again is what was stored.
+fn typed_minutes(text: &str) -> Option<i64> {
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (digits, unit) = text.split_at(end);
+    let number: i64 = digits.parse().ok()?;
+    let each = match unit.trim() {
+        "" | "d" | "day" | "days" => DAY,
+        "h" | "hour" | "hours" => 60,
+        "min" | "minute" | "minutes" => 1,
+        _ => return None,
+    };
+    number.checked_mul(each)
+}
+
+/// Minutes as they are typed: a bare number where they are whole days, else with their unit.
+pub fn as_typed(minutes: i64) -> String {
+    if minutes != 0 && minutes % DAY == 0 {
+        (minutes / DAY).to_string()
+    } else {
+        in_words(minutes)
+    }
+}
+
+/// Not a length of time that may be chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("Enter whole minutes from {} to {} ({}).", .0.least, .0.most, in_words(.0.most))]
+#[error("Enter 1 to {} days. For less than a day, add a unit: 36 h, 45 min.", .0.most_days())]
 pub struct OutOfLimits(pub Limits);
 
 /// Minutes in their largest whole unit: `90 days`, `36 h`, `1 min`.
@@ -56,8 +86,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn terms_are_whole_minutes_within_their_limits() {
-        for (text, minutes) in [("1", 1), (" 129600 ", 129_600), ("259200", 259_200)] {
+    fn terms_are_typed_in_days() {
+        for (text, minutes) in [
+            ("1", 1440),
+            (" 90 ", 129_600),
+            ("180 days", 259_200),
+            ("36 h", 2160),
+            ("45min", 45),
+            ("1 min", 1),
+        ] {
             assert_eq!(CONSENT_DURATION.parse(text), Ok(minutes), "{text:?}");
         }
         for text in [
@@ -67,9 +104,12 @@ mod tests {
             "+5",
             "1.5",
             "1e3",
-            "129,600",
-            "259201",
+            "1,000",
+            "181",
+            "90 weeks",
+            "days",
             "9999999999999999999999",
+            "9223372036854775807",
             "٣",
         ] {
             assert_eq!(
@@ -80,9 +120,17 @@ mod tests {
         }
         assert_eq!(
             OutOfLimits(CONSENT_DURATION).to_string(),
-            "Enter whole minutes from 1 to 259200 (180 days)."
+            "Enter 1 to 180 days. For less than a day, add a unit: 36 h, 45 min."
         );
-        assert_eq!(DATA_RETENTION.parse("525600"), Ok(525_600));
+        assert_eq!(DATA_RETENTION.parse("365"), Ok(525_600));
+    }
+
+    #[test]
+    fn what_is_shown_can_be_typed() {
+        for minutes in [1, 90, 120, 1440, 2160, 129_600] {
+            assert_eq!(CONSENT_DURATION.parse(&as_typed(minutes)), Ok(minutes));
+        }
+        assert_eq!(as_typed(129_600), "90");
     }
 
     #[test]

@@ -71,6 +71,8 @@ pub struct Page {
     pub environment: Option<Environment>,
     /// Lists and consoles take more width than prose.
     pub wide: bool,
+    /// What search results and previews say of it, in one or two sentences. None: made from the title.
+    pub description: Option<String>,
     pub body: Box<dyn FnOnce() -> AnyView + Send>,
 }
 
@@ -81,6 +83,8 @@ pub enum Frame {
     Public,
     /// Sign-in and the like: one card.
     Card,
+    /// A page that must not be left unawares: no navigation, one way on.
+    Focus,
     /// The signed-in shell with navigation.
     App,
     /// The operators' area.
@@ -101,6 +105,7 @@ impl Page {
             trail: Vec::new(),
             environment: None,
             wide: false,
+            description: None,
             body: Box::new(move || body().into_any()),
         }
     }
@@ -120,6 +125,12 @@ impl Page {
     /// The same page, as wide as the window allows.
     pub fn wide(mut self) -> Self {
         self.wide = true;
+        self
+    }
+
+    /// The same page, with what search results say of it.
+    pub fn described(mut self, description: impl Into<String>) -> Self {
+        self.description = Some(description.into());
         self
     }
 

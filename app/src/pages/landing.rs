@@ -20,8 +20,8 @@ pub(super) fn screen(visit: Visit) -> Answer {
                     </p>
                     {first_button(signed_in)}
                     <p class="small">
-                        "Free sandbox. Three fields, no mail to open, no card. "
-                        <a href=links::SIGN_UP>"Have a servicer id?"</a>
+                        "Free sandbox. Three fields, no email confirmation, no credit card. "
+                        <a href=links::SIGN_UP>"Joining an existing company?"</a>
                     </p>
                 </div>
                 {sample(&api)}

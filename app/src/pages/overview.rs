@@ -6,11 +6,14 @@ use super::parts::done_notice;
 use super::start::first_call_button;
 use super::tenants::no_tenants;
 use super::{Answer, Frame, Page, Shown, Visit, card};
-use crate::domain::ids::TenantId;
+use crate::domain::console::RunStage;
+use crate::domain::ids::{RunId, TenantId};
+use crate::domain::person::Permission;
 use crate::domain::servicer::ServicerStatus;
 use crate::links;
 use crate::portal::Membership;
 use crate::portal::tenants::Overview;
+use crate::portal::{Actor, Trouble};
 use crate::ui::{Icon, Notice, PageHead, Tone};
 
 pub(super) async fn screen(visit: Visit) -> Shown {
@@ -29,6 +32,7 @@ pub(super) async fn screen(visit: Visit) -> Shown {
         .filter(|member| member.status == ServicerStatus::Suspended)
         .map(Membership::reason);
     let (unverified, read_only) = (!actor.verified, suspended.is_some());
+    let open = open_run(&visit, actor).await?;
     let notice = done_notice(&visit, &[("reset", "Your password is set.")]);
     Ok(Page::new(Frame::App, "Overview", move || {
         let started = overview.first_data_at.is_some();
@@ -59,7 +63,7 @@ pub(super) async fn screen(visit: Visit) -> Shown {
             } else {
                 let numbers = (overview.requests_24h > 0).then(|| tiles(&overview));
                 view! {
-                    {(!read_only).then(|| checklist(&overview))}
+                    {(!read_only).then(|| checklist(&overview, open))}
                     {numbers.map(|tiles| view! {
                         <section class="section">
                             <h2>"The last 24 hours"</h2>
@@ -116,11 +120,11 @@ struct Step {
     act: Option<AnyView>,
 }
 
-fn checklist(overview: &Overview) -> AnyView {
+fn checklist(overview: &Overview, open: Option<RunId>) -> AnyView {
     let Some(tenant) = overview.first_tenant else {
         return no_tenants().into_any();
     };
-    let steps = steps(overview, tenant);
+    let steps = steps(overview, tenant, open);
     let next = steps.iter().position(|step| !step.done);
     let rows = steps
         .into_iter()
@@ -152,7 +156,26 @@ fn checklist(overview: &Overview) -> AnyView {
     .into_any()
 }
 
-fn steps(overview: &Overview, tenant: TenantId) -> Vec<Step> {
+/// The newest run of the console that is half done.
+async fn open_run(visit: &Visit, actor: &Actor) -> Result<Option<RunId>, Trouble> {
+    if actor.may(Permission::UseConsole).is_err() {
+        return Ok(None);
+    }
+    let runs = visit.portal.runs(actor).await?;
+    let newest = runs.first().filter(|run| {
+        !matches!(
+            run.stage,
+            RunStage::OpenSession | RunStage::Done | RunStage::DeadEnd
+        )
+    });
+    Ok(newest.map(|run| run.id))
+}
+
+fn steps(overview: &Overview, tenant: TenantId, open: Option<RunId>) -> Vec<Step> {
+    let go_on = || match open {
+        Some(run) => (links::run(run), "Continue the run"),
+        None => (links::tenant_console(tenant), "Run in console"),
+    };
     let link = |href: String, label: &'static str| {
         Some(view! { <a class="btn" href=href>{label}</a> }.into_any())
     };
@@ -166,7 +189,7 @@ fn steps(overview: &Overview, tenant: TenantId) -> Vec<Step> {
         Step {
             title: "Save your keys",
             about: "The secret is shown once. If it is lost, rotate it.".into(),
-            done: overview.secret_seen,
+            done: overview.secret_saved,
             act: link(links::tenant_keys(tenant), "Show keys"),
         },
         Step {
@@ -181,13 +204,13 @@ fn steps(overview: &Overview, tenant: TenantId) -> Vec<Step> {
             title: "Finish a session",
             about: "Go through the sandbox bank’s consent and exchange the temp_token.".into(),
             done: overview.first_exchange_at.is_some(),
-            act: link(links::tenant_console(tenant), "Run in console"),
+            act: link(go_on().0, go_on().1),
         },
         Step {
             title: "Read account data",
             about: "With the access_token and credentials_id of that session.".into(),
             done: overview.first_data_at.is_some(),
-            act: link(links::tenant_console(tenant), "Run in console"),
+            act: link(go_on().0, go_on().1),
         },
     ]
 }

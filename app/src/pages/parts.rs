@@ -7,7 +7,7 @@ use crate::domain::ids::TenantId;
 use crate::domain::key::KeyKind;
 use crate::domain::servicer::ServicerStatus;
 use crate::domain::tenant::{Environment, TenantStatus};
-use crate::islands::{CopyButton, ShowPassword};
+use crate::islands::{CopyButton, LeaveGuard, ShowPassword};
 use crate::links;
 use crate::ui::{Chip, CodeBlock, Entry, Field, Notice, PostButton, Tone};
 
@@ -102,7 +102,7 @@ pub(super) fn key_row(
     note: impl IntoView + 'static,
 ) -> AnyView {
     view! {
-        <div class="key">
+        <div class="key" data-ticks=(name == KeyKind::Secret.as_str()).then_some(SAVED)>
             <strong class="name">{name}</strong>
             <div class="value">
                 <code id=name>{value}</code>
@@ -115,44 +115,68 @@ pub(super) fn key_row(
     .into_any()
 }
 
+/// The skill that the guides and the first call use, where a tenant may.
+pub(super) const FIRST_SKILL: &str = "xyz_ro_aisp_sbx_#1.0";
+/// The box of the page that shows a secret: ticked by whoever has kept it, or by copying it.
+const SAVED: &str = "saved";
+
 /// The three elements of a tenant, `client_id` and its two keys, right after they were made.
 pub(super) struct MadeKeys {
     pub id: TenantId,
+    pub environment: Environment,
     pub app_key: String,
     pub secret: String,
 }
 
-/// The three as the text of a `.env` file; a tenant whose app key was stopped has two.
+/// The three, and where to call, as the text of a `.env` file; a tenant whose app key was stopped has two.
 pub(super) fn dotenv(visit: &Visit, id: TenantId, app_key: Option<&str>, secret: &str) -> String {
-    let api = &visit.site.public_url;
+    let url = &visit.site.public_url;
     let app_key = app_key.map_or_else(String::new, |key| format!("TESSERA_CLIENT_APP_KEY={key}\n"));
     format!(
-        "TESSERA_API={api}/v1\nTESSERA_CLIENT_ID={id}\n{app_key}TESSERA_CLIENT_SECRET={secret}\n"
+        "# Load into a shell: set -a; . ./{DOTENV}; set +a\n\
+         TESSERA_URL={url}\nTESSERA_CLIENT_ID={id}\n{app_key}TESSERA_CLIENT_SECRET={secret}\n"
     )
 }
+
+/// The file's name. Browsers strip the dot that a name begins with.
+pub(super) const DOTENV: &str = "tessera.env";
 
 /// Saves the three as a file. The secret is on the page already and in nobody's store: the form brings it along, and
 /// it is checked against its digest, put into the answer and forgotten. No script is needed for it.
 pub(super) fn dotenv_button(id: TenantId, secret: String) -> impl IntoView {
     view! {
-        <PostButton
-            action=links::tenant_dotenv(id)
-            label="Download .env"
-            fields=vec![("client_secret", secret)]
-        />
+        <div data-ticks=SAVED>
+            <PostButton
+                action=links::tenant_dotenv(id)
+                label="Download .env"
+                fields=vec![("client_secret", secret)]
+            />
+        </div>
     }
 }
 
-/// The one time that a whole new tenant's keys are on screen, and the same as a file of variables.
+/// The one time that a whole new tenant's keys are on screen: as a file of variables first, then one by one, then a
+/// call to paste.
 pub(super) fn made_keys(visit: &Visit, keys: MadeKeys) -> impl IntoView + use<> {
     let variables = dotenv(visit, keys.id, Some(&keys.app_key), &keys.secret);
     let save = dotenv_button(keys.id, keys.secret.clone());
+    let curl = (keys.environment == Environment::Sandbox).then(|| first_curl(visit, &keys));
     view! {
-        <section class="card reveal keys-made" aria-labelledby="made">
+        <section class="card reveal keys-made" aria-labelledby="dotenv-title">
+            <div class="bar">
+                <h2 id="dotenv-title">"Save them as a file (.env)"</h2>
+                <span class="spacer"></span>
+                {save}
+            </div>
+            <div class="pad" data-ticks=SAVED>
+                <CodeBlock id="dotenv" code=variables label=".env" wrap=true />
+            </div>
+        </section>
+        <section class="card section" aria-labelledby="made">
             <div class="bar">
                 <h2 id="made">"Your keys"</h2>
                 <span class="spacer"></span>
-                <span>"client_secret is shown this once: we keep only its digest"</span>
+                <span>"client_secret is shown only once: we store a hash of it"</span>
             </div>
             {key_row(
                 "client_id",
@@ -173,11 +197,26 @@ pub(super) fn made_keys(visit: &Visit, keys: MadeKeys) -> impl IntoView + use<> 
                 key_purpose(KeyKind::Secret),
             )}
         </section>
+        {curl}
+    }
+}
+
+/// A first call with the real ids: nothing in it is server-only.
+fn first_curl(visit: &Visit, keys: &MadeKeys) -> impl IntoView + use<> {
+    let body = serde_json::json!({
+        "client_id": keys.id.to_string(),
+        "client_app_key": keys.app_key,
+        "skill": FIRST_SKILL,
+    });
+    let curl = format!(
+        "curl \"{}/v1/sessions\" --json '{body}'",
+        visit.site.public_url
+    );
+    view! {
         <details class="section fold">
-            <summary>"The same as environment variables (.env)"</summary>
+            <summary>"A first call, to paste into a terminal"</summary>
             <div class="stack">
-                <CodeBlock id="dotenv" code=variables label=".env" wrap=true />
-                <div class="actions">{save}</div>
+                <CodeBlock id="first-call" code=curl label="curl" wrap=true />
             </div>
         </details>
     }
@@ -192,10 +231,39 @@ pub(super) fn made_key(kind: KeyKind, value: String, note: String) -> impl IntoV
                 <h2 id="made">{format!("New {name}")}</h2>
                 <span class="spacer"></span>
                 {(kind == KeyKind::Secret)
-                    .then_some("This is the only time we show it: we keep only its digest")}
+                    .then_some("This is the only time we show it: we store a hash of it")}
             </div>
             {key_row(name, value, key_chip(kind), note)}
         </section>
+    }
+}
+
+/// One way on from a page that shows a secret: its value in `to`, the button's label and class.
+pub(super) type Onward = (&'static str, &'static str, &'static str);
+
+/// The way on from a page that shows a secret. The box has to be ticked, which browsers see to without a script;
+/// whoever leaves by another way is asked by the browser, where scripts run.
+pub(super) fn leave_form(id: TenantId, ways: &'static [Onward]) -> impl IntoView {
+    let buttons = ways
+        .iter()
+        .map(|(to, label, class)| {
+            view! {
+                <button name="to" value=*to class=*class>
+                    {*label}
+                </button>
+            }
+        })
+        .collect_view();
+    view! {
+        <form method="post" action=links::keys_saved(id) class="card section leave">
+            <label class="choice">
+                <input type="checkbox" id=SAVED name=SAVED required=true />
+                <span>"I have saved client_secret"</span>
+                <span class="about">"It cannot be shown again. If it is lost, you rotate it."</span>
+            </label>
+            <div class="actions">{buttons}</div>
+            <LeaveGuard page=links::tenant_keys(id) tick=SAVED.to_owned() />
+        </form>
     }
 }
 

@@ -1,6 +1,7 @@
 //! One call: what was sent, what was answered and, if it failed, why and what to do.
 
 use leptos::prelude::*;
+use serde_json::Value;
 
 use super::parts::holder_chip;
 use super::requests::took;
@@ -29,7 +30,7 @@ pub(super) async fn screen(visit: Visit) -> Shown {
                     view! { <a class="btn" href=links::tenant(tenant)>"Open tenant"</a> }
                 })}
             </PageHead>
-            {detail.explanation.clone().map(|explanation| why(explanation, id))}
+            {detail.explanation.clone().map(|explanation| why(explanation, id, &said(&detail.response_body)))}
             <div class="two">
                 {body_card("Request", "request", &detail.request_headers, &detail.request_body)}
                 {body_card("Response", "response", &[], &detail.response_body)}
@@ -45,13 +46,70 @@ pub(super) async fn screen(visit: Visit) -> Shown {
     .into())
 }
 
-/// Cause, fix and whose fault, from the same catalogue as the answer and the docs.
-fn why(explanation: Explanation, id: RequestId) -> impl IntoView {
-    let retry = if explanation.retryable {
-        "Sending it again may work."
-    } else {
-        "Sending it again as it is will fail again."
+/// What a response says of its own error: it knows more of this one call than the catalogue does.
+#[derive(Default)]
+struct Said {
+    message: String,
+    hint: String,
+    /// Path and message of each field that is wrong.
+    fields: Vec<(String, String)>,
+}
+
+fn said(body: &str) -> Said {
+    let body: Value = serde_json::from_str(body).unwrap_or_default();
+    let text = |of: &Value, name: &str| {
+        let text = of.get(name).and_then(Value::as_str);
+        text.unwrap_or_default().to_owned()
     };
+    let fields = body.get("fields").and_then(Value::as_array);
+    let fields = fields.into_iter().flatten();
+    Said {
+        message: text(&body, "message"),
+        hint: text(&body, "hint"),
+        fields: fields
+            .map(|field| (text(field, "path"), text(field, "message")))
+            .collect(),
+    }
+}
+
+/// The fields that are wrong, one line each.
+fn wrong_fields(fields: &[(String, String)]) -> Option<AnyView> {
+    if fields.is_empty() {
+        return None;
+    }
+    let rows = fields.iter().map(|(path, message)| {
+        view! {
+            <li>
+                <code>{path.clone()}</code>
+                " "
+                {prose(message)}
+            </li>
+        }
+    });
+    Some(view! { <ul class="wrong-fields">{rows.collect_view()}</ul> }.into_any())
+}
+
+/// Cause, fix and who caused it: what the response itself says first, then the catalogue.
+fn why(explanation: Explanation, id: RequestId, said: &Said) -> impl IntoView + use<> {
+    let retry = if explanation.retryable {
+        "Retrying the same request may succeed."
+    } else {
+        "Retrying the same request will fail."
+    };
+    let cause = if said.message.is_empty() {
+        &explanation.cause
+    } else {
+        &said.message
+    };
+    let mut facts = vec![("Cause", prose(cause))];
+    if let Some(fields) = wrong_fields(&said.fields) {
+        facts.push(("Fields", fields));
+    }
+    if !said.hint.is_empty() {
+        facts.push(("Hint", prose(&said.hint)));
+    }
+    facts.push(("Fix", prose(&explanation.fix)));
+    facts.push(("Retry?", retry.into_any()));
     let code = explanation.code;
     let debugger = (code == Code::InvalidSignature.as_str()).then(|| {
         let to = links::with(links::SIGNATURE_DEBUGGER, "request", &id.to_string());
@@ -67,17 +125,13 @@ fn why(explanation: Explanation, id: RequestId) -> impl IntoView {
                 <h2 id="why">"Why it failed"</h2>
                 <Chip tone=Tone::Err plain=true text=code.clone() />
                 <span class="spacer"></span>
-                <span>{format!("Fault: {}", explanation.whose)}</span>
+                <span>{format!("Caused by: {}", caused_by(&explanation.whose))}</span>
             </div>
             <div class="pad stack">
                 <p>
                     <strong>{explanation.title}</strong>
                 </p>
-                <Facts facts=vec![
-                    ("Cause", prose(&explanation.cause)),
-                    ("Fix", prose(&explanation.fix)),
-                    ("Again?", retry.into_any()),
-                ] />
+                <Facts facts=facts />
                 <div class="actions">
                     {debugger}
                     <a class="btn" href=links::docs_error(&code)>
@@ -86,6 +140,16 @@ fn why(explanation: Explanation, id: RequestId) -> impl IntoView {
                 </div>
             </div>
         </section>
+    }
+}
+
+fn caused_by(whose: &str) -> &str {
+    match whose {
+        "caller" => "your request",
+        "bank" => "the bank",
+        "us" => "this server",
+        "end_user" | "end-user" => "the end-user",
+        other => other,
     }
 }
 
@@ -139,7 +203,7 @@ fn facts(detail: &RequestDetail) -> impl IntoView + use<> {
         ),
         ("Tenant", row.tenant_name.clone().into_any()),
         (
-            "From",
+            "Source",
             if row.source == "console" {
                 "Console"
             } else {

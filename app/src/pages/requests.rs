@@ -52,7 +52,7 @@ pub(super) async fn list(visit: Visit) -> Shown {
         view! {
             <PageHead
                 title="Requests"
-                lead="Every API call of your tenants, within a second. Secrets are cut out before anything is stored."
+                lead="Every API call of your tenants, within a second. Secrets are redacted before storage."
             >
                 {tail}
                 <a class="btn without-js" href=address(links::REQUESTS, &query)>
@@ -117,7 +117,7 @@ fn no_requests() -> impl IntoView {
                 <a class="btn primary" href=links::CONSOLE>
                     "Open console"
                 </a>
-                <a class="btn" href=links::DOCS>
+                <a class="btn" href=links::docs("quick-start")>
                     "Read the quick start"
                 </a>
             </div>
@@ -141,8 +141,8 @@ fn filters(query: &Fields, tenants: Vec<(String, String)>) -> impl IntoView + us
     choices.extend(tenants);
     let statuses = any(&[
         ("2xx", "2xx, success"),
-        ("4xx", "4xx, caller"),
-        ("5xx", "5xx, ours"),
+        ("4xx", "4xx, client error"),
+        ("5xx", "5xx, server error"),
         ("401", "401"),
         ("429", "429"),
     ]);
@@ -169,7 +169,7 @@ fn filters(query: &Fields, tenants: Vec<(String, String)>) -> impl IntoView + us
             <Select entry=entry("tenant") label="Tenant" options=choices />
             <Select entry=entry("status") label="Status" options=statuses />
             <Select entry=entry("method") label="Method" options=methods />
-            <Select entry=entry("source") label="From" options=sources />
+            <Select entry=entry("source") label="Source" options=sources />
             {hidden}
             <div class="actions">
                 <button class="btn">"Filter"</button>
@@ -203,10 +203,10 @@ pub(super) fn request_rows(
     ];
     match beside {
         Beside::Nothing => {}
-        Beside::Tenant => columns.extend([Column::text("Tenant"), Column::text("From")]),
+        Beside::Tenant => columns.extend([Column::text("Tenant"), Column::text("Source")]),
         Beside::Key(_) => columns.push(Column::text("Key")),
     }
-    columns.push(Column::number("Took"));
+    columns.push(Column::number("Duration"));
     let none = rows.is_empty().then(|| {
         let columns = columns.len();
         view! {

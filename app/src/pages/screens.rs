@@ -70,6 +70,9 @@ pub const SCREENS: &[Screen] = &[
     Screen::form("/tenants/{tenant}/keys/env", KEYS, |v| {
         Box::pin(tenant_keys::dotenv(v))
     }),
+    Screen::form("/tenants/{tenant}/keys/saved", KEYS, |v| {
+        Box::pin(tenant_keys::saved(v))
+    }),
     Screen::form("/tenants/{tenant}/skills", READ, |v| {
         Box::pin(tenant_skills::screen(v))
     }),
@@ -127,6 +130,11 @@ pub const SCREENS: &[Screen] = &[
         |v| Box::pin(console::run(v)),
     ),
     Screen::read(
+        "/console/runs/{run}/decided",
+        Who::May(Permission::UseConsole),
+        |v| Box::pin(console::decided(v)),
+    ),
+    Screen::read(
         links::CONSOLE_RETURN,
         Who::May(Permission::UseConsole),
         |v| Box::pin(console::back(v)),
@@ -151,9 +159,7 @@ pub const SCREENS: &[Screen] = &[
     Screen::read(links::DOCS, Who::Anyone, |v| {
         Box::pin(ready(Ok(docs::index(v))))
     }),
-    Screen::read("/docs/{page}", Who::Anyone, |v| {
-        Box::pin(ready(docs::guide(v)))
-    }),
+    Screen::read("/docs/{page}", Who::Anyone, |v| Box::pin(docs::guide(v))),
     Screen::read("/docs/errors", Who::Anyone, |v| {
         Box::pin(ready(Ok(docs::errors(v))))
     }),

@@ -256,11 +256,11 @@ fn step((at, step): (usize, &Step)) -> impl IntoView + use<> {
             <div class="two pad">
                 <div class="stack">
                     <h4>"Example data"</h4>
-                    <Json id=format!("{id}-example") text=step.example.clone() label="example data" />
+                    <Json id=format!("{id}-example") text=step.example.clone() label=format!("example data of {}", step.name) />
                 </div>
                 <div class="stack">
                     <h4>"Schema"</h4>
-                    <Json id=format!("{id}-schema") text=step.schema.clone() label="schema" />
+                    <Json id=format!("{id}-schema") text=step.schema.clone() label=format!("schema of {}", step.name) />
                 </div>
             </div>
         </li>

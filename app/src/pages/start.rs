@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::form::Form;
-use super::parts::{MadeKeys, made_keys, new_password};
+use super::parts::{MadeKeys, Onward, leave_form, made_keys, new_password};
 use super::{Answer, Fields, Frame, Page, Shown, Visit};
 use crate::domain::country::COUNTRIES;
 use crate::domain::ids::TenantId;
@@ -65,7 +65,7 @@ fn page(form: Form) -> Page {
         view! {
             <div class="card">
                 <h1>"Get sandbox keys"</h1>
-                <p class="lead">"Your keys are on the next page. There is no email to open first."</p>
+                <p class="lead">"Your keys are on the next page. There is no email to confirm first."</p>
                 <form method="post" action=links::START class="form">
                     <ErrorSummary errors=shown.errors(FIELDS) />
                     <Field
@@ -102,30 +102,37 @@ fn page(form: Form) -> Page {
     }))
 }
 
+/// Where the page with new sandbox keys leads.
+pub(super) const WITH_NEW_KEYS: &[Onward] = &[
+    ("all", "Run a whole session", "btn primary"),
+    ("first", "Send first request", "btn"),
+    ("tenant", "Open the tenant", "btn quiet"),
+];
+
 /// The answer to the form: the only page that ever shows the new secret.
 fn keys_page(visit: &Visit, started: Started) -> Page {
     let seen = visit.clone();
     let (tenant, servicer) = (started.tenant, started.servicer);
     let keys = MadeKeys {
         id: tenant,
+        environment: Environment::Sandbox,
         app_key: started.client_app_key,
         secret: started.client_secret,
     };
-    Page::new(Frame::App, "Your keys", move || {
+    Page::new(Frame::Focus, "Your keys", move || {
         view! {
             <PageHead
                 title="Your keys are ready"
-                lead="They work now, in the sandbox. Save them, then send the first request."
-            >
-                {first_call_button(tenant)}
-            </PageHead>
+                lead="They work now, in the sandbox. Save them, then make your first calls."
+            />
             {made_keys(&seen, keys)}
+            {leave_form(tenant, WITH_NEW_KEYS)}
             <section class="section">
                 <h2>"Also created"</h2>
                 <p class="muted">
-                    "A servicer with the id " <code>{servicer.to_string()}</code>
-                    ", which we have emailed to you, and a tenant that is already allowed to use every sandbox skill. "
-                    <a href=links::tenant(tenant)>"Look at the tenant"</a> "."
+                    "A servicer, your company’s account, with the id " <code>{servicer.to_string()}</code>
+                    ", which we have emailed to you; and a tenant, your app, already allowed to use every sandbox skill: \
+                     an API of one bank, insurer or marketplace."
                 </p>
             </section>
         }

@@ -138,7 +138,7 @@ fn facts(tenant: &Tenant) -> impl IntoView + use<> {
             .iter()
             .map(|allowed| {
                 view! {
-                    <div>
+                    <div class="roomy">
                         <a class="mono" href=links::skill(&allowed.skill)>
                             {allowed.skill.to_string()}
                         </a>

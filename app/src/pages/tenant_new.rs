@@ -3,8 +3,8 @@
 use leptos::prelude::*;
 
 use super::form::Form;
-use super::parts::{MadeKeys, made_keys};
-use super::start::first_call_button;
+use super::parts::{MadeKeys, Onward, leave_form, made_keys};
+use super::start::WITH_NEW_KEYS;
 use super::{Answer, Fields, Frame, Page, Shown, Visit};
 use crate::domain::servicer::ServicerStatus;
 use crate::domain::tenant::Environment;
@@ -26,21 +26,21 @@ pub(super) async fn screen(visit: Visit) -> Shown {
         .membership
         .as_ref()
         .is_some_and(|member| member.status == ServicerStatus::Approved);
-    let Some(fields) = visit.form.clone() else {
-        let chosen = skills
-            .iter()
-            .filter(|skill| skill.environment == Environment::Sandbox)
-            .map(|skill| ("skills", skill.name.as_str()));
-        let mark = visit.portal.tenant_form().to_string();
-        let preselected: Vec<_> = [
-            (MARK, mark.as_str()),
-            ("environment", Environment::Sandbox.as_str()),
-            ("redirect_links", LINKS),
-        ]
+    let asked = visit.form.as_ref().unwrap_or(&visit.query);
+    let environment = asked.parse("environment").unwrap_or(Environment::Sandbox);
+    // A tenant uses the skills of its own environment alone: the others are not offered.
+    let offered: Vec<Skill> = skills
         .into_iter()
-        .chain(chosen)
+        .filter(|skill| skill.environment == environment)
         .collect();
-        return Ok(page(Form::fresh(&preselected), skills, approved).into());
+    let offer = Offer {
+        environment,
+        approved,
+        skills: offered,
+    };
+    let Some(fields) = visit.form.clone() else {
+        let mark = visit.portal.tenant_form().to_string();
+        return Ok(page(offer.fresh(&mark), offer).into());
     };
     let created = visit
         .portal
@@ -49,7 +49,7 @@ pub(super) async fn screen(visit: Visit) -> Shown {
     match created {
         Ok(Creation::Made(created)) => Ok(keys_page(&visit, &fields, created).into()),
         Ok(Creation::Again(id)) => Ok(Answer::See(links::tenant_keys(id))),
-        Err(trouble) => Ok(page(Form::refused(fields, trouble)?, skills, approved).into()),
+        Err(trouble) => Ok(page(Form::refused(fields, trouble)?, offer).into()),
     }
 }
 
@@ -64,11 +64,52 @@ fn read(fields: &Fields) -> NewTenant {
     }
 }
 
-fn page(form: Form, skills: Vec<Skill>, approved: bool) -> Page {
+/// What the form offers: one environment at a time.
+struct Offer {
+    environment: Environment,
+    approved: bool,
+    skills: Vec<Skill>,
+}
+
+impl Offer {
+    /// The form as nobody has sent it yet: all of it may be sent as it is, but for the name.
+    fn fresh(&self, mark: &str) -> Form {
+        let mut preselected = vec![(MARK, mark), ("environment", self.environment.as_str())];
+        if self.environment == Environment::Sandbox {
+            preselected.push(("redirect_links", LINKS));
+            let names = self.skills.iter().map(|skill| skill.name.as_str());
+            preselected.extend(names.map(|name| ("skills", name)));
+        }
+        Form::fresh(&preselected)
+    }
+}
+
+fn page(form: Form, offer: Offer) -> Page {
     let shown = form.clone();
     form.status(
         Page::new(Frame::App, "Create tenant", move || {
-            let choices = skills.into_iter().map(skill_choice).collect();
+            let choices: Vec<Choice> = offer.skills.into_iter().map(skill_choice).collect();
+            let sandbox = offer.environment == Environment::Sandbox;
+            let skills = if choices.is_empty() {
+                view! { <p class="muted">"No skills of this environment are published yet. Allow them later, on the tenant’s Skills page."</p> }.into_any()
+            } else {
+                view! {
+                    <ChoiceGroup
+                        entry=shown.entry("skills")
+                        label="Skills it may use"
+                        hint="You can change this at any time."
+                        choices=choices
+                        chosen=shown.all("skills")
+                        many=true
+                    />
+                }
+                .into_any()
+            };
+            let links_hint = if sandbox {
+                "Where banks send the user back to your app, one on each line. The console’s own is added."
+            } else {
+                "Where banks send the user back to your app, one on each line: https links or your app’s own scheme."
+            };
             view! {
                 <PageHead
                     title="Create tenant"
@@ -87,20 +128,14 @@ fn page(form: Form, skills: Vec<Skill>, approved: bool) -> Page {
                     <ChoiceGroup
                         entry=shown.entry("environment")
                         label="Environment"
-                        choices=environments(approved)
+                        choices=environments(offer.environment, offer.approved)
                     />
-                    <ChoiceGroup
-                        entry=shown.entry("skills")
-                        label="Skills it may use"
-                        hint="Of its own environment. You can change this at any time."
-                        choices=choices
-                        chosen=shown.all("skills")
-                        many=true
-                    />
+                    {other_environment(offer.environment)}
+                    {skills}
                     <TextArea
                         entry=shown.entry("redirect_links")
                         label="Redirect links"
-                        hint="Where banks send the user back to your app, one on each line. The console’s own is added."
+                        hint=links_hint
                         optional=true
                         mono=true
                     />
@@ -125,23 +160,41 @@ fn page(form: Form, skills: Vec<Skill>, approved: bool) -> Page {
     )
 }
 
-fn environments(approved: bool) -> Vec<Choice> {
-    let production = if approved {
-        "Production skills and real end-users."
-    } else {
-        "For approved servicers only. The operators approve yours after they have checked it."
+/// The environment the form is for: the other one has other skills and links, and a form of its own.
+fn environments(environment: Environment, approved: bool) -> Vec<Choice> {
+    let (name, about) = match environment {
+        Environment::Sandbox => ("Sandbox", "Sandbox skills and test users. Works at once."),
+        Environment::Production if approved => {
+            ("Production", "Production skills and real end-users.")
+        }
+        Environment::Production => (
+            "Production",
+            "For approved servicers only. The operators approve yours after they have checked it.",
+        ),
     };
-    vec![
-        Choice::new(Environment::Sandbox.as_str(), "Sandbox")
-            .about("Sandbox skills and test users. Works at once."),
-        Choice::new(Environment::Production.as_str(), "Production").about(production),
-    ]
+    vec![Choice::new(environment.as_str(), name).about(about)]
+}
+
+/// The way to the form for the other environment.
+fn other_environment(environment: Environment) -> impl IntoView {
+    let (to, label) = match environment {
+        Environment::Sandbox => (
+            Environment::Production,
+            "Create a production tenant instead",
+        ),
+        Environment::Production => (Environment::Sandbox, "Create a sandbox tenant instead"),
+    };
+    let href = links::with(links::NEW_TENANT, "environment", to.as_str());
+    view! { <p><a href=href>{label}</a></p> }
 }
 
 fn skill_choice(skill: Skill) -> Choice {
     let about = format!("{}, {}", skill.title, skill.environment);
     Choice::new(skill.name.as_str(), skill.name.as_str()).about(about)
 }
+
+/// Where the page with new production keys leads.
+const WITH_PRODUCTION_KEYS: &[Onward] = &[("tenant", "Open the tenant", "btn primary")];
 
 /// The answer to the form: the only page that ever shows the new secret.
 fn keys_page(visit: &Visit, fields: &Fields, created: CreatedTenant) -> Page {
@@ -151,24 +204,23 @@ fn keys_page(visit: &Visit, fields: &Fields, created: CreatedTenant) -> Page {
     let id = created.id;
     let keys = MadeKeys {
         id,
+        environment,
         app_key: created.client_app_key,
         secret: created.client_secret,
     };
-    Page::new(Frame::App, format!("New keys · {name}"), move || {
-        let sandbox = environment == Environment::Sandbox;
+    let ways = match environment {
+        Environment::Sandbox => WITH_NEW_KEYS,
+        Environment::Production => WITH_PRODUCTION_KEYS,
+    };
+    Page::new(Frame::Focus, format!("New keys · {name}"), move || {
         view! {
             <PageHead
                 title=format!("{name} is ready")
                 lead="Save the keys before you leave this page: the secret is not shown again."
-            >
-                <a class="btn" href=links::tenant(id)>
-                    "Open the tenant"
-                </a>
-                {sandbox.then(|| first_call_button(id))}
-            </PageHead>
+            />
             {made_keys(&seen, keys)}
+            {leave_form(id, ways)}
         }
     })
-    .under("Tenants", links::TENANTS)
     .within(environment)
 }

@@ -58,7 +58,7 @@ pub(super) async fn screen(visit: Visit) -> Shown {
         view! {
             {notice}
             <p class="muted">
-                "Only skills of this tenant’s environment are listed, and it can reach none that is not allowed here."
+                "Only skills of this tenant’s environment are listed, and only skills allowed here can be used."
             </p>
             <div class="section">{table(rows)}</div>
         }

@@ -1,4 +1,4 @@
-//! A tenant's terms for one skill: how long its consents last, and how long what they gave is kept.
+//! A tenant's terms for one skill: how long its consents last, and how long what they gave is kept. Typed in days.
 
 use leptos::prelude::*;
 
@@ -6,7 +6,7 @@ use super::form::Form;
 use super::tenant::load;
 use super::{Answer, Fields, Frame, Page, Shown, Visit};
 use crate::domain::skill::SkillName;
-use crate::domain::terms::{CONSENT_DURATION, DATA_RETENTION, Limits, in_words};
+use crate::domain::terms::{CONSENT_DURATION, DATA_RETENTION, Limits, as_typed, in_words};
 use crate::links;
 use crate::portal::Trouble;
 use crate::portal::tenants::{Tenant, TypedTerms, WhitelistedSkill};
@@ -21,10 +21,10 @@ pub(super) async fn screen(visit: Visit) -> Shown {
     let allowed = allowed.ok_or(Trouble::NotFound)?;
     let Some(fields) = visit.form.clone() else {
         let stored = [
-            ("consent_duration", allowed.consent_duration.to_string()),
+            ("consent_duration", as_typed(allowed.consent_duration)),
             (
                 "cache_max_data_retention",
-                allowed.cache_max_data_retention.to_string(),
+                as_typed(allowed.cache_max_data_retention),
             ),
         ];
         return Ok(page(&tenant, allowed, Form::fresh(&stored)).into());
@@ -71,27 +71,25 @@ fn page(tenant: &Tenant, allowed: &WhitelistedSkill, form: Form) -> Page {
             view! {
                 <PageHead
                     title=format!("Terms of {skill}")
-                    lead="They hold for consents given from now on. Those that exist keep theirs."
+                    lead="They apply to consents given from now on. Existing ones keep theirs."
                 />
                 <form method="post" action=links::skill_terms(id, &skill) class="form">
                     <ErrorSummary errors=shown.errors(FIELDS) />
                     <input type="hidden" name="version" value=version.to_string() />
                     <Field
                         entry=shown.entry("consent_duration")
-                        label="Consents last, in minutes"
-                        hint=hint(CONSENT_DURATION, "Then the end-user has to agree again.")
+                        label="Consent lifetime (days)"
+                        hint=hint(CONSENT_DURATION, "The end-user must then consent again.")
                         mono=true
                         autocomplete="off"
-                        inputmode="numeric"
-                    />
+                                            />
                     <Field
                         entry=shown.entry("cache_max_data_retention")
-                        label="Data is kept for, in minutes"
-                        hint=hint(DATA_RETENTION, "Then it is erased, whether or not the consent still lives.")
+                        label="Data retention (days)"
+                        hint=hint(DATA_RETENTION, "Data is then erased, even if the consent is still active.")
                         mono=true
                         autocomplete="off"
-                        inputmode="numeric"
-                    />
+                                            />
                     <div class="actions">
                         <button class="btn primary">"Save terms"</button>
                         <a class="btn quiet" href=links::tenant_skills(id)>
@@ -110,10 +108,8 @@ fn page(tenant: &Tenant, allowed: &WhitelistedSkill, form: Form) -> Page {
 
 fn hint(limits: Limits, then: &str) -> String {
     format!(
-        "{then} The default is {} ({}), the most {} ({}).",
-        limits.default,
+        "{then} The default is {}, the most {}. For less than a day, add a unit: 36 h, 45 min.",
         in_words(limits.default),
-        limits.most,
         in_words(limits.most)
     )
 }

@@ -74,7 +74,7 @@ pub(super) async fn screen(visit: Visit) -> Shown {
 
 fn nothing_waits() -> impl IntoView {
     view! {
-        <Empty icon="check" title="Nothing waits for a decision">
+        <Empty icon="check" title="No pending verifications">
             <p>
                 "A session appears here while its status is SESSION_PENDING: in xyz_sbx_#3.0 after the step kyc."
             </p>
@@ -83,7 +83,7 @@ fn nothing_waits() -> impl IntoView {
                     "See the skills"
                 </a>
                 <a class="btn" href=links::docs("session-flow")>
-                    "Read how sessions wait"
+                    "About pending sessions"
                 </a>
             </div>
         </Empty>

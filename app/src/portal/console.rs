@@ -196,6 +196,11 @@ pub trait Console: Send + Sync {
         act: Act<'_>,
         source: &Source,
     ) -> Answered<()>;
+    /// Makes every call that is left, sample files sent and the sandbox bank's pages walked as a test user who agrees,
+    /// until the run is done, waits for a provider's decision, or a call is refused. Each is an ordinary call.
+    async fn run_all(&self, actor: &Actor, run: RunId, source: &Source) -> Answered<()>;
+    /// Whether a run that waits for a provider's decision may go on; looked up without a call.
+    async fn decided(&self, actor: &Actor, run: RunId) -> Answered<bool>;
     /// Prepares a new run of the same tenant and skill that keeps the step data typed in this one.
     async fn again(&self, actor: &Actor, run: RunId, source: &Source) -> Answered<RunId>;
     /// Takes what came back on the console's return link into the run it belongs to, and says which.

@@ -47,7 +47,7 @@ pub struct WhitelistedSkill {
     pub cache_max_data_retention: i64,
 }
 
-/// Terms for one skill as typed, in minutes.
+/// Terms for one skill as typed: in days, or with a unit.
 #[derive(Clone, Debug)]
 pub struct TypedTerms {
     pub consent_duration: String,
@@ -110,12 +110,13 @@ pub struct NewKey {
     pub old_ends_at: Option<DateTime<Utc>>,
 }
 
-/// One step of the way to the first data, ticked by what happened, never by hand.
+/// The way to the first data, and the last day in numbers.
 #[derive(Clone, Debug, Default)]
 pub struct Overview {
     pub first_tenant: Option<TenantId>,
     pub tenants: i64,
-    pub secret_seen: bool,
+    /// Whether somebody said, or showed by downloading it, that they kept a secret they were shown.
+    pub secret_saved: bool,
     pub first_success_at: Option<DateTime<Utc>>,
     pub first_exchange_at: Option<DateTime<Utc>>,
     pub first_data_at: Option<DateTime<Utc>>,
@@ -189,6 +190,8 @@ pub trait Tenants: Send + Sync {
     /// Whether this text is a live `client_secret` of the tenant: proof that the asker holds it. Anything else is a
     /// [`Trouble::Conflict`](super::Trouble).
     async fn holds_secret(&self, actor: &Actor, id: TenantId, client_secret: &str) -> Answered<()>;
+    /// Notes that the asker has kept the tenant's newest secret.
+    async fn secret_saved(&self, actor: &Actor, id: TenantId) -> Answered<()>;
     /// Makes a new key beside the old one, which ends after `overlap` (secret 0 to 7 days, app key 0 to 180).
     /// At most two live: a third is a [`Trouble::Conflict`](super::Trouble).
     async fn rotate_key(

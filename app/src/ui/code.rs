@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::markup::escape;
 use crate::islands::CopyButton;
 
 /// Text to be read or copied as it is. `id` must be unique on the page: the copy button finds the text by it.
@@ -116,18 +117,6 @@ fn string_len(text: &str) -> usize {
 
 fn run_len(text: &str, belongs: impl Fn(char) -> bool) -> usize {
     text.find(|c| !belongs(c)).unwrap_or(text.len())
-}
-
-fn escape(text: &str, html: &mut String) {
-    for c in text.chars() {
-        match c {
-            '&' => html.push_str("&amp;"),
-            '<' => html.push_str("&lt;"),
-            '>' => html.push_str("&gt;"),
-            '"' => html.push_str("&quot;"),
-            _ => html.push(c),
-        }
-    }
 }
 
 #[cfg(test)]

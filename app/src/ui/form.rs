@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use leptos::prelude::*;
 
-use super::{Icon, Notice, Tone};
+use super::{Icon, Notice, Tone, escaped};
 
 /// One control's name, what was typed into it, and what is wrong with that.
 #[derive(Clone, Debug, Default)]
@@ -143,10 +143,9 @@ pub fn TextArea(
             autofocus=entry.first_error
             aria-invalid=entry.invalid()
             aria-describedby=entry.described_by(hint.is_some())
-        >
-            // A browser drops the first newline of a text area: this one is for it.
-            {format!("\n{}", entry.value)}
-        </textarea>
+            // Children would be written as they are. A browser drops the first newline: this one is for it.
+            inner_html=format!("\n{}", escaped(&entry.value))
+        ></textarea>
     };
     framed(&entry, label, hint, optional, control.into_any())
 }
@@ -185,7 +184,7 @@ pub fn Select(
 }
 
 /// What is wrong with a form: a message of its own for what belongs to no field, and a list of links to the fields
-/// when more than two need mending.
+/// when more than two are wrong.
 #[component]
 pub fn ErrorSummary(errors: Vec<Entry>) -> impl IntoView {
     let (fields, whole): (Vec<_>, Vec<_>) =
@@ -196,7 +195,7 @@ pub fn ErrorSummary(errors: Vec<Entry>) -> impl IntoView {
         .map(|error| view! { <Notice tone=Tone::Err title=error /> })
         .collect_view();
     let list = (fields.len() > 2).then(|| {
-        let title = format!("{} fields need mending", fields.len());
+        let title = format!("Fix {} fields", fields.len());
         let links = fields
             .into_iter()
             .map(|entry| {

@@ -40,7 +40,7 @@ fn more_than_two_errors_are_summed_up_with_links() {
     let mut visit = visit(World::Full, "/start", None);
     visit.form = Some(fields("name=&email=dev&password=short"));
     let (_, html) = show(visit);
-    assert!(html.contains("3 fields need mending"));
+    assert!(html.contains("Fix 3 fields"));
     assert!(html.contains("href=\"#email\""));
 }
 
@@ -55,10 +55,39 @@ fn the_start_answers_with_keys_and_the_first_request() {
         "tsr_sbx_cs_",
         "tsr_sbx_ak_",
         "TESSERA_CLIENT_SECRET=",
-        "action=\"/first-call\"",
+        "value=\"first\"",
+        "value=\"all\"",
+        "id=\"saved\" name=\"saved\" required",
     ] {
         assert!(html.contains(text), "{text}");
     }
+    assert!(!html.contains("<nav"), "no link leads away from the secret");
+    let file = html.find("TESSERA_CLIENT_SECRET=").unwrap();
+    let rows = html.find("id=\"client_secret\"").unwrap();
+    assert!(file < rows, "the file of variables comes first");
+}
+
+#[test]
+fn a_page_with_a_secret_is_left_by_who_has_saved_it() {
+    let path = format!("/tenants/{}/keys/saved", tenant_id());
+    let keys = format!("/tenants/{}/keys", tenant_id());
+    assert_eq!(
+        goes_to(post(&path, "to=all", true)),
+        format!("{keys}?done=unsaved")
+    );
+    let (_, html) = show(visit(
+        World::Full,
+        &format!("{keys}?done=unsaved"),
+        Some(actor(false)),
+    ));
+    assert!(html.contains(&format!("href=\"{keys}/rotate/client_secret\"")));
+    assert!(html.contains("Do you have the client_secret?"));
+    for to in ["all", "first"] {
+        let run = goes_to(post(&path, &format!("saved=on&to={to}"), true));
+        assert!(run.starts_with("/console/runs/"), "{run}");
+    }
+    let tenant = goes_to(post(&path, "saved=on&to=tenant", true));
+    assert_eq!(tenant, format!("/tenants/{}", tenant_id()));
 }
 
 #[test]
@@ -345,7 +374,8 @@ fn the_env_file_is_made_around_the_secret_that_the_form_brings() {
     assert_eq!(
         body,
         format!(
-            "TESSERA_API=http://127.0.0.1:3000/v1\nTESSERA_CLIENT_ID={id}\n\
+            "# Load into a shell: set -a; . ./tessera.env; set +a\n\
+             TESSERA_URL=http://127.0.0.1:3000\nTESSERA_CLIENT_ID={id}\n\
              TESSERA_CLIENT_APP_KEY={app_key}\nTESSERA_CLIENT_SECRET={secret}\n"
         )
     );
@@ -369,7 +399,7 @@ fn each_key_leads_to_its_own_calls() {
     }
     assert!(html.contains(" (old)<!></td>") && html.contains(" (new)<!></td>"));
     let (_, none) = show(visit(World::Started, &path, Some(actor(false))));
-    assert!(none.contains("Calls that a nonce authorises name no key"));
+    assert!(none.contains("Steps are authorised by a nonce"));
 }
 
 #[test]
@@ -388,7 +418,7 @@ fn terms_are_set_for_a_skill_on_the_whitelist_alone() {
     let (status, html) = show(refused);
     assert_eq!(status, 422);
     assert!(html.contains("value=\"soon\"") && html.contains("value=\"120\""));
-    assert!(html.contains("Enter whole minutes from 1 to 259200 (180 days)."));
+    assert!(html.contains("Enter 1 to 180 days. For less than a day, add a unit: 36 h, 45 min."));
     for other in ["xyz_ro_aisp_sbx_%231.0", "nonsense"] {
         let (status, _) = show(visit(
             World::Full,
@@ -397,4 +427,34 @@ fn terms_are_set_for_a_skill_on_the_whitelist_alone() {
         ));
         assert_eq!(status, 404, "{other}");
     }
+}
+
+#[test]
+fn a_failed_call_says_what_its_own_response_says() {
+    let path = format!("/requests/{}", crate::fake::id(100));
+    let (_, html) = show(visit(World::Full, &path, Some(actor(false))));
+    let why = html.split("id=\"why\"").nth(1).unwrap();
+    let why = why.split("</section>").next().unwrap();
+    for text in [
+        "A client_secret was sent as client_app_key.",
+        "This is a client_secret; a client_app_key is needed here.",
+        "<code>client_app_key<",
+        "It begins like a secret.",
+        "Caused by: your request",
+    ] {
+        assert!(why.contains(text), "{text}: {why}");
+    }
+}
+
+#[test]
+fn a_form_for_production_offers_what_production_takes() {
+    let path = "/tenants/new?environment=production";
+    let (status, html) = show(visit(World::Full, path, Some(actor(false))));
+    assert_eq!(status, 200);
+    assert!(html.contains("value=\"production\" checked"));
+    assert!(!html.contains("_sbx_"), "no sandbox skill is offered");
+    assert!(!html.contains("http://127.0.0.1/return"));
+    let (_, html) = show(visit(World::Full, "/tenants/new", Some(actor(false))));
+    assert!(html.contains("xyz_aisp_sbx_#1.0"));
+    assert!(html.contains("href=\"/tenants/new?environment=production\""));
 }

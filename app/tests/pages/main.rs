@@ -13,6 +13,7 @@ mod answers;
 mod contract;
 mod discovery;
 mod fake;
+mod markup;
 mod preview;
 mod rendered;
 mod runs;

@@ -11,7 +11,7 @@ use crate::{page, show};
 pub type Shot = (&'static str, World, char, String, Option<&'static str>);
 
 #[expect(clippy::too_many_lines, reason = "a table, one line for each state")]
-fn shots() -> Vec<Shot> {
+fn own_shots() -> Vec<Shot> {
     use World::{Empty, Full, Hostile, Started};
     let t = format!("/tenants/{}", tenant_id());
     let id = |n| crate::fake::id(n);
@@ -170,6 +170,9 @@ fn shots() -> Vec<Shot> {
             None,
         ),
         ("request", Full, 'd', format!("/requests/{}", id(100)), None),
+        ("signing", Full, 'd', at("/signing"), None),
+        ("signing-new", Full, 'd', at("/signing/new"), None),
+        ("signing-debugger", Full, 'd', at("/signing/debugger"), None),
         ("settings", Full, 'd', at("/settings"), None),
         (
             "settings-refused",
@@ -211,12 +214,18 @@ fn writes_previews() {
     }
 }
 
+/// Every screen in every state, as it is asked for.
+pub fn shots() -> Vec<Shot> {
+    let mut all = own_shots();
+    all.extend(crate::runs::shots());
+    all.extend(crate::sandbox::shots());
+    all
+}
+
 /// Every screen in every state: name, status, HTML.
 pub fn every_state() -> Vec<(&'static str, u16, String)> {
     let mut all: Vec<_> = shots()
         .into_iter()
-        .chain(crate::runs::shots())
-        .chain(crate::sandbox::shots())
         .map(|(name, world, who, path, form)| {
             let actor = (who != '-').then(|| actor(who == 'a'));
             let mut visit = visit(world, &path, actor);

@@ -124,7 +124,7 @@ fn keys_are_listed_with_what_is_wrong_with_them() {
         "2026-01",
         "ES256",
         "the URL answered 500",
-        "2 of 10 places",
+        "2 of 10 keys",
     ] {
         assert!(html.contains(text), "{text}");
     }

@@ -64,7 +64,7 @@ fn each_waiting_session_has_its_three_buttons() {
         assert!(html.contains(text), "{text}");
     }
     let (_, html) = show(visit(World::Empty, "/verifications", Some(actor(false))));
-    assert!(html.contains("Nothing waits for a decision"));
+    assert!(html.contains("No pending verifications"));
 }
 
 #[test]

@@ -2,12 +2,12 @@
 
 /** Reads the environment; whatever is missing is told at once. */
 export function settings(env) {
-  const missing = ["TESSERA_API", "TESSERA_CLIENT_ID", "TESSERA_CLIENT_APP_KEY", "TESSERA_CLIENT_SECRET", "APP_SECRET"].filter((name) => !env[name]);
+  const missing = ["TESSERA_URL", "TESSERA_CLIENT_ID", "TESSERA_CLIENT_APP_KEY", "TESSERA_CLIENT_SECRET", "APP_SECRET"].filter((name) => !env[name]);
   if (missing.length) throw new Error(`These settings are missing: ${missing.join(", ")}. README.md says where they come from.`);
   return {
     /** What browsers may know. */
     tessera: {
-      url: env.TESSERA_API.replace(/\/v1\/?$/, ""),
+      url: env.TESSERA_URL,
       client_id: env.TESSERA_CLIENT_ID,
       client_app_key: env.TESSERA_CLIENT_APP_KEY,
       skill: env.TESSERA_SKILL ?? "xyz_ro_aisp_sbx_#1.0",

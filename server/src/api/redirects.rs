@@ -24,7 +24,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(arrive))
 }
 
-/// The bank's return
+/// Bank redirect
 ///
 /// Not for tenants: banks send the end-user's browser here, and it goes on to the tenant's own link with `temp_token`
 /// and `session_id`, or with `error`, `error_code` and `session_id`.

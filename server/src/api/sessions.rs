@@ -166,7 +166,7 @@ async fn submit(
     call.once.run(&state, "steps.submit", once::DAY, work).await
 }
 
-/// Ask where a session stands
+/// Get a session
 ///
 /// With the nonce used last, or the `client_secret`, the answer holds the next nonce or the `temp_token`: the same one
 /// until it is used. That is how a session goes on after a redirect that was not its last step.
@@ -185,7 +185,7 @@ async fn get(
     Ok(Json(standing.into()))
 }
 
-/// Call a session off
+/// Cancel a session
 ///
 /// For good: its nonces and its `temp_token` are dead. Possible until the token was exchanged.
 #[utoipa::path(post, path = "/v1/sessions/{session_id}/cancel", tag = "Sessions", request_body = CancelSession,

@@ -53,11 +53,11 @@ fields! {
         credit_debit_indicator: Option<CreditDebit>,
         /// Of this category.
         category: Option<String>,
-        /// With this other side.
+        /// By counterparty.
         merchant: Option<String>,
-        /// At this location. No bank tells: finds nothing.
+        /// By location. Not provided by any bank yet.
         location: Option<String>,
-        /// With this tag. No bank tells: finds nothing.
+        /// By tag. Not provided by any bank yet.
         tag: Option<String>,
         /// Amount equal to this.
         eq: Option<Amount>,
@@ -71,13 +71,13 @@ fields! {
         lt: Option<Amount>,
         /// Booked at this time exactly.
         booking_date_eq: Option<DateTime<Utc>>,
-        /// Booked then or later.
+        /// Booked on or after.
         booking_date_gte: Option<DateTime<Utc>>,
-        /// Booked later.
+        /// Booked after.
         booking_date_gt: Option<DateTime<Utc>>,
-        /// Booked then or earlier.
+        /// Booked on or before.
         booking_date_lte: Option<DateTime<Utc>>,
-        /// Booked earlier.
+        /// Booked before.
         booking_date_lt: Option<DateTime<Utc>>,
         /// Stored here at this time exactly.
         timestamp_eq: Option<DateTime<Utc>>,
@@ -95,7 +95,7 @@ fields! {
 fields! {
     /// Asks for the transactions of a consent, newest first.
     pub struct GetTransactions for Data {
-        /// Which ones; all, if not given.
+        /// Optional filters.
         filter: Option<TransactionWish>,
         /// At most so many.
         limit: Option<Limit<1_000_000>>,

@@ -99,7 +99,7 @@ impl InPath {
     }
 }
 
-/// Send a file along with a step
+/// Upload a file
 ///
 /// Authorised by the nonce the step was submitted with, until the next step is submitted or the session ends. PDF, PNG,
 /// JPEG and WebP are taken, told by their content; of 10 MiB each and five for a step, unless its manifest says otherwise.
@@ -115,7 +115,7 @@ async fn upload(
     receive(&state, &path, call).await
 }
 
-/// Send a file along with a step (below its session)
+/// Upload a file (session path)
 #[utoipa::path(post, path = "/v1/sessions/{session_id}/steps/{step_id}/upload", tag = "Sessions",
     request_body(content = UploadForm, content_type = "multipart/form-data"),
     params(

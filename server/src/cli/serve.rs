@@ -127,7 +127,8 @@ async fn sandbox(
     let connectors = connectors(&reached, &state.clock).map_err(broken)?;
     let manifests = Registry::shipped().map_err(broken)?;
     let skills = Registry::with(manifests, connectors).map_err(broken)?;
-    Ok((state.with_skills(skills), Some(bank.running)))
+    let state = state.with_skills(skills).with_sandbox_bank(&reached.url);
+    Ok((state, Some(bank.running)))
 }
 
 /// The portal's URL first: scripts look for it.

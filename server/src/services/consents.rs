@@ -4,7 +4,7 @@
 
 use app::domain::ids::CredentialsId;
 use app::domain::problem::Code;
-use app::domain::session::ConsentStatus;
+use app::domain::session::{ConsentStatus, EndedBy};
 use app::domain::skill::{SkillName, SkillType};
 use chrono::{DateTime, Duration, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -46,6 +46,8 @@ pub struct ConsentInfo {
     pub updated_at: DateTime<Utc>,
     pub consent_exp: DateTime<Utc>,
     pub max_data_retention: DateTime<Utc>,
+    /// Who ended it before its time.
+    pub ended_by: Option<EndedBy>,
 }
 
 /// The digest an `access_token` is known by.
@@ -112,6 +114,7 @@ fn info(state: &AppState, client: &Client, row: ConsentRow) -> ConsentInfo {
         updated_at: row.updated_at,
         consent_exp: row.expires_at.unwrap_or(row.data_until),
         max_data_retention: row.data_until,
+        ended_by: row.ended_by,
         skill: row.skill,
     }
 }
@@ -134,7 +137,10 @@ pub async fn delete(
         Some(minutes) if (0..=longest).contains(&minutes) => now + Duration::minutes(minutes),
         Some(_) => return Err(bad_retention(longest).into()),
     };
-    if tx.end_consent(row.id, now, data_until).await? {
+    if tx
+        .end_consent(row.id, now, data_until, EndedBy::Tenant)
+        .await?
+    {
         revoke_at_provider(state, &mut tx, &row).await?;
         tx.commit().await?;
         state.queue.wake();

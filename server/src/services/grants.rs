@@ -29,6 +29,7 @@ pub async fn keep(
     let before = tx.consent_of(session.id).await?;
     let id = before.map_or_else(|| CredentialsId(state.clock.id()), |row| row.id);
     tx.put_consent(&ConsentRow {
+        ended_by: None,
         id,
         tenant_id: session.tenant_id,
         session_id: session.id,

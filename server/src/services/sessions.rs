@@ -3,7 +3,7 @@
 
 use app::domain::ids::{SessionId, StepId, TenantId};
 use app::domain::problem::Code;
-use app::domain::session::{Awaiting, Event, Progress, SessionStatus};
+use app::domain::session::{Awaiting, EndedBy, Event, Progress, SessionStatus};
 use app::domain::skill::SkillName;
 use chrono::{DateTime, Duration, Utc};
 use serde_json::Value;
@@ -210,7 +210,9 @@ pub async fn cancel(
     let kept = open_ref(state, &row)?;
     turns::stop(state, &mut tx, &row, kept.as_ref()).await?;
     if let Some(consent) = tx.consent_of(id).await?
-        && tx.end_consent(consent.id, now, now).await?
+        && tx
+            .end_consent(consent.id, now, now, EndedBy::Tenant)
+            .await?
     {
         consents::revoke_at_provider(state, &mut tx, &consent).await?;
     }

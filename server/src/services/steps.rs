@@ -8,6 +8,7 @@ mod check;
 
 use app::domain::ids::{SessionId, StepId};
 use app::domain::session::{Event, SessionStatus};
+use app::domain::terms::CONSENT_DURATION;
 use chrono::Duration;
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
@@ -22,7 +23,7 @@ use super::sessions::{answer_place, ended, in_flight, owned, status_at};
 use super::turns::{self, After, Handed, Turn};
 use crate::crypto::{Digest, named_uuid};
 use crate::skills::payment_intent;
-use crate::skills::{Outcome, Psu, ReturnState, Skill, Submission};
+use crate::skills::{Asker, Outcome, Psu, ReturnState, Skill, Submission};
 use crate::state::AppState;
 use crate::storage::returns::{ReturnOutcome, ReturnRow};
 use crate::storage::sessions::SessionRow;
@@ -149,7 +150,9 @@ async fn ask(
     return_token: &str,
 ) -> Result<Outcome, Failure> {
     let connector = connector(state, &skill.name)?;
+    let asker = asker(state, row).await?;
     let submission = Submission {
+        asker,
         session_id: row.id,
         skill: row.skill.clone(),
         step: new.step.clone(),
@@ -165,6 +168,19 @@ async fn ask(
     };
     let outcome = connector.submit(submission).await;
     outcome.map_err(|error| provider_refusal(&row.skill, &error).into())
+}
+
+/// The tenant as the provider is told of it, and until when its terms let a consent last that is given now.
+async fn asker(state: &AppState, row: &SessionRow) -> Result<Asker, Failure> {
+    let mut tx = state.db.read().await?;
+    let facts = tx.tenant_facts(row.tenant_id).await?;
+    let terms = tx.skill_terms(row.tenant_id, &row.skill).await?;
+    let facts = facts.ok_or_else(|| Failure::Broken("a session without its tenant".into()))?;
+    let minutes = terms.map_or(CONSENT_DURATION.default, |terms| terms.consent_duration);
+    Ok(Asker {
+        name: facts.name,
+        until: state.clock.now() + Duration::minutes(minutes),
+    })
 }
 
 /// What providers know a step's submission by: the same for every try, so that a retry after a crash is no second order.

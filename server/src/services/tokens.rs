@@ -3,6 +3,7 @@
 
 use app::domain::ids::{AuditId, CredentialsId};
 use app::domain::problem::Code;
+use app::domain::session::EndedBy;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Duration, Utc};
@@ -168,7 +169,9 @@ async fn used(state: &AppState, client: &Client, row: &TempTokenRow) -> Result<F
     let mut tx = state.db.write().await?;
     let consent = renewals::opened_by(&mut tx, row.session_id).await?;
     if let Some(consent) = consent
-        && tx.end_consent(consent.id, now, now).await?
+        && tx
+            .end_consent(consent.id, now, now, EndedBy::Tenant)
+            .await?
     {
         super::consents::revoke_at_provider(state, &mut tx, &consent).await?;
         tx.audit(&AuditRow {

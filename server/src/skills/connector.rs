@@ -128,9 +128,20 @@ pub struct Submission {
     /// How the provider finds back to this session, should it take the end-user away.
     pub return_state: ReturnState,
     pub psu: Psu,
+    /// For whom the provider is asked, and until when.
+    pub asker: Asker,
     /// The same for every try at this step of this session, and for no other step: what a provider tells a repeated
     /// request by.
     pub request_id: Uuid,
+}
+
+/// The app on whose behalf a provider is asked.
+#[derive(Clone, Debug)]
+pub struct Asker {
+    /// What it is registered as here; to the provider it is a claim.
+    pub name: String,
+    /// Until when its terms let it keep the consent; providers are asked for no longer.
+    pub until: DateTime<Utc>,
 }
 
 /// The way back from a provider's pages.

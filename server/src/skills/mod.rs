@@ -14,7 +14,7 @@ pub mod registry;
 pub mod sandbox;
 
 pub use connector::{
-    BankAccount, BankBalance, BankExecutions, BankPayment, BankPaymentItem, BankProduct,
+    Asker, BankAccount, BankBalance, BankExecutions, BankPayment, BankPaymentItem, BankProduct,
     BankTransaction, Cancellation, Connector, ConnectorError, Document, Grant, Granted, Held,
     Opaque, Outcome, Page, PageRequest, Party, Psu, Return, ReturnState, Returned, Submission,
     Verdict,

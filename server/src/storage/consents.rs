@@ -1,7 +1,7 @@
 //! Consents: what a tenant may read, until when, and whether its data has been fetched yet.
 
 use app::domain::ids::{CredentialsId, JobId, SessionId, TenantId};
-use app::domain::session::ConsentStatus;
+use app::domain::session::{ConsentStatus, EndedBy};
 use app::domain::skill::SkillName;
 use chrono::{DateTime, Utc};
 use sqlx::QueryBuilder;
@@ -36,6 +36,8 @@ pub struct ConsentRow {
     /// Until when the bank is left alone.
     pub quiet_until: Option<DateTime<Utc>>,
     pub erased_at: Option<DateTime<Utc>>,
+    /// Who ended it before its time.
+    pub ended_by: Option<EndedBy>,
 }
 
 /// What the exchange of a token opens.
@@ -82,7 +84,7 @@ macro_rules! consent_columns {
     () => {
         "id, tenant_id, session_id, skill, status, access_token, tenant_user, bank_grant, valid_until, created_at, \
          updated_at, exchanged_at, expires_at, data_until, fetched_at, fetch_until, bank_calls, \
-         quiet_until, erased_at"
+         quiet_until, erased_at, ended_by"
     };
 }
 
@@ -273,15 +275,17 @@ impl Tx {
         id: CredentialsId,
         now: DateTime<Utc>,
         data_until: DateTime<Utc>,
+        by: EndedBy,
     ) -> Stored<bool> {
         run!(self, |conn| {
             sqlx::query(
-                "UPDATE consents SET status = 'DELETED', updated_at = $2, data_until = $3
+                "UPDATE consents SET status = 'DELETED', updated_at = $2, data_until = $3, ended_by = $4
                  WHERE id = $1 AND status = 'ACTIVE'",
             )
             .bind(id)
             .bind(now)
             .bind(data_until)
+            .bind(by)
             .execute(conn)
             .await
             .map(|done| done.rows_affected() == 1)

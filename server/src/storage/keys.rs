@@ -270,7 +270,7 @@ impl Tx {
         })
     }
 
-    /// Notes that somebody was shown a key.
+    /// Notes that somebody kept a key that they were shown.
     pub async fn note_key_seen(&mut self, key: KeyId, now: DateTime<Utc>) -> Stored<()> {
         run!(self, |conn| {
             sqlx::query("UPDATE tenant_keys SET seen_at = $2 WHERE id = $1 AND seen_at IS NULL")

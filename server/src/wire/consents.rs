@@ -37,6 +37,11 @@ pub struct Consent {
     pub consent_exp: Time,
     /// When the data cached under it is erased.
     pub max_data_retention: Time,
+    /// Who ended the consent before its time: `tenant`, or `bank` for the end-user at their bank. Absent while it is alive, and
+    /// where its time ran out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub ended_by: Option<&'static str>,
 }
 
 /// One page of a tenant's consents.
@@ -103,6 +108,7 @@ impl Consent {
             utc_last_update: Time(info.updated_at),
             consent_exp: Time(info.consent_exp),
             max_data_retention: Time(info.max_data_retention),
+            ended_by: info.ended_by.map(app::domain::session::EndedBy::as_str),
         }
     }
 }

@@ -2,14 +2,16 @@
 
 use serde_json::json;
 
-use crate::world::browser::{self, Browser, Decision, End};
-use crate::world::{Database, World, on_both};
+use crate::world::browser::{self, Browser, Decision, End, Page};
+use crate::world::{Database, Keys, World, on_both};
 
 on_both!(
     a_client_of_the_first_documents_reads_rows,
     a_refusal_ends_at_the_tenants_link,
     a_refused_session_can_be_tried_again,
-    a_consent_form_wants_an_account_ticked
+    a_consent_form_wants_an_account_ticked,
+    a_consent_ended_at_the_bank_is_inactive_at_the_next_call,
+    the_bank_says_who_asks_for_what_until_when_and_where_it_ends
 );
 
 async fn a_client_of_the_first_documents_reads_rows(database: Database) {
@@ -184,9 +186,10 @@ async fn a_consent_form_wants_an_account_ticked(database: Database) {
     else {
         panic!("left")
     };
-    assert!(
-        !page.html.contains("checked"),
-        "no account is ticked beforehand"
+    assert_eq!(
+        page.html.matches(" checked>").count(),
+        4,
+        "every account is ticked: the end-user takes off what they keep to themselves"
     );
     let End::Page(page) = user.submit(&page, &[("decision", "approve")]).await else {
         panic!("left")
@@ -209,4 +212,98 @@ async fn bank_link(world: &World, keys: &crate::world::Keys) -> (String, String)
     assert_eq!(status, 200, "{step}");
     let url = step["data"]["url"].as_str().unwrap().to_owned();
     (session, url)
+}
+
+/// A session's step on the way to the bank: the bank's page, opened in a browser and signed in to as the family.
+async fn at_the_bank(world: &World, keys: &Keys, browser: &mut Browser) -> Page {
+    let (session, nonce) = world.session(keys).await;
+    let path = format!("/v1/sessions/{session}/steps");
+    let (status, step) = world.post(&path, &World::sca(keys, &nonce)).await;
+    assert_eq!(status, 200, "{step}");
+    let End::Page(page) = browser.open(step["data"]["url"].as_str().unwrap()).await else {
+        panic!("left")
+    };
+    let fields = [("username", "family"), ("password", "sandbox")];
+    match browser.submit(&page, &fields).await {
+        End::Page(page) => page,
+        End::Left(link) => panic!("left for {link}"),
+    }
+}
+
+async fn the_bank_says_who_asks_for_what_until_when_and_where_it_ends(database: Database) {
+    let world = World::shared(database).await;
+    let keys = world.tenant().await;
+    let page = at_the_bank(&world, &keys, &mut Browser::default()).await;
+    let name = world.api("");
+    let host = name.trim_start_matches("http://");
+    for text in [
+        "<strong>Budget app</strong> asks through",
+        "is its own claim",
+        "balances",
+        "transactions",
+        "(90 days from now)",
+        &format!("<code>{host}</code>"),
+    ] {
+        assert!(page.html.contains(text), "{text}: {}", page.html);
+    }
+    assert!(!page.html.contains("180 days"));
+}
+
+async fn a_consent_ended_at_the_bank_is_inactive_at_the_next_call(database: Database) {
+    let world = World::shared(database).await;
+    let keys = world.tenant().await;
+    let mut user = Browser::default();
+    let page = at_the_bank(&world, &keys, &mut user).await;
+    let bank = page.url.split("/authorise").next().unwrap().to_owned();
+    let accounts = browser::inputs(&page.html, "name=\"accounts\"");
+    let mut fields: Vec<(&str, &str)> = accounts
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    fields.push(("decision", "approve"));
+    let End::Left(link) = user.submit(&page, &fields).await else {
+        panic!("the bank did not let go")
+    };
+    let exchange = json!({"client_id": keys.client_id, "client_secret": keys.client_secret,
+                          "temp_token": browser::query(&link, "temp_token").unwrap()});
+    let (status, pair) = world.post("/v1/token", &exchange).await;
+    assert_eq!(status, 200, "{pair}");
+    let pair =
+        ["credentials_id", "access_token"].map(|name| pair[name].as_str().unwrap().to_owned());
+    let read = keys.data(&(pair[0].clone(), pair[1].clone()));
+    assert_eq!(world.post("/v1/accounts/get", &read).await.0, 200);
+
+    // Another browser has nothing to end.
+    let consents = format!("{bank}/consents");
+    let End::Page(page) = Browser::default().open(&consents).await else {
+        panic!("left")
+    };
+    assert!(!page.html.contains("End now"));
+    let End::Page(page) = user.open(&consents).await else {
+        panic!("left")
+    };
+    assert_eq!(page.html.matches("End now").count(), 1, "{}", page.html);
+    let End::Page(page) = user.submit(&page, &[]).await else {
+        panic!("left")
+    };
+    assert!(page.html.contains("Ended.") && !page.html.contains("End now"));
+
+    // What was fetched before is old by the next call.
+    let sql = world.sql().await;
+    let old = format!(
+        "UPDATE consents SET fetched_at = NULL WHERE id = {}",
+        sql.id(&pair[0])
+    );
+    assert_eq!(sql.run(&old).await, 1);
+    let (status, refused) = world.post("/v1/accounts/get", &read).await;
+    assert_eq!(status, 401, "{refused}");
+    assert_eq!(refused["code"], "inactive_credentials");
+    assert_eq!(
+        refused["message"],
+        "The end-user ended this consent at their bank."
+    );
+    let (status, record) = world.post("/v1/consents/get", &read).await;
+    assert_eq!(status, 200, "{record}");
+    assert_eq!(record["result"]["status"], "DELETED");
+    assert_eq!(record["result"]["ended_by"], "bank");
 }

@@ -18,10 +18,13 @@ pub(crate) const ZONE: (usize, &str) = (API, "may run in a browser or app");
 /// Every arrow so far, and the one that comes next.
 pub(super) fn messages(run: &Run) -> Vec<Message> {
     let mut arrows: Vec<Message> = Vec::new();
-    for (at, call) in run.calls.iter().enumerate() {
+    for (first, at) in folded(run) {
+        let Some(call) = run.calls.get(at) else {
+            continue;
+        };
         let answer: Value = serde_json::from_str(&call.response_body).unwrap_or_default();
         if call.browser_safe {
-            conversation(run, at, call, &answer, &mut arrows);
+            conversation(run, (first, at), call, &answer, &mut arrows);
         } else {
             server_side(call, &answer, &mut arrows);
         }
@@ -33,8 +36,41 @@ pub(super) fn messages(run: &Run) -> Vec<Message> {
     arrows
 }
 
-fn conversation(run: &Run, at: usize, call: &Call, answer: &Value, arrows: &mut Vec<Message>) {
-    let mut request = Message::new(Kind::Call, FRONT, API, asked(call));
+/// The calls that are drawn, as the first and last of each group: asking for a decision again and again is drawn once.
+pub(super) fn folded(run: &Run) -> Vec<(usize, usize)> {
+    let mut groups: Vec<(usize, usize)> = Vec::new();
+    for at in 0..run.calls.len() {
+        match groups.last_mut() {
+            Some((_, last)) if still_waits(run, *last) && is_asking_for_decision(run, at) => {
+                *last = at
+            }
+            _ => groups.push((at, at)),
+        }
+    }
+    groups
+}
+
+/// Whether a call asked for a decision that was not there yet.
+fn still_waits(run: &Run, at: usize) -> bool {
+    let answer = run.calls.get(at).map(|call| call.response_body.as_str());
+    let answer: Value = serde_json::from_str(answer.unwrap_or_default()).unwrap_or_default();
+    is_asking_for_decision(run, at)
+        && answer.get("status").and_then(Value::as_str) == Some("SESSION_PENDING")
+}
+
+fn conversation(
+    run: &Run,
+    (first, at): (usize, usize),
+    call: &Call,
+    answer: &Value,
+    arrows: &mut Vec<Message>,
+) {
+    let times = if at > first {
+        format!("{}, asked {} times", asked(call), at - first + 1)
+    } else {
+        asked(call)
+    };
+    let mut request = Message::new(Kind::Call, FRONT, API, times);
     if let Some(nonce) = run.nonces.iter().find(|nonce| nonce.used_by == Some(at)) {
         request = request.noted(format!("● {} used", nonce.label), Mark::First);
     }

@@ -7,7 +7,7 @@ mod step;
 
 use leptos::prelude::*;
 
-pub(super) use run::{back, screen as run};
+pub(super) use run::{back, decided, screen as run};
 
 use super::skills::type_name;
 use super::{Answer, Fields, Frame, Page, Shown, Visit};
@@ -77,10 +77,13 @@ async fn begin(visit: &Visit, form: &Fields) -> Shown {
         .portal
         .new_run(actor, tenant, skill, &visit.source)
         .await?;
-    visit
-        .portal
-        .advance(actor, run, 0, Act::Next(None), &visit.source)
-        .await?;
+    if form.get("how") == "all" {
+        visit.portal.run_all(actor, run, &visit.source).await?;
+    } else {
+        let open = Act::Next(None);
+        let made = visit.portal.advance(actor, run, 0, open, &visit.source);
+        made.await?;
+    }
     Ok(Answer::See(links::run(run)))
 }
 
@@ -135,10 +138,14 @@ fn new_run(
     view! {
         <form method="post" action=links::CONSOLE class="card new-run">
             <Select entry=entry label="Tenant and skill" options=options />
-            <button class="btn primary">"Start a run"</button>
+            <div class="actions">
+                <button class="btn primary" name="how" value="all">"Run all"</button>
+                <button class="btn" name="how" value="step">"Step by step"</button>
+            </div>
             <p class="faint">
-                "Makes the first call at once: POST /v1/sessions. Another skill? "
-                <a href=more>"Whitelist it on the tenant"</a> "."
+                "Run all makes every call of the session, visits the sandbox bank as the test user family, and ends with the data. \
+                 Step by step stops before each call. Another skill? "
+                <a href=more>"Allow it on the tenant"</a> "."
             </p>
         </form>
     }
@@ -174,7 +181,7 @@ fn whitelist_first(tenant: &Tenant, skill: String) -> AnyView {
         <Empty icon="skills" title=title>
             <p>"Each tenant lists the skills it calls. Add " <code>{skill}</code> " and go on."</p>
             <div class="actions">
-                <PostButton action=links::CONSOLE label="Whitelist and continue" class="btn primary" fields=fields />
+                <PostButton action=links::CONSOLE label="Allow it and continue" class="btn primary" fields=fields />
                 <a class="btn" href=all>"All skills"</a>
             </div>
         </Empty>
@@ -186,7 +193,7 @@ fn list(runs: Vec<RunRow>, now: chrono::DateTime<chrono::Utc>) -> impl IntoView 
     let columns = vec![
         Column::text("Run"),
         Column::text("Skill"),
-        Column::text("Stands at"),
+        Column::text("Status"),
         Column::number("Calls"),
         Column::number("Started"),
     ];
@@ -206,7 +213,7 @@ fn list(runs: Vec<RunRow>, now: chrono::DateTime<chrono::Utc>) -> impl IntoView 
         })
         .collect_view();
     view! {
-        <h2 class="section">"Last runs"</h2>
+        <h2 class="section">"Recent runs"</h2>
         <Table caption="Runs of the console, newest first" columns=columns linked=true folds=true>{rows}</Table>
     }
 }
@@ -218,7 +225,7 @@ const fn stage(stage: RunStage) -> (Tone, &'static str) {
         RunStage::Step => (Tone::Accent, "Step"),
         RunStage::Uploads => (Tone::Accent, "Files"),
         RunStage::Bank => (Tone::Accent, "At the bank"),
-        RunStage::Pending => (Tone::Warn, "Awaits a decision"),
+        RunStage::Pending => (Tone::Warn, "Waiting for a decision"),
         RunStage::Ask => (Tone::Warn, "Interrupted"),
         RunStage::Exchange => (Tone::Accent, "Exchange"),
         RunStage::Accounts => (Tone::Accent, "Accounts"),
@@ -226,6 +233,6 @@ const fn stage(stage: RunStage) -> (Tone, &'static str) {
         RunStage::Payment => (Tone::Accent, "Payment"),
         RunStage::Products => (Tone::Accent, "Products"),
         RunStage::Done => (Tone::Ok, "Done"),
-        RunStage::DeadEnd => (Tone::Neutral, "Over"),
+        RunStage::DeadEnd => (Tone::Neutral, "Ended"),
     }
 }

@@ -13,6 +13,8 @@ pub(super) use reference::{index as reference, page as operation};
 
 use super::samples::Lang;
 use super::{Answer, Frame, Page, Shown, Site, Visit};
+use crate::domain::key::KeyKind;
+use crate::domain::person::Permission;
 use crate::islands::CopyButton;
 use crate::links;
 use crate::pages::console::flow;
@@ -21,13 +23,14 @@ use crate::text::{self, Guide, Piece, highlight};
 use crate::ui::sequence::Sequence;
 use crate::ui::{Tab, Tabs};
 
+const ABOUT: &str = "Guides and reference, tested against the live API.";
+
 /// The first page: every guide, and what the reference holds.
 pub(super) fn index(visit: Visit) -> Answer {
     if visit.markdown {
         return Answer::markdown(plain::index(&visit.site));
     }
     let lang = Lang::of(visit.query.get("lang"));
-    let brand = visit.site.brand.clone();
     let cards = text::guides().iter().map(move |guide| {
         view! {
             <li class="card">
@@ -38,37 +41,106 @@ pub(super) fn index(visit: Visit) -> Answer {
         }
     });
     let cards = cards.collect_view();
-    page(&visit, "Documentation", lang, move || {
+    page(&visit, "Documentation", ABOUT, lang, move || {
         view! {
             <h1>"Documentation"</h1>
-            <p class="lead">{format!("Everything {brand} does today, tried against the running product.")}</p>
+            <p class="lead">{ABOUT}</p>
             <ul class="guides">{cards}</ul>
             <h2>"Reference"</h2>
-            <p><a href=link(API, lang)>"API reference"</a> ": every operation with its fields, answers and samples. "
+            <p><a href=link(API, lang)>"API reference"</a> ": every operation with its fields, responses and samples. "
             <a href=ERRORS>"Errors"</a> ": every code with its cause and fix."</p>
         }
     })
 }
 
-/// One guide, or its Markdown.
-pub(super) fn guide(visit: Visit) -> Shown {
+/// One guide, its Markdown, or its shell samples as a script.
+pub(super) async fn guide(visit: Visit) -> Shown {
     let slug = visit.params.get("page").to_owned();
     if let Some(slug) = slug.strip_suffix(".md") {
         let guide = text::guide(slug).ok_or(Trouble::NotFound)?;
         return Ok(Answer::markdown(filled(guide.source, &visit.site)));
+    }
+    if let Some(slug) = slug.strip_suffix(".sh") {
+        let guide = text::guide(slug).ok_or(Trouble::NotFound)?;
+        let script = script(guide).ok_or(Trouble::NotFound)?;
+        return Ok(Answer::Text {
+            content_type: "text/plain; charset=utf-8",
+            body: filled(&script, &visit.site),
+        });
     }
     let guide = text::guide(&slug).ok_or(Trouble::NotFound)?;
     if visit.markdown {
         return Ok(Answer::markdown(filled(guide.source, &visit.site)));
     }
     let lang = Lang::of(visit.query.get("lang"));
-    let site = visit.site.clone();
-    Ok(page(&visit, guide.title, lang, move || {
-        article(guide, &site, lang)
+    let words = own_words(&visit).await?;
+    Ok(page(&visit, guide.title, guide.summary, lang, move || {
+        article(guide, &words, lang)
     }))
 }
 
-fn article(guide: &'static Guide, site: &Site, lang: Lang) -> impl IntoView + use<> {
+/// The shell samples of a guide, one after the other; none where it is no walk from beginning to end.
+fn script(guide: &Guide) -> Option<String> {
+    if guide.slug != "quick-start" {
+        return None;
+    }
+    let pieces = guide.body.pieces.iter();
+    let blocks = pieces.filter_map(|piece| match piece {
+        Piece::Code(samples) => samples.iter().find(|(language, _)| language == "sh"),
+        Piece::Html(_) | Piece::Sequence => None,
+    });
+    let mut script = String::from("set -eu\n");
+    for (_, block) in blocks {
+        script.push_str(block);
+        if !block.ends_with('\n') {
+            script.push('\n');
+        }
+    }
+    Some(script)
+}
+
+/// What a guide is filled in with: the site's words, and for whoever is signed in what browsers may know of their first
+/// sandbox tenant.
+struct Words {
+    site: std::sync::Arc<Site>,
+    client_id: Option<String>,
+    app_key: Option<String>,
+}
+
+impl Words {
+    fn fill(&self, text: &str) -> String {
+        filled_with(
+            text,
+            &self.site,
+            self.client_id.as_deref(),
+            self.app_key.as_deref(),
+        )
+    }
+}
+
+async fn own_words(visit: &Visit) -> Result<Words, Trouble> {
+    let mut words = Words {
+        site: visit.site.clone(),
+        client_id: None,
+        app_key: None,
+    };
+    let Some(actor) = &visit.actor else {
+        return Ok(words);
+    };
+    if actor.may(Permission::ManageSandboxKeys).is_err() {
+        return Ok(words);
+    }
+    let Some(tenant) = visit.portal.overview(actor).await?.first_tenant else {
+        return Ok(words);
+    };
+    words.client_id = Some(tenant.to_string());
+    let keys = visit.portal.keys(actor, tenant).await?;
+    let app_key = keys.into_iter().find(|key| key.kind == KeyKind::AppKey);
+    words.app_key = app_key.and_then(|key| key.value);
+    Ok(words)
+}
+
+fn article(guide: &'static Guide, words: &Words, lang: Lang) -> impl IntoView + use<> {
     let address = links::docs(guide.slug);
     let twin = format!("{address}.md");
     let parts = guide
@@ -77,12 +149,12 @@ fn article(guide: &'static Guide, site: &Site, lang: Lang) -> impl IntoView + us
         .iter()
         .enumerate()
         .map(|(at, piece)| match piece {
-            Piece::Html(html) => view! { <div class="prose" inner_html=filled(html, site)></div> }.into_any(),
+            Piece::Html(html) => view! { <div class="prose" inner_html=words.fill(html)></div> }.into_any(),
             Piece::Sequence => view! {
                 <div class="card"><Sequence label="Sequence of a whole session; the same as a list follows" lanes=flow::LANES zone=flow::ZONE messages=flow::guide() /></div>
             }
             .into_any(),
-            Piece::Code(samples) => code(&address, at, samples, site, lang),
+            Piece::Code(samples) => code(&address, at, samples, words, lang),
         })
         .collect_view();
     let contents = guide
@@ -111,7 +183,7 @@ fn code(
     address: &str,
     at: usize,
     samples: &[(String, String)],
-    site: &Site,
+    words: &Words,
     lang: Lang,
 ) -> AnyView {
     let id = format!("sample-{at}");
@@ -127,7 +199,7 @@ fn code(
         return ().into_any();
     };
     let tabs = (samples.len() > 1).then(|| language_tabs(address, &id, lang));
-    block(&id, language, &filled(text, site), tabs)
+    block(&id, language, &words.fill(text), tabs)
 }
 
 /// Code with its language, its copy button and, where there is a choice, its language tabs.
@@ -136,6 +208,7 @@ fn block(id: &str, language: &str, text: &str, tabs: Option<AnyView>) -> AnyView
     let label = match language {
         "json" => "JSON",
         "javascript" => "JavaScript",
+        "env" => "tessera.env",
         _ => "Shell",
     };
     let named = format!("{label} sample {}", id.trim_start_matches("sample-"));
@@ -174,7 +247,12 @@ fn link(path: &str, lang: Lang) -> String {
     }
 }
 
+/// The same without anybody's own words.
 fn filled(text: &str, site: &Site) -> String {
+    filled_with(text, site, None, None)
+}
+
+fn filled_with(text: &str, site: &Site, client_id: Option<&str>, app_key: Option<&str>) -> String {
     let host = site
         .public_url
         .split_once("://")
@@ -182,6 +260,8 @@ fn filled(text: &str, site: &Site) -> String {
     text.replace("%API%", &site.public_url)
         .replace("%HOST%", host)
         .replace("%BRAND%", &site.brand)
+        .replace("%CLIENT_ID%", client_id.unwrap_or("…"))
+        .replace("%CLIENT_APP_KEY%", app_key.unwrap_or("…"))
 }
 
 const ERRORS: &str = links::DOCS_ERRORS;
@@ -197,10 +277,15 @@ pub(super) fn operations(openapi: &serde_json::Value) -> Vec<String> {
 fn page<V: IntoView + 'static>(
     visit: &Visit,
     title: &str,
+    about: &str,
     lang: Lang,
     body: impl FnOnce() -> V + Send + 'static,
 ) -> Answer {
     let here = visit.path.clone();
+    let described = format!(
+        "{about} {title}, in the documentation of {}.",
+        visit.site.brand
+    );
     let operations = reference::listed(&visit.site.openapi);
     Page::new(Frame::Public, format!("{title} · Docs"), move || {
         view! {
@@ -214,6 +299,7 @@ fn page<V: IntoView + 'static>(
             </div>
         }
     })
+    .described(described)
     .into()
 }
 

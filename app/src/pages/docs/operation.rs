@@ -99,7 +99,7 @@ fn answers(operation: &Value, openapi: &Value) -> Option<AnyView> {
         let id = format!("answer-{status}");
         view! {
             <h3>{status.clone()} " " <span class="muted">{prose(&text(response, "description"))}</span></h3>
-            {schema.map(|schema| fields_table("Fields of the answer", unfold(schema, openapi)))}
+            {schema.map(|schema| fields_table("Fields of the response", unfold(schema, openapi)))}
             {example.map(|example| block(&id, "json", &example, None))}
         }
     });
@@ -120,10 +120,10 @@ fn answers(operation: &Value, openapi: &Value) -> Option<AnyView> {
     ];
     Some(
         view! {
-            <h2>"Answers"</h2>
+            <h2>"Responses"</h2>
             {parts}
             <h3>"Errors"</h3>
-            <p>"Every error is one object with a " <code>"code"</code> " of " <a href=ERRORS>"the catalogue"</a> ". Here it can be:"</p>
+            <p>"Every error is one object with a " <code>"code"</code> " of " <a href=ERRORS>"the catalogue"</a> ". This operation can return:"</p>
             <Table caption="Errors of this operation" columns=columns linked=true folds=true>{errors}</Table>
         }
         .into_any(),

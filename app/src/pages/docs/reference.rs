@@ -116,24 +116,30 @@ pub(crate) fn index(visit: Visit) -> Answer {
         return Answer::markdown(plain::operations(&operations));
     }
     let site = visit.site.clone();
-    framed(&visit, "API reference", lang, move || {
-        let groups = groups(&operations)
-            .into_iter()
-            .map(|(tag, members)| {
-                let rows = members
-                    .into_iter()
-                    .map(|member| row(member, lang))
-                    .collect_view();
-                view! { <h2>{tag}</h2> <ul class="operations">{rows}</ul> }
-            })
-            .collect_view();
-        view! {
-            <h1>"API reference"</h1>
-            <p class="lead">"Base address " <code>{site.public_url.clone()}</code> ". Made from the OpenAPI document that the server itself serves."</p>
-            <p><a href="/v1/openapi.json">"openapi.json"</a> ", for generators and tools, and the same as a " <a href="/v1/postman.json">"Postman collection"</a> "."</p>
-            {groups}
-        }
-    })
+    framed(
+        &visit,
+        "API reference",
+        "Every operation with its fields, responses and samples.",
+        lang,
+        move || {
+            let groups = groups(&operations)
+                .into_iter()
+                .map(|(tag, members)| {
+                    let rows = members
+                        .into_iter()
+                        .map(|member| row(member, lang))
+                        .collect_view();
+                    view! { <h2>{tag}</h2> <ul class="operations">{rows}</ul> }
+                })
+                .collect_view();
+            view! {
+                <h1>"API reference"</h1>
+                <p class="lead">"Base address " <code>{site.public_url.clone()}</code> ". Made from the OpenAPI document that the server itself serves."</p>
+                <p><a href="/v1/openapi.json">"openapi.json"</a> ", for generators and tools, and the same as a " <a href="/v1/postman.json">"Postman collection"</a> "."</p>
+                {groups}
+            }
+        },
+    )
 }
 
 fn row(operation: &Listed, lang: Lang) -> impl IntoView + use<> {
@@ -173,7 +179,8 @@ pub(crate) fn page(visit: Visit) -> Shown {
     }
     let site = visit.site.clone();
     let title = format!("{} {}", found.method.to_uppercase(), found.path);
-    Ok(framed(&visit, &title, lang, move || {
+    let about = format!("{}.", found.title);
+    Ok(framed(&visit, &title, &about, lang, move || {
         article(&found, &site, lang)
     }))
 }

@@ -7,8 +7,9 @@ use leptos::tachys::view::any_view::AnyView;
 
 use super::{Assets, Frame, Page, Visit};
 use crate::domain::tenant::Environment;
+use crate::islands;
 use crate::links;
-use crate::ui::Icon;
+use crate::ui::{Icon, escaped};
 use signed_in::{Place, shell};
 
 /// Renders a whole page. `nonce` is the one of the answer's Content-Security-Policy: the only inline script, which
@@ -22,6 +23,7 @@ pub fn render(page: Page, visit: &Visit, nonce: &str) -> String {
             trail,
             environment,
             wide,
+            description,
             body,
             ..
         } = page;
@@ -30,6 +32,9 @@ pub fn render(page: Page, visit: &Visit, nonce: &str) -> String {
         let around = match frame {
             Frame::Public => public(visit, body).into_any(),
             Frame::Card => card(visit, body).into_any(),
+            Frame::Focus => {
+                focus(visit, environment == Some(Environment::Sandbox), body).into_any()
+            }
             Frame::App | Frame::Admin => {
                 let place = Place {
                     here: last(&title),
@@ -41,22 +46,33 @@ pub fn render(page: Page, visit: &Visit, nonce: &str) -> String {
                 shell(visit, place, body).into_any()
             }
         };
+        let description = description.unwrap_or_else(|| described(&title, visit));
         let title = if title.is_empty() {
             visit.site.brand.clone()
         } else {
             format!("{title} · {}", visit.site.brand)
         };
         let wake = visit.site.assets.as_ref().filter(|_| islands);
-        let at_once = matches!(frame, Frame::App | Frame::Admin);
+        let at_once = matches!(frame, Frame::Focus | Frame::App | Frame::Admin);
         document(
             visit,
-            title,
+            (title, description),
             around,
             wake.map(|built| wake_script(built, nonce, at_once)),
         )
         .to_html()
     });
     format!("<!DOCTYPE html>{html}")
+}
+
+/// What search results and previews say of a page that has no words of its own for that.
+fn described(title: &str, visit: &Visit) -> String {
+    let brand = &visit.site.brand;
+    if title.is_empty() {
+        format!("{brand}: one API over many banks, with a sandbox that answers at once.")
+    } else {
+        format!("{title}. {brand}: one API over many banks, with a sandbox that answers at once.")
+    }
 }
 
 /// The first part of `Keys · Budget app`: the name of the page itself.
@@ -66,7 +82,7 @@ fn last(title: &str) -> String {
 
 fn document(
     visit: &Visit,
-    title: String,
+    (title, description): (String, String),
     around: AnyView,
     script: Option<impl IntoView>,
 ) -> impl IntoView {
@@ -81,7 +97,8 @@ fn document(
                 <meta charset="utf-8" />
                 <meta name="viewport" content="width=device-width, initial-scale=1" />
                 <meta name="color-scheme" content=visit.theme.unwrap_or("light dark") />
-                <title>{title}</title>
+                <title inner_html=escaped(&title)></title>
+                <meta name="description" content=description />
                 <link rel="icon" href="/icon.svg" type="image/svg+xml" />
                 {css}
                 {script}
@@ -96,7 +113,7 @@ fn document(
     }
 }
 
-/// Loads the islands' code: at once where people work, on public pages only when somebody reaches for an island.
+/// Loads the islands' code, and calls what is an island of ours by its name and nothing else that the module holds: at once where people work, on public pages only when somebody reaches for an island.
 /// A click that came before the code is repeated when it is there. A load that failed, or that leaving the page cut off,
 /// is no error: everything works without it, and the next reach tries again.
 fn wake_script(built: &Assets, nonce: &str, at_once: bool) -> impl IntoView + use<> {
@@ -107,12 +124,14 @@ fn wake_script(built: &Assets, nonce: &str, at_once: bool) -> impl IntoView + us
         "for(const t of ['pointerover','focusin','touchstart'])addEventListener(t,e=>{\
          if(e.target.closest?.('leptos-island'))wake()},{passive:true})"
     };
+    let known = islands::NAMES.join("|");
     let script = format!(
         "let woken,awake,missed;\
          const wake=()=>woken??=import('{js}').then(async m=>{{\
          await m.default({{module_or_path:'{wasm}'}});return m}})\
          .catch(e=>{{woken=null;console.warn(e)}}).then(m=>{{if(!m)return;m.hydrate();\
-         for(const i of document.querySelectorAll('leptos-island'))m[i.dataset.component]?.(i);\
+         for(const i of document.querySelectorAll('leptos-island')){{const c=i.dataset.component;\
+         if(/^({known})_\\d+$/.test(c)&&Object.hasOwn(m,c))m[c](i)}}\
          awake=true;missed?.click()}});\
          addEventListener('click',e=>{{const b=e.target.closest?.('leptos-island button');\
          if(b&&!awake){{missed=b;wake()}}}});{start}"
@@ -149,6 +168,21 @@ fn public(visit: &Visit, body: String) -> impl IntoView + use<> {
             </header>
             <main id="main" tabindex="-1" inner_html=body></main>
             {footer(visit)}
+        </div>
+    }
+}
+
+fn focus(visit: &Visit, sandbox: bool, body: String) -> impl IntoView + use<> {
+    view! {
+        {sandbox.then(|| view! { <div class="strip"></div> })}
+        <div class="focused">
+            <header class="site-header">
+                <span class="brand">
+                    <Icon name="brand" />
+                    {visit.site.brand.clone()}
+                </span>
+            </header>
+            <main id="main" tabindex="-1" class="content" inner_html=body></main>
         </div>
     }
 }

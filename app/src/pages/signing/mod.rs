@@ -31,7 +31,7 @@ pub(super) async fn list(visit: Visit) -> Shown {
     let now = visit.now;
     Ok(Page::new(Frame::App, "Signing", move || {
         let notice = done_notice(&visit, DONE);
-        let places = format!("{} of {MOST_KEYS} places are taken.", keys.len());
+        let places = format!("{} of {MOST_KEYS} keys.", keys.len());
         let body = if keys.is_empty() {
             no_keys().into_any()
         } else {
@@ -44,7 +44,7 @@ pub(super) async fn list(visit: Visit) -> Shown {
         view! {
             <PageHead
                 title="Signing"
-                lead="Requests to /v1s carry a signature of yours over each body, so that a stolen client_secret alone opens nothing. Register the public keys here; the private ones never leave your servers."
+                lead="Requests to /v1s are signed over the body, so that a stolen client_secret alone opens nothing. Register the public keys here; the private ones never leave your servers."
             >
                 <a class="btn" href=links::SIGNATURE_DEBUGGER>
                     "Debug a signature"

@@ -3,12 +3,9 @@
 
 use crate::domain::key::KeyKind;
 use crate::links;
-use crate::pages::parts::dotenv;
+use crate::pages::parts::{DOTENV, dotenv};
 use crate::pages::tenant::load;
 use crate::pages::{Answer, Shown, Visit};
-
-/// Browsers strip the dot that a file's name begins with.
-const NAME: &str = "tessera.env";
 
 pub(in crate::pages) async fn screen(visit: Visit) -> Shown {
     let tenant = load(&visit).await?;
@@ -17,13 +14,14 @@ pub(in crate::pages) async fn screen(visit: Visit) -> Shown {
     };
     let (actor, secret) = (visit.actor()?, form.get("client_secret"));
     visit.portal.holds_secret(actor, tenant.id, secret).await?;
+    visit.portal.secret_saved(actor, tenant.id).await?;
     let keys = visit.portal.keys(actor, tenant.id).await?;
     let app_key = keys
         .iter()
         .find(|key| key.kind == KeyKind::AppKey)
         .and_then(|key| key.value.as_deref());
     Ok(Answer::File {
-        name: NAME,
+        name: DOTENV,
         body: dotenv(&visit, tenant.id, app_key, secret),
     })
 }

@@ -3,6 +3,7 @@
 
 mod dotenv;
 mod rotate;
+mod saved;
 mod stop;
 
 use chrono::{DateTime, Duration, Utc};
@@ -10,6 +11,7 @@ use leptos::prelude::*;
 
 pub(super) use dotenv::screen as dotenv;
 pub(super) use rotate::screen as rotate;
+pub(super) use saved::screen as saved;
 pub(super) use stop::screen as stop;
 
 use super::overview::group;
@@ -25,7 +27,7 @@ use crate::links;
 use crate::portal::Trouble;
 use crate::portal::requests::{RequestFilter, RequestRow};
 use crate::portal::tenants::{Key, Tenant};
-use crate::ui::{Ago, Chip, Tone, time};
+use crate::ui::{Ago, Chip, Notice, Tone, time};
 
 /// How long an old key must have been silent before it is called safe to end.
 const SILENCE: Duration = Duration::hours(1);
@@ -37,11 +39,13 @@ pub(super) async fn list(visit: Visit) -> Shown {
     let keys = visit.portal.keys(visit.actor()?, tenant.id).await?;
     let calls = latest_calls(&visit, &tenant, &keys).await?;
     let notice = done_notice(&visit, &[("stopped", "That key is refused from now on.")]);
+    let unsaved = (visit.query.get("done") == "unsaved").then(|| unsaved_notice(tenant.id));
     let now = visit.now;
     let shown = tenant.clone();
     Ok(tenant_page(&tenant, TenantTab::Keys, move || {
         view! {
             {notice}
+            {unsaved}
             <p class="muted">
                 "Three values identify and authorise this tenant. Only two of them may leave your server."
             </p>
@@ -60,6 +64,19 @@ pub(super) async fn list(visit: Visit) -> Shown {
         }
     })
     .into())
+}
+
+/// For whoever left the page of a secret without saying that they kept it.
+fn unsaved_notice(tenant: TenantId) -> impl IntoView {
+    let rotate = links::rotate_key(tenant, KeyKind::Secret);
+    view! {
+        <Notice tone=Tone::Warn title="Do you have the client_secret?">
+            <p>
+                "It is not shown again. If you have not saved it, " <a href=rotate>"rotate it"</a>
+                " to get a new one."
+            </p>
+        </Notice>
+    }
 }
 
 /// The newest calls that the live keys authorised.
@@ -85,7 +102,7 @@ fn calls_of_keys(keys: &[Key], calls: Vec<RequestRow>) -> AnyView {
     if calls.is_empty() {
         return view! {
             <p class="muted">
-                "None yet. Calls that a nonce authorises name no key, and the console uses none."
+                "None yet. Steps are authorised by a nonce and the console uses its own grant, so neither shows here."
             </p>
         }
         .into_any();

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use super::{in_keys, use_note};
 use crate::domain::key::KeyKind;
 use crate::links;
-use crate::pages::parts::{dotenv_button, key_purpose, made_key};
+use crate::pages::parts::{Onward, dotenv_button, key_purpose, leave_form, made_key};
 use crate::pages::tenant::load;
 use crate::pages::{Answer, Frame, Page, Shown, Visit};
 use crate::portal::Trouble;
@@ -104,7 +104,7 @@ async fn confirm_rotation(visit: &Visit, tenant: &Tenant, kind: KeyKind) -> Show
             view! {
                 <PageHead
                     title=format!("Rotate {name} of {tenant_name}")
-                    lead="A new key works at once. The old key keeps working for as long as you choose."
+                    lead="A new key is created and works at once. The old key keeps working for as long as you choose."
                 />
                 <form method="post" action=links::rotate_key(id, kind) class="form">
                     <input type="hidden" name="key" value=replaced />
@@ -145,10 +145,15 @@ fn stop_instead(stop: String) -> impl IntoView {
     }
 }
 
+/// Where the page with a rotated secret leads.
+const WITH_ROTATED: &[Onward] = &[("keys", "Back to the keys", "btn primary")];
+
 fn rotated_page(tenant: &Tenant, new: NewKey, now: DateTime<Utc>) -> Page {
     let (id, name) = (tenant.id, tenant.name.clone());
-    let kind = new.kind.as_str();
-    let page = Page::new(Frame::App, format!("New {kind} · {name}"), move || {
+    let (kind, once) = (new.kind.as_str(), new.kind == KeyKind::Secret);
+    // An app key can be read again at any time: nobody is kept on its page.
+    let frame = if once { Frame::Focus } else { Frame::App };
+    let page = Page::new(frame, format!("New {kind} · {name}"), move || {
         let old = match new.old_ends_at {
             Some(at) if at > now => view! {
                 "Both work now. The old one ends "
@@ -158,17 +163,24 @@ fn rotated_page(tenant: &Tenant, new: NewKey, now: DateTime<Utc>) -> Page {
             .into_any(),
             _ => "The old one is refused from now on.".into_any(),
         };
-        let file = (new.kind == KeyKind::Secret).then(|| dotenv_button(id, new.value.clone()));
+        let file = once.then(|| dotenv_button(id, new.value.clone()));
+        let onward = if once {
+            leave_form(id, WITH_ROTATED).into_any()
+        } else {
+            view! {
+                <div class="actions section">
+                    <a class="btn primary" href=links::tenant_keys(id)>
+                        "Back to the keys"
+                    </a>
+                </div>
+            }
+            .into_any()
+        };
         view! {
-            <PageHead title=format!("{kind} rotated") />
+            <PageHead title=format!("{kind} rotated")>{file}</PageHead>
             {made_key(new.kind, new.value, key_purpose(new.kind).to_owned())}
             <p class="muted">{old}</p>
-            <div class="actions section">
-                <a class="btn primary" href=links::tenant_keys(id)>
-                    "I have saved it"
-                </a>
-                {file}
-            </div>
+            {onward}
         }
     });
     in_keys(page, tenant)

@@ -40,6 +40,13 @@ impl Console for Fake {
             _ => Ok(()),
         }
     }
+    async fn run_all(&self, _: &Actor, _: RunId, _: &Source) -> Answered<()> {
+        crate::sandbox::note_all();
+        Ok(())
+    }
+    async fn decided(&self, _: &Actor, run: RunId) -> Answered<bool> {
+        Ok(run != RunId(id(435)))
+    }
     async fn again(&self, _: &Actor, run: RunId, _: &Source) -> Answered<RunId> {
         Ok(run)
     }

@@ -58,7 +58,7 @@ impl Requests for Fake {
             request_body: "{\n  \"client_id\": \"0192f3a4\",\n  \"client_secret\": \"▒…3d9a\"\n}"
                 .into(),
             response_body:
-                "{\n  \"id\": \"0192f3a4\",\n  \"http\": 401,\n  \"code\": \"invalid_api_keys\"\n}"
+                "{\n  \"id\": \"0192f3a4\",\n  \"http\": 401,\n  \"code\": \"invalid_api_keys\",\n  \"message\": \"A client_secret was sent as client_app_key.\",\n  \"hint\": \"This is a client_secret; a client_app_key is needed here.\",\n  \"fields\": [{\"path\": \"client_app_key\", \"code\": \"invalid\", \"message\": \"It begins like a secret.\"}]\n}"
                     .into(),
             key: Some("client_secret …3d9a".into()),
             explanation: Some(Explanation {

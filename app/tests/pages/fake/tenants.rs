@@ -22,7 +22,7 @@ impl Tenants for Fake {
         Ok(Overview {
             first_tenant: (self.0 != World::Empty).then(tenant_id),
             tenants: 2,
-            secret_seen: true,
+            secret_saved: true,
             first_success_at: full.then(|| ago(600)),
             first_exchange_at: full.then(|| ago(500)),
             first_data_at: full.then(|| ago(400)),
@@ -186,6 +186,9 @@ impl Tenants for Fake {
             return Ok(());
         }
         Err(Trouble::Conflict("That is no live client_secret.".into()))
+    }
+    async fn secret_saved(&self, _: &Actor, _: TenantId) -> Answered<()> {
+        Ok(())
     }
     async fn rotate_key(
         &self,

@@ -52,6 +52,11 @@ pub fn note(act: Act<'_>) {
     DONE.with(|done| *done.borrow_mut() = Some(words));
 }
 
+/// Notes that a page asked for the whole rest of a run.
+pub fn note_all() {
+    DONE.with(|done| *done.borrow_mut() = Some("all".to_owned()));
+}
+
 fn done() -> Option<String> {
     DONE.with(|done| done.borrow_mut().take())
 }

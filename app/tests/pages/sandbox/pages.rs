@@ -38,7 +38,7 @@ fn every_whitelisted_skill_is_offered_with_what_it_is_for() {
         &html,
         &[
             "xyz_aisp_sbx_#1.0 · Account information",
-            "/skills\">Whitelist it",
+            "/skills\">Allow it",
         ],
     );
     assert!(
@@ -106,7 +106,7 @@ fn a_form_and_its_json_lead_to_each_other_and_nothing_is_sent() {
     holds(
         &html,
         &[
-            "\"value\": \"500\"",
+            "&quot;value&quot;: &quot;500&quot;",
             "Show as form",
             "name=\"shape\" value=\"json\"",
         ],
@@ -130,7 +130,10 @@ fn a_form_and_its_json_lead_to_each_other_and_nothing_is_sent() {
     assert_eq!(status, 422);
     holds(
         &html,
-        &["The form has no place for some of this", "{\"colour\":1}"],
+        &[
+            "The form has no place for some of this",
+            "{&quot;colour&quot;:1}",
+        ],
     );
 }
 

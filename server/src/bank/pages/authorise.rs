@@ -1,13 +1,14 @@
 //! The authorise endpoint (RFC 6749, section 4.1.1): an app's request becomes a visit of this browser.
 
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
 use axum::http::header::{LOCATION, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Duration, Utc};
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::browser;
 use super::visit::{COOKIE_NAME, Trouble, denied};
 use crate::bank::Desk;
 use crate::bank::storage::visits::{self, Kind, NewVisit};
@@ -34,6 +35,7 @@ pub struct Request {
 /// `GET /authorise`: begins a visit of this browser and sends it to its own page.
 pub async fn begin(
     State(desk): State<Desk>,
+    headers: HeaderMap,
     Query(ask): Query<Request>,
 ) -> Result<Response, Trouble> {
     let (kind, subject) = check(&desk, &ask)?;
@@ -65,6 +67,7 @@ pub async fn begin(
         code_challenge: &ask.code_challenge,
         created_at: now,
         expires_at: (now + VISIT).min(subject.authorise_by),
+        brand: subject.brand.as_deref(),
     };
     visits::start(&mut tx, &visit).await?;
     tx.commit().await?;
@@ -77,11 +80,18 @@ pub async fn begin(
     let cookie = format!(
         "{COOKIE_NAME}={cookie}; Path=/authorise/{id}; HttpOnly; SameSite=Lax; Max-Age=900{secure}"
     );
-    Ok((
+    let mut response = (
         StatusCode::SEE_OTHER,
         [(LOCATION, format!("/authorise/{id}")), (SET_COOKIE, cookie)],
     )
-        .into_response())
+        .into_response();
+    // Another one for the browser itself, by which it finds what was agreed to in it.
+    if browser::digest(&headers).is_none()
+        && let Ok(cookie) = HeaderValue::try_from(browser::fresh(&desk))
+    {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    Ok(response)
 }
 
 /// What a visit is to be about.
@@ -90,6 +100,7 @@ struct Subject {
     client_id: String,
     redirect_uri: String,
     authorise_by: DateTime<Utc>,
+    brand: Option<String>,
     /// Whether nobody has decided on it yet.
     waits: bool,
 }
@@ -107,6 +118,7 @@ async fn find_subject(
             client_id: row.client_id,
             redirect_uri: row.redirect_uri,
             authorise_by: row.authorise_by,
+            brand: row.brand,
         }),
         Kind::Payment => payments::find(tx, id).await?.map(|row| Subject {
             id,
@@ -114,6 +126,7 @@ async fn find_subject(
             client_id: row.client_id,
             redirect_uri: row.redirect_uri,
             authorise_by: row.authorise_by,
+            brand: row.brand,
         }),
     })
 }

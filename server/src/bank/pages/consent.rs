@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::decision::{Judged, Yes};
-use super::views::{self, Choice};
+use super::views::{self, Asker, Choice};
 use super::visit::{Trouble, path};
 use super::words::{grouped, thousands};
 use crate::bank::Desk;
@@ -14,9 +14,12 @@ use crate::storage::{Stored, Tx};
 /// The accounts that were ticked.
 pub struct Ticked(Vec<i64>);
 
-/// The page with nothing ticked.
+/// The page with every account ticked: the end-user takes off what they want to keep to themselves.
 pub async fn page(desk: &Desk, tx: &mut Tx, visit: &VisitRow) -> Result<String, Trouble> {
-    let choices = choices(desk, tx, visit, &[]).await?;
+    let mut choices = choices(desk, tx, visit, &[]).await?;
+    for choice in &mut choices {
+        choice.ticked = true;
+    }
     render(desk, tx, visit, &choices, None).await
 }
 
@@ -49,12 +52,15 @@ pub async fn give(
     desk: &Desk,
     tx: &mut Tx,
     visit: &VisitRow,
-    ticked: &Ticked,
+    (ticked, browser): (&Ticked, Option<&str>),
     now: DateTime<Utc>,
 ) -> Stored<bool> {
     let user = visit.username.as_deref();
     if !consents::decide(tx, visit.subject_id, "valid", user, now).await? {
         return Ok(false);
+    }
+    if let Some(browser) = browser {
+        consents::note_browser(tx, visit.subject_id, browser).await?;
     }
     for account in &ticked.0 {
         consents::tick(tx, visit.subject_id, desk.clock.id(), *account).await?;
@@ -92,16 +98,18 @@ async fn render(
     error: Option<&str>,
 ) -> Result<String, Trouble> {
     let path = path(visit);
+    let asker = Asker::of(desk, visit);
     if choices.is_empty() {
-        return Ok(views::no_accounts(&path, &desk.client.name));
+        return Ok(views::no_accounts(&path, &asker));
     }
     let consent = consents::find(tx, visit.subject_id).await?;
     let ends = consent.map_or(visit.expires_at, |consent| consent.expires_at);
     let last_day = ends.date_naive().pred_opt().unwrap_or_default();
+    let today = desk.clock.now().date_naive();
     Ok(views::consent(
         &path,
-        &desk.client.name,
-        last_day,
+        &asker,
+        (today, last_day),
         choices,
         error,
     ))

@@ -10,8 +10,9 @@ use serde::Deserialize;
 
 use super::consent::Ticked;
 use super::payment::Confirmed;
+use super::views::{self, Asker};
 use super::visit::{self, Trouble, code, decided, denied, granted, path, see_other};
-use super::{consent, payment, views};
+use super::{browser, consent, payment};
 use crate::bank::Desk;
 use crate::bank::ledger::accounts::{PASSWORD, USERS};
 use crate::bank::storage::visits::{self, Kind, VisitRow};
@@ -23,6 +24,8 @@ const CODE_LIFE: Duration = Duration::seconds(60);
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct Credentials {
+    /// A test user, by their button: their password is printed beside it.
+    user: String,
     username: String,
     password: String,
 }
@@ -55,9 +58,14 @@ pub async fn sign_in(
     let mut tx = desk.db.read().await?;
     let visit = visit::open(&desk, &mut tx, &id, &headers).await?;
     drop(tx);
-    let name = given.username.trim();
+    let by_button = !given.user.is_empty();
+    let name = if by_button {
+        &given.user
+    } else {
+        given.username.trim()
+    };
     let known = USERS.iter().find(|user| user.username == name);
-    let Some(user) = known.filter(|_| given.password == PASSWORD) else {
+    let Some(user) = known.filter(|_| by_button || given.password == PASSWORD) else {
         let shown: String = name.chars().take(64).collect();
         let page = sign_in_page(&desk, &visit, Some(&shown));
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(page)).into_response());
@@ -131,13 +139,13 @@ pub fn field<'f>(fields: &'f [(String, String)], name: &str) -> Option<&'f str> 
 fn sign_in_page(desk: &Desk, visit: &VisitRow, wrong: Option<&str>) -> String {
     let asks = match visit.kind {
         Kind::Consent => {
-            "asks to read accounts you have with us. Sign in to see what it wants; nothing is shared before you agree."
+            "It wants to read accounts you have with us. Sign in to see what exactly: nothing is shared before you agree."
         }
         Kind::Payment => {
-            "asks for a payment from an account you have with us. Sign in to see it; nothing is paid before you agree."
+            "It asks for a payment from an account you have with us. Sign in to see it: nothing is paid before you agree."
         }
     };
-    views::sign_in(&path(visit), &desk.client.name, asks, wrong)
+    views::sign_in(&path(visit), &Asker::of(desk, visit), asks, wrong)
 }
 
 async fn approve(
@@ -158,7 +166,11 @@ async fn approve(
         return settled(desk, visit, headers).await;
     }
     let done = match yes {
-        Yes::Accounts(ticked) => consent::give(desk, &mut tx, visit, ticked, now).await?,
+        Yes::Accounts(ticked) => {
+            let browser = browser::digest(headers);
+            let given = (ticked, browser.as_deref());
+            consent::give(desk, &mut tx, visit, given, now).await?
+        }
         Yes::Payment(confirmed) => payment::authorise(&mut tx, visit, confirmed, now).await?,
     };
     if !done {

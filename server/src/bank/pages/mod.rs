@@ -4,12 +4,14 @@
 //! | page | form | fields |
 //! |---|---|---|
 //! | `GET /authorise?response_type=code&client_id&redirect_uri&scope=AIS:{consent} or PIS:{payment}&state&code_challenge&code_challenge_method=S256` | | answers 303 to the next, with a cookie |
-//! | `GET /authorise/{id}` until signed in | `POST /authorise/{id}/sign-in` | `username`, `password`; 303 back to the page, or 422 with the form again |
+//! | `GET /authorise/{id}` until signed in | `POST /authorise/{id}/sign-in` | `username`, `password`, or `user` alone; 303 back to the page, or 422 with the form again |
 //! | `GET /authorise/{id}` once signed in | `POST /authorise/{id}/decision` | `accounts` (repeated) for a consent, `account` for a payment that names none, `decision=approve` or `decision=refuse`; 303 to the redirect URI, or 422 with the form again |
+//! | `GET /consents`: what was agreed to in this browser | `POST /consents/{id}/end` | none; 303 back to the list |
 //!
 //! The end is `{redirect_uri}?code&state`, or `{redirect_uri}?error=access_denied&state`.
 
 mod authorise;
+mod browser;
 mod consent;
 mod decision;
 mod guard;
@@ -41,6 +43,8 @@ pub(super) fn router(desk: &Desk, per_minute: u32) -> Router<Desk> {
         .route("/authorise/{id}", get(decision::show))
         .route("/authorise/{id}/sign-in", post(decision::sign_in))
         .route("/authorise/{id}/decision", post(decision::decide))
+        .route("/consents", get(browser::list))
+        .route("/consents/{id}/end", post(browser::end))
         .layer(middleware::from_fn_with_state(
             desk.clone(),
             guard::own_forms_only,

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::decision::{Judged, Yes, field};
 use super::payment_view::{self, Payer, Shown};
+use super::views::Asker;
 use super::visit::{Trouble, path};
 use super::words::{grouped, thousands};
 use crate::bank::Desk;
@@ -28,10 +29,16 @@ struct Candidate {
     payer: Payer,
 }
 
-/// The page with no account chosen, unless there is no choice.
+/// The page with the first account chosen that has enough.
 pub async fn page(desk: &Desk, tx: &mut Tx, visit: &VisitRow) -> Result<String, Trouble> {
     let order = order(tx, visit).await?;
-    let candidates = candidates(desk, tx, visit, &order, None).await?;
+    let mut candidates = candidates(desk, tx, visit, &order, None).await?;
+    let enough = |candidate: &&mut Candidate| candidate.available >= order.total();
+    if order.debtor_account.is_none()
+        && let Some(first) = candidates.iter_mut().find(enough)
+    {
+        first.payer.chosen = true;
+    }
     Ok(render(desk, visit, &order, candidates, None))
 }
 
@@ -133,7 +140,7 @@ fn render(
     let payers: Vec<Payer> = candidates.into_iter().map(|one| one.payer).collect();
     payment_view::confirm(&Shown {
         path: &path(visit),
-        client: &desk.client.name,
+        asker: &Asker::of(desk, visit),
         order,
         payers: &payers,
         error,

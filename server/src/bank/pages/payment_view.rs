@@ -1,6 +1,7 @@
 //! The words and the form of the page on which a payment is confirmed.
 
 use super::html::{esc, page};
+use super::views::Asker;
 use super::words::{grouped, thousands};
 use crate::bank::payments::order::{Order, Transfer, minor};
 use crate::bank::payments::schedule::{Frequency, Schedule};
@@ -21,7 +22,7 @@ pub struct Payer {
 /// What the page shows.
 pub struct Shown<'a> {
     pub path: &'a str,
-    pub client: &'a str,
+    pub asker: &'a Asker,
     pub order: &'a Order,
     /// One if the order names the account, none if the user has no account that could pay.
     pub payers: &'a [Payer],
@@ -32,17 +33,17 @@ pub struct Shown<'a> {
 pub fn confirm(shown: &Shown<'_>) -> String {
     let Shown {
         path,
-        client,
+        asker,
         order,
         payers,
         error,
     } = shown;
-    let (path, client) = (esc(path), esc(client));
+    let (path, app, who) = (esc(path), esc(asker.app()), asker.paragraph());
     let summary = summary(order);
     if payers.is_empty() {
         let main = format!(
             r#"<h1>You have no account that can pay this</h1>
-<p><strong>{client}</strong> asks for a payment in {currency} from an account that you do not have with us.</p>
+<p><strong>{app}</strong> asks for a payment in {currency} from an account that you do not have with us.</p>
 {summary}
 <form method="post" action="{path}/decision">
 <button class="primary" name="decision" value="refuse">Go back without paying</button>
@@ -65,8 +66,9 @@ pub fn confirm(shown: &Shown<'_>) -> String {
     let rows: String = payers.iter().map(|payer| row(payer, fixed)).collect();
     let main = format!(
         r#"<h1>Confirm this payment</h1>
-<p><strong>{client}</strong> asks you to pay:</p>
+{who}
 {summary}
+<p>Afterwards you go back to <code>{host}</code>.</p>
 <form method="post" action="{path}/decision">
 <fieldset{described}>
 <legend>Pay from</legend>
@@ -74,6 +76,7 @@ pub fn confirm(shown: &Shown<'_>) -> String {
 <button class="primary" name="decision" value="approve">Confirm and pay</button>
 <button class="quiet" name="decision" value="refuse">Refuse</button>
 </form>"#,
+        host = esc(&asker.host),
     );
     page("Confirm payment", &main)
 }

@@ -3,8 +3,10 @@
 use chrono::NaiveDate;
 
 use super::html::{esc, page};
+use super::visit::host;
+use crate::bank::Desk;
 use crate::bank::ledger::accounts::{PASSWORD, USERS};
-use crate::bank::storage::visits::Kind;
+use crate::bank::storage::visits::{Kind, VisitRow};
 
 /// An account to tick, as its row shows it.
 pub struct Choice {
@@ -15,6 +17,57 @@ pub struct Choice {
     pub currency: String,
     pub overdrawn: bool,
     pub ticked: bool,
+}
+
+/// Who asks, as far as the bank knows.
+pub struct Asker {
+    /// The provider that is registered with the bank.
+    pub client: String,
+    /// What the app calls itself that the provider asks for.
+    pub brand: Option<String>,
+    /// Where the browser goes afterwards.
+    pub host: String,
+}
+
+impl Asker {
+    pub fn of(desk: &Desk, visit: &VisitRow) -> Self {
+        Self {
+            client: desk.client.name.clone(),
+            brand: visit.brand.clone(),
+            host: host(&visit.redirect_uri),
+        }
+    }
+
+    /// What the page calls it.
+    pub fn app(&self) -> &str {
+        self.brand.as_deref().unwrap_or(&self.client)
+    }
+
+    /// Who it is, and what of that is only said.
+    pub fn paragraph(&self) -> String {
+        let client = esc(&self.client);
+        match &self.brand {
+            Some(brand) => format!(
+                "<p><strong>{}</strong> asks through <strong>{client}</strong>, a provider registered with us. \
+                 The app’s name is its own claim: we have not checked it.</p>",
+                esc(brand)
+            ),
+            None => format!(
+                "<p><strong>{client}</strong>, a provider registered with us, asks you.</p>"
+            ),
+        }
+    }
+}
+
+/// A consent in the list of what was agreed to.
+pub struct Given {
+    pub id: String,
+    pub app: String,
+    pub client: String,
+    pub user: String,
+    pub since: NaiveDate,
+    pub until: NaiveDate,
+    pub host: String,
 }
 
 /// A page that only tells something, with an optional way on.
@@ -36,8 +89,8 @@ pub fn home() -> String {
     notice(
         "A bank to practise on",
         "This bank exists so that apps can be tried against a bank. You come here from an app that wants to read \
-         accounts or to have something paid, and go back to it when you have decided. There is nothing to do on this page.",
-        None,
+         accounts or to have something paid, and go back to it when you have decided.",
+        Some(("/consents", "What you have agreed to")),
     )
 }
 
@@ -88,7 +141,7 @@ pub fn answered(agreed: Option<Kind>, back: &str) -> String {
     let (title, text) = match agreed {
         Some(Kind::Consent) => (
             "You have agreed already",
-            "The accounts you ticked are shared with the app that asked. You can end this at any time in the app.",
+            "The accounts you ticked are shared with the app that asked. You can end this at any time, in the app or on this bank’s page “What you have agreed to”.",
         ),
         Some(Kind::Payment) => (
             "You have confirmed already",
@@ -122,10 +175,10 @@ pub fn unavailable() -> String {
 }
 
 /// The sign-in page; `asks` is what the client wants, and `wrong` the name that was tried.
-pub fn sign_in(path: &str, client: &str, asks: &str, wrong: Option<&str>) -> String {
+pub fn sign_in(path: &str, asker: &Asker, asks: &str, wrong: Option<&str>) -> String {
     let (error, marks) = match wrong {
         Some(_) => (
-            "<p class=\"error\" id=\"wrong\" role=\"alert\">User name or password is not right. The test users are listed below.</p>",
+            "<p class=\"error\" id=\"wrong\" role=\"alert\">User name or password is not right. The test users are listed above.</p>",
             " aria-invalid=\"true\" aria-describedby=\"wrong\"",
         ),
         None => ("", ""),
@@ -134,15 +187,24 @@ pub fn sign_in(path: &str, client: &str, asks: &str, wrong: Option<&str>) -> Str
         .iter()
         .map(|user| {
             format!(
-                "<div><dt><code>{}</code></dt><dd>{}</dd></div>\n",
-                user.username, user.about
+                r#"<div class="user"><button name="user" value="{name}" form="as-user" aria-describedby="about-{name}">Continue as {name}</button>
+<p id="about-{name}">{about}</p></div>
+"#,
+                name = user.username,
+                about = user.about,
             )
         })
         .collect();
     let main = format!(
         r#"<h1>Sign in</h1>
-<p><strong>{client}</strong> {asks}</p>
-<form method="post" action="{path}/sign-in">
+{who}
+<p>{asks}</p>
+<section aria-labelledby="test-users" class="users">
+<h2 id="test-users">Test users</h2>
+{users}</section>
+<form method="post" action="{path}/sign-in" aria-labelledby="by-hand">
+<h2 id="by-hand">Or type a user name</h2>
+<p class="hint">The password of each test user is <code>{PASSWORD}</code>.</p>
 {error}
 <label for="username">User name</label>
 <input id="username" name="username" value="{name}" autocomplete="username" autocapitalize="none" spellcheck="false" required{marks}>
@@ -150,27 +212,22 @@ pub fn sign_in(path: &str, client: &str, asks: &str, wrong: Option<&str>) -> Str
 <input id="password" name="password" type="password" autocomplete="current-password" required{marks}>
 <button class="primary">Sign in</button>
 </form>
+<form method="post" action="{path}/sign-in" id="as-user"></form>
 <form method="post" action="{path}/decision">
 <button class="quiet" name="decision" value="refuse">Cancel and go back</button>
-</form>
-<section aria-labelledby="test-users">
-<h2 id="test-users">Test users</h2>
-<p>The password of each is <code>{PASSWORD}</code>.</p>
-<dl>
-{users}</dl>
-</section>"#,
-        client = esc(client),
+</form>"#,
+        who = asker.paragraph(),
         path = esc(path),
         name = esc(wrong.unwrap_or_default()),
     );
     page("Sign in", &main)
 }
 
-/// The consent page of someone who has accounts.
+/// The consent page of someone who has accounts: who asks, for what, until when, and where it ends.
 pub fn consent(
     path: &str,
-    client: &str,
-    until: NaiveDate,
+    asker: &Asker,
+    (today, until): (NaiveDate, NaiveDate),
     choices: &[Choice],
     error: Option<&str>,
 ) -> String {
@@ -181,31 +238,88 @@ pub fn consent(
                 "<p class=\"error\" id=\"none\" role=\"alert\">{}</p>",
                 esc(text)
             ),
-            " aria-describedby=\"none\"",
+            " aria-describedby=\"none explained\"",
         ),
-        None => (String::new(), ""),
+        None => (String::new(), " aria-describedby=\"explained\""),
     };
     let main = format!(
-        r#"<h1>Which accounts may it read?</h1>
-<p><strong>{client}</strong> asks to read, until {until}:</p>
-<ul>
-<li>the numbers, names and balances of the accounts you tick</li>
-<li>their transactions of up to three years</li>
-</ul>
-<p>It cannot move money. You can end this at any time in the app.</p>
+        r#"<h1>Let {app} read your accounts?</h1>
+{who}
+<dl class="sum">
+<div><dt>It reads</dt><dd>account numbers and names, balances, and transactions of up to three years</dd></div>
+<div><dt>Until</dt><dd>{until} ({days})</dd></div>
+<div><dt>It cannot</dt><dd>move money or change anything</dd></div>
+<div><dt>Then back to</dt><dd><code>{host}</code></dd></div>
+</dl>
+<p>You can end this at any time, in the app or here under <a href="/consents">What you have agreed to</a>.</p>
 <form method="post" action="{path}/decision">
 <fieldset{described}>
 <legend>Your accounts</legend>
+<p class="hint" id="explained">All are ticked. Untick what you want to keep to yourself: {app} then does not learn that it exists.</p>
 {message}
 {rows}</fieldset>
 <button class="primary" name="decision" value="approve">Agree and share</button>
 <button class="quiet" name="decision" value="refuse">Refuse</button>
 </form>"#,
-        client = esc(client),
+        app = esc(asker.app()),
+        who = asker.paragraph(),
         until = until.format("%-d %B %Y"),
+        days = days((until - today).num_days()),
+        host = esc(&asker.host),
         path = esc(path),
     );
     page("Choose accounts", &main)
+}
+
+fn days(count: i64) -> String {
+    match count {
+        ..=0 => "today".to_owned(),
+        1 => "1 day from now".to_owned(),
+        more => format!("{more} days from now"),
+    }
+}
+
+/// What was agreed to in this browser; `ended`: one of them was just ended.
+pub fn given(given: &[Given], ended: bool) -> String {
+    let notice = if ended {
+        "<p class=\"done\" role=\"status\">Ended. The app cannot read anything from now on.</p>\n"
+    } else {
+        ""
+    };
+    let rows: String = given.iter().map(given_row).collect();
+    let list = if rows.is_empty() {
+        "<p>Nothing you agreed to in this browser is alive.</p>".to_owned()
+    } else {
+        format!("<ul class=\"given\">\n{rows}</ul>")
+    };
+    let main = format!(
+        r#"<h1>What you have agreed to</h1>
+<p>Apps that may read accounts here because somebody agreed to it in this browser. The test users are shared by everybody who tries this bank, so other browsers’ consents are not shown.</p>
+{notice}{list}"#
+    );
+    page("What you have agreed to", &main)
+}
+
+fn given_row(one: &Given) -> String {
+    format!(
+        r#"<li><h2 id="c-{id}">{app}</h2>
+<dl class="sum">
+<div><dt>Through</dt><dd>{client}</dd></div>
+<div><dt>Accounts of</dt><dd><code>{user}</code></dd></div>
+<div><dt>Agreed</dt><dd>{since}</dd></div>
+<div><dt>Until</dt><dd>{until}</dd></div>
+<div><dt>Returns to</dt><dd><code>{host}</code></dd></div>
+</dl>
+<form method="post" action="/consents/{id}/end"><button aria-describedby="c-{id}">End now</button></form></li>
+"#,
+        id = esc(&one.id),
+        app = esc(&one.app),
+        client = esc(&one.client),
+        user = esc(&one.user),
+        since = one.since.format("%-d %B %Y"),
+        until = one.until.format("%-d %B %Y"),
+        host = esc(&one.host),
+    )
 }
 
 fn row(choice: &Choice) -> String {
@@ -227,14 +341,14 @@ fn row(choice: &Choice) -> String {
 }
 
 /// The consent page of someone who has none.
-pub fn no_accounts(path: &str, client: &str) -> String {
+pub fn no_accounts(path: &str, asker: &Asker) -> String {
     let main = format!(
         r#"<h1>You have no accounts with us</h1>
 <p>There is nothing that <strong>{client}</strong> could read, so there is nothing to agree to.</p>
 <form method="post" action="{path}/decision">
 <button class="primary" name="decision" value="refuse">Go back without sharing</button>
 </form>"#,
-        client = esc(client),
+        client = esc(asker.app()),
         path = esc(path),
     );
     page("No accounts", &main)

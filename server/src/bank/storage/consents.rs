@@ -19,11 +19,18 @@ pub struct ConsentRow {
     pub authorise_by: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
     pub changed_at: DateTime<Utc>,
+    /// What the app calls itself that the client asks for.
+    pub brand: Option<String>,
+    /// When its user ended it here.
+    pub revoked_at: Option<DateTime<Utc>>,
 }
 
 impl ConsentRow {
     /// The Berlin Group `consentStatus` at an instant.
     pub fn status_at(&self, now: DateTime<Utc>) -> &str {
+        if self.revoked_at.is_some() {
+            return "revokedByPsu";
+        }
         let ended = match self.status.as_str() {
             "valid" => self.expires_at <= now,
             "received" => self.authorise_by <= now,
@@ -38,8 +45,8 @@ pub async fn add(tx: &mut Tx, row: &ConsentRow) -> Stored<()> {
     run!(tx, |conn| {
         sqlx::query(
             "INSERT INTO bank_consents (id, client_id, status, redirect_uri, recurring, frequency_per_day, created_at,
-                                        authorise_by, expires_at, changed_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                                        authorise_by, expires_at, changed_at, brand)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         )
         .bind(row.id)
         .bind(&row.client_id)
@@ -51,6 +58,7 @@ pub async fn add(tx: &mut Tx, row: &ConsentRow) -> Stored<()> {
         .bind(row.authorise_by)
         .bind(row.expires_at)
         .bind(row.changed_at)
+        .bind(&row.brand)
         .execute(conn)
         .await
         .map(|_| ())
@@ -61,7 +69,7 @@ pub async fn find(tx: &mut Tx, id: Uuid) -> Stored<Option<ConsentRow>> {
     run!(tx, |conn| {
         sqlx::query_as(
             "SELECT id, client_id, status, redirect_uri, recurring, frequency_per_day, username, created_at,
-                    authorise_by, expires_at, changed_at
+                    authorise_by, expires_at, changed_at, brand, revoked_at
              FROM bank_consents WHERE id = $1",
         )
         .bind(id)
@@ -91,6 +99,67 @@ pub async fn decide(
         .await
     })?;
     Ok(decided.is_some())
+}
+
+/// Notes in which browser a consent was given, by the digest of its cookie.
+pub async fn note_browser(tx: &mut Tx, id: Uuid, browser: &str) -> Stored<()> {
+    run!(tx, |conn| {
+        sqlx::query("UPDATE bank_consents SET browser = $2 WHERE id = $1")
+            .bind(id)
+            .bind(browser)
+            .execute(conn)
+            .await
+            .map(|_| ())
+    })
+}
+
+/// What was given in a browser and is alive, the newest first.
+pub async fn given_in(
+    tx: &mut Tx,
+    browser: &str,
+    now: DateTime<Utc>,
+    most: i64,
+) -> Stored<Vec<ConsentRow>> {
+    run!(tx, |conn| {
+        sqlx::query_as(
+            "SELECT id, client_id, status, redirect_uri, recurring, frequency_per_day, username, created_at,
+                    authorise_by, expires_at, changed_at, brand, revoked_at
+             FROM bank_consents
+             WHERE browser = $1 AND status = 'valid' AND revoked_at IS NULL AND expires_at > $2
+             ORDER BY created_at DESC, id DESC LIMIT $3",
+        )
+        .bind(browser)
+        .bind(now)
+        .bind(most)
+        .fetch_all(conn)
+        .await
+    })
+}
+
+/// Ends a consent for its user, tokens and all, in the browser it was given in; false if it is another's or over.
+pub async fn revoke(tx: &mut Tx, id: Uuid, browser: &str, now: DateTime<Utc>) -> Stored<bool> {
+    let revoked: Option<Uuid> = run!(tx, |conn| {
+        sqlx::query_scalar(
+            "UPDATE bank_consents SET revoked_at = $3, changed_at = $3
+             WHERE id = $1 AND browser = $2 AND status = 'valid' AND revoked_at IS NULL RETURNING id",
+        )
+        .bind(id)
+        .bind(browser)
+        .bind(now)
+        .fetch_optional(conn)
+        .await
+    })?;
+    if revoked.is_none() {
+        return Ok(false);
+    }
+    run!(tx, |conn| {
+        sqlx::query("DELETE FROM bank_tokens WHERE consent_id = $1")
+            .bind(id)
+            .execute(conn)
+            .await
+            .map(|_| ())
+    })?;
+    Ok(true)
 }
 
 /// Puts an account under a consent.

@@ -22,6 +22,8 @@ pub struct PaymentRow {
     pub refused_at: Option<DateTime<Utc>>,
     pub cancelled_at: Option<DateTime<Utc>>,
     pub account_id: Option<i64>,
+    /// What the app calls itself that the client asks for.
+    pub brand: Option<String>,
 }
 
 impl PaymentRow {
@@ -44,7 +46,7 @@ pub struct Authorised<'a> {
 macro_rules! payment_columns {
     () => {
         "id, client_id, request_id, fingerprint, service, product, redirect_uri, body, created_at, authorise_by, \
-         authorised_at, refused_at, cancelled_at, account_id"
+         authorised_at, refused_at, cancelled_at, account_id, brand"
     };
 }
 
@@ -53,8 +55,8 @@ pub async fn add(tx: &mut Tx, row: &PaymentRow) -> Stored<bool> {
     run!(tx, |conn| {
         sqlx::query(
             "INSERT INTO bank_payments (id, client_id, request_id, fingerprint, service, product, redirect_uri, body,
-                                        created_at, authorise_by)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (client_id, request_id) DO NOTHING",
+                                        created_at, authorise_by, brand)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (client_id, request_id) DO NOTHING",
         )
         .bind(row.id)
         .bind(&row.client_id)
@@ -66,6 +68,7 @@ pub async fn add(tx: &mut Tx, row: &PaymentRow) -> Stored<bool> {
         .bind(&row.body)
         .bind(row.created_at)
         .bind(row.authorise_by)
+        .bind(&row.brand)
         .execute(conn)
         .await
         .map(|done| done.rows_affected() == 1)

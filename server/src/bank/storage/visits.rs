@@ -43,6 +43,8 @@ pub struct VisitRow {
     pub client_state: String,
     pub username: Option<String>,
     pub expires_at: DateTime<Utc>,
+    /// What the app calls itself that the client asks for.
+    pub brand: Option<String>,
 }
 
 /// A new visit.
@@ -56,6 +58,7 @@ pub struct NewVisit<'a> {
     pub code_challenge: &'a str,
     pub created_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
+    pub brand: Option<&'a str>,
 }
 
 /// What a redeemed code stood for.
@@ -70,8 +73,8 @@ pub async fn start(tx: &mut Tx, new: &NewVisit<'_>) -> Stored<()> {
     run!(tx, |conn| {
         sqlx::query(
             "INSERT INTO bank_visits (id, kind, subject_id, redirect_uri, state, cookie, client_state, code_challenge,
-                                      created_at, expires_at)
-             VALUES ($1, $2, $3, $4, 'started', $5, $6, $7, $8, $9)",
+                                      created_at, expires_at, brand)
+             VALUES ($1, $2, $3, $4, 'started', $5, $6, $7, $8, $9, $10)",
         )
         .bind(new.id)
         .bind(new.kind)
@@ -82,6 +85,7 @@ pub async fn start(tx: &mut Tx, new: &NewVisit<'_>) -> Stored<()> {
         .bind(new.code_challenge)
         .bind(new.created_at)
         .bind(new.expires_at)
+        .bind(new.brand)
         .execute(conn)
         .await
         .map(|_| ())
@@ -91,7 +95,7 @@ pub async fn start(tx: &mut Tx, new: &NewVisit<'_>) -> Stored<()> {
 pub async fn find(tx: &mut Tx, id: Uuid) -> Stored<Option<VisitRow>> {
     run!(tx, |conn| {
         sqlx::query_as(
-            "SELECT id, kind, subject_id, redirect_uri, state, cookie, client_state, username, expires_at
+            "SELECT id, kind, subject_id, redirect_uri, state, cookie, client_state, username, expires_at, brand
              FROM bank_visits WHERE id = $1",
         )
         .bind(id)

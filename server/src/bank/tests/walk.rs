@@ -3,13 +3,18 @@
 use chrono::Duration;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use url::Url;
 
-use super::world::{VERIFIER, World, accounts_on, code, end, json as body, location, tpp_code};
+use super::world::{
+    REDIRECT, VERIFIER, World, accounts_on, code, end, json as body, location, tpp_code,
+};
 use crate::storage::Db;
 use crate::storage::testing::on_both;
 
 on_both!(
     a_person_agrees_and_the_app_reads,
+    the_page_says_who_asks_until_when_and_where_it_ends,
+    a_consent_is_listed_and_ended_in_the_browser_it_was_given_in,
     pages_follow_each_other_to_the_end,
     pending_rows_and_bad_queries,
     a_person_refuses,
@@ -26,6 +31,75 @@ async fn approved(world: &World) -> String {
     code(&visit.decide("approve", &["101".to_owned()]).await)
 }
 
+async fn the_page_says_who_asks_until_when_and_where_it_ends(db: Db) {
+    let world = World::open(db).await;
+    let consent = world.consent_for("B\u{e4}ckerei <b>").await;
+    let visit = world.visit(&consent).await;
+    let claimed = "<strong>B\u{e4}ckerei &lt;b&gt;</strong> asks through <strong>A &lt;Budget&gt; App</strong>";
+    let page = visit.page().await;
+    assert!(page.contains(claimed), "{page}");
+    assert!(page.contains("we have not checked it"));
+    visit.sign_in("family", "sandbox").await;
+    let page = visit.page().await;
+    let back = REDIRECT.split("//").nth(1).unwrap();
+    let back = back.split(['/', '?']).next().unwrap();
+    for text in [
+        claimed,
+        "balances, and transactions",
+        "31 March 2026",
+        &format!("<dd><code>{back}</code></dd>"),
+        "Untick what you want to keep to yourself",
+    ] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+}
+
+async fn a_consent_is_listed_and_ended_in_the_browser_it_was_given_in(db: Db) {
+    let world = World::open(db).await;
+    let consent = world.consent_for("Budget app").await;
+    let begun = world.begin(&consent).await;
+    let cookies: Vec<String> = begun
+        .headers()
+        .get_all("set-cookie")
+        .iter()
+        .map(|line| line.to_str().unwrap().split(';').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(cookies.len(), 2, "one of the visit, one of the browser");
+    let mut visit = world.visit(&consent).await;
+    visit.address = Url::parse(&world.url(&location(&begun))).unwrap();
+    visit.cookie = cookies.join("; ");
+    visit.sign_in("family", "sandbox").await;
+    let accounts = accounts_on(&visit.page().await);
+    let code = code(&visit.decide("approve", &accounts).await);
+    let token = body(world.redeem(&code, VERIFIER).await).await;
+    let token = token["access_token"].as_str().unwrap().to_owned();
+    let list = async |cookie: &str| {
+        let asked = world
+            .http
+            .get(world.url("/consents"))
+            .header("cookie", cookie);
+        asked.send().await.unwrap().text().await.unwrap()
+    };
+    let end_it = async |cookie: &str| {
+        let address = world.url(&format!("/consents/{consent}/end"));
+        let asked = world.http.post(address).header("cookie", cookie);
+        asked.send().await.unwrap().status()
+    };
+    assert!(list(&cookies[1]).await.contains("Budget app"));
+    for other in ["", "xyzbank_browser=another", cookies[0].as_str()] {
+        assert!(!list(other).await.contains("Budget app"), "{other}");
+        end_it(other).await;
+        assert_eq!(world.consent_status(&consent).await, "valid", "{other}");
+    }
+    assert_eq!(end_it(&cookies[1]).await, StatusCode::SEE_OTHER);
+    assert_eq!(world.consent_status(&consent).await, "revokedByPsu");
+    assert!(!list(&cookies[1]).await.contains("Budget app"));
+    let answer = tpp_code(world.read("/v1/accounts", &token, &consent).await).await;
+    assert_eq!(answer.0, StatusCode::UNAUTHORIZED);
+    // Ending it once more changes nothing.
+    assert_eq!(end_it(&cookies[1]).await, StatusCode::SEE_OTHER);
+}
+
 async fn a_person_agrees_and_the_app_reads(db: Db) {
     let world = World::open(db).await;
     let consent = world.consent().await;
@@ -38,7 +112,10 @@ async fn a_person_agrees_and_the_app_reads(db: Db) {
     assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("form-action"));
     assert_eq!(page.headers()["cache-control"], "no-store");
     let page = page.text().await.unwrap();
-    assert!(page.contains("A &lt;Budget&gt; App") && page.contains("<code>family</code>"));
+    assert!(page.contains("A &lt;Budget&gt; App"));
+    for user in ["student", "family", "business", "empty"] {
+        assert!(page.contains(&format!("Continue as {user}<")), "{user}");
+    }
     assert_eq!(
         visit.sign_in("family", "sandbox").await.status(),
         StatusCode::SEE_OTHER

@@ -91,11 +91,17 @@ impl World {
     }
 
     pub async fn consent(&self) -> String {
+        self.consent_for("").await
+    }
+
+    /// A consent for an app that calls itself so; for none, if it has no name.
+    pub async fn consent_for(&self, brand: &str) -> String {
         let ask = json!({ "access": { "accounts": [], "balances": [], "transactions": [] }, "recurringIndicator": true,
                           "validUntil": "2026-03-31", "frequencyPerDay": 4, "combinedServiceIndicator": false });
         let builder = self
             .call(self.http.post(self.url("/v1/consents")))
             .header("tpp-redirect-uri", REDIRECT);
+        let builder = builder.header("tpp-brand-logging-information", brand.as_bytes());
         let response = builder.json(&ask).send().await.unwrap();
         assert_eq!(response.status(), StatusCode::CREATED);
         let body = json(response).await;
@@ -241,13 +247,13 @@ pub fn code(response: &Response) -> String {
     end(response)["code"].clone()
 }
 
-/// The values of the page's checkboxes, none of which may be ticked beforehand.
+/// The values of the page's checkboxes, all of which are ticked beforehand: the end-user takes off what they keep to themselves.
 pub fn accounts_on(page: &str) -> Vec<String> {
     let boxes = page.split("name=\"accounts\" value=\"").skip(1);
     boxes
         .map(|rest| {
             let (value, rest) = rest.split_once('"').unwrap();
-            assert!(!rest.starts_with(" checked"));
+            assert!(rest.starts_with(" checked"), "{rest}");
             value.to_owned()
         })
         .collect()

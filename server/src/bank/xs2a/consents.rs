@@ -45,7 +45,8 @@ pub async fn create(
         Refusal::format("the body must have access, recurringIndicator, validUntil, frequencyPerDay and combinedServiceIndicator")
     })?;
     let redirect_uri = redirect_uri(&headers)?;
-    let row = row(&desk, tpp, &ask, redirect_uri)?;
+    let mut row = row(&desk, tpp, &ask, redirect_uri)?;
+    row.brand = brand(&headers);
     let mut tx = desk.db.write().await?;
     consents::add(&mut tx, &row).await?;
     tx.commit().await?;
@@ -98,6 +99,8 @@ fn row(desk: &Desk, tpp: Tpp, ask: &Ask, redirect_uri: String) -> Result<Consent
         authorise_by: now + TIME_TO_AUTHORISE,
         expires_at: end_of(ask.valid_until.min(longest)),
         changed_at: now,
+        brand: None,
+        revoked_at: None,
     })
 }
 
@@ -124,6 +127,16 @@ pub fn redirect_uri(headers: &HeaderMap) -> Result<String, Refusal> {
             "TPP-Redirect-URI must be an absolute http or https address",
         )),
     }
+}
+
+/// What the app calls itself that a provider asks for, where the provider says so (`TPP-Brand-Logging-Information`): at most 140
+/// characters, none of them a control character.
+pub fn brand(headers: &HeaderMap) -> Option<String> {
+    let given = headers.get("tpp-brand-logging-information")?;
+    let text = std::str::from_utf8(given.as_bytes()).ok()?.trim();
+    let fits =
+        !text.is_empty() && text.chars().count() <= 140 && !text.chars().any(char::is_control);
+    fits.then(|| text.to_owned())
 }
 
 /// `validUntil` is inclusive: the consent ends with its last day.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::access::Tpp;
-use super::consents::{links, redirect_uri};
+use super::consents::{brand, links, redirect_uri};
 use super::problem::Refusal;
 use crate::bank::Desk;
 use crate::bank::ledger::{Day, accounts};
@@ -91,6 +91,7 @@ fn row(
         refused_at: None,
         cancelled_at: None,
         account_id: None,
+        brand: brand(headers),
     })
 }
 

@@ -4,6 +4,7 @@
 //! An advance is three steps, so that no transaction is open while a call is made: claim the run (one conditional
 //! statement, bound to the number of calls the asker saw), make the call, write down what came of it.
 
+mod all;
 mod calls;
 mod files;
 mod held;
@@ -155,6 +156,14 @@ impl Console for Services {
                 Err(trouble)
             }
         }
+    }
+
+    async fn run_all(&self, actor: &Actor, run: RunId, source: &Source) -> Answered<()> {
+        self.walk(actor, run, source).await
+    }
+
+    async fn decided(&self, actor: &Actor, run: RunId) -> Answered<bool> {
+        self.is_decided(actor, run).await
     }
 
     async fn again(&self, actor: &Actor, run: RunId, source: &Source) -> Answered<RunId> {

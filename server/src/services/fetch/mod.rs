@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use app::domain::ids::{AccountId, BalanceId, CredentialsId, JobId};
 use app::domain::problem::Code;
-use app::domain::session::ConsentStatus;
+use app::domain::session::{ConsentStatus, EndedBy};
 use chrono::{DateTime, Duration, NaiveTime, SubsecRound as _, Utc};
 
 use self::ledger::Ledger;
@@ -22,7 +22,7 @@ use super::consents::status_at;
 use super::data::{account_place, balance_place, seal};
 use super::grants;
 use super::providers::provider_refusal;
-use super::refusal::Failure;
+use super::refusal::{Failure, Refusal};
 use super::utx::UtxKey;
 use crate::crypto::Digest;
 use crate::skills::{BankAccount, Connector, ConnectorError, Grant};
@@ -167,10 +167,14 @@ async fn finish(
     };
     let mut tx = state.db.write().await?;
     let ours = tx.finish_fetch(consent.id, claim, &end).await?;
-    if ours && matches!(&outcome, Err(Broke::Bank(ConnectorError::Unauthorized))) {
-        withdrawn(&mut tx, consent, now).await?;
-    }
+    let refused = matches!(&outcome, Err(Broke::Bank(ConnectorError::Unauthorized)));
+    let ended = ours && refused && withdrawn(&mut tx, consent, now).await?;
     tx.commit().await?;
+    if ended {
+        return Err(Refusal::new(Code::InactiveCredentials)
+            .says("The end-user ended this consent at their bank.")
+            .into());
+    }
     match outcome {
         Ok(()) if ours => Ok(Fetched::At(fetched_at.unwrap_or(now))),
         Ok(()) | Err(Broke::Lost) => {
@@ -199,15 +203,19 @@ fn quiet(error: &ConnectorError) -> Duration {
 }
 
 /// Ends a consent that the bank no longer knows: what the end-user withdrew there must not be read here. But where they
-/// are about to consent again, a bank may have ended the former consent by itself.
-async fn withdrawn(tx: &mut Tx, consent: &ConsentRow, now: DateTime<Utc>) -> Result<(), DbError> {
+/// are about to consent again, a bank may have ended the former consent by itself. Whether it was ended now.
+async fn withdrawn(tx: &mut Tx, consent: &ConsentRow, now: DateTime<Utc>) -> Result<bool, DbError> {
     if consent.exchanged_at.is_none() || tx.is_renewing(consent.id, now).await? {
-        return Ok(());
+        return Ok(false);
     }
-    if tx.end_consent(consent.id, now, consent.data_until).await? {
+    let until = consent.data_until;
+    let ended = tx
+        .end_consent(consent.id, now, until, EndedBy::Bank)
+        .await?;
+    if ended {
         tracing::info!(consent = %consent.id, "a consent was withdrawn at the bank");
     }
-    Ok(())
+    Ok(ended)
 }
 
 fn midnight_before(time: DateTime<Utc>) -> DateTime<Utc> {

@@ -131,6 +131,22 @@ pub async fn holds_secret(
     .into())
 }
 
+/// Notes that whoever was shown the newest live secret of a tenant has kept it.
+pub async fn secret_saved(state: &AppState, actor: &Actor, id: TenantId) -> Result<(), Stop> {
+    let mut tx = state.db.write().await?;
+    let tenant = own(&mut tx, actor, id).await?;
+    actor.may(keys_permission(tenant.environment))?;
+    let now = state.clock.now();
+    let live = tx.live_keys(id, now).await?;
+    let newest = live.iter().find(|key| key.kind == KeyKind::Secret);
+    let Some(newest) = newest else {
+        return Ok(());
+    };
+    tx.note_key_seen(newest.id, now).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
 /// Makes a new key beside the live one, which ends after `overlap`.
 pub async fn rotate(
     mut change: Change<'_>,

@@ -166,6 +166,10 @@ impl Tenants for Services {
         )
     }
 
+    async fn secret_saved(&self, actor: &Actor, id: TenantId) -> Answered<()> {
+        answered(self, rotation::secret_saved(&self.state, actor, id).await)
+    }
+
     async fn rotate_key(
         &self,
         actor: &Actor,

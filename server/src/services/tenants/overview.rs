@@ -52,7 +52,7 @@ pub async fn overview(state: &AppState, actor: &Actor) -> Result<Overview, Stop>
     Ok(Overview {
         first_tenant: start.first_tenant,
         tenants: start.tenants,
-        secret_seen: start.secret_seen,
+        secret_saved: start.secret_seen,
         first_success_at: start.first_success_at,
         first_exchange_at: start.first_exchange_at,
         first_data_at: start.first_data_at,

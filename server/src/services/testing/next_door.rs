@@ -41,7 +41,8 @@ pub async fn open(state: AppState) -> (AppState, NextDoor) {
     let connectors = connectors(&reached, &state.clock).unwrap();
     let registry = Registry::with(Registry::shipped().unwrap(), connectors).unwrap();
     let bank = Arc::new(Mutex::new(Some(bank)));
-    (state.with_skills(registry), NextDoor { stop, bank })
+    let state = state.with_skills(registry).with_sandbox_bank(&reached.url);
+    (state, NextDoor { stop, bank })
 }
 
 impl NextDoor {

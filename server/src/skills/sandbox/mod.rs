@@ -7,6 +7,7 @@ mod marketplace;
 mod payments;
 #[cfg(test)]
 mod tests;
+pub mod visitor;
 pub(crate) mod wire;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{Duration, NaiveDate, NaiveTime};
+use reqwest::header::HeaderValue;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -166,7 +168,8 @@ impl Sandbox {
         &self,
         submission: &Submission,
     ) -> Result<wire::NewConsent, ConnectorError> {
-        let last_day = (self.clock.now() + Duration::days(CONSENT_DAYS)).date_naive();
+        let longest = self.clock.now() + Duration::days(CONSENT_DAYS);
+        let last_day = submission.asker.until.min(longest).date_naive();
         let ask = json!({
             "access": { "accounts": [], "balances": [], "transactions": [] },
             "recurringIndicator": true,
@@ -184,6 +187,10 @@ impl Sandbox {
         let mut request = request
             .header("tpp-redirect-uri", &submission.return_state.callback)
             .header("tpp-redirect-preferred", "true");
+        // In UTF-8, as names are: a value of bytes is what a header may carry (RFC 9110, section 5.5).
+        if let Ok(name) = HeaderValue::from_bytes(submission.asker.name.as_bytes()) {
+            request = request.header("tpp-brand-logging-information", name);
+        }
         // The specification knows IPv4 addresses only.
         if let Some(ip) = submission.psu.ip.filter(std::net::IpAddr::is_ipv4) {
             request = request.header("psu-ip-address", ip.to_string());

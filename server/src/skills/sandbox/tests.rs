@@ -88,6 +88,10 @@ fn submission() -> Submission {
             ip: Some("127.0.0.1".parse().unwrap()),
             user_agent: Some("a browser".into()),
         },
+        asker: Asker {
+            name: "Budget app".into(),
+            until: "2026-04-01T09:00:00Z".parse().unwrap(),
+        },
         request_id: uuid::Uuid::nil(),
     }
 }
@@ -180,7 +184,8 @@ async fn an_account_is_read_from_consent_to_revocation(db: Db) {
     };
     assert_eq!(
         granted.valid_until,
-        Some("2026-07-01T00:00:00Z".parse().unwrap())
+        Some("2026-04-02T00:00:00Z".parse().unwrap()),
+        "the last day of the tenant's terms is included"
     );
     let accounts = world.connector.accounts(&granted.grant).await.unwrap();
     assert_eq!(accounts.len(), 1);

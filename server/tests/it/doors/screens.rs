@@ -78,6 +78,7 @@ const TABLE: &[(&str, [Finds; 5])] = &[
     ("/tenants/{tenant}/keys/rotate/{kind}", THEIRS),
     ("/tenants/{tenant}/keys/{key}/stop", THEIRS),
     ("/tenants/{tenant}/keys/env", THEIRS),
+    ("/tenants/{tenant}/keys/saved", THEIRS),
     ("/tenants/{tenant}/skills", THEIRS),
     ("/tenants/{tenant}/skills/{skill}", THEIRS),
     ("/tenants/{tenant}/settings", THEIRS),
@@ -97,6 +98,7 @@ const TABLE: &[(&str, [Finds; 5])] = &[
     ("/admin/servicers/{servicer}/suspend", OPERATORS),
     ("/console", OWN),
     ("/console/runs/{run}", THEIRS),
+    ("/console/runs/{run}/decided", THEIRS),
     // Without a session of theirs in the query there is nothing to come back to.
     ("/verifications", OWN),
     ("/console/return", [S, N, N, N, F]),

@@ -99,7 +99,7 @@ fn transactions_table(rows: &[Value], names: &[(String, String)]) -> AnyView {
     }
     let columns = vec![
         Column::text("Booked"),
-        Column::text("What for"),
+        Column::text("Description"),
         Column::text("Account"),
         Column::text("Status"),
         Column::number("Amount"),

@@ -77,6 +77,10 @@ pub(super) async fn take(visit: &Visit, id: RunId, form: &Fields) -> Result<Take
         return Ok(Taken::Answer(Answer::See(links::run(fresh))));
     }
     match form.get("act") {
+        "all" => {
+            visit.portal.run_all(actor, id, &visit.source).await?;
+            Ok(Taken::Answer(Answer::See(links::run(id))))
+        }
         "upload" => upload(visit, id, form).await,
         "offer" => {
             let offer: Offer = form.parse("offer").ok_or(Trouble::NotFound)?;

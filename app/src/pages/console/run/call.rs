@@ -68,7 +68,7 @@ pub(super) fn call_card(run: &Run, looks: &Looks) -> Option<AnyView> {
                 {body}
                 <p class="faint pad">
                     <a href=links::request(call.request)>"Open in the request log"</a>
-                    ". Keys and tokens are shown by name or by their ends."
+                    ". Keys and tokens are masked."
                 </p>
             </section>
         }

@@ -13,15 +13,15 @@ pub(super) fn done_card(run: &Run) -> AnyView {
     let (title, reads) = match run.kind {
         Some(SkillType::PaymentInitiation) => (
             "Done: the payment is ordered",
-            "they read the payment’s status, and call it off while the bank lets it be",
+            "use them to read the payment’s status, and cancel it while the bank still allows it",
         ),
         Some(SkillType::Marketplace) => (
             "Done: the product is there",
-            "they read the product, however it changes",
+            "use them to read the product and its updates",
         ),
         _ => (
             "Done: your first data",
-            "they read accounts, balances and transactions until the consent ends",
+            "use them to read accounts, balances and transactions until the consent ends",
         ),
     };
     let offers = run.offers.iter().map(|offer| offered(run, *offer));
@@ -34,7 +34,7 @@ pub(super) fn done_card(run: &Run) -> AnyView {
                 <p>"Store " <code>"credentials_id"</code> " and " <code>"access_token"</code> " with your user: " {reads} "."</p>
                 <p class="artefact"><span class="faint">"credentials_id"</span> <code>{run.credentials_id.clone()}</code></p>
                 <div class="actions">
-                    <a class="btn primary" href=links::docs("session-flow")>"Build this into your app"</a>
+                    <a class="btn primary" href=links::docs("quick-start")>"Build this into your app"</a>
                     {offers}
                     <a class="btn" href=links::CONSOLE>"All runs"</a>
                 </div>

@@ -19,7 +19,7 @@ use crate::links;
 use crate::pages::samples::Lang;
 use crate::pages::{Answer, Frame, Page, Shown, Visit};
 use crate::portal::Trouble;
-use crate::portal::console::Run;
+use crate::portal::console::{NextCall, Run};
 use crate::ui::sequence::Sequence;
 use crate::ui::time::until;
 use crate::ui::{Chip, Notice, PageHead, PostButton, Tone};
@@ -97,6 +97,17 @@ pub(crate) async fn back(visit: Visit) -> Shown {
     Ok(Answer::See(links::run(run)))
 }
 
+/// A word on the decision that a run waits for, for the page that shows it.
+pub(crate) async fn decided(visit: Visit) -> Shown {
+    let id: RunId = visit.param("run")?;
+    let decided = visit.portal.decided(visit.actor()?, id).await?;
+    let word = if decided { "decided" } else { "pending" };
+    Ok(Answer::Text {
+        content_type: "text/plain; charset=utf-8",
+        body: word.to_owned(),
+    })
+}
+
 /// The call asked for, counted from one in the address; else the last one.
 fn shown_call(visit: &Visit, calls: usize) -> usize {
     let asked = visit
@@ -121,9 +132,13 @@ pub(super) fn short(id: RunId) -> String {
 fn page(run: Run, looks: Looks, refused: Option<String>) -> impl IntoView {
     let lead = format!("{} · {}", run.tenant_name, run.skill);
     let log = session_log(&run);
+    let all = may_run_all(&run).then(|| links::run(run.id));
     view! {
         <PageHead title="Sandbox console" lead=lead>
-            <a class="btn" href=log>"In the request log"</a>
+            {all.map(|action| view! {
+                <PostButton action=action label="Run all" class="btn primary" fields=vec![("act", "all".to_owned())] />
+            })}
+            <a class="btn" href=log>"View in request log"</a>
             <PostButton action=links::run(run.id) label="Start again" fields=vec![("act", "again".to_owned())] />
         </PageHead>
         {refused.map(|why| view! { <Notice tone=Tone::Err title=why /> })}
@@ -147,6 +162,14 @@ fn page(run: Run, looks: Looks, refused: Option<String>) -> impl IntoView {
             {call_card(&run, &looks)}
         </div>
     }
+}
+
+/// Whether there is something left that the console can do by itself.
+fn may_run_all(run: &Run) -> bool {
+    !matches!(
+        run.next,
+        NextCall::Done | NextCall::DeadEnd(_) | NextCall::Pending { .. }
+    )
 }
 
 fn session_log(run: &Run) -> String {

@@ -9,15 +9,12 @@ use super::act::Data;
 use super::done::{dead_end, done_card};
 use super::failure::failure;
 use super::uploads::uploads_card;
-use crate::islands::PressLater;
+use crate::islands::AwaitWord;
 use crate::links;
 use crate::pages::parts::holder_chip;
 use crate::portal::console::{NextCall, Run};
 use crate::ui::time::span;
 use crate::ui::{Chip, Notice, TextArea, Tone};
-
-/// How often in a row the page asks for a decision by itself: each time is a call of the run.
-const MOST_ASKED: usize = 15;
 
 /// The next call: what it is, what it needs, and the button that makes it.
 pub(super) fn next_card(run: &Run, looks: &Looks) -> AnyView {
@@ -151,7 +148,7 @@ fn bank_card(run: &Run) -> AnyView {
         <section class="card next">
             <div class="bar"><h2>"Next: Bank consent"</h2> <span class="spacer"></span> {holder_chip(true)}</div>
             <div class="pad">
-                <p>"Your app now sends the end-user’s browser to " <code>"data.url"</code> ". Here you are the end-user: sign in as one of the users listed on the bank’s page and agree, or refuse."</p>
+                <p>"Your app now sends the end-user’s browser to " <code>"data.url"</code> ". Here you are the end-user: choose one of the test users on the bank’s page and agree, or refuse."</p>
                 <p><a class="btn primary" href=url>"Open the bank’s page"</a></p>
                 <p class="faint">"The bank leads back here with the temp_token. In your app it arrives on your own redirect link, a web address or a custom scheme."</p>
             </div>
@@ -160,13 +157,9 @@ fn bank_card(run: &Run) -> AnyView {
     .into_any()
 }
 
-/// The provider has its say: a person may have it in its stead.
+/// The provider has its say: a person may have it in its stead. The page finds out by itself without a call, and makes
+/// the one call once there is something to hear.
 fn pending_card(run: &Run, poll_after: u32) -> AnyView {
-    let asked = run.calls.iter().rev();
-    let asked = asked.take_while(|call| call.path.ends_with("/get")).count();
-    let by_itself = (asked < MOST_ASKED).then(|| {
-        view! { <PressLater of="check-again".to_owned() seconds=poll_after /> }
-    });
     view! {
         <section class="card next">
             <div class="bar">
@@ -178,11 +171,11 @@ fn pending_card(run: &Run, poll_after: u32) -> AnyView {
             <form method="post" action=links::run(run.id) class="pad">
                 {bound(run)}
                 {failure(run, &[])}
-                <p>"The provider verifies what was sent, and decides in its own time. In the sandbox you may decide yourself on the page Verifications; else the simulated bank does after some seconds."</p>
+                <p>"The provider verifies what was sent, and takes its own time to decide. In the sandbox you may decide yourself on the Verifications page; otherwise the simulated bank does after some seconds."</p>
                 <p>"Your app asks again " <code>{format!("data.poll_after: {poll_after}")}</code> " seconds later, or waits for the event. You may close this page: the run waits."</p>
                 <div class="actions">
                     <button class="btn primary" id="check-again">"Check again"</button>
-                    {by_itself}
+                    <AwaitWord url=links::run_decided(run.id) word="decided".to_owned() press="check-again".to_owned() seconds=poll_after />
                     <a class="btn" href=links::VERIFICATIONS>"Decide in Verifications"</a>
                 </div>
             </form>
@@ -222,7 +215,7 @@ fn token(run: &Run, now: DateTime<Utc>) -> AnyView {
         " came with the answer to the last step."
     };
     view! {
-        <p>"The " <code>"temp_token"</code> {came} " Hand it to your server, which exchanges it once for the lasting pair."</p>
+        <p>"The " <code>"temp_token"</code> {came} " Hand it to your server, which exchanges it once for an access_token and credentials_id."</p>
         <p class="artefact"><span class="faint">"temp_token"</span> <code>{run.temp_token.clone()}</code> <span class="faint">{left}</span></p>
     }
     .into_any()

@@ -9,8 +9,11 @@ use crate::portal::console::{NextCall, Run};
 
 /// Every call made, and what is still to come, in two zones: what may run in a browser, and what may not.
 pub(super) fn steps(run: &Run, looks: &Looks) -> impl IntoView + use<> {
-    let made = run.calls.iter().enumerate().flat_map(|(call, made)| {
-        let current = (call == looks.call).then_some("true");
+    let lines = flow::folded(run).into_iter().flat_map(|(first, call)| {
+        let Some(made) = run.calls.get(call) else {
+            return Vec::new();
+        };
+        let current = (first..=call).contains(&looks.call).then_some("true");
         let class = if made.status < 300 { "done" } else { "failed" };
         let mark = if made.status < 300 { "✓" } else { "!" };
         let note = run
@@ -18,7 +21,11 @@ pub(super) fn steps(run: &Run, looks: &Looks) -> impl IntoView + use<> {
             .iter()
             .find(|nonce| nonce.made_by == call)
             .map(|nonce| format!("{} {}", nonce.label, nonce.masked));
-        let note = note.unwrap_or_else(|| made.status.to_string());
+        let note = if call > first {
+            format!("asked {} times", call - first + 1)
+        } else {
+            note.unwrap_or_else(|| made.status.to_string())
+        };
         let line = view! {
             <li class=class>
                 <span class="mark" aria-hidden="true">{mark}</span>
@@ -32,8 +39,11 @@ pub(super) fn steps(run: &Run, looks: &Looks) -> impl IntoView + use<> {
         [(made.browser_safe, line.into_any())]
             .into_iter()
             .chain(bank)
+            .collect()
     });
-    let mut number = run.calls.len();
+    let made: Vec<(bool, AnyView)> = lines.collect();
+    // As many as there are lines above: the bank's has no call, and asking again is one line.
+    let mut number = made.len();
     let coming = coming(run)
         .into_iter()
         .enumerate()
@@ -48,7 +58,7 @@ pub(super) fn steps(run: &Run, looks: &Looks) -> impl IntoView + use<> {
             };
             (browser, line.into_any())
         });
-    let all: Vec<(bool, AnyView)> = made.chain(coming).collect();
+    let all: Vec<(bool, AnyView)> = made.into_iter().chain(coming).collect();
     let (browser, server): (Vec<_>, Vec<_>) = all.into_iter().partition(|(browser, _)| *browser);
     let lines = |part: Vec<(bool, AnyView)>| part.into_iter().map(|(_, line)| line).collect_view();
     view! {

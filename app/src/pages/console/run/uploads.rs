@@ -31,7 +31,7 @@ pub(super) fn uploads_card(run: &Run, looks: &Looks, step: &str, wanted: &[Wante
             <div class="pad">
                 {refused}
                 <p>
-                    "The step was taken, and waits for its files: "
+                    "Step accepted. Upload its files next: "
                     <code>"POST …/upload"</code>
                     ", each with the nonce that the step was submitted with."
                 </p>

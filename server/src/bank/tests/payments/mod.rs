@@ -134,7 +134,12 @@ async fn a_person_confirms_and_the_payment_is_executed(db: Db) {
     ] {
         assert!(page.contains(shown), "{shown}");
     }
-    assert!(!page.contains("checked") && !page.contains("Euro account"));
+    assert_eq!(
+        page.matches(" checked").count(),
+        1,
+        "the first account that has enough is chosen"
+    );
+    assert!(!page.contains("Euro account"));
     let answer = visit.answer(&[("decision", "approve"), ACCOUNT]).await;
     assert_eq!(end(&answer)["state"], "the state");
     let token = body(world.redeem(&code(&answer), VERIFIER).await).await;

@@ -118,13 +118,13 @@ async fn terms_are_kept_within_their_limits(db: Db) {
             .await
     };
     let skill = kept_skill();
-    set(owner, id, &skill, terms(" 60", "525600"))
+    set(owner, id, &skill, terms(" 60 min", "365"))
         .await
         .unwrap();
     let set_alone = ((60, 525_600), defaults);
     assert_eq!(now().await, set_alone, "of that skill alone");
 
-    let wrong = set(owner, id, &skill, terms("0", "525601")).await;
+    let wrong = set(owner, id, &skill, terms("0", "366")).await;
     let Err(Trouble::Refused(fields)) = wrong else {
         panic!("{wrong:?}")
     };
