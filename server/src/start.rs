@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
-use crate::crypto::file::KeyFile;
 use crate::crypto::{Secrets, SecretsError};
 use crate::mail::{self, MailError};
 use crate::services::secrets::data_keys::{self, PrepareError};

@@ -15,8 +15,8 @@ use crate::services::keys::KeyUse;
 use crate::services::limits::Limits;
 use crate::services::passwords::Passwords;
 use crate::services::requests::log::RequestLog;
-use crate::skills::Registry;
 use crate::services::secrets::digests::Digests;
+use crate::skills::Registry;
 use crate::storage::{Db, DbError, Tx};
 
 /// The server's shared parts.

@@ -6,11 +6,12 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::{BackupError, Header};
 use crate::clock::Clock;
-use crate::crypto::{Secrets, Vault, sha256_hex};
+use crate::crypto::{Secrets, Vault, Wrapped, sha256_hex};
 
 const MAGIC: &str = "tessera-backup-1";
 /// Bytes of a piece, before it is sealed.
@@ -19,32 +20,47 @@ const PIECE: usize = 1024 * 1024;
 const MORE: usize = 256;
 /// The longest second line.
 const LONGEST_HEADER: u64 = 16 * 1024;
-/// Where the key of a backup is sealed for.
-const KEY_PLACE: &str = "backup.key";
+
+/// Bytes of a wrapped key before its own: the id of its owner, the vault key it is wrapped under, its head.
+const PARTS: [usize; 3] = [16, 8, 9];
 
 /// The key of one backup.
 pub(super) struct Key(Vault);
 
-/// A new key, and the same sealed under the key file's; base64.
+/// Returns a new key, and what opens it again together with the key file: the key wrapped under the vault key, in base64.
 pub(super) fn new_key(secrets: &Secrets, clock: &Clock) -> Result<(Key, String), BackupError> {
-    let key = Zeroizing::new(clock.random::<32>());
-    let sealed = secrets.vault.seal(clock, KEY_PLACE, &*key)?;
-    Ok((Key(Vault::of(&key)), STANDARD.encode(sealed)))
+    let (key, wrapped) = secrets.vault.make(clock, clock.id())?;
+    let parts = [
+        wrapped.owner.as_bytes(),
+        wrapped.under.as_slice(),
+        &wrapped.head,
+        &wrapped.bytes,
+    ];
+    let whole = STANDARD.encode(parts.concat());
+    Ok((Key(secrets.vault.of_opened(key)), whole))
 }
 
-/// The key of a backup.
+/// Returns the key of a backup.
 pub(super) fn open_key(secrets: &Secrets, header: &Header) -> Result<Key, BackupError> {
-    let sealed = STANDARD
+    let whole = STANDARD
         .decode(&header.key)
         .map_err(|_| BackupError::Sealed)?;
-    let plain = secrets.vault.open(KEY_PLACE, &sealed)?;
-    let key: Zeroizing<[u8; 32]> = Zeroizing::new(
-        plain
-            .as_slice()
-            .try_into()
-            .map_err(|_| BackupError::Sealed)?,
-    );
-    Ok(Key(Vault::of(&key)))
+    let mut rest = whole.as_slice();
+    let mut parts = Vec::new();
+    for length in PARTS {
+        let (part, after) = rest.split_at_checked(length).ok_or(BackupError::Sealed)?;
+        parts.push(part.to_vec());
+        rest = after;
+    }
+    let [owner, under, head] = <[Vec<u8>; 3]>::try_from(parts).map_err(|_| BackupError::Sealed)?;
+    let wrapped = Wrapped {
+        owner: Uuid::from_slice(&owner).map_err(|_| BackupError::Sealed)?,
+        under,
+        head,
+        bytes: rest.to_vec(),
+    };
+    let key = secrets.vault.unwrap(&wrapped)?;
+    Ok(Key(secrets.vault.of_opened(key)))
 }
 
 /// Writes a whole backup.

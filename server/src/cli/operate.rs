@@ -15,8 +15,8 @@ use super::{Failed, print_text};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::services::acts::{By, Proved};
-use crate::services::trouble::Stop;
 use crate::services::tenants::erasure;
+use crate::services::trouble::Stop;
 use crate::services::{operators, servicers};
 use crate::skills::offline;
 use crate::start;
@@ -218,7 +218,8 @@ pub async fn tenant(config: &Config, command: Tenant) -> Result<(), Failed> {
         Tenant::Erase { id, yes, output } => {
             if !yes {
                 return Err(Failed::Asked(
-                    "--yes: what is erased cannot be had back; add --yes if this is the tenant.".to_owned(),
+                    "--yes: what is erased cannot be had back; add --yes if this is the tenant."
+                        .to_owned(),
                 ));
             }
             let consents = told(erasure::erase(&state, &by, id).await)?;

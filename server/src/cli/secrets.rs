@@ -152,11 +152,16 @@ async fn rewrapped(
     let begin = Instant::now();
     let last = std::sync::Mutex::new(Instant::now());
     let progress = |what: &str, done: Done| {
-        let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut last = last
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if last.elapsed().as_secs() >= 2 {
             *last = Instant::now();
             let seconds = begin.elapsed().as_secs();
-            eprintln!("    {what}: {} keys and {} rows after {seconds} s", done.keys, done.rows);
+            eprintln!(
+                "    {what}: {} keys and {} rows after {seconds} s",
+                done.keys, done.rows
+            );
         }
     };
     let done = rewrap::rewrap(state, &file, progress).await;
@@ -170,16 +175,28 @@ async fn rewrapped(
             done.broken, done.keys, done.rows
         )));
     }
-    say(output, &result, "The old vault key may be dropped now, if `server secrets list` counts nothing on it.")
+    say(
+        output,
+        &result,
+        "The old vault key may be dropped now, if `server secrets list` counts nothing on it.",
+    )
 }
 
 async fn write_down(state: &AppState, result: &Value) -> Result<(), Failed> {
     let failed = |error: crate::storage::DbError| Failed::Done(error.to_string());
     let mut tx = state.db.write().await.map_err(failed)?;
     let by = By::operator();
-    audit(state, &mut tx, &by, None, "secrets.rewrapped", "vault", result.clone())
-        .await
-        .map_err(failed)?;
+    audit(
+        state,
+        &mut tx,
+        &by,
+        None,
+        "secrets.rewrapped",
+        "vault",
+        result.clone(),
+    )
+    .await
+    .map_err(failed)?;
     tx.commit().await.map_err(failed)
 }
 

@@ -70,7 +70,12 @@ impl DataKey {
     }
 
     /// Seals bytes for one place of the owner's.
-    pub(super) fn seal(&self, clock: &Clock, place: &str, plain: &[u8]) -> Result<Vec<u8>, Unsealable> {
+    pub(super) fn seal(
+        &self,
+        clock: &Clock,
+        place: &str,
+        plain: &[u8],
+    ) -> Result<Vec<u8>, Unsealable> {
         self.alive()?;
         let mut all = self.head();
         all.extend(self.cipher.seal(clock, &self.bound(place), plain)?);

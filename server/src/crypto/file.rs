@@ -432,7 +432,10 @@ pub fn take(file: &KeyFile, pepper: &Pepper, vault: &Vault) {
 
 /// Refuses a folder in which others may replace the file; in one with the sticky bit they cannot.
 fn check_folder(path: &Path) -> Result<(), SecretsError> {
-    let mode = std::fs::metadata(path).map_err(io(path))?.permissions().mode();
+    let mode = std::fs::metadata(path)
+        .map_err(io(path))?
+        .permissions()
+        .mode();
     if mode & 0o022 != 0 && mode & 0o1000 == 0 {
         return Err(SecretsError::FolderExposed {
             path: path.display().to_string(),
@@ -456,7 +459,10 @@ fn sync_folder(folder: &Path) -> Result<(), SecretsError> {
 }
 
 fn bytes(text: &str) -> Option<[u8; 32]> {
-    Zeroizing::new(STANDARD.decode(text).ok()?).as_slice().try_into().ok()
+    Zeroizing::new(STANDARD.decode(text).ok()?)
+        .as_slice()
+        .try_into()
+        .ok()
 }
 
 fn io(path: &Path) -> impl Fn(std::io::Error) -> SecretsError {

@@ -51,7 +51,9 @@ fn of_ten_thousand_mutations_none_opens() {
     let (one, wrapped) = tenant(&vault, &clock);
     let (two, _) = tenant(&vault, &clock);
     let place = "accounts.sealed/7/a";
-    let sealed = one.seal(&clock, place, b"RO49AAAA1B31007593840000").unwrap();
+    let sealed = one
+        .seal(&clock, place, b"RO49AAAA1B31007593840000")
+        .unwrap();
     let mut tried = 0;
     while tried < 10_000 {
         let [kind, at, with, more] = clock.random::<4>();
@@ -109,7 +111,10 @@ fn known_answers() {
     );
     let key = DataKey::from_bytes(Uuid::from_u128(7), &std::array::from_fn(|at| at as u8));
     assert_eq!(hex(&key.head()), "01125d553529dd53fd");
-    assert_eq!(hex(&key.digest("merchant", "x")), "01fb53da4a671e3749df396f8e6902e7606b7256badb3a0e680b5e90aaa7001802");
+    assert_eq!(
+        hex(&key.digest("merchant", "x")),
+        "01fb53da4a671e3749df396f8e6902e7606b7256badb3a0e680b5e90aaa7001802"
+    );
 }
 
 #[test]
@@ -141,8 +146,14 @@ fn a_pepper_is_rotated_while_processes_have_old_and_new_files() {
     assert!(fresh == made, "found under the old one");
     assert!(fresh.renews(&made), "and made under the new one");
     let stored = Digest::of(fresh.0.clone());
-    assert!(added.pepper.digest("nonce", "x") == stored, "a process with the file before finds it");
-    assert!(before.pepper.digest("nonce", "x") != stored, "one that was never given the new key does not");
+    assert!(
+        added.pepper.digest("nonce", "x") == stored,
+        "a process with the file before finds it"
+    );
+    assert!(
+        before.pepper.digest("nonce", "x") != stored,
+        "one that was never given the new key does not"
+    );
     assert!(!file.pepper.drop(new), "the active one stays");
     assert!(file.pepper.drop(old));
     let dropped = secrets(&file);
@@ -166,9 +177,14 @@ fn a_vault_key_is_rotated_and_the_old_one_opens_nothing() {
     file.vault.drop(old);
     let after = secrets(&file);
     assert!(after.vault.unwrap(&wrapped).is_err());
-    let of = after.vault.of_opened(after.vault.unwrap(&rewrapped).unwrap());
+    let of = after
+        .vault
+        .of_opened(after.vault.unwrap(&rewrapped).unwrap());
     assert_eq!(&**of.open("accounts.sealed/1", &sealed).unwrap(), b"x");
-    assert!(before.vault.unwrap(&rewrapped).is_err(), "the old key opens nothing");
+    assert!(
+        before.vault.unwrap(&rewrapped).is_err(),
+        "the old key opens nothing"
+    );
 }
 
 #[test]
@@ -198,7 +214,12 @@ fn write(path: &std::path::Path, text: &str) {
     use std::os::unix::fs::OpenOptionsExt as _;
     std::fs::remove_file(path).ok();
     let mut options = std::fs::OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(path).unwrap();
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .unwrap();
     file.write_all(text.as_bytes()).unwrap();
 }
 

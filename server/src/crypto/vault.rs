@@ -127,7 +127,11 @@ impl Vault {
     }
 
     pub(super) fn replace(&self, keys: Ring) {
-        *self.shared.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        *self
+            .shared
+            .keys
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 
     fn keys(&self) -> Arc<Ring> {
@@ -137,21 +141,32 @@ impl Vault {
 
     /// Takes the system's data key into use.
     pub fn begin(&self, system: DataKey) {
-        let mut slot = self.shared.system.write().unwrap_or_else(PoisonError::into_inner);
+        let mut slot = self
+            .shared
+            .system
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         *slot = Some(Arc::new(system));
     }
 
     /// This vault for one tenant, if its data key is opened already.
     pub fn opened(&self, owner: Uuid) -> Option<Self> {
         let opened = self.shared.opened.read();
-        let key = opened.unwrap_or_else(PoisonError::into_inner).get(&owner).cloned();
+        let key = opened
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&owner)
+            .cloned();
         key.map(|key| self.of(key))
     }
 
     /// This vault for the owner of a data key, which it remembers.
     pub fn of_opened(&self, key: DataKey) -> Self {
         let key = Arc::new(key);
-        let mut opened = self.shared.opened.write().unwrap_or_else(PoisonError::into_inner);
+        let mut opened = self
+            .shared
+            .opened
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         if opened.len() >= KEPT {
             // Which ones go does not matter: each costs one statement to come back.
             let going: Vec<_> = opened.keys().take(KEPT / 10).copied().collect();
@@ -173,7 +188,11 @@ impl Vault {
 
     /// Forgets a data key that was erased, and stops everybody who still holds it.
     pub fn forget(&self, owner: Uuid) {
-        let mut opened = self.shared.opened.write().unwrap_or_else(PoisonError::into_inner);
+        let mut opened = self
+            .shared
+            .opened
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(key) = opened.remove(&owner) {
             key.erase();
         }
@@ -211,7 +230,13 @@ impl Vault {
     }
 
     fn unwrapped(&self, wrapped: &Wrapped) -> Result<Zeroizing<[u8; 32]>, Unsealable> {
-        let tag = KeyTag(wrapped.under.as_slice().try_into().map_err(|_| Unsealable)?);
+        let tag = KeyTag(
+            wrapped
+                .under
+                .as_slice()
+                .try_into()
+                .map_err(|_| Unsealable)?,
+        );
         let keys = self.keys();
         let under = keys.by_tag(tag).ok_or(Unsealable)?;
         let bound = wrapped_bound(wrapped.owner, &wrapped.head, tag);
@@ -245,7 +270,10 @@ impl Vault {
     /// What was stored before data keys were is found too.
     pub fn digest(&self, pepper: &Pepper, kind: &str, text: &str) -> Result<Digest, Unsealable> {
         let key = self.scoped()?;
-        Ok(Digest::with_former(key.digest(kind, text), pepper.first(kind, text)))
+        Ok(Digest::with_former(
+            key.digest(kind, text),
+            pepper.first(kind, text),
+        ))
     }
 
     /// A key for one purpose of the owner's, whatever becomes of pepper and vault key.
@@ -257,7 +285,10 @@ impl Vault {
     fn key(&self, place: &str) -> Result<Arc<DataKey>, Unsealable> {
         let table = place.split('.').next().unwrap_or_default();
         if matches!(self.scope, Scope::System) && OF_TENANTS.contains(&table) {
-            tracing::error!(table, "a tenant's data was to be sealed or opened without the tenant's key");
+            tracing::error!(
+                table,
+                "a tenant's data was to be sealed or opened without the tenant's key"
+            );
             return Err(Unsealable);
         }
         self.scoped()
@@ -287,5 +318,11 @@ pub struct Wrapped {
 }
 
 fn wrapped_bound(owner: Uuid, head: &[u8], under: KeyTag) -> Vec<u8> {
-    [b"data_keys.wrapped\0".as_slice(), owner.as_bytes(), head, &under.0].concat()
+    [
+        b"data_keys.wrapped\0".as_slice(),
+        owner.as_bytes(),
+        head,
+        &under.0,
+    ]
+    .concat()
 }

@@ -1,6 +1,5 @@
 //! From bytes to one JSON object, bounded before it is parsed; and the same for query strings.
 
-
 use app::domain::json::{self, Fault, Json, Limits, Object, Why};
 use app::domain::problem::Code;
 use axum::body::{Body, Bytes};

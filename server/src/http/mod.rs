@@ -22,6 +22,6 @@ pub mod signed;
 pub mod slips;
 pub mod tagged;
 pub mod tee;
-pub mod url_secrets;
 #[cfg(test)]
 mod tests;
+pub mod url_secrets;

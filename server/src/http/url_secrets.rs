@@ -37,7 +37,13 @@ pub fn refused(uri: &Uri) -> Option<Refusal> {
 /// A path as it may be written down: parts that are keys are taken out.
 pub fn without_keys(path: &str) -> String {
     let parts = path.split('/');
-    let parts = parts.map(|part| if is_key(&decoded(part)) { "[key]" } else { part });
+    let parts = parts.map(|part| {
+        if is_key(&decoded(part)) {
+            "[key]"
+        } else {
+            part
+        }
+    });
     parts.collect::<Vec<_>>().join("/")
 }
 
@@ -68,10 +74,17 @@ mod tests {
         ] {
             assert!(refused(url), "{url}");
         }
-        for url in ["/v1/accounts", "/v1/accounts?after=x&limit=5", "/v1/redirects/aisp?state=x&code=y"] {
+        for url in [
+            "/v1/accounts",
+            "/v1/accounts?after=x&limit=5",
+            "/v1/redirects/aisp?state=x&code=y",
+        ] {
             assert!(!refused(url), "{url}");
         }
-        assert_eq!(without_keys("/v1/payments/tsr_live_cs_x"), "/v1/payments/[key]");
+        assert_eq!(
+            without_keys("/v1/payments/tsr_live_cs_x"),
+            "/v1/payments/[key]"
+        );
         assert_eq!(without_keys("/v1/payments/7"), "/v1/payments/7");
     }
 }

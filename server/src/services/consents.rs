@@ -19,8 +19,8 @@ use crate::skills::Grant;
 use crate::state::AppState;
 use crate::storage::Tx;
 pub use crate::storage::consents::ConsentFilter;
-use crate::storage::digests::Whose;
 use crate::storage::consents::ConsentRow;
+use crate::storage::digests::Whose;
 
 /// The longest `pcd_data_retention` where a tenant's own terms are gone: the default cache retention (120 days).
 const LONGEST_RETENTION: i64 = 172_800;

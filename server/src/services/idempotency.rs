@@ -54,7 +54,9 @@ pub async fn begin(state: &AppState, asked: Asked<'_>) -> Result<Turn, Failure> 
     let secret = asked.secret.map_or("", |secret| secret.expose_secret());
     // Under the tenant's data key, and no pepper: whichever one a process uses, of two requests one is the first.
     let state = &state.for_tenant_alone(asked.tenant).await?;
-    let sealing = state.vault.derive(&format!("kept_answers.secret/{secret}"))?;
+    let sealing = state
+        .vault
+        .derive(&format!("kept_answers.secret/{secret}"))?;
     let attempt = Attempt {
         key: AnswerKey {
             tenant: asked.tenant,
@@ -143,11 +145,7 @@ impl Attempt {
     }
 
     fn place_of(&self, digest: &Digest) -> String {
-        let digest: String = digest
-            .0
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digest: String = digest.0.iter().map(|byte| format!("{byte:02x}")).collect();
         format!(
             "kept_answers.sealed/{}/{}/{digest}",
             self.key.tenant, self.key.operation

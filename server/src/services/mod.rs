@@ -59,8 +59,8 @@ use std::time::{Duration, Instant};
 use app::portal::Trouble;
 use tokio_util::sync::CancellationToken;
 
-use crate::background::{Restarts, supervise};
 use self::secrets::watch::{self, Watch};
+use crate::background::{Restarts, supervise};
 use crate::state::AppState;
 use crate::storage::{DbError, Tx, is_busy};
 

@@ -6,8 +6,8 @@ use std::time::Duration as StdDuration;
 use chrono::Duration;
 use tokio_util::sync::CancellationToken;
 
-use super::requests;
 use super::people::endings;
+use super::requests;
 use crate::state::AppState;
 use crate::storage::DbError;
 use crate::storage::retention::{BATCH, RULES, Rule};

@@ -68,7 +68,11 @@ impl Tx {
     }
 
     /// Gives an account the name it has today, if it still has the one from before there were data keys.
-    pub async fn rename_account(&mut self, consent: CredentialsId, bank_key: &Digest) -> Stored<()> {
+    pub async fn rename_account(
+        &mut self,
+        consent: CredentialsId,
+        bank_key: &Digest,
+    ) -> Stored<()> {
         if !bank_key.has_other() {
             return Ok(());
         }

@@ -26,11 +26,22 @@ macro_rules! count {
     ($table:literal, $column:literal, $more:literal) => {
         Count {
             by_id: concat!(
-                "SELECT COUNT(*) FROM ", $table, " WHERE substr(", $column, ", 1, 8) = $1 AND length(", $column,
-                ") = 40 AND ", $more
+                "SELECT COUNT(*) FROM ",
+                $table,
+                " WHERE substr(",
+                $column,
+                ", 1, 8) = $1 AND length(",
+                $column,
+                ") = 40 AND ",
+                $more
             ),
             first: concat!(
-                "SELECT COUNT(*) FROM ", $table, " WHERE length($1) < 9 AND length(", $column, ") = 32 AND ", $more
+                "SELECT COUNT(*) FROM ",
+                $table,
+                " WHERE length($1) < 9 AND length(",
+                $column,
+                ") = 32 AND ",
+                $more
             ),
         }
     };
@@ -40,9 +51,21 @@ macro_rules! end {
     ($set:literal, $column:literal, $more:literal) => {
         Some(Count {
             by_id: concat!(
-                $set, " WHERE substr(", $column, ", 1, 8) = $1 AND length(", $column, ") = 40 AND ", $more
+                $set,
+                " WHERE substr(",
+                $column,
+                ", 1, 8) = $1 AND length(",
+                $column,
+                ") = 40 AND ",
+                $more
             ),
-            first: concat!($set, " WHERE length($1) < 9 AND length(", $column, ") = 32 AND ", $more),
+            first: concat!(
+                $set,
+                " WHERE length($1) < 9 AND length(",
+                $column,
+                ") = 32 AND ",
+                $more
+            ),
         })
     };
 }
@@ -52,7 +75,11 @@ pub static SECRETS: [Kind; 9] = [
     Kind {
         name: "client secrets and app keys",
         goes: "renewed when used next; rotate those that nobody uses",
-        count: count!("tenant_keys", "digest", "stopped_at IS NULL AND (ends_at IS NULL OR ends_at > $2)"),
+        count: count!(
+            "tenant_keys",
+            "digest",
+            "stopped_at IS NULL AND (ends_at IS NULL OR ends_at > $2)"
+        ),
         end: end!(
             "UPDATE tenant_keys SET stopped_at = $2",
             "digest",
@@ -62,14 +89,22 @@ pub static SECRETS: [Kind; 9] = [
     Kind {
         name: "access tokens of consents",
         goes: "renewed at the next read; those never read end with their consents",
-        count: count!("consents", "access_token", "status = 'ACTIVE' AND data_until > $2"),
+        count: count!(
+            "consents",
+            "access_token",
+            "status = 'ACTIVE' AND data_until > $2"
+        ),
         // Their banks are told: consents_on_pepper.
         end: None,
     },
     Kind {
         name: "end-users that consents are bound to",
         goes: "renewed when tenant_user_id comes with the next read",
-        count: count!("consents", "tenant_user", "status = 'ACTIVE' AND data_until > $2"),
+        count: count!(
+            "consents",
+            "tenant_user",
+            "status = 'ACTIVE' AND data_until > $2"
+        ),
         // Their banks are told: consents_on_pepper.
         end: None,
     },
@@ -82,7 +117,11 @@ pub static SECRETS: [Kind; 9] = [
     Kind {
         name: "nonces",
         goes: "over within half an hour, those that wait within a day",
-        count: count!("nonces", "digest", "used_at IS NULL AND (expires_at IS NULL OR expires_at > $2)"),
+        count: count!(
+            "nonces",
+            "digest",
+            "used_at IS NULL AND (expires_at IS NULL OR expires_at > $2)"
+        ),
         end: end!(
             "UPDATE nonces SET expires_at = $2",
             "digest",
@@ -136,9 +175,17 @@ impl Tx {
         first: bool,
         now: DateTime<Utc>,
     ) -> Stored<i64> {
-        let sql = if first { kind.count.first } else { kind.count.by_id };
+        let sql = if first {
+            kind.count.first
+        } else {
+            kind.count.by_id
+        };
         run!(self, |conn| {
-            sqlx::query_scalar(sql).bind(tag).bind(now).fetch_one(conn).await
+            sqlx::query_scalar(sql)
+                .bind(tag)
+                .bind(now)
+                .fetch_one(conn)
+                .await
         })
     }
 
@@ -192,7 +239,10 @@ impl Tx {
     }
 
     /// What was named under the pepper from before there were data keys and is not renamed yet: kinds and counts.
-    pub async fn count_former_names(&mut self, now: DateTime<Utc>) -> Stored<Vec<(&'static str, i64)>> {
+    pub async fn count_former_names(
+        &mut self,
+        now: DateTime<Utc>,
+    ) -> Stored<Vec<(&'static str, i64)>> {
         let kinds = [
             (
                 "accounts, renamed when they are fetched next",

@@ -103,10 +103,12 @@ impl Tx {
     /// How many data keys are wrapped under a vault key.
     pub async fn count_data_keys_under(&mut self, under: &[u8]) -> Stored<i64> {
         run!(self, |conn| {
-            sqlx::query_scalar("SELECT COUNT(*) FROM data_keys WHERE under = $1 AND wrapped IS NOT NULL")
-                .bind(under)
-                .fetch_one(conn)
-                .await
+            sqlx::query_scalar(
+                "SELECT COUNT(*) FROM data_keys WHERE under = $1 AND wrapped IS NOT NULL",
+            )
+            .bind(under)
+            .fetch_one(conn)
+            .await
         })
     }
 

@@ -42,7 +42,11 @@ impl Tx {
     }
 
     /// Gives a product the name it has today, if it still has the one from before there were data keys.
-    pub async fn rename_product(&mut self, consent: CredentialsId, bank_key: &Digest) -> Stored<()> {
+    pub async fn rename_product(
+        &mut self,
+        consent: CredentialsId,
+        bank_key: &Digest,
+    ) -> Stored<()> {
         if !bank_key.has_other() {
             return Ok(());
         }

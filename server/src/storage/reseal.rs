@@ -234,7 +234,9 @@ impl Column {
         Uuid: for<'q> sqlx::Encode<'q, DB> + sqlx::Type<DB>,
     {
         let (table, join) = (self.table, self.join);
-        sql.push(format!(" FROM {table} t {join} JOIN data_keys k ON k.owner = "));
+        sql.push(format!(
+            " FROM {table} t {join} JOIN data_keys k ON k.owner = "
+        ));
         match self.owner {
             Some(owner) => sql.push(owner),
             None => sql.push_bind(SYSTEM),

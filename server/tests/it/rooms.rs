@@ -72,7 +72,8 @@ const ROOMS: &[Room] = &[
     Room {
         path: "portal",
         may_name: &[
-            "clock", "config", "crypto", "gate", "http", "json", "problem", "services", "state", "storage",
+            "clock", "config", "crypto", "gate", "http", "json", "problem", "services", "state",
+            "storage",
         ],
         never: &["sqlx", "utoipa"],
     },

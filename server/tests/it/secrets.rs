@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::world::{Database, Keys, RETURN, SKILL, World, browser, on_both, post};
+use crate::world::{Database, Keys, SKILL, World, on_both, post};
 
 on_both!(
     both_keys_are_rotated_under_load_without_a_failed_call,
@@ -58,11 +58,17 @@ async fn activated(world: &World, kind: &str) -> (String, String) {
     let (old, _) = keys_of(world, kind).await;
     let added = world.operator(&["secrets", "add", "--kind", kind]).await;
     let new = added["id"].as_str().unwrap().to_owned();
-    until("every process reads the new key", async || all_hold(world, &new).await).await;
+    until("every process reads the new key", async || {
+        all_hold(world, &new).await
+    })
+    .await;
     world
         .operator(&["secrets", "activate", "--kind", kind, &new])
         .await;
-    until("every process uses the new key", async || all_use(world, kind, &new).await).await;
+    until("every process uses the new key", async || {
+        all_use(world, kind, &new).await
+    })
+    .await;
     (old, new)
 }
 
@@ -131,21 +137,38 @@ async fn both_keys_are_rotated_under_load_without_a_failed_call(database: Databa
     // The load shows the secret, the app key and the access token: they are renewed, and only what nobody shows is left.
     until("shown digests are renewed", async || {
         let hanging = hanging(&world, "pepper", &old_pepper).await;
-        !hanging.iter().any(|what| what.starts_with("access tokens") || what.starts_with("client secrets"))
+        !hanging
+            .iter()
+            .any(|what| what.starts_with("access tokens") || what.starts_with("client secrets"))
     })
     .await;
     stop.store(true, Ordering::Relaxed);
     let (calls, failed) = load.await.unwrap();
     assert!(calls > 50, "{calls}");
-    assert!(failed.is_empty(), "of {calls} calls {} failed: {:?}", failed.len(), failed.first());
+    assert!(
+        failed.is_empty(),
+        "of {calls} calls {} failed: {:?}",
+        failed.len(),
+        failed.first()
+    );
 
     // Nonces of open sessions are left: that is said, with their number.
     let (done, said) = world
         .attempt(&["secrets", "drop", "--kind", "pepper", &old_pepper])
         .await;
-    assert!(!done && said.contains("nonces") && said.contains("--revoke"), "{said}");
+    assert!(
+        !done && said.contains("nonces") && said.contains("--revoke"),
+        "{said}"
+    );
     world
-        .operator(&["secrets", "drop", "--kind", "pepper", &old_pepper, "--revoke"])
+        .operator(&[
+            "secrets",
+            "drop",
+            "--kind",
+            "pepper",
+            &old_pepper,
+            "--revoke",
+        ])
         .await;
     until("the dropped key is gone everywhere", async || {
         let (_, other) = keys_of(&world, "pepper").await;
@@ -156,14 +179,23 @@ async fn both_keys_are_rotated_under_load_without_a_failed_call(database: Databa
         let (status, answer) = post(&format!("{url}/v1/accounts/get"), &keys.data(&pair)).await;
         assert_eq!(status, 200, "{answer}");
     }
-    assert_eq!(utx_ids(&world, &keys, &pair).await, ids, "utx_id never changes");
+    assert_eq!(
+        utx_ids(&world, &keys, &pair).await,
+        ids,
+        "utx_id never changes"
+    );
 }
 
 async fn hanging(world: &World, kind: &str, key: &str) -> Vec<String> {
     let list = world.operator(&["secrets", "list"]).await;
     let keys = list[kind].as_array().unwrap();
     let key = keys.iter().find(|found| found["id"] == key).unwrap();
-    key["hangs_on_it"].as_object().unwrap().keys().cloned().collect()
+    key["hangs_on_it"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect()
 }
 
 async fn utx_ids(world: &World, keys: &Keys, pair: &(String, String)) -> Vec<String> {
@@ -171,7 +203,8 @@ async fn utx_ids(world: &World, keys: &Keys, pair: &(String, String)) -> Vec<Str
         .post_when_ready("/v1/transactions/get", keys.data(pair).to_string())
         .await;
     let ids = answer.as_array().unwrap().iter();
-    ids.map(|it| it["utx_id"].as_str().unwrap().to_owned()).collect()
+    ids.map(|it| it["utx_id"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// A file as releases before wrote it, under a database that knows no data keys yet: everything sealed and digested by it
@@ -185,7 +218,11 @@ async fn a_key_file_of_the_first_format_works_and_is_rotated(database: Database)
         line.split(' ').nth(4).unwrap().to_owned()
     };
     let id = file.lines().nth(1).unwrap();
-    let single = format!("tessera-secrets-1\n{id}\npepper {}\nvault {}\n", line("pepper"), line("vault"));
+    let single = format!(
+        "tessera-secrets-1\n{id}\npepper {}\nvault {}\n",
+        line("pepper"),
+        line("vault")
+    );
     std::fs::write(&path, single).unwrap();
     // From here on it is the key of the first format: its digests carry no id.
     world.kill_and_restart().await;
@@ -271,7 +308,9 @@ async fn a_revoked_pepper_ends_what_hangs_on_it(database: Database) {
         status == 401
     })
     .await;
-    let fresh = world.operator(&["tenant", "rotate-secret", &keys.client_id]).await;
+    let fresh = world
+        .operator(&["tenant", "rotate-secret", &keys.client_id])
+        .await;
     let mut body = keys.data(&pair);
     body["client_secret"] = fresh["client_secret"].clone();
     let (status, answer) = post(&world.api("/v1/accounts/get"), &body).await;
@@ -290,11 +329,22 @@ async fn steps_that_would_break_something_are_refused_and_say_why() {
     refused(&drop, "the active one").await;
     let nowhere = ["secrets", "activate", "--kind", "vault", "0123456789abcdef"];
     refused(&nowhere, "have not read this key").await;
-    refused(&["secrets", "activate", "--kind", "vault", "x"], "sixteen hexadecimal digits").await;
+    refused(
+        &["secrets", "activate", "--kind", "vault", "x"],
+        "sixteen hexadecimal digits",
+    )
+    .await;
     world.operator(&["secrets", "add", "--kind", "vault"]).await;
-    refused(&["secrets", "add", "--kind", "vault"], "two vault keys already").await;
+    refused(
+        &["secrets", "add", "--kind", "vault"],
+        "two vault keys already",
+    )
+    .await;
     let (_, help) = world.attempt(&["secrets", "--help"]).await;
-    assert!(help.contains("secrets rewrap") && help.contains("Exit codes"), "{help}");
+    assert!(
+        help.contains("secrets rewrap") && help.contains("Exit codes"),
+        "{help}"
+    );
     let audited = world.sql().await;
     let audited = audited
         .texts("SELECT action FROM audit_log WHERE action LIKE 'secrets.%'")
@@ -310,7 +360,7 @@ async fn a_rewrap_that_is_killed_goes_on_where_it_was() {
     let pair = world.pair(&keys, "student").await;
     let (old, new) = activated(&world, "vault").await;
     for wait in [20, 40, 60, 80] {
-        let mut running = world.start(&["secrets", "rewrap"]);
+        let mut running = world.spawn(&["secrets", "rewrap"]);
         tokio::time::sleep(Duration::from_millis(wait)).await;
         running.kill().unwrap();
         running.wait().unwrap();
@@ -326,10 +376,15 @@ async fn a_rewrap_that_is_killed_goes_on_where_it_was() {
 async fn a_key_file_that_others_can_read_stops_start_and_check_config() {
     let world = World::own(Database::Sqlite).await;
     let path = world.folder().join("secrets.key");
-    let set = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+    let set =
+        |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
     for mode in [0o644, 0o640] {
         set(mode);
-        for command in [&["check-config"][..], &["serve", "--listen", "127.0.0.1:0"], &["secrets", "list"]] {
+        for command in [
+            &["check-config"][..],
+            &["serve", "--listen", "127.0.0.1:0"],
+            &["secrets", "list"],
+        ] {
             let (done, said) = world.attempt(command).await;
             assert!(!done && said.contains("chmod 600"), "{command:?}: {said}");
         }

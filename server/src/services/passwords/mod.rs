@@ -117,8 +117,7 @@ impl Passwords {
             });
         }
         // Hashed as it was typed, before passwords were brought into one form.
-        let as_typed =
-            known && same.expose_secret() != password.expose_secret() && is(password);
+        let as_typed = known && same.expose_secret() != password.expose_secret() && is(password);
         Ok(if as_typed {
             Verdict::RightButOld
         } else {
@@ -276,8 +275,7 @@ mod tests {
     async fn a_password_hashed_as_it_was_typed_still_works_and_is_hashed_anew() {
         let passwords = passwords();
         let typed = secret("pa\u{306}tru la\u{306}mpi peste ra\u{302}u");
-        let as_typed: PasswordHash = passwords
-            .argon2()
+        let as_typed: PasswordHash = Passwords::argon2(&passwords.pepper.password_key())
             .unwrap()
             .hash_password_with_salt(typed.expose_secret().as_bytes(), b"0123456789abcdef")
             .unwrap();

@@ -26,7 +26,7 @@ pub fn known(state: &AppState, source: &Source) -> Option<Device> {
     }
     let person: PersonId = person.parse().ok()?;
     let wanted = seal_of(state, person, nonce);
-    (Digest(wanted.into_bytes()) == Digest(seal.as_bytes().to_vec())).then(|| Device {
+    (Digest::of(wanted.into_bytes()) == Digest::of(seal.as_bytes().to_vec())).then(|| Device {
         person,
         nonce: nonce.to_owned(),
     })

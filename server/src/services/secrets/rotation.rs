@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use app::domain::session::EndedBy;
 use chrono::Duration;
 use serde_json::json;
 
@@ -170,13 +171,18 @@ fn refusal(kind: Kind, hanging: &[Hanging]) -> String {
         .iter()
         .map(|it| format!("\n  {:>10}  {}", it.count, it.what));
     let advice = match kind {
-        Kind::Vault => "Run `server secrets rewrap`, then drop it again. --revoke gives up what cannot be re-wrapped.",
+        Kind::Vault => {
+            "Run `server secrets rewrap`, then drop it again. --revoke gives up what cannot be re-wrapped."
+        }
         Kind::Pepper => {
             "Wait until they are renewed or over, then drop it again. --revoke ends them now: keys stop, consents end, people \
              choose new passwords by letter."
         }
     };
-    format!("This key is still needed:{}\n{advice}", lines.collect::<String>())
+    format!(
+        "This key is still needed:{}\n{advice}",
+        lines.collect::<String>()
+    )
 }
 
 /// What still needs a key.
@@ -214,12 +220,7 @@ async fn on_pepper(state: &AppState, key: &FileKey) -> Result<Vec<Hanging>, DbEr
     Ok(all)
 }
 
-async fn end_all(
-    state: &AppState,
-    tx: &mut Tx,
-    kind: Kind,
-    key: &FileKey,
-) -> Result<(), DbError> {
+async fn end_all(state: &AppState, tx: &mut Tx, kind: Kind, key: &FileKey) -> Result<(), DbError> {
     let now = state.clock.now();
     if kind == Kind::Vault {
         return Ok(());
@@ -232,7 +233,7 @@ async fn end_all(
             break;
         }
         for row in rows {
-            tx.end_consent(row.id, now, now).await?;
+            tx.end_consent(row.id, now, now, EndedBy::Tenant).await?;
             match consents::revoke_at_provider(state, tx, &row).await {
                 Ok(()) => {}
                 Err(Failure::Database(error)) => return Err(error),
@@ -243,7 +244,8 @@ async fn end_all(
         }
     }
     for digests in &census::SECRETS {
-        tx.end_on_pepper(digests, &bound(key), key.first, now).await?;
+        tx.end_on_pepper(digests, &bound(key), key.first, now)
+            .await?;
     }
     tx.clear_passwords_on(&prefix(key)).await?;
     Ok(())

@@ -100,8 +100,14 @@ impl Watch {
                 return false;
             }
         };
-        if self.file.as_ref().is_some_and(|before| before.id != file.id) {
-            tracing::error!("the new key file belongs to another database and is not used; the keys before it go on");
+        if self
+            .file
+            .as_ref()
+            .is_some_and(|before| before.id != file.id)
+        {
+            tracing::error!(
+                "the new key file belongs to another database and is not used; the keys before it go on"
+            );
             return false;
         }
         file::take(&file, &self.state.pepper, &self.state.vault);

@@ -2,6 +2,7 @@
 //! unreadable at once wherever it lies: uploads, grants of banks, transactions, kept answers. The rows follow by schedule.
 
 use app::domain::ids::TenantId;
+use app::domain::session::EndedBy;
 use app::portal::Trouble;
 use serde_json::json;
 
@@ -29,7 +30,16 @@ pub async fn erase(state: &AppState, by: &By, tenant: TenantId) -> Result<u64, S
         tx.strip_tenant(tenant, now).await?;
         let detail = json!({ "consents_ended": ended });
         let servicer = Some(facts.servicer);
-        audit(state, &mut tx, by, servicer, "tenant.erased", tenant, detail).await?;
+        audit(
+            state,
+            &mut tx,
+            by,
+            servicer,
+            "tenant.erased",
+            tenant,
+            detail,
+        )
+        .await?;
         tx.commit().await?;
     }
     state.vault.forget(tenant.0);
@@ -50,7 +60,7 @@ async fn end_consents(state: &AppState, tenant: TenantId) -> Result<u64, Stop> {
             return Ok(ended);
         }
         for row in rows {
-            let was_active = tx.end_consent(row.id, now, now).await?;
+            let was_active = tx.end_consent(row.id, now, now, EndedBy::Tenant).await?;
             tx.cut_retention(row.id, now).await?;
             if !was_active {
                 continue;

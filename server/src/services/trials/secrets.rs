@@ -28,9 +28,18 @@ fn single(clock: &crate::clock::Clock) -> KeyFile {
     let path = folder.path().join("secrets.key");
     let key = || base64::engine::general_purpose::STANDARD.encode(clock.random::<32>());
     let mut options = std::fs::OpenOptions::new();
-    let mut file = options.write(true).create_new(true).mode(0o600).open(&path).unwrap();
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)
+        .unwrap();
     let (id, pepper, vault) = (clock.id(), key(), key());
-    write!(file, "tessera-secrets-1\nid {id}\npepper {pepper}\nvault {vault}\n").unwrap();
+    write!(
+        file,
+        "tessera-secrets-1\nid {id}\npepper {pepper}\nvault {vault}\n"
+    )
+    .unwrap();
     KeyFile::read(&path).unwrap().unwrap()
 }
 
@@ -60,22 +69,34 @@ async fn as_before(world: &World) -> u64 {
             let scoped = if row.owner == SYSTEM {
                 state.clone()
             } else {
-                state.for_tenant(&mut tx, TenantId(row.owner)).await.unwrap()
+                state
+                    .for_tenant(&mut tx, TenantId(row.owner))
+                    .await
+                    .unwrap()
             };
             let opened = places(column.name, &row).into_iter();
             let mut opened = opened.filter_map(|place| {
                 let plain = scoped.vault.open(&place, &row.sealed).ok()?;
                 Some((place, plain))
             });
-            let (place, plain) = opened.next().unwrap_or_else(|| panic!("{} is not where it is looked for", column.name));
+            let (place, plain) = opened
+                .next()
+                .unwrap_or_else(|| panic!("{} is not where it is looked for", column.name));
             let sealed = state.vault.seal_as_before(&state.clock, &place, &plain);
             let merchant = column.merchants.then(|| {
                 let details: TransactionDetails = serde_json::from_slice(&plain).unwrap();
                 let name = details.merchant?;
-                state.pepper.first("merchant", &format!("{}/{name}", app::domain::ids::CredentialsId(row.parent)))
+                state.pepper.first(
+                    "merchant",
+                    &format!("{}/{name}", app::domain::ids::CredentialsId(row.parent)),
+                )
             });
             let merchant = merchant.flatten();
-            assert!(tx.reseal(column, &row, &sealed, merchant.as_deref()).await.unwrap());
+            assert!(
+                tx.reseal(column, &row, &sealed, merchant.as_deref())
+                    .await
+                    .unwrap()
+            );
             rows += 1;
         }
         tx.commit().await.unwrap();
@@ -112,14 +133,26 @@ async fn what_was_sealed_before_data_keys_is_read_and_moved(db: Db) {
     let done = rewrap::rewrap(state, &file, |_, _| {}).await.unwrap();
     assert_eq!(done.broken, 0);
     assert!(done.rows >= rows - 1, "{done:?}");
-    assert_eq!(count(&world, &first).await, 0, "all that hung on it was moved");
+    assert_eq!(
+        count(&world, &first).await,
+        0,
+        "all that hung on it was moved"
+    );
     let again = rewrap::rewrap(state, &file, |_, _| {}).await.unwrap();
-    assert_eq!((again.rows, again.keys), (0, 0), "there is nothing left to do");
+    assert_eq!(
+        (again.rows, again.keys),
+        (0, 0),
+        "there is nothing left to do"
+    );
 
     assert!(file.vault.drop(first.tag));
     file::take(&file, &state.pepper, &state.vault);
     assert_eq!(all_read(&world, &pair).await, read);
-    let next = world.submit(opened.session_id, &opened.nonce, step(FORM, "form", json!({ "value": "ok" })));
+    let next = world.submit(
+        opened.session_id,
+        &opened.nonce,
+        step(FORM, "form", json!({ "value": "ok" })),
+    );
     assert!(next.await.is_ok(), "what was under way goes on");
 }
 
@@ -146,11 +179,18 @@ async fn an_erased_data_key_takes_everything_with_it(db: Db) {
     let tenant = world.client.tenant();
     let mut tx = state.db.write().await.unwrap();
     let held = state.for_tenant(&mut tx, tenant).await.unwrap();
-    let accounts = COLUMNS.iter().find(|it| it.name == "accounts.sealed").unwrap();
+    let accounts = COLUMNS
+        .iter()
+        .find(|it| it.name == "accounts.sealed")
+        .unwrap();
     let rows = tx.fresh_rows(accounts).await.unwrap();
     let place = places(accounts.name, &rows[0]).remove(0);
     assert!(held.vault.open(&place, &rows[0].sealed).is_ok());
-    assert!(tx.erase_data_key(tenant.0, state.clock.now()).await.unwrap());
+    assert!(
+        tx.erase_data_key(tenant.0, state.clock.now())
+            .await
+            .unwrap()
+    );
     tx.commit().await.unwrap();
     // Another process, or this one: each looks at what was erased.
     let mut watch = crate::services::secrets::watch::Watch::new(state.clone());

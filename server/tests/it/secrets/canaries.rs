@@ -31,7 +31,10 @@ fn spellings(canary: &str) -> Vec<Vec<u8>> {
     // Wherever it begins within three bytes: what surrounds it changes the first letter or two, and the last.
     for shift in 0..3 {
         let padded = [&[0; 2][..shift], bytes].concat();
-        for text in [STANDARD_NO_PAD.encode(&padded), URL_SAFE_NO_PAD.encode(&padded)] {
+        for text in [
+            STANDARD_NO_PAD.encode(&padded),
+            URL_SAFE_NO_PAD.encode(&padded),
+        ] {
             let inner = text.get(shift + 1..text.len() - 2).unwrap_or_default();
             if inner.len() >= 12 {
                 all.push(inner.to_owned());
@@ -86,7 +89,11 @@ fn files(folder: &Path, all: &mut Vec<PathBuf>) {
 /// Left out: `secrets.key`, which is what a thief of the database has not; `mail/`, which stands in for letters that
 /// leave the house; and the tables of the sandbox bank, which is another company and knows its own customers.
 async fn search(world: &World, canaries: &[Canary]) -> Vec<String> {
-    let mut hits = found("the process's output", world.server.said().as_bytes(), canaries);
+    let mut hits = found(
+        "the process's output",
+        world.server.said().as_bytes(),
+        canaries,
+    );
     let sql = world.sql().await;
     for (table, rows) in sql.everything().await {
         if !table.starts_with("bank_") {
@@ -97,7 +104,11 @@ async fn search(world: &World, canaries: &[Canary]) -> Vec<String> {
     files(world.folder(), &mut all);
     assert!(all.len() > 1, "{all:?}");
     for path in all {
-        let name = path.strip_prefix(world.folder()).unwrap().display().to_string();
+        let name = path
+            .strip_prefix(world.folder())
+            .unwrap()
+            .display()
+            .to_string();
         if name != "secrets.key" && !name.starts_with("mail") {
             hits.extend(found(&name, &std::fs::read(&path).unwrap(), canaries));
         }
@@ -106,7 +117,10 @@ async fn search(world: &World, canaries: &[Canary]) -> Vec<String> {
 }
 
 fn text(value: &Value, key: &str) -> String {
-    value[key].as_str().unwrap_or_else(|| panic!("no {key} in {value}")).to_owned()
+    value[key]
+        .as_str()
+        .unwrap_or_else(|| panic!("no {key} in {value}"))
+        .to_owned()
 }
 
 /// A whole verification of an end-user's accounts, and all that must not be found of it.
@@ -139,8 +153,12 @@ async fn accounts(world: &World, keys: &Keys, canaries: &mut Vec<Canary>) {
     let pair: Value = answer.json().await.unwrap();
     let mut data = keys.data(&(text(&pair, "credentials_id"), text(&pair, "access_token")));
     data["tenant_user_id"] = json!(user);
-    let accounts = world.post_when_ready("/v1/accounts/get", data.to_string()).await;
-    let transactions = world.post_when_ready("/v1/transactions/get", data.to_string()).await;
+    let accounts = world
+        .post_when_ready("/v1/accounts/get", data.to_string())
+        .await;
+    let transactions = world
+        .post_when_ready("/v1/transactions/get", data.to_string())
+        .await;
     canaries.extend([
         Canary("tenant_user_id", user.into()),
         Canary("state", own_state.into()),
@@ -154,7 +172,12 @@ async fn accounts(world: &World, keys: &Keys, canaries: &mut Vec<Canary>) {
     let ibans: Vec<String> = ibans.map(str::to_owned).collect();
     assert!(!ibans.is_empty(), "{accounts}");
     canaries.extend(ibans.into_iter().map(|iban| Canary("IBAN", iban)));
-    let mut infos: Vec<&str> = transactions.as_array().unwrap().iter().filter_map(|it| it["info"].as_str()).collect();
+    let mut infos: Vec<&str> = transactions
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|it| it["info"].as_str())
+        .collect();
     infos.sort_unstable();
     infos.dedup();
     let infos = infos.into_iter().filter(|info| info.len() >= 12).take(20);
@@ -163,13 +186,16 @@ async fn accounts(world: &World, keys: &Keys, canaries: &mut Vec<Canary>) {
 
 /// A card that is applied for, with somebody's name and a file.
 async fn card(world: &World, keys: &Keys, canaries: &mut Vec<Canary>) {
-    let open = json!({"client_id": keys.client_id, "client_app_key": keys.client_app_key, "skill": CARD});
+    let open =
+        json!({"client_id": keys.client_id, "client_app_key": keys.client_app_key, "skill": CARD});
     let (status, opened) = world.post("/v1/sessions", &open).await;
     assert_eq!(status, 200, "{opened}");
     let (session, nonce) = (text(&opened, "session_id"), text(&opened, "nonce"));
     let form = json!({"client_id": keys.client_id, "nonce": nonce, "skill": CARD, "step": "card_form",
                       "data": {"limit": "5000", "currency": "RON"}});
-    let (status, taken) = world.post(&format!("/v1/sessions/{session}/steps"), &form).await;
+    let (status, taken) = world
+        .post(&format!("/v1/sessions/{session}/steps"), &form)
+        .await;
     assert_eq!(status, 200, "{taken}");
     let bytes = "%PDF-1.7 canary-bytes-of-an-identity-card-83c1";
     let part = reqwest::multipart::Part::text(bytes);
@@ -184,9 +210,14 @@ async fn card(world: &World, keys: &Keys, canaries: &mut Vec<Canary>) {
     let sign = json!({"client_id": keys.client_id, "nonce": text(&taken, "nonce"), "skill": CARD, "step": "card_sign",
                       "data": {"first_name": "Canarina-Zsofia", "last_name": "Canaryson-Quill",
                                "date_of_birth": "1990-05-17", "accept": true}});
-    world.post(&format!("/v1/sessions/{session}/steps"), &sign).await;
+    world
+        .post(&format!("/v1/sessions/{session}/steps"), &sign)
+        .await;
     canaries.extend([
-        Canary("a file's bytes", "canary-bytes-of-an-identity-card-83c1".into()),
+        Canary(
+            "a file's bytes",
+            "canary-bytes-of-an-identity-card-83c1".into(),
+        ),
         Canary("a first name", "Canarina-Zsofia".into()),
         Canary("a last name", "Canaryson-Quill".into()),
         Canary("nonce", nonce),
@@ -198,7 +229,9 @@ async fn a_stolen_database_opens_nothing(database: Database) {
     let world = World::with(database, &[("TESSERA_LOG__FILTER", "debug")]).await;
     let (_, _owner) = world.servicer_with_owner().await;
     let keys = world.tenant_with(&[SKILL, CARD]).await;
-    let rotated = world.operator(&["tenant", "rotate-secret", &keys.client_id]).await;
+    let rotated = world
+        .operator(&["tenant", "rotate-secret", &keys.client_id])
+        .await;
     let mut canaries = vec![
         Canary("client_secret", keys.client_secret.clone()),
         Canary("client_secret", text(&rotated, "client_secret")),
@@ -209,20 +242,36 @@ async fn a_stolen_database_opens_nothing(database: Database) {
     card(&world, &keys, &mut canaries).await;
     if database == Database::Sqlite {
         let copy = world.folder().join("copy.db").display().to_string();
-        world.sql().await.run(&format!("VACUUM INTO '{copy}'")).await;
+        world
+            .sql()
+            .await
+            .run(&format!("VACUUM INTO '{copy}'"))
+            .await;
     }
     // The search finds what is there: the tenant's name is no secret.
     let there = search(&world, &[Canary("the tenant's name", "Budget app".into())]).await;
     assert!(!there.is_empty());
     let hits = search(&world, &canaries).await;
-    assert!(hits.is_empty(), "{} canaries, {} hits: {hits:#?}", canaries.len(), hits.len());
+    assert!(
+        hits.is_empty(),
+        "{} canaries, {} hits: {hits:#?}",
+        canaries.len(),
+        hits.len()
+    );
 }
 
 /// Canaries in every field, header, path and query of every documented operation, and in what is no request at all.
 async fn nothing_secret_reaches_a_log_or_an_answer(database: Database) {
     let world = World::with(database, &[("TESSERA_LOG__FILTER", "debug")]).await;
     let keys = world.tenant().await;
-    let document: Value = client().get(world.api("/v1/openapi.json")).send().await.unwrap().json().await.unwrap();
+    let document: Value = client()
+        .get(world.api("/v1/openapi.json"))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     let mut canaries = Vec::new();
     let mut number = 0;
     let mut canary = |what: &'static str| {
@@ -244,21 +293,46 @@ async fn nothing_secret_reaches_a_log_or_an_answer(database: Database) {
                 path.replace_range(begin..=end, &canary("path"));
             }
             let mut body = serde_json::Map::new();
-            for field in ["client_secret", "client_app_key", "access_token", "temp_token", "nonce", "tenant_user_id", "state",
-                          "code_verifier"] {
+            for field in [
+                "client_secret",
+                "client_app_key",
+                "access_token",
+                "temp_token",
+                "nonce",
+                "tenant_user_id",
+                "state",
+                "code_verifier",
+            ] {
                 body.insert(field.into(), canary("field").into());
             }
             // Names and ids are no secrets: a log that did not tell them would be of no use.
-            for field in ["credentials_id", "session_id", "skill", "step", "after", "cursor"] {
+            for field in [
+                "credentials_id",
+                "session_id",
+                "skill",
+                "step",
+                "after",
+                "cursor",
+            ] {
                 body.insert(field.into(), canary("name").into());
             }
             body.insert("client_id".into(), keys.client_id.clone().into());
-            body.insert("data".into(), json!({"iban": canary("data"), "psu_id": {"value": canary("data")}}));
+            body.insert(
+                "data".into(),
+                json!({"iban": canary("data"), "psu_id": {"value": canary("data")}}),
+            );
             body.insert("filters".into(), json!({"merchant": canary("filter")}));
             let basic = format!("{}:{}", keys.client_id, canary("Authorization"));
             let basic = base64::engine::general_purpose::STANDARD.encode(basic);
             let mut request = client()
-                .request(method.clone(), world.api(&format!("{path}?q={}&after={}", canary("query"), canary("query"))))
+                .request(
+                    method.clone(),
+                    world.api(&format!(
+                        "{path}?q={}&after={}",
+                        canary("query"),
+                        canary("query")
+                    )),
+                )
                 .header("authorization", format!("Basic {basic}"))
                 .header("x-access-token", canary("header"))
                 .header("x-credentials-id", canary("header"))
@@ -266,7 +340,10 @@ async fn nothing_secret_reaches_a_log_or_an_answer(database: Database) {
                 .header("x-anything", canary("header"))
                 .header("idempotency-key", canary("header"))
                 .header("cookie", format!("__Host-session={}", canary("cookie")))
-                .header("referer", format!("https://example.com/{}", canary("referer")));
+                .header(
+                    "referer",
+                    format!("https://example.com/{}", canary("referer")),
+                );
             if method != reqwest::Method::GET {
                 request = request.json(&body);
             }
@@ -276,26 +353,55 @@ async fn nothing_secret_reaches_a_log_or_an_answer(database: Database) {
         }
     }
     // What is no JSON, and what tries to begin a line of its own.
-    for body in [format!("{{\"client_secret\":\"{}", canary("cut")), canary("no JSON")] {
-        let request = client().post(world.api("/v1/sessions")).header("content-type", "application/json");
-        answers.push_str(&request.body(body).send().await.unwrap().text().await.unwrap());
+    for body in [
+        format!("{{\"client_secret\":\"{}", canary("cut")),
+        canary("no JSON"),
+    ] {
+        let request = client()
+            .post(world.api("/v1/sessions"))
+            .header("content-type", "application/json");
+        answers.push_str(
+            &request
+                .body(body)
+                .send()
+                .await
+                .unwrap()
+                .text()
+                .await
+                .unwrap(),
+        );
     }
     let forged = "x%0d%0a2026-01-01T00:00:00Z ERROR forged %1b[2K";
-    client().get(world.api(&format!("/v1/{forged}"))).send().await.unwrap();
+    client()
+        .get(world.api(&format!("/v1/{forged}")))
+        .send()
+        .await
+        .unwrap();
     let in_answers: Vec<_> = found("an answer", answers.as_bytes(), &canaries)
         .into_iter()
         // What a caller sent as a name is told back to that caller alone, in the answer to the call.
-        .filter(|hit| !["path", "query", "filter", "name"].iter().any(|it| hit.starts_with(it)))
+        .filter(|hit| {
+            !["path", "query", "filter", "name"]
+                .iter()
+                .any(|it| hit.starts_with(it))
+        })
         .collect();
     assert!(in_answers.is_empty(), "{in_answers:#?}");
     let said = world.server.said();
     assert!(!said.contains('\u{1b}'), "no colours, no forged lines");
-    assert!(said.lines().all(|line| !line.starts_with("2026-01-01T00:00:00Z ERROR")));
+    assert!(
+        said.lines()
+            .all(|line| !line.starts_with("2026-01-01T00:00:00Z ERROR"))
+    );
     let logged: Vec<_> = found("the log", said.as_bytes(), &canaries)
         .into_iter()
         .filter(|hit| !hit.starts_with("name in"))
         .collect();
-    assert!(logged.is_empty(), "{} canaries: {logged:#?}", canaries.len());
+    assert!(
+        logged.is_empty(),
+        "{} canaries: {logged:#?}",
+        canaries.len()
+    );
     // The request log keeps the path of a call, and its names and ids, for the tenant's own eyes.
     let kept = search(&world, &canaries).await.into_iter();
     let kept: Vec<_> = kept
@@ -315,10 +421,18 @@ async fn secrets_do_not_belong_in_a_url(database: Database) {
         format!("/v1/catalog/skills?q={secret}"),
         format!("/v1/sessions?temp_token={secret}"),
     ] {
-        let answer = client().post(world.api(&url)).json(&json!({})).send().await.unwrap();
+        let answer = client()
+            .post(world.api(&url))
+            .json(&json!({}))
+            .send()
+            .await
+            .unwrap();
         let (status, body) = (answer.status().as_u16(), answer.text().await.unwrap());
         assert_eq!(status, 400, "{url}: {body}");
-        assert!(body.contains("URL") && !body.contains(secret.as_str()), "{body}");
+        assert!(
+            body.contains("URL") && !body.contains(secret.as_str()),
+            "{body}"
+        );
         let answer = client().get(world.api(&url)).send().await.unwrap();
         assert_eq!(answer.status(), 400, "{url}");
     }

@@ -166,6 +166,7 @@ impl World {
             server: Server {
                 child: ended,
                 url: String::new(),
+                said: Arc::default(),
             },
         }
     }
@@ -220,11 +221,14 @@ impl World {
             .unwrap()
             .unwrap();
         let said = [output.stdout, output.stderr].concat();
-        (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&said).into_owned(),
+        )
     }
 
     /// Starts an operator's command beside the server, to be killed or waited for.
-    pub fn start(&self, arguments: &[&str]) -> Child {
+    pub fn spawn(&self, arguments: &[&str]) -> Child {
         let mut command = command(&self.folder, &self.database_url);
         command.args(arguments).stdout(Stdio::null());
         command.spawn().unwrap()
