@@ -201,7 +201,7 @@ mod tests {
 
     /// More rows than one batch, in every table; ten years later nothing is left but what has no end.
     async fn what_has_outlived_its_time_is_gone(db: Db) {
-        const ROWS: i64 = 1_201;
+        const ROWS: i64 = 601;
         let state = state(db);
         let folder = TempFolder::new();
         let schema = twin(&folder).await;

@@ -123,7 +123,7 @@ async fn a_migration_that_dies_anywhere_is_finished_by_the_next_start(make: Make
     // SQLite: every so many writes to its files. Postgres: every so many messages, of which each statement is one or more.
     let (call, step) = match make {
         Make::Sqlite(_) => ("pwrite64", 41),
-        Make::Postgres => ("sendto", 23),
+        Make::Postgres => ("sendto", 7),
     };
     let reference = make.empty().await;
     reference.migrate().await.unwrap();
@@ -153,7 +153,7 @@ async fn a_migration_that_dies_anywhere_is_finished_by_the_next_start(make: Make
             break;
         }
     }
-    assert!(deaths >= 3, "it was killed in the middle {deaths} times");
+    assert!(deaths >= 2, "it was killed in the middle {deaths} times");
     assert_eq!(
         MIGRATIONS.iter().filter(|it| it.version <= LAST).count(),
         17,

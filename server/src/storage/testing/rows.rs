@@ -151,12 +151,39 @@ impl Schema {
                     [id.as_bytes().as_slice(), b"\0\xff", id.as_bytes()].concat(),
                 ))
             }
-            Kind::Integer => Cell::Integer(Some(n)),
+            Kind::Integer => Cell::Integer(Some(self.integer(table, &column.name, n))),
             Kind::Boolean => Cell::Boolean(Some(false)),
             Kind::Time => Cell::Time(Some(
                 filling.at + Duration::seconds(n) + Duration::microseconds(n),
             )),
         }
+    }
+
+    /// A number that the column's check allows: of `IN (0, 1)` one, of `BETWEEN 0 AND 9` one that is.
+    fn integer(&self, table: &str, column: &str, n: i64) -> i64 {
+        let made_by = &self.made_by[table];
+        let after = |check: String| made_by.find(&check).map(|at| &made_by[at + check.len()..]);
+        if let Some(list) = after(format!("CHECK ({column} IN (")) {
+            let list: Vec<i64> = list
+                .split(')')
+                .next()
+                .unwrap()
+                .split(',')
+                .map(|word| word.trim().parse().unwrap())
+                .collect();
+            return list[usize::try_from(n).unwrap() % list.len()];
+        }
+        if let Some(range) = after(format!("CHECK ({column} BETWEEN ")) {
+            let mut ends = range
+                .split(')')
+                .next()
+                .unwrap()
+                .split(" AND ")
+                .map(|word| word.trim().parse::<i64>().unwrap());
+            let (first, last) = (ends.next().unwrap(), ends.next().unwrap());
+            return first + n % (last - first + 1);
+        }
+        n
     }
 
     /// A text that the column's check allows: of `CHECK (column IN ('a', 'b'))` one of the words.
