@@ -196,7 +196,7 @@ pub fn ErrorSummary(errors: Vec<Entry>) -> impl IntoView {
         .map(|error| view! { <Notice tone=Tone::Err title=error /> })
         .collect_view();
     let list = (fields.len() > 2).then(|| {
-        let title = format!("{} fields need mending", fields.len());
+        let title = format!("Fix {} fields", fields.len());
         let links = fields
             .into_iter()
             .map(|entry| {

@@ -40,7 +40,7 @@ fn more_than_two_errors_are_summed_up_with_links() {
     let mut visit = visit(World::Full, "/start", None);
     visit.form = Some(fields("name=&email=dev&password=short"));
     let (_, html) = show(visit);
-    assert!(html.contains("3 fields need mending"));
+    assert!(html.contains("Fix 3 fields"));
     assert!(html.contains("href=\"#email\""));
 }
 
