@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::text::hidden;
+
 /// Keys of one servicer that may be live at once.
 pub const MOST_KEYS: usize = 10;
 /// Seconds a signature may live at most, and what a tenant may tighten that to.
@@ -179,7 +181,9 @@ pub fn may_be_private(text: &str) -> bool {
 pub fn parse_issuer(text: &str) -> Result<String, NotAnIssuer> {
     let text = text.trim();
     let fits = (1..=254).contains(&text.chars().count())
-        && text.chars().all(|c| !c.is_control() && !c.is_whitespace());
+        && text
+            .chars()
+            .all(|c| hidden(c).is_none() && !c.is_whitespace());
     fits.then(|| text.to_owned()).ok_or(NotAnIssuer)
 }
 
