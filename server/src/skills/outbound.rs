@@ -130,3 +130,51 @@ impl Answer {
             .map_err(|_| ConnectorError::BadAnswer("its body is not of the agreed shape"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use app::domain::json::PlainValue;
+
+    use super::*;
+
+    fn read<T: serde::de::DeserializeOwned>(body: &str) -> Result<T, ConnectorError> {
+        let answer = Answer {
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+            body: body.as_bytes().to_vec(),
+        };
+        answer.json()
+    }
+
+    #[test]
+    fn an_answer_of_a_bank_is_read_as_json_and_nothing_more() {
+        #[derive(serde::Deserialize)]
+        struct Offered {
+            offer: PlainValue,
+        }
+        let mut raw = "[]".to_owned();
+        for _ in 0..60 {
+            let escaped = raw.replace('\\', "\\u005c").replace('"', "\\u0022");
+            let (open, close) = ("[".repeat(60), "]".repeat(60));
+            raw = format!("{open}{{\"$serde_json::private::RawValue\":\"{escaped}\"}}{close}");
+        }
+        let offered: Offered = read(&format!("{{\"offer\":{raw}}}")).unwrap();
+        let mut inner = &offered.offer.0;
+        while let Some(items) = inner.as_array() {
+            inner = &items[0];
+        }
+        assert!(
+            inner["$serde_json::private::RawValue"].is_string(),
+            "a name like others"
+        );
+        let spoofed = r#"{"offer":{"$serde_json::private::Number":"1"}}"#;
+        assert!(read::<Offered>(spoofed).unwrap().offer.0.is_object());
+        for bad in [
+            r#"{"offer":1,"offer":2}"#,
+            r#"{"offer":{"a":1,"a":2}}"#,
+            "{\"offer\":1}x",
+        ] {
+            assert!(read::<Offered>(bad).is_err(), "{bad}");
+        }
+    }
+}

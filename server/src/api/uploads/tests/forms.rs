@@ -5,7 +5,9 @@ use super::*;
 on_both!(
     the_fields_come_first_and_are_strict,
     what_is_wrong_with_keys_ids_and_origins_is_said,
-    another_media_type_is_none
+    another_media_type_is_none,
+    forms_are_read_in_every_legal_spelling,
+    what_makes_a_form_unreadable_is_named,
 );
 
 #[expect(
@@ -167,5 +169,122 @@ async fn another_media_type_is_none(db: Db) {
                 .contains("multipart/form-data")
         );
     }
+    door.close().await;
+}
+
+/// A form as another library writes it: `{CLIENT}`, `{NONCE}` and `{FILE}` stand for what a step needs.
+fn written(door: &Door, step: &Accepted, text: &str, file: &[u8]) -> Vec<u8> {
+    let text = text
+        .replace("{CLIENT}", &door.desk.world.tenant.to_string())
+        .replace("{NONCE}", &step.nonce)
+        .replace("{B}", BOUNDARY);
+    let (front, rest) = text.split_once("{FILE}").unwrap();
+    [front.as_bytes(), file, rest.as_bytes()].concat()
+}
+
+const FIELDS: &str = "--{B}\r\nContent-Disposition: form-data; name=\"client_id\"\r\n\r\n{CLIENT}\r\n--{B}\r\nContent-Disposition: form-data; name=\"nonce\"\r\n\r\n{NONCE}\r\n--{B}\r\nContent-Disposition: form-data; name=\"kind\"\r\n\r\nid_front\r\n";
+
+async fn forms_are_read_in_every_legal_spelling(db: Db) {
+    let door = Door::new(db).await;
+    let file = png(500, 1);
+    let part = |head: &str| format!("{FIELDS}--{{B}}\r\n{head}\r\n\r\n{{FILE}}\r\n--{{B}}--\r\n");
+    for form in [
+        part("Content-Disposition: Form-Data; Name=\"file\"; FileName=\"a.png\""),
+        part("content-disposition: form-data;name=file;filename=a.png"),
+        part(
+            "CONTENT-DISPOSITION:form-data ; filename=\"a\\\"b;.png\" ; NAME = \"file\"\r\nContent-Transfer-Encoding: 8bit",
+        ),
+        format!(
+            "--{{B}}\r\nContent-Disposition: form-data; name=\"_charset_\"\r\n\r\nutf-8\r\n{}",
+            part("Content-Disposition: form-data; name=\"file\"")
+        ),
+        part("Content-Disposition: form-data; name=\"file\"; filename*=UTF-8''%e2%82%ac.png"),
+    ] {
+        let step = door.desk.at_first().await;
+        let sent = door.post(&step, &written(&door, &step, &form, &file)).await;
+        assert_eq!(sent.status, 200, "{form}: {}", sent.body);
+    }
+    let step = door.desk.at_first().await;
+    let body = door.form(&step, "id_front").file(&file).end();
+    let media =
+        format!("Content-Type: Multipart/Form-Data; charset=utf-8; Boundary=\"{BOUNDARY}\"\r\n");
+    let mut stream = door.begin(&path(&step), &media, body.len()).await;
+    stream.write_all(&body).await.unwrap();
+    let sent = answer(stream).await;
+    assert_eq!(sent.status, 200, "{}", sent.body);
+    door.close().await;
+}
+
+async fn what_makes_a_form_unreadable_is_named(db: Db) {
+    let door = Door::new(db).await;
+    let step = door.desk.at_first().await;
+    let file = png(500, 1);
+    let part = |head: &str| format!("{FIELDS}--{{B}}\r\n{head}\r\n\r\n{{FILE}}\r\n--{{B}}--\r\n");
+    let good = part("Content-Disposition: form-data; name=\"file\"");
+    for (form, says) in [
+        (
+            part("Content-Disposition: form-data; name*=UTF-8''file"),
+            "name*",
+        ),
+        (
+            part("Content-Disposition: form-data; name='file'"),
+            "single quotes",
+        ),
+        (
+            part("Content-Disposition: attachment; name=\"file\""),
+            "must be form-data",
+        ),
+        (
+            part(
+                "Content-Disposition: form-data; name=\"file\"\r\nContent-Transfer-Encoding: Base64",
+            ),
+            "Content-Transfer-Encoding: base64",
+        ),
+        (
+            part("Content-Disposition: form-data; name=\"file\"\r\nContent-Encoding: gzip"),
+            "packed",
+        ),
+        (part("Content-Type: image/png"), "no Content-Disposition"),
+        (good.replace("\r\n", "\n"), "line feed alone"),
+        (
+            format!(
+                "--{{B}}\r\nContent-Disposition: form-data; name=\"_charset_\"\r\n\r\nISO-8859-1\r\n{good}"
+            ),
+            "ISO-8859-1: write it in UTF-8",
+        ),
+    ] {
+        let refused = door.post(&step, &written(&door, &step, &form, &file)).await;
+        assert_eq!(
+            refused.code(),
+            (400, "invalid_body"),
+            "{form}: {}",
+            refused.body
+        );
+        assert!(refused.says(says), "{says}: {}", refused.body);
+    }
+    let body = written(&door, &step, &good, &file);
+    for (headers, says) in [
+        (
+            "Content-Type: multipart/form-data; boundary=first; boundary=XbOuNd\r\n",
+            "two boundaries",
+        ),
+        (
+            "Content-Type: multipart/form-data; boundary=a\r\nContent-Type: multipart/form-data; boundary=b\r\n",
+            "two Content-Type",
+        ),
+        (
+            "Content-Type: multipart/form-data; boundary=a\r\nContent-Encoding: gzip\r\n",
+            "Content-Encoding: gzip",
+        ),
+    ] {
+        let mut stream = door.begin(&path(&step), headers, body.len()).await;
+        stream.write_all(&body).await.ok();
+        let refused = answer(stream).await;
+        assert_eq!(refused.code(), (415, "invalid_headers"), "{headers}");
+        assert!(refused.says(says), "{says}: {}", refused.body);
+        let packed = headers.contains("gzip");
+        assert_eq!(refused.head.contains("accept-encoding: identity"), packed);
+    }
+    door.desk.left((0, 0)).await;
     door.close().await;
 }

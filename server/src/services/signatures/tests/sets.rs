@@ -17,6 +17,7 @@ on_both!(
     a_set_that_cannot_be_read_is_good_for_a_day,
     a_set_that_cannot_be_read_hinders_no_other_key,
     addresses_that_are_not_public_are_not_asked,
+    a_set_that_nests_or_spoofs_is_no_set,
 );
 
 /// Whoever publishes the keys.
@@ -204,4 +205,46 @@ async fn addresses_that_are_not_public_are_not_asked(db: Db) {
         assert!(matches!(refused, Err(Trouble::Refused(_))), "{url}");
     }
     assert_eq!(publisher.asked(), 0);
+}
+
+async fn a_set_that_nests_or_spoofs_is_no_set(db: Db) {
+    let publisher = Publisher::new(&[&Signer::new(P256)]).await;
+    let desk = desk(db, &publisher).await;
+    let mut raw = "[]".to_owned();
+    for _ in 0..40 {
+        let escaped = raw.replace('\\', "\\u005c").replace('"', "\\u0022");
+        let (open, close) = ("[".repeat(126), "]".repeat(126));
+        raw = format!("{open}{{\"$serde_json::private::RawValue\":\"{escaped}\"}}{close}");
+    }
+    for (set, says) in [
+        (raw.clone(), "nest deeper"),
+        (format!("{{\"keys\":{raw}}}"), "nest deeper"),
+        (
+            r#"{"keys":{"$serde_json::private::RawValue":"[]"}}"#.to_owned(),
+            "no list `keys`",
+        ),
+        (
+            r#"{"keys":[],"keys":[]}"#.to_owned(),
+            "`keys` is given twice",
+        ),
+        ("\u{feff}{\"keys\":[]}".to_owned(), "byte order mark"),
+        (
+            format!("{{\"keys\":[{}]}}", "0,".repeat(5_000)),
+            "more than 4096 values",
+        ),
+    ] {
+        publisher.say(200, set);
+        let refused = desk
+            .add("other@app.example.com", &publisher.url)
+            .await
+            .unwrap_err();
+        let Trouble::Refused(fields) = refused else {
+            panic!("{refused:?}");
+        };
+        assert!(
+            fields[0].message.contains(says),
+            "{says}: {}",
+            fields[0].message
+        );
+    }
 }
