@@ -49,6 +49,21 @@ async function asked(page, byItself, name) {
   });
 }
 
+/** The page asks again and again, and meanwhile nothing on it moves: it is the same page, the focus stays, no call is made. */
+async function waitsInPlace(page) {
+  const calls = page.getByRole("navigation", { name: "Steps of the run" }).getByRole("listitem");
+  const before = await calls.allInnerTexts();
+  await page.getByRole("link", { name: "Decide in Verifications" }).focus();
+  await page.evaluate(() => (window.stillHere = true));
+  for (let times = 0; times < 2; times += 1) {
+    const answer = await page.waitForResponse((response) => response.url().endsWith("/decided"), { timeout: 10_000 });
+    assert.equal(await answer.text(), "pending");
+  }
+  assert.ok(await page.evaluate(() => window.stillHere), "the page was not loaded again");
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), "Decide in Verifications");
+  assert.deepEqual(await calls.allInnerTexts(), before);
+}
+
 /** From a new account to the step `kyc` of a deposit. */
 async function toKyc(page) {
   await register(page, server);
@@ -78,6 +93,7 @@ for (const javaScriptEnabled of [true, false]) {
       const files = await rows(page, "Files that were sent");
       assert.deepEqual(files.map((cells) => cells[0]), ["id_document", "selfie"]);
       assert.match(files[1].join(" "), /[0-9a-f]{8}-[0-9a-f-]{27} [0-9a-f]{64} \d+ B/);
+      if (javaScriptEnabled) await waitsInPlace(page);
       await decide(context, "Approve");
       await asked(page, javaScriptEnabled, "Next: Step contract");
       assert.ok(await page.getByLabel("I accept the offer").isChecked());

@@ -42,7 +42,7 @@ pub(super) fn folded(run: &Run) -> Vec<(usize, usize)> {
     for at in 0..run.calls.len() {
         match groups.last_mut() {
             Some((_, last)) if still_waits(run, *last) && is_asking_for_decision(run, at) => {
-                *last = at
+                *last = at;
             }
             _ => groups.push((at, at)),
         }

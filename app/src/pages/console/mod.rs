@@ -9,6 +9,7 @@ use leptos::prelude::*;
 
 pub(super) use run::{back, decided, screen as run};
 
+use super::parts::FIRST_SKILL;
 use super::skills::type_name;
 use super::{Answer, Fields, Frame, Page, Shown, Visit};
 use crate::domain::console::RunStage;
@@ -125,14 +126,21 @@ fn new_run(
         };
     }
     let preferred = chosen.map(|id| format!("{id} ")).unwrap_or_default();
-    let value = options
+    let values: Vec<&String> = options
         .iter()
         .map(|(value, _)| value)
-        .find(|value| value.starts_with(&preferred));
+        .filter(|value| value.starts_with(&preferred))
+        .collect();
+    // The skill of the guides, so that what is read there is what is seen here.
+    let value = values
+        .iter()
+        .find(|value| value.ends_with(FIRST_SKILL))
+        .or(values.first())
+        .map(|value| (*value).clone());
     let more = links::tenant_skills(chosen.unwrap_or(first.id));
     let entry = Entry {
         name: "on".into(),
-        value: value.cloned().unwrap_or_default(),
+        value: value.unwrap_or_default(),
         ..Entry::default()
     };
     view! {

@@ -203,7 +203,7 @@ pub fn sign_in(path: &str, asker: &Asker, asks: &str, wrong: Option<&str>) -> St
 <h2 id="test-users">Test users</h2>
 {users}</section>
 <form method="post" action="{path}/sign-in" aria-labelledby="by-hand">
-<h2 id="by-hand">Or type a user name</h2>
+<h2 id="by-hand">Or sign in by hand</h2>
 <p class="hint">The password of each test user is <code>{PASSWORD}</code>.</p>
 {error}
 <label for="username">User name</label>
