@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
+use crate::crypto::file::KeyFile;
 use crate::crypto::{Secrets, SecretsError};
 use crate::mail::{self, MailError};
+use crate::services::secrets::data_keys::{self, PrepareError};
 use crate::state::AppState;
 use crate::storage::{Db, DbError, OpenError};
 
@@ -46,6 +48,8 @@ pub enum StartError {
         "the key file's id in the database is not readable: the row secrets_id of table meta was altered"
     )]
     SecretsIdDamaged,
+    #[error(transparent)]
+    DataKeys(#[from] PrepareError),
 }
 
 /// Makes the data folder, opens and migrates the database, and reads or makes its key file.
@@ -55,6 +59,7 @@ pub enum StartError {
 pub async fn open(config: &Config, clock: Clock) -> Result<AppState, StartError> {
     let db = open_database(config).await?;
     let secrets = secrets(&db, &config.secrets_file(), &clock).await?;
+    data_keys::prepare(&db, &secrets.vault, &clock).await?;
     let data_dir = Path::new(&config.storage.data_dir);
     let mailer = mail::from_settings(&config.mail, data_dir, clock.clone())?;
     let public_url = config.public_url(config.listen()?);
@@ -66,6 +71,13 @@ pub async fn open(config: &Config, clock: Clock) -> Result<AppState, StartError>
         mailer,
         &public_url,
     ))
+}
+
+/// Checks the key file without opening the database: that it is readable, whole, and nobody else's to read. One that is
+/// not there yet is made at the first start.
+pub fn check_secrets(config: &Config) -> Result<(), StartError> {
+    KeyFile::read(&config.secrets_file())?;
+    Ok(())
 }
 
 /// Makes the data folder, opens the database and brings its schema up to date.

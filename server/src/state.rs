@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use app::domain::ids::TenantId;
+
 use crate::background::Pulse;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::crypto::{Pepper, Secrets, Vault};
+use crate::crypto::{Pepper, Secrets, Unsealable, Vault};
 use crate::jobs::Queue;
 use crate::mail::Mailer;
 use crate::services::keys::KeyUse;
@@ -14,7 +16,8 @@ use crate::services::limits::Limits;
 use crate::services::passwords::Passwords;
 use crate::services::requests::log::RequestLog;
 use crate::skills::Registry;
-use crate::storage::Db;
+use crate::services::secrets::digests::Digests;
+use crate::storage::{Db, DbError, Tx};
 
 /// The server's shared parts.
 #[derive(Clone)]
@@ -23,6 +26,7 @@ pub struct AppState {
     pub db: Db,
     pub clock: Clock,
     pub pepper: Pepper,
+    /// The system's; a tenant's after [`AppState::for_tenant`].
     pub vault: Vault,
     /// Wakes the worker when a job was added.
     pub queue: Queue,
@@ -40,6 +44,8 @@ pub struct AppState {
     pub limits: Arc<Limits>,
     /// Which keys were used lately; written down in the background.
     pub key_use: Arc<KeyUse>,
+    /// Digests to be renewed because a pepper is rotated; written down in the background.
+    pub digests: Arc<Digests>,
     /// Every published skill; none until [`AppState::with_skills`].
     pub skills: Registry,
     /// Without trailing slash; every link is built from it.
@@ -67,6 +73,7 @@ impl AppState {
             )),
             key_use: Arc::default(),
             pulse: Pulse::default(),
+            digests: Arc::default(),
             stopping: Arc::default(),
             skills: Registry::default(),
             request_log: RequestLog::default(),
@@ -84,6 +91,52 @@ impl AppState {
     pub fn with_skills(self, skills: Registry) -> Self {
         Self { skills, ..self }
     }
+
+    /// The same, sealing and opening under a tenant's own data key. The caller's connection is asked for it if it is not
+    /// open yet, which is one statement.
+    pub async fn for_tenant(&self, tx: &mut Tx, tenant: TenantId) -> Result<Self, Locked> {
+        if let Some(vault) = self.vault.opened(tenant.0) {
+            return Ok(self.with_vault(vault));
+        }
+        let wrapped = tx.data_key(tenant.0).await?.ok_or(Unsealable)?;
+        let key = self.vault.unwrap(&wrapped)?;
+        Ok(self.with_vault(self.vault.of_opened(key)))
+    }
+
+    /// The same for a caller that has no connection at hand, and holds none: two at a time could wait for each other.
+    pub async fn for_tenant_alone(&self, tenant: TenantId) -> Result<Self, Locked> {
+        if let Some(vault) = self.vault.opened(tenant.0) {
+            return Ok(self.with_vault(vault));
+        }
+        let mut tx = self.db.read().await?;
+        self.for_tenant(&mut tx, tenant).await
+    }
+
+    /// The same for a tenant that is being made: its data key is new, and goes into the tenant's own transaction.
+    pub async fn for_new_tenant(&self, tx: &mut Tx, tenant: TenantId) -> Result<Self, Locked> {
+        let (key, wrapped) = self.vault.make(&self.clock, tenant.0)?;
+        if tx.add_data_key(&wrapped, self.clock.now()).await? {
+            return Ok(self.with_vault(self.vault.of_opened(key)));
+        }
+        self.for_tenant(tx, tenant).await
+    }
+
+    fn with_vault(&self, vault: Vault) -> Self {
+        Self {
+            vault,
+            ..self.clone()
+        }
+    }
+}
+
+/// Why a tenant's data cannot be sealed or opened: its data key was erased, or is wrapped under a vault key that this
+/// process has not.
+#[derive(Debug, thiserror::Error)]
+pub enum Locked {
+    #[error("database: {0}")]
+    Database(#[from] DbError),
+    #[error("{0}")]
+    Unsealable(#[from] Unsealable),
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod bench;
 mod demo;
 mod jobs;
 mod operate;
+mod secrets;
 mod serve;
 mod signing;
 
@@ -92,6 +93,9 @@ enum Command {
     /// Later work: what waits, what was given up.
     #[command(subcommand)]
     Jobs(jobs::Jobs),
+    /// The keys of the key file: list them, rotate them.
+    #[command(subcommand)]
+    Secrets(secrets::Secrets),
     /// What `cargo xtask bench` needs of a database; nothing that an operator does.
     #[command(subcommand, hide = true)]
     Bench(bench::Bench),
@@ -174,12 +178,16 @@ async fn with_settings(config: Config, command: Command) -> Result<(), Failed> {
             crate::start::open_database(&config).await?.close().await;
             print_text("The database is up to date.\n")
         }
-        Command::CheckConfig => print_text("The settings are fine.\n"),
+        Command::CheckConfig => {
+            crate::start::check_secrets(&config)?;
+            print_text("The settings are fine.\n")
+        }
         Command::Servicer(command) => operate::servicer(&config, command).await,
         Command::Admin(command) => operate::admin(&config, command).await,
         Command::SigningKey(command) => signing::run(&config, command).await,
         Command::Tenant(command) => operate::tenant(&config, command).await,
         Command::Jobs(command) => jobs::run(&config, command).await,
+        Command::Secrets(command) => secrets::run(&config, command).await,
         Command::Bench(command) => bench::run(&config, command).await,
         // Answered without settings, above.
         Command::ConfigExample | Command::Openapi | Command::Print { .. } => Ok(()),

@@ -16,10 +16,18 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::services::acts::By;
 use crate::services::trouble::Stop;
+use crate::services::tenants::erasure;
 use crate::services::{operators, servicers};
 use crate::skills::offline;
 use crate::start;
 use crate::state::AppState;
+
+impl Output {
+    /// Whether programs read it.
+    pub(super) fn json(&self) -> bool {
+        self.json
+    }
+}
 
 /// How the result is printed.
 #[derive(Args)]
@@ -100,6 +108,17 @@ pub enum Tenant {
         /// Hours that the old one goes on: 0 to 168.
         #[arg(long, default_value_t = 24)]
         overlap_hours: u16,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Erase a tenant: its data key is destroyed, so that nothing of it can be read again, and its consents end at their banks.
+    #[command(after_help = "Example:\n  server tenant erase ID --yes")]
+    Erase {
+        /// Its `client_id`.
+        id: TenantId,
+        /// There is no way back: say so.
+        #[arg(long)]
+        yes: bool,
         #[command(flatten)]
         output: Output,
     },
@@ -194,6 +213,20 @@ pub async fn tenant(config: &Config, command: Tenant) -> Result<(), Failed> {
                     "old_ends_at": made.old_ends_at,
                 }),
                 "Keep the secret now: it is not shown again. The old one works until its end.",
+            )
+        }
+        Tenant::Erase { id, yes, output } => {
+            if !yes {
+                return Err(Failed::Asked(
+                    "--yes: what is erased cannot be had back; add --yes if this is the tenant.".to_owned(),
+                ));
+            }
+            let consents = told(erasure::erase(&state, &by, id).await)?;
+            let done = json!({ "client_id": id, "erased": true, "consents_ended": consents });
+            say(
+                &output,
+                &done,
+                "Nothing of it opens any more, in this database and in backups of it taken from now on.",
             )
         }
         Tenant::RevokeSecret { id, output } => {

@@ -89,7 +89,8 @@ async fn sandbox(
         return Ok((state, None));
     }
     // The same for every process on one database: a user may leave to one's bank and come back to another's.
-    let secret = URL_SAFE_NO_PAD.encode(*state.pepper.derive("sandbox_bank.client"));
+    let secret = state.vault.derive("sandbox_bank.client").map_err(broken)?;
+    let secret = URL_SAFE_NO_PAD.encode(*secret);
     let bank = bank::serve(
         bank::Settings {
             db: state.db.clone(),

@@ -31,7 +31,7 @@ section! {
         data_dir: String = "data".into();
         /// `sqlite:PATH` or `postgres://user@host/database`. Empty: `tessera.db` in the data folder.
         database: String = String::new();
-        /// The key file. Empty: `secrets.key` in the data folder. It is made only together with an empty database.
+        /// The key file, readable by its owner alone (`docs/SECRETS.md`). Empty: `secrets.key` in the data folder. It is made only together with an empty database.
         secrets_file: String = String::new();
     }
 }

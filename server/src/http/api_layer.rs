@@ -16,6 +16,7 @@ use futures_util::FutureExt as _;
 use super::cors;
 use super::notes::Notes;
 use super::tee::Tee;
+use super::url_secrets;
 use crate::problem::{Answered, Problem};
 use crate::services::limits::{Budget, Left};
 use crate::services::refusal::Refusal;
@@ -47,6 +48,9 @@ pub async fn api(State(state): State<AppState>, request: Request, next: Next) ->
     parts.extensions.insert(notes.clone());
     let answer = if refuses_json(&parts.headers) {
         Problem::new(Code::NotAcceptable).into_response()
+    } else if let Some(refusal) = url_secrets::refused(&parts.uri) {
+        tracing::warn!(request.id = %notes.id, "a secret came in a URL: the call was refused, and the secret should be rotated");
+        Problem::from(refusal).into_response()
     } else {
         let work = AssertUnwindSafe(next.run(Request::from_parts(parts, body)));
         work.catch_unwind().await.unwrap_or_else(|_| {
@@ -71,7 +75,7 @@ impl Seen {
         let short = |value: &&HeaderValue| value.len() <= 128 && value.to_str().is_ok();
         Self {
             method: parts.method.clone(),
-            path: parts.uri.path().to_owned(),
+            path: url_secrets::without_keys(parts.uri.path()),
             route: parts.extensions.get::<MatchedPath>().cloned(),
             user_agent: parts.headers.get(header::USER_AGENT).cloned(),
             client_request_id: parts.headers.get(&REQUEST_ID).filter(short).cloned(),

@@ -16,5 +16,6 @@ pub mod serve;
 pub mod signed;
 pub mod tagged;
 pub mod tee;
+pub mod url_secrets;
 #[cfg(test)]
 mod tests;

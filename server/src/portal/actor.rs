@@ -7,6 +7,7 @@ use tower_sessions::Session;
 
 use super::store;
 use crate::state::AppState;
+use crate::storage::digests::Whose;
 use crate::storage::portal_sessions::ActorRow;
 use crate::storage::{DbError, Stored};
 
@@ -23,6 +24,8 @@ pub async fn of(state: &AppState, session: &Session) -> Stored<Option<Actor>> {
     let Some(row) = state.db.read().await?.actor(&digest, now).await? else {
         return Ok(None);
     };
+    let whose = Whose::PortalSession(row.handle);
+    state.digests.note(whose, &row.digest, &digest);
     if row.seen_at < now - TOUCH_EVERY {
         let mut tx = state.db.write().await?;
         tx.touch_portal_session(row.handle, now, now - TOUCH_EVERY)

@@ -49,6 +49,7 @@ pub async fn list(
     let Readable { consent, .. } = &readable;
     let mut tx = state.db.read().await?;
     let rows = tx.accounts(consent.id).await?;
+    let state = &state.for_tenant(&mut tx, consent.tenant_id).await?;
     drop(tx);
     let (servicer_id, servicer_name) = provider(state, &consent.skill);
     let mut items = Vec::with_capacity(rows.len());
@@ -84,6 +85,8 @@ pub async fn balances(
         ..page
     };
     let mut rows = tx.balances(readable.consent.id, filter, one_more).await?;
+    let tenant = readable.consent.tenant_id;
+    let state = &state.for_tenant(&mut tx, tenant).await?;
     drop(tx);
     let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;

@@ -19,6 +19,7 @@ use crate::skills::Grant;
 use crate::state::AppState;
 use crate::storage::Tx;
 pub use crate::storage::consents::ConsentFilter;
+use crate::storage::digests::Whose;
 use crate::storage::consents::ConsentRow;
 
 /// The longest `pcd_data_retention` where a tenant's own terms are gone: the default cache retention (120 days).
@@ -148,6 +149,7 @@ pub async fn revoke_at_provider(
     tx: &mut Tx,
     row: &ConsentRow,
 ) -> Result<(), Failure> {
+    let state = &state.for_tenant(tx, row.tenant_id).await?;
     match grants::open(state, row)? {
         Some(grant) => revoke(state, tx, &row.skill, &grant).await,
         None => Ok(()),
@@ -192,6 +194,8 @@ async fn identify(
         return Err(Code::InvalidAccessToken.into());
     }
     check_user(state, client, &row, credentials.tenant_user_id.as_deref())?;
+    let whose = Whose::AccessToken(row.id);
+    state.digests.note(whose, &token, &given);
     Ok(row)
 }
 
@@ -202,12 +206,15 @@ fn check_user(
     row: &ConsentRow,
     given: Option<&str>,
 ) -> Result<(), Failure> {
-    match (&row.tenant_user, given) {
-        (Some(bound), Some(given)) if user_digest(state, client.tenant(), given) != *bound => {
-            Err(Code::InvalidTenantUserId.into())
-        }
-        _ => Ok(()),
+    let (Some(bound), Some(given)) = (&row.tenant_user, given) else {
+        return Ok(());
+    };
+    let given = user_digest(state, client.tenant(), given);
+    if given != *bound {
+        return Err(Code::InvalidTenantUserId.into());
     }
+    state.digests.note(Whose::TenantUser(row.id), bound, &given);
+    Ok(())
 }
 
 /// The refusal of a data call that lacks the end-user its session named.

@@ -204,10 +204,13 @@ async fn wait(state: &AppState, id: CredentialsId) -> Result<DateTime<Utc>, Fail
 }
 
 /// The key a merchant's name is looked up by: equal names of one consent have equal keys, and that is all they tell.
-pub fn merchant_key(state: &AppState, consent: CredentialsId, name: &str) -> Digest {
-    state
-        .pepper
-        .digest("merchant", &format!("{consent}/{name}"))
+pub fn merchant_key(
+    state: &AppState,
+    consent: CredentialsId,
+    name: &str,
+) -> Result<Digest, Failure> {
+    let text = format!("{consent}/{name}");
+    Ok(state.vault.digest(&state.pepper, "merchant", &text)?)
 }
 
 /// Seals a row's details for its place.

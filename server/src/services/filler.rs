@@ -88,6 +88,7 @@ async fn lengthen(state: &AppState, consent: &ConsentRow, own: i64) -> Result<()
         ..TransactionFilter::default()
     };
     let models = tx.transactions(consent.id, &booked, None, MODELS).await?;
+    let state = &state.for_tenant(&mut tx, consent.tenant_id).await?;
     drop(tx);
     let (Some(newest), Some(oldest)) = (models.first(), models.last()) else {
         let why = format!("{} has no transactions to copy: read it first", consent.id);
@@ -121,7 +122,7 @@ fn earlier(
 ) -> Result<TransactionRow, Failure> {
     let mut row = opened(state, model.clone())?;
     row.row.id.0 = state.clock.id();
-    row.row.utx = Digest(state.clock.random::<32>().to_vec());
+    row.row.utx = Digest::of(state.clock.random::<32>().to_vec());
     row.row.booked_at -= by;
     (row.row.change_no, row.row.change_kind) = (change_no, ChangeKind::Added);
     row.row.replaces = None;

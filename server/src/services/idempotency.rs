@@ -9,7 +9,7 @@ use chrono::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::refusal::{Failure, Refusal};
-use crate::crypto::Vault;
+use crate::crypto::{Aead, Digest};
 use crate::state::AppState;
 use crate::storage::kept_answers::AnswerKey;
 
@@ -21,7 +21,8 @@ pub struct Attempt {
     key: AnswerKey,
     fingerprint: Vec<u8>,
     holder: RequestId,
-    vault: Vault,
+    /// Seals the answer under the secret that the caller presented.
+    sealing: Aead,
     keep: Duration,
 }
 
@@ -51,34 +52,34 @@ pub enum Turn {
 /// Takes the key, or finds the first answer.
 pub async fn begin(state: &AppState, asked: Asked<'_>) -> Result<Turn, Failure> {
     let secret = asked.secret.map_or("", |secret| secret.expose_secret());
-    let sealing = state.pepper.digest("kept_answers.secret", secret);
-    let sealing: [u8; 32] = sealing
-        .0
-        .as_slice()
-        .try_into()
-        .map_err(|_| Failure::Broken("digest length".into()))?;
+    // Under the tenant's data key, and no pepper: whichever one a process uses, of two requests one is the first.
+    let state = &state.for_tenant_alone(asked.tenant).await?;
+    let sealing = state.vault.derive(&format!("kept_answers.secret/{secret}"))?;
     let attempt = Attempt {
         key: AnswerKey {
             tenant: asked.tenant,
             operation: asked.operation,
-            key: state.pepper.digest("kept_answers.key", asked.key),
+            key: state
+                .vault
+                .digest(&state.pepper, "kept_answers.key", asked.key)?,
         },
         fingerprint: asked.fingerprint,
         holder: asked.request,
-        vault: Vault::of(&sealing),
+        sealing: Aead::new(&sealing),
         keep: asked.keep,
     };
     let now = state.clock.now();
     let mut tx = state.db.write().await?;
-    let taken = tx
-        .lease_answer(
-            &attempt.key,
-            attempt.holder,
-            &attempt.fingerprint,
-            now,
-            now + LEASE,
-        )
-        .await?;
+    let taken = !tx.has_former_answer(&attempt.key, now).await?
+        && tx
+            .lease_answer(
+                &attempt.key,
+                attempt.holder,
+                &attempt.fingerprint,
+                now,
+                now + LEASE,
+            )
+            .await?;
     if taken {
         tx.commit().await?;
         return Ok(Turn::First(attempt));
@@ -90,7 +91,9 @@ pub async fn begin(state: &AppState, asked: Asked<'_>) -> Result<Turn, Failure> 
         return Err(Code::IdempotencyMismatch.into());
     }
     if let (Some(status), Some(sealed)) = (kept.status, kept.sealed) {
-        let opened = attempt.vault.open(&attempt.place(), &sealed);
+        let sealing = attempt.sealing_of(state, &kept.key_digest, secret);
+        let place = attempt.place_of(&kept.key_digest);
+        let opened = sealing.open(place.as_bytes(), &sealed);
         let body = opened.map_err(|_| another_secrets())?;
         return Ok(Turn::Again(
             u16::try_from(status).unwrap_or(500),
@@ -110,7 +113,8 @@ fn another_secrets() -> Refusal {
 impl Attempt {
     /// Keeps the answer for those who ask again.
     pub async fn keep(self, state: &AppState, status: u16, body: &[u8]) -> Result<(), Failure> {
-        let sealed = self.vault.seal(&state.clock, &self.place(), body)?;
+        let place = self.place_of(&self.key.key);
+        let sealed = self.sealing.seal(&state.clock, place.as_bytes(), body)?;
         let until = state.clock.now() + self.keep;
         let mut tx = state.db.write().await?;
         tx.keep_answer(&self.key, self.holder, status, &sealed, until)
@@ -125,10 +129,21 @@ impl Attempt {
         Ok(tx.commit().await?)
     }
 
-    fn place(&self) -> String {
-        let digest: String = self
-            .key
-            .key
+    /// What an answer was sealed under: before there were data keys, a key of the pepper.
+    fn sealing_of(&self, state: &AppState, stored: &Digest, secret: &str) -> Aead {
+        if self.key.key.renews(stored) {
+            let former = state.pepper.digest("kept_answers.secret", secret);
+            for digest in [&*former.0, former.other()] {
+                if let Ok(key) = digest.try_into() {
+                    return Aead::new(&key);
+                }
+            }
+        }
+        self.sealing.clone()
+    }
+
+    fn place_of(&self, digest: &Digest) -> String {
+        let digest: String = digest
             .0
             .iter()
             .map(|byte| format!("{byte:02x}"))

@@ -29,6 +29,7 @@ pub mod renewals;
 pub mod requests;
 pub mod retention;
 pub mod returns;
+pub mod secrets;
 pub mod servicers;
 pub mod sessions;
 pub mod signatures;
@@ -55,6 +56,7 @@ use app::portal::Trouble;
 use tokio_util::sync::CancellationToken;
 
 use crate::background::{Restarts, supervise};
+use self::secrets::watch::{self, Watch};
 use crate::state::AppState;
 use crate::storage::Tx;
 
@@ -101,9 +103,11 @@ pub async fn background(state: AppState, stop: CancellationToken) {
         async move { state.request_log.clone().run(state, stop).await }
     };
     let keys = || note_key_use(state.clone(), stop.clone());
+    let watch = || Watch::new(state.clone()).run(stop.clone());
     futures_util::join!(
         supervise(LOG_TASK, &pulse, &stop, restarts, log),
         supervise(KEY_USE_TASK, &pulse, &stop, restarts, keys),
+        supervise(watch::TASK, &pulse, &stop, restarts, watch),
     );
 }
 
@@ -119,6 +123,9 @@ async fn note_key_use(state: AppState, stop: CancellationToken) {
         state.pulse.beat(KEY_USE_TASK);
         if let Err(error) = state.key_use.flush(&state).await {
             tracing::warn!(%error, "which keys were used could not be written; it is tried again");
+        }
+        if let Err(error) = state.digests.flush(&state).await {
+            tracing::warn!(%error, "digests could not be renewed; each is tried again at its next use");
         }
         if last {
             return;

@@ -65,6 +65,7 @@ pub async fn list(
     };
     let mut tx = state.db.read().await?;
     let rows = tx.products(consent.id).await?;
+    let state = &state.for_tenant(&mut tx, consent.tenant_id).await?;
     drop(tx);
     let (servicer_id, servicer_name) = provider(state, &consent.skill);
     let mut items = Vec::with_capacity(rows.len());
@@ -93,6 +94,7 @@ async fn refreshed(
     state: &AppState,
     consent: &ConsentRow,
 ) -> Result<(DateTime<Utc>, ServedFrom), Failure> {
+    let state = &state.for_tenant_alone(consent.tenant_id).await?;
     let (connector, grant) = grants::way_in(state, consent)?;
     let error = match connector.products(&grant).await {
         Ok(products) => return keep(state, consent, &products).await,
@@ -121,7 +123,8 @@ async fn keep(
     }
     for (at, product) in products.iter().enumerate() {
         let known_by = format!("{}/{}", consent.id, product.id);
-        let bank_key = state.pepper.digest("product", &known_by);
+        let bank_key = state.vault.digest(&state.pepper, "product", &known_by)?;
+        tx.rename_product(consent.id, &bank_key).await?;
         let details = ProductDetails {
             kind: product.kind,
             status: product.status,

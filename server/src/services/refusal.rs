@@ -6,6 +6,7 @@
 use app::domain::problem::Code;
 
 use crate::crypto::Unsealable;
+use crate::state::Locked;
 use crate::storage::DbError;
 
 /// A refusal fit to be sent: nothing in it may be secret, internal, or about an end-user.
@@ -109,5 +110,14 @@ impl From<Refusal> for Failure {
 impl From<Unsealable> for Failure {
     fn from(error: Unsealable) -> Self {
         Self::Broken(error.to_string())
+    }
+}
+
+impl From<Locked> for Failure {
+    fn from(error: Locked) -> Self {
+        match error {
+            Locked::Database(error) => error.into(),
+            Locked::Unsealable(error) => error.into(),
+        }
     }
 }

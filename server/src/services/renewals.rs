@@ -60,6 +60,7 @@ pub async fn complete(
     let now = opening.now;
     let old = tx.consent(renewal.consent_id).await?;
     let old = old.ok_or_else(|| Failure::Broken("a renewal without its consent".into()))?;
+    let state = &state.for_tenant(tx, brought.tenant_id).await?;
     let grant = grants::open(state, brought)?.ok_or(Code::InactiveCredentials)?;
     let renewed = Renewal {
         opening,

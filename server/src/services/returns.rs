@@ -85,6 +85,7 @@ pub(super) async fn follow(state: &AppState, arrival: &Arrival) -> Result<Onward
     let way = way.ok_or_else(|| Failure::from(Code::TppRedirectError))?;
     let session = tx.session(way.session_id).await?;
     let session = session.ok_or_else(|| Failure::Broken("a return without its session".into()))?;
+    let state = &state.for_tenant(&mut tx, session.tenant_id).await?;
     drop(tx);
     let code = arrival.code.as_ref().map(|code| code_digest(state, code));
     let told = match way.outcome {
@@ -173,6 +174,7 @@ pub async fn look(state: &AppState, session: SessionId) -> Result<(), Failure> {
     let Some((session, claim)) = claim(state, &way).await? else {
         return Ok(());
     };
+    let state = &state.for_tenant_alone(session.tenant_id).await?;
     let turn = Turn {
         session: &session,
         claim,

@@ -102,6 +102,7 @@ pub async fn open(
     {
         return Err(not_whitelisted(&skill.name).into());
     }
+    let state = &state.for_tenant(tx, client.tenant()).await?;
     let row = new_row(state, client, &skill, new)?;
     tx.insert_session(&row).await?;
     let nonce = issue::nonce(state, tx, row.id, row.position, Life::Now).await?;
@@ -123,6 +124,7 @@ pub async fn get(
 ) -> Result<Standing, Failure> {
     let mut tx = state.db.read().await?;
     let row = owned(&mut tx, client.tenant(), id).await?;
+    let state = &state.for_tenant(&mut tx, row.tenant_id).await?;
     let known = proved(state, &mut tx, &row, &proof).await?;
     let now = state.clock.now();
     let status = status_at(&row, now);
@@ -175,6 +177,7 @@ pub async fn cancel(
 ) -> Result<SessionStatus, Failure> {
     let mut tx = state.db.write().await?;
     let row = owned(&mut tx, client.tenant(), id).await?;
+    let state = &state.for_tenant(&mut tx, row.tenant_id).await?;
     if !proved(state, &mut tx, &row, &proof).await? {
         let path = FieldProblem::new(
             "nonce",

@@ -67,9 +67,9 @@ struct Ready {
 /// Submits a step. Once the provider is asked the work goes on to its end even if the caller hangs up.
 pub async fn submit(state: &AppState, client: &Named, new: NewStep) -> Result<Taken, Failure> {
     let ready = check(state, client, &new).await?;
+    let state = state.for_tenant_alone(client.tenant()).await?;
     let step_id = StepId(state.clock.id());
-    let row = claim(state, client, &new, &ready, step_id).await?;
-    let state = state.clone();
+    let row = claim(&state, client, &new, &ready, step_id).await?;
     let work = tokio::spawn(async move { work(&state, row, new, ready, step_id).await });
     work.await
         .unwrap_or_else(|error| Err(Failure::Broken(format!("a step's work broke off: {error}"))))
@@ -83,6 +83,7 @@ pub(super) async fn submit_here(
     new: NewStep,
 ) -> Result<Taken, Failure> {
     let ready = check(state, client, &new).await?;
+    let state = &state.for_tenant_alone(client.tenant()).await?;
     let step_id = StepId(state.clock.id());
     let row = claim(state, client, &new, &ready, step_id).await?;
     work(state, row, new, ready, step_id).await

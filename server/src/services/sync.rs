@@ -48,6 +48,7 @@ pub async fn sync(
     let readable = data::readable(state, client, credentials).await?;
     let consent = readable.consent.id;
     let now = state.clock.now();
+    let state = &state.for_tenant_alone(readable.consent.tenant_id).await?;
     let after = match cursor {
         Some(cursor) => read_cursor(state, consent, cursor, now)?,
         None => 0,
@@ -65,7 +66,7 @@ pub async fn sync(
         added: Vec::new(),
         modified: Vec::new(),
         removed: Vec::new(),
-        next_cursor: write_cursor(state, consent, last, now),
+        next_cursor: write_cursor(state, consent, last, now)?,
         has_more,
         fresh: readable.fresh,
     };
@@ -105,11 +106,12 @@ fn write_cursor(
     consent: CredentialsId,
     number: i64,
     now: DateTime<Utc>,
-) -> String {
+) -> Result<String, Failure> {
     let mut bytes = number.to_be_bytes().to_vec();
     bytes.extend(now.timestamp().to_be_bytes());
-    bytes.extend(seal(state, consent, &bytes));
-    URL_SAFE_NO_PAD.encode(bytes)
+    let (seal, _) = seals(state, consent, &bytes)?;
+    bytes.extend(seal);
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// The number of a cursor that is this consent's and not too old.
@@ -122,7 +124,8 @@ fn read_cursor(
     let read = || {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (plain, given) = bytes.split_at_checked(16)?;
-        if given != seal(state, consent, plain) {
+        let (today, former) = seals(state, consent, plain).ok()?;
+        if given != today && given != former {
             return None;
         }
         let (number, at) = plain.split_at_checked(8)?;
@@ -144,9 +147,17 @@ fn read_cursor(
     Ok(number)
 }
 
-fn seal(state: &AppState, consent: CredentialsId, plain: &[u8]) -> Vec<u8> {
+/// A cursor's seal, under the tenant's data key so that it outlives every pepper; and the one it would have had before
+/// there were data keys.
+fn seals(
+    state: &AppState,
+    consent: CredentialsId,
+    plain: &[u8],
+) -> Result<(Vec<u8>, Vec<u8>), Failure> {
     let text = format!("{consent}/{}", URL_SAFE_NO_PAD.encode(plain));
-    let mut seal = state.pepper.digest("sync_cursor", &text).0;
-    seal.truncate(SEAL);
-    seal
+    let digest = state.vault.digest(&state.pepper, "sync_cursor", &text)?;
+    // A data key's digest begins with its version.
+    let today = digest.0.iter().skip(1).take(SEAL).copied().collect();
+    let former = digest.other().iter().take(SEAL).copied().collect();
+    Ok((today, former))
 }

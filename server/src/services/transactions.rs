@@ -12,7 +12,6 @@ use super::consents::Credentials;
 use super::data::{self, Readable, TransactionDetails};
 use super::keys::Client;
 use super::refusal::{Failure, FieldProblem, Refusal};
-use crate::crypto::Digest;
 use crate::state::AppState;
 use crate::storage::transactions::TransactionRow;
 pub use crate::storage::transactions::{Newest, Range, TransactionFilter};
@@ -65,9 +64,10 @@ pub async fn reader(
     wanted: Wanted,
 ) -> Result<Reader, Failure> {
     let readable = data::readable(state, client, credentials).await?;
-    let filter = resolve(state, readable.consent.id, wanted);
+    let state = state.for_tenant_alone(readable.consent.tenant_id).await?;
+    let filter = resolve(&state, readable.consent.id, wanted)?;
     Ok(Reader {
-        state: state.clone(),
+        state,
         readable,
         filter,
     })
@@ -147,16 +147,23 @@ pub fn read_cursor(text: &str) -> Option<Newest> {
 }
 
 /// The filter as the database understands it; `None` when nothing can match.
-fn resolve(state: &AppState, consent: CredentialsId, wanted: Wanted) -> Option<TransactionFilter> {
+fn resolve(
+    state: &AppState,
+    consent: CredentialsId,
+    wanted: Wanted,
+) -> Result<Option<TransactionFilter>, Failure> {
     if wanted.location.is_some() || wanted.tag.is_some() {
-        return None;
+        return Ok(None);
     }
-    let key = |name: String| -> Digest { data::merchant_key(state, consent, &name) };
-    Some(TransactionFilter {
-        merchant: wanted.merchant.map(key),
-        amount: range(&wanted.amount)?,
+    let Some(amount) = range(&wanted.amount) else {
+        return Ok(None);
+    };
+    let key = |name: String| data::merchant_key(state, consent, &name);
+    Ok(Some(TransactionFilter {
+        merchant: wanted.merchant.map(key).transpose()?,
+        amount,
         ..wanted.filter
-    })
+    }))
 }
 
 /// Bounds in whole ten-thousandths: what lies between two of them is compared with the nearer one on the right side.

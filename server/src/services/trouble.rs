@@ -7,7 +7,7 @@ use super::Services;
 use super::acts::{self, By};
 use super::passwords::HashingFailed;
 use crate::crypto::Unsealable;
-use crate::state::AppState;
+use crate::state::{AppState, Locked};
 use crate::storage::DbError;
 use crate::storage::audit::AuditRow;
 
@@ -30,6 +30,15 @@ pub enum Stop {
 impl From<Trouble> for Stop {
     fn from(trouble: Trouble) -> Self {
         Self::Trouble(trouble)
+    }
+}
+
+impl From<Locked> for Stop {
+    fn from(error: Locked) -> Self {
+        match error {
+            Locked::Database(error) => error.into(),
+            Locked::Unsealable(error) => error.into(),
+        }
     }
 }
 

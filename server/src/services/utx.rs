@@ -148,7 +148,7 @@ impl UtxKey {
         met.looks.insert(id.clone(), looks);
         place += 1;
         met.alike.insert(first, place);
-        Some((Digest(id), stability))
+        Some((Digest::of(id), stability))
     }
 
     /// Every field with its length in front, so that no two lists of fields run together alike.

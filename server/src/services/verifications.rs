@@ -108,6 +108,7 @@ pub async fn decided(state: &AppState, by: &DecideVerification) -> Result<(), Fa
     let Some(session) = row.filter(|row| (row.position, row.awaiting) == turn) else {
         return Ok(());
     };
+    let state = &state.for_tenant_alone(session.tenant_id).await?;
     let (connector, bank_ref) = under_way(state, &session)?;
     match connector.decide(&bank_ref, by.decision).await {
         Ok(()) | Err(ConnectorError::Rejected { .. }) => {}
@@ -142,6 +143,7 @@ pub async fn ask(state: &AppState, asking: &ResumeSession) -> Result<(), Failure
         };
     };
     tx.commit().await?;
+    let state = &state.for_tenant_alone(session.tenant_id).await?;
     let turn = Turn {
         session: &session,
         claim,

@@ -67,6 +67,22 @@ impl Tx {
         })
     }
 
+    /// Gives an account the name it has today, if it still has the one from before there were data keys.
+    pub async fn rename_account(&mut self, consent: CredentialsId, bank_key: &Digest) -> Stored<()> {
+        if !bank_key.has_other() {
+            return Ok(());
+        }
+        run!(self, |conn| {
+            sqlx::query("UPDATE accounts SET bank_key = $3 WHERE consent_id = $1 AND bank_key = $2")
+                .bind(consent)
+                .bind(bank_key.other())
+                .bind(bank_key)
+                .execute(conn)
+                .await
+                .map(|_| ())
+        })
+    }
+
     /// The accounts of a consent, in the bank's order.
     pub async fn accounts(&mut self, consent: CredentialsId) -> Stored<Vec<AccountRow>> {
         run!(self, |conn| {

@@ -210,6 +210,63 @@ impl Tx {
         })
     }
 
+    /// Living consents whose token or end-user is known under a pepper alone: the one with this id, or (`first`) the one from
+    /// before there were ids.
+    pub async fn consents_on_pepper(
+        &mut self,
+        tag: &[u8],
+        first: bool,
+        now: DateTime<Utc>,
+        limit: i64,
+    ) -> Stored<Vec<ConsentRow>> {
+        let sql = if first {
+            concat!(
+                "SELECT ",
+                consent_columns!(),
+                " FROM consents WHERE status = 'ACTIVE' AND data_until > $1 AND length($3) < 9
+                  AND (length(access_token) = 32 OR length(tenant_user) = 32) ORDER BY id LIMIT $2"
+            )
+        } else {
+            concat!(
+                "SELECT ",
+                consent_columns!(),
+                " FROM consents WHERE status = 'ACTIVE' AND data_until > $1
+                  AND (substr(access_token, 1, 8) = $3 AND length(access_token) = 40
+                       OR substr(tenant_user, 1, 8) = $3 AND length(tenant_user) = 40) ORDER BY id LIMIT $2"
+            )
+        };
+        run!(self, |conn| {
+            sqlx::query_as(sql)
+                .bind(now)
+                .bind(limit)
+                .bind(tag)
+                .fetch_all(conn)
+                .await
+        })
+    }
+
+    /// Consents of a tenant that is being erased, whose data is still kept.
+    pub async fn consents_to_end(
+        &mut self,
+        tenant: TenantId,
+        now: DateTime<Utc>,
+        limit: i64,
+    ) -> Stored<Vec<ConsentRow>> {
+        run!(self, |conn| {
+            sqlx::query_as(concat!(
+                "SELECT ",
+                consent_columns!(),
+                " FROM consents WHERE tenant_id = $1 AND erased_at IS NULL AND (data_until > $2 OR status = 'ACTIVE')
+                 ORDER BY id LIMIT $3"
+            ))
+            .bind(tenant)
+            .bind(now)
+            .bind(limit)
+            .fetch_all(conn)
+            .await
+        })
+    }
+
     /// Ends an active consent; its data goes at `data_until`. `false` if it had ended.
     pub async fn end_consent(
         &mut self,

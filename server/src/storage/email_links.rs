@@ -57,11 +57,12 @@ impl Tx {
         run!(self, |conn| {
             sqlx::query_scalar(
                 "SELECT person_id FROM email_links
-                 WHERE digest = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > $3",
+                 WHERE digest IN ($1, $4) AND purpose = $2 AND used_at IS NULL AND expires_at > $3",
             )
             .bind(digest)
             .bind(purpose.as_str())
             .bind(now)
+            .bind(digest.other())
             .fetch_optional(conn)
             .await
         })
@@ -77,12 +78,13 @@ impl Tx {
         run!(self, |conn| {
             sqlx::query_scalar(
                 "UPDATE email_links SET used_at = $3
-                 WHERE digest = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > $3
+                 WHERE digest IN ($1, $4) AND purpose = $2 AND used_at IS NULL AND expires_at > $3
                  RETURNING person_id",
             )
             .bind(digest)
             .bind(purpose.as_str())
             .bind(now)
+            .bind(digest.other())
             .fetch_optional(conn)
             .await
         })

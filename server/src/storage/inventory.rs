@@ -52,6 +52,16 @@ const fn table(
 pub const TABLES: &[Table] = &[
     table("meta", Until::Installation, ["", "", "", "key value"]),
     table(
+        "data_keys",
+        Until::Owner,
+        ["", "", "wrapped", "owner head under created_at erased_at"],
+    ),
+    table(
+        "key_holders",
+        Until::Schedule,
+        ["", "", "", "process vault pepper keys seen_at"],
+    ),
+    table(
         "jobs",
         Until::Schedule,
         [

@@ -17,6 +17,7 @@ pub struct AnswerKey {
 /// What is known about a key that is in use.
 #[derive(sqlx::FromRow)]
 pub struct KeptAnswer {
+    pub key_digest: Digest,
     pub fingerprint: Vec<u8>,
     /// `None` while the first request runs.
     pub status: Option<i64>,
@@ -24,6 +25,26 @@ pub struct KeptAnswer {
 }
 
 impl Tx {
+    /// Says whether a request ran, or runs, under the name its key had before there were data keys.
+    pub async fn has_former_answer(&mut self, key: &AnswerKey, now: DateTime<Utc>) -> Stored<bool> {
+        if !key.key.has_other() {
+            return Ok(false);
+        }
+        let count: i64 = run!(self, |conn| {
+            sqlx::query_scalar(
+                "SELECT COUNT(*) FROM kept_answers
+                 WHERE tenant_id = $1 AND operation = $2 AND key_digest = $3 AND expires_at > $4",
+            )
+            .bind(key.tenant)
+            .bind(key.operation)
+            .bind(key.key.other())
+            .bind(now)
+            .fetch_one(conn)
+            .await
+        })?;
+        Ok(count > 0)
+    }
+
     /// Takes a key for `holder` until `lease_until`, unless it is running or answered: says whether it was taken.
     pub async fn lease_answer(
         &mut self,
@@ -60,12 +81,14 @@ impl Tx {
     pub async fn kept_answer(&mut self, key: &AnswerKey) -> Stored<Option<KeptAnswer>> {
         run!(self, |conn| {
             sqlx::query_as(
-                "SELECT fingerprint, status, sealed FROM kept_answers
-                 WHERE tenant_id = $1 AND operation = $2 AND key_digest = $3",
+                "SELECT key_digest, fingerprint, status, sealed FROM kept_answers
+                 WHERE tenant_id = $1 AND operation = $2 AND key_digest IN ($3, $4)
+                 ORDER BY expires_at DESC LIMIT 1",
             )
             .bind(key.tenant)
             .bind(key.operation)
             .bind(&key.key)
+            .bind(key.key.other())
             .fetch_optional(conn)
             .await
         })

@@ -28,9 +28,11 @@ pub struct TenantFacts {
 }
 
 /// A key found by its digest, with its tenant.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, sqlx::FromRow)]
 pub struct KeyFacts {
     pub key: KeyId,
+    /// As stored: of today's pepper, or of one on its way in or out.
+    pub digest: Digest,
     pub kind: KeyKind,
     pub ends_at: Option<DateTime<Utc>>,
     pub stopped_at: Option<DateTime<Utc>>,
@@ -78,16 +80,17 @@ impl Tx {
     pub async fn key_by_digest(&mut self, digest: &Digest) -> Stored<Option<KeyFacts>> {
         run!(self, |conn| {
             sqlx::query_as(
-                "SELECT k.id AS key, k.kind, k.ends_at, k.stopped_at,
+                "SELECT k.id AS key, k.digest, k.kind, k.ends_at, k.stopped_at,
                         t.id AS tenant, t.servicer_id AS servicer, t.name, t.environment,
                         t.status AS tenant_status, s.status AS servicer_status,
                         t.signed_only, t.signature_seconds
                  FROM tenant_keys k
                  JOIN tenants t ON t.id = k.tenant_id
                  JOIN servicers s ON s.id = t.servicer_id
-                 WHERE k.digest = $1",
+                 WHERE k.digest IN ($1, $2)",
             )
             .bind(digest)
+            .bind(digest.other())
             .fetch_optional(conn)
             .await
         })

@@ -13,6 +13,17 @@ impl Tx {
         })
     }
 
+    /// Holds a fact until the transaction ends: whoever else wants to hold it waits.
+    pub async fn hold_meta(&mut self, key: &str) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query("UPDATE meta SET value = value WHERE key = $1")
+                .bind(key)
+                .execute(conn)
+                .await
+                .map(|_| ())
+        })
+    }
+
     /// Writes a fact down unless it is known already; says whether this call wrote it.
     /// Of several processes that try at once the others wait until the first has committed.
     pub async fn claim_meta(&mut self, key: &str, value: &str) -> Stored<bool> {

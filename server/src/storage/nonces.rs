@@ -44,9 +44,10 @@ impl Tx {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT digest, session_id, position, sealed, created_at, expires_at, used_at FROM nonces
-                 WHERE digest = $1",
+                 WHERE digest IN ($1, $2)",
             )
             .bind(digest)
+            .bind(digest.other())
             .fetch_optional(conn)
             .await
         })
@@ -55,12 +56,15 @@ impl Tx {
     /// Uses a nonce up; `false` if it was used before.
     pub async fn use_nonce(&mut self, digest: &Digest, now: DateTime<Utc>) -> Stored<bool> {
         run!(self, |conn| {
-            sqlx::query("UPDATE nonces SET used_at = $2 WHERE digest = $1 AND used_at IS NULL")
-                .bind(digest)
-                .bind(now)
-                .execute(conn)
-                .await
-                .map(|done| done.rows_affected() == 1)
+            sqlx::query(
+                "UPDATE nonces SET used_at = $2 WHERE digest IN ($1, $3) AND used_at IS NULL",
+            )
+            .bind(digest)
+            .bind(now)
+            .bind(digest.other())
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected() == 1)
         })
     }
 

@@ -31,8 +31,10 @@ pub struct SessionRow {
 }
 
 /// Who a session belongs to, with the servicer they work in: everything an `Actor` is made of.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, sqlx::FromRow)]
 pub struct ActorRow {
+    /// As stored: of today's pepper, or of one on its way in or out.
+    pub digest: Digest,
     pub handle: Uuid,
     pub person_id: PersonId,
     pub email: String,
@@ -80,10 +82,11 @@ impl Tx {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT handle, person_id, data, user_agent, ip, created_at, seen_at, proved_at, expires_at
-                 FROM portal_sessions WHERE digest = $1 AND expires_at > $2",
+                 FROM portal_sessions WHERE digest IN ($1, $3) AND expires_at > $2",
             )
             .bind(digest)
             .bind(now)
+            .bind(digest.other())
             .fetch_optional(conn)
             .await
         })
@@ -92,9 +95,10 @@ impl Tx {
     /// Changes what a session keeps; one that has ended stays ended.
     pub async fn save_portal_session(&mut self, digest: &Digest, data: &str) -> Stored<()> {
         run!(self, |conn| {
-            sqlx::query("UPDATE portal_sessions SET data = $2 WHERE digest = $1")
+            sqlx::query("UPDATE portal_sessions SET data = $2 WHERE digest IN ($1, $3)")
                 .bind(digest)
                 .bind(data)
+                .bind(digest.other())
                 .execute(conn)
                 .await
                 .map(|_| ())
@@ -104,8 +108,9 @@ impl Tx {
     /// Ends the session of a cookie.
     pub async fn end_portal_session(&mut self, digest: &Digest) -> Stored<()> {
         run!(self, |conn| {
-            sqlx::query("DELETE FROM portal_sessions WHERE digest = $1")
+            sqlx::query("DELETE FROM portal_sessions WHERE digest IN ($1, $2)")
                 .bind(digest)
+                .bind(digest.other())
                 .execute(conn)
                 .await
                 .map(|_| ())
@@ -116,7 +121,7 @@ impl Tx {
     pub async fn actor(&mut self, digest: &Digest, now: DateTime<Utc>) -> Stored<Option<ActorRow>> {
         run!(self, |conn| {
             sqlx::query_as(
-                "SELECT s.handle, s.proved_at, s.created_at, s.seen_at, p.id AS person_id, p.email, p.verified_at, p.admin,
+                "SELECT s.digest, s.handle, s.proved_at, s.created_at, s.seen_at, p.id AS person_id, p.email, p.verified_at, p.admin,
                         m.servicer_id, m.role, v.name AS servicer_name, v.status AS servicer_status
                  FROM portal_sessions s
                  JOIN people p ON p.id = s.person_id
@@ -124,13 +129,14 @@ impl Tx {
                       (SELECT servicer_id FROM memberships WHERE person_id = p.id
                        ORDER BY created_at DESC, servicer_id DESC LIMIT 1)
                  LEFT JOIN servicers v ON v.id = m.servicer_id
-                 WHERE s.digest = $1 AND s.expires_at > $2
+                 WHERE s.digest IN ($1, $5) AND s.expires_at > $2
                    AND s.seen_at > CASE WHEN p.admin THEN $4 ELSE $3 END",
             )
             .bind(digest)
             .bind(now)
             .bind(now - IDLE)
             .bind(now - ADMIN_IDLE)
+            .bind(digest.other())
             .fetch_optional(conn)
             .await
         })

@@ -41,6 +41,22 @@ impl Tx {
         })
     }
 
+    /// Gives a product the name it has today, if it still has the one from before there were data keys.
+    pub async fn rename_product(&mut self, consent: CredentialsId, bank_key: &Digest) -> Stored<()> {
+        if !bank_key.has_other() {
+            return Ok(());
+        }
+        run!(self, |conn| {
+            sqlx::query("UPDATE products SET bank_key = $3 WHERE consent_id = $1 AND bank_key = $2")
+                .bind(consent)
+                .bind(bank_key.other())
+                .bind(bank_key)
+                .execute(conn)
+                .await
+                .map(|_| ())
+        })
+    }
+
     /// Drops what was not seen any more when the provider was asked last.
     pub async fn drop_products(
         &mut self,

@@ -106,6 +106,8 @@ pub const RULES: &[Rule] = &[
         "expires_at <= $1",
         NOW,
     ),
+    // Processes that ended without saying so.
+    Rule::delete("key_holders", "process", "seen_at < $1", DAY),
     Rule::delete("requests", "id", "at < $1", MONTH),
     Rule::delete("refused_signatures", "request_id", "at < $1", MONTH),
     // A clock that is set back by less than this makes no used signature good again.

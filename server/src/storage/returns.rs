@@ -57,9 +57,10 @@ impl Tx {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT state, session_id, position, step, link, outcome, code, created_at FROM bank_returns
-                 WHERE state = $1",
+                 WHERE state IN ($1, $2)",
             )
             .bind(state)
+            .bind(state.other())
             .fetch_optional(conn)
             .await
         })
@@ -87,11 +88,12 @@ impl Tx {
     ) -> Stored<bool> {
         run!(self, |conn| {
             sqlx::query(
-                "UPDATE bank_returns SET outcome = $2, code = $3 WHERE state = $1 AND outcome = 'waiting'",
+                "UPDATE bank_returns SET outcome = $2, code = $3 WHERE state IN ($1, $4) AND outcome = 'waiting'",
             )
             .bind(state)
             .bind(outcome)
             .bind(code)
+            .bind(state.other())
             .execute(conn)
             .await
             .map(|done| done.rows_affected() == 1)

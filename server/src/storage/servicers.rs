@@ -193,11 +193,12 @@ impl Tx {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE claim_tokens SET used_at = $3
-                 WHERE digest = $1 AND servicer_id = $2 AND used_at IS NULL AND expires_at > $3",
+                 WHERE digest IN ($1, $4) AND servicer_id = $2 AND used_at IS NULL AND expires_at > $3",
             )
             .bind(digest)
             .bind(servicer)
             .bind(now)
+            .bind(digest.other())
             .execute(conn)
             .await
             .map(|done| done.rows_affected() == 1)

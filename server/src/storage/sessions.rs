@@ -128,7 +128,7 @@ impl Tx {
                  WHERE id = $1 AND tenant_id = $2 AND awaiting = 'step' AND expires_at > $4
                    AND (claim_until IS NULL OR claim_until <= $4)
                    AND position = (SELECT nonces.position FROM nonces
-                                   WHERE nonces.digest = $3 AND nonces.session_id = $1
+                                   WHERE nonces.digest IN ($3, $7) AND nonces.session_id = $1
                                      AND nonces.used_at IS NULL AND nonces.expires_at > $4)
                  RETURNING ",
                 session_columns!()
@@ -139,6 +139,7 @@ impl Tx {
             .bind(now)
             .bind(claim)
             .bind(until)
+            .bind(nonce.other())
             .fetch_optional(conn)
             .await
         })

@@ -25,6 +25,10 @@ pub struct RefusedRow {
 impl Tx {
     /// Uses a signature up; `false` if it was used before. `ends_at`: from when on it would be refused anyway.
     pub async fn use_signature(&mut self, digest: &Digest, ends_at: DateTime<Utc>) -> Stored<bool> {
+        // Under the name it had before there were data keys.
+        if digest.has_other() && self.is_used_signature(digest).await? {
+            return Ok(false);
+        }
         let used = run!(self, |conn| {
             sqlx::query(
                 "INSERT INTO used_signatures (digest, ends_at) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING",
@@ -41,8 +45,9 @@ impl Tx {
     /// Whether a signature was used.
     pub async fn is_used_signature(&mut self, digest: &Digest) -> Stored<bool> {
         let count: i64 = run!(self, |conn| {
-            sqlx::query_scalar("SELECT COUNT(*) FROM used_signatures WHERE digest = $1")
+            sqlx::query_scalar("SELECT COUNT(*) FROM used_signatures WHERE digest IN ($1, $2)")
                 .bind(digest)
+                .bind(digest.other())
                 .fetch_one(conn)
                 .await
         })?;

@@ -47,9 +47,10 @@ impl Tx {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT digest, session_id, tenant_id, sealed, created_at, expires_at, exchanged_at, died_at
-                 FROM temp_tokens WHERE digest = $1",
+                 FROM temp_tokens WHERE digest IN ($1, $2)",
             )
             .bind(digest)
+            .bind(digest.other())
             .fetch_optional(conn)
             .await
         })
@@ -65,11 +66,12 @@ impl Tx {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE temp_tokens SET exchanged_at = $3
-                 WHERE digest = $1 AND tenant_id = $2 AND exchanged_at IS NULL AND died_at IS NULL AND expires_at > $3",
+                 WHERE digest IN ($1, $4) AND tenant_id = $2 AND exchanged_at IS NULL AND died_at IS NULL AND expires_at > $3",
             )
             .bind(digest)
             .bind(tenant)
             .bind(now)
+            .bind(digest.other())
             .execute(conn)
             .await
             .map(|done| done.rows_affected() == 1)

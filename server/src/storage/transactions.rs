@@ -169,7 +169,8 @@ macro_rules! page_sql {
             }
         }
         if let Some(merchant) = &filter.merchant {
-            sql.push(" AND merchant = ").push_bind(merchant);
+            sql.push(" AND merchant IN (").push_bind(merchant);
+            sql.push(", ").push_bind(merchant.other()).push(")");
         }
         for (operator, end) in filter.amount.ends() {
             sql.push(" AND amount").push(operator).push_bind(end);

@@ -161,7 +161,9 @@ impl<'a> Ledger<'a> {
             amount: amount.0,
             booked_at,
             category: transaction.category.clone(),
-            merchant: merchant.map(|name| merchant_key(state, consent.id, name)),
+            merchant: merchant
+                .map(|name| merchant_key(state, consent.id, name))
+                .transpose()?,
             sealed: Vec::new(),
             inserted_at: now,
             change_no: 0,

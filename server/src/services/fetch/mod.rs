@@ -116,6 +116,7 @@ pub async fn fetch(
     };
     tx.commit().await?;
     let from = recent.then(|| midnight_before(now - RECENT));
+    let state = &state.for_tenant_alone(consent.tenant_id).await?;
     let outcome = match Fetch::begin(state, &consent, claim, from).await {
         Ok(fetch) => fetch.all().await,
         Err(failure) => Err(Broke::Failure(failure)),
@@ -252,7 +253,7 @@ impl<'a> Fetch<'a> {
         let accounts = self.connector.accounts(&self.grant).await?;
         let (mut kept, mut alike) = (Vec::new(), HashMap::new());
         for (place, account) in accounts.iter().enumerate() {
-            let key = self.account_key(account, &mut alike);
+            let key = self.account_key(account, &mut alike)?;
             let id = self.put_account(place, key, account).await?;
             Ledger::open(self, id, account).await?.fetch().await?;
             kept.push(id);
@@ -274,7 +275,11 @@ impl<'a> Fetch<'a> {
 
     /// An account is known by IBAN and currency; a bank's own id is good within one consent, which is all that is
     /// needed. Of several that these do not tell apart, each later one is also known by its place among them.
-    fn account_key(&self, account: &BankAccount, alike: &mut HashMap<String, u64>) -> Digest {
+    fn account_key(
+        &self,
+        account: &BankAccount,
+        alike: &mut HashMap<String, u64>,
+    ) -> Result<Digest, Failure> {
         let known_by = account.iban.as_ref().unwrap_or(&account.id);
         let mut text = format!("{}/{known_by}/{}", self.consent.id, account.currency);
         let earlier = alike.entry(text.clone()).or_insert(0);
@@ -282,7 +287,8 @@ impl<'a> Fetch<'a> {
             text.push_str(&format!("/{earlier}"));
         }
         *earlier += 1;
-        self.state.pepper.digest("account", &text)
+        let state = self.state;
+        Ok(state.vault.digest(&state.pepper, "account", &text)?)
     }
 
     async fn put_account(
@@ -303,6 +309,9 @@ impl<'a> Fetch<'a> {
             fetched_at: now,
         };
         let mut tx = self.write().await?;
+        if self.consent.fetched_at.is_some() {
+            tx.rename_account(consent, &row.bank_key).await?;
+        }
         let id = tx.put_account(&row).await?;
         let mut kept = Vec::with_capacity(details.balances.len());
         for balance in &details.balances {

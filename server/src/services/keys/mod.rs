@@ -17,6 +17,7 @@ use super::limits::Source;
 use super::refusal::{Failure, Refusal};
 use crate::crypto::{Digest, Pepper};
 use crate::state::AppState;
+use crate::storage::digests::Whose;
 use crate::storage::keys::TenantFacts;
 use crate::storage::{DbError, Tx};
 
@@ -116,9 +117,8 @@ pub async fn verify(
     client_id: &str,
     given: Given<'_>,
 ) -> Result<Client, Failure> {
-    let found = tx
-        .key_by_digest(&digest(&state.pepper, given.kind, given.text))
-        .await?;
+    let presented = digest(&state.pepper, given.kind, given.text);
+    let found = tx.key_by_digest(&presented).await?;
     let now = state.clock.now();
     let claimed: Option<TenantId> = client_id.parse().ok();
     let live = found.filter(|found| {
@@ -127,6 +127,8 @@ pub async fn verify(
     match live {
         Some(found) => {
             is_served(&found.tenant)?;
+            let whose = Whose::Key(found.key);
+            state.digests.note(whose, &found.digest, &presented);
             let proof = Proof::Key(found.key, found.kind);
             Ok(Client {
                 facts: found.tenant,

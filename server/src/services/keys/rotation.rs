@@ -38,6 +38,7 @@ pub async fn make_in(
     slot: i64,
     by: &str,
 ) -> Result<(KeyId, SecretString), Stop> {
+    let state = &state.for_tenant(tx, tenant).await?;
     let id = KeyId(state.clock.id());
     let text = SecretString::from(shape.write(state.clock.random()));
     let sealed = match shape.kind {
@@ -74,6 +75,7 @@ pub async fn list(state: &AppState, actor: &Actor, id: TenantId) -> Result<Vec<K
     actor.may(keys_permission(tenant.environment))?;
     let now = state.clock.now();
     let mut keys = Vec::new();
+    let state = &state.for_tenant(&mut tx, id).await?;
     for row in tx.live_keys(id, now).await? {
         let calls_24h = tx.key_calls(row.id, now - Duration::hours(24)).await?;
         keys.push(shown(state, id, row, calls_24h)?);

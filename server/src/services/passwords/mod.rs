@@ -11,12 +11,11 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use zeroize::Zeroizing;
 
 pub use judge::judge;
 
 use crate::clock::Clock;
-use crate::crypto::Pepper;
+use crate::crypto::{PasswordKey, Pepper};
 
 /// OWASP's and ASVS's floor for argon2id: 19 MiB, two passes, one lane.
 const MEMORY_KIB: u32 = 19_456;
@@ -35,7 +34,7 @@ const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm8gc3VjaCBwZXJzb24$\
 #[derive(Clone)]
 pub struct Passwords {
     /// Mixed into every hash and kept outside the database: a stolen table cannot even be guessed at.
-    key: Arc<Zeroizing<[u8; 32]>>,
+    pepper: Pepper,
     clock: Clock,
     tickets: Arc<Semaphore>,
     turns: Arc<Semaphore>,
@@ -64,7 +63,7 @@ pub struct HashingFailed(String);
 impl Passwords {
     pub fn new(pepper: &Pepper, clock: Clock) -> Self {
         Self {
-            key: Arc::new(pepper.derive("passwords")),
+            pepper: pepper.clone(),
             clock,
             tickets: Arc::new(Semaphore::new(AT_ONCE + WAITING)),
             turns: Arc::new(Semaphore::new(AT_ONCE)),
@@ -80,28 +79,33 @@ impl Passwords {
         })
     }
 
-    fn argon2(&self) -> Result<Argon2<'_>, HashingFailed> {
+    fn argon2(key: &PasswordKey) -> Result<Argon2<'_>, HashingFailed> {
         let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(failed)?;
-        Argon2::new_with_secret(&**self.key, Algorithm::Argon2id, Version::V0x13, params)
+        Argon2::new_with_secret(&*key.key, Algorithm::Argon2id, Version::V0x13, params)
             .map_err(failed)
     }
 
     fn hash(&self, password: &SecretString) -> Result<String, HashingFailed> {
         let salt = self.clock.random::<16>();
-        let hash: PasswordHash = self
-            .argon2()?
+        let key = self.pepper.password_key();
+        let hash: PasswordHash = Self::argon2(&key)?
             .hash_password_with_salt(password.expose_secret().as_bytes(), &salt)
             .map_err(failed)?;
-        Ok(hash.to_string())
+        Ok(format!("{}{hash}", key.prefix))
     }
 
     fn check(&self, password: &SecretString, stored: &str) -> Result<Verdict, HashingFailed> {
-        let stored = PasswordHash::new(stored).map_err(failed)?;
-        let right = self
-            .argon2()?
-            .verify_password(password.expose_secret().as_bytes(), &stored)
-            .is_ok();
-        Ok(match (right, is_current(&stored)) {
+        let today = self.pepper.password_key();
+        // Under a key that is gone it is nobody's, which takes as long.
+        let found = self.pepper.password_key_of(stored);
+        let known = found.is_some();
+        let (key, hash) = found.unwrap_or_else(|| (self.pepper.password_key(), NOBODY));
+        let hash = PasswordHash::new(hash).map_err(failed)?;
+        let right = known
+            & Self::argon2(&key)?
+                .verify_password(password.expose_secret().as_bytes(), &hash)
+                .is_ok();
+        Ok(match (right, is_current(&hash) && key.prefix == today.prefix) {
             (false, _) => Verdict::Wrong,
             (true, true) => Verdict::Right,
             (true, false) => Verdict::RightButOld,
@@ -186,8 +190,9 @@ mod tests {
         let ticket = passwords.ticket().unwrap();
         let password = secret("four lamps over a quiet river");
         let hash = ticket.hash(&password).await.unwrap();
+        // In front stands the pepper it was hashed with.
         assert!(
-            hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            hash.contains(":$argon2id$v=19$m=19456,t=2,p=1$"),
             "{hash}"
         );
         let check =
@@ -203,8 +208,9 @@ mod tests {
     async fn a_hash_of_less_cost_is_to_be_made_again() {
         let passwords = passwords();
         let password = secret("four lamps over a quiet river");
+        let today = passwords.pepper.password_key();
         let cheap = Argon2::new_with_secret(
-            &**passwords.key,
+            &*today.key,
             Algorithm::Argon2id,
             Version::V0x13,
             Params::new(8_192, 1, 1, None).unwrap(),
@@ -214,8 +220,35 @@ mod tests {
             .hash_password_with_salt(password.expose_secret().as_bytes(), b"0123456789abcdef")
             .unwrap();
         let ticket = passwords.ticket().unwrap();
-        let verdict = ticket.check(&password, Some(&old.to_string())).await;
+        let stored = format!("{}{old}", today.prefix);
+        let verdict = ticket.check(&password, Some(&stored)).await;
         assert_eq!(verdict.unwrap(), Verdict::RightButOld);
+    }
+
+    #[tokio::test]
+    async fn a_password_outlives_its_pepper_until_that_is_dropped() {
+        use crate::crypto::file::{KeyFile, take};
+        let clock = Clock::mock("2026-01-01T00:00:00Z".parse().unwrap(), 1);
+        let secrets = Secrets::make(&clock);
+        let mut file = KeyFile::make(clock.id(), &clock);
+        take(&file, &secrets.pepper, &secrets.vault);
+        let passwords = Passwords::new(&secrets.pepper, clock.clone());
+        let ticket = passwords.ticket().unwrap();
+        let password = secret("four lamps over a quiet river");
+        let before = ticket.hash(&password).await.unwrap();
+        let old = file.pepper.active().tag;
+        let new = file.pepper.add(&clock).unwrap();
+        file.pepper.activate(new);
+        take(&file, &secrets.pepper, &secrets.vault);
+        let verdict = ticket.check(&password, Some(&before)).await.unwrap();
+        assert_eq!(verdict, Verdict::RightButOld, "to be hashed anew");
+        let after = ticket.hash(&password).await.unwrap();
+        file.pepper.drop(old);
+        take(&file, &secrets.pepper, &secrets.vault);
+        let verdict = ticket.check(&password, Some(&after)).await.unwrap();
+        assert_eq!(verdict, Verdict::Right);
+        let verdict = ticket.check(&password, Some(&before)).await.unwrap();
+        assert_eq!(verdict, Verdict::Wrong);
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub async fn look(state: &AppState, id: PaymentId) -> Result<(), Failure> {
     let follow = FollowPayment { payment: id };
     state.queue.add_at(&mut tx, &follow, next).await?;
     tx.commit().await?;
+    let state = &state.for_tenant_alone(row.tenant_id).await?;
     let Some(consent) = row.consent_id else {
         return unauthorised(state, &row).await;
     };

@@ -159,6 +159,7 @@ pub async fn get(
     id: Option<PaymentId>,
 ) -> Result<Payment, Failure> {
     let (consent, row) = find(state, client, credentials, id).await?;
+    let state = &state.for_tenant_alone(consent.tenant_id).await?;
     let young = |at: DateTime<Utc>| state.clock.now() - at < FRESH;
     if row.is_final || row.as_of.is_some_and(young) {
         return opened(state, row, ServedFrom::Cache);
@@ -184,6 +185,7 @@ pub async fn cancel(
     id: Option<PaymentId>,
 ) -> Result<Payment, Failure> {
     let (consent, row) = find(state, client, credentials, id).await?;
+    let state = &state.for_tenant_alone(consent.tenant_id).await?;
     if row.is_final {
         return cancelled(state, row);
     }

@@ -82,8 +82,9 @@ pub async fn report(state: &AppState, owner: Owner, signed: Signed<'_>) -> Resul
             None => digest::check(None, &[]),
         },
     ]);
+    // Under the system's data key: a signature that was used up stays so while a pepper is rotated.
     // What is signed, not the signature: of one content there can be several (ECDSA).
-    let once = state.pepper.digest("signature", jws.signed);
+    let once = state.vault.digest(&state.pepper, "signature", jws.signed)?;
     Ok(Report {
         findings,
         key,

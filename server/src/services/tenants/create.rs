@@ -206,6 +206,7 @@ pub async fn create_in(
 ) -> Result<CreatedTenant, Stop> {
     let id = ready.id;
     let now = state.clock.now();
+    let state = &state.for_new_tenant(tx, id).await?;
     let utx_key = state.clock.random::<32>();
     let utx_key = state.vault.seal(&state.clock, &utx_place(id), &utx_key)?;
     let row = TenantRow {
@@ -252,17 +253,18 @@ pub fn terms(skill: SkillName) -> SkillRow {
 
 /// The id of the tenant that a form makes: the birth of its mark, and bits that only this installation can make of the
 /// mark and the servicer. A form sent twice therefore names one row, and nobody can name somebody else's.
-fn id_for_form(state: &AppState, servicer: ServicerId, mark: Uuid) -> TenantId {
-    let digest = state
-        .pepper
-        .digest("tenants.form", &format!("{servicer}/{mark}"));
+fn id_for_form(state: &AppState, servicer: ServicerId, mark: Uuid) -> Result<TenantId, Stop> {
+    let text = format!("{servicer}/{mark}");
+    let digest = state.vault.digest(&state.pepper, "tenants.form", &text)?;
     let mut random = [0; 10];
-    for (to, from) in random.iter_mut().zip(&digest.0) {
+    // A data key's digest begins with its version.
+    for (to, from) in random.iter_mut().zip(digest.0.iter().skip(1)) {
         *to = *from;
     }
     let birth = mark.as_u128() >> 80;
     let birth = u64::try_from(birth).unwrap_or(0);
-    TenantId(uuid::Builder::from_unix_timestamp_millis(birth, &random).into_uuid())
+    let id = uuid::Builder::from_unix_timestamp_millis(birth, &random);
+    Ok(TenantId(id.into_uuid()))
 }
 
 /// Makes a tenant for a signed-in person.
@@ -284,7 +286,7 @@ pub async fn create(
     let (servicer, by) = (membership.servicer, actor.email.as_str());
     let mut ready = Ready::parse(state, new)?;
     if let Some(mark) = new.form {
-        ready.id = id_for_form(state, servicer, mark);
+        ready.id = id_for_form(state, servicer, mark)?;
     }
     let mut tx = state.db.write().await?;
     let made = match create_in(&mut tx, state, servicer, &ready, by).await {

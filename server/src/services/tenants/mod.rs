@@ -1,6 +1,7 @@
 //! Tenants for the people of their servicer: what the seam promises, each act with its audit row in one transaction.
 
 pub mod create;
+pub mod erasure;
 pub mod overview;
 pub mod settings;
 pub mod signature_terms;

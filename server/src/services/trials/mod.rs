@@ -13,6 +13,7 @@ mod races;
 mod random;
 mod refresh;
 mod returns;
+mod secrets;
 mod tokens;
 
 use std::collections::{HashMap, VecDeque};
@@ -182,6 +183,11 @@ impl World {
     }
 
     pub async fn with(db: Db, config: crate::config::Config) -> Self {
+        Self::in_state(crate::state::testing::state_with(db, config)).await
+    }
+
+    /// In a state whose keys were changed before anything was sealed.
+    pub async fn in_state(state: AppState) -> Self {
         let provider = Arc::new(Provider {
             submits: Mutex::default(),
             verdicts: Mutex::default(),
@@ -208,7 +214,7 @@ impl World {
             HashMap::from([("fake".to_owned(), provider.clone() as Arc<dyn Connector>)]);
         let manifests = serde_json::from_value(manifests()).unwrap();
         let registry = Registry::with(manifests, connectors).unwrap();
-        let state = crate::state::testing::state_with(db, config).with_skills(registry);
+        let state = state.with_skills(registry);
         let client = tenant(&state).await;
         Self {
             state,
@@ -425,6 +431,7 @@ pub async fn tenant(state: &AppState) -> Client {
         status: facts.tenant_status,
         created_at: now,
     };
+    let state = &state.for_new_tenant(&mut tx, facts.tenant).await.unwrap();
     let place = super::utx::place(facts.tenant);
     let key = state.vault.seal(&state.clock, &place, &[7; 32]).unwrap();
     tx.add_tenant(&row, &key).await.unwrap();

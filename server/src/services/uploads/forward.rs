@@ -30,6 +30,7 @@ pub async fn forward(
     let (Some(session), Some(file)) = (row, file) else {
         return Ok(());
     };
+    let state = &state.for_tenant(&mut tx, session.tenant_id).await?;
     let status = status_at(&session, state.clock.now());
     let wanted = !status.is_final() || status == SessionStatus::Completed;
     let held = held(state, &mut tx, &session).await?.filter(|_| wanted);

@@ -278,7 +278,7 @@ impl Writer {
     /// The last piece, and what a whole file means: all of it in one transaction, with the session held.
     async fn keep(&self, piece: &Piece, whole: &Whole, new: bool) -> Result<Arrived, Failure> {
         let state = &self.state;
-        let content = state.pepper.digest("upload", &whole.sha256);
+        let content = state.vault.digest(&state.pepper, "upload", &whole.sha256)?;
         let (session, step) = (self.session.id, &*self.step);
         let now = state.clock.now();
         let mut tx = state.db.write().await?;

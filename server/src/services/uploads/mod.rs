@@ -89,6 +89,7 @@ pub async fn begin(state: &AppState, client: &Named, new: NewUpload) -> Result<I
         None if full && !comes_again => return Err(too_many(takes).into()),
         None => {}
     }
+    let state = &state.for_tenant(&mut tx, session.tenant_id).await?;
     Ok(Incoming::new(state, session, step, takes, rule))
 }
 
@@ -237,6 +238,7 @@ pub async fn settle(
     {
         return Err(Failure::Broken("a session moved while it was held".into()));
     }
+    let state = &state.for_tenant(tx, row.tenant_id).await?;
     issue::temp_token_again(state, tx, &row).await?;
     Ok(to.status)
 }

@@ -40,7 +40,7 @@ pub async fn open(
     let row = row.ok_or_else(unknown)?;
     let session = tx.session(session).await?.ok_or_else(unknown)?;
     let reader = Reader {
-        state: state.clone(),
+        state: state.for_tenant(&mut tx, session.tenant_id).await?,
         session,
         id: upload,
         left: row.size,

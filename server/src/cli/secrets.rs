@@ -1,0 +1,257 @@
+//! The operator's commands about the key file: which keys there are and what hangs on them, and rotation step by step.
+
+use std::time::Instant;
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::operate::{Output, open, say};
+use super::{Failed, print_text};
+use crate::config::Config;
+use crate::crypto::KeyTag;
+use crate::crypto::file::{FileKey, KeyFile, Kind};
+use crate::services::acts::{By, audit};
+use crate::services::secrets::rewrap::{self, Done};
+use crate::services::secrets::rotation::{self, Hanging, NotTaken, Overview};
+use crate::state::AppState;
+
+#[derive(Subcommand)]
+#[command(
+    after_help = "A rotation, none of whose steps stops a server or fails a call:\n  \
+                  1. server secrets add --kind vault        a new key, used for nothing yet\n  \
+                  2. copy the key file to every machine; servers read it within a second\n  \
+                  3. server secrets activate --kind vault ID, then copy the file again\n  \
+                  4. server secrets rewrap                  (vault only; may be stopped and started again)\n  \
+                  5. server secrets drop --kind vault ID    the old one, then copy the file again\n\n\
+                  Exit codes: 0 done, 1 not done and why, 2 a wrong command line. docs/SECRETS.md tells more."
+)]
+pub enum Secrets {
+    /// Show the keys, what hangs on each, and which running process has read which.
+    List {
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Add a new key beside the active one; prints its id. It is used for nothing yet.
+    Add {
+        /// vault or pepper
+        #[arg(long)]
+        kind: Kind,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Use a key for everything new; refused until every running process has read it.
+    Activate {
+        /// vault or pepper
+        #[arg(long)]
+        kind: Kind,
+        /// Its id, as `add` and `list` print it.
+        #[arg(value_parser = tag)]
+        id: KeyTag,
+        /// Do not wait for processes that have not read it.
+        #[arg(long)]
+        force: bool,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Move every data key under the active vault key, and what older releases sealed under data keys.
+    Rewrap {
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Take an old key out of the file; refused while anything hangs on it.
+    Drop {
+        /// vault or pepper
+        #[arg(long)]
+        kind: Kind,
+        /// Its id, as `list` prints it.
+        #[arg(value_parser = tag)]
+        id: KeyTag,
+        /// End what still hangs on it: keys stop, consents end, people choose new passwords.
+        #[arg(long)]
+        revoke: bool,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+fn tag(text: &str) -> Result<KeyTag, String> {
+    KeyTag::parse(text).ok_or_else(|| "must be sixteen hexadecimal digits".to_owned())
+}
+
+impl From<NotTaken> for Failed {
+    fn from(error: NotTaken) -> Self {
+        Self::Done(error.to_string())
+    }
+}
+
+pub async fn run(config: &Config, command: Secrets) -> Result<(), Failed> {
+    let state = open(config).await?;
+    let path = config.secrets_file();
+    let done = match command {
+        Secrets::List { output } => {
+            let overview = rotation::list(&state, &path).await?;
+            if output.json() {
+                print_text(&format!("{}\n", shown(&overview)))
+            } else {
+                print_text(&told(&overview))
+            }
+        }
+        Secrets::Add { kind, output } => {
+            let id = rotation::add(&state, &path, kind).await?;
+            let advice = "Copy the key file to every machine, then activate it.";
+            say(&output, &step(kind, id, "added"), advice)
+        }
+        Secrets::Activate {
+            kind,
+            id,
+            force,
+            output,
+        } => {
+            rotation::activate(&state, &path, kind, id, force).await?;
+            let advice = match kind {
+                Kind::Vault => "Copy the key file again, then run `server secrets rewrap`.",
+                Kind::Pepper => {
+                    "Copy the key file again. Digests are renewed as they are used; `server secrets list` counts what is left."
+                }
+            };
+            say(&output, &step(kind, id, "active"), advice)
+        }
+        Secrets::Rewrap { output } => rewrapped(&state, &path, &output).await,
+        Secrets::Drop {
+            kind,
+            id,
+            revoke,
+            output,
+        } => {
+            let ended = rotation::drop_key(&state, &path, kind, id, revoke).await?;
+            let mut result = step(kind, id, "dropped");
+            if let Some(fields) = result.as_object_mut() {
+                fields.insert("ended".into(), counted(&ended));
+            }
+            let advice = "Copy the key file again. Backups from before need the old file: keep or destroy both together.";
+            say(&output, &result, advice)
+        }
+    };
+    state.db.close().await;
+    done
+}
+
+fn step(kind: Kind, id: KeyTag, state: &str) -> Value {
+    json!({ "kind": kind.as_str(), "id": id.to_string(), "state": state })
+}
+
+async fn rewrapped(
+    state: &AppState,
+    path: &std::path::Path,
+    output: &Output,
+) -> Result<(), Failed> {
+    let broken = |error: &dyn std::fmt::Display| Failed::Done(error.to_string());
+    let file = KeyFile::read(path)
+        .map_err(|error| broken(&error))?
+        .ok_or_else(|| Failed::Done(format!("There is no key file at {}.", path.display())))?;
+    let begin = Instant::now();
+    let last = std::sync::Mutex::new(Instant::now());
+    let progress = |what: &str, done: Done| {
+        let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if last.elapsed().as_secs() >= 2 {
+            *last = Instant::now();
+            let seconds = begin.elapsed().as_secs();
+            eprintln!("    {what}: {} keys and {} rows after {seconds} s", done.keys, done.rows);
+        }
+    };
+    let done = rewrap::rewrap(state, &file, progress).await;
+    let done = done.map_err(|error| broken(&error))?;
+    let result = json!({ "data_keys": done.keys, "rows": done.rows, "broken": done.broken });
+    write_down(state, &result).await?;
+    if done.broken > 0 {
+        return Err(Failed::Done(format!(
+            "{} rows do not open under any key of the file: they were altered, or belong to another key file. The others were moved \
+             ({} data keys, {} rows). `server secrets list` shows where they are.",
+            done.broken, done.keys, done.rows
+        )));
+    }
+    say(output, &result, "The old vault key may be dropped now, if `server secrets list` counts nothing on it.")
+}
+
+async fn write_down(state: &AppState, result: &Value) -> Result<(), Failed> {
+    let failed = |error: crate::storage::DbError| Failed::Done(error.to_string());
+    let mut tx = state.db.write().await.map_err(failed)?;
+    let by = By::operator();
+    audit(state, &mut tx, &by, None, "secrets.rewrapped", "vault", result.clone())
+        .await
+        .map_err(failed)?;
+    tx.commit().await.map_err(failed)
+}
+
+fn counted(hanging: &[Hanging]) -> Value {
+    let counts = hanging.iter().map(|it| (it.what.clone(), it.count.into()));
+    Value::Object(counts.collect())
+}
+
+fn of_key<'a>(overview: &'a Overview, key: &FileKey) -> &'a [Hanging] {
+    let found = overview.hanging.iter().find(|(_, tag, _)| *tag == key.tag);
+    found.map_or(&[], |(_, _, hanging)| hanging)
+}
+
+fn shown(overview: &Overview) -> Value {
+    let keys = |kind: Kind| -> Vec<Value> {
+        let keys = overview.file.ring(kind).all();
+        keys.map(|key| {
+            json!({
+                "id": key.tag.to_string(),
+                "state": key.state.as_str(),
+                "created_at": key.created,
+                "hangs_on_it": counted(of_key(overview, key)),
+            })
+        })
+        .collect()
+    };
+    let holders = overview.holders.iter().map(|holder| {
+        json!({
+            "process": holder.process,
+            "vault": holder.vault,
+            "pepper": holder.pepper,
+            "keys": holder.keys.split(' ').collect::<Vec<_>>(),
+            "seen_at": holder.seen_at,
+        })
+    });
+    json!({
+        "id": overview.file.id,
+        "vault": keys(Kind::Vault),
+        "pepper": keys(Kind::Pepper),
+        "processes": holders.collect::<Vec<_>>(),
+    })
+}
+
+fn told(overview: &Overview) -> String {
+    let mut text = String::new();
+    for kind in [Kind::Vault, Kind::Pepper] {
+        for key in overview.file.ring(kind).all() {
+            let created = key
+                .created
+                .map_or_else(|| "of the first format".to_owned(), |at| at.to_rfc3339());
+            text.push_str(&format!(
+                "{:<7}{}  {:<7}{created}\n",
+                kind.as_str(),
+                key.tag,
+                key.state.as_str()
+            ));
+            for it in of_key(overview, key) {
+                text.push_str(&format!("    {:>10}  {}\n", it.count, it.what));
+            }
+        }
+    }
+    if overview.holders.is_empty() {
+        text.push_str("No server is running on this database.\n");
+    }
+    for holder in &overview.holders {
+        text.push_str(&format!(
+            "process {}: vault {}, pepper {}, seen {}\n",
+            holder.process,
+            holder.vault,
+            holder.pepper,
+            holder.seen_at.to_rfc3339()
+        ));
+    }
+    text
+}

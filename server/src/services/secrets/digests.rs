@@ -1,0 +1,44 @@
+//! Digests that were made under a pepper on its way out, to be renewed because their secret was just shown. Kept in memory,
+//! so that no call waits for a write; each is written by one conditional statement.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::crypto::Digest;
+use crate::state::AppState;
+use crate::storage::DbError;
+use crate::storage::digests::Whose;
+
+/// What waits at most: what is too much renews at its next use.
+const MOST: usize = 10_000;
+
+/// Renewals since the last flush.
+#[derive(Default)]
+pub struct Digests(Mutex<HashMap<Whose, (Digest, Digest)>>);
+
+impl Digests {
+    /// Notes that a secret was shown whose stored digest is `stored`; nothing to do if that is today's.
+    pub fn note(&self, whose: Whose, stored: &Digest, today: &Digest) {
+        if !today.renews(stored) {
+            return;
+        }
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if noted.len() < MOST {
+            let today = Digest::of(today.0.clone());
+            noted.insert(whose, (stored.clone(), today));
+        }
+    }
+
+    /// Writes the renewals down.
+    pub async fn flush(&self, state: &AppState) -> Result<(), DbError> {
+        let noted = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        if noted.is_empty() {
+            return Ok(());
+        }
+        let mut tx = state.db.write().await?;
+        for (whose, (from, to)) in noted {
+            tx.renew_digest(whose, &from, &to).await?;
+        }
+        tx.commit().await
+    }
+}
