@@ -31,6 +31,7 @@ mod protocol;
 mod retention;
 mod rooms;
 mod rotation;
+mod secrets;
 mod seed_flow;
 mod streaming;
 mod uploads;

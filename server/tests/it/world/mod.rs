@@ -55,6 +55,8 @@ pub struct World {
 pub struct Server {
     child: Child,
     pub url: String,
+    /// Every line that it wrote, standard output and standard error alike.
+    said: Arc<std::sync::Mutex<String>>,
 }
 
 /// The keys of a tenant, as the operator's command prints them.
@@ -122,6 +124,30 @@ impl World {
     pub async fn kill_and_restart(&mut self) {
         self.server.kill();
         self.server = self.another_server().await;
+    }
+
+    /// The data folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Runs an operator's command beside the server: whether it ended well, and all it said.
+    pub async fn attempt(&self, arguments: &[&str]) -> (bool, String) {
+        let mut command = command(&self.folder, &self.database_url);
+        command.args(arguments);
+        let output = tokio::task::spawn_blocking(move || command.output())
+            .await
+            .unwrap()
+            .unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+    }
+
+    /// Starts an operator's command beside the server, to be killed or waited for.
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        let mut command = command(&self.folder, &self.database_url);
+        command.args(arguments).stdout(Stdio::null());
+        command.spawn().unwrap()
     }
 
     /// Runs an operator's command beside the server and reads its JSON.
@@ -291,8 +317,29 @@ impl Server {
             .env("TESSERA_SANDBOX__VERIFICATION_SECONDS", "1")
             .envs(settings.iter().map(|(name, value)| (*name, value)))
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        let all = Arc::new(std::sync::Mutex::new(String::new()));
+        let note = {
+            let all = all.clone();
+            move |line: std::io::Result<String>| {
+                let line = line.unwrap_or_default();
+                let mut all = all.lock().unwrap();
+                all.push_str(&line);
+                all.push('\n');
+            }
+        };
+        let errors = BufReader::new(child.stderr.take().unwrap()).lines();
+        let note_errors = note.clone();
+        std::thread::spawn(move || {
+            errors.for_each(|line| {
+                if let Ok(line) = &line {
+                    eprintln!("{line}");
+                }
+                note_errors(line);
+            });
+        });
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let (said, heard) = tokio::sync::oneshot::channel();
         // Reads to the end, or the server would block on a full pipe.
@@ -309,13 +356,17 @@ impl Server {
                 )
             });
             said.send(url).ok();
-            lines.for_each(drop);
+            lines.for_each(note);
         });
         let url = heard
             .await
             .unwrap()
             .expect("the server ended before it said its URL");
-        let server = Self { child, url };
+        let server = Self {
+            child,
+            url,
+            said: all,
+        };
         server.ready().await;
         server
     }
@@ -337,6 +388,11 @@ impl Server {
 }
 
 impl Server {
+    /// All that it wrote so far.
+    pub fn said(&self) -> String {
+        self.said.lock().unwrap().clone()
+    }
+
     /// The process's id.
     pub fn process(&self) -> u32 {
         self.child.id()

@@ -10,7 +10,13 @@ use super::World;
 
 /// Tables that change without anybody's call having an effect: the log of calls, the worker's own round, and the other
 /// company's books.
-const ASIDE: [&str; 4] = ["requests", "jobs", "_sqlx_migrations", "budgets"];
+const ASIDE: [&str; 5] = [
+    "requests",
+    "jobs",
+    "_sqlx_migrations",
+    "budgets",
+    "key_holders",
+];
 /// Columns that tell when something was last seen or asked for, and what the bank last said of a payment: it is sealed
 /// anew each time. What came of it (`status`, `final`, `updated_at`) is compared.
 const SEEN: [&str; 6] = [
@@ -126,6 +132,22 @@ impl Sql {
                 .await;
             rows.sort();
             dump.insert(table, rows);
+        }
+        dump
+    }
+
+    /// Every row of every table, as text; bytes in hexadecimal.
+    pub async fn everything(&self) -> Dump {
+        let mut dump = Dump::new();
+        for table in self.tables().await {
+            let columns = self.columns(&table).await;
+            let cell = |column: &String| match self {
+                Self::Sqlite(_) => format!("quote(\"{column}\")"),
+                Self::Postgres(_) => format!("COALESCE(\"{column}\"::text, 'NULL')"),
+            };
+            let cells: Vec<String> = columns.iter().map(cell).collect();
+            let select = format!("SELECT {} FROM \"{table}\"", cells.join(" || '|' || "));
+            dump.insert(table, self.texts(&select).await);
         }
         dump
     }

@@ -1,0 +1,329 @@
+//! What a thief finds: canaries go through every door, then everything that is on disk, in the database and in the
+//! process's output is searched for them, as they are, in hexadecimal, in base64 and URL-coded.
+
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+
+use crate::world::people::PASSWORD;
+use crate::world::{Database, Keys, SKILL, World, browser, client, on_both};
+
+on_both!(
+    a_stolen_database_opens_nothing,
+    nothing_secret_reaches_a_log_or_an_answer,
+    secrets_do_not_belong_in_a_url,
+);
+
+const CARD: &str = "xyz_card_sbx_#1.0";
+
+/// A secret or something about an end-user, and what it is.
+struct Canary(&'static str, String);
+
+/// Every spelling a canary may be found in.
+fn spellings(canary: &str) -> Vec<Vec<u8>> {
+    let bytes = canary.as_bytes();
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut all = vec![canary.to_owned(), hex.to_uppercase(), hex];
+    let coded: String = url::form_urlencoded::byte_serialize(bytes).collect();
+    all.push(coded);
+    // Wherever it begins within three bytes: what surrounds it changes the first letter or two, and the last.
+    for shift in 0..3 {
+        let padded = [&[0; 2][..shift], bytes].concat();
+        for text in [STANDARD_NO_PAD.encode(&padded), URL_SAFE_NO_PAD.encode(&padded)] {
+            let inner = text.get(shift + 1..text.len() - 2).unwrap_or_default();
+            if inner.len() >= 12 {
+                all.push(inner.to_owned());
+            }
+        }
+    }
+    all.sort();
+    all.dedup();
+    all.into_iter().map(String::into_bytes).collect()
+}
+
+/// Which canaries occur in some bytes.
+fn found(place: &str, bytes: &[u8], canaries: &[Canary]) -> Vec<String> {
+    let mut hits = Vec::new();
+    for Canary(what, canary) in canaries {
+        assert!(canary.len() >= 8, "{what} is too short to be looked for");
+        for spelling in spellings(canary) {
+            if contains(bytes, &spelling) {
+                let spelling = String::from_utf8_lossy(&spelling).into_owned();
+                hits.push(format!("{what} in {place} as {spelling}"));
+            }
+        }
+    }
+    hits
+}
+
+fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
+    let first = wanted[0];
+    let mut rest = bytes;
+    while let Some(at) = rest.iter().position(|byte| *byte == first) {
+        if rest[at..].starts_with(wanted) {
+            return true;
+        }
+        rest = &rest[at + 1..];
+    }
+    false
+}
+
+fn files(folder: &Path, all: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, all);
+        } else {
+            all.push(path);
+        }
+    }
+}
+
+/// Searches the data folder, the tables, and what the processes said.
+///
+/// Left out: `secrets.key`, which is what a thief of the database has not; `mail/`, which stands in for letters that
+/// leave the house; and the tables of the sandbox bank, which is another company and knows its own customers.
+async fn search(world: &World, canaries: &[Canary]) -> Vec<String> {
+    let mut hits = found("the process's output", world.server.said().as_bytes(), canaries);
+    let sql = world.sql().await;
+    for (table, rows) in sql.everything().await {
+        if !table.starts_with("bank_") {
+            hits.extend(found(&table, rows.join("\n").as_bytes(), canaries));
+        }
+    }
+    let mut all = Vec::new();
+    files(world.folder(), &mut all);
+    assert!(all.len() > 1, "{all:?}");
+    for path in all {
+        let name = path.strip_prefix(world.folder()).unwrap().display().to_string();
+        if name != "secrets.key" && !name.starts_with("mail") {
+            hits.extend(found(&name, &std::fs::read(&path).unwrap(), canaries));
+        }
+    }
+    hits
+}
+
+fn text(value: &Value, key: &str) -> String {
+    value[key].as_str().unwrap_or_else(|| panic!("no {key} in {value}")).to_owned()
+}
+
+/// A whole verification of an end-user's accounts, and all that must not be found of it.
+async fn accounts(world: &World, keys: &Keys, canaries: &mut Vec<Canary>) {
+    let user = "canary-user-6f3d91c2a7";
+    let own_state = "canary-state-0b7a4e55d1";
+    let open = json!({"client_id": keys.client_id, "client_app_key": keys.client_app_key, "skill": SKILL,
+                      "tenant_user_id": user, "state": own_state});
+    let (status, opened) = world.post("/v1/sessions", &open).await;
+    assert_eq!(status, 200, "{opened}");
+    let nonce = text(&opened, "nonce");
+    let mut step = World::sca(keys, &nonce);
+    step["tenant_user_id"] = json!(user);
+    let path = format!("/v1/sessions/{}/steps", text(&opened, "session_id"));
+    let (status, taken) = world.post(&path, &step).await;
+    assert_eq!(status, 200, "{taken}");
+    let bank = taken["data"]["url"].as_str().unwrap();
+    let end = browser::consent(bank, "student", browser::Decision::Approve).await;
+    let token = browser::query(&end, "temp_token").unwrap();
+    let exchange = json!({"client_id": keys.client_id, "client_secret": keys.client_secret,
+                          "temp_token": token, "tenant_user_id": user});
+    let answer = client()
+        .post(world.api("/v1/token"))
+        .header("idempotency-key", "canary-idempotency-52f0")
+        .json(&exchange)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 200);
+    let pair: Value = answer.json().await.unwrap();
+    let mut data = keys.data(&(text(&pair, "credentials_id"), text(&pair, "access_token")));
+    data["tenant_user_id"] = json!(user);
+    let accounts = world.post_when_ready("/v1/accounts/get", data.to_string()).await;
+    let transactions = world.post_when_ready("/v1/transactions/get", data.to_string()).await;
+    canaries.extend([
+        Canary("tenant_user_id", user.into()),
+        Canary("state", own_state.into()),
+        Canary("nonce", nonce),
+        Canary("temp_token", token),
+        Canary("access_token", text(&pair, "access_token")),
+        Canary("Idempotency-Key", "canary-idempotency-52f0".into()),
+    ]);
+    let texts = accounts.as_array().unwrap().iter();
+    let ibans = texts.filter_map(|it| it["iban"].as_str().or(it["account_id"]["iban"].as_str()));
+    let ibans: Vec<String> = ibans.map(str::to_owned).collect();
+    assert!(!ibans.is_empty(), "{accounts}");
+    canaries.extend(ibans.into_iter().map(|iban| Canary("IBAN", iban)));
+    let mut infos: Vec<&str> = transactions.as_array().unwrap().iter().filter_map(|it| it["info"].as_str()).collect();
+    infos.sort_unstable();
+    infos.dedup();
+    let infos = infos.into_iter().filter(|info| info.len() >= 12).take(20);
+    canaries.extend(infos.map(|info| Canary("a transaction's text", info.to_owned())));
+}
+
+/// A card that is applied for, with somebody's name and a file.
+async fn card(world: &World, keys: &Keys, canaries: &mut Vec<Canary>) {
+    let open = json!({"client_id": keys.client_id, "client_app_key": keys.client_app_key, "skill": CARD});
+    let (status, opened) = world.post("/v1/sessions", &open).await;
+    assert_eq!(status, 200, "{opened}");
+    let (session, nonce) = (text(&opened, "session_id"), text(&opened, "nonce"));
+    let form = json!({"client_id": keys.client_id, "nonce": nonce, "skill": CARD, "step": "card_form",
+                      "data": {"limit": "5000", "currency": "RON"}});
+    let (status, taken) = world.post(&format!("/v1/sessions/{session}/steps"), &form).await;
+    assert_eq!(status, 200, "{taken}");
+    let bytes = "%PDF-1.7 canary-bytes-of-an-identity-card-83c1";
+    let part = reqwest::multipart::Part::text(bytes);
+    let upload = reqwest::multipart::Form::new()
+        .text("client_id", keys.client_id.clone())
+        .text("nonce", nonce.clone())
+        .text("kind", "payslip")
+        .part("file", part);
+    let path = world.api(&format!("/v1/steps/{}/upload", text(&taken, "step_id")));
+    let answer = client().post(path).multipart(upload).send().await.unwrap();
+    assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
+    let sign = json!({"client_id": keys.client_id, "nonce": text(&taken, "nonce"), "skill": CARD, "step": "card_sign",
+                      "data": {"first_name": "Canarina-Zsofia", "last_name": "Canaryson-Quill",
+                               "date_of_birth": "1990-05-17", "accept": true}});
+    world.post(&format!("/v1/sessions/{session}/steps"), &sign).await;
+    canaries.extend([
+        Canary("a file's bytes", "canary-bytes-of-an-identity-card-83c1".into()),
+        Canary("a first name", "Canarina-Zsofia".into()),
+        Canary("a last name", "Canaryson-Quill".into()),
+        Canary("nonce", nonce),
+        Canary("nonce", text(&taken, "nonce")),
+    ]);
+}
+
+async fn a_stolen_database_opens_nothing(database: Database) {
+    let world = World::with(database, &[("TESSERA_LOG__FILTER", "debug")]).await;
+    let (_, _owner) = world.servicer_with_owner().await;
+    let keys = world.tenant_with(&[SKILL, CARD]).await;
+    let rotated = world.operator(&["tenant", "rotate-secret", &keys.client_id]).await;
+    let mut canaries = vec![
+        Canary("client_secret", keys.client_secret.clone()),
+        Canary("client_secret", text(&rotated, "client_secret")),
+        Canary("client_app_key", keys.client_app_key.clone()),
+        Canary("password", PASSWORD.into()),
+    ];
+    accounts(&world, &keys, &mut canaries).await;
+    card(&world, &keys, &mut canaries).await;
+    if database == Database::Sqlite {
+        let copy = world.folder().join("copy.db").display().to_string();
+        world.sql().await.run(&format!("VACUUM INTO '{copy}'")).await;
+    }
+    // The search finds what is there: the tenant's name is no secret.
+    let there = search(&world, &[Canary("the tenant's name", "Budget app".into())]).await;
+    assert!(!there.is_empty());
+    let hits = search(&world, &canaries).await;
+    assert!(hits.is_empty(), "{} canaries, {} hits: {hits:#?}", canaries.len(), hits.len());
+}
+
+/// Canaries in every field, header, path and query of every documented operation, and in what is no request at all.
+async fn nothing_secret_reaches_a_log_or_an_answer(database: Database) {
+    let world = World::with(database, &[("TESSERA_LOG__FILTER", "debug")]).await;
+    let keys = world.tenant().await;
+    let document: Value = client().get(world.api("/v1/openapi.json")).send().await.unwrap().json().await.unwrap();
+    let mut canaries = Vec::new();
+    let mut number = 0;
+    let mut canary = |what: &'static str| {
+        number += 1;
+        let text = format!("cnry{number:06}zqx{}", "k".repeat(8));
+        canaries.push(Canary(what, text.clone()));
+        text
+    };
+    let mut answers = String::new();
+    let paths = document["paths"].as_object().unwrap();
+    for (path, item) in paths {
+        for (method, _) in item.as_object().unwrap() {
+            let Ok(method) = method.to_uppercase().parse::<reqwest::Method>() else {
+                continue;
+            };
+            let mut path = path.clone();
+            while let Some(begin) = path.find('{') {
+                let end = path[begin..].find('}').unwrap() + begin;
+                path.replace_range(begin..=end, &canary("path"));
+            }
+            let mut body = serde_json::Map::new();
+            for field in ["client_secret", "client_app_key", "access_token", "temp_token", "nonce", "tenant_user_id", "state",
+                          "code_verifier"] {
+                body.insert(field.into(), canary("field").into());
+            }
+            // Names and ids are no secrets: a log that did not tell them would be of no use.
+            for field in ["credentials_id", "session_id", "skill", "step", "after", "cursor"] {
+                body.insert(field.into(), canary("name").into());
+            }
+            body.insert("client_id".into(), keys.client_id.clone().into());
+            body.insert("data".into(), json!({"iban": canary("data"), "psu_id": {"value": canary("data")}}));
+            body.insert("filters".into(), json!({"merchant": canary("filter")}));
+            let basic = format!("{}:{}", keys.client_id, canary("Authorization"));
+            let basic = base64::engine::general_purpose::STANDARD.encode(basic);
+            let mut request = client()
+                .request(method.clone(), world.api(&format!("{path}?q={}&after={}", canary("query"), canary("query"))))
+                .header("authorization", format!("Basic {basic}"))
+                .header("x-access-token", canary("header"))
+                .header("x-credentials-id", canary("header"))
+                .header("x-tenant-user-id", canary("header"))
+                .header("x-anything", canary("header"))
+                .header("idempotency-key", canary("header"))
+                .header("cookie", format!("__Host-session={}", canary("cookie")))
+                .header("referer", format!("https://example.com/{}", canary("referer")));
+            if method != reqwest::Method::GET {
+                request = request.json(&body);
+            }
+            let answer = request.send().await.unwrap();
+            assert!(answer.status().as_u16() < 500, "{method} {path}");
+            answers.push_str(&answer.text().await.unwrap());
+        }
+    }
+    // What is no JSON, and what tries to begin a line of its own.
+    for body in [format!("{{\"client_secret\":\"{}", canary("cut")), canary("no JSON")] {
+        let request = client().post(world.api("/v1/sessions")).header("content-type", "application/json");
+        answers.push_str(&request.body(body).send().await.unwrap().text().await.unwrap());
+    }
+    let forged = "x%0d%0a2026-01-01T00:00:00Z ERROR forged %1b[2K";
+    client().get(world.api(&format!("/v1/{forged}"))).send().await.unwrap();
+    let in_answers: Vec<_> = found("an answer", answers.as_bytes(), &canaries)
+        .into_iter()
+        // What a caller sent as a name is told back to that caller alone, in the answer to the call.
+        .filter(|hit| !["path", "query", "filter", "name"].iter().any(|it| hit.starts_with(it)))
+        .collect();
+    assert!(in_answers.is_empty(), "{in_answers:#?}");
+    let said = world.server.said();
+    assert!(!said.contains('\u{1b}'), "no colours, no forged lines");
+    assert!(said.lines().all(|line| !line.starts_with("2026-01-01T00:00:00Z ERROR")));
+    let logged: Vec<_> = found("the log", said.as_bytes(), &canaries)
+        .into_iter()
+        .filter(|hit| !hit.starts_with("name in"))
+        .collect();
+    assert!(logged.is_empty(), "{} canaries: {logged:#?}", canaries.len());
+    // The request log keeps the path of a call, and its names and ids, for the tenant's own eyes.
+    let kept = search(&world, &canaries).await.into_iter();
+    let kept: Vec<_> = kept
+        .filter(|hit| !hit.starts_with("path in") && !hit.starts_with("name in"))
+        .collect();
+    assert!(kept.is_empty(), "{} canaries: {kept:#?}", canaries.len());
+}
+
+async fn secrets_do_not_belong_in_a_url(database: Database) {
+    let world = World::own(database).await;
+    let keys = world.tenant().await;
+    let secret = &keys.client_secret;
+    for url in [
+        format!("/v1/accounts?client_secret={secret}"),
+        format!("/v1/accounts?access_token={secret}"),
+        format!("/v1/accounts?anything={secret}"),
+        format!("/v1/catalog/skills?q={secret}"),
+        format!("/v1/sessions?temp_token={secret}"),
+    ] {
+        let answer = client().post(world.api(&url)).json(&json!({})).send().await.unwrap();
+        let (status, body) = (answer.status().as_u16(), answer.text().await.unwrap());
+        assert_eq!(status, 400, "{url}: {body}");
+        assert!(body.contains("URL") && !body.contains(secret.as_str()), "{body}");
+        let answer = client().get(world.api(&url)).send().await.unwrap();
+        assert_eq!(answer.status(), 400, "{url}");
+    }
+    let said = world.server.said();
+    assert!(said.contains("a secret came in a URL"), "{said}");
+    let hits = search(&world, &[Canary("client_secret", secret.clone())]).await;
+    assert!(hits.is_empty(), "{hits:#?}");
+}
