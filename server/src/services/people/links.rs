@@ -119,14 +119,13 @@ pub async fn forgot(state: &AppState, email: &str, source: &Source) -> Result<()
 pub async fn mail_password_link(state: &AppState, email_key: &str) -> Result<(), Stop> {
     let mut tx = state.db.write().await?;
     let proved = tx.owner_of_email(email_key).await?;
-    let person = match &proved {
-        Some(row) => row.clone(),
-        None => {
-            let first = tx.unproved(email_key, true, 1).await?.into_iter().next();
-            let Some(first) = first else { return Ok(()) };
-            let row = tx.person(first.id).await?;
-            row.ok_or_else(|| Stop::Broken("an account that is not there".to_owned()))?
-        }
+    let person = if let Some(row) = &proved {
+        row.clone()
+    } else {
+        let first = tx.unproved(email_key, true, 1).await?.into_iter().next();
+        let Some(first) = first else { return Ok(()) };
+        let row = tx.person(first.id).await?;
+        row.ok_or_else(|| Stop::Broken("an account that is not there".to_owned()))?
     };
     if may_write(state, &mut tx, email_key, proved.is_some()).await? {
         let purpose = LinkPurpose::Password;

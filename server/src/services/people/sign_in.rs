@@ -134,12 +134,11 @@ pub(super) async fn shown(
         return Err(wrong());
     }
     let device = devices::known(state, source).filter(|device| device.person == row.id);
-    let counted = match device {
-        Some(device) => tries::count_known(state, &device).await?,
-        None => {
-            let account = row.id.to_string();
-            tries::count(state, tries::Kind::SignIn, Some(&account), source).await?
-        }
+    let counted = if let Some(device) = device {
+        tries::count_known(state, &device).await?
+    } else {
+        let account = row.id.to_string();
+        tries::count(state, tries::Kind::SignIn, Some(&account), source).await?
     };
     let password: SecretString = password.to_owned().into();
     let stored = row.password.clone();
