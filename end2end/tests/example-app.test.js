@@ -71,7 +71,8 @@ test("a user connects their bank and sees accounts and transactions; what opens 
     const temp_token = new URL((await returned).url()).searchParams.get("temp_token");
     assert.equal(page.url(), `${app.url}/`, "the token is not left in the address");
     assert.ok(!(await page.content()).includes(temp_token));
-    assert.deepEqual(await page.evaluate(() => [sessionStorage.length, localStorage.length, document.cookie]), [0, 0, ""]);
+    assert.deepEqual(await page.evaluate(() => [localStorage.length, document.cookie]), [0, ""]);
+    assert.doesNotMatch(await page.evaluate(() => JSON.stringify({ ...sessionStorage })), /nonce|verifier|temp_token|used/);
 
     const { financial_assets } = await app.tables();
     const [{ credentials_id, access_token }] = Object.values(financial_assets);
@@ -149,7 +150,15 @@ test("another user's return cannot be finished in mine, nor from another site", 
       await other.getByRole("alert").filter({ hasText: "was not begun here" }).waitFor();
       assert.equal(other.url(), `${app.url}/`);
     });
+    // Nor does whoever began it get the token by asking: the consent was another person's.
+    await page.unroute(elsewhere);
     const { searchParams } = new URL(link);
+    const asked = await page.evaluate(async ({ sdk, url, client_id, client_app_key }) => {
+      const { SessionFlow, TesseraBrowser } = await import(sdk);
+      const saved = Object.entries({ ...sessionStorage }).find(([name]) => name.startsWith("tessera.session."))[1];
+      return new SessionFlow(new TesseraBrowser({ url, client_id, client_app_key }), JSON.parse(saved)).refresh();
+    }, { sdk: `${server.url}/sdk/browser.js`, url: server.url, client_id: app.keys.client_id, client_app_key: app.keys.client_app_key });
+    assert.deepEqual([asked.kind, asked.temp_token, asked.nonce, asked.data], ["done", undefined, undefined, undefined]);
     const body = JSON.stringify(Object.fromEntries(searchParams));
     const cookie = (await context.cookies(app.url)).map(({ name, value }) => `${name}=${value}`).join("; ");
     const post = (headers) => fetch(`${app.url}/api/connections/finish`, { method: "POST", body, headers: { "content-type": "application/json", ...headers } });

@@ -60,7 +60,11 @@ test("a session goes from its first nonce through the bank to accounts, balances
   const returned = await SessionFlow.resume(app, { url: end, storage });
   assert.equal(returned.kind, "last");
   assert.equal(returned.flow.session_id, flow.session_id);
-  assert.equal(storage.getItem(`tessera.session.${flow.session_id}`), null, "what held nonces is gone");
+  const left = storage.getItem(`tessera.session.${flow.session_id}`);
+  assert.doesNotMatch(left, /nonce|used|verifier/, "what held nonces is gone");
+  const again = await SessionFlow.resume(app, { url: end, storage });
+  assert.equal(again.kind, "done", "a deep link that fires twice is no failure");
+  assert.equal(again.temp_token, undefined);
 
   const pair = await server.exchange({ temp_token: returned.temp_token, tenant_user_id: "user 1 of ours" });
   assert.match(pair.consent_exp, /Z$/);
@@ -125,6 +129,40 @@ test("a refusal at the bank comes back as one, and the same session may try agai
   assert.equal(second.kind, "last");
 });
 
+test("a second decision after the first one counted is done, in the same tab and in another", async () => {
+  const { bank, storage } = await atBank();
+  const end = await agree(bank);
+  const { temp_token } = await SessionFlow.resume(app, { url: end, storage });
+  await server.exchange({ temp_token });
+  const over = new URL(link);
+  const { searchParams } = new URL(end);
+  for (const name of ["session_id", "state"]) over.searchParams.set(name, searchParams.get(name));
+  over.searchParams.set("error_code", "already_completed");
+  assert.equal((await SessionFlow.resume(app, { url: over.href, storage })).kind, "done");
+  assert.deepEqual(await SessionFlow.resume(app, { url: over.href, storage: new Memory() }), { flow: null, kind: "done" });
+});
+
+test("whoever opened a session gets nothing of what somebody else consents to in it", async () => {
+  const { flow, bank } = await atBank();
+  const end = new URL(await agree(bank));
+  const asked = await flow.refresh();
+  assert.deepEqual([asked.kind, asked.temp_token, asked.nonce], ["done", undefined, undefined]);
+  const { temp_token } = await server.sessions.get(flow.session_id);
+  assert.equal(temp_token, end.searchParams.get("temp_token"), "the link has it, and the server");
+  assert.equal(end.searchParams.get("state"), flow.state);
+});
+
+test("links with parameters of the app's own lead back, and links that lead nowhere are told at once", async () => {
+  const { bank, storage } = await atBank();
+  const end = new URL(await agree(bank));
+  const url = end.href.replace("from=bank", "from=bank&statement=1&state=web");
+  assert.equal((await SessionFlow.resume(app, { url, storage })).kind, "last", "the last of a name is the server's");
+  const flow = await SessionFlow.open(app, { skill });
+  for (const bad of ["javascript:alert(1)", "ms-msdt:/id", "itms-services://?action=x", "mailto:a@example.com"]) {
+    await assert.rejects(flow.submit("sca", { psu_redirect_link: bad }), TypeError);
+  }
+});
+
 test("a return that was not begun here is refused, whoever's token it carries", async () => {
   const { bank } = await atBank();
   const end = await agree(bank);
@@ -179,16 +217,18 @@ test("an exchange whose answer is lost on the way still gives the one pair there
   }
 });
 
-test("a flow that lost an answer for good asks what came of it", async () => {
-  const way = await flaky(tessera.url, ({ url }) => (url.endsWith("/steps") ? "cut" : "pass"));
+test("a flow that lost an answer for good submits the same again", async () => {
+  let cut = 2;
+  const way = await flaky(tessera.url, ({ url }) => (url.endsWith("/steps") && cut-- > 0 ? "cut" : "pass"));
   try {
     const flow = await SessionFlow.open(halves(way.url, { retries: 1 }).app, { skill });
     await assert.rejects(flow.submit("sca", { psu_redirect_link: link }), refusal("connection_failed"));
-    const standing = await flow.refresh();
-    assert.equal(standing.kind, "redirect");
+    assert.equal((await flow.refresh()).kind, "server", "the page to go to is told to whoever submitted, and to the server");
+    const answer = await flow.submit("sca", { psu_redirect_link: link });
+    assert.equal(answer.kind, "redirect", "the same submission has the same answer");
     const storage = new Memory();
-    flow.leave(standing, { storage, go: () => {} });
-    const { kind } = await SessionFlow.resume(app, { url: await agree(standing.data.url), storage });
+    flow.leave(answer, { storage, go: () => {} });
+    const { kind } = await SessionFlow.resume(app, { url: await agree(answer.data.url), storage });
     assert.equal(kind, "last");
   } finally {
     await way.close();

@@ -27,7 +27,7 @@ async function onboarding(file: File): Promise<string | null> {
     case "last":
       return answer.temp_token ?? null;
     // @ts-expect-error No answer is of this kind.
-    case "done":
+    case "finished":
   }
   // @ts-expect-error The browser's half exchanges nothing.
   browser.exchange({ temp_token: "t" });

@@ -25,19 +25,26 @@ export type FlowKind =
   | "pending"
   /** The session is complete: hand `temp_token` to your server. */
   | "last"
+  /** What comes next is told to your server alone: it asks `sessions.get`, and the flow goes on with `proceed()`. */
+  | "server"
+  /** The session came to its good end, and nothing is left to do here: its token went to your link, or waits for your server. */
+  | "done"
   /** Nothing can come any more; `status` says why. */
   | "ended";
 
 export type FlowAnswer = (StepTaken | SessionStanding) & { kind: FlowKind };
 
 /** How an end-user came back to your link. */
-export type Returned = { flow: SessionFlow } & (
-  | { kind: "last"; temp_token: string }
-  /** The end-user said no: `refresh()` and submit the step again if they change their mind. */
-  | { kind: "refused"; error: string; error_code: string | null }
-  | { kind: "failed"; error: string; error_code: string | null }
-  | FlowAnswer
-);
+export type Returned =
+  | ({ flow: SessionFlow } & (
+      | { kind: "last"; temp_token: string }
+      /** The end-user said no: `refresh()` and submit the step again if they change their mind. */
+      | { kind: "refused"; error: string; error_code: string | undefined }
+      | { kind: "failed"; error: string; error_code: string | undefined }
+      | FlowAnswer
+    ))
+  /** The session came to its good end before: the same return again, or a second decision. `flow` is null in another tab. */
+  | { kind: "done"; flow: SessionFlow | null };
 
 /** All of a flow, for taking it up later. Holds nonces. */
 export interface SavedFlow {
@@ -51,6 +58,8 @@ export interface SavedFlow {
   step_id?: string;
   next_step?: string;
   code_verifier?: string;
+  /** Whether it came to its good end. */
+  done?: boolean;
 }
 
 /** One session from its first nonce to its `temp_token`. */
@@ -69,6 +78,8 @@ export class SessionFlow {
   submit(step: string, data: Record<string, unknown>, options?: CallOptions): Promise<FlowAnswer>;
   upload(fields: { kind: string; file: Blob; name?: string }, options?: UploadOptions): Promise<Upload>;
   refresh(options?: CallOptions): Promise<FlowAnswer>;
+  /** Goes on with what your server asked for. */
+  proceed(next: { nonce: string; next_step: string }): void;
   wait(options?: { signal?: AbortSignal }): Promise<FlowAnswer>;
   cancel(options?: CallOptions): Promise<void>;
   /** Saves the flow and sends the end-user to the bank. */

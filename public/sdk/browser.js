@@ -5,8 +5,9 @@ import { Api, TesseraError, catalogCalls, only, pkce, random, required, sessionC
 export { TesseraError, pkce };
 
 /** What the end-user's return adds to the link's own query. */
-const RETURNED = ["temp_token", "session_id", "state", "error", "error_code"];
+const RETURNED = ["temp_token", "nonce", "session_id", "state", "error", "error_code"];
 const FLOW = "tessera.session.";
+const ALREADY_COMPLETED = "already_completed";
 
 /** A tenant's app: the keys that everybody may see, and what they can do. */
 export class TesseraBrowser {
@@ -27,6 +28,9 @@ export class TesseraBrowser {
 /**
  * One session from its first nonce to its `temp_token`. It carries the nonces, repeats what got lost on the way without
  * doing it twice, and remembers itself while the end-user is at the bank.
+ *
+ * Once the end-user was sent to the bank, what comes next is told on your link, or to your server: whoever opened the
+ * session may not be who consented. A flow never asks for a token that it cannot have.
  */
 export class SessionFlow {
   #client;
@@ -51,26 +55,41 @@ export class SessionFlow {
 
   /**
    * Takes up a session when the end-user is back on your link; null if this page is no return. What the return added
-   * to the address is gone from it before this resolves.
+   * to the address is gone from it before this resolves. A return that comes again after the flow ended is `done`.
    */
   static async resume(client, options = {}) {
     const { url = location.href, storage = sessionStorage, signal } = options;
     const link = new URL(url);
-    const [temp_token, session_id, state, error, error_code] = RETURNED.map((name) => link.searchParams.get(name));
-    if (!session_id || !(temp_token || error || storage.getItem(FLOW + session_id))) return null;
+    // The server's own are the last of their name.
+    const [temp_token, nonce, session_id, state, error, error_code] = RETURNED.map((name) => link.searchParams.getAll(name).at(-1));
+    const over = !error && error_code === ALREADY_COMPLETED;
+    if (!session_id || !(temp_token || nonce || error || over || storage.getItem(FLOW + session_id))) return null;
     for (const name of RETURNED) link.searchParams.delete(name);
     if (options.url === undefined) history.replaceState(history.state, "", link);
     const saved = JSON.parse(storage.getItem(FLOW + session_id));
-    storage.removeItem(FLOW + session_id);
+    // Nothing comes with it, and nothing is taken: in another tab, say, than the one that began.
+    if (saved === null && over) return { flow: null, kind: "done" };
     // Somebody else's link, made to end their session in your user's account.
     if (saved === null || saved.state !== state) {
       const message = "This return belongs to no session that was begun in this tab.";
       throw new TesseraError({ type: "invalid_return", code: "unknown_return", message });
     }
     const flow = new SessionFlow(client, saved);
+    if (over || saved.done || temp_token) flow.#forget(storage);
+    if (over || saved.done) return { flow, kind: "done" };
     if (temp_token) return { flow, kind: "last", temp_token };
+    if (nonce) Object.assign(flow.#saved, { nonce, next_step: undefined });
+    // The same link may come again: it is to find the same flow.
+    storage.setItem(FLOW + session_id, JSON.stringify(flow));
     if (error) return { flow, kind: error === "access_denied" ? "refused" : "failed", error, error_code };
     return { flow, ...(await flow.refresh({ signal })) };
+  }
+
+  /** Keeps nothing but that it is over: a deep link fires twice, a browser restores its tabs. */
+  #forget(storage) {
+    const { session_id, skill, state, expires_at } = this.#saved;
+    const over = { session_id, skill, state, expires_at, status: "SESSION_COMPLETED", done: true };
+    storage.setItem(FLOW + session_id, JSON.stringify(over));
   }
 
   get session_id() {
@@ -123,13 +142,27 @@ export class SessionFlow {
     return upload;
   }
 
-  /** Asks what comes next: after a redirect, while a verification goes on, or when an answer got lost. */
+  /**
+   * Asks what comes next: while a verification goes on, or when an answer got lost (after the end-user was sent away:
+   * submit again instead). Where only your server may know, the answer is of kind `server`, or `done`.
+   */
   async refresh(options) {
     const { session_id, used, nonce } = this.#saved;
     const standing = await this.#client.sessions.get(session_id, { nonce: nonce ?? used }, options);
+    const told = standing.nonce || standing.temp_token || standing.step_id || standing.data;
+    if (!told) {
+      const { status, expires_at } = standing;
+      Object.assign(this.#saved, { status, expires_at });
+      return { ...standing, kind: untold(status) };
+    }
     // Another nonce than the one we hold: ours was used by a submission whose answer got lost.
     const lost = nonce && standing.nonce !== nonce ? { used: nonce } : {};
     return this.#told(standing, { ...lost, step_id: standing.step_id, nonce: undefined, next_step: undefined });
+  }
+
+  /** Goes on with what your server asked for: the `nonce` and `next_step` of its `sessions.get`. */
+  proceed({ nonce, next_step }) {
+    Object.assign(this.#saved, { nonce, next_step });
   }
 
   /** Waits until a verification is over, however often that takes asking. */
@@ -168,6 +201,13 @@ export class SessionFlow {
     Object.assign(this.#saved, before, { status, expires_at }, nonce && { nonce, next_step });
     return { ...answer, kind: kindOf(answer) };
   }
+}
+
+/** What a status alone says: the rest is your server's to ask for. */
+function untold(status) {
+  if (status === "SESSION_PENDING") return "pending";
+  if (status === "SESSION_COMPLETED") return "done";
+  return status === "SESSION_IN_PROGRESS" ? "server" : "ended";
 }
 
 /** What an answer asks for: `last`, `next`, `redirect`, `pending`, or nothing any more: `ended`. */

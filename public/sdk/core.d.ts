@@ -124,6 +124,8 @@ export interface SessionOpened {
   status: SessionStatus;
   next_step: string;
   expires_at: string;
+  /** Your own, as you sent it. */
+  state?: string;
 }
 
 export interface NewStep {
@@ -166,6 +168,8 @@ export interface SessionStanding {
   /** The step submitted last: its uploads name it. */
   step_id?: string;
   data?: StepData;
+  /** Your own, as you sent it when the session was opened. */
+  state?: string;
 }
 
 export interface NewUpload {
@@ -193,7 +197,7 @@ export interface Sessions<Proof> {
   create(fields: NewSession, options?: CallOptions): Promise<SessionOpened>;
   submit(session_id: string, fields: NewStep, options?: KeyedOptions): Promise<StepTaken>;
   get(session_id: string, proof?: Proof, options?: CallOptions): Promise<SessionStanding>;
-  cancel(session_id: string, proof: Proof, options?: CallOptions): Promise<{ session_id: string; status: SessionStatus }>;
+  cancel(session_id: string, proof: Proof, options?: CallOptions): Promise<{ session_id: string; status: SessionStatus; state?: string }>;
   upload(step_id: string, fields: NewUpload, options?: UploadOptions): Promise<Upload>;
 }
 

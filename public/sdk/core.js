@@ -1,6 +1,8 @@
 // What both halves of the SDK share: errors, calls that are repeated only where that is safe, sessions and the catalog.
 // Things that travel have the names they have in the API's documents; options of the SDK itself are in camelCase.
 
+import { isRefused } from "./schemes.js";
+
 /** The longest wait before a call is repeated; who asks for more gets the error at once. */
 const LONGEST_WAIT = 60_000;
 /** How long the server works on a request with an Idempotency-Key at most: its lease on a step. */
@@ -151,7 +153,10 @@ export function sessionCalls(api, { client_id, ...key }) {
   const session = (session_id) => path`/sessions/${session_id}`;
   return Object.freeze({
     create: (fields, options) => api.post("/sessions", { ...fields, client_id, ...key }, { ...options, repeatable: true }),
-    submit: (session_id, fields, options) => api.post(`${session(session_id)}/steps`, { ...fields, client_id }, keyed(options)),
+    submit: (session_id, fields, options) => {
+      leadsBack(fields.data?.psu_redirect_link);
+      return api.post(`${session(session_id)}/steps`, { ...fields, client_id }, keyed(options));
+    },
     get: (session_id, fields, options) => api.post(`${session(session_id)}/get`, { ...fields, client_id, ...key }, { ...options, repeatable: true }),
     cancel: (session_id, fields, options) => api.post(`${session(session_id)}/cancel`, { ...fields, client_id, ...key }, { ...options, repeatable: true }),
     upload: (step_id, { nonce, kind, file, name = file.name ?? kind }, options) => {
@@ -163,6 +168,14 @@ export function sessionCalls(api, { client_id, ...key }) {
       return api.call({ method: "POST", path: path`/steps/${step_id}/upload`, body }, { ...options, repeatable: true });
     },
   });
+}
+
+/** Refuses, before anything is sent, a link that could take nobody back to an app. Whether it is registered the server knows. */
+function leadsBack(link) {
+  const scheme = typeof link === "string" ? link.match(/^\s*([a-z][a-z0-9+.-]*):/i)?.[1].toLowerCase() : undefined;
+  if (scheme !== undefined && isRefused(scheme)) {
+    throw new TypeError(`psu_redirect_link cannot begin with ${scheme}: use https, or a scheme of your app's own, like com.example.app:/return`);
+  }
 }
 
 /** The catalog: public for sandbox skills; `headers` with a tenant's keys say which skills it may use. */

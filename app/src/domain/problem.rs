@@ -165,7 +165,8 @@ catalogue! {
     InvalidTempToken = "invalid_temp_token", Unauthorized 401, Caller, "The temp_token is not valid",
         "No session of this tenant issued this `temp_token`.", "Exchange the token exactly as received, with the keys of the tenant that opened the session.";
     TempTokenUsed = "temp_token_used", Unauthorized 410, Caller, "The temp_token was used",
-        "A `temp_token` is exchanged once.", "Use the pair of the first exchange; if it is lost, take the end-user through a new session.";
+        "A `temp_token` is exchanged once, and with it every other one of its session ends.",
+        "Use the pair of the first exchange. Send an Idempotency-Key: then the same call again gets the same answer for an hour. If the pair is lost, take the end-user through a new session.";
     TempTokenExpired = "temp_token_expired", Unauthorized 410, Caller, "The temp_token has expired",
         "A `temp_token` lives for a minute (in the sandbox ten).", "Exchange it at once; take the end-user through a new session.";
     InvalidCodeVerifier = "invalid_code_verifier", Unauthorized 401, Caller, "The code_verifier does not fit",
@@ -189,9 +190,10 @@ catalogue! {
     OriginNotAllowed = "origin_not_allowed", Forbidden 403, Caller, "The origin is not registered",
         "The browser's Origin is not registered on the tenant.", "Register the origin in the tenant's settings, or call from a server without an Origin header.";
     IpNotAllowed = "ip_not_allowed", Forbidden 403, Caller, "The address is not allowed",
-        "The tenant restricts the addresses it is called from.", "Add the address in the tenant's settings.";
+        "The tenant's server may call from the networks on its settings page alone, and this call with the `client_secret` came from elsewhere; the message names the address.",
+        "Add the address to the tenant's networks, or call from a server that is in one. Behind a proxy the operators must have named it as trusted.";
     Forbidden = "forbidden", Forbidden 403, Caller, "Only for administrators",
-        "Only administrators may see this.", "Ask the operators of the middleware.";
+        "The skill is not published: only administrators may see it, and tenants they put it on the whitelist of.", "Use a skill from GET /v1/catalog/skills, or ask the operators of the middleware.";
 
     // The bank.
     ExternalApiConnectionError = "external_api_connection_error", ExternalApiError 400, Bank retryable, "The bank cannot be reached",

@@ -107,6 +107,9 @@ pub struct SkillManifest {
     pub session_minutes: i64,
     /// What data the skill gives once consented, in a few sentences for developers.
     pub data_contract: String,
+    /// Whether everybody may see it. One that is not is for administrators, and for tenants they put it on the whitelist of.
+    #[serde(default = "yes")]
+    pub published: bool,
 }
 
 /// The servicer that supplies a skill.
@@ -159,6 +162,10 @@ pub struct UploadRule {
 
 const fn ten_mebibytes() -> u64 {
     10 * 1024 * 1024
+}
+
+const fn yes() -> bool {
+    true
 }
 
 const fn five() -> u32 {

@@ -11,9 +11,15 @@ use crate::domain::tenant::TenantStatus;
 use crate::links;
 use crate::portal::tenants::Tenant;
 use crate::portal::{Answered, Trouble};
-use crate::ui::{Choice, ChoiceGroup, ErrorSummary, Field, TextArea};
+use crate::ui::{Choice, ChoiceGroup, ErrorSummary, Field, TextArea, Tick};
 
-const FIELDS: &[&str] = &["name", "redirect_links", "origins", "signature_seconds"];
+const FIELDS: &[&str] = &[
+    "name",
+    "redirect_links",
+    "origins",
+    "networks",
+    "signature_seconds",
+];
 
 pub(super) async fn screen(visit: Visit) -> Shown {
     let tenant = load(&visit).await?;
@@ -69,6 +75,15 @@ async fn change(visit: &Visit, tenant: &Tenant, fields: &Fields) -> Answered<&'s
                 .await?;
             Ok("links")
         }
+        "networks" => {
+            let networks = fields.lines("networks");
+            let leaves_me_out = fields.get("leaves_me_out") == "on";
+            visit
+                .portal
+                .set_networks(actor, id, version, (networks, leaves_me_out), source)
+                .await?;
+            Ok("networks")
+        }
         "signing" => {
             let demanded = fields.get("signed_only") == "yes";
             let seconds = fields.get("signature_seconds");
@@ -98,6 +113,7 @@ fn as_stored(tenant: &Tenant, terms: SignatureTerms) -> Stored {
         ("name", tenant.name.clone()),
         ("redirect_links", tenant.redirect_links.join("\n")),
         ("origins", tenant.origins.join("\n")),
+        ("networks", tenant.networks.join("\n")),
         ("signature_seconds", terms.seconds.to_string()),
         ("signed_only", yes_or_no(terms.signed_only).to_owned()),
     ]
@@ -118,6 +134,7 @@ fn page(visit: &Visit, tenant: &Tenant, form: Form, newer: Option<Stored>) -> Pa
                 "Saved. The new links and origins are in effect now.",
             ),
             ("signing", "Saved. Applies from the next call."),
+            ("networks", "Saved. Applies from the next call."),
             (
                 "paused",
                 "Paused. Every call of this tenant is refused now.",
@@ -127,6 +144,7 @@ fn page(visit: &Visit, tenant: &Tenant, form: Form, newer: Option<Stored>) -> Pa
     );
     let (here, shown) = (links::tenant_settings(tenant.id), form.clone());
     let (paused, version) = (tenant.status == TenantStatus::Paused, tenant.version);
+    let source = visit.source.ip.clone();
     form.status(tenant_page(tenant, TenantTab::Settings, move || {
         view! {
             {notice}
@@ -134,6 +152,7 @@ fn page(visit: &Visit, tenant: &Tenant, form: Form, newer: Option<Stored>) -> Pa
             {newer.map(stored_now)}
             {name_setting(&here, &shown, version)}
             {links_setting(&here, &shown, version)}
+            {networks_setting(&here, &shown, &source, version)}
             {signing_setting(&here, &shown, version)}
             {pause_setting(&here, paused)}
         }
@@ -217,13 +236,44 @@ fn links_setting(here: &str, form: &Form, version: i64) -> impl IntoView + use<>
                 <TextArea
                     entry=form.entry("origins")
                     label="Web origins"
-                    hint="One on each line, like https://app.example.com."
+                    hint="One on each line, like https://app.example.com; of a hybrid app its web view’s, like capacitor://localhost."
                     optional=true
                     mono=true
                     rows=3
                 />
                 <div class="actions">
                     <button class="btn">"Save links and origins"</button>
+                </div>
+            </form>
+        </section>
+    }
+}
+
+fn networks_setting(here: &str, form: &Form, source: &str, version: i64) -> impl IntoView + use<> {
+    let mine = format!("Save even if it leaves out the address I come from now, {source}");
+    view! {
+        <section class="setting" aria-labelledby="networks-title">
+            <div>
+                <h2 id="networks-title">"Networks of your server"</h2>
+                <p>
+                    "Calls with the client_secret are taken from these networks alone; from elsewhere they are refused with 403
+                    ip_not_allowed, which names the address. Empty: from everywhere. Calls of browsers and apps are not touched."
+                </p>
+            </div>
+            <form method="post" action=here.to_owned() class="form">
+                <input type="hidden" name="act" value="networks" />
+                {version_field(version)}
+                <TextArea
+                    entry=form.entry("networks")
+                    label="Networks"
+                    hint="One on each line: an address, or a network like 203.0.113.0/24 or 2001:db8::/32."
+                    optional=true
+                    mono=true
+                    rows=3
+                />
+                <Tick entry=form.entry("leaves_me_out") label=mine optional=true />
+                <div class="actions">
+                    <button class="btn">"Save networks"</button>
                 </div>
             </form>
         </section>

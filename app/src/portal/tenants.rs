@@ -36,6 +36,8 @@ pub struct Tenant {
     pub version: i64,
     pub redirect_links: Vec<String>,
     pub origins: Vec<String>,
+    /// Networks its server may call from, in CIDR form; everywhere while there is none.
+    pub networks: Vec<String>,
     pub skills: Vec<WhitelistedSkill>,
 }
 
@@ -157,6 +159,16 @@ pub trait Tenants: Send + Sync {
         id: TenantId,
         version: i64,
         links_and_origins: (Vec<String>, Vec<String>),
+        source: &Source,
+    ) -> Answered<()>;
+    /// Replaces the networks that calls with the `client_secret` may come from; one on each line as typed. A list that
+    /// leaves out the address it is saved from is refused, unless the second says that this is meant.
+    async fn set_networks(
+        &self,
+        actor: &Actor,
+        id: TenantId,
+        version: i64,
+        networks: (Vec<String>, bool),
         source: &Source,
     ) -> Answered<()>;
     async fn pause_tenant(

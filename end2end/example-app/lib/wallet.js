@@ -46,7 +46,11 @@ export class Wallet {
     return { state, code_challenge, tenant_user_id: user.id };
   }
 
-  /** Exchanges the token that came with the user's return, and stores the pair before anything else can fail. */
+  /**
+   * Exchanges the token that came with the user's return, and stores the pair before anything else can fail. Tessera
+   * cannot see which browser began a session: that this user did is compared here, before the token is touched. Else
+   * somebody could begin a session, have another person consent in it, and find their accounts in an account of their own.
+   */
   async finish(user, { state, temp_token }) {
     const attempt = user.attempts.find((attempt) => attempt.state === state);
     if (!attempt) return false;

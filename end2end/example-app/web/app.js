@@ -37,12 +37,13 @@ async function start() {
   if (location.pathname !== "/") history.replaceState(null, "", "/");
   const returned = await returning;
   if (returned?.kind === "last") {
+    // `resume` found this tab's own session by the link's `state`; the back end compares it with those this user began.
     await busy("Reading your accounts…", async () => {
       await call("/api/connections/finish", { state: returned.flow.state, temp_token: returned.temp_token });
       await call("/api/refresh", {});
     });
-  } else if (returned) {
-    complain(returned.kind);
+  } else if (returned && returned.kind !== "done") {
+    complain(["refused", "failed"].includes(returned.kind) ? returned.kind : "later");
   } else if (me.unread) {
     await busy("Reading your accounts…", () => call("/api/refresh", {}));
   }

@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::data::Limit;
-use super::refusals::Finding;
+use super::refusals::Seeing;
 use crate::http::call::{Anyone, Call};
 use crate::http::fields::fields;
 use crate::http::paths;
@@ -90,7 +90,7 @@ async fn get_all(
 }
 
 /// One skill: its steps with their JSON Schemas, uploads and examples. Percent-encode the name: `#` is `%23`.
-#[utoipa::path(get, path = "/v1/catalog/skills/{skill}", tag = "catalog", params(("skill" = String, Path, description = "The skill's name, percent-encoded"), KeysOnly), responses((status = 200, body = SkillDetail), Finding))]
+#[utoipa::path(get, path = "/v1/catalog/skills/{skill}", tag = "catalog", params(("skill" = String, Path, description = "The skill's name, percent-encoded"), KeysOnly), responses((status = 200, body = SkillDetail), Seeing))]
 async fn one(
     State(state): State<AppState>,
     Path(name): Path<String>,

@@ -1,7 +1,11 @@
-//! Where banks send end-users back to: a browser's door, so what cannot be sent on is answered in a sentence for people.
+//! Where banks send end-users back to: a browser's door, so what cannot be sent on is answered in a sentence for people,
+//! whatever `Accept` says.
+//!
+//! Only a person who opens the address consumes it. `HEAD` is safe (RFC 9110, section 9.2.1), and so must be what says
+//! of itself that nobody looks at it yet: a preview, a prefetch, a page rendered ahead.
 
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use secrecy::SecretString;
 use utoipa_axum::router::OpenApiRouter;
@@ -9,7 +13,6 @@ use utoipa_axum::routes;
 
 use app::domain::problem::Code;
 
-use super::refusals::Finding;
 use crate::problem::{Answered, Problem};
 use crate::services::refusal::Failure;
 use crate::services::returns::{self, Arrival, Onward};
@@ -18,6 +21,8 @@ use crate::state::AppState;
 const KINDS: [&str; 3] = ["aisp", "pisp", "partner"];
 /// A second look, while another request follows the same return.
 const REFRESH: HeaderName = HeaderName::from_static("refresh");
+/// Where browsers and previewers say that they fetch ahead: Chromium and Firefox, older ones, Safari, older Firefoxes.
+const AHEAD: [&str; 4] = ["sec-purpose", "purpose", "x-purpose", "x-moz"];
 
 /// The operations of this file.
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -27,21 +32,35 @@ pub fn routes() -> OpenApiRouter<AppState> {
 /// Bank redirect
 ///
 /// Not for tenants: banks send the end-user's browser here, and it goes on to the tenant's own link with `temp_token`
-/// and `session_id`, or with `error`, `error_code` and `session_id`.
+/// and `session_id`; with `nonce` where the session goes on; or with `error`, `error_code` and `session_id`. `state` is
+/// there as the session was opened with. A return that is loaded again has the same outcome; once its session came to
+/// its good end that is `error_code=already_completed`, without an `error`. `HEAD` and what announces itself as a preview
+/// (`Sec-Purpose`, `Purpose`, `X-Moz`) change nothing.
 #[utoipa::path(get, path = "/v1/redirects/{kind}", tag = "Sessions",
     params(("kind" = String, Path, pattern = "^(aisp|pisp|partner)$", description = "`aisp`, `pisp` or `partner`."),
         ("state" = String, Query, description = "One-time, bound to one session."),
         ("code" = Option<String>, Query, description = "The bank's one-time code."),
         ("error" = Option<String>, Query, description = "Sent by the bank instead of a code.")),
     responses((status = 200, description = "A page to wait on while another request follows the same return."),
-        (status = 303, description = "On to the tenant's link."), (status = 400, description = "The return is not valid."), Finding))]
+        (status = 303, description = "On to the tenant's link."), (status = 400, description = "The return is not valid."),
+        (status = 404, description = "No such return."),
+        (status = 425, description = "Fetched ahead of anybody who would look at it: nothing was done (RFC 8470).")))]
 async fn arrive(
     State(state): State<AppState>,
+    method: Method,
+    headers: HeaderMap,
     Path(kind): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
     if !KINDS.contains(&kind.as_str()) {
-        return Problem::new(Code::NotFound).into_response();
+        return nowhere(&state);
+    }
+    if method == Method::HEAD {
+        return unopened(&state, StatusCode::OK);
+    }
+    if is_ahead(&headers) {
+        // No success: a browser must not show later what it fetched now, but ask again.
+        return unopened(&state, StatusCode::TOO_EARLY);
     }
     let Some(arrival) = read(query.as_deref().unwrap_or_default()) else {
         return invalid(&state);
@@ -52,6 +71,17 @@ async fn arrive(
         Err(Failure::Refused(refusal)) if refusal.code == Code::TppRedirectError => invalid(&state),
         Err(failure) => failed(&state, failure),
     }
+}
+
+/// Whether nobody looks at the answer yet.
+fn is_ahead(headers: &HeaderMap) -> bool {
+    let said = AHEAD.iter().flat_map(|name| headers.get_all(*name));
+    said.filter_map(|value| value.to_str().ok()).any(|value| {
+        let value = value.to_ascii_lowercase();
+        ["prefetch", "preview", "prerender"]
+            .iter()
+            .any(|word| value.contains(word))
+    })
 }
 
 /// What a bank sends, each thing at most once; whatever else it adds is its own affair.
@@ -84,6 +114,30 @@ fn onward(state: &AppState, link: &str) -> Response {
         Ok(link) => (StatusCode::SEE_OTHER, quiet(), [(header::LOCATION, link)]).into_response(),
         Err(_) => invalid(state),
     }
+}
+
+/// For those who only look whether something is here.
+fn unopened(state: &AppState, status: StatusCode) -> Response {
+    let vary = [(
+        header::VARY,
+        HeaderValue::from_static("sec-purpose, purpose, x-purpose, x-moz"),
+    )];
+    let page = page(
+        state,
+        status,
+        "Almost there",
+        "Open this page to go back to the app you came from.",
+    );
+    (vary, page).into_response()
+}
+
+fn nowhere(state: &AppState) -> Response {
+    page(
+        state,
+        StatusCode::NOT_FOUND,
+        "Nothing is here",
+        "No bank sends people to this address. Go back to the app you came from and begin again.",
+    )
 }
 
 fn wait(state: &AppState) -> Response {
@@ -160,6 +214,29 @@ fn page(state: &AppState, status: StatusCode, title: &str, text: &str) -> Respon
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_fetches_ahead_says_so_in_one_of_four_headers() {
+        let ahead = |name: &'static str, value: &str| {
+            is_ahead(&HeaderMap::from_iter([(
+                HeaderName::from_static(name),
+                value.parse().unwrap(),
+            )]))
+        };
+        for (name, value) in [
+            ("sec-purpose", "prefetch"),
+            ("sec-purpose", "prefetch;prerender"),
+            ("sec-purpose", "Prefetch;anonymous-client-ip"),
+            ("purpose", "preview"),
+            ("purpose", "prefetch"),
+            ("x-purpose", "preview"),
+            ("x-moz", "prefetch"),
+            ("x-moz", "Prerender"),
+        ] {
+            assert!(ahead(name, value), "{name}: {value}");
+        }
+        assert!(!ahead("sec-purpose", "navigate") && !ahead("accept", "prefetch"));
+    }
 
     #[test]
     fn a_return_needs_one_state_and_may_carry_more() {

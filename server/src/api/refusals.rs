@@ -5,7 +5,7 @@ use super::openapi::errors::refusals;
 
 refusals! {
     /// Of opening a session.
-    Opening = [InvalidSkillName, UnauthorizedTenant];
+    Opening = [InvalidSkillName, UnauthorizedTenant, Forbidden];
     /// Of submitting a step.
     Submitting = [
         InvalidSessionId, InvalidNonce, ExpiredNonce, SessionEnded, InvalidSkillName, InvalidStep, InvalidInput,
@@ -55,14 +55,14 @@ refusals! {
     /// Of renewing a consent.
     Extending = [
         InvalidCredentialsId, InvalidAccessToken, InvalidTenantUserId, InactiveCredentials, ExpiredCredentials,
-        UnauthorizedTenant, WrongKindOfConsent, IdempotencyMismatch, IdempotencyInFlight,
+        UnauthorizedTenant, Forbidden, WrongKindOfConsent, IdempotencyMismatch, IdempotencyInFlight,
     ];
     /// Of asking about a consent.
     Consenting = [InvalidCredentialsId, InvalidAccessToken, InvalidTenantUserId];
     /// Of ending a consent.
     Ending = [InvalidCredentialsId, InvalidAccessToken, InvalidTenantUserId, InvalidPcdDataRetention];
-    /// Of an address that may be nobody's.
-    Finding = [NotFound];
+    /// Of looking at one skill.
+    Seeing = [NotFound, Forbidden];
     /// Of asking whether the server is ready.
     Readiness = [ServiceUnavailable];
 }

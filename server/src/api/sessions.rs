@@ -41,7 +41,8 @@ fields! {
         skill: String,
         /// PKCE (RFC 7636), S256: then the exchange needs the `code_verifier`.
         code_challenge: Option<Challenge>,
-        /// Your own, handed back as `state` on your redirect link.
+        /// Your own, handed back unchanged as `state` on your redirect link and wherever the session is described. Before
+        /// your app takes a token, it compares this with what it kept for the user in front of it.
         state: Option<Text<1024>>,
     }
 }
@@ -82,7 +83,7 @@ fields! {
 fields! {
     /// Asks where a session stands.
     pub struct GetSession for App {
-        /// The nonce used last; with it, or with `client_secret`, the answer says what comes next.
+        /// The nonce used last, or the one to be used next.
         nonce: Option<SecretString>,
     }
 }
@@ -168,8 +169,10 @@ async fn submit(
 
 /// Get a session
 ///
-/// With the nonce used last, or the `client_secret`, the answer holds the next nonce or the `temp_token`: the same one
-/// until it is used. That is how a session goes on after a redirect that was not its last step.
+/// With the `client_secret` the answer holds the next nonce or the `temp_token`: the same one until it is used. The nonce
+/// used last does as well, until the end-user is sent to a provider for the first time: from then on it shows `status`
+/// and `state` alone, and what follows goes to your registered link or to your server. Whoever opened a session may not
+/// be who consents in it.
 #[utoipa::path(post, path = "/v1/sessions/{session_id}/get", tag = "Sessions", request_body = GetSession,
     params(("session_id" = uuid::Uuid, Path, description = "The session.")),
     responses((status = 200, body = SessionStanding), Asking))]
@@ -199,17 +202,19 @@ async fn cancel(
     let id = session.id()?;
     call.notes.session.set(id).ok();
     let proof = proof(call.input.nonce.as_ref(), call.by.is_server());
-    let status = sessions::cancel(&state, &call.by, id, proof).await?;
+    let off = sessions::cancel(&state, &call.by, id, proof).await?;
     Ok(Json(SessionCancelled {
         session_id: id.0,
-        status: status.as_str(),
+        status: off.status.as_str(),
+        state: off.state,
     }))
 }
 
 /// A nonce that was sent is looked at, whatever else the caller showed.
 fn proof(nonce: Option<&SecretString>, server: bool) -> Proof<'_> {
-    match nonce {
-        Some(nonce) => Proof::Nonce(nonce.expose_secret()),
+    match nonce.map(|nonce| nonce.expose_secret()) {
+        Some(nonce) if server => Proof::Both(nonce),
+        Some(nonce) => Proof::Nonce(nonce),
         None if server => Proof::Secret,
         None => Proof::None,
     }

@@ -13,7 +13,7 @@ use crate::http::fields::fields;
 use crate::http::once;
 use crate::json::Json;
 use crate::problem::Problem;
-use crate::services::tokens::{self, Exchange};
+use crate::services::tokens::{self, Answer, Exchange, Exchanged};
 use crate::state::AppState;
 use crate::wire::tokens::Token;
 
@@ -36,7 +36,9 @@ fields! {
 
 /// Exchange a `temp_token`
 ///
-/// Once. A second use is refused and, later than ten seconds after the first, also ends what the first opened.
+/// Once. A second use is refused and, later than ten seconds after the first, also ends what the first opened: send an
+/// `Idempotency-Key`, and the same call again within an hour gets the first answer, and never ends anything. Other tokens
+/// of the same session (its return was loaded twice) are 410 `temp_token_used` from then on, and end nothing.
 #[utoipa::path(post, path = "/v1/tokens", tag = "Tokens", request_body = ExchangeToken,
     responses((status = 200, body = Token), Exchanging))]
 async fn exchange(
@@ -62,13 +64,21 @@ async fn answer(state: AppState, call: Call<ExchangeToken>) -> Result<Response, 
         code_verifier: call.input.code_verifier,
         tenant_user_id: call.also.tenant_user_id,
     };
-    let (engine, client) = (state.clone(), call.by);
-    let work = async move {
-        let exchanged = tokens::exchange(&engine, &client, exchange).await?;
-        let quiet = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-        Ok((quiet, Json(Token::from(exchanged))).into_response())
-    };
-    call.once
-        .run(&state, "tokens.exchange", once::MINUTE, work)
-        .await
+    let once = call
+        .once
+        .attempt(&state, "tokens.exchange", once::HOUR)
+        .await?;
+    let answer = tokens::exchange_once(&state, &call.by, exchange, once, written).await?;
+    Ok(match answer {
+        Answer::First(exchanged) => {
+            let quiet = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+            (quiet, Json(Token::from(exchanged))).into_response()
+        }
+        Answer::Again(status, body) => once::again(status, body),
+    })
+}
+
+/// The body that is kept for a repeat.
+fn written(exchanged: &Exchanged) -> Vec<u8> {
+    serde_json::to_vec(&Token::from(exchanged.clone())).unwrap_or_default()
 }

@@ -126,7 +126,9 @@ async fn sandbox(
     };
     let connectors = connectors(&reached, &state.clock).map_err(broken)?;
     let manifests = Registry::shipped().map_err(broken)?;
-    let skills = Registry::with(manifests, connectors).map_err(broken)?;
+    let skills = Registry::with(manifests, connectors)
+        .and_then(|skills| skills.withholding(&state.config.skills.unpublished))
+        .map_err(broken)?;
     let state = state.with_skills(skills).with_sandbox_bank(&reached.url);
     Ok((state, Some(bank.running)))
 }

@@ -12,7 +12,7 @@ use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
 use ipnet::IpNet;
 
-pub use sections::{Data, Http, Limits, Log, Mail, Portal, Sandbox, Signing, Storage};
+pub use sections::{Data, Http, Limits, Log, Mail, Portal, Sandbox, Signing, Skills, Storage};
 
 /// Every setting of one server.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
@@ -23,6 +23,7 @@ pub struct Config {
     pub portal: Portal,
     pub mail: Mail,
     pub sandbox: Sandbox,
+    pub skills: Skills,
     pub signing: Signing,
     pub limits: Limits,
     pub data: Data,
@@ -148,6 +149,7 @@ impl Config {
             Portal::example(),
             Mail::example(),
             Sandbox::example(),
+            Skills::example(),
             Signing::example(),
             Limits::example(),
             Data::example(),

@@ -89,6 +89,15 @@ section! {
 }
 
 section! {
+    /// Which skills everybody may see.
+    Skills "skills" {
+        /// Names of skills that are not published, or no more (`["xyz_card_sbx_#1.0"]`): for administrators, and for tenants
+        /// that have them on their whitelist. Everybody else is answered 403 `forbidden`.
+        unpublished: Vec<String> = Vec::new();
+    }
+}
+
+section! {
     /// Signed requests (`/v1s`).
     Signing "signing" {
         /// Whether the URL of a set of keys may lead to private addresses and be plain `http:`. For development alone: it

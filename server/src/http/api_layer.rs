@@ -7,7 +7,7 @@ use std::panic::AssertUnwindSafe;
 use app::domain::problem::Code;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::FutureExt as _;
@@ -29,7 +29,7 @@ const LEFT: HeaderName = HeaderName::from_static("ratelimit");
 
 /// What the answer and the logs need of a request after the handler consumed it.
 pub struct Seen {
-    pub method: axum::http::Method,
+    pub method: Method,
     pub path: String,
     route: Option<MatchedPath>,
     pub user_agent: Option<HeaderValue>,
@@ -63,6 +63,12 @@ pub async fn api(State(state): State<AppState>, request: Request, next: Next) ->
         &state,
         seen.client_request_id.clone(),
     );
+    if answer.status() == StatusCode::UNAUTHORIZED && seen.is_rest() {
+        let challenge = seen.challenge();
+        answer
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, challenge);
+    }
     if cors::is_open(&seen.path) {
         cors::open(answer.headers_mut());
     }
@@ -170,6 +176,20 @@ impl Seen {
     /// The route's template; a path that is none of ours has no name.
     pub fn route(&self) -> &str {
         self.route.as_ref().map_or("", MatchedPath::as_str)
+    }
+
+    /// Whether keys travel in headers: then a 401 says how (RFC 9110, section 11.6.1). Those of a body have no scheme.
+    fn is_rest(&self) -> bool {
+        matches!(self.method, Method::GET | Method::HEAD | Method::DELETE)
+    }
+
+    fn challenge(&self) -> HeaderValue {
+        if self.path.starts_with("/v1s") {
+            // A signature (RFC 6750, section 3); the keys are in headers of their own.
+            HeaderValue::from_static("Bearer realm=\"api\"")
+        } else {
+            HeaderValue::from_static("Basic realm=\"api\", charset=\"UTF-8\"")
+        }
     }
 
     /// Health checks and the documents are nobody's calls.

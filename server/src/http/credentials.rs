@@ -34,6 +34,7 @@ impl Presented {
     /// The console's grant stands in for `client_id` and keys.
     pub fn take<K: Keys>(
         values: &mut Object<'_>,
+        in_query: bool,
         granted: bool,
         from_browser: bool,
         wrong: &mut Wrong,
@@ -45,7 +46,11 @@ impl Presented {
                 let stands_in = granted && matches!(name, "client_id" | "client_secret");
                 if credential.required && !stands_in {
                     let problem = FieldProblem::new(name, Code::MissingFields, "is required");
-                    wrong.missing.push(problem);
+                    if in_query {
+                        wrong.unproved.push(problem);
+                    } else {
+                        wrong.missing.push(problem);
+                    }
                 }
                 continue;
             };
@@ -69,7 +74,7 @@ impl Presented {
                 presented.put(name, text);
             }
         }
-        presented.check_keys::<K>(granted, from_browser, wrong);
+        presented.check_keys::<K>(in_query, granted, from_browser, wrong);
         presented.secret = [
             &presented.nonce,
             &presented.client_secret,
@@ -96,7 +101,13 @@ impl Presented {
     }
 
     /// Where either key will do, one of them must be there; and a secret never comes from a browser.
-    fn check_keys<K: Keys>(&self, granted: bool, from_browser: bool, wrong: &mut Wrong) {
+    fn check_keys<K: Keys>(
+        &self,
+        in_query: bool,
+        granted: bool,
+        from_browser: bool,
+        wrong: &mut Wrong,
+    ) {
         let takes = |name| {
             K::CREDENTIALS.iter().any(|credential| {
                 credential.name == name && credential.refused.is_none() && !credential.required
@@ -116,16 +127,23 @@ impl Presented {
         };
         let sent_one = has_one || wrong.invalid.iter().any(is_key);
         if needs_one && !sent_one && !granted {
-            let message =
-                "is required (a tenant that is all server may send client_secret instead)";
-            wrong.missing.push(FieldProblem::new(
-                "client_app_key",
-                Code::MissingFields,
-                message,
-            ));
+            // Without a body only the secret has a place to be sent in.
+            let (name, message, list) = if in_query {
+                ("client_secret", "is required", &mut wrong.unproved)
+            } else {
+                let message =
+                    "is required (a tenant that is all server may send client_secret instead)";
+                ("client_app_key", message, &mut wrong.missing)
+            };
+            list.push(FieldProblem::new(name, Code::MissingFields, message));
         }
         if has_one && self.client_id.is_none() && !granted && !needs_one {
-            wrong.missing.push(FieldProblem::new(
+            let list = if in_query {
+                &mut wrong.unproved
+            } else {
+                &mut wrong.missing
+            };
+            list.push(FieldProblem::new(
                 "client_id",
                 Code::MissingFields,
                 "is required with a key",
@@ -151,6 +169,31 @@ impl Presented {
             tenant_user_id: self.tenant_user_id,
         }
     }
+}
+
+/// The refusal of a call without a body that lacks credentials: 401, as HTTP has it (RFC 9110, section 15.5.2). The
+/// layer around the API adds the challenge.
+pub fn missing(fields: Vec<FieldProblem>) -> Problem {
+    let lacks = |names: [&str; 2]| {
+        let lacking = fields.iter().map(|field| field.path.as_str());
+        let lacking: Vec<&str> = lacking.filter(|path| names.contains(path)).collect();
+        (!lacking.is_empty()).then(|| lacking.join(" and "))
+    };
+    let refusal = match (
+        lacks(["client_id", "client_secret"]),
+        lacks(["credentials_id", "access_token"]),
+    ) {
+        (None, Some(pair)) => Refusal::new(Code::InvalidAccessToken)
+            .says(format!("Missing: {pair}. The call names no consent."))
+            .hints("Send the pair of the token exchange in the headers X-Credentials-Id and X-Access-Token."),
+        (keys, _) => Refusal::new(Code::InvalidApiKeys)
+            .says(format!(
+                "Missing: {}. The call shows no keys.",
+                keys.unwrap_or_else(|| "client_id and client_secret".into())
+            ))
+            .hints("Send the tenant's keys with HTTP Basic, curl -u \"$CLIENT_ID:$CLIENT_SECRET\"; on /v1s in X-Client-Id and X-Client-Secret."),
+    };
+    refusal.at(fields).into()
 }
 
 /// Puts the credentials of a call without body where a body would have them.

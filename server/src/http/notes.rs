@@ -25,6 +25,8 @@ pub struct Inner {
     pub id: RequestId,
     pub at: DateTime<Utc>,
     pub started: Instant,
+    /// The whole address; budgets and logs have its [`Source`].
+    pub ip: IpAddr,
     pub source: Source,
     pub tenant: OnceLock<TenantId>,
     /// The tenant the call names, proved or not.
@@ -65,6 +67,7 @@ impl Notes {
             id: RequestId(state.clock.id()),
             at: state.clock.now(),
             started: Instant::now(),
+            ip: peer.to_canonical(),
             source: Source::from(peer),
             tenant: OnceLock::new(),
             claimed: OnceLock::new(),

@@ -16,14 +16,14 @@ use sha2::{Digest as _, Sha256};
 
 use super::notes::Notes;
 use crate::problem::Problem;
-use crate::services::idempotency::{self, Asked, Turn};
+use crate::services::idempotency::{self, Asked, Attempt, Turn};
 use crate::services::refusal::{FieldProblem, Refusal};
 use crate::state::AppState;
 
 /// How long the answer of a step is kept.
 pub const DAY: Duration = Duration::hours(24);
 /// How long the answer of a token exchange is kept.
-pub const MINUTE: Duration = Duration::seconds(60);
+pub const HOUR: Duration = Duration::hours(1);
 
 /// What stands in the body, or in these headers.
 const NAMED: [&str; 3] = ["x-credentials-id", "x-access-token", "x-tenant-user-id"];
@@ -66,7 +66,12 @@ impl Once {
             return Err(Refusal::new(Code::InvalidField).at(vec![problem]).into());
         };
         let mut hash = Sha256::new();
-        hash.update(parts.uri.path().as_bytes());
+        // Two names of one operation.
+        let path = match parts.uri.path() {
+            "/v1/token" => "/v1/tokens",
+            path => path,
+        };
+        hash.update(path.as_bytes());
         hash.update([0]);
         // The style that names consent and end-user in headers: another pair is another request.
         for name in NAMED {
@@ -91,6 +96,31 @@ impl Once {
         self
     }
 
+    /// What is asked to happen once, if the caller wants that: for work that keeps its answer in its own transaction.
+    pub async fn attempt(
+        &self,
+        state: &AppState,
+        operation: &'static str,
+        keep: Duration,
+    ) -> Result<Option<Attempt>, Problem> {
+        Ok(match self.asked(operation, keep) {
+            Some(asked) => Some(idempotency::attempt(state, asked).await?),
+            None => None,
+        })
+    }
+
+    fn asked(&self, operation: &'static str, keep: Duration) -> Option<Asked<'_>> {
+        Some(Asked {
+            tenant: self.notes.tenant.get().copied()?,
+            operation,
+            key: self.key.as_deref()?,
+            fingerprint: self.fingerprint.clone(),
+            secret: self.secret.as_ref(),
+            request: self.notes.id,
+            keep,
+        })
+    }
+
     /// Runs the work, or gives the answer it had. Only successes are kept: a refusal had no effect.
     /// With a key the work goes on when the caller hangs up, so that its answer is there when they ask again.
     pub async fn run(
@@ -100,17 +130,8 @@ impl Once {
         keep: Duration,
         work: impl Future<Output = Result<Response, Problem>> + Send + 'static,
     ) -> Result<Response, Problem> {
-        let (Some(key), Some(tenant)) = (self.key, self.notes.tenant.get().copied()) else {
+        let Some(asked) = self.asked(operation, keep) else {
             return work.await;
-        };
-        let asked = Asked {
-            tenant,
-            operation,
-            key: &key,
-            fingerprint: self.fingerprint,
-            secret: self.secret.as_ref(),
-            request: self.notes.id,
-            keep,
         };
         match idempotency::begin(state, asked).await? {
             Turn::Again(status, body) => Ok(again(status, body)),
@@ -145,7 +166,8 @@ async fn first(
     Ok(Response::from_parts(parts, Body::from(body)))
 }
 
-fn again(status: u16, body: Vec<u8>) -> Response {
+/// The first answer once more, marked as such.
+pub fn again(status: u16, body: Vec<u8>) -> Response {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
     let headers = [
         (

@@ -7,6 +7,7 @@ use app::domain::tenant::Environment;
 
 use super::keys::Client;
 use super::refusal::Failure;
+use super::sessions::unpublished;
 use crate::skills::Skill;
 use crate::state::AppState;
 
@@ -29,7 +30,7 @@ pub struct Offer {
     pub whitelisted: Option<bool>,
 }
 
-/// The published skills, by name. Without keys: those of the sandbox.
+/// The skills a caller may see, by name. Without keys: those of the sandbox.
 pub async fn list(
     state: &AppState,
     client: Option<&Client>,
@@ -38,12 +39,13 @@ pub async fn list(
     let own = whitelist(state, client).await?;
     let offers = state
         .skills
-        .all()
-        .filter(|skill| is_shown(skill, client) && filter.matches(skill));
+        .known()
+        .filter(|skill| is_shown(skill, own.as_ref()) && filter.matches(skill));
     Ok(offers.map(|skill| offer(skill, own.as_ref())).collect())
 }
 
-/// One published skill; `None` if there is none of this name for this caller.
+/// One skill; `None` if there is none of this name for this caller. One that is not published is refused to whoever does
+/// not have it on their whitelist.
 pub async fn one(
     state: &AppState,
     client: Option<&Client>,
@@ -53,10 +55,11 @@ pub async fn one(
         return Ok(None);
     };
     let own = whitelist(state, client).await?;
-    let skill = state
-        .skills
-        .get(&name)
-        .filter(|skill| is_shown(skill, client));
+    let skill = state.skills.get(&name);
+    if skill.is_some_and(|skill| !skill.published && !is_shown(skill, own.as_ref())) {
+        return Err(unpublished(&name).into());
+    }
+    let skill = skill.filter(|skill| is_shown(skill, own.as_ref()));
     Ok(skill.map(|skill| offer(skill, own.as_ref())))
 }
 
@@ -76,8 +79,12 @@ async fn whitelist(
     Ok(Some(rows.into_iter().map(|row| row.skill).collect()))
 }
 
-fn is_shown(skill: &Skill, client: Option<&Client>) -> bool {
-    client.is_some() || skill.name.environment() == Environment::Sandbox
+/// Whether a caller may see a skill: `own` is the whitelist of one that showed keys.
+fn is_shown(skill: &Skill, own: Option<&HashSet<SkillName>>) -> bool {
+    match own {
+        Some(own) => skill.published || own.contains(&skill.name),
+        None => skill.published && skill.name.environment() == Environment::Sandbox,
+    }
 }
 
 fn offer(skill: &Skill, own: Option<&HashSet<SkillName>>) -> Offer {

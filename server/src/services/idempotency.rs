@@ -7,10 +7,12 @@ use app::domain::ids::{RequestId, TenantId};
 use app::domain::problem::Code;
 use chrono::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
 
 use super::refusal::{Failure, Refusal};
 use crate::crypto::{Aead, Digest};
 use crate::state::AppState;
+use crate::storage::Tx;
 use crate::storage::kept_answers::AnswerKey;
 
 /// How long a request may run before another one with its key takes over.
@@ -23,6 +25,8 @@ pub struct Attempt {
     holder: RequestId,
     /// Seals the answer under the secret that the caller presented.
     sealing: Aead,
+    /// What answers were sealed under before there were data keys: a key of the pepper.
+    former: Option<Aead>,
     keep: Duration,
 }
 
@@ -49,15 +53,19 @@ pub enum Turn {
     Again(u16, Vec<u8>),
 }
 
-/// Takes the key, or finds the first answer.
-pub async fn begin(state: &AppState, asked: Asked<'_>) -> Result<Turn, Failure> {
+/// A request under its key, which nobody has taken yet.
+pub async fn attempt(state: &AppState, asked: Asked<'_>) -> Result<Attempt, Failure> {
     let secret = asked.secret.map_or("", |secret| secret.expose_secret());
     // Under the tenant's data key, and no pepper: whichever one a process uses, of two requests one is the first.
     let state = &state.for_tenant_alone(asked.tenant).await?;
     let sealing = state
         .vault
         .derive(&format!("kept_answers.secret/{secret}"))?;
-    let attempt = Attempt {
+    let former = state.pepper.digest("kept_answers.secret", secret);
+    let former = [&*former.0, former.other()]
+        .into_iter()
+        .find_map(|digest| digest.try_into().ok());
+    Ok(Attempt {
         key: AnswerKey {
             tenant: asked.tenant,
             operation: asked.operation,
@@ -68,41 +76,27 @@ pub async fn begin(state: &AppState, asked: Asked<'_>) -> Result<Turn, Failure> 
         fingerprint: asked.fingerprint,
         holder: asked.request,
         sealing: Aead::new(&sealing),
+        former: former.map(|key| Aead::new(&key)),
         keep: asked.keep,
-    };
-    let now = state.clock.now();
+    })
+}
+
+/// Takes the key, or finds the first answer.
+pub async fn begin(state: &AppState, asked: Asked<'_>) -> Result<Turn, Failure> {
+    let attempt = attempt(state, asked).await?;
     let mut tx = state.db.write().await?;
-    let taken = !tx.has_former_answer(&attempt.key, now).await?
-        && tx
-            .lease_answer(
-                &attempt.key,
-                attempt.holder,
-                &attempt.fingerprint,
-                now,
-                now + LEASE,
-            )
-            .await?;
-    if taken {
+    if attempt.take(state, &mut tx).await? {
         tx.commit().await?;
         return Ok(Turn::First(attempt));
     }
-    let running = || Failure::from(Refusal::new(Code::IdempotencyInFlight).after(1));
-    let kept = tx.kept_answer(&attempt.key).await?.ok_or_else(running)?;
-    drop(tx);
-    if kept.fingerprint != attempt.fingerprint {
-        return Err(Code::IdempotencyMismatch.into());
-    }
-    if let (Some(status), Some(sealed)) = (kept.status, kept.sealed) {
-        let sealing = attempt.sealing_of(state, &kept.key_digest, secret);
-        let place = attempt.place_of(&kept.key_digest);
-        let opened = sealing.open(place.as_bytes(), &sealed);
-        let body = opened.map_err(|_| another_secrets())?;
-        return Ok(Turn::Again(
-            u16::try_from(status).unwrap_or(500),
-            body.to_vec(),
-        ));
-    }
-    Err(running())
+    let first = attempt.first_answer(state, &mut tx).await?;
+    let (status, body) = first.ok_or_else(running)?;
+    Ok(Turn::Again(status, body))
+}
+
+/// The refusal while the first request runs.
+pub fn running() -> Failure {
+    Refusal::new(Code::IdempotencyInFlight).after(1).into()
 }
 
 /// What does not open was sealed under another secret: of two that live while one is rotated, say.
@@ -113,15 +107,70 @@ fn another_secrets() -> Refusal {
 }
 
 impl Attempt {
+    /// Takes the key until its lease ends, or the transaction is given up; `false` if it runs elsewhere or was answered.
+    pub async fn take(&self, state: &AppState, tx: &mut Tx) -> Result<bool, Failure> {
+        let now = state.clock.now();
+        let until = now + LEASE;
+        Ok(!tx.has_former_answer(&self.key, now).await?
+            && tx
+                .lease_answer(&self.key, self.holder, &self.fingerprint, now, until)
+                .await?)
+    }
+
+    /// The answer that the first request under this key had; `None` if there is none yet, or none any more. Another
+    /// request under the same key is refused.
+    pub async fn first_answer(
+        &self,
+        state: &AppState,
+        tx: &mut Tx,
+    ) -> Result<Option<(u16, Vec<u8>)>, Failure> {
+        let kept = tx.kept_answer(&self.key).await?;
+        let now = state.clock.now();
+        let Some(kept) = kept.filter(|kept| kept.expires_at > now) else {
+            return Ok(None);
+        };
+        if kept.fingerprint != self.fingerprint {
+            return Err(Code::IdempotencyMismatch.into());
+        }
+        let (Some(status), Some(sealed)) = (kept.status, kept.sealed) else {
+            return Ok(None);
+        };
+        let sealing = self.sealing_of(&kept.key_digest);
+        let place = self.place_of(&kept.key_digest);
+        let opened = sealing.open(place.as_bytes(), &sealed);
+        let body = opened.map_err(|_| another_secrets())?;
+        Ok(Some((u16::try_from(status).unwrap_or(500), body.to_vec())))
+    }
+
     /// Keeps the answer for those who ask again.
     pub async fn keep(self, state: &AppState, status: u16, body: &[u8]) -> Result<(), Failure> {
+        let mut tx = state.db.write().await?;
+        self.keep_in(state, &mut tx, status, body).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Keeps the answer in the transaction of its effect: neither is ever there without the other.
+    pub async fn keep_in(
+        &self,
+        state: &AppState,
+        tx: &mut Tx,
+        status: u16,
+        body: &[u8],
+    ) -> Result<(), Failure> {
         let place = self.place_of(&self.key.key);
         let sealed = self.sealing.seal(&state.clock, place.as_bytes(), body)?;
         let until = state.clock.now() + self.keep;
-        let mut tx = state.db.write().await?;
-        tx.keep_answer(&self.key, self.holder, status, &sealed, until)
-            .await?;
-        Ok(tx.commit().await?)
+        Ok(tx
+            .keep_answer(&self.key, self.holder, status, &sealed, until)
+            .await?)
+    }
+
+    /// Digest of key and request: what an effect remembers of who caused it, longer than the answer is kept.
+    pub fn mark(&self) -> Vec<u8> {
+        let mut hash = Sha256::new();
+        hash.update(&*self.key.key.0);
+        hash.update(&self.fingerprint);
+        hash.finalize().to_vec()
     }
 
     /// Lets the key be used again: nothing happened that must not happen twice.
@@ -131,17 +180,12 @@ impl Attempt {
         Ok(tx.commit().await?)
     }
 
-    /// What an answer was sealed under: before there were data keys, a key of the pepper.
-    fn sealing_of(&self, state: &AppState, stored: &Digest, secret: &str) -> Aead {
-        if self.key.key.renews(stored) {
-            let former = state.pepper.digest("kept_answers.secret", secret);
-            for digest in [&*former.0, former.other()] {
-                if let Ok(key) = digest.try_into() {
-                    return Aead::new(&key);
-                }
-            }
-        }
-        self.sealing.clone()
+    /// The key that an answer was sealed under.
+    fn sealing_of(&self, stored: &Digest) -> &Aead {
+        let former = self.former.as_ref();
+        former
+            .filter(|_| self.key.key.renews(stored))
+            .unwrap_or(&self.sealing)
     }
 
     fn place_of(&self, digest: &Digest) -> String {

@@ -18,6 +18,10 @@ use crate::storage::temp_tokens::TempTokenRow;
 pub const NONCE_LIFE: Duration = Duration::minutes(30);
 /// How long a production `temp_token` lives; the sandbox's is a setting.
 const TEMP_TOKEN_LIFE: Duration = Duration::seconds(60);
+/// How many tokens one return may bring, however often it is repeated (`api.md`, section 2).
+const MOST_TOKENS: usize = 5;
+/// How long after its first token a return may bring another.
+const REPEATABLE: Duration = Duration::minutes(10);
 
 /// A secret just made, with the end of its life if that has begun.
 pub struct Issued {
@@ -113,7 +117,7 @@ pub async fn nonce_again(
     .transpose()
 }
 
-/// Issues the `temp_token` of a completed session, which must have none alive.
+/// Issues a `temp_token` of a completed session.
 pub async fn temp_token(
     state: &AppState,
     tx: &mut Tx,
@@ -133,6 +137,7 @@ pub async fn temp_token(
         expires_at: (life == Life::Now).then_some(ends),
         exchanged_at: None,
         died_at: None,
+        exchange_mark: None,
     };
     tx.insert_temp_token(&row).await?;
     Ok(Issued {
@@ -154,6 +159,29 @@ pub async fn temp_token_again(
     let place = token_place(session.tenant_id, session.id);
     live.map(|row| open(state, &place, &row.sealed, row.expires_at))
         .transpose()
+}
+
+/// A `temp_token` for a repeated return: the first one while nobody got it, else one of its own beside those handed out
+/// before, which live on. `None` when one was exchanged, or the return was repeated too often or too late. The
+/// transaction holds the session.
+pub async fn temp_token_repeated(
+    state: &AppState,
+    tx: &mut Tx,
+    session: &SessionRow,
+) -> Result<Option<Issued>, Failure> {
+    let tokens = tx.temp_tokens_of(session.id).await?;
+    if tokens.iter().any(|token| !token.is_alive()) {
+        return Ok(None);
+    }
+    let life = temp_token_life(state, session.skill.environment());
+    let Some(first_ends) = tokens.iter().filter_map(|token| token.expires_at).min() else {
+        return temp_token_again(state, tx, session).await;
+    };
+    let late = state.clock.now() - (first_ends - life) > REPEATABLE;
+    if late || tokens.len() >= MOST_TOKENS {
+        return Ok(None);
+    }
+    temp_token(state, tx, session, Life::Now).await.map(Some)
 }
 
 /// The `temp_token` of a session that lacks uploads: its life does not begin by being asked for.

@@ -21,6 +21,7 @@ pub mod idempotency;
 pub mod issue;
 pub mod keys;
 pub mod limits;
+pub mod networks;
 pub mod operators;
 pub mod passwords;
 pub mod payments;

@@ -13,11 +13,11 @@ use crate::skills::{Connector, ConnectorError, Opaque, Skill};
 use crate::state::AppState;
 use crate::storage::sessions::SessionRow;
 
-/// What runs a skill. A skill that is no longer published is our fault: sessions and consents of it may be left.
+/// What runs a skill. A skill that is no longer known is our fault: sessions and consents of it may be left.
 pub fn connector(state: &AppState, skill: &SkillName) -> Result<Arc<dyn Connector>, Failure> {
-    let published = state.skills.get(skill);
-    let connector = published.and_then(|skill| state.skills.connector(&skill.manifest));
-    connector.ok_or_else(|| Failure::Broken(format!("{skill} is no longer published")))
+    let known = state.skills.get(skill);
+    let connector = known.and_then(|skill| state.skills.connector(&skill.manifest));
+    connector.ok_or_else(|| Failure::Broken(format!("{skill} is no longer known")))
 }
 
 /// The digest a provider's `state` is known by.

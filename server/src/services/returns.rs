@@ -1,37 +1,36 @@
 //! The end-user's way back from a provider: it carries `state` and a one-time `code`, and ends at the tenant's own link.
 //!
 //! What was consented is asked of the provider and never read from the URL. A refusal ends the attempt, not the
-//! session; a repeated valid return gets a fresh `temp_token` until one is exchanged; only the tenant's cancel is final.
+//! session; a repeated valid return has the same outcome and harms no earlier one; only the tenant's cancel is final.
+//!
+//! `state` is in the address that whoever opened the session was given for the end-user, so it proves no browser. What
+//! a consent brings goes to the browser that shows the provider's one-time code, and to nobody else on a link.
+
+mod again;
+mod told;
 
 use std::sync::Arc;
 
 use app::domain::ids::{SessionId, StepId};
 use app::domain::problem::Code;
-use app::domain::session::{Event, SessionStatus};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use app::domain::session::Event;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
-use super::issue::{self, Life};
-use super::providers::{
-    callback, connector, delay, link_place, open_ref, provider_refusal, return_digest,
-};
-use super::refusal::{Failure, Refusal};
-use super::sessions::{published, state_place, status_at};
+use super::providers::{callback, connector, delay, open_ref, provider_refusal, return_digest};
+use super::refusal::Failure;
+use super::sessions::{skill_named, status_at};
 use super::steps::LEASE;
 use super::turns::{self, After, Handed, Turn};
+use super::{consents, keys, payments};
 use crate::crypto::Digest;
 use crate::skills::{Connector, ConnectorError, Opaque, Return, Returned};
 use crate::state::AppState;
+use crate::storage::Tx;
 use crate::storage::returns::{ReturnOutcome, ReturnRow};
 use crate::storage::sessions::SessionRow;
-
-/// Unreserved characters stay (RFC 3986, section 2.3).
-const QUERY: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
+use again::again;
+use told::{Told, onward};
 
 /// What a provider's redirect carries.
 pub struct Arrival {
@@ -48,22 +47,6 @@ pub enum Onward {
     /// The same return is being worked on: ask again in a moment.
     Wait,
 }
-
-/// What the tenant's link is told.
-enum Told {
-    Token(String),
-    /// The session goes on: what with is to be asked.
-    Continues,
-    Error {
-        error: &'static str,
-        code: &'static str,
-    },
-}
-
-const DENIED: Told = Told::Error {
-    error: "access_denied",
-    code: "access_denied",
-};
 
 /// Follows an end-user back. An unknown `state` is refused: there is no link to send anybody to.
 pub async fn arrive(state: &AppState, arrival: Arrival) -> Result<Onward, Failure> {
@@ -85,51 +68,29 @@ pub(super) async fn follow(state: &AppState, arrival: &Arrival) -> Result<Onward
     let way = way.ok_or_else(|| Failure::from(Code::TppRedirectError))?;
     let session = tx.session(way.session_id).await?;
     let session = session.ok_or_else(|| Failure::Broken("a return without its session".into()))?;
+    let unserved = unserved(&mut tx, &session).await?;
     let state = &state.for_tenant(&mut tx, session.tenant_id).await?;
     drop(tx);
     let code = arrival.code.as_ref().map(|code| code_digest(state, code));
-    let told = match way.outcome {
-        ReturnOutcome::Refused => Some(DENIED),
-        ReturnOutcome::Granted => Some(again(state, &way, &session, code.as_ref()).await?),
-        ReturnOutcome::Waiting => first(state, &way, &session, arrival, code).await?,
+    let told = match (way.outcome, unserved) {
+        (ReturnOutcome::Waiting, _) => {
+            first(state, &way, &session, arrival, code, unserved).await?
+        }
+        (_, Some(why)) => Some(Told::over(why)),
+        (_, None) => Some(again(state, &way, &session, arrival, code.as_ref()).await?),
     };
     told.map_or(Ok(Onward::Wait), |told| {
         onward(state, &way, &session, told).map(Onward::Link)
     })
 }
 
-/// A return whose outcome is known: the very same one gets a fresh token, and the unredeemed one dies.
-async fn again(
-    state: &AppState,
-    way: &ReturnRow,
-    session: &SessionRow,
-    code: Option<&Digest>,
-) -> Result<Told, Failure> {
-    // Settled by asking the provider, without a code: the `state`, which only this browser was sent with, is the proof.
-    if way.code.is_some() && way.code.as_ref() != code {
-        return Err(Code::TppRedirectError.into());
+/// Why nothing may be done in a tenant's name, if that is so.
+async fn unserved(tx: &mut Tx, session: &SessionRow) -> Result<Option<Code>, Failure> {
+    match keys::check_served(tx, session.tenant_id).await {
+        Ok(()) => Ok(None),
+        Err(Failure::Refused(refusal)) => Ok(Some(refusal.code)),
+        Err(failure) => Err(failure),
     }
-    match status_at(session, state.clock.now()) {
-        SessionStatus::Completed => {}
-        status if status.is_final() => return Ok(over()),
-        _ if session.progress().lacks_uploads() => {
-            // The one that waits serves as well: its life has not begun.
-            let mut tx = state.db.read().await?;
-            let token = issue::temp_token_waiting(state, &mut tx, session).await?;
-            return Ok(token.map_or(Told::Continues, |it| Told::Token(it.text)));
-        }
-        _ => return Ok(Told::Continues),
-    }
-    let mut tx = state.db.write().await?;
-    if !tx.kill_temp_token(session.id, state.clock.now()).await? {
-        return Ok(Told::Error {
-            error: "expired",
-            code: Code::TempTokenUsed.as_str(),
-        });
-    }
-    let token = issue::temp_token(state, &mut tx, session, Life::Now).await?;
-    tx.commit().await?;
-    Ok(Told::Token(token.text))
 }
 
 /// A return that nobody has followed yet; `None` while somebody else does.
@@ -139,10 +100,11 @@ async fn first(
     session: &SessionRow,
     arrival: &Arrival,
     code: Option<Digest>,
+    unserved: Option<Code>,
 ) -> Result<Option<Told>, Failure> {
     let now = state.clock.now();
     if status_at(session, now).is_final() {
-        return Ok(Some(over()));
+        return Ok(Some(Told::over(unserved.unwrap_or(Code::SessionEnded))));
     }
     if arrival.code.is_none() && !arrival.refused {
         return Err(Code::TppRedirectError.into());
@@ -154,12 +116,44 @@ async fn first(
         session: &session,
         claim,
     };
-    let returned = match &arrival.code {
-        Some(given) => ask(state, &session, arrival, given).await.map(Some),
-        // Not even a refusal is read from the URL.
-        None => settle(state, &session, true).await,
+    let (returned, handed) = match &arrival.code {
+        Some(given) => (
+            ask(state, &session, arrival, given).await.map(Some),
+            Handed::OnLink,
+        ),
+        // Not even a refusal is read from the URL; and anybody who knows the address could have sent it.
+        None => (settle(state, &session, true).await, Handed::WhenAsked),
     };
-    conclude(state, way, turn, returned, code.as_ref(), Handed::OnLink).await
+    match unserved {
+        Some(why) => give_back(state, way, turn, returned, why).await,
+        None => conclude(state, way, turn, returned, code.as_ref(), handed).await,
+    }
+}
+
+/// Ends the session of a tenant that is not served: whatever was consented is taken back at the provider.
+async fn give_back(
+    state: &AppState,
+    way: &ReturnRow,
+    turn: Turn<'_>,
+    returned: Result<Option<Returned>, Ask>,
+    why: Code,
+) -> Result<Option<Told>, Failure> {
+    let session = turn.session;
+    let mut tx = state.db.write().await?;
+    let settled = tx
+        .settle_return(&way.state, ReturnOutcome::Refused, None)
+        .await?;
+    if !settled || !turn.fail(state, &mut tx, why.as_str()).await? {
+        return Ok(None);
+    }
+    if let Ok(Some(Returned::Granted(granted) | Returned::Settled(granted))) = returned {
+        consents::revoke(state, &mut tx, &session.skill, &granted.grant).await?;
+    }
+    turns::stop(state, &mut tx, session, open_ref(state, session)?.as_ref()).await?;
+    payments::session_over(state, &mut tx, session.id).await?;
+    tx.commit().await?;
+    state.queue.wake();
+    Ok(Some(Told::over(why)))
 }
 
 /// Asks the provider about a session whose end-user is at its pages and has not come back: they may have agreed and
@@ -167,10 +161,15 @@ async fn first(
 pub async fn look(state: &AppState, session: SessionId) -> Result<(), Failure> {
     let mut tx = state.db.read().await?;
     let way = tx.waiting_return(session).await?;
-    drop(tx);
-    let Some(way) = way else {
+    let row = tx.session(session).await?;
+    let (Some(way), Some(row)) = (way, row) else {
         return Ok(());
     };
+    // Nothing completes in the name of a tenant that is not served.
+    if unserved(&mut tx, &row).await?.is_some() {
+        return Ok(());
+    }
+    drop(tx);
     let Some((session, claim)) = claim(state, &way).await? else {
         return Ok(());
     };
@@ -196,22 +195,25 @@ async fn conclude(
     code: Option<&Digest>,
     handed: Handed,
 ) -> Result<Option<Told>, Failure> {
+    // What a made-up code finds counts as what is found by asking.
+    let (code, handed) = match returned {
+        Ok(Some(Returned::Settled(_))) => (None, Handed::WhenAsked),
+        _ => (code, handed),
+    };
     let told = match returned {
         Ok(Some(returned)) => match read(returned, &way.step) {
             Ok(good) => consented(state, way, turn, good, code, handed).await,
-            Err(reason) => refused(state, way, turn, &reason, DENIED).await,
+            Err(reason) => refused(state, way, turn, &reason, told::DENIED).await,
         },
-        Ok(None) => refused(state, way, turn, "access_denied", DENIED).await,
+        Ok(None) => refused(state, way, turn, "access_denied", told::DENIED).await,
         Err(Ask::Provider(error)) => {
-            let told = Told::Error {
-                error: "bank_error",
-                code: provider_refusal(&turn.session.skill, &error).code.as_str(),
-            };
+            let code = provider_refusal(&turn.session.skill, &error).code.as_str();
+            let failed = ("bank_error", code);
             if error.is_passing() {
                 turn.release(state).await?;
-                Ok(Some(told))
+                Ok(Some(Told::error(failed, None)))
             } else {
-                refused(state, way, turn, "bank_error", told).await
+                refused(state, way, turn, "bank_error", failed).await
             }
         }
         Err(Ask::Failure(failure)) => Err(failure),
@@ -225,7 +227,9 @@ async fn conclude(
 /// What follows a consent, with what asking the session tells of it; or the reason of a refusal.
 fn read(returned: Returned, of: &str) -> Result<(After, Value), String> {
     match returned {
-        Returned::Granted(granted) => Ok((After::end(granted, of), json!({}))),
+        Returned::Granted(granted) | Returned::Settled(granted) => {
+            Ok((After::end(granted, of), json!({})))
+        }
         Returned::Next {
             step: name,
             data,
@@ -272,7 +276,7 @@ fn sender(
 ) -> Result<(Arc<dyn Connector>, String, Opaque), Ask> {
     let broken = |what: &str| Ask::Failure(Failure::Broken(what.into()));
     let connector = connector(state, &session.skill).map_err(Ask::Failure)?;
-    let skill = published(state, session.skill.as_str()).map_err(Ask::Failure)?;
+    let skill = skill_named(state, session.skill.as_str()).map_err(Ask::Failure)?;
     let bank_ref = open_ref(state, session).map_err(Ask::Failure)?;
     let bank_ref = bank_ref.ok_or_else(|| broken("a redirect without what its connector kept"))?;
     Ok((connector, callback(state, &skill), bank_ref))
@@ -330,111 +334,42 @@ async fn consented(
     turns::answer(state, &mut tx, turn.session, data).await?;
     tx.commit().await?;
     state.queue.wake();
-    Ok(Some(moved.temp_token.map_or(Told::Continues, Told::Token)))
+    if handed != Handed::OnLink {
+        return Ok(Some(Told::Continues(None)));
+    }
+    let nonce = moved.nonce;
+    Ok(Some(
+        moved.temp_token.map_or(Told::Continues(nonce), Told::Token),
+    ))
 }
 
-/// Ends the attempt: the same step may be tried again, with a nonce that waits to be asked for.
+/// Ends the attempt: the same step may be tried again, with the nonce that goes to the tenant's link.
 async fn refused(
     state: &AppState,
     way: &ReturnRow,
     turn: Turn<'_>,
     reason: &str,
-    told: Told,
+    error: (&'static str, &'static str),
 ) -> Result<Option<Told>, Failure> {
     let mut tx = state.db.write().await?;
     let settled = tx
         .settle_return(&way.state, ReturnOutcome::Refused, None)
         .await?;
-    if !settled || !turn.again(state, &mut tx, &way.step, reason).await? {
+    if !settled {
+        return Ok(None);
+    }
+    let nonce = turn
+        .again(state, &mut tx, &way.step, reason, Handed::OnLink)
+        .await?;
+    if nonce.is_none() {
         return Ok(None);
     }
     tx.reject_payment(turn.session.id, state.clock.now())
         .await?;
     tx.commit().await?;
-    Ok(Some(told))
-}
-
-fn over() -> Told {
-    Told::Error {
-        error: "expired",
-        code: Code::SessionEnded.as_str(),
-    }
+    Ok(Some(Told::error(error, nonce)))
 }
 
 fn code_digest(state: &AppState, code: &SecretString) -> Digest {
     state.pepper.digest("return_code", code.expose_secret())
-}
-
-/// The tenant's link with what it is told, and its own `state`, in the query.
-fn onward(
-    state: &AppState,
-    way: &ReturnRow,
-    session: &SessionRow,
-    told: Told,
-) -> Result<String, Failure> {
-    let plain = state
-        .vault
-        .open(&link_place(way.session_id, way.position), &way.link)?;
-    let link = String::from_utf8_lossy(&plain).into_owned();
-    if link.is_empty() {
-        return Err(Refusal::new(Code::TppRedirectError)
-            .says("The step named no link to go back to.")
-            .into());
-    }
-    let id = session.id.to_string();
-    let own = match &session.client_state {
-        Some(sealed) => Some(state.vault.open(&state_place(session.id), sealed)?),
-        None => None,
-    };
-    let own = own.map(|own| String::from_utf8_lossy(&own).into_owned());
-    let mut pairs: Vec<(&str, &str)> = Vec::new();
-    match &told {
-        Told::Token(token) => pairs.push(("temp_token", token)),
-        Told::Continues => {}
-        Told::Error { error, code } => pairs.extend([("error", *error), ("error_code", *code)]),
-    }
-    pairs.push(("session_id", &id));
-    pairs.extend(own.as_deref().map(|own| ("state", own)));
-    Ok(with_query(&link, &pairs))
-}
-
-/// Adds to a link's query; links have no fragment.
-fn with_query(link: &str, pairs: &[(&str, &str)]) -> String {
-    let mut link = link.to_owned();
-    let mut separator = if link.contains('?') { '&' } else { '?' };
-    for (name, value) in pairs {
-        if !link.ends_with(['?', '&']) {
-            link.push(separator);
-        }
-        link.push_str(name);
-        link.push('=');
-        link.extend(utf8_percent_encode(value, QUERY));
-        separator = '&';
-    }
-    link
-}
-
-#[cfg(test)]
-mod tests {
-    use super::with_query;
-
-    #[test]
-    fn what_is_added_to_a_link_leaves_the_rest_as_it_was() {
-        let pairs = [("temp_token", "a-b_c"), ("state", "x&y=1 z")];
-        let added = "temp_token=a-b_c&state=x%26y%3D1%20z";
-        for (link, joined) in [
-            ("myapp://return", "myapp://return?"),
-            (
-                "https://app.example.com/return?x=1",
-                "https://app.example.com/return?x=1&",
-            ),
-            (
-                "https://app.example.com/return?",
-                "https://app.example.com/return?",
-            ),
-            ("com.example.app:/oauth", "com.example.app:/oauth?"),
-        ] {
-            assert_eq!(with_query(link, &pairs), format!("{joined}{added}"));
-        }
-    }
 }

@@ -44,6 +44,16 @@ pub struct Opened {
     pub status: SessionStatus,
     pub next_step: String,
     pub expires_at: DateTime<Utc>,
+    /// As it was given.
+    pub state: Option<String>,
+}
+
+/// A session that was called off.
+#[derive(Debug)]
+pub struct CalledOff {
+    pub status: SessionStatus,
+    /// The caller's own, as the session was opened with.
+    pub state: Option<String>,
 }
 
 /// What shows that a caller may know what comes next in a session.
@@ -52,7 +62,20 @@ pub enum Proof<'a> {
     Nonce(&'a str),
     /// The caller showed its `client_secret`.
     Secret,
+    /// It showed both: the nonce is looked at, and adds nothing.
+    Both(&'a str),
     None,
+}
+
+/// How much a caller may know of a session.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// Its status.
+    Status,
+    /// And the `state` it was opened with: the caller opened it, and the end-user has been away since.
+    Own,
+    /// Everything, with what comes next.
+    All,
 }
 
 /// Where a session stands; without proof the rest is empty.
@@ -67,6 +90,8 @@ pub struct Standing {
     /// The answer to the step submitted last, brought up to date with what came of it.
     pub data: Option<Value>,
     pub expires_at: DateTime<Utc>,
+    /// The caller's own, as the session was opened with.
+    pub state: Option<String>,
 }
 
 /// Opens a session of a skill that the client's whitelist names.
@@ -83,8 +108,10 @@ pub fn check(state: &AppState, client: &Client, new: NewSession) -> Result<Check
     check_challenge(new.code_challenge.as_deref())?;
     check_length("state", new.state.as_deref(), 1024)?;
     check_length("tenant_user_id", new.tenant_user_id.as_deref(), 256)?;
-    let skill = published(state, &new.skill)?;
-    allowed(client, &skill)?;
+    let skill = skill_named(state, &new.skill)?;
+    if skill.published {
+        allowed(client, &skill)?;
+    }
     Ok(Checked { new, skill })
 }
 
@@ -100,9 +127,15 @@ pub async fn open(
         .await?
         .is_none()
     {
-        return Err(not_whitelisted(&skill.name).into());
+        return Err(if skill.published {
+            not_whitelisted(&skill.name)
+        } else {
+            unpublished(&skill.name)
+        }
+        .into());
     }
     let state = &state.for_tenant(tx, client.tenant()).await?;
+    let own = new.state.clone();
     let row = new_row(state, client, &skill, new)?;
     tx.insert_session(&row).await?;
     let nonce = issue::nonce(state, tx, row.id, row.position, Life::Now).await?;
@@ -112,10 +145,13 @@ pub async fn open(
         status: row.status,
         next_step: row.next_step.unwrap_or_default(),
         expires_at: row.expires_at,
+        state: own,
     })
 }
 
-/// Where a session stands and, with proof, what comes next: the same nonce or token until it is used.
+/// Where a session stands and, with proof, what comes next: the same nonce or token until it is used. Once the end-user
+/// was sent away, the nonce used last proves no more than who opened the session: what a consent brings goes to the
+/// tenant's link or to its server, for whoever opened the session may not be who consented.
 pub async fn get(
     state: &AppState,
     client: &Client,
@@ -137,8 +173,12 @@ pub async fn get(
         step_id: None,
         data: None,
         expires_at: row.ends_at(now),
+        state: None,
     };
-    if !known {
+    if known != Known::Status {
+        standing.state = own_state(state, &row)?;
+    }
+    if known != Known::All {
         return Ok(standing);
     }
     if let Some(step) = tx.last_step(id).await? {
@@ -174,11 +214,11 @@ pub async fn cancel(
     client: &Client,
     id: SessionId,
     proof: Proof<'_>,
-) -> Result<SessionStatus, Failure> {
+) -> Result<CalledOff, Failure> {
     let mut tx = state.db.write().await?;
     let row = owned(&mut tx, client.tenant(), id).await?;
     let state = &state.for_tenant(&mut tx, row.tenant_id).await?;
-    if !proved(state, &mut tx, &row, &proof).await? {
+    if proved(state, &mut tx, &row, &proof).await? == Known::Status {
         let path = FieldProblem::new(
             "nonce",
             Code::MissingFields,
@@ -190,9 +230,13 @@ pub async fn cancel(
             .into());
     }
     let now = state.clock.now();
+    let off = CalledOff {
+        status: SessionStatus::Cancelled,
+        state: own_state(state, &row)?,
+    };
     let from = progress_at(&row, now);
-    if from.status == SessionStatus::Cancelled {
-        return Ok(from.status);
+    if from.status == off.status {
+        return Ok(off);
     }
     let Some(to) = from.after(Event::Cancelled) else {
         return Err(ended(from.status).into());
@@ -202,8 +246,8 @@ pub async fn cancel(
     if !tx.end_session(id, row.progress(), to, ends, now).await? {
         return Err(in_flight().into());
     }
-    // Exchange, repeated return and cancellation race for the token's row: whoever gets it goes on.
-    let killed = tx.kill_temp_token(id, now).await?;
+    // Exchange and repeated return wait for the session's row, too: whoever has it goes on.
+    let killed = tx.kill_temp_tokens(id, now).await?;
     if from.status == SessionStatus::Completed && !killed {
         return Err(ended(from.status).into());
     }
@@ -219,7 +263,7 @@ pub async fn cancel(
     super::payments::session_over(state, &mut tx, id).await?;
     tx.commit().await?;
     state.queue.wake();
-    Ok(to.status)
+    Ok(off)
 }
 
 /// A session of this tenant's; a foreign one is an unknown one.
@@ -253,8 +297,15 @@ pub fn in_flight() -> Refusal {
     Refusal::new(Code::StepInFlight).after(1)
 }
 
-/// The published skill of a name.
-pub fn published(state: &AppState, name: &str) -> Result<Skill, Failure> {
+/// The refusal of a skill that is not published, for whoever may not see it.
+pub fn unpublished(skill: &SkillName) -> Refusal {
+    Refusal::new(Code::Forbidden).says(format!(
+        "{skill} is not published: only administrators may see it."
+    ))
+}
+
+/// The skill of a name, published or not: what a session that is under way goes on with.
+pub fn skill_named(state: &AppState, name: &str) -> Result<Skill, Failure> {
     let name = SkillName::parse(name).map_err(|error| {
         Refusal::new(Code::InvalidSkillName).says(format!("Not a skill's name: {error}."))
     })?;
@@ -364,29 +415,45 @@ fn check_length(name: &str, text: Option<&str>, longest: usize) -> Result<(), Fa
     Err(Refusal::new(Code::InvalidField).at(vec![field]).into())
 }
 
-/// Whether a caller may know what comes next; a nonce that shows nothing is refused rather than ignored.
+/// How much a caller may know; a nonce that shows nothing is refused rather than ignored.
 async fn proved(
     state: &AppState,
     tx: &mut Tx,
     row: &SessionRow,
     proof: &Proof<'_>,
-) -> Result<bool, Failure> {
+) -> Result<Known, Failure> {
     let nonce = match proof {
-        Proof::Secret => return Ok(true),
-        Proof::None => return Ok(false),
-        Proof::Nonce(nonce) => nonce,
+        Proof::Secret => return Ok(Known::All),
+        Proof::None => return Ok(Known::Status),
+        Proof::Nonce(nonce) | Proof::Both(nonce) => nonce,
     };
     let found = tx.nonce(&issue::nonce_digest(state, nonce)).await?;
     // The nonce of the next step, or the one before it; and with nothing to come, the last there is.
     let recent = found
         .filter(|nonce| nonce.session_id == row.id)
-        .is_some_and(|nonce| nonce.position + 1 >= row.position);
-    if recent {
-        return Ok(true);
+        .filter(|nonce| nonce.position + 1 >= row.position);
+    let recent = recent.ok_or_else(|| {
+        let says = if nonce.trim().is_empty() {
+            "The nonce is empty: the answer it should come from was not kept."
+        } else {
+            "This is not the nonce used last in this session."
+        };
+        Refusal::new(Code::InvalidNonce).says(says)
+    })?;
+    let server = matches!(proof, Proof::Both(_));
+    if server || recent.used_at.is_none() || !tx.was_sent_away(row.id).await? {
+        return Ok(Known::All);
     }
-    Err(Refusal::new(Code::InvalidNonce)
-        .says("This is not the nonce used last in this session.")
-        .into())
+    Ok(Known::Own)
+}
+
+/// The `state` that a session was opened with.
+pub fn own_state(state: &AppState, row: &SessionRow) -> Result<Option<String>, Failure> {
+    let Some(sealed) = &row.client_state else {
+        return Ok(None);
+    };
+    let plain = state.vault.open(&state_place(row.id), sealed)?;
+    Ok(Some(String::from_utf8_lossy(&plain).into_owned()))
 }
 
 /// A step's kept answer.

@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::consents::access_digest;
+use super::idempotency::{Attempt, running};
 use super::issue::temp_token_digest;
 use super::keys::Client;
 use super::refusal::{Failure, FieldProblem, Refusal};
@@ -38,6 +39,7 @@ pub struct Exchange {
 }
 
 /// What the exchange gives. The token is in here and nowhere else, once.
+#[derive(Clone, Debug)]
 pub struct Exchanged {
     pub credentials_id: CredentialsId,
     pub access_token: SecretString,
@@ -45,27 +47,68 @@ pub struct Exchanged {
     pub max_data_retention: DateTime<Utc>,
 }
 
+/// What an exchange answers.
+#[derive(Debug)]
+pub enum Answer {
+    First(Exchanged),
+    /// The status and body that the same call had before.
+    Again(u16, Vec<u8>),
+}
+
 /// Exchanges a token. A refusal leaves it as it was, but for a late second use, which ends what the first one opened.
+///
+/// Under a key the answer is kept in the transaction of the exchange, as `written`: whatever breaks off afterwards, the
+/// same call gets it again, and never counts as a second use.
+pub async fn exchange_once(
+    state: &AppState,
+    client: &Client,
+    exchange: Exchange,
+    once: Option<Attempt>,
+    written: fn(&Exchanged) -> Vec<u8>,
+) -> Result<Answer, Failure> {
+    let digest = temp_token_digest(state, exchange.temp_token.expose_secret());
+    let mut tx = state.db.read().await?;
+    if let Some(answer) = first_answer(state, &mut tx, once.as_ref()).await? {
+        return Ok(answer);
+    }
+    let row = known(&mut tx, client, &exchange.temp_token, &digest).await?;
+    if row.exchanged_at.is_some() {
+        drop(tx);
+        return used(state, client, &row, once.as_ref()).await;
+    }
+    let session = tx.session(row.session_id).await?;
+    let session = session.ok_or_else(|| Failure::Broken("a token without its session".into()))?;
+    let row = waited_for(state, &mut tx, &session, row).await?;
+    alive(&mut tx, &row, state.clock.now()).await?;
+    check_verifier(&session, exchange.code_verifier.as_ref())?;
+    check_user(state, client, &session, exchange.tenant_user_id.as_deref())?;
+    drop(tx);
+    open(state, client, &digest, &session, (once, written)).await
+}
+
+/// The exchange of a call without a key.
+#[cfg(test)]
 pub async fn exchange(
     state: &AppState,
     client: &Client,
     exchange: Exchange,
 ) -> Result<Exchanged, Failure> {
-    let digest = temp_token_digest(state, exchange.temp_token.expose_secret());
-    let mut tx = state.db.read().await?;
-    let row = known(&mut tx, client, &digest).await?;
-    if row.exchanged_at.is_some() {
-        drop(tx);
-        return Err(used(state, client, &row).await?);
+    match exchange_once(state, client, exchange, None, |_| Vec::new()).await? {
+        Answer::First(exchanged) => Ok(exchanged),
+        Answer::Again(..) => Err(Failure::Broken("an answer was kept without a key".into())),
     }
-    let session = tx.session(row.session_id).await?;
-    let session = session.ok_or_else(|| Failure::Broken("a token without its session".into()))?;
-    let row = waited_for(state, &mut tx, client, &session, row).await?;
-    alive(&row, state.clock.now())?;
-    check_verifier(&session, exchange.code_verifier.as_ref())?;
-    check_user(state, client, &session, exchange.tenant_user_id.as_deref())?;
-    drop(tx);
-    open(state, client, &digest, &session).await
+}
+
+async fn first_answer(
+    state: &AppState,
+    tx: &mut Tx,
+    once: Option<&Attempt>,
+) -> Result<Option<Answer>, Failure> {
+    let Some(once) = once else {
+        return Ok(None);
+    };
+    let first = once.first_answer(state, tx).await?;
+    Ok(first.map(|(status, body)| Answer::Again(status, body)))
 }
 
 async fn open(
@@ -73,20 +116,35 @@ async fn open(
     client: &Client,
     digest: &Digest,
     session: &SessionRow,
-) -> Result<Exchanged, Failure> {
+    (once, written): (Option<Attempt>, fn(&Exchanged) -> Vec<u8>),
+) -> Result<Answer, Failure> {
     let now = state.clock.now();
     let mut tx = state.db.write().await?;
-    if !tx.exchange_temp_token(digest, client.tenant(), now).await? {
-        let row = known(&mut tx, client, digest).await?;
-        drop(tx);
+    if let Some(once) = &once
+        && !once.take(state, &mut tx).await?
+    {
+        // The same call, sent twice at once: whoever was faster has written its answer.
+        let first = first_answer(state, &mut tx, Some(once)).await?;
+        return first.ok_or_else(running);
+    }
+    tx.hold_session(session.id).await?;
+    let mark = once.as_ref().map(Attempt::mark);
+    let exchanged = tx
+        .exchange_temp_token(digest, client.tenant(), mark.as_deref(), now)
+        .await?;
+    if !exchanged {
+        let row = tx.temp_token(digest).await?;
+        let row = row.ok_or_else(|| Failure::Broken("a token that was there is gone".into()))?;
         if row.exchanged_at.is_some() {
-            return Err(used(state, client, &row).await?);
+            drop(tx);
+            return used(state, client, &row, once.as_ref()).await;
         }
-        alive(&row, now)?;
+        alive(&mut tx, &row, now).await?;
         return Err(Failure::Broken(
             "a token that is alive could not be exchanged".into(),
         ));
     }
+    tx.kill_temp_tokens(session.id, now).await?;
     let terms = tx.skill_terms(client.tenant(), &session.skill).await?;
     let terms = terms.ok_or_else(|| {
         Refusal::new(Code::UnauthorizedTenant).says(format!(
@@ -119,23 +177,39 @@ async fn open(
     } else if !tx.open_consent(session.id, &opening).await? {
         return Err(Code::InactiveCredentials.into());
     }
+    if let Some(once) = &once {
+        let body = written(&exchanged);
+        once.keep_in(state, &mut tx, 200, &body).await?;
+    }
     tx.commit().await?;
     state.queue.wake();
-    Ok(exchanged)
+    Ok(Answer::First(exchanged))
 }
 
 /// A token of this client's; another tenant's is an unknown one.
-async fn known(tx: &mut Tx, client: &Client, digest: &Digest) -> Result<TempTokenRow, Failure> {
+async fn known(
+    tx: &mut Tx,
+    client: &Client,
+    text: &SecretString,
+    digest: &Digest,
+) -> Result<TempTokenRow, Failure> {
     let row = tx.temp_token(digest).await?;
     row.filter(|row| row.tenant_id == client.tenant())
-        .ok_or_else(|| Code::InvalidTempToken.into())
+        .ok_or_else(|| {
+            let refusal = Refusal::new(Code::InvalidTempToken);
+            if text.expose_secret().trim().is_empty() {
+                refusal.says("The temp_token is empty: read it from the query of your redirect link, or from the answer to the last step.")
+            } else {
+                refusal
+            }
+            .into()
+        })
 }
 
 /// A token whose life may begin: while its session's last step lacks uploads it is refused for that alone.
 async fn waited_for(
     state: &AppState,
     tx: &mut Tx,
-    client: &Client,
     session: &SessionRow,
     row: TempTokenRow,
 ) -> Result<TempTokenRow, Failure> {
@@ -145,13 +219,21 @@ async fn waited_for(
     }
     uploads::none_missing(state, tx, session).await?;
     // The last one came in this very moment.
-    known(tx, client, &row.digest).await
+    let row = tx.temp_token(&row.digest).await?;
+    row.ok_or_else(|| Failure::Broken("a token that was there is gone".into()))
 }
 
-fn alive(row: &TempTokenRow, now: DateTime<Utc>) -> Result<(), Failure> {
+/// Refuses a token that can be exchanged no more. Another one of its session may have been: that ends nothing.
+async fn alive(tx: &mut Tx, row: &TempTokenRow, now: DateTime<Utc>) -> Result<(), Failure> {
     if row.died_at.is_some() {
+        let siblings = tx.temp_tokens_of(row.session_id).await?;
+        if siblings.iter().any(|other| other.exchanged_at.is_some()) {
+            return Err(Refusal::new(Code::TempTokenUsed)
+                .says("Another temp_token of the same session was exchanged: its end-user's return was loaded more than once. What that one opened is not touched.")
+                .into());
+        }
         return Err(Refusal::new(Code::TempTokenExpired)
-            .says("This temp_token was replaced by a later one, or its session was called off.")
+            .says("The session of this temp_token was called off.")
             .into());
     }
     match row.expires_at {
@@ -160,11 +242,28 @@ fn alive(row: &TempTokenRow, now: DateTime<Utc>) -> Result<(), Failure> {
     }
 }
 
-/// The refusal of a second use; a late one ends what the first opened, and the security log says so.
-async fn used(state: &AppState, client: &Client, row: &TempTokenRow) -> Result<Failure, Failure> {
+/// The answer to a second use: the first one's where it is the same call again. Else a refusal; a late one ends what the
+/// first opened, and the security log says so.
+async fn used(
+    state: &AppState,
+    client: &Client,
+    row: &TempTokenRow,
+    once: Option<&Attempt>,
+) -> Result<Answer, Failure> {
     let now = state.clock.now();
+    if let Some(once) = once
+        && row.exchange_mark == Some(once.mark())
+    {
+        let mut tx = state.db.read().await?;
+        let first = first_answer(state, &mut tx, Some(once)).await?;
+        return first.ok_or_else(|| {
+            Refusal::new(Code::TempTokenUsed)
+                .says("This very call exchanged the temp_token before; its answer was kept for an hour. What it opened is not touched.")
+                .into()
+        });
+    }
     if row.exchanged_at.is_none_or(|at| now - at <= GRACE) {
-        return Ok(Code::TempTokenUsed.into());
+        return Err(Code::TempTokenUsed.into());
     }
     let mut tx = state.db.write().await?;
     let consent = renewals::opened_by(&mut tx, row.session_id).await?;
@@ -190,7 +289,7 @@ async fn used(state: &AppState, client: &Client, row: &TempTokenRow) -> Result<F
         state.queue.wake();
         tracing::warn!(tenant = %client.tenant(), session = %row.session_id, "a temp_token was used again: its consent was ended");
     }
-    Ok(Refusal::new(Code::TempTokenUsed)
+    Err(Refusal::new(Code::TempTokenUsed)
         .says(
             "This temp_token was used before; what its first use opened has been ended for safety.",
         )

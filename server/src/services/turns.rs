@@ -4,13 +4,13 @@
 //! Which move is possible is [`Progress::after`]'s to say; of two that race one is written and the other is told so.
 
 use app::domain::ids::StepId;
-use app::domain::session::{Event, Follows, Progress, SessionStatus};
+use app::domain::session::{Awaiting, Event, Follows, Progress, SessionStatus};
 use serde_json::{Value, json};
 
 use super::issue::{self, Life};
 use super::providers::{delay, seal_ref};
 use super::refusal::Failure;
-use super::sessions::{answer_place, published};
+use super::sessions::{answer_place, skill_named};
 use super::{consents, grants, uploads};
 use crate::jobs::resume_session::ResumeSession;
 use crate::jobs::stop_session::StopSession;
@@ -68,10 +68,20 @@ impl After {
 pub enum Handed {
     /// With the answer to the step.
     InAnswer,
-    /// A token on the tenant's link; a nonce waits to be asked for.
+    /// On the tenant's link, to the browser that showed the provider's code.
     OnLink,
-    /// All waits to be asked for.
+    /// It waits to be asked for, by whoever shows the `client_secret`.
     WhenAsked,
+}
+
+impl Handed {
+    /// When the life of a nonce handed out so begins.
+    fn nonce_life(self) -> Life {
+        match self {
+            Self::InAnswer | Self::OnLink => Life::Now,
+            Self::WhenAsked => Life::Later,
+        }
+    }
 }
 
 /// What a move brought.
@@ -106,7 +116,11 @@ impl Turn<'_> {
         }
         let bank_ref = after.bank_ref();
         let sealed = bank_ref.map(|kept| seal_ref(state, session, kept));
-        let sealed = sealed.transpose()?;
+        let mut sealed = sealed.transpose()?;
+        if session.awaiting == Awaiting::Redirect && handed == Handed::WhenAsked {
+            // The browser may still come with its code, which only the provider can tell from a made-up one.
+            sealed = sealed.or_else(|| session.bank_ref.clone());
+        }
         let advance = self.advance(state, to, after.next_step(), sealed.as_deref());
         if !tx.advance_session(session.id, self.claim, &advance).await? {
             return Ok(None);
@@ -118,10 +132,7 @@ impl Turn<'_> {
         };
         match after {
             After::Step { .. } => {
-                let life = match handed {
-                    Handed::InAnswer => Life::Now,
-                    Handed::OnLink | Handed::WhenAsked => Life::Later,
-                };
+                let life = handed.nonce_life();
                 let nonce = issue::nonce(state, tx, session.id, to.position, life).await?;
                 moved.nonce = Some(nonce.text);
             }
@@ -163,32 +174,33 @@ impl Turn<'_> {
             After::Verification { .. } => return Ok(Follows::Verification),
             After::End { of, .. } => of,
         };
-        let ending = uploads::ending(&published(state, self.session.skill.as_str())?, of);
+        let ending = uploads::ending(&skill_named(state, self.session.skill.as_str())?, of);
         let waits = ending == Follows::Uploads
             && (handed == Handed::InAnswer
                 || !uploads::missing(state, tx, self.session).await?.is_empty());
         Ok(if waits { ending } else { Follows::End })
     }
 
-    /// Ends the attempt: the step `name` may be tried again, with a nonce that waits to be asked for. `false` if the
-    /// claim was lost.
+    /// Ends the attempt: the step `name` may be tried again with this nonce. `None` if the claim was lost.
     pub async fn again(
         self,
         state: &AppState,
         tx: &mut Tx,
         name: &str,
         reason: &str,
-    ) -> Result<bool, Failure> {
+        handed: Handed,
+    ) -> Result<Option<String>, Failure> {
         let session = self.session;
         let to = self.to(Event::Refused)?;
         let advance = self.advance(state, to, Some(name), session.bank_ref.as_deref());
         if !tx.advance_session(session.id, self.claim, &advance).await? {
-            return Ok(false);
+            return Ok(None);
         }
-        issue::nonce(state, tx, session.id, to.position, Life::Later).await?;
+        let life = handed.nonce_life();
+        let nonce = issue::nonce(state, tx, session.id, to.position, life).await?;
         answer(state, tx, session, json!({ "reason": reason })).await?;
         tx.refuse_step(session.id, session.position - 1).await?;
-        Ok(true)
+        Ok(Some(nonce.text))
     }
 
     /// Ends the session without a result; `false` if the claim was lost.

@@ -15,6 +15,7 @@ use chrono::Duration;
 use serde_json::{Value, json};
 
 use super::Services;
+use super::keys;
 use super::providers::{connector, delay, open_ref};
 use super::refusal::Failure;
 use super::steps::LEASE;
@@ -30,6 +31,8 @@ use crate::storage::verifications::PendingRow;
 
 /// Sessions in the portal's list.
 const LISTED: i64 = 100;
+/// How long a tenant that is not served is left alone.
+const LATER: std::time::Duration = std::time::Duration::from_hours(1);
 /// No verification takes longer: then the session has failed. Its time does not count, and would otherwise never end.
 const LONGEST: Duration = Duration::days(30);
 
@@ -170,6 +173,16 @@ async fn verdict(state: &AppState, session: &SessionRow) -> Result<Verdict, Fail
     {
         return Ok(failed("verification_timeout"));
     }
+    let mut tx = state.db.read().await?;
+    match keys::check_served(&mut tx, session.tenant_id).await {
+        Ok(()) => {}
+        // Nothing completes in the name of a tenant that is paused: it is asked about again.
+        Err(Failure::Refused(_)) => {
+            return Ok(Verdict::Pending { poll_after: LATER });
+        }
+        Err(failure) => return Err(failure),
+    }
+    drop(tx);
     match connector.resume(&bank_ref).await {
         Ok(verdict) => Ok(verdict),
         // The provider knows nothing of it any more.
@@ -220,7 +233,10 @@ async fn apply(
         Verdict::Refused { reason } => {
             let mut tx = state.db.write().await?;
             let of = step_of(&mut tx, turn.session).await?;
-            if turn.again(state, &mut tx, &of, &reason).await? {
+            let again = turn
+                .again(state, &mut tx, &of, &reason, Handed::WhenAsked)
+                .await?;
+            if again.is_some() {
                 tx.commit().await?;
             }
             Ok(())

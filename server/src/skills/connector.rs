@@ -246,6 +246,8 @@ pub struct Return {
 pub enum Returned {
     /// Consented, and the session is complete.
     Granted(Granted),
+    /// The same, and the code is none that the provider knows: whoever came back with it need not be who consented.
+    Settled(Granted),
     /// Consented; the session goes on with `step`, which may lead to the provider's pages again.
     Next {
         step: String,

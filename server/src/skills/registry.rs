@@ -1,4 +1,4 @@
-//! Every published skill and the connector that runs it; step data is checked here, against the manifest's schema.
+//! Every skill and the connector that runs it; step data is checked here, against the manifest's schema.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ const LONGEST_SESSION: i64 = 24 * 60;
 /// Connectors by the name manifests use.
 pub type Connectors = HashMap<String, Arc<dyn Connector>>;
 
-/// Every published skill. Made once at start; cheap to clone. The default publishes nothing.
+/// Every skill, published or not. Made once at start; cheap to clone. The default has none.
 #[derive(Clone, Default)]
 pub struct Registry(Arc<Inner>);
 
@@ -40,6 +40,8 @@ struct Inner {
 pub struct Skill {
     pub name: SkillName,
     pub manifest: Arc<SkillManifest>,
+    /// Whether everybody may see it.
+    pub published: bool,
     checks: Arc<HashMap<String, Validator>>,
 }
 
@@ -99,6 +101,7 @@ impl Registry {
                 let skill = Skill {
                     name: name.clone(),
                     manifest: manifest.clone(),
+                    published: manifest.published,
                     checks: checks.clone(),
                 };
                 if by_name.insert(name.clone(), skill).is_some() {
@@ -112,13 +115,36 @@ impl Registry {
         })))
     }
 
-    /// The skill of a name.
+    /// The same, with these skills published no more: sessions and consents of them go on.
+    pub fn withholding(self, names: &[String]) -> Result<Self, ManifestError> {
+        let mut by_name = self.0.by_name.clone();
+        for text in names {
+            let name = SkillName::parse(text).ok();
+            let skill = name.and_then(|name| by_name.get_mut(&name));
+            let skill = skill.ok_or_else(|| ManifestError {
+                skill: text.clone(),
+                why: "skills.unpublished names it, and there is no such skill".into(),
+            })?;
+            skill.published = false;
+        }
+        Ok(Self(Arc::new(Inner {
+            by_name,
+            connectors: self.0.connectors.clone(),
+        })))
+    }
+
+    /// The skill of a name, published or not.
     pub fn get(&self, name: &SkillName) -> Option<&Skill> {
         self.0.by_name.get(name)
     }
 
-    /// Every published name, sorted.
+    /// Every published skill, by its name.
     pub fn all(&self) -> impl Iterator<Item = &Skill> {
+        self.known().filter(|skill| skill.published)
+    }
+
+    /// Every skill, published or not, by its name.
+    pub fn known(&self) -> impl Iterator<Item = &Skill> {
         self.0.by_name.values()
     }
 

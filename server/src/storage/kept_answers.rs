@@ -22,6 +22,7 @@ pub struct KeptAnswer {
     /// `None` while the first request runs.
     pub status: Option<i64>,
     pub sealed: Option<Vec<u8>>,
+    pub expires_at: DateTime<Utc>,
 }
 
 impl Tx {
@@ -81,7 +82,7 @@ impl Tx {
     pub async fn kept_answer(&mut self, key: &AnswerKey) -> Stored<Option<KeptAnswer>> {
         run!(self, |conn| {
             sqlx::query_as(
-                "SELECT key_digest, fingerprint, status, sealed FROM kept_answers
+                "SELECT key_digest, fingerprint, status, sealed, expires_at FROM kept_answers
                  WHERE tenant_id = $1 AND operation = $2 AND key_digest IN ($3, $4)
                  ORDER BY expires_at DESC LIMIT 1",
             )

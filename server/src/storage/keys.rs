@@ -25,6 +25,8 @@ pub struct TenantFacts {
     pub signed_only: bool,
     /// Seconds a signature may live at most.
     pub signature_seconds: i64,
+    /// Networks its server may call from, in CIDR form with a blank between two; everywhere if empty.
+    pub networks: String,
 }
 
 /// A key found by its digest, with its tenant.
@@ -83,7 +85,7 @@ impl Tx {
                 "SELECT k.id AS key, k.digest, k.kind, k.ends_at, k.stopped_at,
                         t.id AS tenant, t.servicer_id AS servicer, t.name, t.environment,
                         t.status AS tenant_status, s.status AS servicer_status,
-                        t.signed_only, t.signature_seconds
+                        t.signed_only, t.signature_seconds, t.networks
                  FROM tenant_keys k
                  JOIN tenants t ON t.id = k.tenant_id
                  JOIN servicers s ON s.id = t.servicer_id
@@ -102,7 +104,7 @@ impl Tx {
             sqlx::query_as(
                 "SELECT t.id AS tenant, t.servicer_id AS servicer, t.name, t.environment,
                         t.status AS tenant_status, s.status AS servicer_status,
-                        t.signed_only, t.signature_seconds
+                        t.signed_only, t.signature_seconds, t.networks
                  FROM tenants t JOIN servicers s ON s.id = t.servicer_id
                  WHERE t.id = $1",
             )

@@ -32,6 +32,31 @@ pub struct ReturnRow {
 }
 
 impl Tx {
+    /// Whether a session's end-user was ever sent to a provider's pages.
+    pub async fn was_sent_away(&mut self, session: SessionId) -> Stored<bool> {
+        let count: i64 = run!(self, |conn| {
+            sqlx::query_scalar("SELECT COUNT(*) FROM bank_returns WHERE session_id = $1")
+                .bind(session)
+                .fetch_one(conn)
+                .await
+        })?;
+        Ok(count > 0)
+    }
+
+    /// Binds a way back that was settled without a code to the code that its browser brought; `false` if it has one.
+    pub async fn bind_return(&mut self, state: &Digest, code: &Digest) -> Stored<bool> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE bank_returns SET code = $2 WHERE state = $1 AND outcome = 'granted' AND code IS NULL",
+            )
+            .bind(state)
+            .bind(code)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected() == 1)
+        })
+    }
+
     /// Opens a way back from a provider's pages.
     pub async fn insert_return(&mut self, row: &ReturnRow) -> Stored<()> {
         run!(self, |conn| {

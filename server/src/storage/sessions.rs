@@ -112,6 +112,19 @@ impl Tx {
         })
     }
 
+    /// Holds a session's row until the transaction ends, and reads it: whoever changes its tokens waits for each other here.
+    pub async fn hold_session(&mut self, id: SessionId) -> Stored<Option<SessionRow>> {
+        run!(self, |conn| {
+            sqlx::query_as(concat!(
+                "UPDATE sessions SET updated_at = updated_at WHERE id = $1 RETURNING ",
+                session_columns!()
+            ))
+            .bind(id)
+            .fetch_optional(conn)
+            .await
+        })
+    }
+
     /// Claims the step that a live, unused nonce of this session authorises; `None` if anything is not so.
     pub async fn claim_step(
         &mut self,

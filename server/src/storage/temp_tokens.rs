@@ -1,5 +1,6 @@
-//! Temporary tokens: each is exchanged once, by the tenant that opened its session. A session has at most one alive;
-//! its row is what an exchange, a cancellation and a repeated return race for.
+//! Temporary tokens: one of a session's is exchanged, once, by the tenant that opened it. A session has as many as its
+//! end-user's return was repeated; whoever changes them holds the session's row first ([`Tx::hold_session`]), so that
+//! an exchange, a cancellation and a repeated return never pass each other by.
 
 use app::domain::ids::{SessionId, TenantId};
 use chrono::{DateTime, Utc};
@@ -18,12 +19,28 @@ pub struct TempTokenRow {
     pub created_at: DateTime<Utc>,
     pub expires_at: Option<DateTime<Utc>>,
     pub exchanged_at: Option<DateTime<Utc>>,
-    /// Replaced by a later one, or ended with its session.
+    /// Ended by the exchange of another one of its session, or with the session.
     pub died_at: Option<DateTime<Utc>>,
+    /// Digest of the `Idempotency-Key` and the body it was exchanged with, if there was a key.
+    pub exchange_mark: Option<Vec<u8>>,
+}
+
+impl TempTokenRow {
+    /// Whether it may still be exchanged, as far as its session goes: its time may have run out.
+    pub fn is_alive(&self) -> bool {
+        self.exchanged_at.is_none() && self.died_at.is_none()
+    }
+}
+
+/// Every column of a token, in one place.
+macro_rules! token_columns {
+    () => {
+        "digest, session_id, tenant_id, sealed, created_at, expires_at, exchanged_at, died_at, exchange_mark"
+    };
 }
 
 impl Tx {
-    /// Issues a token; fails if the session has one alive.
+    /// Issues a token.
     pub async fn insert_temp_token(&mut self, row: &TempTokenRow) -> Stored<()> {
         run!(self, |conn| {
             sqlx::query(
@@ -45,10 +62,11 @@ impl Tx {
     /// A token by its digest.
     pub async fn temp_token(&mut self, digest: &Digest) -> Stored<Option<TempTokenRow>> {
         run!(self, |conn| {
-            sqlx::query_as(
-                "SELECT digest, session_id, tenant_id, sealed, created_at, expires_at, exchanged_at, died_at
-                 FROM temp_tokens WHERE digest IN ($1, $2)",
-            )
+            sqlx::query_as(concat!(
+                "SELECT ",
+                token_columns!(),
+                " FROM temp_tokens WHERE digest IN ($1, $2)"
+            ))
             .bind(digest)
             .bind(digest.other())
             .fetch_optional(conn)
@@ -56,31 +74,48 @@ impl Tx {
         })
     }
 
-    /// Exchanges a token; `false` unless it is this tenant's, alive, unexchanged and in time.
+    /// Every token of a session, dead or alive; the newest first.
+    pub async fn temp_tokens_of(&mut self, session: SessionId) -> Stored<Vec<TempTokenRow>> {
+        run!(self, |conn| {
+            sqlx::query_as(concat!(
+                "SELECT ",
+                token_columns!(),
+                " FROM temp_tokens WHERE session_id = $1 ORDER BY created_at DESC, digest"
+            ))
+            .bind(session)
+            .fetch_all(conn)
+            .await
+        })
+    }
+
+    /// Exchanges a token; `false` unless it is this tenant's, alive, unexchanged and in time. `mark` is the digest of key
+    /// and body of a call that may be repeated.
     pub async fn exchange_temp_token(
         &mut self,
         digest: &Digest,
         tenant: TenantId,
+        mark: Option<&[u8]>,
         now: DateTime<Utc>,
     ) -> Stored<bool> {
         run!(self, |conn| {
             sqlx::query(
-                "UPDATE temp_tokens SET exchanged_at = $3
+                "UPDATE temp_tokens SET exchanged_at = $3, exchange_mark = $5
                  WHERE digest IN ($1, $4) AND tenant_id = $2 AND exchanged_at IS NULL AND died_at IS NULL AND expires_at > $3",
             )
             .bind(digest)
             .bind(tenant)
             .bind(now)
             .bind(digest.other())
+            .bind(mark)
             .execute(conn)
             .await
             .map(|done| done.rows_affected() == 1)
         })
     }
 
-    /// Ends a session's unexchanged token; `false` if there is none, which for a completed session means that it was
+    /// Ends a session's unexchanged tokens; `false` if there are none, which for a completed session means that one was
     /// exchanged.
-    pub async fn kill_temp_token(
+    pub async fn kill_temp_tokens(
         &mut self,
         session: SessionId,
         now: DateTime<Utc>,
@@ -94,35 +129,41 @@ impl Tx {
             .bind(now)
             .execute(conn)
             .await
-            .map(|done| done.rows_affected() == 1)
+            .map(|done| done.rows_affected() > 0)
         })
     }
 
-    /// A session's unexchanged token, as it is.
+    /// A session's newest unexchanged token, as it is.
     pub async fn living_temp_token(&mut self, session: SessionId) -> Stored<Option<TempTokenRow>> {
         run!(self, |conn| {
-            sqlx::query_as(
-                "SELECT digest, session_id, tenant_id, sealed, created_at, expires_at, exchanged_at, died_at
-                 FROM temp_tokens WHERE session_id = $1 AND exchanged_at IS NULL AND died_at IS NULL",
-            )
+            sqlx::query_as(concat!(
+                "SELECT ",
+                token_columns!(),
+                " FROM temp_tokens WHERE session_id = $1 AND exchanged_at IS NULL AND died_at IS NULL
+                  ORDER BY created_at DESC, digest LIMIT 1"
+            ))
             .bind(session)
             .fetch_optional(conn)
             .await
         })
     }
 
-    /// A session's unexchanged token, its life starting now if it had not.
+    /// A session's newest unexchanged token, its life starting now if it had not.
     pub async fn deliver_temp_token(
         &mut self,
         session: SessionId,
         expires_at: DateTime<Utc>,
     ) -> Stored<Option<TempTokenRow>> {
         run!(self, |conn| {
-            sqlx::query_as(
+            sqlx::query_as(concat!(
                 "UPDATE temp_tokens SET expires_at = COALESCE(expires_at, $2)
-                 WHERE session_id = $1 AND exchanged_at IS NULL AND died_at IS NULL
-                 RETURNING digest, session_id, tenant_id, sealed, created_at, expires_at, exchanged_at, died_at",
-            )
+                 WHERE exchanged_at IS NULL AND died_at IS NULL
+                   AND digest = (SELECT newest.digest FROM temp_tokens newest
+                                 WHERE newest.session_id = $1 AND newest.exchanged_at IS NULL AND newest.died_at IS NULL
+                                 ORDER BY newest.created_at DESC, newest.digest LIMIT 1)
+                 RETURNING ",
+                token_columns!()
+            ))
             .bind(session)
             .bind(expires_at)
             .fetch_optional(conn)

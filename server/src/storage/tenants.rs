@@ -169,6 +169,28 @@ impl Tx {
         Ok(rows == 1)
     }
 
+    /// The networks a tenant's server may call from, in CIDR form with a blank between two.
+    pub async fn tenant_networks(&mut self, id: TenantId) -> Stored<String> {
+        run!(self, |conn| {
+            sqlx::query_scalar("SELECT networks FROM tenants WHERE id = $1")
+                .bind(id)
+                .fetch_one(conn)
+                .await
+        })
+    }
+
+    /// Replaces the networks a tenant's server may call from.
+    pub async fn set_tenant_networks(&mut self, id: TenantId, networks: &str) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query("UPDATE tenants SET networks = $2 WHERE id = $1")
+                .bind(id)
+                .bind(networks)
+                .execute(conn)
+                .await
+                .map(|_| ())
+        })
+    }
+
     /// The redirect links of a tenant, in alphabetical order.
     pub async fn tenant_links(&mut self, id: TenantId) -> Stored<Vec<String>> {
         run!(self, |conn| {

@@ -143,7 +143,8 @@ pub struct Story {
     pub nonces: Vec<(bool, Option<DateTime<Utc>>)>,
     /// The names of the steps taken.
     pub steps: Vec<String>,
-    pub ways: Vec<super::returns::ReturnOutcome>,
+    /// How each way back ended, and the number of the step that follows it.
+    pub ways: Vec<(super::returns::ReturnOutcome, i64)>,
     pub tokens: Vec<TokenStory>,
     /// Its status, and whether it was opened.
     pub consent: Option<(String, bool)>,
@@ -162,8 +163,8 @@ impl super::Tx {
                 "SELECT step FROM session_steps WHERE session_id = $1 ORDER BY position",
             );
             let steps = steps.bind(id).fetch_all(&mut *conn).await?;
-            let ways = sqlx::query_scalar(
-                "SELECT outcome FROM bank_returns WHERE session_id = $1 ORDER BY position",
+            let ways = sqlx::query_as(
+                "SELECT outcome, position FROM bank_returns WHERE session_id = $1 ORDER BY position",
             );
             let ways = ways.bind(id).fetch_all(&mut *conn).await?;
             let tokens = sqlx::query_as(

@@ -21,6 +21,9 @@ pub struct SessionOpened {
     pub next_step: String,
     /// When the session ends by itself.
     pub expires_at: Time,
+    /// Your own, as you sent it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
 }
 
 /// The answer to a step: what comes next decides which fields are there.
@@ -44,7 +47,8 @@ pub struct StepTaken {
     pub next_step: Option<String>,
 }
 
-/// Where a session stands. With the nonce used last or the `client_secret` it says what comes next; without, the status only.
+/// Where a session stands. With the `client_secret` it says what comes next, and so it does with the nonce used last until
+/// the end-user is sent to a provider; without, the status only.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct SessionStanding {
     pub session_id: Uuid,
@@ -65,6 +69,9 @@ pub struct SessionStanding {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<Value>,
     pub expires_at: Time,
+    /// Your own, as you sent it when the session was opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
 }
 
 /// A session that was called off.
@@ -74,6 +81,9 @@ pub struct SessionCancelled {
     /// `SESSION_CANCELLED`.
     #[schema(value_type = String)]
     pub status: &'static str,
+    /// Your own, as you sent it when the session was opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
 }
 
 impl From<Opened> for SessionOpened {
@@ -84,6 +94,7 @@ impl From<Opened> for SessionOpened {
             status: opened.status.as_str(),
             next_step: opened.next_step,
             expires_at: Time(opened.expires_at),
+            state: opened.state,
         }
     }
 }
@@ -112,6 +123,7 @@ impl From<Standing> for SessionStanding {
             step_id: standing.step_id.map(|id| id.0),
             data: standing.data,
             expires_at: Time(standing.expires_at),
+            state: standing.state,
         }
     }
 }

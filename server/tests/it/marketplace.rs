@@ -129,7 +129,8 @@ async fn a_deposit_is_opened_call_by_call(database: Database) {
     let (answer, _) = walk.step("product_form", form("100000")).await;
     assert_eq!(answer["status"], "SESSION_IN_PROGRESS");
     assert_eq!(answer["next_step"], "kyc");
-    assert_eq!(answer["data"]["offer"]["principal"], "100000.00");
+    let offer = answer["data"]["offer"].clone();
+    assert_eq!(offer["principal"], "100000.00");
 
     // The bank verifies: the session waits, and takes the files meanwhile.
     let kyc = walk.step("kyc", person()).await;
@@ -159,6 +160,16 @@ async fn a_deposit_is_opened_call_by_call(database: Database) {
     assert_eq!(product["data"]["status"], "active");
     assert_eq!(product["data"]["reference"], last["data"]["reference"]);
     let terms = &product["data"]["terms"];
+    // One spelling from the first offer to the product.
+    let names = |value: &Value| {
+        value
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(terms), names(&offer));
     assert_eq!(terms["principal"], "100000.00");
     assert_eq!(
         (&terms["currency"], &terms["period_months"]),

@@ -73,6 +73,7 @@ impl Tenants for Fake {
                 "myapp://return".into(),
             ],
             origins: vec!["https://app.example.com".into()],
+            networks: vec!["203.0.113.0/24".into()],
             skills: vec![allowed("xyz_aisp_sbx_#1.0")],
         })
     }
@@ -126,6 +127,22 @@ impl Tenants for Fake {
             ));
         }
         since(version)
+    }
+    async fn set_networks(
+        &self,
+        _: &Actor,
+        _: TenantId,
+        version: i64,
+        (networks, leaves_me_out): (Vec<String>, bool),
+        _: &Source,
+    ) -> Answered<()> {
+        if networks.is_empty() || leaves_me_out {
+            return since(version);
+        }
+        Err(Trouble::field(
+            "networks",
+            "The list leaves out the address you come from now.",
+        ))
     }
     async fn pause_tenant(&self, actor: &Actor, id: TenantId, _: bool, _: &Source) -> Answered<()> {
         self.tenant(actor, id).await.map(drop)

@@ -132,6 +132,10 @@ fn general(path: &str, operation: &Value) -> Vec<Code> {
             Code::TenantPaused,
             Code::ServicerSuspended,
         ]);
+        // What a nonce authorises takes no secret.
+        if !path.ends_with("/steps") && !path.ends_with("/upload") {
+            codes.push(Code::IpNotAllowed);
+        }
         if cors::is_open(path) {
             codes.push(Code::OriginNotAllowed);
         } else {

@@ -3,7 +3,7 @@
 use app::domain::ids::CredentialsId;
 use app::domain::key::KeyKind;
 use app::domain::problem::Code;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::http::credentials::Presented;
 use crate::http::fields::Text;
@@ -157,6 +157,11 @@ impl Keys for Nonce {
 
     async fn prove(asked: &mut Asked<'_>) -> Result<Proved<Holder>, Problem> {
         let nonce = asked.presented.nonce.take().ok_or_else(missing)?;
+        if is_empty(nonce.expose_secret()) {
+            return Err(Refusal::new(Code::InvalidNonce)
+                .says("The nonce is empty: the answer it should come from was not kept.")
+                .into());
+        }
         if asked.presented.client_app_key.is_some() || asked.grant.is_some() {
             let proved = asked.client(KeyKind::AppKey).await?;
             let named = proved.by.named();
@@ -218,13 +223,20 @@ impl Keys for Data {
     async fn prove(asked: &mut Asked<'_>) -> Result<Proved<DataKeys>, Problem> {
         let proved = asked.client(KeyKind::Secret).await?;
         let credentials_id = asked.presented.credentials_id.take().ok_or_else(missing)?;
+        let access_token = asked.presented.access_token.take().ok_or_else(missing)?;
+        if is_empty(&credentials_id) {
+            return Err(not_kept(Code::InvalidCredentialsId, "credentials_id"));
+        }
+        if is_empty(access_token.expose_secret()) {
+            return Err(not_kept(Code::InvalidAccessToken, "access_token"));
+        }
         let by = DataKeys {
             client: proved.by,
             // A malformed id is an id nobody has.
             credentials_id: credentials_id
                 .parse()
                 .map_err(|_| Code::InvalidCredentialsId)?,
-            access_token: asked.presented.access_token.take().ok_or_else(missing)?,
+            access_token,
         };
         Ok(Proved {
             by,
@@ -300,6 +312,17 @@ impl Asked<'_> {
             by: client,
         })
     }
+}
+
+fn is_empty(text: &str) -> bool {
+    text.trim().is_empty()
+}
+
+/// Half of a pair that arrived empty.
+fn not_kept(code: Code, name: &str) -> Problem {
+    Refusal::new(code)
+        .says(format!("The {name} is empty: what the token exchange answered was not kept, or not found again."))
+        .into()
 }
 
 /// A key that only one of two may be absent of: which one was meant nobody knows, so both are named.

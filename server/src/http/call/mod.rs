@@ -136,7 +136,7 @@ pub(super) fn take<T: Input>(
 ) -> (Option<T>, Presented, Wrong) {
     let mut wrong = Wrong::default();
     let input = T::take(values, "", in_query, &mut wrong);
-    let presented = Presented::take::<T::Keys>(values, granted, from_browser, &mut wrong);
+    let presented = Presented::take::<T::Keys>(values, in_query, granted, from_browser, &mut wrong);
     wrong.unknown(values, "");
     (input, presented, wrong)
 }
@@ -175,6 +175,16 @@ pub(super) async fn prove<K: Keys>(
                 return Err(Problem::new(Code::OriginNotAllowed));
             }
         }
+    }
+    if let (Some(named), Some(Proof::Key(_, KeyKind::Secret))) = (&proved.tenant, proved.proof)
+        && !named.lets_in(notes.ip)
+    {
+        return Err(Refusal::new(Code::IpNotAllowed)
+            .says(format!(
+                "Calls with this tenant's client_secret are not allowed from {}.",
+                notes.ip
+            ))
+            .into());
     }
     match proved.proof {
         Some(Proof::Key(key, _)) => {

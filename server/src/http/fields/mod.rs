@@ -25,6 +25,7 @@ use app::domain::problem::Code;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
 
+use super::credentials;
 use crate::problem::Problem;
 use crate::services::refusal::{FieldProblem, Refusal};
 pub use types::Text;
@@ -41,6 +42,8 @@ pub struct Fields {
 #[derive(Default)]
 pub struct Wrong {
     pub missing: Vec<FieldProblem>,
+    /// Credentials of a call without a body: their absence is 401, not 400.
+    pub unproved: Vec<FieldProblem>,
     pub unknown: Vec<FieldProblem>,
     pub invalid: Vec<FieldProblem>,
 }
@@ -155,9 +158,13 @@ impl Wrong {
     pub fn problem_saying(self, is_missing: &str) -> Option<Problem> {
         let Self {
             missing,
+            unproved,
             unknown,
             invalid,
         } = self;
+        if !unproved.is_empty() {
+            return Some(credentials::missing(unproved));
+        }
         let code = match (missing.is_empty(), unknown.is_empty(), invalid.is_empty()) {
             (false, _, _) => Code::MissingFields,
             (_, false, _) => Code::UnknownFields,

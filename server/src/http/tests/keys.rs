@@ -25,7 +25,6 @@ async fn keys_are_checked_and_never_explained(db: Db) {
         ("client_id", json!("019b7652-0000-7000-8000-000000000000")),
         ("client_secret", json!(other.client_secret)),
         ("client_secret", json!("nonsense")),
-        ("client_secret", json!("")),
         (
             "client_secret",
             json!(format!("{}x", api.world.client_secret)),
@@ -48,6 +47,18 @@ async fn keys_are_checked_and_never_explained(db: Db) {
         "whatever is wrong, the answer is the same"
     );
 
+    // An empty one is the commonest mistake, and tells nobody anything: it has its own sentence.
+    for (name, empty) in [
+        ("client_id", ""),
+        ("client_secret", ""),
+        ("client_secret", " "),
+    ] {
+        let body = with(api.exchanging(), name, empty);
+        let answer = api.post("/v1/token", &body).await;
+        assert_eq!((answer.status, answer.code()), (401, "invalid_api_keys"));
+        let says = format!("The {name} is empty.");
+        assert_eq!(answer.body["message"].as_str(), Some(&*says));
+    }
     let swapped = api
         .post(
             "/v1/token",
@@ -145,8 +156,10 @@ async fn rest_calls_without_right_keys_are_refused(db: Db) {
             "invalid_api_keys",
         ),
         ("/v1/token", bearer, 401, "invalid_api_keys"),
-        ("/v1/token", vec![], 400, "missing_fields"),
-        ("/v1/accounts", good.clone(), 400, "missing_fields"),
+        ("/v1/token", vec![], 401, "invalid_api_keys"),
+        ("/v1/accounts", vec![], 401, "invalid_api_keys"),
+        ("/v1/accounts", good.clone(), 401, "invalid_access_token"),
+        ("/v1/token", vec![api.basic("")], 401, "invalid_api_keys"),
         (
             "/v1/token?client_secret=x",
             good.clone(),
@@ -165,7 +178,40 @@ async fn rest_calls_without_right_keys_are_refused(db: Db) {
     for (path, headers, status, code) in cases {
         let answer = api.get(path, headers).await;
         assert_eq!((answer.status, answer.code()), (status, code), "{path}");
+        // A challenge with each 401 (RFC 9110, section 15.5.2), and with nothing else.
+        let challenge = answer.headers.get("www-authenticate");
+        let challenge = challenge.map(|value| value.to_str().unwrap());
+        let expected = (status == 401).then_some("Basic realm=\"api\", charset=\"UTF-8\"");
+        assert_eq!(challenge, expected, "{path}");
     }
+    let bare = api.get("/v1/accounts", vec![]).await;
+    let says = bare.body["message"].as_str().unwrap();
+    assert!(
+        says.contains("Missing: client_id and client_secret"),
+        "{says}"
+    );
+    assert_eq!(
+        bare.paths(),
+        [
+            "client_id",
+            "client_secret",
+            "credentials_id",
+            "access_token"
+        ]
+    );
+    let pairless = api
+        .get("/v1/accounts", vec![api.basic(&api.world.client_secret)])
+        .await;
+    let says = pairless.body["message"].as_str().unwrap();
+    assert!(
+        says.contains("Missing: credentials_id and access_token"),
+        "{says}"
+    );
+    let documented = api.post("/v1/accounts/get", &json!({})).await;
+    assert_eq!(
+        (documented.status, documented.code()),
+        (400, "missing_fields")
+    );
 }
 
 async fn the_console_needs_no_key(db: Db) {

@@ -105,9 +105,15 @@ fn step(run: &RunRow, held: &Held, client: &str) -> Option<Outgoing> {
     Some(outgoing(&title, path, body, &[NONCE], true))
 }
 
+/// What comes next is told to whoever shows the nonce used last; once the end-user was sent away, to the server alone.
 fn ask(title: &str, run: &RunRow, held: &Held, client: &str) -> Option<Outgoing> {
-    let body = json!({"client_id": client, "nonce": held.nonce()?.value.expose()});
     let path = format!("/v1/sessions/{}/get", run.session_id?);
+    if held.sent_away {
+        let body = json!({ "client_id": client });
+        let shown = [("client_secret", "$TESSERA_CLIENT_SECRET")];
+        return Some(outgoing(title, path, body, &shown, false));
+    }
+    let body = json!({"client_id": client, "nonce": held.nonce()?.value.expose()});
     let shown = [("client_app_key", "$TESSERA_CLIENT_APP_KEY"), NONCE];
     Some(outgoing(title, path, body, &shown, true))
 }

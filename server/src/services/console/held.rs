@@ -93,6 +93,9 @@ pub struct Held {
     #[serde(default)]
     pub poll_after: u32,
     pub bank_url: Option<String>,
+    /// Whether the end-user was ever sent to a provider: from then on only the server is told what comes next.
+    #[serde(default)]
+    pub sent_away: bool,
     pub temp_token: Option<Hidden>,
     pub temp_token_expires_at: Option<DateTime<Utc>>,
     pub credentials_id: Option<String>,

@@ -28,6 +28,7 @@ use async_trait::async_trait;
 use chrono::Duration;
 
 use super::Services;
+use super::tenants::may_see;
 use crate::storage::console::Stand;
 
 /// How long one call may take before another may take over, and how long its grant lasts.
@@ -73,6 +74,7 @@ impl Console for Services {
             ));
         }
         if !found.whitelisted {
+            may_see(&self.state, actor, skill)?;
             return Err(Trouble::Conflict(format!(
                 "{} may not use {skill} yet: whitelist it on the tenant’s Skills page.",
                 found.name
@@ -221,6 +223,8 @@ impl Console for Services {
                 held.refusal = Some(error.chars().take(64).collect());
                 RunStage::Ask
             }
+            // Neither: the session goes on, or came to its end before.
+            (None, None) if row.next_call == RunStage::Bank => RunStage::Ask,
             (None, _) => return Ok(row.id),
         };
         let stand = Stand {

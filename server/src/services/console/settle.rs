@@ -128,6 +128,7 @@ fn conversation(held: &mut Held, script: &Script<'_>, answer: &Answer<'_>) -> Ru
     }
     if let Some(url) = answer.body.pointer("/data/url").and_then(Value::as_str) {
         held.bank_url = Some(url.to_owned());
+        held.sent_away = true;
         held.refusal = None;
         return RunStage::Bank;
     }

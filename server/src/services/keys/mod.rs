@@ -3,6 +3,7 @@
 pub mod rotation;
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
 use app::domain::ids::{KeyId, RunId, ServicerId, TenantId};
@@ -14,6 +15,7 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::limits::Source;
+use super::networks::Networks;
 use super::refusal::{Failure, Refusal};
 use crate::crypto::{Digest, Pepper};
 use crate::state::AppState;
@@ -76,6 +78,10 @@ macro_rules! facts {
         /// Seconds a signature of it may live at most.
         pub fn signature_seconds(&self) -> i64 {
             self.facts.signature_seconds
+        }
+        /// Whether its server may call from an address.
+        pub fn lets_in(&self, ip: IpAddr) -> bool {
+            Networks::kept(&self.facts.networks).is_some_and(|networks| networks.lets_in(ip))
         }
         /// The tenant's display name.
         pub fn name(&self) -> &str {
@@ -140,7 +146,7 @@ pub async fn verify(
                 proof,
             })
         }
-        None => Err(wrong_keys(given)),
+        None => Err(empty(client_id, given).unwrap_or_else(|| wrong_keys(given))),
     }
 }
 
@@ -167,10 +173,20 @@ pub async fn by_grant(
 
 /// The tenant a call names; proves nothing.
 pub async fn named(tx: &mut Tx, client_id: &str) -> Result<Named, Failure> {
+    if client_id.trim().is_empty() {
+        return Err(is_empty("client_id").into());
+    }
     let id: TenantId = client_id.parse().map_err(|_| Code::InvalidApiKeys)?;
     let facts = tx.tenant_facts(id).await?.ok_or(Code::InvalidApiKeys)?;
     is_served(&facts)?;
     Ok(Named { facts })
+}
+
+/// Refuses what is done in the name of a tenant that is paused, or whose servicer is suspended.
+pub async fn check_served(tx: &mut Tx, tenant: TenantId) -> Result<(), Failure> {
+    let facts = tx.tenant_facts(tenant).await?;
+    let facts = facts.ok_or_else(|| Failure::Broken("a tenant that is gone".into()))?;
+    is_served(&facts)
 }
 
 /// The digest under which a key is stored.
@@ -199,6 +215,21 @@ fn wrong_keys(given: Given<'_>) -> Failure {
         _ => refusal,
     }
     .into()
+}
+
+/// The sentence for the commonest mistake: an empty text, because the variable it should come from was not set.
+fn empty(client_id: &str, given: Given<'_>) -> Option<Failure> {
+    if client_id.trim().is_empty() {
+        return Some(is_empty("client_id").into());
+    }
+    let empty = given.text.expose_secret().trim().is_empty();
+    empty.then(|| is_empty(given.kind.as_str()).into())
+}
+
+fn is_empty(name: &str) -> Refusal {
+    Refusal::new(Code::InvalidApiKeys)
+        .says(format!("The {name} is empty."))
+        .hints("The variable it comes from is probably not set: compare the name your code reads with the .env of the portal's Keys page.")
 }
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ async fn unauthorised(state: &AppState, row: &PaymentRow) -> Result<(), Failure>
             tx.reject_payment(row.session_id, state.clock.now()).await?;
             Ok(tx.commit().await?)
         }
-        Some(Returned::Granted(granted)) => {
+        Some(Returned::Granted(granted) | Returned::Settled(granted)) => {
             tracing::warn!(payment = %row.id, session = %row.session_id, "a payment was authorised in a session that is over");
             connector.cancel_payment(&granted.grant).await.ok();
             let asked_at = state.clock.now();

@@ -1,8 +1,9 @@
 //! What is looked at before a step is claimed: its nonce, its end-user, its skill and name, its data, files and link.
 
+use app::domain::nearest::Nearest;
 use app::domain::problem::Code;
 use app::domain::session::Awaiting;
-use app::domain::tenant::RedirectLink;
+use app::domain::tenant::{Environment, RedirectLink};
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
@@ -10,7 +11,7 @@ use super::{NewStep, Ready};
 use crate::crypto::Digest;
 use crate::services::keys::Named;
 use crate::services::refusal::{Failure, FieldProblem, Refusal};
-use crate::services::sessions::{ended, in_flight, owned, published, status_at, user_digest};
+use crate::services::sessions::{ended, in_flight, owned, skill_named, status_at, user_digest};
 use crate::services::{issue, uploads};
 use crate::skills::{Skill, payment_intent};
 use crate::state::AppState;
@@ -28,7 +29,7 @@ pub(super) async fn check(
     let row = owned(&mut tx, client.tenant(), new.session_id).await?;
     usable(state, &mut tx, &row, &digest).await?;
     check_user(state, &row, new.tenant_user_id.as_deref())?;
-    let skill = published(state, &new.skill)?;
+    let skill = skill_named(state, &new.skill)?;
     if skill.name != row.skill {
         return Err(Refusal::new(Code::InvalidSkillName)
             .says(format!("This session was opened for {}.", row.skill))
@@ -134,7 +135,18 @@ async fn check_link(tx: &mut Tx, client: &Named, link: &str) -> Result<(), Failu
         Code::InvalidField,
         "is not registered on this tenant",
     );
-    Err(Refusal::new(Code::InvalidRedirectLink)
-        .at(vec![field])
-        .into())
+    let refusal = Refusal::new(Code::InvalidRedirectLink).at(vec![field]);
+    if client.environment() != Environment::Sandbox {
+        // In production the links are told to nobody but the tenant's own people, in the portal's log.
+        return Err(refusal.into());
+    }
+    let registered = registered.iter().map(String::as_str);
+    Err(match Nearest::of(link, registered) {
+        Some(nearest) => refusal.hints(format!(
+            "{}. Register the link on the tenant's settings page, or send the one that is registered.",
+            nearest.says()
+        )),
+        None => refusal.hints("This tenant has no registered link yet: add one on its settings page."),
+    }
+    .into())
 }

@@ -7,7 +7,7 @@ use app::domain::tenant::Environment;
 use app::portal::{Actor, Source, Trouble};
 use serde_json::Value;
 
-use super::{keys_permission, own, tenants_permission};
+use super::{keys_permission, may_see, own, tenants_permission};
 use crate::services::trouble::{Stop, act};
 use crate::state::AppState;
 use crate::storage::Tx;
@@ -75,6 +75,11 @@ impl<'a> Change<'a> {
         self.actor.email.as_str()
     }
 
+    /// Refuses whoever acts a skill that is not published, unless they are an operator.
+    pub fn may_see(&self, skill: &str) -> Result<(), Trouble> {
+        may_see(self.state, self.actor, skill)
+    }
+
     /// Goes on only if nobody changed the settings since they were `version`; then they are one further. One conditional
     /// statement, so that of many at once one goes on.
     pub async fn since(&mut self, version: i64) -> Result<(), Stop> {
@@ -125,6 +130,7 @@ fn changed(action: &str) -> &'static str {
     match action {
         "tenant.renamed" => "the name",
         "tenant.links_set" => "redirect links and origins",
+        "tenant.networks_set" => "the networks of its server",
         "tenant.terms_set" => "a skill's terms",
         "tenant.signature_terms_set" => "signing",
         _ => "the settings",

@@ -120,7 +120,20 @@ pub fn checked_name(typed: &str) -> Result<String, FieldError> {
     })
 }
 
-/// A published skill of the tenant's own environment.
+/// Refuses a person a skill that is not published, unless they are an operator.
+pub fn may_see(state: &AppState, actor: &Actor, text: &str) -> Result<(), Trouble> {
+    let name = SkillName::parse(text).ok();
+    let skill = name.and_then(|name| state.skills.get(&name));
+    match skill {
+        Some(skill) if !skill.published && !actor.admin => Err(Trouble::Forbidden(format!(
+            "{} is not published: only administrators may see it, or put it on a whitelist.",
+            skill.name
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// A skill of the tenant's own environment.
 pub fn known_skill(
     state: &AppState,
     text: &str,
@@ -155,10 +168,37 @@ pub fn checked_links(
     let origins = checked(
         origins,
         "origins",
-        |text| Origin::parse(text, environment),
+        |text| Origin::parse(&as_sent(text), environment),
         wrong,
     );
     (links, origins)
+}
+
+/// A web origin as browsers write it: the host in A-labels (UTS #46), IPv4 in its one form. What is no web address is
+/// left as it was typed, and judged so.
+fn as_sent(text: &str) -> String {
+    let typed = || text.to_owned();
+    let scheme = text.split(':').next().unwrap_or_default();
+    let web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
+    let odd = |c: char| c.is_ascii_control() || c.is_whitespace() || matches!(c, '\\' | '*' | '@');
+    if !web || !text.contains("://") || text.contains(odd) {
+        return typed();
+    }
+    let Ok(url) = url::Url::parse(text) else {
+        return typed();
+    };
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port().map(|port| format!(":{port}"));
+    let query = url.query().map(|query| format!("?{query}"));
+    let fragment = url.fragment().map(|fragment| format!("#{fragment}"));
+    format!(
+        "{}://{host}{}{}{}{}",
+        url.scheme(),
+        port.unwrap_or_default(),
+        url.path(),
+        query.unwrap_or_default(),
+        fragment.unwrap_or_default()
+    )
 }
 
 fn checked<T: PartialEq, E: std::fmt::Display>(
@@ -284,6 +324,9 @@ pub async fn create(
         actor.fresh(state.clock.now())?;
     }
     let (servicer, by) = (membership.servicer, actor.email.as_str());
+    for skill in &new.skills {
+        may_see(state, actor, skill)?;
+    }
     let mut ready = Ready::parse(state, new)?;
     if let Some(mark) = new.form {
         ready.id = id_for_form(state, servicer, mark)?;

@@ -11,7 +11,7 @@ pub mod terms;
 mod tests;
 
 pub use change::Change;
-pub use create::{Ready, create_in};
+pub use create::{Ready, create_in, may_see};
 
 use app::domain::ids::{KeyId, TenantId};
 use app::domain::key::KeyKind;
@@ -105,6 +105,23 @@ impl Tenants for Services {
         let done = async {
             let change = Change::begin(&self.state, actor, id, source).await?;
             settings::set_links(change, version, &redirect_links, &origins).await
+        };
+        answered(self, done.await)
+    }
+
+    async fn set_networks(
+        &self,
+        actor: &Actor,
+        id: TenantId,
+        version: i64,
+        (networks, leaves_me_out): (Vec<String>, bool),
+        source: &Source,
+    ) -> Answered<()> {
+        let own = source.ip.clone();
+        let done = async {
+            let change = Change::begin(&self.state, actor, id, source).await?;
+            let shuns = (!leaves_me_out).then_some(&*own);
+            settings::set_networks(change, version, &networks, shuns).await
         };
         answered(self, done.await)
     }

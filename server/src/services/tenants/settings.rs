@@ -4,12 +4,13 @@ use app::domain::ids::TenantId;
 use app::domain::skill::SkillName;
 use app::domain::tenant::TenantStatus;
 use app::portal::tenants::{Tenant, WhitelistedSkill};
-use app::portal::{Actor, Trouble};
+use app::portal::{Actor, FieldError, Trouble};
 use serde_json::json;
 
 use super::change::Change;
 use super::create::{checked_links, checked_name, known_skill, terms};
 use super::own;
+use crate::services::networks::Networks;
 use crate::services::trouble::Stop;
 use crate::state::AppState;
 
@@ -28,6 +29,12 @@ pub async fn tenant(state: &AppState, actor: &Actor, id: TenantId) -> Result<Ten
         version: row.version,
         redirect_links: tx.tenant_links(id).await?,
         origins: tx.tenant_origins(id).await?,
+        networks: tx
+            .tenant_networks(id)
+            .await?
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect(),
         skills: skills
             .into_iter()
             .map(|skill| WhitelistedSkill {
@@ -67,6 +74,38 @@ pub async fn set_links(
     change.finish("tenant.links_set", detail).await
 }
 
+/// Replaces the networks that the tenant's server may call from. `own` is the address that saves them, if they must not
+/// leave it out.
+pub async fn set_networks(
+    mut change: Change<'_>,
+    version: i64,
+    typed: &[String],
+    own: Option<&str>,
+) -> Result<(), Stop> {
+    let refused = |messages: Vec<String>| {
+        let error = |message| FieldError {
+            name: "networks",
+            message,
+        };
+        Stop::from(Trouble::Refused(messages.into_iter().map(error).collect()))
+    };
+    let networks = Networks::typed(typed).map_err(refused)?;
+    if let Some(own) = own {
+        // IPv6 sources are known by their /64: its first address stands for it.
+        let address = own.split('/').next().unwrap_or_default().parse();
+        if address.is_ok_and(|address| !networks.lets_in(address)) {
+            return Err(refused(vec![format!(
+                "The list leaves out the address you come from now, {own}. If your server calls from elsewhere, tick the box below and save again."
+            )]));
+        }
+    }
+    change.since(version).await?;
+    let (id, texts) = (change.tenant().id, networks.texts());
+    change.tx.set_tenant_networks(id, &texts.join(" ")).await?;
+    let detail = json!({ "networks": texts });
+    change.finish("tenant.networks_set", detail).await
+}
+
 pub async fn pause(mut change: Change<'_>, paused: bool) -> Result<(), Stop> {
     let (status, action) = if paused {
         (TenantStatus::Paused, "tenant.paused")
@@ -83,6 +122,7 @@ pub async fn pause(mut change: Change<'_>, paused: bool) -> Result<(), Stop> {
 pub async fn whitelist(mut change: Change<'_>, skill: &str, on: bool) -> Result<(), Stop> {
     let (id, environment) = (change.tenant().id, change.tenant().environment);
     let (changed, action) = if on {
+        change.may_see(skill)?;
         let skill = known_skill(change.state, skill, environment)
             .map_err(|message| Trouble::field("skill", message))?;
         let now = change.state.clock.now();

@@ -42,6 +42,7 @@ impl Api {
             servicer_status: ServicerStatus::Sandbox,
             signed_only: false,
             signature_seconds: 3600,
+            networks: String::new(),
         };
         world.client = Client::for_test(facts, KeyKind::Secret);
         let mut account = account("acc-1", IBAN);

@@ -12,6 +12,7 @@ on_both!(
     a_nonce_lives_for_thirty_minutes_and_a_session_for_its_time,
     what_comes_next_is_the_same_until_it_is_used,
     only_registered_links_and_whitelisted_skills_pass,
+    a_wrong_link_is_told_its_nearest_in_the_sandbox_alone,
     a_cancelled_session_takes_nothing_more,
     a_crash_between_claim_and_effect_is_taken_over
 );
@@ -209,6 +210,43 @@ async fn only_registered_links_and_whitelisted_skills_pass(db: Db) {
     assert_eq!(code(create(FORM).await), Code::UnauthorizedTenant);
 }
 
+async fn a_wrong_link_is_told_its_nearest_in_the_sandbox_alone(db: Db) {
+    let world = World::new(db).await;
+    let opened = world.open(AISP).await;
+    let typo = || NewStep {
+        session_id: opened.session_id,
+        nonce: opened.nonce.clone().into(),
+        ..step(
+            AISP,
+            "sca",
+            json!({ "psu_redirect_link": "myapp://Return" }),
+        )
+    };
+    let own = world.client.named();
+    let production = TenantFacts {
+        tenant: own.tenant(),
+        servicer: own.servicer(),
+        name: "Example app".into(),
+        environment: Environment::Production,
+        tenant_status: TenantStatus::Active,
+        servicer_status: ServicerStatus::Approved,
+        signed_only: false,
+        signature_seconds: 3600,
+        networks: String::new(),
+    };
+    let production = Client::for_test(production, KeyKind::AppKey).named();
+    for (client, told) in [(own, true), (production, false)] {
+        let Err(Failure::Refused(refusal)) = steps::submit(&world.state, &client, typo()).await
+        else {
+            panic!("was not refused")
+        };
+        assert_eq!(refusal.code, Code::InvalidRedirectLink);
+        let hint = refusal.hint.unwrap_or_default();
+        assert_eq!(hint.contains("myapp://[R]eturn"), told, "{hint}");
+        assert_eq!(hint.contains(LINK), told, "{hint}");
+    }
+}
+
 async fn a_cancelled_session_takes_nothing_more(db: Db) {
     let world = World::new(db).await;
     let opened = world.open(AISP).await;
@@ -218,8 +256,8 @@ async fn a_cancelled_session_takes_nothing_more(db: Db) {
         Code::MissingFields
     );
     for _ in 0..2 {
-        let status = cancel(opened.session_id, Proof::Secret).await.unwrap();
-        assert_eq!(status, SessionStatus::Cancelled);
+        let off = cancel(opened.session_id, Proof::Secret).await.unwrap();
+        assert_eq!(off.status, SessionStatus::Cancelled);
     }
     assert_eq!(
         code(world.submit(opened.session_id, &opened.nonce, sca()).await),

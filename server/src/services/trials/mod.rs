@@ -14,6 +14,7 @@ mod random;
 mod refresh;
 mod returns;
 mod secrets;
+mod swap;
 mod tokens;
 
 use std::collections::{HashMap, VecDeque};
@@ -411,6 +412,7 @@ pub async fn tenant(state: &AppState) -> Client {
         servicer_status: ServicerStatus::Sandbox,
         signed_only: false,
         signature_seconds: 3600,
+        networks: String::new(),
     };
     let mut tx = state.db.write().await.unwrap();
     tx.add_servicer(&NewServicer {

@@ -8,6 +8,9 @@ use app::domain::problem::Code;
 pub const NONCE_LIFE: i64 = 1_800;
 pub const TOKEN_LIFE: i64 = 600;
 pub const LEASE: i64 = 60;
+/// Tokens of one return, and how long after the first there may be another.
+pub const MOST_TOKENS: usize = 5;
+pub const REPEATABLE: i64 = 600;
 
 /// Where a session stands, as stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,17 +34,39 @@ pub struct Nonce {
     pub ends: Option<i64>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Token {
     pub ends: Option<i64>,
     pub exchanged: Option<i64>,
+    pub dead: bool,
+}
+
+impl Token {
+    fn alive(self) -> bool {
+        self.exchanged.is_none() && !self.dead
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum WayEnd {
     Waiting,
     Granted,
     Refused,
+}
+
+/// A way back: how it ended, and the number of the step that follows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Way {
+    pub outcome: WayEnd,
+    pub position: i64,
+}
+
+/// The provider's code, as a return carries it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Brought {
+    Good,
+    Bad,
+    None,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,8 +116,8 @@ pub struct Model {
     /// The names of the steps taken.
     pub taken: Vec<usize>,
     pub ways: Vec<Way>,
-    pub token: Option<Token>,
-    pub dead_tokens: i64,
+    /// In the order they were made.
+    pub tokens: Vec<Token>,
     pub consent: Consent,
 }
 
@@ -118,8 +143,7 @@ impl Model {
             }],
             taken: Vec::new(),
             ways: Vec::new(),
-            token: None,
-            dead_tokens: 0,
+            tokens: Vec::new(),
             consent: Consent::None,
         }
     }
@@ -192,7 +216,10 @@ impl Model {
             }
             Says::Redirect => {
                 after.stands = Stands::Away;
-                after.ways.push(Way::Waiting);
+                after.ways.push(Way {
+                    outcome: WayEnd::Waiting,
+                    position: self.position + 1,
+                });
             }
             Says::Pending => {
                 after.stands = Stands::Pending;
@@ -201,9 +228,10 @@ impl Model {
             Says::Done => {
                 after.stands = Stands::Completed;
                 after.consent = Consent::Kept;
-                after.token = Some(Token {
+                after.tokens.push(Token {
                     ends: (!later).then_some(now + TOKEN_LIFE),
                     exchanged: None,
+                    dead: false,
                 });
             }
             Says::Refused => {
@@ -211,7 +239,7 @@ impl Model {
                 after.step = self.taken.last().copied();
                 after.nonces.push(Nonce {
                     used: false,
-                    ends: None,
+                    ends: (!later).then_some(now + NONCE_LIFE),
                 });
             }
             Says::Rejected => after.stands = Stands::Failed,
@@ -264,10 +292,9 @@ impl Model {
             let ends = *last.ends.get_or_insert(now + NONCE_LIFE);
             nonce = ends > now;
         }
-        if let Some(kept) = after
-            .token
-            .as_mut()
-            .filter(|token| stands == Stands::Completed && token.exchanged.is_none())
+        let mut living = after.tokens.iter_mut().rev();
+        if stands == Stands::Completed
+            && let Some(kept) = living.find(|token| token.alive())
         {
             let ends = *kept.ends.get_or_insert(now + TOKEN_LIFE);
             token = ends > now;
@@ -278,72 +305,109 @@ impl Model {
         }
     }
 
+    /// Asks what comes next, with the nonce of a step.
+    pub fn get_by(&self, now: i64, position: i64) -> Act {
+        if position + 1 < self.position {
+            return self.no(Code::InvalidNonce);
+        }
+        let used = self.nonces[usize::try_from(position).unwrap() - 1].used;
+        if used && !self.ways.is_empty() {
+            // Not even that the end-user is away: the page to go to is not shown.
+            let stands = match self.stands_at(now) {
+                Stands::Away => Stands::Working,
+                stands => stands,
+            };
+            return self.said(&format!("{stands:?} nonce false token false"));
+        }
+        self.get(now)
+    }
+
     /// The end-user comes back on the last way, with a code or a refusal.
-    pub fn come_back(&self, now: i64, right_code: bool, says: Says) -> Act {
-        match self.ways.last() {
+    pub fn come_back(&self, now: i64, brought: Brought, says: Says) -> Act {
+        let way = match self.ways.last() {
             None => return self.said("nobody is away"),
-            Some(Way::Refused) => return self.said("link: access_denied"),
-            Some(Way::Granted) => return self.come_back_again(now, right_code),
-            Some(Way::Waiting) => {}
+            Some(way) => *way,
+        };
+        match way.outcome {
+            WayEnd::Refused => {
+                let nonce = self.next_nonce(now, way);
+                return self.said(&format!("link: access_denied nonce {nonce}"));
+            }
+            WayEnd::Granted => return self.come_back_again(now, way, brought),
+            WayEnd::Waiting => {}
         }
         if self.over(now) {
-            return self.said("link: expired");
+            return self.said("link: expired nonce false");
         }
         if self.stands != Stands::Away || self.is_claimed(now) {
             return self.said("wait");
         }
-        let settled = |mut after: Self, way| {
-            *after.ways.last_mut().unwrap() = way;
+        let settled = |mut after: Self, outcome| {
+            after.ways.last_mut().unwrap().outcome = outcome;
             after
         };
         match says {
-            Says::Unreachable => self.through(now, self.clone(), "link: bank_error"),
+            Says::Unreachable => self.through(now, self.clone(), "link: bank_error nonce false"),
             Says::Refused => {
-                let after = settled(self.on(now, says, true), Way::Refused);
-                self.through(now, after, "link: access_denied")
+                let after = settled(self.on(now, says, false), WayEnd::Refused);
+                self.through(now, after, "link: access_denied nonce true")
             }
             Says::Rejected => {
-                let after = settled(self.on(now, Says::Refused, true), Way::Refused);
-                self.through(now, after, "link: bank_error")
+                let after = settled(self.on(now, Says::Refused, false), WayEnd::Refused);
+                self.through(now, after, "link: bank_error nonce true")
             }
             Says::Done => {
-                let after = settled(self.on(now, says, false), Way::Granted);
+                let after = settled(self.on(now, says, false), WayEnd::Granted);
                 self.through(now, after, "link: temp_token")
             }
             Says::Next(_) | Says::Pending | Says::Redirect => {
-                let says = if says == Says::Redirect {
-                    Says::Pending
-                } else {
-                    says
-                };
-                let after = settled(self.on(now, says, true), Way::Granted);
-                self.through(now, after, "link: goes on")
+                let goes_on = matches!(says, Says::Next(_));
+                let says = if goes_on { says } else { Says::Pending };
+                let after = settled(self.on(now, says, false), WayEnd::Granted);
+                self.through(now, after, format!("link: goes on nonce {goes_on}"))
             }
         }
     }
 
-    fn come_back_again(&self, now: i64, right_code: bool) -> Act {
-        if !right_code {
+    /// Whether the nonce of the step that follows a way may still be handed out on its link.
+    fn next_nonce(&self, now: i64, way: Way) -> bool {
+        let live = |nonce: &Nonce| !nonce.used && nonce.ends.is_some_and(|ends| ends > now);
+        self.stands_at(now) == Stands::Working
+            && way.position == self.position
+            && self.nonces.last().is_some_and(live)
+    }
+
+    fn come_back_again(&self, now: i64, way: Way, brought: Brought) -> Act {
+        if brought == Brought::Bad {
             return self.no(Code::TppRedirectError);
         }
-        if self.stands != Stands::Completed {
-            return self.said(if self.over(now) {
-                "link: expired"
-            } else {
-                "link: goes on"
-            });
+        let completed = self.stands == Stands::Completed;
+        if !completed && self.over(now) {
+            return self.said("link: expired nonce false");
         }
-        if self.token.is_none_or(|token| token.exchanged.is_some()) {
-            return self.said("link: expired");
+        let last = way.position == self.position && brought == Brought::Good;
+        if !completed {
+            let nonce = last && self.next_nonce(now, way);
+            return self.said(&format!("link: goes on nonce {nonce}"));
         }
-        let after = Self {
-            dead_tokens: self.dead_tokens + 1,
-            token: Some(Token {
-                ends: Some(now + TOKEN_LIFE),
-                exchanged: None,
-            }),
-            ..self.clone()
-        };
+        let done = || self.said("link: already_completed");
+        if !last || self.tokens.iter().any(|token| !token.alive()) {
+            return done();
+        }
+        let mut after = self.clone();
+        match self.tokens.iter().filter_map(|token| token.ends).min() {
+            None => after.tokens.last_mut().unwrap().ends = Some(now + TOKEN_LIFE),
+            Some(ends) => {
+                if now - (ends - TOKEN_LIFE) > REPEATABLE || self.tokens.len() >= MOST_TOKENS {
+                    return done();
+                }
+                after.tokens.push(Token {
+                    ends: Some(now + TOKEN_LIFE),
+                    exchanged: None,
+                    dead: false,
+                });
+            }
+        }
         Act {
             reply: "link: temp_token".into(),
             stages: vec![self.clone(), after],
@@ -372,7 +436,7 @@ impl Model {
         match self.stands_at(now) {
             Stands::Cancelled => return self.said("cancelled"),
             Stands::Failed | Stands::Expired => return self.no(Code::SessionEnded),
-            Stands::Completed if self.token.is_none_or(|token| token.exchanged.is_some()) => {
+            Stands::Completed if !self.tokens.iter().any(|token| token.alive()) => {
                 return self.no(Code::SessionEnded);
             }
             _ => {}
@@ -386,9 +450,7 @@ impl Model {
         if let Some(since) = after.pending_since.take() {
             after.ends += now - since;
         }
-        if after.token.take().is_some() {
-            after.dead_tokens += 1;
-        }
+        after.end_tokens();
         if after.consent == Consent::Kept {
             after.consent = Consent::Ended;
         }
@@ -398,11 +460,15 @@ impl Model {
         }
     }
 
-    /// Exchanges the living token, or one that is dead.
-    pub fn exchange(&self, now: i64, living: bool) -> Act {
-        let Some(token) = self.token.filter(|_| living) else {
-            return self.no(Code::TempTokenExpired);
-        };
+    fn end_tokens(&mut self) {
+        for token in self.tokens.iter_mut().filter(|token| token.alive()) {
+            token.dead = true;
+        }
+    }
+
+    /// Exchanges a token.
+    pub fn exchange(&self, now: i64, which: usize) -> Act {
+        let token = self.tokens[which];
         if let Some(at) = token.exchanged {
             let mut after = self.clone();
             if now - at > 10 && after.consent == Consent::Open {
@@ -413,17 +479,18 @@ impl Model {
                 stages: vec![self.clone(), after],
             };
         }
-        if token.ends.is_none_or(|ends| ends <= now) {
+        if self.tokens.iter().any(|other| other.exchanged.is_some()) {
+            return self.no(Code::TempTokenUsed);
+        }
+        if token.dead || token.ends.is_none_or(|ends| ends <= now) {
             return self.no(Code::TempTokenExpired);
         }
-        let after = Self {
+        let mut after = Self {
             consent: Consent::Open,
-            token: Some(Token {
-                exchanged: Some(now),
-                ..token
-            }),
             ..self.clone()
         };
+        after.tokens[which].exchanged = Some(now);
+        after.end_tokens();
         Act {
             reply: "exchanged".into(),
             stages: vec![self.clone(), after],

@@ -405,8 +405,8 @@ async fn calling_off_a_pending_session_tells_the_provider(db: Db) {
             Proof::Secret,
         )
     };
-    assert_eq!(cancel().await.unwrap(), SessionStatus::Cancelled);
-    assert_eq!(cancel().await.unwrap(), SessionStatus::Cancelled);
+    assert_eq!(cancel().await.unwrap().status, SessionStatus::Cancelled);
+    assert_eq!(cancel().await.unwrap().status, SessionStatus::Cancelled);
     world.next_asking().await;
     assert_eq!(world.provider.stopped.load(Ordering::SeqCst), 1);
     assert_eq!(world.asked(), 0);

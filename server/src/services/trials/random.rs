@@ -15,7 +15,7 @@ use futures_util::FutureExt as _;
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
-use super::model::{Act, Consent, Model, Nonce, Says, Shown, Stands, Token, Way};
+use super::model::{Act, Brought, Consent, Model, Nonce, Says, Shown, Stands, Token, Way, WayEnd};
 use super::*;
 use crate::services::sessions::Proof;
 use crate::storage::returns::ReturnOutcome;
@@ -39,10 +39,12 @@ enum Which {
 #[derive(Clone, Copy, Debug)]
 enum Deed {
     Submit(Which, bool, Says),
-    Get,
+    /// Asks what comes next: as the server, or with the nonce told last.
+    Get(bool),
     ComeBack(bool, Says),
     Work(Says),
     Cancel,
+    /// Exchanges the token told last, or the first one.
     Exchange(bool),
     Wait(i64),
 }
@@ -82,11 +84,11 @@ fn step() -> impl Strategy<Value = Step> {
     ];
     let deed = prop_oneof![
         6 => (which, right, says()).prop_map(|(which, right, says)| Deed::Submit(which, right, says)),
-        3 => Just(Deed::Get),
+        3 => proptest::bool::weighted(0.7).prop_map(Deed::Get),
         3 => (right, says()).prop_map(|(right, says)| Deed::ComeBack(right, says)),
         3 => says().prop_map(Deed::Work),
         1 => Just(Deed::Cancel),
-        2 => right.prop_map(Deed::Exchange),
+        2 => proptest::bool::weighted(0.7).prop_map(Deed::Exchange),
         3 => waits.prop_map(Deed::Wait),
     ];
     (deed, proptest::option::weighted(0.3, 0..30_u32))

@@ -1,13 +1,18 @@
 //! Exchanging tokens, and consents from then on.
 
 use super::*;
+use crate::services::idempotency::{self, Asked};
+use crate::services::tokens::{self, Answer};
 use crate::services::{accounts, consents};
+use crate::storage::testing::crash::{FEWEST, break_off};
 use crate::storage::testing::on_both;
 use app::domain::session::ConsentStatus;
 
 on_both!(
     a_token_is_exchanged_once_in_time_by_its_tenant,
     a_late_second_use_ends_what_the_first_opened,
+    the_same_call_again_gets_the_first_answer_and_ends_nothing,
+    an_exchange_broken_off_anywhere_is_done_once,
     a_challenge_needs_its_verifier,
     an_end_user_that_was_named_stays_the_same,
     a_consent_ends_at_the_instant,
@@ -55,6 +60,90 @@ async fn a_late_second_use_ends_what_the_first_opened(db: Db) {
         Code::InactiveCredentials
     );
     assert_eq!(world.audited("consent.revoked").await, 1);
+}
+
+/// The exchange of a call with a key; what is kept is the token.
+async fn exchange_under(world: &World, token: &str, key: &str) -> Result<Answer, Failure> {
+    let asked = Asked {
+        tenant: world.client.tenant(),
+        operation: "tokens.exchange",
+        key,
+        fingerprint: token.as_bytes().to_vec(),
+        secret: None,
+        request: app::domain::ids::RequestId(world.state.clock.id()),
+        keep: chrono::Duration::hours(1),
+    };
+    let once = idempotency::attempt(&world.state, asked).await?;
+    let exchange = Exchange {
+        temp_token: token.to_owned().into(),
+        code_verifier: None,
+        tenant_user_id: None,
+    };
+    let written = |done: &Exchanged| done.access_token.expose_secret().as_bytes().to_vec();
+    tokens::exchange_once(&world.state, &world.client, exchange, Some(once), written).await
+}
+
+async fn the_same_call_again_gets_the_first_answer_and_ends_nothing(db: Db) {
+    let world = World::new(db).await;
+    let token = world.temp_token().await;
+    let Answer::First(first) = exchange_under(&world, &token, "one").await.unwrap() else {
+        panic!("nobody exchanged it before")
+    };
+    let kept = first.access_token.expose_secret().as_bytes().to_vec();
+    let pair = pair(first);
+    for seconds in [0, 12, 67, 3_520] {
+        world.advance(seconds);
+        match exchange_under(&world, &token, "one").await.unwrap() {
+            Answer::Again(200, body) => assert_eq!(body, kept),
+            other => panic!("{other:?}"),
+        }
+    }
+    // The hour is over: the answer is gone, and it is the same call all the same.
+    world.advance(1);
+    let again = exchange_under(&world, &token, "one").await;
+    assert_eq!(code(again), Code::TempTokenUsed);
+    accounts::list(&world.state, &world.client, &pair)
+        .await
+        .unwrap();
+    // Another key is none.
+    let other = exchange_under(&world, &token, "two").await;
+    assert_eq!(code(other), Code::TempTokenUsed);
+    let read = accounts::list(&world.state, &world.client, &pair).await;
+    assert_eq!(code(read), Code::InactiveCredentials);
+}
+
+async fn an_exchange_broken_off_anywhere_is_done_once(db: Db) {
+    let world = World::new(db).await;
+    for times in 1.. {
+        let token = world.temp_token().await;
+        let done = break_off(exchange_under(&world, &token, &token), times).await;
+        // Whatever became of the first, the same call again has the one answer there is, at once.
+        world.advance(61);
+        let again = exchange_under(&world, &token, &token).await.unwrap();
+        let access_token = match &again {
+            Answer::First(exchanged) => exchanged.access_token.expose_secret().to_owned(),
+            Answer::Again(_, body) => String::from_utf8(body.clone()).unwrap(),
+        };
+        let mut tx = world.state.db.read().await.unwrap();
+        let digest = consents::access_digest(&world.state, &access_token);
+        let mut all = tx
+            .consents_of_tenant(
+                world.client.tenant(),
+                &consents::ConsentFilter::default(),
+                world.state.clock.now(),
+                None,
+                1,
+            )
+            .await
+            .unwrap();
+        assert!(all.pop().unwrap().access_token == Some(digest));
+        drop(tx);
+        if let Some(done) = done {
+            done.unwrap();
+            assert!(matches!(again, Answer::Again(200, _)) && times > FEWEST);
+            break;
+        }
+    }
 }
 
 async fn a_challenge_needs_its_verifier(db: Db) {

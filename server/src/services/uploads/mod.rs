@@ -25,7 +25,7 @@ pub use stored::{Opened, open};
 use super::issue;
 use super::keys::Named;
 use super::refusal::{Failure, FieldProblem, Refusal};
-use super::sessions::{ended, owned, published, status_at};
+use super::sessions::{ended, owned, skill_named, status_at};
 use super::steps::check_user;
 use crate::skills::Skill;
 use crate::state::AppState;
@@ -74,7 +74,7 @@ pub async fn begin(state: &AppState, client: &Named, new: NewUpload) -> Result<I
         ));
     }
     check_user(state, &session, new.tenant_user_id.as_deref())?;
-    let skill = published(state, session.skill.as_str())?;
+    let skill = skill_named(state, session.skill.as_str())?;
     let known = skill.manifest.step(&step.step);
     let takes = known.ok_or_else(|| Failure::Broken("a step its manifest lacks".into()))?;
     let rule = takes.upload(&new.kind).ok_or_else(|| no_such_kind(takes))?;
@@ -163,7 +163,7 @@ pub async fn missing(
     let Some(step) = tx.last_step(session.id).await? else {
         return Ok(Vec::new());
     };
-    let skill = published(state, session.skill.as_str())?;
+    let skill = skill_named(state, session.skill.as_str())?;
     let rules = skill.manifest.step(&step.step);
     let Some(rules) = rules.filter(|rules| rules.requires_uploads()) else {
         return Ok(Vec::new());

@@ -56,7 +56,19 @@ struct Application {
     status: String,
     reason: Option<String>,
     missing_documents: Vec<String>,
-    offer: PlainValue,
+    offer: Terms,
+}
+
+impl Application {
+    /// The offer as the product will say it once it is agreed on: the same names, whatever the bank's are.
+    fn offered(self) -> Value {
+        let terms = serde_json::to_value(ProductTerms::from(self.offer));
+        let mut offer = terms.unwrap_or_default();
+        if let Some(terms) = offer.as_object_mut() {
+            terms.retain(|_, value| !value.is_null());
+        }
+        json!({ "offer": offer })
+    }
 }
 
 /// A product as the bank describes it.
@@ -146,7 +158,7 @@ impl Marketplace {
             .await?;
         Ok(Outcome::Next {
             step: KYC.into(),
-            data: json!({ "offer": said.offer.0 }),
+            data: said.offered(),
             bank_ref: Some(Opaque::of(&underway)?),
         })
     }
@@ -187,7 +199,7 @@ impl Marketplace {
             .await?;
         Ok(Outcome::Next {
             step: CONTRACT.into(),
-            data: json!({ "offer": said.offer.0 }),
+            data: said.offered(),
             bank_ref: Some(Opaque::of(&underway)?),
         })
     }
@@ -243,12 +255,13 @@ impl Connector for Marketplace {
             .apply(Method::GET, underway.application, &[], None)
             .await?;
         let reason = said.reason.as_deref().map_or_else(String::new, word);
+        let status = said.status.clone();
         let next = |step: &str| Verdict::Next {
             step: step.into(),
-            data: json!({ "offer": said.offer.0 }),
+            data: said.offered(),
             bank_ref: Some(bank_ref.clone()),
         };
-        Ok(match said.status.as_str() {
+        Ok(match status.as_str() {
             "verifying" => Verdict::Pending {
                 poll_after: LOOK_AGAIN,
             },
@@ -388,23 +401,28 @@ fn accepted(answer: Answer) -> Result<Answer, ConnectorError> {
 
 impl From<Product> for BankProduct {
     fn from(product: Product) -> Self {
-        let terms = product.terms;
         Self {
             id: product.id.to_string(),
             kind: product.kind,
             status: product.status,
             name: product.name,
             reference: Some(product.reference),
-            terms: ProductTerms {
-                currency: terms.currency,
-                principal: terms.principal,
-                period_months: terms.period_months,
-                interest_rate: terms.interest_rate,
-                starts_on: terms.starts_on,
-                matures_on: terms.matures_on,
-                maturity_amount: terms.maturity_amount,
-                credit_limit: terms.credit_limit,
-            },
+            terms: product.terms.into(),
+        }
+    }
+}
+
+impl From<Terms> for ProductTerms {
+    fn from(terms: Terms) -> Self {
+        Self {
+            currency: terms.currency,
+            principal: terms.principal,
+            period_months: terms.period_months,
+            interest_rate: terms.interest_rate,
+            starts_on: terms.starts_on,
+            matures_on: terms.matures_on,
+            maturity_amount: terms.maturity_amount,
+            credit_limit: terms.credit_limit,
         }
     }
 }

@@ -84,23 +84,27 @@ impl Sandbox {
         Ok(Outcome::Redirect { url, bank_ref })
     }
 
-    /// Finishes the redirect of a payment. A code that the bank no longer takes says nothing about the payment: it may
-    /// have been redeemed by a try that broke off.
+    /// Finishes the redirect of a payment. A code that the bank does not take says nothing about the payment, which counts
+    /// if it was authorised; but nothing about who came back, either.
     pub(super) async fn finish_payment(
         &self,
         underway: &Underway,
         returned: &Return,
     ) -> Result<Returned, ConnectorError> {
         let redeemed = self.redeem(returned, &underway.verifier).await;
-        if let Err(error) = redeemed.and_then(token_answer)
-            && error.is_passing()
-        {
-            return Err(error);
-        }
+        let proved = match redeemed.and_then(token_answer) {
+            Ok(_) => true,
+            Err(error) if error.is_passing() => return Err(error),
+            Err(_) => false,
+        };
         let settled = self.settle_payment(underway, true).await?;
-        settled.ok_or(ConnectorError::BadAnswer(
-            "the payment is neither open nor closed",
-        ))
+        match settled {
+            Some(Returned::Granted(granted)) if !proved => Ok(Returned::Settled(granted)),
+            Some(settled) => Ok(settled),
+            None => Err(ConnectorError::BadAnswer(
+                "the payment is neither open nor closed",
+            )),
+        }
     }
 
     /// What became of a payment; with `close`, an open one is cancelled.

@@ -42,10 +42,12 @@ pub enum Actor {
     Unsigned,
     /// A, while it demands that its server signs, at the other door.
     SignedOnly,
+    /// A, from an address outside the networks of its server.
+    Elsewhere,
 }
 
 /// All of them. The console's grant is none: it lives in the process, and no header can carry one.
-pub const ACTORS: [Actor; 18] = [
+pub const ACTORS: [Actor; 19] = [
     Actor::Anonymous,
     Actor::PortalCookie,
     Actor::AppKey,
@@ -64,6 +66,7 @@ pub const ACTORS: [Actor; 18] = [
     Actor::Lapsed,
     Actor::Unsigned,
     Actor::SignedOnly,
+    Actor::Elsewhere,
 ];
 
 const MISSING: &str = "400 missing_fields";
@@ -72,11 +75,17 @@ const BAD_KEYS: &str = "401 invalid_api_keys";
 /// What an actor hears at an operation; none where the actor is told apart by something it does not take.
 pub fn expected(line: &Line, actor: Actor) -> Option<&'static str> {
     use Actor::{
-        Anonymous, AppKey, BorrowedId, EndedKey, ForeignPair, Lapsed, MixedPair, Paused,
+        Anonymous, AppKey, BorrowedId, Elsewhere, EndedKey, ForeignPair, Lapsed, MixedPair, Paused,
         PortalCookie, Production, Secret, Sibling, SignedOnly, StoppedKey, Stranger, Suspended,
         Unsigned, Withdrawn,
     };
     let pair = matches!(line.lock, Lock::Data | Lock::Consent);
+    // Without a body keys travel as HTTP has it, and so does the answer to those who have none.
+    let missing = if line.operation.starts_with("POST") {
+        MISSING
+    } else {
+        BAD_KEYS
+    };
     Some(match (line.lock, actor) {
         (_, ForeignPair | MixedPair | Withdrawn | Lapsed) if !pair => return None,
         (_, ForeignPair) => "401 invalid_credentials_id",
@@ -89,11 +98,14 @@ pub fn expected(line: &Line, actor: Actor) -> Option<&'static str> {
         (_, Unsigned) => "401 invalid_signature",
         (Lock::Server | Lock::Data | Lock::Consent, SignedOnly) => "401 signature_required",
         (_, Withdrawn | Lapsed | SignedOnly) | (Lock::Open, _) => line.right,
+        // The secret alone is bound to networks.
+        (Lock::App | Lock::Nonce, Elsewhere) => line.right,
+        (_, Elsewhere) => "403 ip_not_allowed",
         (Lock::Anyone, Anonymous | PortalCookie) => line.right,
-        (_, Anonymous | PortalCookie) => MISSING,
+        (_, Anonymous | PortalCookie) => missing,
         // Calls without a body take no app key: it has no header.
-        (Lock::Server | Lock::Data | Lock::Consent, AppKey) => MISSING,
-        (Lock::Anyone, AppKey) if line.operation.starts_with("GET") => MISSING,
+        (Lock::Server | Lock::Data | Lock::Consent, AppKey) => missing,
+        (Lock::Anyone, AppKey) if line.operation.starts_with("GET") => missing,
         (_, AppKey) => line.right,
         (Lock::Nonce, Secret) => "400 unknown_fields",
         (_, Secret) => line.right,
@@ -129,6 +141,10 @@ pub fn state(actor: Actor, sql: &Sql, tenant: &str, credentials: &str) -> Option
         Actor::Paused => (paused("paused"), paused("active")),
         Actor::Suspended => (owner("suspended"), owner("approved")),
         Actor::SignedOnly => (signed_only("TRUE"), signed_only("FALSE")),
+        Actor::Elsewhere => (
+            format!("UPDATE tenants SET networks = '203.0.113.0/24' WHERE id = {tenant}"),
+            format!("UPDATE tenants SET networks = '' WHERE id = {tenant}"),
+        ),
         Actor::StoppedKey => (
             keys(&format!("stopped_at = {past}")),
             keys("stopped_at = NULL"),

@@ -24,6 +24,8 @@ pub enum End {
 #[derive(Default)]
 pub struct Browser {
     cookies: Vec<(String, String)>,
+    /// Does not open addresses that hold this: they are where a walk ends.
+    shuns: Option<&'static str>,
 }
 
 impl Browser {
@@ -65,7 +67,7 @@ impl Browser {
         let mut url = start.to_owned();
         for _ in 0..10 {
             let local = url.starts_with("http://127.0.0.1:");
-            if !local {
+            if !local || self.shuns.is_some_and(|part| url.contains(part)) {
                 return End::Left(url);
             }
             let origin = url.splitn(4, '/').take(3).collect::<Vec<_>>().join("/");
@@ -107,7 +109,19 @@ impl Browser {
 
 /// Signs a user in at the bank and decides over all accounts; answers the link the user ends at.
 pub async fn consent(bank: &str, user: &str, decision: Decision) -> String {
-    let mut browser = Browser::default();
+    decide(Browser::default(), bank, user, decision).await
+}
+
+/// The same up to the bank's return, which is not opened; answers its address.
+pub async fn consent_at_bank(bank: &str, user: &str, decision: Decision) -> String {
+    let browser = Browser {
+        shuns: Some("/v1/redirects/"),
+        ..Browser::default()
+    };
+    decide(browser, bank, user, decision).await
+}
+
+async fn decide(mut browser: Browser, bank: &str, user: &str, decision: Decision) -> String {
     let End::Page(page) = browser.open(bank).await else {
         panic!("{bank} is no page")
     };

@@ -29,6 +29,16 @@ pub async fn fill_in(browser: &mut Browser, url: &str, fields: &[(&str, &str)]) 
     }
 }
 
+/// The first tenant that a page leads to.
+pub fn tenant_in(html: &str) -> String {
+    let links = html.split("/tenants/").skip(1);
+    let mut ids = links.filter_map(|rest| rest.get(..36));
+    let found = ids.find(|id| uuid::Uuid::try_parse(id).is_ok());
+    found
+        .unwrap_or_else(|| panic!("no tenant in {html}"))
+        .to_owned()
+}
+
 impl World {
     /// A servicer made by an operator, with the first who signed up for it: its owner.
     pub async fn servicer_with_owner(&self) -> (String, Browser) {

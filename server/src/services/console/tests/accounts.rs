@@ -38,7 +38,8 @@ fn api(asked: &Asked) -> (u16, Value) {
             json!({"step_id": STEP, "status": "SESSION_IN_PROGRESS", "data": {"method": "GET", "url": "http://127.0.0.1:4/authorise", "headers": {}}})
         }
         path if path == get => {
-            assert_eq!(body["nonce"], NONCE);
+            // The end-user was away: only the server is told.
+            assert!(body.get("nonce").is_none(), "{body}");
             json!({"session_id": SESSION, "status": "SESSION_IN_PROGRESS", "nonce": FRESH, "next_step": "sca"})
         }
         "/v1/token" => {

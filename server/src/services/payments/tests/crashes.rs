@@ -24,12 +24,8 @@ impl Street {
                     self.seconds(61);
                 }
                 Err(Failure::Refused(refusal)) if refusal.code == Code::InvalidNonce => {
-                    let known = sessions::get(
-                        &self.state,
-                        &self.client,
-                        opened.session_id,
-                        Proof::Nonce(&opened.nonce),
-                    );
+                    let known =
+                        sessions::get(&self.state, &self.client, opened.session_id, Proof::Secret);
                     return known.await.unwrap().data.unwrap()["url"]
                         .as_str()
                         .unwrap()
@@ -41,12 +37,19 @@ impl Street {
         panic!("an app would have given up")
     }
 
-    /// Loads the same return again until it leads on; the `temp_token`.
+    /// Loads the same return again until it leads on; the `temp_token`. Where the bank took the code and the try broke
+    /// off before that was written down, nobody knows any more whose it is: then the server asks for the token.
     async fn reload(&self, back: &Back) -> String {
         for _ in 0..3 {
             let link = self.come_back(back).await;
             if let Some(token) = query(&link, "temp_token") {
                 return token;
+            }
+            if let Some(session) = query(&link, "session_id") {
+                assert_eq!(query(&link, "error"), None, "{link}");
+                let id = session.parse().unwrap();
+                let standing = sessions::get(&self.state, &self.client, id, Proof::Secret);
+                return standing.await.unwrap().temp_token.unwrap();
             }
             assert_eq!(link, "wait");
             self.seconds(61);

@@ -197,11 +197,13 @@ async fn an_end_user_who_does_not_come_back_has_paid_all_the_same(db: Db) {
         street.get(&pair).await.status,
         PaymentStatus::SettledForDebtor
     );
-    // The browser was only slow: its session is over, and it says so.
+    // The browser was only slow: its session came to a good end, and it says so.
+    let link = street.come_back(&back).await;
     assert_eq!(
-        query(&street.come_back(&back).await, "error_code").as_deref(),
-        Some("temp_token_used")
+        query(&link, "error_code").as_deref(),
+        Some("already_completed")
     );
+    assert_eq!(query(&link, "error"), None);
     street.close().await;
 }
 
@@ -214,8 +216,19 @@ async fn a_refusal_in_the_url_is_not_believed(db: Db) {
         code: None,
     };
     let link = street.come_back(&lie).await;
-    assert!(query(&link, "temp_token").is_some(), "{link}");
-    // The honest return of the same browser finds its way, too.
+    assert_eq!(query(&link, "error"), None, "{link}");
+    assert_eq!(
+        query(&link, "temp_token"),
+        None,
+        "whoever knows the address could have sent it"
+    );
+    let guess = Back {
+        state: back.state.clone(),
+        code: Some("guessed".into()),
+    };
+    let link = street.come_back(&guess).await;
+    assert_eq!(query(&link, "temp_token"), None, "{link}");
+    // The honest return of the browser that was at the bank has the bank's code.
     let link = street.come_back(&back).await;
     let pair = street.exchange(&query(&link, "temp_token").unwrap()).await;
     assert_eq!(

@@ -5,6 +5,7 @@ use crate::storage::testing::on_both;
 
 on_both!(
     settings_are_kept_and_refused_whole,
+    origins_are_kept_as_browsers_send_them,
     terms_are_kept_within_their_limits,
 );
 
@@ -85,6 +86,52 @@ async fn settings_are_kept_and_refused_whole(db: Db) {
             .await,
         Err(Trouble::Refused(_))
     ));
+}
+
+async fn origins_are_kept_as_browsers_send_them(db: Db) {
+    let world = World::new(db).await;
+    let (services, owner, id) = (&world.services, &world.owner, world.tenant);
+    let set = async |origins: &[&str]| {
+        let origins = origins.iter().map(|origin| (*origin).to_owned()).collect();
+        services
+            .set_links(owner, id, Vec::new(), origins, &source())
+            .await
+    };
+    set(&[
+        "https://App.example.com:443/",
+        "https://bücher.example",
+        "https://BÜCHER.example:8443",
+        "http://127.1:3000",
+        "capacitor://localhost",
+        "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+    ])
+    .await
+    .unwrap();
+    let mut kept = services.tenant(owner, id).await.unwrap().origins;
+    kept.sort_unstable();
+    assert_eq!(
+        kept,
+        [
+            "capacitor://localhost",
+            "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+            "http://127.0.0.1:3000",
+            "https://app.example.com",
+            "https://xn--bcher-kva.example",
+            "https://xn--bcher-kva.example:8443",
+        ]
+    );
+    for (wrong, says) in [
+        ("null", "sandboxed frame"),
+        ("https://app.example.com/path", "leave path and query out"),
+        ("https://*.example.com", "stands for nothing"),
+        ("https://ana@app.example.com", "user name"),
+        ("myapp://return", "capacitor://localhost"),
+    ] {
+        let Err(Trouble::Refused(fields)) = set(&[wrong]).await else {
+            panic!("{wrong} was taken")
+        };
+        assert!(fields[0].message.contains(says), "{fields:?}");
+    }
 }
 
 async fn terms_are_kept_within_their_limits(db: Db) {

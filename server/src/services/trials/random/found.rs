@@ -9,27 +9,23 @@ impl Play<'_> {
         let story = tx.story(self.id).await.unwrap();
         drop(tx);
         let found = self.read(&story);
-        let fits = match &reply {
+        let same = |stage: &&Model| sorted(stage) == found;
+        let fitting = match &reply {
             Some(reply) if *reply != act.reply => {
                 return Err(format!("answered {reply:?}, not {:?}", act.reply));
             }
-            Some(_) => act.stages.last() == Some(&found),
-            None => act.stages.contains(&found),
+            Some(_) => act.stages.last().filter(same),
+            None => act.stages.iter().find(same),
         };
-        if !fits {
+        let Some(fitting) = fitting else {
             return Err(format!("found {found:#?}\nexpected {:#?}", act.stages));
-        }
-        if found.ways.len() > self.model.ways.len() {
+        };
+        if fitting.ways.len() > self.model.ways.len() {
             self.way = self.world.provider.sent.lock().unwrap().clone();
         }
-        if found.dead_tokens > self.model.dead_tokens && reply.is_none() {
-            // The new one was not told.
-            self.dead = self.token.take().or_else(|| self.dead.take());
-        }
-        if found.token.is_none() {
-            self.dead = self.token.take().or_else(|| self.dead.take());
-        }
-        self.model = found;
+        // The stage and not what was found: it knows in which order the tokens were made.
+        self.model = fitting.clone();
+        self.tokens.resize(self.model.tokens.len(), None);
         if self.products.len() > 1 {
             return Err(format!("{} products for one session", self.products.len()));
         }
@@ -40,7 +36,6 @@ impl Play<'_> {
         let since = |at: chrono::DateTime<chrono::Utc>| (at - self.begun).num_seconds();
         let row = &story.session;
         let step = |name: &str| STEPS.iter().position(|known| *known == name).unwrap();
-        let living = story.tokens.iter().find(|(_, _, dead)| !dead);
         let stands = match (row.status, row.awaiting) {
             (SessionStatus::Created, _) => Stands::Created,
             (SessionStatus::InProgress, Awaiting::Redirect) => Stands::Away,
@@ -51,7 +46,7 @@ impl Play<'_> {
             (SessionStatus::Expired, _) => Stands::Expired,
             (SessionStatus::Cancelled, _) => Stands::Cancelled,
         };
-        Model {
+        let found = Model {
             stands,
             position: row.position,
             step: row.next_step.as_deref().map(step),
@@ -68,27 +63,42 @@ impl Play<'_> {
                 })
                 .collect(),
             taken: story.steps.iter().map(|name| step(name)).collect(),
-            ways: story
-                .ways
+            ways: story.ways.iter().map(way).collect(),
+            tokens: story
+                .tokens
                 .iter()
-                .map(|outcome| match outcome {
-                    ReturnOutcome::Waiting => Way::Waiting,
-                    ReturnOutcome::Granted => Way::Granted,
-                    ReturnOutcome::Refused => Way::Refused,
+                .map(|(ends, exchanged, dead)| Token {
+                    ends: ends.map(since),
+                    exchanged: exchanged.map(since),
+                    dead: *dead,
                 })
                 .collect(),
-            token: living.map(|(ends, exchanged, _)| Token {
-                ends: ends.map(since),
-                exchanged: exchanged.map(since),
-            }),
-            dead_tokens: i64::try_from(story.tokens.iter().filter(|token| token.2).count())
-                .unwrap(),
             consent: match &story.consent {
                 None => Consent::None,
                 Some((status, _)) if status != "ACTIVE" => Consent::Ended,
                 Some((_, true)) => Consent::Open,
                 Some((_, false)) => Consent::Kept,
             },
-        }
+        };
+        sorted(&found)
     }
+}
+
+fn way((outcome, position): &(ReturnOutcome, i64)) -> Way {
+    let outcome = match outcome {
+        ReturnOutcome::Waiting => WayEnd::Waiting,
+        ReturnOutcome::Granted => WayEnd::Granted,
+        ReturnOutcome::Refused => WayEnd::Refused,
+    };
+    Way {
+        outcome,
+        position: *position,
+    }
+}
+
+/// With its tokens in an order that both sides know.
+fn sorted(model: &Model) -> Model {
+    let mut model = model.clone();
+    model.tokens.sort_unstable();
+    model
 }

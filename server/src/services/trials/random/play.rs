@@ -12,9 +12,8 @@ pub struct Play<'w> {
     /// The nonces that were told, by number.
     nonces: HashMap<i64, String>,
     foreign: &'w str,
-    /// The living token, if it was told, and one that died.
-    pub(super) token: Option<String>,
-    pub(super) dead: Option<String>,
+    /// The tokens in the order they were made, as far as they were told.
+    pub(super) tokens: Vec<Option<String>>,
     /// `state` of the last way that was opened.
     pub(super) way: String,
     /// What the bank did for a step whose process died: it does not change its mind.
@@ -34,8 +33,7 @@ impl<'w> Play<'w> {
             model: Model::new(86_400),
             nonces: HashMap::from([(1, opened.nonce)]),
             foreign,
-            token: None,
-            dead: None,
+            tokens: Vec::new(),
             way: String::new(),
             stuck: HashMap::new(),
             products: HashSet::new(),
@@ -60,16 +58,21 @@ impl<'w> Play<'w> {
                 return Ok(());
             }
             Deed::Submit(which, right, says) => self.submit(now, which, right, says, dies).await,
-            Deed::Get => self.get(now, dies).await,
+            Deed::Get(as_server) => self.get(now, as_server, dies).await,
             Deed::ComeBack(right, says) => self.come_back(now, right, says, dies).await,
             Deed::Work(says) => self.work(now, says, dies).await?,
             Deed::Cancel => self.cancel(now, dies).await,
-            Deed::Exchange(living) => {
-                let known = if living { &self.token } else { &self.dead };
-                let Some(text) = known.clone() else {
+            Deed::Exchange(last) => {
+                let told = |(which, text): (usize, &Option<String>)| Some((which, text.clone()?));
+                let found = if last {
+                    self.tokens.iter().enumerate().rev().find_map(told)
+                } else {
+                    self.tokens.iter().enumerate().find_map(told)
+                };
+                let Some((which, text)) = found else {
                     return Ok(());
                 };
-                self.exchange(now, living, &text, dies).await
+                self.exchange(now, which, &text, dies).await
             }
         };
         self.compare(act, reply).await
@@ -133,7 +136,7 @@ impl<'w> Play<'w> {
                 if let Some(nonce) = taken.nonce {
                     self.nonces.insert(position + 1, nonce);
                 }
-                self.token = taken.temp_token.or_else(|| self.token.take());
+                self.learn(&act, taken.temp_token);
                 format!("taken: {stands:?}")
             }
             Err(failure) => no(&failure),
@@ -141,18 +144,38 @@ impl<'w> Play<'w> {
         (act, reply)
     }
 
-    async fn get(&mut self, now: i64, dies: Option<u32>) -> (Act, Option<String>) {
-        let act = self.model.get(now);
+    /// Remembers a token that was told: one known already, or the newest of those that were not.
+    fn learn(&mut self, act: &Act, text: Option<String>) {
+        if text.is_none() || self.tokens.contains(&text) {
+            return;
+        }
+        let after = act.stages.last().unwrap();
+        self.tokens.resize(after.tokens.len(), None);
+        let mut untold = self.tokens.iter_mut().rev();
+        *untold.find(|known| known.is_none()).unwrap() = text;
+    }
+
+    async fn get(&mut self, now: i64, as_server: bool, dies: Option<u32>) -> (Act, Option<String>) {
+        let latest = *self.nonces.keys().max().unwrap();
+        let nonce = self.nonces[&latest].clone();
+        let (act, proof) = if as_server {
+            (self.model.get(now), Proof::Secret)
+        } else {
+            (self.model.get_by(now, latest), Proof::Nonce(&nonce))
+        };
         let (state, client) = (&self.world.state, &self.world.client);
-        let got = sessions::get(state, client, self.id, Proof::Secret);
+        let got = sessions::get(state, client, self.id, proof);
         let reply = self.run(dies, got).await.map(|standing| {
-            let standing = standing.unwrap();
+            let standing = match standing {
+                Ok(standing) => standing,
+                Err(failure) => return no(&failure),
+            };
             let stands = stands(standing.status, standing.data.as_ref());
             let (nonce, token) = (standing.nonce.is_some(), standing.temp_token.is_some());
             if let Some(nonce) = standing.nonce {
                 self.nonces.insert(self.model.position, nonce);
             }
-            self.token = standing.temp_token.or_else(|| self.token.take());
+            self.learn(&act, standing.temp_token);
             format!("{stands:?} nonce {nonce} token {token}")
         });
         (act, reply)
@@ -165,9 +188,14 @@ impl<'w> Play<'w> {
         says: Says,
         dies: Option<u32>,
     ) -> (Act, Option<String>) {
-        let waiting = self.model.ways.last() == Some(&Way::Waiting);
-        let right = waiting || (right && says != Says::Refused);
-        let act = self.model.come_back(now, right, says);
+        let waiting = |way: &Way| way.outcome == WayEnd::Waiting;
+        let waiting = self.model.ways.last().is_some_and(waiting);
+        let brought = match says {
+            Says::Refused => Brought::None,
+            _ if waiting || right => Brought::Good,
+            _ => Brought::Bad,
+        };
+        let act = self.model.come_back(now, brought, says);
         if self.model.ways.is_empty() {
             return (act, Some("nobody is away".into()));
         }
@@ -175,23 +203,34 @@ impl<'w> Play<'w> {
             let mut script = self.world.provider.finishes.lock().unwrap();
             script.push_back(returned);
         }
-        let refused = says == Says::Refused;
-        let code = if right { "good" } else { "bad" };
+        let code = match brought {
+            Brought::Good => Some("good".to_owned().into()),
+            Brought::Bad => Some("bad".to_owned().into()),
+            Brought::None => None,
+        };
         let arrival = Arrival {
             state: self.way.clone().into(),
-            code: (!refused).then(|| code.to_owned().into()),
-            refused,
+            refused: code.is_none(),
+            code,
         };
         let came = crate::services::returns::arrive(&self.world.state, arrival);
         let reply = self.run(dies, came).await.map(|onward| match onward {
             Ok(Onward::Wait) => "wait".to_owned(),
             Ok(Onward::Link(link)) => {
+                let nonce = query(&link, "nonce");
+                if let Some(nonce) = &nonce {
+                    let position = self.model.ways.last().unwrap().position;
+                    self.nonces.insert(position, nonce.clone());
+                }
                 if let Some(token) = query(&link, "temp_token") {
-                    self.dead = self.token.replace(token).or_else(|| self.dead.take());
-                    "link: temp_token".into()
-                } else {
-                    let error = query(&link, "error").unwrap_or_else(|| "goes on".into());
-                    format!("link: {error}")
+                    self.learn(&act, Some(token));
+                    return "link: temp_token".into();
+                }
+                let (error, code) = (query(&link, "error"), query(&link, "error_code"));
+                match (error, code) {
+                    (Some(error), _) => format!("link: {error} nonce {}", nonce.is_some()),
+                    (None, Some(code)) => format!("link: {code}"),
+                    (None, None) => format!("link: goes on nonce {}", nonce.is_some()),
                 }
             }
             Err(failure) => no(&failure),
@@ -246,11 +285,11 @@ impl<'w> Play<'w> {
     async fn exchange(
         &mut self,
         now: i64,
-        living: bool,
+        which: usize,
         text: &str,
         dies: Option<u32>,
     ) -> (Act, Option<String>) {
-        let act = self.model.exchange(now, living);
+        let act = self.model.exchange(now, which);
         let reply = self.run(dies, self.world.exchange(text)).await;
         let reply = reply.map(|done| done.map_or_else(|why| no(&why), |_| "exchanged".into()));
         (act, reply)

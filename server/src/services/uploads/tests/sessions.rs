@@ -197,7 +197,7 @@ async fn a_session_that_waits_can_be_called_off_and_expires(db: Db) {
         Proof::Nonce(&last.nonce),
     )
     .await;
-    assert_eq!(status.unwrap(), SessionStatus::Cancelled);
+    assert_eq!(status.unwrap().status, SessionStatus::Cancelled);
     assert_eq!(code(desk.exchange(&token).await), Code::TempTokenExpired);
     assert_eq!(
         code(desk.send(&last, "selfie", &png(12, 1)).await),
@@ -309,6 +309,6 @@ async fn a_session_that_is_called_off_as_its_last_file_comes_is_one_or_the_other
             );
         }
         let ended = cancel(desk.state(), &desk.client, last.session, Proof::Secret).await;
-        assert_eq!(ended.unwrap(), SessionStatus::Cancelled);
+        assert_eq!(ended.unwrap().status, SessionStatus::Cancelled);
     }
 }
