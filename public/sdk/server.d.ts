@@ -70,6 +70,10 @@ export interface Freshness {
   as_of: string;
   served_from: "cache" | "bank";
   bank_budget?: { limit: number; left: number; resets_at: string | null };
+  /** `suspect` while what the bank took away waits to be confirmed. */
+  freshness?: "current" | "suspect";
+  /** Of transactions: entries of the bank's that could not be read. */
+  unreadable?: { account_id: string; field: string; count: number }[];
 }
 
 export interface DataPage<Item> extends ListPage<Item>, Freshness {}
@@ -135,6 +139,9 @@ export interface Transaction {
     credit_debit_indicator: Sign;
     status: "booked" | "pending";
     booking_date_time: string;
+    /** `2026-01-31`: a day of no time zone. */
+    booking_date?: string;
+    value_date?: string | null;
     balance: string | null;
     info: string;
     details: { attach: string[]; category: string | null; location: string | null; merchant: string | null; tags: string[] } | null;

@@ -27,4 +27,5 @@ pub mod start;
 pub mod state;
 pub mod storage;
 pub mod telemetry;
+pub mod text;
 pub mod wire;

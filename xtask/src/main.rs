@@ -8,6 +8,7 @@ mod bench;
 mod browser;
 mod check;
 mod dev;
+mod differential;
 mod files;
 mod fuzz;
 mod generate;
@@ -65,6 +66,8 @@ enum Command {
     },
     /// Measure the release build on SQLite and Postgres
     Bench(bench::Options),
+    /// Send random calls to two servers, one on SQLite and one on Postgres, and compare whole answers
+    Differential(differential::Options),
     /// Attack the release build beside honest traffic for a long time, and judge what the honest saw
     Soak(soak::Options),
     /// Try every reader of bytes from outside with random input
@@ -129,6 +132,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Supply => supply::check(&project),
         Command::Sbom { out } => supply::sbom::write(&project, out.as_deref()),
         Command::Bench(options) => bench::run(&project, &options),
+        Command::Differential(options) => differential::run(&project, &options),
         Command::Soak(options) => soak::run(&project, &options),
         Command::Fuzz(options) => fuzz::run(&project, &options),
     }

@@ -7,10 +7,15 @@ mod macros;
 pub mod account;
 pub mod console;
 pub mod country;
+pub mod currency;
 pub mod ids;
 pub mod json;
 pub mod key;
+<<<<<<< HEAD
 pub mod link;
+=======
+pub mod moment;
+>>>>>>> engine
 pub mod money;
 pub mod nearest;
 pub mod origin;

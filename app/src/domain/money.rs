@@ -33,6 +33,13 @@ impl TryFrom<Decimal> for Scaled {
     }
 }
 
+impl Scaled {
+    /// The amount without what is finer than a ten-thousandth: banks have units that are. Only what is too large is none.
+    pub fn cut(amount: Decimal) -> Result<Self, OutOfRange> {
+        Self::try_from(amount.trunc_with_scale(SCALE))
+    }
+}
+
 /// A number to compare amounts with, between the two nearest ten-thousandths (which are equal if it is one).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bound {
@@ -175,6 +182,8 @@ mod tests {
         assert_eq!(scaled("0.00001"), Err(OutOfRange));
         assert_eq!(scaled("922337203685477.5807"), Ok(i64::MAX));
         assert_eq!(scaled("922337203685477.5808"), Err(OutOfRange));
+        assert_eq!(Scaled::cut("0.00014884".parse().unwrap()), Ok(Scaled(1)));
+        assert!(Scaled::cut("922337203685477.5808".parse().unwrap()).is_err());
     }
 
     #[test]

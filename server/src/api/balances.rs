@@ -1,7 +1,8 @@
 //! Balances under one consent.
 
 use app::domain::account::BalanceType;
-use app::domain::ids::{AccountId, BalanceId};
+use app::domain::currency::Currency;
+use app::domain::ids::AccountId;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use utoipa_axum::router::OpenApiRouter;
@@ -13,7 +14,7 @@ use crate::http::call::{Call, Data};
 use crate::http::fields::fields;
 use crate::json::Json;
 use crate::problem::Problem;
-use crate::services::accounts::{self, BalanceFilter, IdPage};
+use crate::services::accounts::{self, BalanceFilter, BalancesWanted};
 use crate::state::AppState;
 use crate::wire::List;
 use crate::wire::balances::Balance;
@@ -33,7 +34,7 @@ fields! {
         /// Of this type: `ClosingBooked`, `InterimAvailable`.
         kind = "type": Option<BalanceType>,
         /// In this currency (ISO 4217).
-        currency: Option<String>,
+        currency: Option<Currency>,
     }
 }
 
@@ -45,7 +46,7 @@ fields! {
         /// At most so many.
         limit: Option<Limit<100_000>>,
         /// Only those after the balance of this id.
-        after: Option<BalanceId>,
+        after: Option<String>,
     }
 }
 
@@ -57,11 +58,11 @@ fields! {
         /// Of this type: `ClosingBooked`, `InterimAvailable`.
         kind = "type": Option<BalanceType>,
         /// In this currency (ISO 4217).
-        currency: Option<String>,
+        currency: Option<Currency>,
         /// 1 to 500; 100 if not given.
         limit: Option<Limit<500>>,
         /// The `next_cursor` of the page before.
-        after: Option<BalanceId>,
+        after: Option<String>,
     }
 }
 
@@ -76,11 +77,13 @@ async fn get(State(state): State<AppState>, call: Call<GetBalances>) -> Result<R
         .map_or_else(BalanceFilter::default, |wish| {
             filter(wish.account_id, wish.kind, wish.currency)
         });
-    let page = IdPage {
-        after: call.input.after,
+    let wanted = BalancesWanted {
+        filter: &wish,
+        under: "filter.",
+        after: call.input.after.as_deref(),
         limit: call.input.limit.map_or(100_000, |limit| limit.0),
     };
-    let listing = accounts::balances(&state, &client, &credentials, &wish, page).await?;
+    let listing = accounts::balances(&state, &client, &credentials, wanted).await?;
     let fresh = freshness(listing.fresh);
     let items: Vec<Balance> = listing.items.into_iter().map(Into::into).collect();
     Ok((fresh, Json(items)).into_response())
@@ -95,24 +98,25 @@ async fn list(
 ) -> Result<Json<List<Balance>>, Problem> {
     let (client, credentials) = credentials(call.by, call.also);
     let wish = filter(call.input.account_id, call.input.kind, call.input.currency);
-    let page = IdPage {
-        after: call.input.after,
+    let wanted = BalancesWanted {
+        filter: &wish,
+        under: "",
+        after: call.input.after.as_deref(),
         limit: call.input.limit.map_or(100, |limit| limit.0),
     };
-    let listing = accounts::balances(&state, &client, &credentials, &wish, page).await?;
+    let listing = accounts::balances(&state, &client, &credentials, wanted).await?;
     let items = listing.items.into_iter().map(Into::into).collect();
-    let next = listing.next.map(|next| next.to_string());
-    Ok(Json(List::of(items, next, listing.fresh)))
+    Ok(Json(List::of(items, listing.next, listing.fresh)))
 }
 
 fn filter(
     account_id: Option<AccountId>,
     kind: Option<BalanceType>,
-    currency: Option<String>,
+    currency: Option<Currency>,
 ) -> BalanceFilter {
     BalanceFilter {
         account_id,
         balance_type: kind.map(|kind| kind.as_str().to_owned()),
-        currency,
+        currency: currency.map(|code| code.as_str().to_owned()),
     }
 }

@@ -1,18 +1,23 @@
 //! The catalog: public for published sandbox skills; with a tenant's keys it also says which it may use.
 
+use app::domain::country::COUNTRIES;
 use app::domain::problem::Code;
+use app::domain::skill::{SkillName, SkillType};
+use app::domain::tenant::Environment;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use utoipa::openapi::schema::Type;
+use utoipa::openapi::{RefOr, Schema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::data::Limit;
 use super::refusals::Seeing;
 use crate::http::call::{Anyone, Call};
-use crate::http::fields::fields;
+use crate::http::fields::{At, Field, fields, schema_of, word_field};
 use crate::http::paths;
 use crate::http::tagged::Tagged;
 use crate::json::Json;
@@ -34,11 +39,11 @@ fields! {
     /// Which skills to list.
     pub struct CatalogQuery for Anyone {
         /// Skill type: `account_information`, `payment_initiation`, `marketplace`.
-        kind = "type": Option<String>,
-        /// ISO 3166-1 alpha-2, lower case.
-        country: Option<String>,
+        kind = "type": Option<SkillType>,
+        /// ISO 3166-1 alpha-2: two letters.
+        country: Option<Country>,
         /// `sandbox` or `production`.
-        flavour: Option<String>,
+        flavour: Option<Environment>,
         /// Code of the servicer that provides it.
         servicer: Option<String>,
         /// Text found in name, title or provider.
@@ -127,6 +132,28 @@ async fn servicers(
     Ok(Tagged::new(&page).answer(&headers))
 }
 
+word_field! {
+    SkillType, "must be account_information, payment_initiation, marketplace, customer_care or resource_management";
+    Environment, "must be sandbox or production";
+}
+
+/// A country's two letters, in lower case.
+pub struct Country(String);
+
+impl Field for Country {
+    fn read(value: app::domain::json::Json<'_>, at: &mut At<'_>) -> Option<Self> {
+        let text = String::read(value, at)?;
+        let upper = text.to_ascii_uppercase();
+        if COUNTRIES.iter().any(|(code, _)| *code == upper) {
+            return Some(Self(text.to_ascii_lowercase()));
+        }
+        at.invalid("must be the two letters of a country (ISO 3166-1), like ro")
+    }
+    fn schema() -> RefOr<Schema> {
+        schema_of(Type::String, None)
+    }
+}
+
 fn limit(given: Option<Limit<500>>) -> Option<usize> {
     usize::try_from(given?.0).ok()
 }
@@ -136,12 +163,13 @@ fn filter(query: CatalogQuery) -> Result<CatalogFilter, Problem> {
         let name = URL_SAFE_NO_PAD
             .decode(cursor)
             .ok()
-            .and_then(|bytes| String::from_utf8(bytes).ok());
+            .and_then(|bytes| String::from_utf8(bytes).ok())
+            .filter(|name| SkillName::parse(name).is_ok());
         name.ok_or_else(|| invalid("after", "must be the next_cursor of an earlier page"))
     });
     Ok(CatalogFilter {
         kind: query.kind,
-        country: query.country,
+        country: query.country.map(|country| country.0),
         flavour: query.flavour,
         servicer: query.servicer,
         q: query.q,

@@ -21,6 +21,8 @@ use crate::wire::{List, Time};
 
 const AS_OF: HeaderName = HeaderName::from_static("x-data-as-of");
 const SERVED_FROM: HeaderName = HeaderName::from_static("x-data-served-from");
+const FRESHNESS: HeaderName = HeaderName::from_static("x-data-freshness");
+const UNREADABLE: HeaderName = HeaderName::from_static("x-data-unreadable");
 const CALLS_LEFT: HeaderName = HeaderName::from_static("x-data-bank-calls-left");
 
 word_field! {
@@ -46,6 +48,11 @@ pub fn freshness(fresh: Fresh) -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(AS_OF, as_of.unwrap_or(HeaderValue::from_static("")));
     headers.insert(SERVED_FROM, from);
+    let word = HeaderValue::from_static(crate::wire::freshness(fresh));
+    headers.insert(FRESHNESS, word);
+    if fresh.unreadable > 0 {
+        headers.insert(UNREADABLE, HeaderValue::from(fresh.unreadable));
+    }
     if let Some(budget) = fresh.budget {
         headers.insert(CALLS_LEFT, HeaderValue::from(budget.left));
     }

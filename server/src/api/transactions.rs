@@ -1,14 +1,15 @@
 //! Transactions under one consent: whole and streamed, or page by page.
 
 use app::domain::account::CreditDebit;
+use app::domain::currency::Currency;
 use app::domain::ids::AccountId;
 use app::domain::json::Object;
+use app::domain::moment::Moment;
 use app::domain::transaction::BookingStatus;
 use axum::body::{Body as HttpBody, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
-use chrono::{DateTime, Utc};
 use futures_util::stream::{self, Stream};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
@@ -19,12 +20,13 @@ use super::data::{Amount, Limit, credentials, freshness};
 use super::refusals::Reading;
 use crate::http::call::{Call, Data};
 use crate::http::describe::described_input;
-use crate::http::fields::{Fieldset, Input, Wrong, fields};
+use crate::http::fields::{ExactMoment, Fieldset, Input, Words, Wrong, fields};
 use crate::json::Json;
 use crate::problem::Problem;
+use crate::services::data;
 use crate::services::refusal::Failure;
 use crate::services::transactions::{
-    self, AmountBounds, Newest, Page, Range, Reader, TransactionFilter, Wanted, write_cursor,
+    self, AmountBounds, Newest, Page, Reader, TimeBounds, TransactionFilter, Wanted,
 };
 use crate::state::AppState;
 use crate::wire::List;
@@ -46,15 +48,15 @@ fields! {
         /// Of this account.
         account_id: Option<AccountId>,
         /// In this currency (ISO 4217).
-        currency: Option<String>,
+        currency: Option<Currency>,
         /// `booked` or `pending`.
         status: Option<BookingStatus>,
         /// `credit` or `debit`.
         credit_debit_indicator: Option<CreditDebit>,
-        /// Of this category.
-        category: Option<String>,
-        /// By counterparty.
-        merchant: Option<String>,
+        /// Of this category, to the letter.
+        category: Option<Words<256>>,
+        /// By counterparty. Case, runs of blanks and ways of writing one letter do not matter.
+        merchant: Option<Words<256>>,
         /// By location. Not provided by any bank yet.
         location: Option<String>,
         /// By tag. Not provided by any bank yet.
@@ -69,26 +71,26 @@ fields! {
         lte: Option<Amount>,
         /// Amount below this.
         lt: Option<Amount>,
-        /// Booked at this time exactly.
-        booking_date_eq: Option<DateTime<Utc>>,
+        /// Booked at this time exactly, or on this day (UTC).
+        booking_date_eq: Option<ExactMoment>,
         /// Booked on or after.
-        booking_date_gte: Option<DateTime<Utc>>,
+        booking_date_gte: Option<Moment>,
         /// Booked after.
-        booking_date_gt: Option<DateTime<Utc>>,
+        booking_date_gt: Option<Moment>,
         /// Booked on or before.
-        booking_date_lte: Option<DateTime<Utc>>,
+        booking_date_lte: Option<Moment>,
         /// Booked before.
-        booking_date_lt: Option<DateTime<Utc>>,
-        /// Stored here at this time exactly.
-        timestamp_eq: Option<DateTime<Utc>>,
+        booking_date_lt: Option<Moment>,
+        /// Stored here at this time exactly, or on this day (UTC).
+        timestamp_eq: Option<ExactMoment>,
         /// Stored here then or later.
-        timestamp_gte: Option<DateTime<Utc>>,
+        timestamp_gte: Option<Moment>,
         /// Stored here later.
-        timestamp_gt: Option<DateTime<Utc>>,
+        timestamp_gt: Option<Moment>,
         /// Stored here then or earlier.
-        timestamp_lte: Option<DateTime<Utc>>,
+        timestamp_lte: Option<Moment>,
         /// Stored here earlier.
-        timestamp_lt: Option<DateTime<Utc>>,
+        timestamp_lt: Option<Moment>,
     }
 }
 
@@ -180,18 +182,23 @@ async fn list(
 ) -> Result<Json<List<Transaction>>, Problem> {
     let (client, credentials) = credentials(call.by, call.also);
     let ListTransactions { wish, page } = call.input;
-    let reader = transactions::reader(&state, &client, &credentials, wish.into()).await?;
+    let wanted = Wanted::from(wish);
+    let reader = transactions::reader(&state, &client, &credentials, wanted).await?;
     let after = place(&reader, page.after.as_deref()).await?;
     let limit = page.limit.map_or(100, |limit| limit.0);
     let page = reader.page(after, limit).await?;
     let items = page.items.into_iter().map(Into::into).collect();
-    let next = page.next.map(write_cursor);
-    Ok(Json(List::of(items, next, reader.readable.fresh)))
+    let next = page.next.map(|next| reader.cursor(next)).transpose()?;
+    let unreadable = data::unreadable(&state, &reader.readable).await?;
+    Ok(Json(
+        List::of(items, next, reader.readable.fresh).beside(unreadable),
+    ))
 }
 
 async fn array(state: AppState, call: Call<GetTransactions>) -> Result<Response, Problem> {
     let (client, credentials) = credentials(call.by, call.also);
-    let wanted = call.input.filter.map(Wanted::from).unwrap_or_default();
+    let mut wanted = call.input.filter.map(Wanted::from).unwrap_or_default();
+    wanted.under = "filter.";
     let reader = transactions::reader(&state, &client, &credentials, wanted).await?;
     let after = place(&reader, call.input.after.as_deref()).await?;
     let fresh = freshness(reader.readable.fresh);
@@ -284,31 +291,32 @@ impl From<TransactionWish> for Wanted {
                 lt: bound(wish.lt),
                 lte: bound(wish.lte),
             },
-            merchant: wish.merchant,
+            merchant: wish.merchant.map(|words| words.0),
             location: wish.location,
             tag: wish.tag,
+            under: "",
+            booked_at: TimeBounds {
+                gt: wish.booking_date_gt,
+                gte: wish.booking_date_gte,
+                lt: wish.booking_date_lt,
+                lte: wish.booking_date_lte,
+                eq: wish.booking_date_eq.map(|exact| exact.0),
+            },
+            inserted_at: TimeBounds {
+                gt: wish.timestamp_gt,
+                gte: wish.timestamp_gte,
+                lt: wish.timestamp_lt,
+                lte: wish.timestamp_lte,
+                eq: wish.timestamp_eq.map(|exact| exact.0),
+            },
             filter: TransactionFilter {
                 account_id: wish.account_id,
-                currency: wish.currency,
+                currency: wish.currency.map(|code| code.as_str().to_owned()),
                 status: wish.status,
                 credit_debit: wish
                     .credit_debit_indicator
                     .map(|sign| sign.as_str().to_owned()),
-                category: wish.category,
-                booked_at: Range {
-                    gt: wish.booking_date_gt,
-                    gte: wish.booking_date_gte,
-                    lt: wish.booking_date_lt,
-                    lte: wish.booking_date_lte,
-                    eq: wish.booking_date_eq,
-                },
-                inserted_at: Range {
-                    gt: wish.timestamp_gt,
-                    gte: wish.timestamp_gte,
-                    lt: wish.timestamp_lt,
-                    lte: wish.timestamp_lte,
-                    eq: wish.timestamp_eq,
-                },
+                category: wish.category.map(|words| words.0),
                 ..TransactionFilter::default()
             },
         }

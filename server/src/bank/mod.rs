@@ -14,6 +14,7 @@ mod payments;
 mod products;
 pub mod retention;
 mod storage;
+mod texts;
 mod xs2a;
 
 #[cfg(test)]
@@ -170,6 +171,7 @@ pub async fn serve_within(
         .merge(pages::router(&desk, limits.pages_per_minute))
         .merge(products::router())
         .fallback(pages::not_found)
+        .layer(axum::middleware::from_fn(texts::storable))
         .layer(middleware::from_fn(unpacked))
         .with_state(desk);
     let is_https = public_url.starts_with("https:");

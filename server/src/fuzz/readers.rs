@@ -14,7 +14,7 @@ use crate::json::coding;
 use crate::portal::fields;
 use crate::services::requests::redact;
 use crate::services::signatures::{claims, der, digest, jws, material, pem, testing};
-use crate::services::transactions;
+use crate::services::{cursors, transactions};
 use crate::skills::public_net::{self, Reach};
 use crate::skills::sandbox::wire;
 
@@ -250,7 +250,9 @@ fn queries_forms_and_headers() {
         }
         if let Ok(text) = std::str::from_utf8(bytes) {
             fields::parse(text);
-            transactions::read_cursor(text);
+            if let Some(bytes) = cursors::bare(text) {
+                transactions::read_place(&bytes);
+            }
         }
         if let Ok(value) = HeaderValue::from_bytes(bytes)
             && let Some(key) = once::key(&value)

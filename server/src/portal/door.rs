@@ -21,6 +21,7 @@ use crate::services::limits;
 use crate::services::people::devices;
 use crate::state::AppState;
 use crate::storage::{DbError, is_busy};
+use crate::text::storable;
 
 const THEME_COOKIE: &str = "theme";
 /// In seconds.
@@ -144,6 +145,9 @@ impl Door {
         let params = RawPathParams::from_request_parts(parts, &())
             .await
             .map_err(|_| Halt::Trouble(Trouble::NotFound))?;
+        if params.iter().any(|(_, value)| !storable(value)) {
+            return Err(Halt::Trouble(Trouble::NotFound));
+        }
         visit.params = Fields(
             params
                 .iter()

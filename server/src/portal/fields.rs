@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use crate::gate::{Room, Unread};
 use crate::http::form::whole::{self, Unread as UnreadFile};
 use crate::json::coding;
+use crate::text::storable;
 
 const LARGEST: usize = 64 * 1024;
 /// The largest file that a screen takes, in bytes: what the API takes of one kind, unless a manifest says otherwise.
@@ -99,6 +100,15 @@ async fn with_file(headers: &HeaderMap, body: Body) -> Result<Sent, Refused> {
         UnreadFile::Packed => PACKED,
         UnreadFile::NoForm | UnreadFile::Broken => UNREADABLE,
     })?;
+    let texts = whole.fields.iter();
+    let names = whole.file.iter().map(|file| &file.name);
+    if !texts
+        .flat_map(|(name, value)| [name, value])
+        .chain(names)
+        .all(|text| storable(text))
+    {
+        return Err(UNREADABLE);
+    }
     let file = whole.file.map(|file| SentFile {
         name: file.name,
         bytes: std::sync::Arc::from(&file.bytes[..]),
@@ -106,7 +116,7 @@ async fn with_file(headers: &HeaderMap, body: Body) -> Result<Sent, Refused> {
     Ok((Fields(whole.fields), file))
 }
 
-/// Reads `a=1&b=2` (WHATWG URL, 5.1); nothing if it is not UTF-8 after decoding.
+/// Reads `a=1&b=2` (WHATWG URL, 5.1); nothing if it is not UTF-8 after decoding, or holds what no database keeps.
 pub fn parse(text: &str) -> Option<Fields> {
     let pairs = text.split('&').filter(|pair| !pair.is_empty());
     let fields = pairs.map(|pair| {
@@ -122,6 +132,7 @@ fn decode(text: &str) -> Option<String> {
         .decode_utf8()
         .ok()
         .map(std::borrow::Cow::into_owned)
+        .filter(|text| storable(text))
 }
 
 #[cfg(test)]
@@ -135,6 +146,7 @@ mod tests {
         assert_eq!(fields.all("skill"), ["a", "b_#1.0"]);
         assert_eq!(fields.get("bare"), "");
         assert!(parse("name=%ff").is_none());
+        assert!(parse("q=%00").is_none() && parse("%00=q").is_none() && parse("q=a\0").is_none());
         assert_eq!(parse("").unwrap().0.len(), 0);
     }
 }

@@ -19,6 +19,7 @@ on_both!(
     forms_of_other_sites_do_nothing,
     new_keys_are_saved_as_a_file_without_a_script,
     bad_forms_are_refused_with_a_page,
+    a_nul_reaches_no_database,
     a_failure_of_ours_says_what_is_true,
     every_answer_has_its_headers,
     the_theme_is_kept_in_a_cookie,
@@ -271,6 +272,36 @@ async fn bad_forms_are_refused_with_a_page(db: Db) {
         .header("origin", OWN);
     let answer = world.send(put.body(Body::empty()).unwrap()).await;
     assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
+}
+
+async fn a_nul_reaches_no_database(db: Db) {
+    let world = world(db);
+    let (_, cookie) = world.start("").await;
+    for screen in app::pages::SCREENS {
+        let path = screen.path.replace('{', "%00").replace('}', "");
+        for path in [format!("{path}?q=%00&status=%00&tenant=%00&next=%00"), path] {
+            let answer = world.get(&path, &cookie).await;
+            assert!(
+                answer.status().as_u16() < 500,
+                "{path}: {}",
+                answer.status()
+            );
+        }
+        let form = "name=a%00b&email=%00&act=%00&q=%00";
+        let answer = world
+            .post(&screen.path.replace(['{', '}'], ""), &cookie, form)
+            .await;
+        assert!(
+            answer.status().as_u16() < 500,
+            "{}: {}",
+            screen.path,
+            answer.status()
+        );
+    }
+    for path in ["/tenants?q=%00", "/requests?q=%00", "/requests?source=a%00"] {
+        let answer = world.get(path, &cookie).await;
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{path}");
+    }
 }
 
 async fn every_answer_has_its_headers(db: Db) {

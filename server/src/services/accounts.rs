@@ -1,17 +1,20 @@
 //! Accounts and balances, read from the cache under one consent.
 
-use app::domain::ids::{AccountId, BalanceId};
+use app::domain::ids::{AccountId, BalanceId, CredentialsId};
+use app::domain::problem::Code;
 use app::domain::skill::SkillName;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::consents::Credentials;
+use super::cursors::{self, Cursor};
 use super::data::{self, AccountDetails, BalanceDetails, Fresh, Readable};
 use super::keys::Client;
-use super::refusal::Failure;
+use super::refusal::{Failure, FieldProblem, Refusal};
 use crate::crypto::named_uuid;
 use crate::state::AppState;
-pub use crate::storage::accounts::{BalanceFilter, IdPage};
+pub use crate::storage::accounts::BalanceFilter;
+use crate::storage::accounts::IdPage;
 
 /// One account, opened.
 pub struct Account {
@@ -70,32 +73,76 @@ pub async fn list(
     })
 }
 
+/// Refuses a filter for an account that is none of the consent's: it could find nothing. Somebody else's account is like
+/// one that is not there.
+pub async fn require_own(
+    state: &AppState,
+    consent: CredentialsId,
+    account: AccountId,
+    field: String,
+) -> Result<(), Failure> {
+    if state
+        .db
+        .read()
+        .await?
+        .is_account_of(consent, account)
+        .await?
+    {
+        return Ok(());
+    }
+    let says = format!("Wrong: {field}.");
+    let expected = "is no account of this consent: read /v1/accounts for those that are";
+    let field = FieldProblem::new(field, Code::InvalidField, expected);
+    Err(Refusal::new(Code::InvalidField)
+        .says(says)
+        .at(vec![field])
+        .into())
+}
+
+/// Which balances a caller asks for.
+pub struct BalancesWanted<'a> {
+    pub filter: &'a BalanceFilter,
+    /// What stands before the names of the filter's fields in the request.
+    pub under: &'static str,
+    /// A cursor, or the id of the last balance that was seen.
+    pub after: Option<&'a str>,
+    pub limit: i64,
+}
+
 /// The balances of a consent that a filter lets through, at most `limit` of those after a place.
 pub async fn balances(
     state: &AppState,
     client: &Client,
     credentials: &Credentials,
-    filter: &BalanceFilter,
-    page: IdPage<BalanceId>,
-) -> Result<Listing<Balance, BalanceId>, Failure> {
+    wanted: BalancesWanted<'_>,
+) -> Result<Listing<Balance, String>, Failure> {
     let readable = data::readable(state, client, credentials).await?;
+    let consent = readable.consent.id;
+    let filter = wanted.filter;
+    if let Some(account) = filter.account_id {
+        let field = format!("{}account_id", wanted.under);
+        require_own(state, consent, account, field).await?;
+    }
+    let state = &state.for_tenant_alone(readable.consent.tenant_id).await?;
+    let after = match wanted.after {
+        Some(after) => Some(balance_place(state, consent, after).await?),
+        None => None,
+    };
     let mut tx = state.db.read().await?;
     let one_more = IdPage {
-        limit: page.limit.saturating_add(1),
-        ..page
+        limit: wanted.limit.saturating_add(1),
+        after,
     };
-    let mut rows = tx.balances(readable.consent.id, filter, one_more).await?;
-    let tenant = readable.consent.tenant_id;
-    let state = &state.for_tenant(&mut tx, tenant).await?;
+    let mut rows = tx.balances(consent, filter, one_more).await?;
     drop(tx);
-    let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let limit = usize::try_from(wanted.limit).unwrap_or(usize::MAX);
     let more = rows.len() > limit;
     rows.truncate(limit);
-    let next = if more {
-        rows.last().map(|row| row.id)
-    } else {
-        None
-    };
+    let next = rows.last().filter(|_| more).map(|row| {
+        let list = Cursor::Balances(consent);
+        cursors::write(state, list, row.id.0.as_bytes())
+    });
+    let next = next.transpose()?;
     let mut items = Vec::with_capacity(rows.len());
     for row in rows {
         let place = data::balance_place(row.account_id, &row.balance_type, &row.currency);
@@ -111,6 +158,29 @@ pub async fn balances(
         next,
         fresh: readable.fresh,
     })
+}
+
+/// The balance that `after` names.
+async fn balance_place(
+    state: &AppState,
+    consent: CredentialsId,
+    after: &str,
+) -> Result<BalanceId, Failure> {
+    let sealed = cursors::read(state, Cursor::Balances(consent), after);
+    if let Some(id) = sealed.and_then(|bytes| Uuid::from_slice(&bytes).ok()) {
+        return Ok(BalanceId(id));
+    }
+    if let Ok(id) = after.parse()
+        && state.db.read().await?.is_balance_of(consent, id).await?
+    {
+        return Ok(id);
+    }
+    let expected = "must be a next_cursor of this list, or the id of a balance of this consent";
+    let field = FieldProblem::new("after", Code::InvalidField, expected);
+    Err(Refusal::new(Code::InvalidField)
+        .says("Wrong: after.")
+        .at(vec![field])
+        .into())
 }
 
 /// The provider of a skill: an id that is the same everywhere, made from its code (RFC 9562, version 8).

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use app::domain::skill::SkillName;
+use app::domain::skill::{SkillName, SkillType};
 use app::domain::tenant::Environment;
 
 use super::keys::Client;
@@ -10,13 +10,14 @@ use super::refusal::Failure;
 use super::sessions::unpublished;
 use crate::skills::Skill;
 use crate::state::AppState;
+use crate::text::fold;
 
 /// What to list; empty fields match everything.
 #[derive(Clone, Debug, Default)]
 pub struct CatalogFilter {
-    pub kind: Option<String>,
+    pub kind: Option<SkillType>,
     pub country: Option<String>,
-    pub flavour: Option<String>,
+    pub flavour: Option<Environment>,
     pub servicer: Option<String>,
     /// Found in name, title or provider.
     pub q: Option<String>,
@@ -101,22 +102,24 @@ impl CatalogFilter {
             wanted.as_deref().is_none_or(|wanted| wanted == has)
         };
         let found = self.q.as_deref().is_none_or(|q| {
-            let q = q.to_lowercase();
+            let q = fold(q);
             [
                 skill.name.as_str(),
                 &manifest.title,
                 &manifest.provider.name,
             ]
             .iter()
-            .any(|text| text.to_lowercase().contains(&q))
+            .any(|text| fold(text).contains(&q))
         });
         found
-            && is(&self.kind, manifest.kind.as_str())
+            && self.kind.is_none_or(|kind| kind == manifest.kind)
             && is(
                 &self.country,
                 manifest.country.as_deref().unwrap_or_default(),
             )
-            && is(&self.flavour, skill.name.environment().as_str())
+            && self
+                .flavour
+                .is_none_or(|flavour| flavour == skill.name.environment())
             && is(&self.servicer, &manifest.provider.code)
             && self
                 .after

@@ -91,6 +91,17 @@ pub async fn list(
 ) -> Result<(Vec<ConsentInfo>, bool), Failure> {
     let now = state.clock.now();
     let mut tx = state.db.read().await?;
+    if let Some(after) = after {
+        let seen = tx.consent(after).await?;
+        if seen.is_none_or(|row| row.tenant_id != client.tenant()) {
+            let expected = "must be a next_cursor of this list";
+            let field = FieldProblem::new("after", Code::InvalidField, expected);
+            return Err(Refusal::new(Code::InvalidField)
+                .says("Wrong: after.")
+                .at(vec![field])
+                .into());
+        }
+    }
     let mut rows = tx
         .consents_of_tenant(client.tenant(), filter, now, after, limit.saturating_add(1))
         .await?;

@@ -19,6 +19,8 @@ use super::{consents, consents::Credentials};
 use crate::crypto::Digest;
 use crate::state::AppState;
 use crate::storage::consents::ConsentRow;
+pub use crate::storage::unreadable::UnreadableCount;
+use crate::text::fold;
 
 /// How long a read waits for the first fetch before it sends its caller away for a while.
 const PATIENCE: StdDuration = StdDuration::from_secs(20);
@@ -58,6 +60,10 @@ pub struct Fresh {
     pub served_from: ServedFrom,
     /// Of account data.
     pub budget: Option<BankBudget>,
+    /// Whether the bank's last answer took so much away that what is here waits for a later one to confirm it.
+    pub suspect: bool,
+    /// Entries of the bank's last answer that could not be read.
+    pub unreadable: i64,
 }
 
 /// What is kept sealed of an account.
@@ -71,6 +77,12 @@ pub struct AccountDetails {
     pub cash_account_type: Option<String>,
     pub usage: Option<AccountUsage>,
     pub balances: Vec<BalanceDetails>,
+    /// What its transactions are told by from those of another account of the same IBAN and currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+    /// What it is recognised by from one fetch to the next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stability: Option<Stability>,
 }
 
 /// What is kept sealed of a balance.
@@ -87,7 +99,7 @@ pub struct BalanceDetails {
 }
 
 /// What is kept sealed of a transaction.
-#[derive(PartialEq, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 pub struct TransactionDetails {
     /// Without sign.
     pub amount: String,
@@ -97,6 +109,37 @@ pub struct TransactionDetails {
     pub merchant_category_code: Option<String>,
     pub value_date: Option<NaiveDate>,
     pub stability: Stability,
+    /// References that travel with it: a pending entry and its booking have them in common.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<String>,
+}
+
+impl TransactionDetails {
+    /// Whether it says the same as what is kept: a text in another spelling says nothing new, and references were not
+    /// always kept.
+    pub fn says_as(&self, kept: &Self) -> bool {
+        let text = |text: &Option<String>| fold(text.as_deref().unwrap_or_default());
+        self.amount == kept.amount
+            && self.balance == kept.balance
+            && text(&self.info) == text(&kept.info)
+            && text(&self.merchant) == text(&kept.merchant)
+            && self.merchant_category_code == kept.merchant_category_code
+            && self.value_date == kept.value_date
+            && self.stability == kept.stability
+            && (kept.references.is_empty() || self.references == kept.references)
+    }
+}
+
+/// What could not be read of the bank's last answer.
+pub async fn unreadable(
+    state: &AppState,
+    readable: &Readable,
+) -> Result<Vec<UnreadableCount>, Failure> {
+    if readable.fresh.unreadable == 0 {
+        return Ok(Vec::new());
+    }
+    let mut tx = state.db.read().await?;
+    Ok(tx.unreadable(readable.consent.id).await?)
 }
 
 /// The consent of a pair with its data there: fetched now if it never was, or if it has become old and the bank lets
@@ -151,6 +194,8 @@ fn told(
         as_of,
         served_from,
         budget: Some(budget),
+        suspect: consent.suspect_since.is_some(),
+        unreadable: consent.unreadable,
     };
     Readable { consent, fresh }
 }
@@ -203,12 +248,31 @@ async fn wait(state: &AppState, id: CredentialsId) -> Result<DateTime<Utc>, Fail
         .into())
 }
 
-/// The key a merchant's name is looked up by: equal names of one consent have equal keys, and that is all they tell.
+/// The key a merchant's name is looked up by: names of one consent that are alike have equal keys, and that is all they
+/// tell. [`fold`] says what is alike.
 pub fn merchant_key(
     state: &AppState,
     consent: CredentialsId,
     name: &str,
 ) -> Result<Digest, Failure> {
+    exact_key(state, consent, &fold(name))
+}
+
+/// The keys that rows with a name may have: rows of before names were folded have that of the very text, and rows of
+/// before there were data keys another.
+pub fn merchant_keys(
+    state: &AppState,
+    consent: CredentialsId,
+    name: &str,
+) -> Result<Vec<Digest>, Failure> {
+    let folded = merchant_key(state, consent, name)?;
+    let exact = exact_key(state, consent, name)?;
+    let former = |key: &Digest| Digest::of(key.other().to_vec());
+    let formers = [former(&folded), former(&exact)];
+    Ok([folded, exact].into_iter().chain(formers).collect())
+}
+
+fn exact_key(state: &AppState, consent: CredentialsId, name: &str) -> Result<Digest, Failure> {
     let text = format!("{consent}/{name}");
     Ok(state.vault.digest(&state.pepper, "merchant", &text)?)
 }

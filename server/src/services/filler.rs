@@ -54,9 +54,11 @@ pub async fn plan(
     id: CredentialsId,
     after: Option<&str>,
 ) -> Result<String, Failure> {
-    benchmark(state, id).await?;
+    let consent = benchmark(state, id).await?;
+    let state = &state.for_tenant_alone(consent.tenant_id).await?;
     let after = after.map(|text| {
-        read_cursor(text).ok_or_else(|| Failure::Broken(format!("{text} is no next_cursor")))
+        read_cursor(state, id, text)
+            .ok_or_else(|| Failure::Broken(format!("{text} is no next_cursor")))
     });
     let mut tx = state.db.read().await?;
     let all = TransactionFilter::default();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use app::domain::ids::{CredentialsId, SessionId, TenantId};
+use app::domain::moment::within_years;
 use app::domain::problem::Code;
 use app::domain::session::ConsentStatus;
 use app::domain::skill::SkillType;
@@ -43,7 +44,8 @@ pub async fn keep(
             session.id,
             &granted.grant,
         )?),
-        valid_until: granted.valid_until,
+        // A consent without an end is one of the year 9999, to the last day.
+        valid_until: granted.valid_until.map(within_years),
         created_at: now,
         updated_at: now,
         exchanged_at: None,
@@ -53,6 +55,8 @@ pub async fn keep(
         fetch_until: None,
         bank_calls: None,
         quiet_until: None,
+        suspect_since: None,
+        unreadable: 0,
         erased_at: None,
     })
     .await?;

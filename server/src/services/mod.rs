@@ -13,6 +13,7 @@ pub mod console;
 #[cfg(test)]
 #[path = "../../../app/tests/contract/mod.rs"]
 mod contract;
+pub mod cursors;
 pub mod data;
 pub mod fetch;
 pub mod filler;

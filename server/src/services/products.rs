@@ -85,6 +85,8 @@ pub async fn list(
             as_of,
             served_from,
             budget: None,
+            suspect: false,
+            unreadable: 0,
         },
     })
 }

@@ -23,6 +23,7 @@ use super::sessions::{answer_place, ended, in_flight, owned, status_at};
 use super::turns::{self, After, Handed, Turn};
 use crate::crypto::{Digest, named_uuid};
 use crate::skills::payment_intent;
+use crate::skills::payment_texts::Written;
 use crate::skills::{Asker, Outcome, Psu, ReturnState, Skill, Submission};
 use crate::state::AppState;
 use crate::storage::returns::{ReturnOutcome, ReturnRow};
@@ -63,11 +64,13 @@ struct Ready {
     digest: Digest,
     /// The tenant's link, if the step names one.
     link: Option<String>,
+    /// What the provider gets otherwise than it was given.
+    written: Vec<Written>,
 }
 
 /// Submits a step. Once the provider is asked the work goes on to its end even if the caller hangs up.
-pub async fn submit(state: &AppState, client: &Named, new: NewStep) -> Result<Taken, Failure> {
-    let ready = check(state, client, &new).await?;
+pub async fn submit(state: &AppState, client: &Named, mut new: NewStep) -> Result<Taken, Failure> {
+    let ready = check(state, client, &mut new).await?;
     let state = state.for_tenant_alone(client.tenant()).await?;
     let step_id = StepId(state.clock.id());
     let row = claim(&state, client, &new, &ready, step_id).await?;
@@ -81,9 +84,9 @@ pub async fn submit(state: &AppState, client: &Named, new: NewStep) -> Result<Ta
 pub(super) async fn submit_here(
     state: &AppState,
     client: &Named,
-    new: NewStep,
+    mut new: NewStep,
 ) -> Result<Taken, Failure> {
-    let ready = check(state, client, &new).await?;
+    let ready = check(state, client, &mut new).await?;
     let state = &state.for_tenant_alone(client.tenant()).await?;
     let step_id = StepId(state.clock.id());
     let row = claim(state, client, &new, &ready, step_id).await?;
@@ -230,7 +233,10 @@ async fn complete(
     outcome: Outcome,
 ) -> Result<Taken, Failure> {
     let (row, step_id) = (turn.session, turn.claim);
-    let (after, data) = read(outcome, &new.step);
+    let (after, mut data) = read(outcome, &new.step);
+    if let (Value::Object(told), false) = (&mut data, ready.written.is_empty()) {
+        told.insert("transliterated".into(), json!(ready.written));
+    }
     let mut tx = state.db.write().await?;
     let now = state.clock.now();
     let moved = if tx.use_nonce(&ready.digest, now).await? {

@@ -14,7 +14,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Duration, Utc};
 
 use super::consents::Credentials;
-use super::data::{self, Fresh};
+use super::data::{self, Fresh, UnreadableCount};
 use super::keys::Client;
 use super::refusal::{Failure, FieldProblem, Refusal};
 use super::transactions::{Transaction, opened};
@@ -35,6 +35,7 @@ pub struct Changes {
     pub next_cursor: String,
     pub has_more: bool,
     pub fresh: Fresh,
+    pub unreadable: Vec<UnreadableCount>,
 }
 
 /// At most `count` changes after a cursor, or from the beginning on.
@@ -69,6 +70,7 @@ pub async fn sync(
         next_cursor: write_cursor(state, consent, last, now)?,
         has_more,
         fresh: readable.fresh,
+        unreadable: data::unreadable(state, &readable).await?,
     };
     for row in folded(rows) {
         match row.change_kind {

@@ -1,6 +1,7 @@
 //! `utx_id`: what a transaction is known by across all consents of one tenant, and by nobody else.
 //!
-//! An HMAC-SHA-256 over the bank's stable fields under a key of the tenant (`api.md`, section 5).
+//! An HMAC-SHA-256 over the bank's stable fields under a key of the tenant (`api.md`, section 5). Ids never change: what
+//! they are made from has versions, and a tenant keeps the one it began with.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -13,8 +14,9 @@ use zeroize::Zeroizing;
 
 use super::refusal::Failure;
 use crate::crypto::Digest;
-use crate::skills::{BankAccount, BankTransaction};
+use crate::skills::BankTransaction;
 use crate::state::AppState;
+use crate::text::fold;
 
 /// What a `utx_id` was made from, and so how far it can be trusted to stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,42 +54,103 @@ impl Met {
     pub fn knows(&self, utx: &Digest) -> bool {
         self.looks.contains_key(&utx.0)
     }
+
+    /// Takes back that a transaction was among them: it turned out to be another.
+    pub fn forget(&mut self, utx: &Digest) {
+        self.looks.remove(&utx.0);
+    }
+
+    /// Notes that a transaction was among them that is kept under an id of another kind.
+    pub fn mark(&mut self, utx: &Digest) {
+        self.looks.entry(utx.0.clone()).or_insert(0);
+    }
 }
 
 /// Everything a bank says about a transaction, as one number.
-fn looks(transaction: &BankTransaction) -> u64 {
+pub fn looks(transaction: &BankTransaction) -> u64 {
     let mut hasher = DefaultHasher::new();
     transaction.hash(&mut hasher);
     hasher.finish()
 }
 
+/// What an account is known by in the identities of its transactions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountIdentity {
+    /// Its IBAN, or the bank's own id.
+    pub known_by: String,
+    pub currency: String,
+    /// What tells it from another account of the same IBAN and currency; none where there is no other.
+    pub marker: Option<String>,
+}
+
+/// How derived identities take texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// To the letter: of tenants of before texts were folded.
+    Exact,
+    /// Folded ([`fold`]), so that one text in two spellings is one transaction.
+    Folded,
+}
+
+impl Version {
+    /// The version that is kept with a tenant.
+    pub const fn of(number: i64) -> Self {
+        match number {
+            1 => Self::Exact,
+            _ => Self::Folded,
+        }
+    }
+}
+
+/// The kinds of identity, which never meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Bank,
+    Exact,
+    Folded,
+}
+
 /// The fields a transaction is told by.
 struct Identity {
     fields: Vec<String>,
-    by_bank: bool,
+    kind: Kind,
 }
 
-/// A tenant's key.
-pub struct UtxKey(Zeroizing<Vec<u8>>);
+/// A tenant's key, and the version of its derived identities.
+pub struct UtxKey {
+    key: Zeroizing<Vec<u8>>,
+    version: Version,
+}
 
 impl Identity {
-    /// The bank's id if it gives one, else everything that does not change once it is booked; with the account either
-    /// way, because ids are unique within an account at best.
-    fn of(account: &BankAccount, transaction: &BankTransaction) -> Self {
-        let known_by = account.iban.as_ref().unwrap_or(&account.id);
-        let mut fields = vec![known_by.clone(), account.currency.clone()];
-        let id = transaction
-            .id
-            .as_ref()
-            .or(transaction.entry_reference.as_ref());
-        if let Some(id) = id {
-            fields.push(id.clone());
+    /// The bank's id if it gives one that is to be trusted, else everything that does not change once it is booked; with
+    /// the account either way, because ids are unique within an account at best.
+    fn of(
+        account: &AccountIdentity,
+        transaction: &BankTransaction,
+        trusted: bool,
+        version: Version,
+    ) -> Self {
+        let mut fields = vec![account.known_by.clone(), account.currency.clone()];
+        if let Some(marker) = &account.marker {
+            fields.push(format!("account {marker}"));
+        }
+        if let Some(id) = bank_id(transaction).filter(|_| trusted) {
+            fields.push(id.to_owned());
             return Self {
                 fields,
-                by_bank: true,
+                kind: Kind::Bank,
             };
         }
-        let text = |field: &Option<String>| field.clone().unwrap_or_default();
+        let folded = version == Version::Folded;
+        let text = |field: &Option<String>| {
+            let field = field.as_deref().unwrap_or_default();
+            if folded {
+                fold(field)
+            } else {
+                field.to_owned()
+            }
+        };
         let party = |party: &Option<crate::skills::Party>| {
             let party = party.clone().unwrap_or_default();
             format!("{}|{}", text(&party.name), text(&party.iban))
@@ -105,41 +168,69 @@ impl Identity {
             text(&transaction.remittance),
             text(&transaction.end_to_end_id),
         ]);
-        Self {
-            fields,
-            by_bank: false,
-        }
+        let kind = if folded { Kind::Folded } else { Kind::Exact };
+        Self { fields, kind }
     }
+}
+
+/// The bank's own id of a transaction, if it gives one.
+pub fn bank_id(transaction: &BankTransaction) -> Option<&str> {
+    transaction
+        .id
+        .as_deref()
+        .or(transaction.entry_reference.as_deref())
 }
 
 impl UtxKey {
     /// Opens a tenant's key.
-    pub fn open(state: &AppState, tenant: TenantId, sealed: &[u8]) -> Result<Self, Failure> {
-        let plain = state.vault.open(&place(tenant), sealed)?;
-        Ok(Self(plain))
+    pub fn open(
+        state: &AppState,
+        tenant: TenantId,
+        sealed: &[u8],
+        version: i64,
+    ) -> Result<Self, Failure> {
+        Ok(Self {
+            key: state.vault.open(&place(tenant), sealed)?,
+            version: Version::of(version),
+        })
     }
 
     /// The id, and what it is worth. `met` knows the ones of one account's list so far: of those that look alike each is
     /// told by its place among them; a bank's own id that comes again with all the same is the same, and no further one.
+    /// Whether the account's ids are `trusted` decides if they count.
     pub fn identify(
         &self,
-        account: &BankAccount,
+        account: &AccountIdentity,
         transaction: &BankTransaction,
+        trusted: bool,
         met: &mut Met,
     ) -> Option<(Digest, Stability)> {
-        self.tell(&Identity::of(account, transaction), looks(transaction), met)
+        let identity = Identity::of(account, transaction, trusted, self.version);
+        self.tell(&identity, looks(transaction), met)
+    }
+
+    /// The `utx` of a bank's own id.
+    pub fn of_id(&self, account: &AccountIdentity, id: &str) -> Digest {
+        let mut fields = vec![account.known_by.clone(), account.currency.clone()];
+        if let Some(marker) = &account.marker {
+            fields.push(format!("account {marker}"));
+        }
+        fields.push(id.to_owned());
+        let kind = Kind::Bank;
+        Digest::of(self.mac(&Identity { fields, kind }, 0))
     }
 
     fn tell(&self, identity: &Identity, looks: u64, met: &mut Met) -> Option<(Digest, Stability)> {
         let first = self.mac(identity, 0);
         let mut place = met.alike.get(&first).copied().unwrap_or(0);
-        if identity.by_bank {
+        let by_bank = identity.kind == Kind::Bank;
+        if by_bank {
             let mut alike = (0..place).map(|place| self.mac(identity, place));
             if alike.any(|id| met.looks.get(&id) == Some(&looks)) {
                 return None;
             }
         }
-        let stability = match (place, identity.by_bank) {
+        let stability = match (place, by_bank) {
             (0, true) => Stability::Bank,
             (0, false) => Stability::Derived,
             _ => Stability::Positional,
@@ -155,10 +246,14 @@ impl UtxKey {
     fn mac(&self, identity: &Identity, place: u64) -> Vec<u8> {
         // HMAC pads a shorter key with zeros to the block size itself (RFC 2104, section 2).
         let key = Zeroizing::new(std::array::from_fn::<u8, 64, _>(|at| {
-            self.0.get(at).copied().unwrap_or(0)
+            self.key.get(at).copied().unwrap_or(0)
         }));
         let mut mac = Hmac::<Sha256>::new(&(*key).into());
-        mac.update(if identity.by_bank { b"bank" } else { b"said" });
+        mac.update(match identity.kind {
+            Kind::Bank => b"bank",
+            Kind::Exact => b"said",
+            Kind::Folded => b"text",
+        });
         mac.update(&place.to_be_bytes());
         for field in &identity.fields {
             mac.update(&(field.len() as u64).to_be_bytes());
@@ -180,12 +275,90 @@ mod tests {
     fn identity(fields: &[&str], by_bank: bool) -> Identity {
         Identity {
             fields: fields.iter().map(|field| (*field).to_owned()).collect(),
-            by_bank,
+            kind: if by_bank { Kind::Bank } else { Kind::Exact },
         }
     }
 
     fn key(byte: u8) -> UtxKey {
-        UtxKey(Zeroizing::new(vec![byte; 32]))
+        UtxKey {
+            key: Zeroizing::new(vec![byte; 32]),
+            version: Version::Folded,
+        }
+    }
+
+    fn account(marker: Option<&str>) -> AccountIdentity {
+        AccountIdentity {
+            known_by: "DE89370400440532013000".into(),
+            currency: "EUR".into(),
+            marker: marker.map(str::to_owned),
+        }
+    }
+
+    fn said(remittance: &str) -> BankTransaction {
+        let mut row = crate::services::trials::transaction("77", "-5.00", "2026-01-01");
+        row.id = None;
+        row.remittance = Some(remittance.into());
+        row
+    }
+
+    #[test]
+    fn one_text_in_two_spellings_is_one_transaction() {
+        let id = |version, text: &str| {
+            let key = UtxKey { version, ..key(1) };
+            let told = key.identify(&account(None), &said(text), true, &mut Met::default());
+            told.unwrap().0
+        };
+        let one = id(Version::Folded, "Depozitul Meșter 5");
+        for other in [
+            "Depozitul Mes\u{326}ter 5",
+            " Depozitul  Meşter 5 ",
+            "DEPOZITUL MEȘTER 5",
+        ] {
+            assert!(one == id(Version::Folded, other), "{other}");
+            assert!(id(Version::Exact, "Depozitul Meșter 5") != id(Version::Exact, other));
+        }
+        assert!(one != id(Version::Folded, "Depozitul Meșter 6"));
+    }
+
+    #[test]
+    fn ids_of_before_stay_what_they_were() {
+        // Computed by the version before accounts had markers and texts were folded.
+        let exact = UtxKey {
+            version: Version::Exact,
+            ..key(1)
+        };
+        let fields = [
+            "DE89370400440532013000",
+            "EUR",
+            "booked",
+            "-5",
+            "RON",
+            "2026-01-01",
+            "",
+            "Corner Shop|",
+            "|",
+            "Meşter",
+            "",
+        ];
+        let before = tell(1, &fields, false);
+        let told = exact.identify(&account(None), &said("Meşter"), true, &mut Met::default());
+        assert!(told.unwrap().0 == before);
+        let mut by_bank = said("x");
+        by_bank.id = Some("77".into());
+        let told = exact.identify(&account(None), &by_bank, true, &mut Met::default());
+        assert!(told.unwrap().0 == tell(1, &["DE89370400440532013000", "EUR", "77"], true));
+    }
+
+    #[test]
+    fn one_id_in_two_accounts_of_one_iban_is_two_transactions() {
+        let mut row = said("x");
+        row.id = Some("77".into());
+        let id = |marker| {
+            let told = key(1).identify(&account(marker), &row, true, &mut Met::default());
+            told.unwrap().0
+        };
+        assert!(id(None) != id(Some("space")) && id(Some("space")) != id(Some("other")));
+        assert!(id(Some("space")) == key(1).of_id(&account(Some("space")), "77"));
     }
 
     fn tell(key: u8, fields: &[&str], by_bank: bool) -> Digest {

@@ -11,7 +11,7 @@ use rust_decimal::Decimal;
 /// An account as the bank shows it under one consent (Berlin Group `accountDetails`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct BankAccount {
-    /// The bank's `resourceId`: stable within one consent only. Key accounts by IBAN and currency.
+    /// The bank's `resourceId`: stable within one consent only.
     pub id: String,
     pub iban: Option<String>,
     pub bic: Option<String>,
@@ -24,6 +24,23 @@ pub struct BankAccount {
     pub cash_account_type: Option<String>,
     pub usage: Option<AccountUsage>,
     pub balances: Vec<BankBalance>,
+}
+
+/// An entry of a bank's list that could not be read, and what it was.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The member that could not be read.
+    pub field: &'static str,
+    /// The bank's id of it, if that could be.
+    pub id: Option<String>,
+    /// As it came: never for a log.
+    pub raw: Vec<u8>,
+}
+
+impl std::fmt::Debug for Unreadable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Unreadable({})", self.field)
+    }
 }
 
 /// A balance, with its sign.
@@ -100,6 +117,8 @@ pub enum PageRequest {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
     pub transactions: Vec<BankTransaction>,
+    /// What else stands on it.
+    pub unreadable: Vec<Unreadable>,
     /// The bank's own link to what follows: opaque. An empty page may have one.
     pub next: Option<String>,
 }

@@ -9,6 +9,7 @@ pub mod facts;
 pub mod offline;
 mod outbound;
 pub mod payment_intent;
+pub mod payment_texts;
 pub mod public_net;
 pub mod registry;
 pub mod sandbox;
@@ -17,7 +18,7 @@ pub use connector::{
     Asker, BankAccount, BankBalance, BankExecutions, BankPayment, BankPaymentItem, BankProduct,
     BankTransaction, Cancellation, Connector, ConnectorError, Document, Grant, Granted, Held,
     Opaque, Outcome, Page, PageRequest, Party, Psu, Return, ReturnState, Returned, Submission,
-    Verdict,
+    Unreadable, Verdict,
 };
 pub use registry::{Connectors, DataFault, ManifestError, Registry, Skill};
 

@@ -2,12 +2,14 @@
 //! names of ISO 20022 pain.001.001.03 in `snake_case` ("identification" shortened to `id`, as the documents do), and the
 //! rules that a JSON Schema cannot say.
 
+use app::domain::currency::Currency;
 use app::domain::payment::PaymentKind;
 use chrono::NaiveDate;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::payment_texts::iban_fault;
 use super::registry::DataFault;
 
 /// The step's name.
@@ -241,6 +243,10 @@ impl Found {
                 format!("{path}.creditor_account.iban"),
                 &transfer.creditor_account.iban,
             );
+            self.amount(
+                format!("{path}.amount.instructed_amount.amount"),
+                &transfer.amount.instructed_amount,
+            );
             if transfer.amount.instructed_amount.currency != info.currency() {
                 let message = format!("Must be {}: a bulk has one currency.", info.currency());
                 self.at(
@@ -252,17 +258,34 @@ impl Found {
         }
     }
 
-    /// The check digits (ISO 13616).
+    /// Country, length, form and check digits (ISO 13616).
     fn iban(&mut self, path: String, iban: &str) {
-        if iban.parse::<iban::Iban>().is_err() {
-            self.at(
-                path,
-                "format",
-                "Is no valid IBAN: its check digits or its length are wrong.",
-            );
+        if let Some(message) = iban_fault(iban) {
+            self.at(path, "format", message);
+        }
+    }
+
+    /// The decimals of the currency, and the largest amount that its scheme carries.
+    fn amount(&mut self, path: String, amount: &InstructedAmount) {
+        let Some(decimal) = amount.decimal() else {
+            return self.at(path, "format", "Must be a decimal like 12.50.");
+        };
+        let places = Currency::parse(&amount.currency).map_or(2, Currency::decimals);
+        if decimal.normalize().scale() > places {
+            let message = format!("{} has {places} decimals.", amount.currency);
+            self.at(path, "format", message);
+        } else if decimal <= Decimal::ZERO {
+            self.at(path, "range", "Must be more than zero.");
+        } else if amount.currency == "EUR" && decimal > LARGEST_SEPA {
+            let message =
+                "Must be at most 999999999.99: no SEPA credit transfer carries more (EPC132-08).";
+            self.at(path, "range", message);
         }
     }
 }
+
+/// The largest amount of a SEPA credit transfer: 999,999,999.99 (EPC132-08, AT-T002).
+const LARGEST_SEPA: Decimal = Decimal::from_parts(1_215_752_191, 23, 0, false, 2);
 
 #[cfg(test)]
 mod tests {
@@ -328,6 +351,35 @@ mod tests {
             "25.00"
         );
         assert_eq!(kind(two), PaymentKind::Bulk);
+    }
+
+    #[test]
+    fn an_amount_is_what_its_scheme_carries() {
+        assert_eq!(LARGEST_SEPA.to_string(), "999999999.99");
+        let amount = |amount: &str, currency: &str| {
+            wrong(&intent(|info| {
+                info["credit_transfer_transaction_information"][0]["amount"]["instructed_amount"] =
+                    json!({ "amount": amount, "currency": currency });
+            }))
+        };
+        for (text, currency) in [
+            ("0.01", "EUR"),
+            ("999999999.99", "EUR"),
+            ("999999999999.99", "RON"),
+            ("100", "JPY"),
+            ("1.234", "KWD"),
+        ] {
+            assert!(amount(text, currency).is_empty(), "{text} {currency}");
+        }
+        for (text, currency) in [
+            ("1000000000.00", "EUR"),
+            ("999999999999.99", "EUR"),
+            ("0.00", "EUR"),
+            ("0.001", "EUR"),
+            ("100.5", "JPY"),
+        ] {
+            assert_eq!(amount(text, currency).len(), 1, "{text} {currency}");
+        }
     }
 
     #[test]

@@ -17,6 +17,12 @@ pub struct AccountRow {
     pub place: i64,
     pub sealed: Vec<u8>,
     pub fetched_at: DateTime<Utc>,
+    /// Keyed digest of the bank's own `resourceId`; none for accounts of before it was kept.
+    pub resource_key: Option<Digest>,
+    /// Since when the bank has not shown it.
+    pub missing_since: Option<DateTime<Utc>>,
+    /// When the bank was first seen to use one transaction id for two.
+    pub ids_reused_at: Option<DateTime<Utc>>,
 }
 
 /// One balance.
@@ -51,9 +57,11 @@ impl Tx {
     pub async fn put_account(&mut self, row: &AccountRow) -> Stored<AccountId> {
         run!(self, |conn| {
             sqlx::query_scalar(
-                "INSERT INTO accounts (id, consent_id, bank_key, place, sealed, fetched_at) VALUES ($1, $2, $3, $4, $5, $6)
+                "INSERT INTO accounts (id, consent_id, bank_key, place, sealed, fetched_at, resource_key)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)
                  ON CONFLICT (consent_id, bank_key) DO UPDATE
-                 SET place = excluded.place, sealed = excluded.sealed, fetched_at = excluded.fetched_at
+                 SET place = excluded.place, sealed = excluded.sealed, fetched_at = excluded.fetched_at,
+                     resource_key = excluded.resource_key, missing_since = NULL
                  RETURNING id",
             )
             .bind(row.id)
@@ -62,6 +70,7 @@ impl Tx {
             .bind(row.place)
             .bind(&row.sealed)
             .bind(row.fetched_at)
+            .bind(&row.resource_key)
             .fetch_one(conn)
             .await
         })
@@ -87,16 +96,72 @@ impl Tx {
         })
     }
 
+    /// Notes since when the bank has not shown an account.
+    pub async fn mark_account_missing(&mut self, id: AccountId, now: DateTime<Utc>) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE accounts SET missing_since = $2 WHERE id = $1 AND missing_since IS NULL",
+            )
+            .bind(id)
+            .bind(now)
+            .execute(conn)
+            .await
+            .map(|_| ())
+        })
+    }
+
+    /// Notes that the bank uses one transaction id for several transactions of an account.
+    pub async fn mark_ids_reused(&mut self, id: AccountId, now: DateTime<Utc>) -> Stored<()> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE accounts SET ids_reused_at = $2 WHERE id = $1 AND ids_reused_at IS NULL",
+            )
+            .bind(id)
+            .bind(now)
+            .execute(conn)
+            .await
+            .map(|_| ())
+        })
+    }
+
     /// The accounts of a consent, in the bank's order.
     pub async fn accounts(&mut self, consent: CredentialsId) -> Stored<Vec<AccountRow>> {
         run!(self, |conn| {
             sqlx::query_as(
-                "SELECT id, consent_id, bank_key, place, sealed, fetched_at FROM accounts
-                 WHERE consent_id = $1 ORDER BY place, id",
+                "SELECT id, consent_id, bank_key, place, sealed, fetched_at, resource_key, missing_since, ids_reused_at
+                 FROM accounts WHERE consent_id = $1 ORDER BY place, id",
             )
             .bind(consent)
             .fetch_all(conn)
             .await
+        })
+    }
+
+    /// Whether an account is of a consent.
+    pub async fn is_account_of(&mut self, consent: CredentialsId, id: AccountId) -> Stored<bool> {
+        run!(self, |conn| {
+            let found: i64 = sqlx::query_scalar(
+                "SELECT COUNT(*) FROM accounts WHERE consent_id = $1 AND id = $2",
+            )
+            .bind(consent)
+            .bind(id)
+            .fetch_one(conn)
+            .await?;
+            Ok(found > 0)
+        })
+    }
+
+    /// Whether a balance is of a consent.
+    pub async fn is_balance_of(&mut self, consent: CredentialsId, id: BalanceId) -> Stored<bool> {
+        run!(self, |conn| {
+            let found: i64 = sqlx::query_scalar(
+                "SELECT COUNT(*) FROM balances WHERE consent_id = $1 AND id = $2",
+            )
+            .bind(consent)
+            .bind(id)
+            .fetch_one(conn)
+            .await?;
+            Ok(found > 0)
         })
     }
 

@@ -35,6 +35,10 @@ pub struct ConsentRow {
     pub bank_calls: Option<Vec<u8>>,
     /// Until when the bank is left alone.
     pub quiet_until: Option<DateTime<Utc>>,
+    /// Since when what the bank says waits to be confirmed.
+    pub suspect_since: Option<DateTime<Utc>>,
+    /// Entries of the bank's last answer that could not be read.
+    pub unreadable: i64,
     pub erased_at: Option<DateTime<Utc>>,
     /// Who ended it before its time.
     pub ended_by: Option<EndedBy>,
@@ -77,6 +81,9 @@ pub struct FetchEnd<'a> {
     pub quiet_until: Option<DateTime<Utc>>,
     pub refresh_at: Option<DateTime<Utc>>,
     pub calls: Option<&'a [u8]>,
+    /// Of one that came to its end: whether the answer waits to be confirmed, and how many entries could not be read.
+    pub judged: Option<(bool, i64)>,
+    pub now: DateTime<Utc>,
 }
 
 /// Every column of a consent, in one place.
@@ -84,7 +91,7 @@ macro_rules! consent_columns {
     () => {
         "id, tenant_id, session_id, skill, status, access_token, tenant_user, bank_grant, valid_until, created_at, \
          updated_at, exchanged_at, expires_at, data_until, fetched_at, fetch_until, bank_calls, \
-         quiet_until, erased_at, ended_by"
+         quiet_until, suspect_since, unreadable, erased_at, ended_by"
     };
 }
 
@@ -370,7 +377,10 @@ impl Tx {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE consents SET fetched_at = COALESCE($3, fetched_at), quiet_until = $4, refresh_at = $5,
-                                     bank_calls = $6, fetch_claim = NULL, fetch_until = NULL
+                                     bank_calls = $6, fetch_claim = NULL, fetch_until = NULL,
+                                     suspect_since = CASE WHEN $7 IS NULL THEN suspect_since
+                                                          WHEN $7 THEN COALESCE(suspect_since, $8) ELSE NULL END,
+                                     unreadable = COALESCE($9, unreadable)
                  WHERE id = $1 AND fetch_claim = $2",
             )
             .bind(id)
@@ -379,6 +389,9 @@ impl Tx {
             .bind(end.quiet_until)
             .bind(end.refresh_at)
             .bind(end.calls)
+            .bind(end.judged.map(|(suspect, _)| suspect))
+            .bind(end.now)
+            .bind(end.judged.map(|(_, unreadable)| unreadable))
             .execute(conn)
             .await
             .map(|done| done.rows_affected() == 1)
@@ -476,6 +489,7 @@ impl Tx {
         run!(self, |conn| {
             for sql in [
                 "DELETE FROM past_changes WHERE consent_id = $1",
+                "DELETE FROM unreadable_entries WHERE consent_id = $1",
                 "DELETE FROM transactions WHERE consent_id = $1",
                 "DELETE FROM balances WHERE consent_id = $1",
                 "DELETE FROM accounts WHERE consent_id = $1",

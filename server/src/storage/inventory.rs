@@ -153,7 +153,7 @@ pub const TABLES: &[Table] = &[
             "",
             "",
             "utx_key",
-            "id servicer_id name environment status created_at signed_only signature_seconds version",
+            "id servicer_id name environment status created_at signed_only signature_seconds version utx_version",
         ],
     ),
     table(
@@ -281,13 +281,19 @@ pub const TABLES: &[Table] = &[
             "access_token tenant_user",
             "bank_grant",
             "id tenant_id session_id skill status valid_until created_at updated_at exchanged_at expires_at data_until \
-             fetched_at fetch_claim fetch_until erased_at changes bank_calls quiet_until refresh_at reminded",
+             fetched_at fetch_claim fetch_until erased_at changes bank_calls quiet_until refresh_at reminded suspect_since \
+             unreadable",
         ],
     ),
     table(
         "accounts",
         Until::Erasure,
-        ["", "bank_key", "sealed", "id consent_id place fetched_at"],
+        [
+            "",
+            "bank_key resource_key",
+            "sealed",
+            "id consent_id place fetched_at missing_since ids_reused_at",
+        ],
     ),
     table(
         "balances",
@@ -307,7 +313,17 @@ pub const TABLES: &[Table] = &[
             "utx merchant replaces",
             "sealed",
             "id consent_id account_id status credit_debit currency amount booked_at category inserted_at change_no \
-             change_kind",
+             change_kind missing_since",
+        ],
+    ),
+    table(
+        "unreadable_entries",
+        Until::Erasure,
+        [
+            "",
+            "digest",
+            "sealed",
+            "consent_id account_id field seen_at",
         ],
     ),
     table(

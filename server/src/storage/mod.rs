@@ -52,6 +52,7 @@ pub mod terms;
 #[cfg(test)]
 pub mod testing;
 pub mod transactions;
+pub mod unreadable;
 #[cfg(test)]
 mod upgrade_tests;
 pub mod uploads;
@@ -286,11 +287,13 @@ pub fn is_busy(error: &DbError) -> bool {
     }
 }
 
-/// A text as a literal part of a `LIKE ... ESCAPE '\\'` pattern.
-pub fn like_literal(text: &str) -> String {
-    text.replace('\\', r"\\")
-        .replace('%', r"\%")
-        .replace('_', r"\_")
+fn version_numbers(version: &str) -> [u32; 3] {
+    let mut numbers = version.split('.').map(|part| part.parse().unwrap_or(0));
+    [
+        numbers.next().unwrap_or(0),
+        numbers.next().unwrap_or(0),
+        numbers.next().unwrap_or(0),
+    ]
 }
 
 #[cfg(test)]

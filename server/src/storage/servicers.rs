@@ -3,9 +3,11 @@
 use app::domain::ids::ServicerId;
 use app::domain::servicer::{LegalForm, ServicerKind, ServicerStatus};
 use chrono::{DateTime, Utc};
+use sqlx::QueryBuilder;
 
 use super::{Stored, Tx, run};
 use crate::crypto::Digest;
+use crate::text::fold;
 
 /// A servicer about to be made.
 #[derive(Clone, Debug)]
@@ -156,10 +158,13 @@ impl Tx {
         id: Option<ServicerId>,
         since: DateTime<Utc>,
     ) -> Stored<Vec<ServicerListRow>> {
-        let pattern = format!("%{}%", super::like_literal(query));
+        let found = self.servicers_found(query, id).await?;
+        if found.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(Vec::new());
+        }
         run!(self, |conn| {
-            sqlx::query_as(
-                r"SELECT s.id, s.name, s.kind, s.status, s.country, s.created_at,
+            let mut select = QueryBuilder::new(
+                "SELECT s.id, s.name, s.kind, s.status, s.country, s.created_at,
                         (SELECT p.email FROM memberships m JOIN people p ON p.id = m.person_id
                          WHERE m.servicer_id = s.id AND m.role = 'owner'
                          ORDER BY CASE WHEN p.verified_at IS NULL THEN 1 ELSE 0 END, m.created_at, p.id LIMIT 1) AS owner,
@@ -167,17 +172,44 @@ impl Tx {
                                 WHERE m.servicer_id = s.id AND m.role = 'owner' AND p.verified_at IS NOT NULL)
                             AS owner_proved,
                         (SELECT COUNT(*) FROM tenants t WHERE t.servicer_id = s.id) AS tenants,
-                        (SELECT COUNT(*) FROM requests r WHERE r.servicer_id = s.id AND r.at > $3) AS requests_24h
-                 FROM servicers s
-                 WHERE lower(s.name) LIKE lower($1) ESCAPE '\' OR s.id = $2
-                 ORDER BY s.created_at DESC, s.id DESC LIMIT 200",
-            )
-            .bind(&pattern)
-            .bind(id)
-            .bind(since)
-            .fetch_all(conn)
-            .await
+                        (SELECT COUNT(*) FROM requests r WHERE r.servicer_id = s.id AND r.at > ",
+            );
+            select
+                .push_bind(since)
+                .push(") AS requests_24h FROM servicers s");
+            if let Some(found) = &found {
+                select.push(" WHERE s.id IN (");
+                let mut list = select.separated(", ");
+                for id in found {
+                    list.push_bind(*id);
+                }
+                select.push(")");
+            }
+            select.push(" ORDER BY s.created_at DESC, s.id DESC LIMIT 200");
+            select.build_query_as().fetch_all(conn).await
         })
+    }
+
+    /// The newest 200 servicers whose name holds a text, or whose id it is; none if nothing is looked for. Names are folded
+    /// here: each database has its own idea of letters.
+    async fn servicers_found(
+        &mut self,
+        query: &str,
+        id: Option<ServicerId>,
+    ) -> Stored<Option<Vec<ServicerId>>> {
+        let wanted = fold(query);
+        if wanted.is_empty() {
+            return Ok(None);
+        }
+        let all: Vec<(ServicerId, String)> = run!(self, |conn| {
+            sqlx::query_as("SELECT id, name FROM servicers ORDER BY created_at DESC, id DESC")
+                .fetch_all(conn)
+                .await
+        })?;
+        let found = all
+            .into_iter()
+            .filter(|(own, name)| Some(*own) == id || fold(name).contains(&wanted));
+        Ok(Some(found.map(|(own, _)| own).take(200).collect()))
     }
 
     /// Adds a one-time way into a servicer.

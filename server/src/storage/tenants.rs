@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use sqlx::QueryBuilder;
 
 use super::{Stored, Tx, run};
+use crate::text::fold;
 
 /// A tenant's own row.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -45,8 +46,8 @@ impl Tx {
     pub async fn add_tenant(&mut self, tenant: &TenantRow, utx_key: &[u8]) -> Stored<()> {
         run!(self, |conn| {
             sqlx::query(
-                "INSERT INTO tenants (id, servicer_id, name, environment, status, utx_key, created_at)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                "INSERT INTO tenants (id, servicer_id, name, environment, status, utx_key, created_at, utx_version)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, 2)",
             )
             .bind(tenant.id)
             .bind(tenant.servicer_id)
@@ -86,27 +87,37 @@ impl Tx {
         query: &str,
         since: DateTime<Utc>,
     ) -> Stored<Vec<ListedTenant>> {
-        let pattern = like(query);
+        let found = self.tenants_found(servicer, query).await?;
+        if found.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(Vec::new());
+        }
         run!(self, |conn| {
-            sqlx::query_as(
+            let mut select = QueryBuilder::new(
                 "SELECT t.id, t.servicer_id, t.name, t.environment, t.status, t.created_at, t.version,
                         (SELECT COUNT(*) FROM tenant_skills k WHERE k.tenant_id = t.id) AS skills,
-                        (SELECT COUNT(*) FROM requests r WHERE r.tenant_id = t.id AND r.at > $3) AS requests_24h,
+                        (SELECT COUNT(*) FROM requests r WHERE r.tenant_id = t.id AND r.at > ",
+            );
+            select.push_bind(since).push(
+                ") AS requests_24h,
                         (SELECT COUNT(*) FROM requests r
-                         WHERE r.tenant_id = t.id AND r.at > $3 AND r.status >= 400) AS errors_24h,
+                         WHERE r.tenant_id = t.id AND r.status >= 400 AND r.at > ",
+            );
+            select.push_bind(since).push(
+                ") AS errors_24h,
                         (SELECT r.at FROM requests r WHERE r.tenant_id = t.id ORDER BY r.at DESC LIMIT 1) AS last_request_at
-                 FROM tenants t
-                 WHERE t.servicer_id = $1
-                   AND (lower(t.name) LIKE $2 ESCAPE '!' OR lower(CAST(t.id AS TEXT)) LIKE $2 ESCAPE '!' OR t.id = $4)
-                 ORDER BY last_request_at DESC NULLS LAST, t.id DESC
-                 LIMIT 500",
-            )
-            .bind(servicer)
-            .bind(&pattern)
-            .bind(since)
-            .bind(query.trim().parse::<TenantId>().unwrap_or(TenantId(uuid::Uuid::nil())))
-            .fetch_all(conn)
-            .await
+                 FROM tenants t WHERE t.servicer_id = ",
+            );
+            select.push_bind(servicer);
+            if let Some(found) = &found {
+                select.push(" AND t.id IN (");
+                let mut list = select.separated(", ");
+                for id in found {
+                    list.push_bind(*id);
+                }
+                select.push(")");
+            }
+            select.push(" ORDER BY last_request_at DESC NULLS LAST, t.id DESC LIMIT 500");
+            select.build_query_as().fetch_all(conn).await
         })
     }
 
@@ -142,6 +153,30 @@ impl Tx {
             .fetch_all(conn)
             .await
         })
+    }
+
+    /// The tenants of a servicer whose name or id holds a text; none if nothing is looked for. Names are folded here:
+    /// each database has its own idea of letters.
+    async fn tenants_found(
+        &mut self,
+        servicer: ServicerId,
+        query: &str,
+    ) -> Stored<Option<Vec<TenantId>>> {
+        let wanted = fold(query);
+        if wanted.is_empty() {
+            return Ok(None);
+        }
+        let all: Vec<(TenantId, String)> = run!(self, |conn| {
+            sqlx::query_as("SELECT id, name FROM tenants WHERE servicer_id = $1 ORDER BY id DESC")
+                .bind(servicer)
+                .fetch_all(conn)
+                .await
+        })?;
+        let found = all
+            .into_iter()
+            .filter(|(id, name)| fold(name).contains(&wanted) || id.to_string().contains(&wanted));
+        // As many as a statement takes parameters without a thought, and far more than a page shows.
+        Ok(Some(found.map(|(id, _)| id).take(5_000).collect()))
     }
 
     /// Gives a tenant another name.
@@ -193,26 +228,27 @@ impl Tx {
 
     /// The redirect links of a tenant, in alphabetical order.
     pub async fn tenant_links(&mut self, id: TenantId) -> Stored<Vec<String>> {
-        run!(self, |conn| {
-            sqlx::query_scalar(
-                "SELECT link FROM tenant_redirect_links WHERE tenant_id = $1 ORDER BY link",
-            )
-            .bind(id)
-            .fetch_all(conn)
-            .await
-        })
+        let mut links: Vec<String> = run!(self, |conn| {
+            sqlx::query_scalar("SELECT link FROM tenant_redirect_links WHERE tenant_id = $1")
+                .bind(id)
+                .fetch_all(conn)
+                .await
+        })?;
+        // Here, for databases sort texts each by its own rules.
+        links.sort_unstable();
+        Ok(links)
     }
 
     /// The origins of a tenant, in alphabetical order.
     pub async fn tenant_origins(&mut self, id: TenantId) -> Stored<Vec<String>> {
-        run!(self, |conn| {
-            sqlx::query_scalar(
-                "SELECT origin FROM tenant_origins WHERE tenant_id = $1 ORDER BY origin",
-            )
-            .bind(id)
-            .fetch_all(conn)
-            .await
-        })
+        let mut origins: Vec<String> = run!(self, |conn| {
+            sqlx::query_scalar("SELECT origin FROM tenant_origins WHERE tenant_id = $1")
+                .bind(id)
+                .fetch_all(conn)
+                .await
+        })?;
+        origins.sort_unstable();
+        Ok(origins)
     }
 
     /// Replaces links and origins.
@@ -263,15 +299,16 @@ impl Tx {
 
     /// The whitelist of a tenant, by name.
     pub async fn tenant_skills(&mut self, id: TenantId) -> Stored<Vec<SkillRow>> {
-        run!(self, |conn| {
+        let mut skills: Vec<SkillRow> = run!(self, |conn| {
             sqlx::query_as(
-                "SELECT skill, consent_duration, cache_max_data_retention FROM tenant_skills
-                 WHERE tenant_id = $1 ORDER BY skill",
+                "SELECT skill, consent_duration, cache_max_data_retention FROM tenant_skills WHERE tenant_id = $1",
             )
             .bind(id)
             .fetch_all(conn)
             .await
-        })
+        })?;
+        skills.sort_by(|a, b| a.skill.as_str().cmp(b.skill.as_str()));
+        Ok(skills)
     }
 
     /// Puts a skill on the whitelist; one that is there keeps its terms. Says whether that changed anything.
@@ -317,16 +354,18 @@ impl Tx {
         servicer: ServicerId,
         skill: &SkillName,
     ) -> Stored<Vec<(TenantId, String)>> {
-        run!(self, |conn| {
+        let mut tenants: Vec<(TenantId, String)> = run!(self, |conn| {
             sqlx::query_as(
                 "SELECT t.id, t.name FROM tenants t JOIN tenant_skills k ON k.tenant_id = t.id
-                 WHERE t.servicer_id = $1 AND k.skill = $2 ORDER BY t.name, t.id",
+                 WHERE t.servicer_id = $1 AND k.skill = $2",
             )
             .bind(servicer)
             .bind(skill)
             .fetch_all(conn)
             .await
-        })
+        })?;
+        tenants.sort_by_cached_key(|(id, name)| (fold(name), *id));
+        Ok(tenants)
     }
 }
 

@@ -57,10 +57,10 @@ impl Tx {
         Ok(rows == 1)
     }
 
-    /// The key of a tenant's `utx_id`s, sealed.
-    pub async fn sealed_utx_key(&mut self, tenant: TenantId) -> Stored<Option<Vec<u8>>> {
+    /// The key of a tenant's `utx_id`s, sealed, and the version of the rule they are made by.
+    pub async fn sealed_utx_key(&mut self, tenant: TenantId) -> Stored<Option<(Vec<u8>, i64)>> {
         run!(self, |conn| {
-            sqlx::query_scalar("SELECT utx_key FROM tenants WHERE id = $1")
+            sqlx::query_as("SELECT utx_key, utx_version FROM tenants WHERE id = $1")
                 .bind(tenant)
                 .fetch_optional(conn)
                 .await

@@ -189,13 +189,41 @@ impl super::Tx {
 
 /// A migrated database of its own on the test server.
 pub async fn postgres() -> Db {
-    let db = empty_postgres().await;
+    postgres_with("").await.0
+}
+
+/// The same, sorting texts by the rules of a language, as databases that people install do; and its name.
+pub async fn postgres_of_a_language() -> (Db, String) {
+    postgres_with("TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LOCALE 'C.UTF-8'").await
+}
+
+/// Takes a database of the test server away, once nobody is connected to it.
+pub async fn drop_postgres(name: &str) {
+    let url = std::env::var("TESSERA_TEST_POSTGRES").expect("the test Postgres");
+    let admin = sqlx::PgPool::connect(&url)
+        .await
+        .expect("the test Postgres answers");
+    sqlx::query(sqlx::AssertSqlSafe(format!(
+        "DROP DATABASE IF EXISTS {name} WITH (FORCE)"
+    )))
+    .execute(&admin)
+    .await
+    .expect("drop");
+    admin.close().await;
+}
+
+async fn postgres_with(options: &str) -> (Db, String) {
+    let (db, name) = empty_postgres_with(options).await;
     db.migrate().await.expect("migrations run on Postgres");
-    db
+    (db, name)
 }
 
 /// A database of its own on the test server, without tables.
 pub async fn empty_postgres() -> Db {
+    empty_postgres_with("").await.0
+}
+
+async fn empty_postgres_with(options: &str) -> (Db, String) {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let url = std::env::var("TESSERA_TEST_POSTGRES")
         .expect("TESSERA_TEST_POSTGRES is not set: run `cargo xtask test`, or name a Postgres server whose user may create databases");
@@ -213,16 +241,19 @@ pub async fn empty_postgres() -> Db {
     .execute(&admin)
     .await
     .expect("drop");
-    sqlx::query(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
-        .execute(&admin)
-        .await
-        .expect("create");
+    sqlx::query(sqlx::AssertSqlSafe(format!(
+        "CREATE DATABASE {name} {options}"
+    )))
+    .execute(&admin)
+    .await
+    .expect("create");
     admin.close().await;
     let mut own = url::Url::parse(&url).expect("TESSERA_TEST_POSTGRES is a URL");
     own.set_path(&name);
-    Db::open_postgres(own.as_str(), 8)
+    let db = Db::open_postgres(own.as_str(), 8)
         .await
-        .expect("Postgres opens")
+        .expect("Postgres opens");
+    (db, name)
 }
 
 impl Db {
@@ -339,6 +370,38 @@ impl Db {
         .expect("the tables")
     }
 
+    /// The files of a Postgres database as they lie on the disk once its tables are packed: rows, what is stored out of
+    /// line, and indexes. Not its log of writes, which the cluster has in common.
+    pub async fn postgres_files(&self) -> Vec<u8> {
+        let mut tx = self.read().await.expect("a connection");
+        let super::Link::Postgres(conn) = tx.link() else {
+            return Vec::new();
+        };
+        let mut say = async |sql: String| {
+            sqlx::query(sqlx::AssertSqlSafe(sql))
+                .execute(&mut *conn)
+                .await
+                .expect("it is done");
+        };
+        let tables: Vec<String> = crate::storage::inventory::TABLES
+            .iter()
+            .map(|table| table.name.to_owned())
+            .collect();
+        say("SET default_transaction_read_only = off".into()).await;
+        say(format!("VACUUM FULL {}", tables.join(", "))).await;
+        say("CHECKPOINT".into()).await;
+        say("SET default_transaction_read_only = on".into()).await;
+        let files: Vec<Vec<u8>> = sqlx::query_scalar(
+            "SELECT pg_read_binary_file(pg_relation_filepath(c.oid)) FROM pg_class c
+             WHERE c.relkind IN ('r', 't', 'i') AND c.relnamespace IN
+                (SELECT oid FROM pg_namespace WHERE nspname IN ('public', 'pg_toast'))",
+        )
+        .fetch_all(conn)
+        .await
+        .expect("the files");
+        files.concat()
+    }
+
     /// Takes the audit log away, so that acts cannot be written down.
     pub async fn break_audit_log(&self) {
         self.alter("ALTER TABLE audit_log RENAME TO audit_log_away")
@@ -371,6 +434,23 @@ impl Db {
 }
 
 impl super::Tx {
+    /// Puts another key on every transaction of a consent that has one.
+    pub async fn put_merchant(
+        &mut self,
+        consent: app::domain::ids::CredentialsId,
+        key: &crate::crypto::Digest,
+    ) {
+        run!(self, |conn| sqlx::query(
+            "UPDATE transactions SET merchant = $2 WHERE consent_id = $1"
+        )
+        .bind(consent)
+        .bind(key)
+        .execute(conn)
+        .await
+        .map(|_| ()))
+        .expect("the rows");
+    }
+
     /// Rows of uploads and of their pieces, in whatever state.
     pub async fn count_uploads(&mut self) -> (i64, i64) {
         run!(self, |conn| sqlx::query_as(

@@ -100,6 +100,24 @@ impl<T> Default for Range<T> {
     }
 }
 
+impl<T: Copy + Ord> Range<T> {
+    /// What lies in both. Of two that are to be equalled the first counts.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let least = |a: Option<T>, b: Option<T>| match (a, b) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        Self {
+            gt: self.gt.max(other.gt),
+            gte: self.gte.max(other.gte),
+            lt: least(self.lt, other.lt),
+            lte: least(self.lte, other.lte),
+            eq: self.eq.or(other.eq),
+        }
+    }
+}
+
 impl<T: Copy> Range<T> {
     /// Its ends, with the operator of each.
     fn ends(&self) -> impl Iterator<Item = (&'static str, T)> {
@@ -123,7 +141,8 @@ pub struct TransactionFilter {
     pub status: Option<BookingStatus>,
     pub credit_debit: Option<String>,
     pub category: Option<String>,
-    pub merchant: Option<Digest>,
+    /// One of these.
+    pub merchant: Option<Vec<Digest>>,
     /// Ten-thousandths.
     pub amount: Range<i64>,
     pub booked_at: Range<DateTime<Utc>>,
@@ -168,9 +187,13 @@ macro_rules! page_sql {
                 sql.push(column).push_bind(value);
             }
         }
-        if let Some(merchant) = &filter.merchant {
-            sql.push(" AND merchant IN (").push_bind(merchant);
-            sql.push(", ").push_bind(merchant.other()).push(")");
+        if let Some(keys) = &filter.merchant {
+            sql.push(" AND merchant IN (");
+            let mut list = sql.separated(", ");
+            for key in keys {
+                list.push_bind(key);
+            }
+            sql.push(")");
         }
         for (operator, end) in filter.amount.ends() {
             sql.push(" AND amount").push(operator).push_bind(end);
@@ -211,7 +234,7 @@ impl Tx {
                      SET account_id = excluded.account_id, status = excluded.status, credit_debit = excluded.credit_debit,
                          currency = excluded.currency, amount = excluded.amount, booked_at = excluded.booked_at,
                          category = excluded.category, merchant = excluded.merchant, sealed = excluded.sealed,
-                         change_no = excluded.change_no, change_kind = excluded.change_kind",
+                         change_no = excluded.change_no, change_kind = excluded.change_kind, missing_since = NULL",
                 );
                 sql.build().execute(conn).await?;
             });
@@ -296,6 +319,80 @@ impl Tx {
             }
             sql.push(" ORDER BY booked_at, id LIMIT ").push_bind(limit);
             sql.build_query_as().fetch_all(conn).await
+        })
+    }
+
+    /// An account's transactions booked, or known from, between two times, the ends included.
+    pub async fn transactions_between(
+        &mut self,
+        account: AccountId,
+        (from, until): (DateTime<Utc>, DateTime<Utc>),
+        limit: i64,
+    ) -> Stored<Vec<TransactionRow>> {
+        run!(self, |conn| {
+            sqlx::query_as(concat!(
+                "SELECT ",
+                transaction_columns!(),
+                " FROM transactions WHERE account_id = $1 AND booked_at >= $2 AND booked_at <= $3
+                 ORDER BY booked_at, id LIMIT $4"
+            ))
+            .bind(account)
+            .bind(from)
+            .bind(until)
+            .bind(limit)
+            .fetch_all(conn)
+            .await
+        })
+    }
+
+    /// Notes since when the bank has not shown these.
+    pub async fn mark_missing(&mut self, ids: &[TransactionId], now: DateTime<Utc>) -> Stored<()> {
+        for batch in ids.chunks(BATCH) {
+            run!(self, |conn| {
+                let mut sql = QueryBuilder::new("UPDATE transactions SET missing_since = ");
+                sql.push_bind(now)
+                    .push(" WHERE missing_since IS NULL AND id IN (");
+                let mut list = sql.separated(", ");
+                for id in batch {
+                    list.push_bind(*id);
+                }
+                sql.push(")");
+                sql.build().execute(conn).await?;
+            });
+        }
+        Ok(())
+    }
+
+    /// Notes that nothing is amiss with these after all.
+    pub async fn unmark_missing(&mut self, ids: &[TransactionId]) -> Stored<()> {
+        for batch in ids.chunks(BATCH) {
+            run!(self, |conn| {
+                let mut sql =
+                    QueryBuilder::new("UPDATE transactions SET missing_since = NULL WHERE id IN (");
+                let mut list = sql.separated(", ");
+                for id in batch {
+                    list.push_bind(*id);
+                }
+                sql.push(")");
+                sql.build().execute(conn).await?;
+            });
+        }
+        Ok(())
+    }
+
+    /// An account's transactions that the bank did not show, and since when.
+    pub async fn missing_transactions(
+        &mut self,
+        account: AccountId,
+    ) -> Stored<Vec<(TransactionId, DateTime<Utc>)>> {
+        run!(self, |conn| {
+            sqlx::query_as(
+                "SELECT id, missing_since FROM transactions
+                 WHERE account_id = $1 AND missing_since IS NOT NULL ORDER BY id",
+            )
+            .bind(account)
+            .fetch_all(conn)
+            .await
         })
     }
 

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::Time;
 use crate::services::accounts;
 use crate::services::data::{AccountDetails, BalanceDetails};
+use crate::services::utx::Stability;
 
 /// One account that the end-user consented to.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -18,6 +19,10 @@ pub struct Account {
     pub servicer_name: String,
     /// When it was fetched from the bank.
     pub timestamp: Time,
+    /// What it is recognised by from one fetch to the next: `bank` (its IBAN, or the bank's own id), or `positional` where
+    /// the bank tells it from another in no way but their order.
+    #[schema(value_type = String)]
+    pub id_stability: &'static str,
     pub data: AccountData,
 }
 
@@ -69,6 +74,11 @@ impl From<accounts::Account> for Account {
             servicer_id: account.servicer_id,
             servicer_name: account.servicer_name,
             timestamp: Time(account.fetched_at),
+            id_stability: account
+                .details
+                .stability
+                .unwrap_or(Stability::Bank)
+                .as_str(),
             data: account.details.into(),
         }
     }

@@ -19,9 +19,10 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{KnownFormat, RefOr, Schema, SchemaFormat};
+use uuid::Uuid;
 
 use crate::services::budget;
-use crate::services::data::Fresh;
+use crate::services::data::{Fresh, UnreadableCount};
 
 /// A time as sent: ISO 8601, UTC, whole seconds, `Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +65,36 @@ pub struct List<T> {
     pub served_from: &'static str,
     /// Of account data; `null` where the provider may be asked at any time.
     pub bank_budget: Option<BankBudget>,
+    /// `current`, or `suspect` while the bank's last answer took so much away that what is here waits for a later answer to
+    /// confirm it.
+    #[schema(value_type = String)]
+    pub freshness: &'static str,
+    /// Of transactions: entries of the bank's that could not be read. They are kept, and read as soon as they can be.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// How many entries of an account could not be read for one member of theirs.
+#[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
+pub struct Unreadable {
+    pub account_id: Uuid,
+    /// The bank's name of the member: `bookingDate`.
+    pub field: String,
+    pub count: i64,
+}
+
+impl From<UnreadableCount> for Unreadable {
+    fn from(counted: UnreadableCount) -> Self {
+        Self {
+            account_id: counted.account_id.0,
+            field: counted.field,
+            count: counted.count,
+        }
+    }
+}
+
+/// The word for how far data is to be trusted.
+pub const fn freshness(fresh: Fresh) -> &'static str {
+    if fresh.suspect { "suspect" } else { "current" }
 }
 
 /// How often the bank may still be asked for one consent while the end-user is not there.
@@ -97,6 +128,17 @@ impl<T> List<T> {
             as_of: Time(fresh.as_of),
             served_from: fresh.served_from.as_str(),
             bank_budget: fresh.budget.map(Into::into),
+            freshness: freshness(fresh),
+            unreadable: Vec::new(),
+        }
+    }
+
+    /// The same, with what could not be read.
+    #[must_use]
+    pub fn beside(self, unreadable: Vec<UnreadableCount>) -> Self {
+        Self {
+            unreadable: unreadable.into_iter().map(Into::into).collect(),
+            ..self
         }
     }
 }

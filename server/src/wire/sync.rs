@@ -6,7 +6,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::transactions::Transaction;
-use super::{BankBudget, Time};
+use super::{BankBudget, Time, Unreadable, freshness};
 use crate::services::sync::{Changes, TransactionRow};
 
 /// What has changed since a cursor. Put `added` and `modified` over what you have of the same `id`, take out `removed`,
@@ -29,6 +29,12 @@ pub struct TransactionChanges {
     #[schema(value_type = String)]
     pub served_from: &'static str,
     pub bank_budget: Option<BankBudget>,
+    /// `current`, or `suspect` while the bank's last answer took so much away that it waits for a later one to confirm it:
+    /// nothing is in `removed` before.
+    #[schema(value_type = String)]
+    pub freshness: &'static str,
+    /// Entries of the bank's that could not be read. They are kept, and come as `added` once they can be.
+    pub unreadable: Vec<Unreadable>,
 }
 
 /// A transaction that is no longer there.
@@ -50,6 +56,8 @@ impl From<Changes> for TransactionChanges {
             as_of: Time(changes.fresh.as_of),
             served_from: changes.fresh.served_from.as_str(),
             bank_budget: changes.fresh.budget.map(Into::into),
+            freshness: freshness(changes.fresh),
+            unreadable: changes.unreadable.into_iter().map(Into::into).collect(),
         }
     }
 }

@@ -42,6 +42,12 @@ pub struct TransactionData {
     pub status: &'static str,
     /// The day it was booked, or for a pending one the day it is known from.
     pub booking_date_time: Time,
+    /// The same as the bank said it: a day of no time zone.
+    #[schema(value_type = String, format = Date)]
+    pub booking_date: String,
+    /// The day from which it counts for interest, if the bank says so.
+    #[schema(value_type = Option<String>, format = Date)]
+    pub value_date: Option<String>,
     /// What the account held afterwards, if the bank says so.
     pub balance: Option<String>,
     /// What the end-user reads on the statement.
@@ -93,6 +99,8 @@ impl From<transactions::Transaction> for Transaction {
                 credit_debit_indicator: row.credit_debit.as_str(),
                 status: row.status.as_str(),
                 booking_date_time: Time(row.booked_at),
+                booking_date: row.booked_at.date_naive().to_string(),
+                value_date: details.value_date.map(|day| day.to_string()),
                 balance: details.balance,
                 info: details.info.unwrap_or_default(),
                 details: more,

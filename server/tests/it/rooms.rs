@@ -13,12 +13,12 @@ struct Room {
 const ROOMS: &[Room] = &[
     Room {
         path: "storage",
-        may_name: &["clock", "crypto"],
+        may_name: &["clock", "crypto", "text"],
         never: &["axum", "leptos", "reqwest", "lettre", "utoipa"],
     },
     Room {
         path: "skills",
-        may_name: &["clock", "crypto", "config"],
+        may_name: &["clock", "crypto", "config", "text"],
         never: &["axum", "leptos", "sqlx"],
     },
     Room {
@@ -54,6 +54,7 @@ const ROOMS: &[Room] = &[
             "skills",
             "state",
             "storage",
+            "text",
         ],
         never: &["leptos", "sqlx", "utoipa"],
     },
@@ -65,7 +66,8 @@ const ROOMS: &[Room] = &[
     Room {
         path: "api",
         may_name: &[
-            "clock", "config", "http", "json", "problem", "services", "skills", "state", "wire",
+            "clock", "config", "http", "json", "problem", "services", "skills", "state", "text",
+            "wire",
         ],
         never: &["leptos", "sqlx"],
     },
@@ -73,13 +75,13 @@ const ROOMS: &[Room] = &[
         path: "portal",
         may_name: &[
             "clock", "config", "crypto", "gate", "http", "json", "problem", "services", "state",
-            "storage",
+            "storage", "text",
         ],
         never: &["sqlx", "utoipa"],
     },
     Room {
         path: "bank",
-        may_name: &["clock", "crypto", "gate", "json", "storage"],
+        may_name: &["clock", "crypto", "gate", "json", "storage", "text"],
         never: &["leptos", "utoipa"],
     },
     Room {

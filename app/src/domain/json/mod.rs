@@ -29,7 +29,7 @@ pub use number::Number;
 pub use plain::{Inexact, PlainValue};
 pub use reader::{Reader, Start};
 pub use tree::{Json, Object, read};
-pub use typed::{Exact, NotRead, from_slice};
+pub use typed::{Exact, ExactValue, NotRead, from_slice};
 pub use write::Style;
 
 /// How much of a text is read. What goes beyond ends the reading where it does.

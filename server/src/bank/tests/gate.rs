@@ -11,6 +11,7 @@ use crate::storage::testing::on_both;
 on_both!(
     what_is_anothers_is_unknown,
     strangers_are_refused,
+    a_nul_reaches_no_database,
     bad_requests_are_never_redirected,
     consents_of_other_kinds_are_not_offered,
     forms_of_other_sites_are_refused,
@@ -59,6 +60,35 @@ async fn what_is_anothers_is_unknown(db: Db) {
         visit.sign_in("student", "sandbox").await.status(),
         StatusCode::FORBIDDEN
     );
+    world.close().await;
+}
+
+async fn a_nul_reaches_no_database(db: Db) {
+    let world = World::open(db).await;
+    let order = r#"{"creditorName":"a\u0000b","instructedAmount":{"currency":"EUR","amount":"1"},
+        "creditorAccount":{"iban":"DE89370400440532013000"}}"#;
+    let json = |path: &str| {
+        let call = world.call(world.http.post(world.url(path)));
+        call.header("content-type", "application/json")
+            .header("tpp-redirect-uri", REDIRECT)
+            .body(order)
+    };
+    let form = world.call(world.http.post(world.url("/token")));
+    let form = form
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body("grant_type=authorization_code&code=%00");
+    for call in [
+        json("/v1/payments/sepa-credit-transfers"),
+        json("/v1/consents"),
+        form,
+        world
+            .http
+            .get(world.url("/authorise?state=%00&client_id=a%00")),
+        world.http.get(world.url("/v1/accounts/%00/balances")),
+    ] {
+        let answer = call.send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{}", answer.url());
+    }
     world.close().await;
 }
 

@@ -28,7 +28,7 @@ use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
 use super::credentials;
 use crate::problem::Problem;
 use crate::services::refusal::{FieldProblem, Refusal};
-pub use types::Text;
+pub use types::{ExactMoment, Text, Words};
 
 /// A request's fields while they are taken out one by one.
 pub struct Fields {

@@ -1,16 +1,20 @@
 //! The types a field can have.
 
+use app::domain::currency::Currency;
 use app::domain::ids::{
     AccountId, BalanceId, CredentialsId, ProductId, SessionId, StepId, TransactionId,
 };
 use app::domain::json::{Json, Number};
-use chrono::{DateTime, Utc};
+use app::domain::moment::{Moment, NoMoment};
+use app::domain::problem::Code;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
 use utoipa::openapi::{KnownFormat, RefOr};
 
 use super::{At, Field, object, schema_of, text_field};
+use crate::services::refusal::FieldProblem;
+use crate::text::{fold, storable};
 
 /// The longest text a field takes, in bytes.
 const MAX_TEXT: usize = 16 * 1024;
@@ -19,9 +23,7 @@ impl Field for String {
     fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
         match value {
             Json::Text(text) if text.len() > MAX_TEXT => at.invalid("is too long"),
-            Json::Text(text) if text.contains('\0') => {
-                at.invalid("must not contain NUL characters")
-            }
+            Json::Text(text) if !storable(&text) => at.invalid("must not contain NUL characters"),
             Json::Text(text) => Some(text.into_owned()),
             other => at.invalid(format!("must be a string, not {}", other.kind())),
         }
@@ -45,6 +47,38 @@ impl<const MAX: usize> Field for Text<MAX> {
     fn schema() -> RefOr<Schema> {
         let text = ObjectBuilder::new().schema_type(Type::String);
         Schema::Object(text.min_length(Some(1)).max_length(Some(MAX)).build()).into()
+    }
+}
+
+/// A text of 1 to `MAX` characters of which something is to be seen: nothing could be found by another.
+pub struct Words<const MAX: usize>(pub String);
+
+impl<const MAX: usize> Field for Words<MAX> {
+    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
+        let Text(text) = Text::<MAX>::read(value, at)?;
+        if fold(&text).is_empty() {
+            return at.invalid("must have a character that is no blank");
+        }
+        Some(Self(text))
+    }
+    fn schema() -> RefOr<Schema> {
+        Text::<MAX>::schema()
+    }
+}
+
+/// A moment that something kept can be equal to.
+pub struct ExactMoment(pub Moment);
+
+impl Field for ExactMoment {
+    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
+        let moment = Moment::read(value, at)?;
+        if moment.is_finer() {
+            return at.invalid(NoMoment::TooFine.to_string());
+        }
+        Some(Self(moment))
+    }
+    fn schema() -> RefOr<Schema> {
+        Moment::schema()
     }
 }
 
@@ -100,12 +134,13 @@ impl Field for Number<'static> {
     }
 }
 
-impl Field for DateTime<Utc> {
+/// A time to compare with: of a filter.
+impl Field for Moment {
     fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
         let text = String::read(value, at)?;
-        match DateTime::parse_from_rfc3339(&text) {
-            Ok(time) => Some(time.to_utc()),
-            Err(_) => at.invalid("must be a time like 2026-01-31T08:15:00Z (RFC 3339)"),
+        match Self::parse(&text, at.in_query) {
+            Ok(moment) => Some(moment),
+            Err(error) => at.invalid(error.to_string()),
         }
     }
     fn schema() -> RefOr<Schema> {
@@ -113,17 +148,60 @@ impl Field for DateTime<Utc> {
     }
 }
 
+impl Field for Currency {
+    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
+        let text = String::read(value, at)?;
+        match Self::parse(&text) {
+            Ok(currency) => Some(currency),
+            Err(error) => at.invalid(error.to_string()),
+        }
+    }
+    fn schema() -> RefOr<Schema> {
+        schema_of(Type::String, None)
+    }
+}
+
 /// Any object; the skill's own schema says more.
 impl Field for Map<String, Value> {
     fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
         match object(value, at)?.to_map() {
-            Ok(map) => Some(map),
+            Ok(map) => match unstorable(&map, &at.path()) {
+                Some(path) => {
+                    let expected = "must not contain NUL characters";
+                    let problem = FieldProblem::new(path, Code::InvalidField, expected);
+                    at.wrong.invalid.push(problem);
+                    None
+                }
+                None => Some(map),
+            },
             Err(inexact) => at.invalid(inexact.to_string()),
         }
     }
     fn schema() -> RefOr<Schema> {
         schema_of(Type::Object, None)
     }
+}
+
+/// Returns the path of a text that one of the databases would not keep, however deep it is.
+fn unstorable(map: &Map<String, Value>, path: &str) -> Option<String> {
+    fn find(value: &Value, path: String) -> Option<String> {
+        match value {
+            Value::String(text) => (!storable(text)).then_some(path),
+            Value::Array(items) => {
+                let mut items = items.iter().enumerate();
+                items.find_map(|(at, item)| find(item, format!("{path}[{at}]")))
+            }
+            Value::Object(map) => unstorable(map, &path),
+            Value::Null | Value::Bool(_) | Value::Number(_) => None,
+        }
+    }
+    map.iter().find_map(|(name, value)| {
+        if storable(name) {
+            find(value, format!("{path}.{name}"))
+        } else {
+            Some(path.to_owned())
+        }
+    })
 }
 
 impl<T: Field> Field for Vec<T> {

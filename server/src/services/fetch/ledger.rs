@@ -2,63 +2,86 @@
 //! other.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::Ordering;
 
 use app::domain::ids::{AccountId, TransactionId};
 use app::domain::money::Scaled;
 use app::domain::transaction::{BookingStatus, ChangeKind};
-use chrono::{DateTime, Duration, SubsecRound as _, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
 
+use super::accounts::Matched;
+use super::alike::{Kept, Shown, is_booking_of, look, opened};
+use super::changes::Changes;
+use super::removals::{self, Answer};
 use super::{Broke, Fetch, shapes};
-use crate::services::data::{self, TransactionDetails, merchant_key, transaction_place};
-use crate::services::utx::Met;
-use crate::skills::{BankAccount, BankTransaction, ConnectorError, PageRequest};
+use crate::crypto::Digest;
+use crate::services::data::{self, merchant_key};
+use crate::services::utx::{AccountIdentity, Met, Stability, bank_id, looks};
+use crate::skills::{BankTransaction, ConnectorError, PageRequest, Unreadable};
 use crate::storage::Tx;
-use crate::storage::transactions::{Newest, TransactionRow};
+use crate::storage::transactions::TransactionRow;
+use crate::storage::unreadable::UnreadableRow;
+use crate::text::fold;
 
 /// No account has more pages: a provider that goes on forever is told from one that ends.
 const MOST_PAGES: usize = 10_000;
-/// Rows taken out in one transaction, so that nobody waits long for the writer.
-const CHUNK: i64 = 1_000;
-/// How long after a pending entry its booking may come to still be taken for the same one.
-const BOOKS_WITHIN: Duration = Duration::days(14);
-
-/// A transaction as the bank shows it, not sealed yet.
-struct Shown {
-    row: TransactionRow,
-    details: TransactionDetails,
-    /// Whether the bank says of which day it is.
-    dated: bool,
-}
+/// Rows of the days of a page that are looked at for one that is told otherwise now.
+const MOST_ALIKE: i64 = 5_000;
+/// Entries that are kept of an account though they cannot be read.
+const MOST_UNREADABLE: usize = 200;
 
 /// One account on its way through a fetch.
 pub struct Ledger<'a> {
     fetch: &'a Fetch<'a>,
     id: AccountId,
-    account: &'a BankAccount,
+    /// What the bank knows the account by.
+    resource: &'a str,
+    identity: AccountIdentity,
+    /// Whether the bank uses one id for several transactions: its ids do not count then.
+    ids_reused: bool,
     /// What was pending before, oldest first.
-    waiting: Vec<TransactionRow>,
+    waiting: Vec<Kept>,
     met: Met,
+    /// What each of the bank's ids stood for so far.
+    ids: HashMap<(String, BookingStatus), u64>,
     /// New booked entries that may be one of those: what has become of these is known at the end only.
     held: Vec<Shown>,
     /// The oldest booking that the bank shows.
     oldest: Option<DateTime<Utc>>,
+    /// Whether the bank showed anything.
+    anything: bool,
+    /// Bookings that are new.
+    added: usize,
+    unreadable: Vec<Digest>,
 }
 
 impl<'a> Ledger<'a> {
     pub async fn open(
         fetch: &'a Fetch<'a>,
         id: AccountId,
-        account: &'a BankAccount,
+        resource: &'a str,
+        matched: Matched,
     ) -> Result<Self, Broke> {
         let mut tx = fetch.state.db.read().await?;
+        let waiting = tx.pending_transactions(fetch.consent.id, id).await?;
+        drop(tx);
         Ok(Self {
             fetch,
             id,
-            account,
-            waiting: tx.pending_transactions(fetch.consent.id, id).await?,
+            resource,
+            identity: matched.identity,
+            ids_reused: matched.ids_reused,
+            waiting: waiting
+                .into_iter()
+                .filter_map(|row| opened(fetch, row))
+                .collect(),
             met: Met::default(),
+            ids: HashMap::new(),
             held: Vec::new(),
             oldest: None,
+            anything: false,
+            added: 0,
+            unreadable: Vec::new(),
         })
     }
 
@@ -71,10 +94,9 @@ impl<'a> Ledger<'a> {
             let Fetch {
                 connector, grant, ..
             } = self.fetch;
-            let got = connector
-                .transactions(grant, &self.account.id, page)
-                .await?;
+            let got = connector.transactions(grant, self.resource, page).await?;
             self.take(&got.transactions).await?;
+            self.keep_unreadable(&got.unreadable).await?;
             match got.next {
                 Some(next) => page = PageRequest::Next(next),
                 None => return self.settle().await,
@@ -85,20 +107,36 @@ impl<'a> Ledger<'a> {
 
     /// Writes one page: what is new and what differs from what is kept.
     async fn take(&mut self, page: &[BankTransaction]) -> Result<(), Broke> {
-        let mut shown = Vec::with_capacity(page.len());
-        for transaction in page {
-            shown.extend(self.shown(transaction)?);
-        }
-        if shown.is_empty() {
+        if page.is_empty() {
             return Ok(());
         }
-        let mut tx = self.fetch.write().await?;
-        let known = self.known(&mut tx, &shown).await?;
+        self.anything = true;
+        if !self.ids_reused && self.uses_an_id_twice(page) {
+            self.distrust_ids().await?;
+        }
+        let mut shown = self.all_shown(page)?;
+        let mut tx = self.fetch.state.db.read().await?;
+        let mut known = self.known(&mut tx, &shown).await?;
+        if !self.ids_reused && self.shows_another_by_an_id(&shown, &known) {
+            drop(tx);
+            for item in &shown {
+                self.met.forget(&item.row.utx);
+            }
+            self.distrust_ids().await?;
+            shown = self.all_shown(page)?;
+            tx = self.fetch.state.db.read().await?;
+            known = self.known(&mut tx, &shown).await?;
+        }
+        self.recognise(&mut tx, &mut shown, &mut known).await?;
+        drop(tx);
         let mut changes = Changes::default();
         for mut item in shown {
             match known.get(&item.row.utx.0) {
-                None if self.may_replace(&item.row) => self.held.push(item),
-                None => changes.add(self.fetch, item)?,
+                None if self.may_replace(&item) => self.held.push(item),
+                None => {
+                    self.added += usize::from(item.row.status == BookingStatus::Booked);
+                    changes.add(self.fetch, item)?;
+                }
                 Some(old) => {
                     if !item.dated {
                         item.row.booked_at = old.booked_at;
@@ -109,6 +147,8 @@ impl<'a> Ledger<'a> {
                 }
             }
         }
+        // Also where nothing changed: the claim is held longer by it.
+        let mut tx = self.fetch.write().await?;
         changes.write(self.fetch, &mut tx).await?;
         tx.commit().await?;
         Ok(())
@@ -127,16 +167,132 @@ impl<'a> Ledger<'a> {
             .collect())
     }
 
+    /// Whether the bank gives one id to two different entries of this answer.
+    fn uses_an_id_twice(&mut self, page: &[BankTransaction]) -> bool {
+        let mut twice = false;
+        for transaction in page {
+            if let Some(id) = bank_id(transaction) {
+                let looks = looks(transaction);
+                let key = (id.to_owned(), transaction.status);
+                twice |= *self.ids.entry(key).or_insert(looks) != looks;
+            }
+        }
+        twice
+    }
+
+    /// Whether a booking that is kept under an id of the bank's is another one in this answer.
+    fn shows_another_by_an_id(
+        &self,
+        shown: &[Shown],
+        known: &HashMap<Vec<u8>, TransactionRow>,
+    ) -> bool {
+        let is_another = |item: &Shown, old: &TransactionRow| {
+            let booked = |row: &TransactionRow| row.status == BookingStatus::Booked;
+            if item.details.stability != Stability::Bank || !booked(&item.row) || !booked(old) {
+                return false;
+            }
+            let money = item.row.amount != old.amount
+                || item.row.currency != old.currency
+                || item.row.credit_debit != old.credit_debit;
+            money || (item.row.booked_at != old.booked_at && self.differs_in_words(item, old))
+        };
+        let mut shown = shown.iter();
+        shown.any(|item| {
+            let old = known.get(&item.row.utx.0);
+            old.is_some_and(|old| is_another(item, old))
+        })
+    }
+
+    fn differs_in_words(&self, item: &Shown, old: &TransactionRow) -> bool {
+        let text = |text: &Option<String>| fold(text.as_deref().unwrap_or_default());
+        opened(self.fetch, old.clone()).is_some_and(|kept| {
+            text(&kept.details.info) != text(&item.details.info)
+                && text(&kept.details.merchant) != text(&item.details.merchant)
+        })
+    }
+
+    /// From now on the bank's ids say nothing in this account.
+    async fn distrust_ids(&mut self) -> Result<(), Broke> {
+        self.ids_reused = true;
+        tracing::warn!(consent = %self.fetch.consent.id, account = %self.id, "a bank uses one transaction id for several transactions");
+        let mut tx = self.fetch.write().await?;
+        tx.mark_ids_reused(self.id, self.fetch.state.clock.now())
+            .await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Finds transactions that are kept under an id of another kind: told by another spelling of their text, or by an id
+    /// of the bank's before its ids were found to be no good. They keep the id they have.
+    async fn recognise(
+        &mut self,
+        tx: &mut Tx,
+        shown: &mut [Shown],
+        known: &mut HashMap<Vec<u8>, TransactionRow>,
+    ) -> Result<(), Broke> {
+        let is_open = |item: &Shown, known: &HashMap<Vec<u8>, TransactionRow>| {
+            item.dated
+                && item.details.stability != Stability::Bank
+                && !known.contains_key(&item.row.utx.0)
+        };
+        let open = shown.iter().filter(|item| is_open(item, known));
+        let days: Vec<_> = open.map(|item| item.row.booked_at).collect();
+        let (Some(first), Some(last)) = (days.iter().min(), days.iter().max()) else {
+            return Ok(());
+        };
+        let rows = tx
+            .transactions_between(self.id, (*first, *last), MOST_ALIKE)
+            .await?;
+        let mut alike: HashMap<String, Vec<Kept>> = HashMap::new();
+        for row in rows {
+            if self.met.knows(&row.utx) {
+                continue;
+            }
+            let kept = opened(self.fetch, row);
+            let of_its_own = |kept: &Kept| kept.details.stability == Stability::Bank;
+            if let Some(kept) = kept.filter(|kept| self.ids_reused || !of_its_own(kept)) {
+                let look = look(&kept.row, &kept.details);
+                alike.entry(look).or_default().push(kept);
+            }
+        }
+        for item in shown.iter_mut() {
+            if !is_open(item, known) {
+                continue;
+            }
+            let Some(fitting) = alike.get_mut(&look(&item.row, &item.details)) else {
+                continue;
+            };
+            if !fitting.is_empty() {
+                let kept = fitting.remove(0);
+                self.met.forget(&item.row.utx);
+                self.met.mark(&kept.row.utx);
+                item.row.utx = kept.row.utx.clone();
+                known.insert(kept.row.utx.0.clone(), kept.row);
+            }
+        }
+        Ok(())
+    }
+
+    fn all_shown(&mut self, page: &[BankTransaction]) -> Result<Vec<Shown>, Broke> {
+        let mut shown = Vec::with_capacity(page.len());
+        for transaction in page {
+            shown.extend(self.shown(transaction)?);
+        }
+        Ok(shown)
+    }
+
     /// A transaction as it would be kept; `None` if this fetch has met the very same before.
     fn shown(&mut self, transaction: &BankTransaction) -> Result<Option<Shown>, Broke> {
         let Fetch { state, consent, .. } = self.fetch;
-        let amount = Scaled::try_from(transaction.amount.abs())
-            .map_err(|_| ConnectorError::BadAnswer("amount"))?;
-        let Some((utx, stability)) =
+        let Ok(amount) = Scaled::cut(transaction.amount.abs()) else {
+            // No account of this world: counted, and nothing else can be done with it.
+            self.fetch.unreadable.fetch_add(1, Ordering::Relaxed);
+            return Ok(None);
+        };
+        let identified =
             self.fetch
                 .utx
-                .identify(self.account, transaction, &mut self.met)
-        else {
+                .identify(&self.identity, transaction, !self.ids_reused, &mut self.met);
+        let Some((utx, stability)) = identified else {
             return Ok(None);
         };
         let now = state.clock.now().trunc_subsecs(0);
@@ -177,6 +333,50 @@ impl<'a> Ledger<'a> {
         }))
     }
 
+    /// Keeps what could not be read, sealed, and does not take it for gone where the bank's id of it is known.
+    async fn keep_unreadable(&mut self, entries: &[Unreadable]) -> Result<(), Broke> {
+        let Fetch { state, consent, .. } = self.fetch;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        self.anything = true;
+        let mut tx = self.fetch.write().await?;
+        for entry in entries {
+            self.fetch.unreadable.fetch_add(1, Ordering::Relaxed);
+            if let Some(id) = &entry.id {
+                self.met.mark(&self.fetch.utx.of_id(&self.identity, id));
+            }
+            if self.unreadable.len() >= MOST_UNREADABLE {
+                continue;
+            }
+            let text = format!("{}/{}", consent.id, data::hex(&entry.raw));
+            let digest = state
+                .vault
+                .digest(&state.pepper, "unreadable", &text)
+                .map_err(crate::services::refusal::Failure::from)?;
+            let place = format!(
+                "unreadable_entries.sealed/{}/{}",
+                consent.id,
+                data::hex(&digest.0)
+            );
+            let sealed = state
+                .vault
+                .seal(&state.clock, &place, &entry.raw)
+                .map_err(crate::services::refusal::Failure::from)?;
+            tx.put_unreadable(&UnreadableRow {
+                consent_id: consent.id,
+                account_id: self.id,
+                digest: digest.clone(),
+                field: entry.field.to_owned(),
+                sealed,
+                seen_at: state.clock.now(),
+            })
+            .await?;
+            self.unreadable.push(digest);
+        }
+        Ok(tx.commit().await?)
+    }
+
     /// Whether what is kept is no longer what the bank shows. Details that do not open are written anew.
     fn differs(&self, item: &Shown, old: &TransactionRow) -> bool {
         let row = &item.row;
@@ -187,24 +387,23 @@ impl<'a> Ledger<'a> {
             && row.amount == old.amount
             && row.booked_at == old.booked_at
             && row.category == old.category;
-        let place = transaction_place(row.consent_id, &row.utx);
-        let kept = data::open::<TransactionDetails>(self.fetch.state, &place, &old.sealed);
-        !clear || !kept.is_ok_and(|kept| kept == item.details)
+        let kept = opened(self.fetch, old.clone());
+        !clear || !kept.is_some_and(|kept| item.details.says_as(&kept.details))
     }
 
     /// Whether a new entry may be the booking of one that was pending.
-    fn may_replace(&self, row: &TransactionRow) -> bool {
-        row.status == BookingStatus::Booked
-            && self.waiting.iter().any(|old| is_booking_of(row, old))
+    fn may_replace(&self, item: &Shown) -> bool {
+        item.row.status == BookingStatus::Booked
+            && self.waiting.iter().any(|old| is_booking_of(item, old))
     }
 
     /// At the end of all pages: pending entries that are gone have been booked under another name, or will never be;
     /// booked ones that are gone from the days the bank showed were taken back.
     async fn settle(mut self) -> Result<(), Broke> {
         let waiting = std::mem::take(&mut self.waiting);
-        let mut gone: Vec<_> = waiting
+        let gone: Vec<_> = waiting
             .into_iter()
-            .filter(|row| !self.met.knows(&row.utx))
+            .filter(|old| !self.met.knows(&old.row.utx))
             .collect();
         let mut held = std::mem::take(&mut self.held);
         held.sort_by_key(|item| item.row.booked_at);
@@ -213,153 +412,38 @@ impl<'a> Ledger<'a> {
         for mut item in held {
             let former = gone
                 .iter()
-                .find(|old| !taken.contains(&old.id) && is_booking_of(&item.row, old));
+                .find(|old| !taken.contains(&old.row.id) && is_booking_of(&item, old));
             if let Some(former) = former {
-                taken.insert(former.id);
-                item.row.replaces = Some(former.utx.clone());
+                taken.insert(former.row.id);
+                item.row.replaces = Some(former.row.utx.clone());
             }
+            self.added += 1;
             changes.add(self.fetch, item)?;
         }
-        changes.gone.append(&mut gone);
+        let (replaced, pending): (Vec<_>, Vec<_>) = gone
+            .into_iter()
+            .map(|old| old.row)
+            .partition(|row| taken.contains(&row.id));
+        changes.gone = replaced;
         if !changes.is_empty() {
             let mut tx = self.fetch.write().await?;
             changes.write(self.fetch, &mut tx).await?;
             tx.commit().await?;
         }
-        // Of a whole history, only the days it covers tell: banks forget what is old.
-        match self.fetch.from.or(self.oldest) {
-            Some(from) => {
-                remove_booked(self.fetch, self.id, from, |row| self.met.knows(&row.utx)).await
-            }
-            None => Ok(()),
-        }
-    }
-}
-
-/// Whether one entry has the looks of another's booking: same money, same other side, and in time.
-fn is_booking_of(row: &TransactionRow, pending: &TransactionRow) -> bool {
-    row.amount == pending.amount
-        && row.currency == pending.currency
-        && row.credit_debit == pending.credit_debit
-        && row.merchant == pending.merchant
-        && (row.booked_at - pending.booked_at).abs() <= BOOKS_WITHIN
-}
-
-/// Takes all transactions of an account out.
-pub async fn empty(fetch: &Fetch<'_>, account: AccountId) -> Result<(), Broke> {
-    let mut tx = fetch.write().await?;
-    let gone = tx.pending_transactions(fetch.consent.id, account).await?;
-    let changes = Changes {
-        gone,
-        ..Changes::default()
-    };
-    changes.write(fetch, &mut tx).await?;
-    tx.commit().await?;
-    remove_booked(fetch, account, DateTime::UNIX_EPOCH, |_| false).await
-}
-
-/// Takes an account's booked transactions from a time on out, but for those that stay.
-async fn remove_booked(
-    fetch: &Fetch<'_>,
-    account: AccountId,
-    from: DateTime<Utc>,
-    stays: impl Fn(&TransactionRow) -> bool,
-) -> Result<(), Broke> {
-    let mut after = None;
-    loop {
-        let mut tx = fetch.state.db.read().await?;
-        let rows = tx.booked_transactions(account, from, after, CHUNK).await?;
-        drop(tx);
-        let Some(last) = rows.last() else {
-            return Ok(());
-        };
-        after = Some(Newest {
-            booked_at: last.booked_at,
-            id: last.id,
-        });
-        let gone: Vec<_> = rows.into_iter().filter(|row| !stays(row)).collect();
-        if !gone.is_empty() {
-            let mut tx = fetch.write().await?;
-            let changes = Changes {
-                gone,
-                ..Changes::default()
-            };
-            changes.write(fetch, &mut tx).await?;
+        if self.fetch.consent.unreadable > 0 || !self.unreadable.is_empty() {
+            let mut tx = self.fetch.write().await?;
+            tx.keep_unreadable(self.fetch.consent.id, self.id, &self.unreadable)
+                .await?;
             tx.commit().await?;
         }
+        let answer = Answer {
+            account: self.id,
+            oldest: self.oldest,
+            anything: self.anything,
+            met: &self.met,
+            added: self.added,
+            pending,
+        };
+        removals::settle(self.fetch, answer).await
     }
-}
-
-/// Changes to be written together.
-#[derive(Default)]
-struct Changes {
-    /// New rows, and rows as they are now.
-    rows: Vec<TransactionRow>,
-    /// Rows as they were.
-    past: Vec<TransactionRow>,
-    gone: Vec<TransactionRow>,
-}
-
-impl Changes {
-    fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.gone.is_empty()
-    }
-
-    fn add(&mut self, fetch: &Fetch<'_>, item: Shown) -> Result<(), Broke> {
-        self.rows.push(sealed(fetch, item)?);
-        Ok(())
-    }
-
-    fn modify(
-        &mut self,
-        fetch: &Fetch<'_>,
-        item: Shown,
-        old: &TransactionRow,
-    ) -> Result<(), Broke> {
-        self.rows.push(TransactionRow {
-            id: old.id,
-            inserted_at: old.inserted_at,
-            replaces: old.replaces.clone(),
-            change_kind: ChangeKind::Modified,
-            ..sealed(fetch, item)?
-        });
-        self.past.push(old.clone());
-        Ok(())
-    }
-
-    /// Numbers the changes and writes them; the caller's transaction holds the consent's row.
-    async fn write(mut self, fetch: &Fetch<'_>, tx: &mut Tx) -> Result<(), Broke> {
-        if self.is_empty() {
-            return Ok(());
-        }
-        let count = self.rows.len() + self.gone.len();
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
-        let last = tx.take_changes(fetch.consent.id, count).await?;
-        let mut numbers = last - count + 1..=last;
-        let ids: Vec<_> = self.gone.iter().map(|row| row.id).collect();
-        for row in self.gone {
-            self.past.push(TransactionRow {
-                change_no: numbers.next().unwrap_or(last),
-                change_kind: ChangeKind::Removed,
-                sealed: Vec::new(),
-                ..row.clone()
-            });
-            self.past.push(row);
-        }
-        for row in &mut self.rows {
-            row.change_no = numbers.next().unwrap_or(last);
-        }
-        tx.delete_transactions(&ids).await?;
-        tx.put_past_changes(&self.past).await?;
-        tx.put_transactions(&self.rows).await?;
-        Ok(())
-    }
-}
-
-fn sealed(fetch: &Fetch<'_>, item: Shown) -> Result<TransactionRow, Broke> {
-    let place = transaction_place(item.row.consent_id, &item.row.utx);
-    Ok(TransactionRow {
-        sealed: data::seal(fetch.state, &place, &item.details)?,
-        ..item.row
-    })
 }

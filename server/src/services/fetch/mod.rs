@@ -5,17 +5,22 @@
 //! that first makes sure of the fetch's claim. That locks the consent's row, so the numbers of its change log follow
 //! each other as they are committed.
 
+mod accounts;
+mod alike;
+mod changes;
 mod ledger;
+mod removals;
 mod shapes;
 
-use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use app::domain::ids::{AccountId, BalanceId, CredentialsId, JobId};
 use app::domain::problem::Code;
 use app::domain::session::{ConsentStatus, EndedBy};
 use chrono::{DateTime, Duration, NaiveTime, SubsecRound as _, Utc};
 
+use self::accounts::{Kept, Matched};
 use self::ledger::Ledger;
 use super::budget::BankCalls;
 use super::consents::status_at;
@@ -24,8 +29,7 @@ use super::grants;
 use super::providers::provider_refusal;
 use super::refusal::{Failure, Refusal};
 use super::utx::UtxKey;
-use crate::crypto::Digest;
-use crate::skills::{BankAccount, Connector, ConnectorError, Grant};
+use crate::skills::{Connector, ConnectorError, Grant};
 use crate::state::AppState;
 use crate::storage::accounts::{AccountRow, BalanceRow};
 use crate::storage::consents::{ConsentRow, FetchClaim, FetchEnd};
@@ -36,6 +40,8 @@ const LEASE: Duration = Duration::seconds(60);
 /// How far back a bank is asked again: what it must give without a new consent by the end-user (Regulation (EU)
 /// 2018/389, article 10). What is older does not change any more.
 const RECENT: Duration = Duration::days(90);
+/// How much later than an answer that takes much away another must say the same to be believed.
+const CONFIRMED_AFTER: Duration = Duration::hours(4);
 /// How long a bank that failed is left alone, and how long at most because it says so.
 const QUIET: Duration = Duration::minutes(15);
 const LONGEST_QUIET: Duration = Duration::hours(24);
@@ -118,7 +124,7 @@ pub async fn fetch(
     let from = recent.then(|| midnight_before(now - RECENT));
     let state = &state.for_tenant_alone(consent.tenant_id).await?;
     let outcome = match Fetch::begin(state, &consent, claim, from).await {
-        Ok(fetch) => fetch.all().await,
+        Ok(fetch) => fetch.all().await.map(|()| fetch.judged()),
         Err(failure) => Err(Broke::Failure(failure)),
     };
     finish(state, &consent, claim, (before, calls), outcome).await
@@ -147,7 +153,7 @@ async fn finish(
     consent: &ConsentRow,
     claim: JobId,
     (before, calls): (BankCalls, BankCalls),
-    outcome: Result<(), Broke>,
+    outcome: Result<(bool, i64), Broke>,
 ) -> Result<Fetched, Failure> {
     let now = state.clock.now();
     let fetched_at = outcome.is_ok().then(|| now.trunc_subsecs(0));
@@ -164,6 +170,8 @@ async fn finish(
         refresh_at: (every > 0)
             .then(|| quiet_until.unwrap_or_else(|| now + Duration::minutes(every))),
         calls: Some(&if unheard { before } else { calls }.write()),
+        judged: outcome.as_ref().ok().copied(),
+        now,
     };
     let mut tx = state.db.write().await?;
     let ours = tx.finish_fetch(consent.id, claim, &end).await?;
@@ -176,8 +184,8 @@ async fn finish(
             .into());
     }
     match outcome {
-        Ok(()) if ours => Ok(Fetched::At(fetched_at.unwrap_or(now))),
-        Ok(()) | Err(Broke::Lost) => {
+        Ok(_) if ours => Ok(Fetched::At(fetched_at.unwrap_or(now))),
+        Ok(_) | Err(Broke::Lost) => {
             let row = state.db.read().await?.consent(consent.id).await?;
             let alive = row.is_some_and(|row| status_at(&row, now) == ConsentStatus::Active);
             if alive {
@@ -232,6 +240,10 @@ struct Fetch<'a> {
     utx: UtxKey,
     /// What is booked from then on is asked for; none: all there is.
     from: Option<DateTime<Utc>>,
+    /// Whether something that is gone waits to be confirmed.
+    suspect: AtomicBool,
+    /// Entries that could not be read.
+    unreadable: AtomicI64,
 }
 
 impl<'a> Fetch<'a> {
@@ -244,7 +256,7 @@ impl<'a> Fetch<'a> {
         let (connector, grant) = grants::way_in(state, consent)?;
         let mut tx = state.db.read().await?;
         let sealed = tx.sealed_utx_key(consent.tenant_id).await?;
-        let sealed =
+        let (sealed, version) =
             sealed.ok_or_else(|| Failure::Broken("a consent without its tenant".into()))?;
         Ok(Self {
             state,
@@ -252,21 +264,48 @@ impl<'a> Fetch<'a> {
             claim,
             connector,
             grant,
-            utx: UtxKey::open(state, consent.tenant_id, &sealed)?,
+            utx: UtxKey::open(state, consent.tenant_id, &sealed, version)?,
             from,
+            suspect: AtomicBool::new(false),
+            unreadable: AtomicI64::new(0),
         })
     }
 
     async fn all(&self) -> Result<(), Broke> {
-        let accounts = self.connector.accounts(&self.grant).await?;
-        let (mut kept, mut alike) = (Vec::new(), HashMap::new());
-        for (place, account) in accounts.iter().enumerate() {
-            let key = self.account_key(account, &mut alike)?;
-            let id = self.put_account(place, key, account).await?;
-            Ledger::open(self, id, account).await?.fetch().await?;
-            kept.push(id);
+        let shown = self.connector.accounts(&self.grant).await?;
+        let rows = self
+            .state
+            .db
+            .read()
+            .await?
+            .accounts(self.consent.id)
+            .await?;
+        let kept = accounts::opened(self.state, rows)?;
+        let matched = accounts::matched(self.state, self.consent.id, &shown, &kept)?;
+        let mut seen = Vec::with_capacity(shown.len());
+        for (place, (account, matched)) in shown.iter().zip(matched).enumerate() {
+            let id = self.put_account(place, &matched).await?;
+            Ledger::open(self, id, &account.id, matched)
+                .await?
+                .fetch()
+                .await?;
+            seen.push(id);
         }
-        self.drop_accounts(&kept).await
+        self.drop_accounts(&kept, &seen).await
+    }
+
+    /// Whether the answer waits to be confirmed, and how many entries of it could not be read.
+    fn judged(&self) -> (bool, i64) {
+        let unreadable = self.unreadable.load(Ordering::Relaxed);
+        if unreadable > 0 {
+            tracing::warn!(consent = %self.consent.id, unreadable, "entries of a bank's answer could not be read");
+        }
+        (self.suspect.load(Ordering::Relaxed), unreadable)
+    }
+
+    /// Has the data called suspect until what is gone is confirmed.
+    fn suspects(&self) {
+        self.suspect.store(true, Ordering::Relaxed);
     }
 
     /// Begins a transaction that writes, if the fetch still holds its claim.
@@ -281,40 +320,20 @@ impl<'a> Fetch<'a> {
         }
     }
 
-    /// An account is known by IBAN and currency; a bank's own id is good within one consent, which is all that is
-    /// needed. Of several that these do not tell apart, each later one is also known by its place among them.
-    fn account_key(
-        &self,
-        account: &BankAccount,
-        alike: &mut HashMap<String, u64>,
-    ) -> Result<Digest, Failure> {
-        let known_by = account.iban.as_ref().unwrap_or(&account.id);
-        let mut text = format!("{}/{known_by}/{}", self.consent.id, account.currency);
-        let earlier = alike.entry(text.clone()).or_insert(0);
-        if *earlier > 0 {
-            text.push_str(&format!("/{earlier}"));
-        }
-        *earlier += 1;
-        let state = self.state;
-        Ok(state.vault.digest(&state.pepper, "account", &text)?)
-    }
-
-    async fn put_account(
-        &self,
-        place: usize,
-        bank_key: Digest,
-        account: &BankAccount,
-    ) -> Result<AccountId, Broke> {
+    async fn put_account(&self, place: usize, matched: &Matched) -> Result<AccountId, Broke> {
         let (clock, consent) = (&self.state.clock, self.consent.id);
         let now = clock.now().trunc_subsecs(0);
-        let details = shapes::account(account);
+        let (bank_key, details) = (matched.bank_key.clone(), &matched.details);
         let row = AccountRow {
             id: AccountId(clock.id()),
             consent_id: consent,
-            sealed: seal(self.state, &account_place(consent, &bank_key), &details)?,
+            sealed: seal(self.state, &account_place(consent, &bank_key), details)?,
             bank_key,
             place: i64::try_from(place).unwrap_or(i64::MAX),
             fetched_at: now,
+            resource_key: Some(matched.resource_key.clone()),
+            missing_since: None,
+            ids_reused_at: None,
         };
         let mut tx = self.write().await?;
         if self.consent.fetched_at.is_some() {
@@ -340,20 +359,28 @@ impl<'a> Fetch<'a> {
         Ok(id)
     }
 
-    /// Takes out the accounts that the bank no longer shows, with all that is in them.
-    async fn drop_accounts(&self, kept: &[AccountId]) -> Result<(), Broke> {
-        let mut tx = self.state.db.read().await?;
-        let mut gone = tx.accounts(self.consent.id).await?;
-        drop(tx);
-        gone.retain(|row| !kept.contains(&row.id));
-        if kept.is_empty() && !gone.is_empty() {
+    /// Takes out the accounts that the bank no longer shows, with all that is in them, once a later answer confirms it.
+    async fn drop_accounts(&self, kept: &[Kept], seen: &[AccountId]) -> Result<(), Broke> {
+        let gone = accounts::missing(kept, seen);
+        if seen.is_empty() && !gone.is_empty() {
             return Err(Broke::Bank(ConnectorError::BadAnswer("all accounts gone")));
         }
+        let now = self.state.clock.now();
         for account in gone {
-            ledger::empty(self, account.id).await?;
+            let id = account.row.id;
+            let since = account.row.missing_since;
+            if since.is_none_or(|since| now - since < CONFIRMED_AFTER) {
+                self.suspects();
+                let mut tx = self.write().await?;
+                tx.mark_account_missing(id, now).await?;
+                tx.commit().await?;
+                continue;
+            }
+            removals::empty(self, id).await?;
             let mut tx = self.write().await?;
-            tx.keep_balances(account.id, &[]).await?;
-            tx.delete_account(account.id).await?;
+            tx.keep_balances(id, &[]).await?;
+            tx.keep_unreadable(self.consent.id, id, &[]).await?;
+            tx.delete_account(id).await?;
             tx.commit().await?;
         }
         Ok(())

@@ -18,6 +18,8 @@ pub fn account(account: &BankAccount) -> AccountDetails {
         cash_account_type: account.cash_account_type.clone(),
         usage: account.usage,
         balances: account.balances.iter().map(balance).collect(),
+        marker: None,
+        stability: None,
     }
 }
 
@@ -46,6 +48,11 @@ pub fn transaction(transaction: &BankTransaction, stability: Stability) -> Trans
         merchant_category_code: transaction.merchant_category_code.clone(),
         value_date: transaction.value_date,
         stability,
+        references: [&transaction.end_to_end_id, &transaction.entry_reference]
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect(),
     }
 }
 

@@ -73,7 +73,7 @@ fn statuses(text: &str) -> (i64, i64) {
         .strip_suffix("xx")
         .and_then(|digit| digit.parse::<i64>().ok());
     match (class, text.parse()) {
-        (Some(class), _) => (class * 100, class * 100 + 99),
+        (Some(class @ 1..=9), _) => (class * 100, class * 100 + 99),
         (None, Ok(exact)) => (exact, exact),
         _ => (0, 0),
     }

@@ -13,16 +13,18 @@ use crate::services::keys::Named;
 use crate::services::refusal::{Failure, FieldProblem, Refusal};
 use crate::services::sessions::{ended, in_flight, owned, skill_named, status_at, user_digest};
 use crate::services::{issue, uploads};
-use crate::skills::{Skill, payment_intent};
+use crate::skills::payment_texts::{self, Prepared, Written};
+use crate::skills::{DataFault, Skill, payment_intent};
 use crate::state::AppState;
 use crate::storage::Tx;
 use crate::storage::sessions::SessionRow;
+use crate::text::odd_char_in;
 
-/// Everything that can be refused before anything is claimed.
+/// Everything that can be refused before anything is claimed. The data is left as the provider gets it.
 pub(super) async fn check(
     state: &AppState,
     client: &Named,
-    new: &NewStep,
+    new: &mut NewStep,
 ) -> Result<Ready, Failure> {
     let digest = issue::nonce_digest(state, new.nonce.expose_secret());
     let mut tx = state.db.read().await?;
@@ -41,7 +43,7 @@ pub(super) async fn check(
             .says(format!("The session expects the step {expected} now."))
             .into());
     }
-    check_data(state, &skill, new)?;
+    let written = check_data(state, &skill, new)?;
     uploads::none_missing(state, &mut tx, &row).await?;
     let link = new.data.get("psu_redirect_link").and_then(Value::as_str);
     if let Some(link) = link {
@@ -51,6 +53,7 @@ pub(super) async fn check(
         link: link.map(str::to_owned),
         skill,
         digest,
+        written,
     })
 }
 
@@ -100,14 +103,28 @@ pub fn check_user(state: &AppState, row: &SessionRow, given: Option<&str>) -> Re
     }
 }
 
-fn check_data(state: &AppState, skill: &Skill, new: &NewStep) -> Result<(), Failure> {
-    let data = Value::Object(new.data.clone());
-    let mut faults = skill.check(&new.step, &data);
+/// Checks a step's data, and puts in its place what the provider gets; answers which texts are written otherwise there.
+fn check_data(state: &AppState, skill: &Skill, new: &mut NewStep) -> Result<Vec<Written>, Failure> {
+    let given = Value::Object(new.data.clone());
+    let mut prepared = if new.step == payment_intent::STEP {
+        payment_texts::prepare(&given)
+    } else {
+        Prepared {
+            faults: invisible(&given, "data"),
+            data: given,
+            written: Vec::new(),
+        }
+    };
+    let mut faults = std::mem::take(&mut prepared.faults);
+    faults.extend(skill.check(&new.step, &prepared.data));
     if faults.is_empty() && new.step == payment_intent::STEP {
-        faults = payment_intent::faults(&data, state.clock.now().date_naive());
+        faults = payment_intent::faults(&prepared.data, state.clock.now().date_naive());
     }
     if faults.is_empty() {
-        return Ok(());
+        if let Value::Object(data) = prepared.data {
+            new.data = data;
+        }
+        return Ok(prepared.written);
     }
     let code = |code: &str| match code {
         "missing" => Code::MissingFields,
@@ -119,6 +136,32 @@ fn check_data(state: &AppState, skill: &Skill, new: &NewStep) -> Result<(), Fail
         .map(|fault| FieldProblem::new(fault.path, code(fault.code), fault.message))
         .collect();
     Err(Refusal::new(Code::InvalidInput).at(fields).into())
+}
+
+/// Characters that nobody sees, in texts that people will read: a bidirectional one shows them another text than there is.
+fn invisible(value: &Value, path: &str) -> Vec<DataFault> {
+    match value {
+        Value::Object(fields) => {
+            let fields = fields.iter();
+            let found =
+                fields.flat_map(|(name, value)| invisible(value, &format!("{path}.{name}")));
+            found.collect()
+        }
+        Value::Array(items) => {
+            let items = items.iter().enumerate();
+            let found = items.flat_map(|(at, item)| invisible(item, &format!("{path}[{at}]")));
+            found.collect()
+        }
+        Value::String(text) => {
+            let fault = odd_char_in(text).map(|odd| DataFault {
+                path: path.to_owned(),
+                code: "format",
+                message: format!("Must be visible characters, and has {odd}."),
+            });
+            fault.into_iter().collect()
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
+    }
 }
 
 async fn check_link(tx: &mut Tx, client: &Named, link: &str) -> Result<(), Failure> {

@@ -1,9 +1,9 @@
 //! Reading what a bank said.
 
 use super::*;
-use crate::services::accounts::{self, BalanceFilter, IdPage};
+use crate::services::accounts::{self, BalanceFilter, BalancesWanted};
 use crate::services::data::ServedFrom;
-use crate::services::transactions::{self, AmountBounds, Wanted, write_cursor};
+use crate::services::transactions::{self, AmountBounds, Wanted};
 use crate::storage::testing::on_both;
 use crate::storage::transactions::{Range, TransactionFilter};
 use app::domain::account::CreditDebit;
@@ -49,14 +49,10 @@ async fn accounts_and_balances_are_what_the_bank_said(db: Db) {
         account.details.iban.as_deref(),
         Some("RO00TEST0000000000000001")
     );
-    let page = IdPage {
-        after: None,
-        limit: 10,
-    };
     let list = |filter: BalanceFilter| {
         let (world, pair) = (&world, &pair);
         async move {
-            accounts::balances(&world.state, &world.client, pair, &filter, page)
+            accounts::balances(&world.state, &world.client, pair, all_of(&filter))
                 .await
                 .unwrap()
                 .items
@@ -73,6 +69,15 @@ async fn accounts_and_balances_are_what_the_bank_said(db: Db) {
     assert!(list(euro).await.is_empty());
 }
 
+fn all_of(filter: &BalanceFilter) -> BalancesWanted<'_> {
+    BalancesWanted {
+        filter,
+        under: "filter.",
+        after: None,
+        limit: 100,
+    }
+}
+
 async fn every_documented_type_of_balance_is_kept_and_found(db: Db) {
     let world = World::new(db).await;
     let model = world.provider.accounts.lock().unwrap()[0].balances[0].clone();
@@ -84,16 +89,13 @@ async fn every_documented_type_of_balance_is_kept_and_found(db: Db) {
     });
     world.provider.accounts.lock().unwrap()[0].balances = said.collect();
     let pair = world.pair().await;
-    let page = IdPage {
-        after: None,
-        limit: 100,
-    };
     let list = async |balance_type: Option<BalanceType>| {
         let filter = BalanceFilter {
             balance_type: balance_type.map(|kind| kind.as_str().to_owned()),
             ..BalanceFilter::default()
         };
-        let listed = accounts::balances(&world.state, &world.client, &pair, &filter, page).await;
+        let wanted = all_of(&filter);
+        let listed = accounts::balances(&world.state, &world.client, &pair, wanted).await;
         listed.unwrap().items
     };
     assert_eq!(list(None).await.len(), 13);
@@ -201,7 +203,7 @@ async fn pages_follow_each_other_without_gap(db: Db) {
         let page = reader.page(after, 10).await.unwrap();
         seen.extend(page.items.iter().map(|item| item.row.id));
         let Some(next) = page.next else { break };
-        let by_cursor = reader.place(&write_cursor(next)).await.unwrap();
+        let by_cursor = reader.place(&reader.cursor(next).unwrap()).await.unwrap();
         let by_id = reader
             .place(&seen.last().unwrap().to_string())
             .await

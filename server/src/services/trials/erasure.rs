@@ -117,8 +117,8 @@ impl Api {
         all
     }
 
-    /// Which of these bytes are somewhere in the database: in SQLite's files as they lie on the disk, in any column of
-    /// any table on Postgres.
+    /// Which of these bytes are somewhere in the database: in its files as they lie on the disk, those of Postgres once its
+    /// tables are packed; there also in any column of any table.
     async fn found(&self, needles: &[Vec<u8>]) -> usize {
         let db = &self.world.state.db;
         if let Some(file) = db.file().await {
@@ -137,8 +137,12 @@ impl Api {
                 hex.into_bytes()
             }
         };
-        let needles: Vec<_> = needles.iter().map(hex).collect();
-        count(text.as_bytes(), &needles)
+        let written: Vec<_> = needles.iter().map(hex).collect();
+        let in_columns = count(text.as_bytes(), &written);
+        let in_files = count(&db.postgres_files().await, needles);
+        // Each place has what the other has.
+        assert_eq!(in_columns == 0, in_files == 0, "{in_columns} {in_files}");
+        in_columns.min(in_files)
     }
 }
 

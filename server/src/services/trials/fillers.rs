@@ -44,10 +44,12 @@ async fn the_table_grows_around_a_consent_that_opens_as_before(db: Db) {
     let reader = transactions::reader(&world.state, &world.client, &pair, all).await;
     let page = reader.unwrap().page(None, 100).await.unwrap();
     assert_eq!(page.items.len(), 60, "each of them opens");
-    let after = transactions::write_cursor(transactions::Newest {
+    let place = transactions::Newest {
         booked_at: page.items[30].row.booked_at,
         id: page.items[30].row.id,
-    });
+    };
+    let state = world.state.for_tenant_alone(world.client.tenant()).await;
+    let after = transactions::write_cursor(&state.unwrap(), pair.id, place).unwrap();
     for after in [None, Some(after.as_str())] {
         let plan = filler::plan(&world.state, pair.id, after).await.unwrap();
         assert!(plan.contains("transactions"), "{plan}");

@@ -63,7 +63,7 @@ impl Bank {
         self.made += 1;
         let (made, other_name) = (self.made, self.rng.random_bool(0.5));
         let at = self.rng.random_range(0..self.rows.len().max(1));
-        let Some(row) = self.rows.get_mut(at) else {
+        let Some(row) = self.rows.get_mut(at).filter(|row| !is_anchor(row)) else {
             return;
         };
         if row.status == BookingStatus::Pending {
@@ -80,7 +80,19 @@ impl Bank {
     fn remove(&mut self) {
         if !self.rows.is_empty() {
             let at = self.rng.random_range(0..self.rows.len());
-            self.rows.swap_remove(at);
+            if !is_anchor(&self.rows[at]) {
+                self.rows.swap_remove(at);
+            }
+        }
+    }
+
+    /// The oldest of all, which stays as it is: what is older than anything the bank shows is not taken out, and what
+    /// goes is never the most of it.
+    fn anchor(&mut self) {
+        for n in 0..40 {
+            let mut row = transaction(&format!("anchor-{n}"), "1.00", "2025-10-10");
+            row.remittance = Some(format!("anchor {n}"));
+            self.rows.push(row);
         }
     }
 
@@ -116,6 +128,10 @@ impl Bank {
         all.sort();
         all
     }
+}
+
+fn is_anchor(row: &BankTransaction) -> bool {
+    row.id.as_deref().is_some_and(|id| id.starts_with("anchor"))
 }
 
 fn said(item: &Transaction) -> Said {
@@ -189,6 +205,7 @@ async fn interleave(world: &World, seed: u64) {
         rows: Vec::new(),
         made: 0,
     };
+    bank.anchor();
     bank.go_on(&world.provider);
     let pair = world.pair().await;
     let mut mirrors = [1, 2, 7, 500].map(|count| Mirror {

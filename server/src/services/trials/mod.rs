@@ -2,11 +2,13 @@
 
 mod consents;
 mod data;
+mod differential;
 mod erasure;
 mod fillers;
 mod flows;
 mod mirrors;
 mod model;
+mod odd_banks;
 mod pending;
 mod plans;
 mod races;
@@ -69,6 +71,10 @@ pub struct Provider {
     pub sent: Mutex<String>,
     pub accounts: Mutex<Vec<BankAccount>>,
     pub pages: Mutex<Vec<Vec<BankTransaction>>>,
+    /// What stands on each page and cannot be read.
+    pub unreadable: Mutex<Vec<crate::skills::Unreadable>>,
+    /// What an account shows in place of the pages.
+    pub own_pages: Mutex<HashMap<String, Vec<Vec<BankTransaction>>>>,
     /// The key of each submission.
     pub keys: Mutex<Vec<uuid::Uuid>>,
     /// What reading accounts fails with, while it does.
@@ -135,7 +141,7 @@ impl Connector for Provider {
     async fn transactions(
         &self,
         _: &Grant,
-        _: &str,
+        account: &str,
         page: PageRequest,
     ) -> Result<Page, ConnectorError> {
         drop(self.gate.acquire().await);
@@ -147,12 +153,14 @@ impl Connector for Provider {
                 (at.parse().unwrap(), from.parse().ok())
             }
         };
-        let pages = self.pages.lock().unwrap();
+        let own = self.own_pages.lock().unwrap().get(account).cloned();
+        let pages = own.unwrap_or_else(|| self.pages.lock().unwrap().clone());
         let mut transactions: Vec<_> = pages.get(at).cloned().unwrap_or_default();
         transactions.retain(|one| one.booking_date.is_none() || from <= one.booking_date);
         let from = from.map(|from| from.to_string()).unwrap_or_default();
         Ok(Page {
             transactions,
+            unreadable: self.unreadable.lock().unwrap().clone(),
             next: (at + 1 < pages.len()).then(|| format!("{}/{from}", at + 1)),
         })
     }
@@ -202,6 +210,8 @@ impl World {
                 ],
                 vec![transaction("t1", "1000.00", "2025-12-31")],
             ]),
+            unreadable: Mutex::default(),
+            own_pages: Mutex::default(),
             keys: Mutex::default(),
             down: Mutex::default(),
             submitted: AtomicUsize::new(0),

@@ -239,7 +239,10 @@ async fn what_is_older_than_the_bank_must_tell_is_left_alone(db: Db) {
     world.shows(vec![says("new", "new", "2025-12-31"), old]);
     let pair = world.pair().await;
     world.fresh(&pair).await;
+    // An empty answer is believed once a later one says the same, and then only of the days it covers.
     world.shows(vec![]);
+    world.advance(6 * 3600 + 1);
+    assert_eq!(world.infos(&pair).await, ["new", "old"]);
     world.advance(6 * 3600 + 1);
     assert_eq!(world.infos(&pair).await, ["old"]);
 }
@@ -253,7 +256,11 @@ async fn an_account_the_bank_no_longer_shows_goes_with_all_in_it(db: Db) {
     assert_eq!(before, 6, "the fake bank shows the same in each account");
     world.provider.accounts.lock().unwrap().truncate(1);
     world.advance(6 * 3600 + 1);
+    assert_eq!(world.infos(&pair).await.len(), 6, "not at once");
+    assert!(world.fresh(&pair).await.suspect);
+    world.advance(6 * 3600 + 1);
     assert_eq!(world.infos(&pair).await.len(), 3);
+    assert!(!world.fresh(&pair).await.suspect);
     let list = accounts::list(&world.state, &world.client, &pair);
     assert_eq!(list.await.unwrap().items.len(), 1);
     // A bank that shows nothing at all has lost its mind, not its customers.

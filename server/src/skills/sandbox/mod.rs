@@ -3,6 +3,7 @@
 //! The bank is known by its URL and by client id and secret, nothing else; a real bank in its place would see the
 //! same calls.
 
+mod entries;
 mod marketplace;
 mod payments;
 #[cfg(test)]
@@ -319,8 +320,10 @@ impl Connector for Sandbox {
         if next.as_ref() == Some(&address) {
             return Err(ConnectorError::BadAnswer("its next page is the same page"));
         }
+        let (transactions, unreadable) = report.read();
         Ok(Page {
-            transactions: report.into_transactions(),
+            transactions,
+            unreadable,
             next: next.map(String::from),
         })
     }

@@ -1,8 +1,9 @@
 //! What the bank's answers look like, and how they become ours. Lenient where real banks differ: unknown members,
-//! unknown balance types, amounts as numbers and placeholder ids do no harm; an amount that is no decimal does.
+//! unknown balance types, amounts as numbers and placeholder ids do no harm; a balance whose amount is no decimal is left
+//! out, and an entry that cannot be read costs itself alone ([`super::entries`]).
 
 use app::domain::account::{AccountUsage, BalanceType};
-use app::domain::json::{self, Exact, Json, Limits};
+use app::domain::json::{self, Exact, ExactValue, Json, Limits};
 use app::domain::payment::PaymentStatus;
 use app::domain::transaction::BookingStatus;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -10,9 +11,10 @@ use rust_decimal::Decimal;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+use super::entries;
 use crate::skills::connector::{
     BankAccount, BankBalance, BankExecutions, BankPayment, BankPaymentItem, BankTransaction,
-    ConnectorError, Party,
+    ConnectorError, Party, Unreadable,
 };
 
 #[derive(Deserialize)]
@@ -139,13 +141,14 @@ pub struct Account {
     resource_id: String,
     iban: Option<String>,
     bic: Option<String>,
-    currency: String,
+    #[serde(default)]
+    currency: Option<String>,
     name: Option<String>,
     product: Option<String>,
     cash_account_type: Option<String>,
     usage: Option<String>,
     #[serde(default)]
-    balances: Vec<Balance>,
+    balances: Vec<ExactValue>,
 }
 
 #[derive(Deserialize)]
@@ -178,14 +181,14 @@ pub struct Report {
 #[derive(Deserialize)]
 pub struct AccountReport {
     #[serde(default)]
-    booked: Vec<Transaction>,
+    booked: Vec<ExactValue>,
     #[serde(default)]
-    pending: Vec<Transaction>,
-    #[serde(rename = "_links")]
+    pending: Vec<ExactValue>,
+    #[serde(rename = "_links", default)]
     pub links: ReportLinks,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub struct ReportLinks {
     pub next: Option<Link>,
 }
@@ -195,40 +198,17 @@ struct Reference {
     iban: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct BalanceAfter {
-    balance_amount: Amount,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(clippy::struct_field_names, reason = "the names of the Berlin Group")]
-struct Transaction {
-    transaction_id: Option<String>,
-    entry_reference: Option<String>,
-    end_to_end_id: Option<String>,
-    booking_date: Option<NaiveDate>,
-    value_date: Option<NaiveDate>,
-    transaction_amount: Amount,
-    creditor_name: Option<String>,
-    creditor_account: Option<Reference>,
-    debtor_name: Option<String>,
-    debtor_account: Option<Reference>,
-    remittance_information_unstructured: Option<String>,
-    additional_information: Option<String>,
-    bank_transaction_code: Option<String>,
-    proprietary_bank_transaction_code: Option<String>,
-    balance_after_transaction: Option<BalanceAfter>,
-}
-
 impl From<Account> for BankAccount {
     fn from(account: Account) -> Self {
         Self {
             id: account.resource_id,
             iban: account.iban,
             bic: account.bic,
-            currency: account.currency,
+            // ISO 4217's word for a unit that nobody named.
+            currency: account
+                .currency
+                .and_then(|code| entries::currency(&code))
+                .unwrap_or_else(|| "XXX".into()),
             name: account.name,
             product: account.product,
             cash_account_type: account.cash_account_type,
@@ -240,7 +220,7 @@ impl From<Account> for BankAccount {
             balances: account
                 .balances
                 .into_iter()
-                .filter_map(Balance::known)
+                .filter_map(|balance| Balance::deserialize(balance.0).ok()?.known())
                 .collect(),
         }
     }
@@ -252,7 +232,7 @@ impl Balance {
         Some(BankBalance {
             balance_type: balance_type(&self.balance_type)?,
             amount: self.balance_amount.amount,
-            currency: self.balance_amount.currency,
+            currency: entries::currency(&self.balance_amount.currency)?,
             credit_limit_included: self.credit_limit_included,
             reference_date: self.reference_date,
             changed_at: self.last_change_date_time,
@@ -268,48 +248,28 @@ fn balance_type(name: &str) -> Option<BalanceType> {
 }
 
 impl AccountReport {
-    /// Pending ones first: they are the newest.
-    pub fn into_transactions(self) -> Vec<BankTransaction> {
-        let with = |status| move |entry: Transaction| entry.with(status);
+    /// What can be read, pending ones first: they are the newest. And what cannot.
+    pub fn read(self) -> (Vec<BankTransaction>, Vec<Unreadable>) {
+        let with = |status| move |entry: ExactValue| entries::read(entry.0, status);
         let pending = self.pending.into_iter().map(with(BookingStatus::Pending));
         let booked = self.booked.into_iter().map(with(BookingStatus::Booked));
-        pending.chain(booked).collect()
-    }
-}
-
-impl Transaction {
-    fn with(self, status: BookingStatus) -> BankTransaction {
-        let mcc = self.proprietary_bank_transaction_code;
-        let is_mcc = |code: &String| code.len() == 4 && code.bytes().all(|b| b.is_ascii_digit());
-        BankTransaction {
-            id: self.transaction_id.and_then(real),
-            entry_reference: self.entry_reference.and_then(real),
-            status,
-            amount: self.transaction_amount.amount,
-            currency: self.transaction_amount.currency,
-            booking_date: self.booking_date,
-            value_date: self.value_date,
-            creditor: party(self.creditor_name, self.creditor_account),
-            debtor: party(self.debtor_name, self.debtor_account),
-            remittance: self.remittance_information_unstructured,
-            end_to_end_id: self.end_to_end_id.and_then(real),
-            bank_transaction_code: self.bank_transaction_code,
-            merchant_category_code: mcc.filter(is_mcc),
-            category: self.additional_information,
-            balance_after: self
-                .balance_after_transaction
-                .map(|after| after.balance_amount.amount),
+        let (mut read, mut unreadable) = (Vec::new(), Vec::new());
+        for entry in pending.chain(booked) {
+            match entry {
+                Ok(transaction) => read.push(transaction),
+                Err(odd) => unreadable.push(odd),
+            }
         }
+        (read, unreadable)
     }
 }
 
-fn party(name: Option<String>, account: Option<Reference>) -> Option<Party> {
-    let iban = account.and_then(|account| account.iban);
+pub fn party(name: Option<String>, iban: Option<String>) -> Option<Party> {
     (name.is_some() || iban.is_some()).then_some(Party { name, iban })
 }
 
 /// Banks without an id send blanks or `NOTPROVIDED`: the same for every entry, so no id at all.
-fn real(id: String) -> Option<String> {
+pub fn real(id: String) -> Option<String> {
     let trimmed = id.trim();
     let real = !trimmed.is_empty() && !trimmed.eq_ignore_ascii_case("NOTPROVIDED");
     real.then(|| trimmed.to_owned())
@@ -318,10 +278,7 @@ fn real(id: String) -> Option<String> {
 /// A decimal from a JSON string or number, digit by digit: never through binary floating point.
 fn exact<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
     let Exact(text) = Exact::deserialize(deserializer)?;
-    let plain = text
-        .bytes()
-        .all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'.'));
-    let decimal = Decimal::from_str_exact(&text).ok().filter(|_| plain);
+    let decimal = entries::decimal(&text);
     decimal.ok_or_else(|| D::Error::custom("an amount is a decimal"))
 }
 
@@ -368,13 +325,12 @@ mod tests {
     fn amounts_are_exact_or_refused() {
         assert_eq!(amount("\"-12.50\"").as_deref(), Some("-12.50"));
         assert_eq!(amount("-256.67").as_deref(), Some("-256.67"));
+        assert_eq!(amount("\"1e3\"").as_deref(), Some("1000"));
         assert_eq!(
             amount("4.27000000000000001").as_deref(),
             Some("4.27000000000000001")
         );
         for bad in [
-            "\"1e3\"",
-            "1e3",
             "\"\"",
             "\"12,50\"",
             "null",
