@@ -168,6 +168,10 @@ fn acts(row: &ServicerRow) -> impl IntoView + use<> {
         </a>
     };
     match row.status {
+        // Nobody knows yet whose it is: there is nothing to approve.
+        ServicerStatus::Sandbox if row.owner.is_some() && !row.owner_confirmed => {
+            suspend.into_any()
+        }
         ServicerStatus::Sandbox => view! {
             {post("approve", "Approve")}
             {suspend}

@@ -173,9 +173,11 @@ fn stored_now(stored: Stored) -> impl IntoView {
         .map(|(name, value)| {
             let label = WORDS.iter().find(|(known, _)| *known == name);
             let label = label.map_or(name, |(_, label)| *label);
+            let lines: Vec<_> = value.lines().map(str::to_owned).collect();
+            let lines = lines.into_iter().map(|line| view! { <div>{line}</div> });
             view! {
                 <dt>{label}</dt>
-                <dd class="break lines">{value}</dd>
+                <dd>{lines.collect_view()}</dd>
             }
         })
         .collect_view();
@@ -184,7 +186,7 @@ fn stored_now(stored: Stored) -> impl IntoView {
             <div class="bar">
                 <h2 id="stored-now">"Stored now"</h2>
             </div>
-            <dl class="facts">{rows}</dl>
+            <dl class="facts-list">{rows}</dl>
         </section>
     }
 }
