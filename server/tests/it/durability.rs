@@ -93,6 +93,9 @@ async fn whole(world: &World) {
 /// How many answers are traced; `TESSERA_TEST_TRACED=1000` makes a long run of it.
 const TRACED: usize = 100;
 
+/// The calls that wait for the disk.
+const SYNCS: [&str; 2] = ["fdatasync(", "fsync("];
+
 /// Between two answers to one client there is a write of the log and, after it, a sync of it: no answer leaves before
 /// what it says is on the disk.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -132,13 +135,16 @@ fn unsynced(trace: &str, count: usize) -> Result<usize, String> {
         let log = call.contains("tessera.db-wal");
         if call.starts_with("pwrite64(") && log {
             (written, synced) = (true, false);
-        } else if call.starts_with("fdatasync(") && log {
+        } else if SYNCS.iter().any(|sync| call.starts_with(sync)) && log {
             if call.contains("<unfinished") {
                 syncing.insert(thread.to_owned());
             } else {
                 synced |= written;
             }
-        } else if call.starts_with("<... fdatasync resumed") && syncing.remove(thread) {
+        } else if call.starts_with("<... f")
+            && call.contains("sync resumed")
+            && syncing.remove(thread)
+        {
             synced |= written;
         } else if call.contains("HTTP/1.1 200") {
             answers.push(synced);

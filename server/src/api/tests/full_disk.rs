@@ -49,13 +49,18 @@ async fn a_full_disk_refuses_writes_and_nothing_else() {
     assert!(refused.1.is_some(), "says when to come back");
     assert_eq!(refused.2["code"], "service_unavailable");
 
-    // Writes are refused as long as it lasts, and reads go on.
+    // Writes are refused as long as it lasts, but for those that find room in a page that is there; and reads go on.
     let proof = json!({"client_id": world.tenant, "client_secret": world.client_secret});
-    for _ in 0..5 {
+    let mut refused = 0;
+    while refused < 5 {
         // The connection that met the full disk was replaced; the disk is as full for the new one.
         world.state().db.fill_disk(true).await;
         let (status, wait, answer) = ask(&router, "/v1/sessions", &open).await;
-        assert_eq!((status, wait.is_some()), (503, true), "{answer}");
+        match (status, wait) {
+            (200, _) => acknowledged.push(answer["session_id"].as_str().unwrap().to_owned()),
+            (503, Some(_)) => refused += 1,
+            other => panic!("{other:?}: {answer}"),
+        }
         let (status, _, answer) = ask(&router, "/v1/consents/list", &proof).await;
         assert_eq!(status, 200, "{answer}");
         let ready = Request::get("/readyz").body(Body::empty()).unwrap();
