@@ -109,7 +109,8 @@ fn known_answers() {
         hex(&secrets.pepper.digest("nonce", "x").0),
         "0b43e2cdc166a62401446285cdf110753bcbc99348f75c22e338da5b7dd836a6"
     );
-    let key = DataKey::from_bytes(Uuid::from_u128(7), &std::array::from_fn(|at| at as u8));
+    let counting = std::array::from_fn(|at| u8::try_from(at).unwrap());
+    let key = DataKey::from_bytes(Uuid::from_u128(7), &counting);
     assert_eq!(hex(&key.head()), "01125d553529dd53fd");
     assert_eq!(
         hex(&key.digest("merchant", "x")),
@@ -234,8 +235,8 @@ fn the_key_file_is_private_and_read_back() {
     let read = Secrets::read(&path).unwrap().unwrap();
     assert_eq!(made.id, read.id);
     assert!(made.pepper.digest("a", "b") == read.pepper.digest("a", "b"));
-    let mode = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(), 0o600);
+    let bits = || std::fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(bits(), 0o600);
     assert!(
         Secrets::create(&path, clock.id(), &clock).is_err(),
         "an existing key file is never overwritten"
@@ -244,7 +245,7 @@ fn the_key_file_is_private_and_read_back() {
     for kind in [Kind::Pepper, Kind::Vault] {
         let tag = file.ring_mut(kind).add(&clock).unwrap();
         file.replace(&path).unwrap();
-        assert_eq!(mode(), 0o600);
+        assert_eq!(bits(), 0o600);
         let read = KeyFile::read(&path).unwrap().unwrap();
         assert_eq!(read.ring(kind).other().unwrap().tag, tag);
     }

@@ -160,6 +160,7 @@ impl Vault {
     }
 
     /// This vault for the owner of a data key, which it remembers.
+    #[must_use]
     pub fn of_opened(&self, key: DataKey) -> Self {
         let key = Arc::new(key);
         let mut opened = self

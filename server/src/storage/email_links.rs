@@ -71,8 +71,9 @@ impl Tx {
     /// Makes a password link one that makes its person an operator.
     pub async fn make_operator_link(&mut self, digest: &Digest) -> Stored<()> {
         run!(self, |conn| {
-            sqlx::query("UPDATE email_links SET operator = TRUE WHERE digest = $1")
+            sqlx::query("UPDATE email_links SET operator = TRUE WHERE digest IN ($1, $2)")
                 .bind(digest)
+                .bind(digest.other())
                 .execute(conn)
                 .await
                 .map(|_| ())
@@ -82,8 +83,9 @@ impl Tx {
     /// Whether using a link makes its person an operator.
     pub async fn is_operator_link(&mut self, digest: &Digest) -> Stored<bool> {
         run!(self, |conn| {
-            sqlx::query_scalar("SELECT operator FROM email_links WHERE digest = $1")
+            sqlx::query_scalar("SELECT operator FROM email_links WHERE digest IN ($1, $2)")
                 .bind(digest)
+                .bind(digest.other())
                 .fetch_optional(conn)
                 .await
                 .map(|operator| operator.unwrap_or(false))

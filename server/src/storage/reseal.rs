@@ -12,7 +12,7 @@ pub struct Column {
     /// `table.column`, as places begin.
     pub name: &'static str,
     table: &'static str,
-    column: &'static str,
+    holds: &'static str,
     /// How a row leads to its tenant.
     join: &'static str,
     /// The tenant's id; none of what belongs to the system.
@@ -46,7 +46,7 @@ pub struct SealedRow {
 const PLAIN: Column = Column {
     name: "",
     table: "",
-    column: "sealed",
+    holds: "sealed",
     join: "",
     owner: Some("t.tenant_id"),
     id: "t.id",
@@ -78,7 +78,7 @@ pub static COLUMNS: [Column; 20] = [
     Column {
         name: "tenants.utx_key",
         table: "tenants",
-        column: "utx_key",
+        holds: "utx_key",
         owner: Some("t.id"),
         ..PLAIN
     },
@@ -91,20 +91,20 @@ pub static COLUMNS: [Column; 20] = [
     Column {
         name: "sessions.client_state",
         table: "sessions",
-        column: "client_state",
+        holds: "client_state",
         ..PLAIN
     },
     Column {
         name: "sessions.bank_ref",
         table: "sessions",
-        column: "bank_ref",
+        holds: "bank_ref",
         parent: "t.tenant_id",
         ..PLAIN
     },
     Column {
         name: "session_steps.answer",
         table: "session_steps",
-        column: "answer",
+        holds: "answer",
         ..BY_SESSION
     },
     Column {
@@ -115,13 +115,13 @@ pub static COLUMNS: [Column; 20] = [
     Column {
         name: "bank_returns.link",
         table: "bank_returns",
-        column: "link",
+        holds: "link",
         ..BY_SESSION
     },
     Column {
         name: "consents.bank_grant",
         table: "consents",
-        column: "bank_grant",
+        holds: "bank_grant",
         parent: "t.session_id",
         ..PLAIN
     },
@@ -164,19 +164,19 @@ pub static COLUMNS: [Column; 20] = [
     Column {
         name: "payments.ordered",
         table: "payments",
-        column: "ordered",
+        holds: "ordered",
         ..PLAIN
     },
     Column {
         name: "payments.bank_ref",
         table: "payments",
-        column: "bank_ref",
+        holds: "bank_ref",
         ..PLAIN
     },
     Column {
         name: "payments.said",
         table: "payments",
-        column: "said",
+        holds: "said",
         ..PLAIN
     },
     Column {
@@ -192,21 +192,21 @@ pub static COLUMNS: [Column; 20] = [
     Column {
         name: "jobs.payload",
         table: "jobs",
-        column: "payload",
+        holds: "payload",
         owner: None,
         ..PLAIN
     },
     Column {
         name: "console_runs.held",
         table: "console_runs",
-        column: "held",
+        holds: "held",
         owner: None,
         ..PLAIN
     },
     Column {
         name: "console_calls.bodies",
         table: "console_calls",
-        column: "bodies",
+        holds: "bodies",
         owner: None,
         id: "t.run_id",
         number: Some("t.position"),
@@ -217,7 +217,7 @@ pub static COLUMNS: [Column; 20] = [
 
 impl Column {
     fn columns<DB: sqlx::Database>(&self, sql: &mut QueryBuilder<DB>) {
-        let sealed = self.column;
+        let sealed = self.holds;
         sql.push(format!(
             "{} AS id, {} AS number, {} AS parent, {} AS bytes, {} AS kind, {} AS currency, t.{sealed} AS sealed",
             self.id,
@@ -244,7 +244,7 @@ impl Column {
     }
 
     fn stale<DB: sqlx::Database>(&self, sql: &mut QueryBuilder<DB>) {
-        let column = self.column;
+        let column = self.holds;
         sql.push(format!(
             "k.wrapped IS NOT NULL AND length(t.{column}) > 0 AND (substr(t.{column}, 1, 9) <> k.head"
         ));
@@ -279,18 +279,15 @@ impl Tx {
     ) -> Stored<Vec<SealedRow>> {
         run!(self, |conn| {
             let mut sql = QueryBuilder::new("SELECT k.owner, ");
-            column.columns(&mut sql);
+            column.holdss(&mut sql);
             column.from(&mut sql);
-            match column.number {
-                Some(number) => {
-                    sql.push(format!(" WHERE ({}, {number}) > (", column.id));
-                    sql.push_bind(after.0).push(", ").push_bind(after.1);
-                    sql.push(") AND ");
-                }
-                None => {
-                    sql.push(format!(" WHERE {} > ", column.id));
-                    sql.push_bind(after.0).push(" AND ");
-                }
+            if let Some(number) = column.number {
+                sql.push(format!(" WHERE ({}, {number}) > (", column.id));
+                sql.push_bind(after.0).push(", ").push_bind(after.1);
+                sql.push(") AND ");
+            } else {
+                sql.push(format!(" WHERE {} > ", column.id));
+                sql.push_bind(after.0).push(" AND ");
             }
             column.stale(&mut sql);
             sql.push(format!(" ORDER BY {}", column.id));
@@ -307,9 +304,9 @@ impl Tx {
     pub async fn fresh_rows(&mut self, column: &Column) -> Stored<Vec<SealedRow>> {
         run!(self, |conn| {
             let mut sql = QueryBuilder::new("SELECT k.owner, ");
-            column.columns(&mut sql);
+            column.holdss(&mut sql);
             column.from(&mut sql);
-            let sealed = column.column;
+            let sealed = column.holds;
             sql.push(format!(" WHERE substr(t.{sealed}, 1, 9) = k.head"));
             sql.build_query_as().fetch_all(conn).await
         })
@@ -336,14 +333,14 @@ impl Tx {
     ) -> Stored<bool> {
         run!(self, |conn| {
             let mut sql = QueryBuilder::new("UPDATE ");
-            sql.push(format!("{} SET {} = ", column.table, column.column));
+            sql.push(format!("{} SET {} = ", column.table, column.holds));
             sql.push_bind(sealed);
             if column.merchants {
                 sql.push(", merchant = ").push_bind(merchant);
             }
             sql.push(" WHERE ");
             column.found_by(&mut sql, row);
-            sql.push(format!(" AND {} = ", column.column));
+            sql.push(format!(" AND {} = ", column.holds));
             sql.push_bind(&row.sealed);
             sql.build()
                 .execute(conn)

@@ -198,21 +198,33 @@ async fn card(world: &World, keys: &Keys, canaries: &mut Vec<Canary>) {
         .await;
     assert_eq!(status, 200, "{taken}");
     let bytes = "%PDF-1.7 canary-bytes-of-an-identity-card-83c1";
-    let part = reqwest::multipart::Part::text(bytes);
-    let upload = reqwest::multipart::Form::new()
-        .text("client_id", keys.client_id.clone())
-        .text("nonce", nonce.clone())
-        .text("kind", "payslip")
-        .part("file", part);
+    let mut form = String::new();
+    for (name, value) in [
+        ("client_id", &*keys.client_id),
+        ("nonce", &nonce),
+        ("kind", "payslip"),
+    ] {
+        form.push_str(&format!(
+            "--canaries\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+        ));
+    }
+    form.push_str(
+        "--canaries\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\n",
+    );
+    form.push_str(bytes);
+    form.push_str("\r\n--canaries--\r\n");
     let path = world.api(&format!("/v1/steps/{}/upload", text(&taken, "step_id")));
-    let answer = client().post(path).multipart(upload).send().await.unwrap();
+    let upload = client().post(path).body(form);
+    let upload = upload.header("content-type", "multipart/form-data; boundary=canaries");
+    let answer = upload.send().await.unwrap();
     assert_eq!(answer.status(), 200, "{}", answer.text().await.unwrap());
-    let sign = json!({"client_id": keys.client_id, "nonce": text(&taken, "nonce"), "skill": CARD, "step": "card_sign",
+    let sign = json!({"client_id": keys.client_id, "nonce": text(&taken, "nonce"), "skill": CARD, "step": "kyc",
                       "data": {"first_name": "Canarina-Zsofia", "last_name": "Canaryson-Quill",
                                "date_of_birth": "1990-05-17", "accept": true}});
-    world
+    let (status, signed) = world
         .post(&format!("/v1/sessions/{session}/steps"), &sign)
         .await;
+    assert_eq!(status, 200, "{signed}");
     canaries.extend([
         Canary(
             "a file's bytes",
