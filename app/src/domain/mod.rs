@@ -11,11 +11,8 @@ pub mod currency;
 pub mod ids;
 pub mod json;
 pub mod key;
-<<<<<<< HEAD
 pub mod link;
-=======
 pub mod moment;
->>>>>>> engine
 pub mod money;
 pub mod nearest;
 pub mod origin;

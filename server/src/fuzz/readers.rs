@@ -275,7 +275,7 @@ fn answers_of_banks() {
     fuzz("answers_of_banks", seeds, |bytes| {
         json::from_slice::<wire::Accounts>(bytes, Limits::ANSWER).ok();
         if let Ok(report) = json::from_slice::<wire::Report>(bytes, Limits::ANSWER) {
-            report.transactions.into_transactions();
+            report.transactions.read();
         }
         if let Ok(payment) = json::from_slice::<wire::Payment>(bytes, Limits::ANSWER) {
             payment.read().ok();

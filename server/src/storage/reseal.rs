@@ -279,7 +279,7 @@ impl Tx {
     ) -> Stored<Vec<SealedRow>> {
         run!(self, |conn| {
             let mut sql = QueryBuilder::new("SELECT k.owner, ");
-            column.holdss(&mut sql);
+            column.columns(&mut sql);
             column.from(&mut sql);
             if let Some(number) = column.number {
                 sql.push(format!(" WHERE ({}, {number}) > (", column.id));
@@ -304,7 +304,7 @@ impl Tx {
     pub async fn fresh_rows(&mut self, column: &Column) -> Stored<Vec<SealedRow>> {
         run!(self, |conn| {
             let mut sql = QueryBuilder::new("SELECT k.owner, ");
-            column.holdss(&mut sql);
+            column.columns(&mut sql);
             column.from(&mut sql);
             let sealed = column.holds;
             sql.push(format!(" WHERE substr(t.{sealed}, 1, 9) = k.head"));

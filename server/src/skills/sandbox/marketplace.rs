@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use app::domain::json::PlainValue;
 use app::domain::product::{ProductKind, ProductStatus, ProductTerms};
 use app::domain::session::Decision;
 use async_trait::async_trait;

@@ -92,9 +92,10 @@ async fn origins_are_kept_as_browsers_send_them(db: Db) {
     let world = World::new(db).await;
     let (services, owner, id) = (&world.services, &world.owner, world.tenant);
     let set = async |origins: &[&str]| {
+        let version = services.tenant(owner, id).await.unwrap().version;
         let origins = origins.iter().map(|origin| (*origin).to_owned()).collect();
         services
-            .set_links(owner, id, Vec::new(), origins, &source())
+            .set_links(owner, id, version, (Vec::new(), origins), &source())
             .await
     };
     set(&[
