@@ -287,15 +287,6 @@ pub fn is_busy(error: &DbError) -> bool {
     }
 }
 
-fn version_numbers(version: &str) -> [u32; 3] {
-    let mut numbers = version.split('.').map(|part| part.parse().unwrap_or(0));
-    [
-        numbers.next().unwrap_or(0),
-        numbers.next().unwrap_or(0),
-        numbers.next().unwrap_or(0),
-    ]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
