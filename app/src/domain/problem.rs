@@ -104,7 +104,7 @@ catalogue! {
         "A request may have 100 header lines, and 16 KiB of address and headers.",
         "Send fewer and shorter headers; cookies have no place in API calls.";
     RequestTimeout = "request_timeout", InvalidRequest 408, Caller retryable, "The body did not arrive in time",
-        "The request's body made no progress for 15 seconds, or took longer than that (a file: came at less than 16 KiB a second).", "Send the same again over a better connection.";
+        "The request's body made no progress for 15 seconds, or came at less than 16 KiB a second in the long run.", "Send the same again over a better connection.";
     InvalidSkillName = "invalid_skill_name", InvalidRequest 400, Caller, "No such skill",
         "The skill's name is malformed, or no published skill has it.", "Copy a name from GET /v1/catalog/skills, the version included.";
     InvalidStep = "invalid_step", InvalidRequest 400, Caller, "This step is not open",

@@ -23,7 +23,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Request};
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -297,7 +297,7 @@ impl Visit {
         turn: Option<Place>,
         path: &str,
     ) -> Response {
-        plain(answer.headers_mut(), self.gate.house.is_https());
+        dress(&mut answer, self.gate.house.is_https());
         let size = hyper::body::Body::size_hint(answer.body()).exact();
         let size = size.filter(|size| *size > SMALL_ANSWER);
         if size.is_none() && turn.is_none() {
@@ -316,8 +316,23 @@ impl Visit {
 
     fn refused(&self, path: &str, why: Why) -> Response {
         let mut answer = self.gate.house.refuse(path, why);
-        plain(answer.headers_mut(), self.gate.house.is_https());
+        dress(&mut answer, self.gate.house.is_https());
         answer
+    }
+}
+
+/// Says what every answer says, and when to come again of one that says so without a time.
+fn dress(answer: &mut Response, https: bool) {
+    let later = matches!(
+        answer.status(),
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+    );
+    plain(answer.headers_mut(), https);
+    if later {
+        answer
+            .headers_mut()
+            .entry(header::RETRY_AFTER)
+            .or_insert(HeaderValue::from_static("1"));
     }
 }
 

@@ -31,6 +31,12 @@ pub fn is_signed(parts: &Parts) -> bool {
     parts.extensions.get::<SignedDoor>().is_some()
 }
 
+/// The path as it was asked for at this door.
+pub fn asked(extensions: &Extensions) -> Option<&str> {
+    let door = extensions.get::<SignedDoor>()?;
+    door.target.split('?').next()
+}
+
 /// Notes under which path the operation is known at this door: the outer route knows it only as one of many.
 pub fn note_operation(parts: &Parts, notes: &Notes) {
     if let (true, Some(route)) = (is_signed(parts), parts.extensions.get::<MatchedPath>()) {

@@ -9,7 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use tower::ServiceExt as _;
 
-use super::paths;
+use super::{paths, signed};
 use crate::problem::Problem;
 use crate::services::refusal::Refusal;
 
@@ -38,7 +38,10 @@ pub async fn to_the_api(State(api): State<Router>, mut request: Request, next: N
 /// The answer to a path of the API that is none, with what was meant.
 pub fn not_found(request: &Request, templates: &[String]) -> Response {
     let asked = request.extensions().get::<Asked>();
-    let path = asked.map_or_else(|| request.uri().path(), |asked| asked.0.as_str());
+    let path = asked
+        .map(|asked| asked.0.as_str())
+        .or_else(|| signed::asked(request.extensions()))
+        .unwrap_or_else(|| request.uri().path());
     let refusal = Refusal::new(Code::NotFound);
     let refusal = match paths::advice(path, templates) {
         Some(advice) => refusal.hints(advice),

@@ -45,7 +45,7 @@ async fn bank(world: &World) -> String {
 async fn whoever_sends_or_reads_too_slowly_is_cut_off(database: Database) {
     let quick = [
         ("TESSERA_HTTP__BODY_TIMEOUT_SECONDS", "1"),
-        ("TESSERA_HTTP__ANSWER_TIMEOUT_SECONDS", "1"),
+        ("TESSERA_HTTP__ANSWER_TIMEOUT_SECONDS", "2"),
         ("TESSERA_HTTP__HEADER_TIMEOUT_SECONDS", "2"),
     ];
     let world = World::with(database, &quick).await;
@@ -118,13 +118,13 @@ async fn whoever_sends_or_reads_too_slowly_is_cut_off(database: Database) {
     assert!(is_live(&ask(server, HOME, LIVE).await));
 }
 
-/// Reads an answer at about 100 kB a second; answers how much came.
+/// Reads an answer at about 200 kB a second; answers how much came.
 fn slowly(server: std::net::SocketAddr, path: &str) -> usize {
     use std::io::{Read as _, Write as _};
     let mut stream = std::net::TcpStream::connect(server).unwrap();
     let ask = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     stream.write_all(ask.as_bytes()).unwrap();
-    let (mut piece, mut size) = (vec![0; 16 << 10], 0);
+    let (mut piece, mut size) = (vec![0; 32 << 10], 0);
     loop {
         match stream.read(&mut piece).unwrap() {
             0 => return size,
@@ -281,10 +281,7 @@ async fn bodies_of_strangers_share_what_there_is_and_leave_room_for_one() {
     for stream in &mut held {
         let (answer, _) = rest(stream, Duration::from_millis(100)).await;
         if answer.starts_with("HTTP/1.1 503") {
-            assert!(
-                answer.to_lowercase().contains("retry-after") || answer.contains("<!"),
-                "{answer}"
-            );
+            assert!(answer.to_lowercase().contains("retry-after: 1"), "{answer}");
             told += 1;
         }
     }
@@ -339,7 +336,7 @@ async fn four_thousand_hostile_connections_do_not_fill_the_memory() {
     let back = async {
         loop {
             let now = resident(pid);
-            if now < idle + (48 << 20) {
+            if now < idle + (64 << 20) {
                 return now;
             }
             world.session(&keys).await;
@@ -445,7 +442,7 @@ async fn a_spent_budget_stops_nobody_who_comes_back_from_a_bank(database: Databa
         .expect("the budget ends");
     let end = browser::consent(
         step["data"]["url"].as_str().unwrap(),
-        "standard",
+        "student",
         Decision::Approve,
     )
     .await;

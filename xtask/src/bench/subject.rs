@@ -131,6 +131,8 @@ impl<'a> Subject<'a> {
                     "100000000",
                 );
             }
+            // All of the load comes from one address.
+            command.env("TESSERA_HTTP__CONNECTIONS_PER_SOURCE", "100000");
         }
         if start.counting {
             command.env("TESSERA_LOG__FILTER", COMMITS);
