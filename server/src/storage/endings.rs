@@ -36,6 +36,7 @@ pub const SERVICER_TABLES: &[(&str, &str)] = &[
     ("kept_answers", TENANTS),
     ("refused_signatures", "servicer_id = $1"),
     ("requests", "servicer_id = $1"),
+    ("request_log_sizes", "servicer_id = $1"),
     ("tenant_keys", TENANTS),
     ("tenant_skills", TENANTS),
     ("tenant_origins", TENANTS),
@@ -142,6 +143,26 @@ impl Tx {
                 .fetch_all(conn)
                 .await
                 .map(Some)
+        })
+    }
+
+    /// Erases the data keys of a servicer's tenants: what was sealed under them is lost wherever a copy of it is. Answers
+    /// whose they were. The rows stay for a while, so that every process forgets the keys.
+    pub async fn erase_data_keys_of(
+        &mut self,
+        servicer: ServicerId,
+        now: DateTime<Utc>,
+    ) -> Stored<Vec<uuid::Uuid>> {
+        run!(self, |conn| {
+            sqlx::query_scalar(
+                "UPDATE data_keys SET wrapped = NULL, erased_at = $2
+                 WHERE owner IN (SELECT id FROM tenants WHERE servicer_id = $1) AND wrapped IS NOT NULL
+                 RETURNING owner",
+            )
+            .bind(servicer)
+            .bind(now)
+            .fetch_all(conn)
+            .await
         })
     }
 

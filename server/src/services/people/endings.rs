@@ -29,7 +29,9 @@ pub async fn end_unproved(state: &AppState) -> Result<u64, Stop> {
             let Some(servicers) = tx.take_for_ending(person, since).await? else {
                 continue;
             };
+            let mut lost = Vec::new();
             for servicer in &servicers {
+                lost.extend(tx.erase_data_keys_of(*servicer, now).await?);
                 tx.delete_servicer(*servicer).await?;
             }
             tx.delete_person(person).await?;
@@ -37,6 +39,9 @@ pub async fn end_unproved(state: &AppState) -> Result<u64, Stop> {
             let by = By::server();
             audit(state, &mut tx, &by, None, "person.ended", person, detail).await?;
             tx.commit().await?;
+            for tenant in lost {
+                state.vault.forget(tenant);
+            }
             ended += 1;
         }
         if ended == before {
