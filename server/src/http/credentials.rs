@@ -171,31 +171,6 @@ impl Presented {
     }
 }
 
-/// The refusal of a call without a body that lacks credentials: 401, as HTTP has it (RFC 9110, section 15.5.2). The
-/// layer around the API adds the challenge.
-pub fn missing(fields: Vec<FieldProblem>) -> Problem {
-    let lacks = |names: [&str; 2]| {
-        let lacking = fields.iter().map(|field| field.path.as_str());
-        let lacking: Vec<&str> = lacking.filter(|path| names.contains(path)).collect();
-        (!lacking.is_empty()).then(|| lacking.join(" and "))
-    };
-    let refusal = match (
-        lacks(["client_id", "client_secret"]),
-        lacks(["credentials_id", "access_token"]),
-    ) {
-        (None, Some(pair)) => Refusal::new(Code::InvalidAccessToken)
-            .says(format!("Missing: {pair}. The call names no consent."))
-            .hints("Send the pair of the token exchange in the headers X-Credentials-Id and X-Access-Token."),
-        (keys, _) => Refusal::new(Code::InvalidApiKeys)
-            .says(format!(
-                "Missing: {}. The call shows no keys.",
-                keys.unwrap_or_else(|| "client_id and client_secret".into())
-            ))
-            .hints("Send the tenant's keys with HTTP Basic, curl -u \"$CLIENT_ID:$CLIENT_SECRET\"; on /v1s in X-Client-Id and X-Client-Secret."),
-    };
-    refusal.at(fields).into()
-}
-
 /// Puts the credentials of a call without body where a body would have them.
 pub fn from_headers<K: Keys>(parts: &Parts, values: &mut Object<'_>) -> Result<(), Problem> {
     let headers = &parts.headers;

@@ -25,7 +25,6 @@ use app::domain::problem::Code;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
 
-use super::credentials;
 use crate::problem::Problem;
 use crate::services::refusal::{FieldProblem, Refusal};
 pub use types::{ExactMoment, Text, Words};
@@ -163,7 +162,7 @@ impl Wrong {
             invalid,
         } = self;
         if !unproved.is_empty() {
-            return Some(credentials::missing(unproved));
+            return Some(unproved_problem(unproved));
         }
         let code = match (missing.is_empty(), unknown.is_empty(), invalid.is_empty()) {
             (false, _, _) => Code::MissingFields,
@@ -192,6 +191,31 @@ pub fn object<'a>(value: Json<'a>, at: &mut At<'_>) -> Option<Object<'a>> {
         Json::Object(object) => Some(object),
         other => at.invalid(format!("must be an object, not {}", other.kind())),
     }
+}
+
+/// The refusal of a call without a body that lacks credentials: 401, as HTTP has it (RFC 9110, section 15.5.2). The
+/// layer around the API adds the challenge.
+fn unproved_problem(fields: Vec<FieldProblem>) -> Problem {
+    let lacks = |names: [&str; 2]| {
+        let lacking = fields.iter().map(|field| field.path.as_str());
+        let lacking: Vec<&str> = lacking.filter(|path| names.contains(path)).collect();
+        (!lacking.is_empty()).then(|| lacking.join(" and "))
+    };
+    let refusal = match (
+        lacks(["client_id", "client_secret"]),
+        lacks(["credentials_id", "access_token"]),
+    ) {
+        (None, Some(pair)) => Refusal::new(Code::InvalidAccessToken)
+            .says(format!("Missing: {pair}. The call names no consent."))
+            .hints("Send the pair of the token exchange in the headers X-Credentials-Id and X-Access-Token."),
+        (keys, _) => Refusal::new(Code::InvalidApiKeys)
+            .says(format!(
+                "Missing: {}. The call shows no keys.",
+                keys.unwrap_or_else(|| "client_id and client_secret".into())
+            ))
+            .hints("Send the tenant's keys with HTTP Basic, curl -u \"$CLIENT_ID:$CLIENT_SECRET\"; on /v1s in X-Client-Id and X-Client-Secret."),
+    };
+    refusal.at(fields).into()
 }
 
 /// A schema of one JSON type, with a format.

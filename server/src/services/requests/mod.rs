@@ -146,8 +146,8 @@ fn row(listed: ListedRequest) -> RequestRow {
 /// The registered link nearest to the one that a logged step named: told here in production, too, where its answer told
 /// nothing.
 fn nearest(request_body: &str, registered: &[String]) -> Option<Nearest> {
-    let body: serde_json::Value = serde_json::from_str(request_body).ok()?;
-    let presented = body.pointer("/data/psu_redirect_link")?.as_str()?;
+    let body = json::read(request_body.as_bytes(), json::Limits::BODY).ok()?;
+    let presented = body.get("data")?.get("psu_redirect_link")?.as_str()?;
     Nearest::of(presented, registered.iter().map(String::as_str))
 }
 
