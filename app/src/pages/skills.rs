@@ -179,7 +179,12 @@ fn facts(skill: &Skill) -> impl IntoView + use<> {
         </span>
     };
     let encoded = links::encode(skill.name.as_str());
-    let country = skill.country.clone().unwrap_or_else(|| "any".into());
+    let country = skill.country.as_deref().unwrap_or("any");
+    let country = if country.len() == 2 {
+        country.to_uppercase()
+    } else {
+        country.to_owned()
+    };
     view! {
         <div class="card">
             <div class="pad">
