@@ -62,10 +62,10 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
             return Err(Unread::Packed);
         }
         let body = Limited::new(request.into_body(), Limits::BODY.bytes);
-        let bytes: Bytes = match body.collect().await {
-            Ok(whole) => whole.to_bytes(),
-            Err(_) => return Err(Unread::NotWhole),
+        let Ok(whole) = body.collect().await else {
+            return Err(Unread::NotWhole);
         };
+        let bytes: Bytes = whole.to_bytes();
         Ok(Self(json::from_slice(&bytes, Limits::BODY)?))
     }
 }

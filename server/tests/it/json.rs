@@ -73,11 +73,11 @@ async fn texts_in_texts_kill_nobody(database: Database) {
     let forms = [
         (
             "/signing/new",
-            vec![("issuer", "me@app.example.com"), ("material", raw.as_str())],
+            [("issuer", "me@app.example.com"), ("material", raw.as_str())],
         ),
         (
             "/signing/new",
-            vec![("issuer", "me@app.example.com"), ("material", "JWK")],
+            [("issuer", "me@app.example.com"), ("material", "JWK")],
         ),
     ];
     for (path, mut form) in forms {
@@ -92,12 +92,11 @@ async fn texts_in_texts_kill_nobody(database: Database) {
         lives(&world).await;
     }
     let page = see(&mut owner, &world.api("/console")).await;
-    let value = page
+    let mut value = page
         .html
         .split("<option value=\"")
         .filter_map(|rest| rest.split('"').next());
     let value = value
-        .into_iter()
         .find(|value| value.contains("aisp"))
         .unwrap()
         .to_owned();

@@ -322,13 +322,11 @@ impl<'a> Reader<'a> {
             None
         };
         let units = std::iter::once(first).chain(second);
-        match char::decode_utf16(units).next() {
-            Some(Ok(character)) => Ok(character),
-            _ => {
-                self.at = from;
-                Err(self.fault(Why::HalfCharacter(first)))
-            }
+        if let Some(Ok(character)) = char::decode_utf16(units).next() {
+            return Ok(character);
         }
+        self.at = from;
+        Err(self.fault(Why::HalfCharacter(first)))
     }
 
     fn hex(&mut self) -> Result<u16, Fault> {

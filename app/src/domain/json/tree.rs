@@ -179,16 +179,12 @@ impl<'a> Object<'a> {
     /// Puts a member at the end, or in the place of the one that has its name; `true` if there was one.
     pub fn insert(&mut self, name: impl Into<Cow<'a, str>>, value: Json<'a>) -> bool {
         let name = name.into();
-        match self.0.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, place)) => {
-                *place = value;
-                true
-            }
-            None => {
-                self.0.push((name, value));
-                false
-            }
+        if let Some((_, place)) = self.0.iter_mut().find(|(known, _)| *known == name) {
+            *place = value;
+            return true;
         }
+        self.0.push((name, value));
+        false
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Json<'a>)> {

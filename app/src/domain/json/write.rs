@@ -4,6 +4,10 @@ use super::Json;
 
 /// One way to write JSON.
 #[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a habit of its own, and libraries combine them freely"
+)]
 pub struct Style {
     /// Behind a comma, where all is on one line.
     pub after_comma: &'static str,

@@ -1,6 +1,8 @@
 //! Keys at work: turning what a call presents into a [`Client`], the proof every service asks for.
 
 pub mod rotation;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -231,9 +233,6 @@ fn is_empty(name: &str) -> Refusal {
         .says(format!("The {name} is empty."))
         .hints("The variable it comes from is probably not set: compare the name your code reads with the .env of the portal's Keys page.")
 }
-
-#[cfg(test)]
-mod tests;
 
 /// Which keys were used since the last flush: kept in memory, so that no call waits for a write.
 #[derive(Default)]
