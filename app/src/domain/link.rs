@@ -230,7 +230,7 @@ impl Parts {
     }
 }
 
-/// Whether a host can only be this machine: `localhost` and all below it (RFC 6761, section 6.3), 127.0.0.0/8 and ::1.
+/// Whether a host can only be this machine: `localhost` and all below it (RFC 6761, section 6.3), `127.0.0.0/8` and `::1`.
 pub(super) fn is_loopback(host: &str) -> bool {
     let name = host.to_ascii_lowercase();
     let is_v6 = |inner: &str| inner.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback());
