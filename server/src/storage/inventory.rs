@@ -153,7 +153,7 @@ pub const TABLES: &[Table] = &[
             "",
             "",
             "utx_key",
-            "id servicer_id name environment status created_at signed_only signature_seconds version utx_version",
+            "id servicer_id name environment status created_at signed_only signature_seconds version utx_version networks",
         ],
     ),
     table(
@@ -263,7 +263,7 @@ pub const TABLES: &[Table] = &[
         Until::Schedule,
         [
             "",
-            "digest",
+            "digest exchange_mark",
             "sealed",
             "session_id tenant_id created_at expires_at exchanged_at died_at",
         ],
@@ -282,7 +282,7 @@ pub const TABLES: &[Table] = &[
             "bank_grant",
             "id tenant_id session_id skill status valid_until created_at updated_at exchanged_at expires_at data_until \
              fetched_at fetch_claim fetch_until erased_at changes bank_calls quiet_until refresh_at reminded suspect_since \
-             unreadable",
+             unreadable ended_by",
         ],
     ),
     table(
@@ -446,10 +446,10 @@ pub const TABLES: &[Table] = &[
         Until::Schedule,
         [
             "",
-            "",
+            "browser",
             "",
             "id client_id status redirect_uri recurring frequency_per_day username created_at authorise_by expires_at \
-             changed_at",
+             changed_at brand revoked_at",
         ],
     ),
     table(
@@ -470,7 +470,7 @@ pub const TABLES: &[Table] = &[
             "cookie code",
             "",
             "id kind subject_id redirect_uri state client_state code_challenge username created_at expires_at \
-             code_expires_at code_used_at",
+             code_expires_at code_used_at brand",
         ],
     ),
     table(
@@ -481,7 +481,7 @@ pub const TABLES: &[Table] = &[
             "fingerprint",
             "",
             "id client_id request_id service product redirect_uri body created_at authorise_by authorised_at refused_at \
-             cancelled_at username account_id binding_at",
+             cancelled_at username account_id binding_at brand",
         ],
     ),
     table(
