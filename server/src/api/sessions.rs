@@ -6,7 +6,7 @@ use app::domain::problem::Code;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
@@ -212,7 +212,7 @@ async fn cancel(
 
 /// A nonce that was sent is looked at, whatever else the caller showed.
 fn proof(nonce: Option<&SecretString>, server: bool) -> Proof<'_> {
-    match nonce.map(|nonce| nonce.expose_secret()) {
+    match nonce.map(ExposeSecret::expose_secret) {
         Some(nonce) if server => Proof::Both(nonce),
         Some(nonce) => Proof::Nonce(nonce),
         None if server => Proof::Secret,

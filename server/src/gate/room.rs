@@ -204,9 +204,12 @@ impl Room {
             let Some(frame) = frame else {
                 return Ok(bytes.into());
             };
-            let frame = frame.map_err(|error| match is_slow(&error) {
-                true => Unread::TooSlow,
-                false => Unread::Broken,
+            let frame = frame.map_err(|error| {
+                if is_slow(&error) {
+                    Unread::TooSlow
+                } else {
+                    Unread::Broken
+                }
             })?;
             let Ok(data) = frame.into_data() else {
                 continue;

@@ -44,16 +44,15 @@ pub async fn api(State(state): State<AppState>, request: Request, next: Next) ->
         return preflight(&state, &notes, answer);
     }
     let seen = Seen::of(&parts);
-    let answer = match enter(&state, &notes, &seen, &parts) {
-        Err(refused) => refused.into_response(),
-        Ok(()) => {
-            parts.extensions.insert(notes.clone());
-            let work = AssertUnwindSafe(next.run(Request::from_parts(parts, body)));
-            work.catch_unwind().await.unwrap_or_else(|_| {
-                tracing::error!(request.id = %notes.id, route = seen.route(), "a handler panicked");
-                Problem::new(Code::InternalServerError).into_response()
-            })
-        }
+    let answer = if let Err(refused) = enter(&state, &notes, &seen, &parts) {
+        refused.into_response()
+    } else {
+        parts.extensions.insert(notes.clone());
+        let work = AssertUnwindSafe(next.run(Request::from_parts(parts, body)));
+        work.catch_unwind().await.unwrap_or_else(|_| {
+            tracing::error!(request.id = %notes.id, route = seen.route(), "a handler panicked");
+            Problem::new(Code::InternalServerError).into_response()
+        })
     };
     notes.end_turn();
     let answer = settle(&state, &notes, answer);
@@ -146,18 +145,15 @@ fn settle(state: &AppState, notes: &Notes, answer: Response) -> Response {
         state.limits.prove(notes.source, *entered, notes.at);
         return answer;
     }
-    match entered
+    let doubted = entered
         .unless_proved
-        .and_then(|left| Some((left, refused(left)?)))
-    {
-        Some((left, problem)) => {
-            notes.left.set(left).ok();
-            problem.into_response()
-        }
-        None => {
-            notes.left.set(entered.left).ok();
-            answer
-        }
+        .and_then(|left| Some((left, refused(left)?)));
+    if let Some((left, problem)) = doubted {
+        notes.left.set(left).ok();
+        problem.into_response()
+    } else {
+        notes.left.set(entered.left).ok();
+        answer
     }
 }
 

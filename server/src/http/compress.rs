@@ -136,14 +136,13 @@ async fn compressed(mut answer: Response, coding: Coding, at_once: bool) -> Resp
         return answer.map(Body::new);
     }
     let (parts, body) = answer.into_parts();
-    match body.collect().await {
-        Ok(whole) => Response::from_parts(parts, Body::from(whole.to_bytes())),
-        Err(_) => {
-            tracing::error!("an answer could not be compressed");
-            let mut answer = Response::default();
-            *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-            answer
-        }
+    if let Ok(whole) = body.collect().await {
+        Response::from_parts(parts, Body::from(whole.to_bytes()))
+    } else {
+        tracing::error!("an answer could not be compressed");
+        let mut answer = Response::default();
+        *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        answer
     }
 }
 

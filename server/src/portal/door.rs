@@ -132,7 +132,7 @@ impl Door {
         match &visit.actor {
             Some(actor) => budget::of_person(&self.state, actor.person)?,
             None if parts.method == Method::POST => {
-                budget::of_form(&self.state, &parts.extensions)?
+                budget::of_form(&self.state, &parts.extensions)?;
             }
             None => {}
         }

@@ -111,12 +111,15 @@ async fn first_answer(
     Ok(first.map(|(status, body)| Answer::Again(status, body)))
 }
 
+/// Writes the body of an answer, so that it can be kept with its effect.
+type Written = fn(&Exchanged) -> Vec<u8>;
+
 async fn open(
     state: &AppState,
     client: &Client,
     digest: &Digest,
     session: &SessionRow,
-    (once, written): (Option<Attempt>, fn(&Exchanged) -> Vec<u8>),
+    (once, written): (Option<Attempt>, Written),
 ) -> Result<Answer, Failure> {
     let now = state.clock.now();
     let mut tx = state.db.write().await?;

@@ -293,9 +293,9 @@ pub fn given(given: &[Given], ended: bool) -> String {
         format!("<ul class=\"given\">\n{rows}</ul>")
     };
     let main = format!(
-        r#"<h1>What you have agreed to</h1>
+        r"<h1>What you have agreed to</h1>
 <p>Apps that may read accounts here because somebody agreed to it in this browser. The test users are shared by everybody who tries this bank, so other browsers’ consents are not shown.</p>
-{notice}{list}"#
+{notice}{list}"
     );
     page("What you have agreed to", &main)
 }

@@ -10,6 +10,7 @@ on_both!(
     stopped_and_paused_is_felt_at_once,
 );
 
+#[expect(clippy::too_many_lines, reason = "one table")]
 async fn keys_are_checked_and_never_explained(db: Db) {
     let api = Api::new(db).await;
     assert_eq!(

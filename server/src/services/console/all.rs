@@ -66,12 +66,12 @@ impl Services {
             return Ok(false);
         }
         let visitor = Visitor::new(bank).map_err(|e| self.broken(e))?;
-        let Ok(back) = visitor.agree(link).await else {
+        let Ok(returned_to) = visitor.agree(link).await else {
             return Err(Trouble::Conflict(
                 "The sandbox bank did not let its test user through. Open its page and go on by hand.".into(),
             ));
         };
-        let Some(end) = self.follow(&back).await? else {
+        let Some(end) = self.follow(&returned_to).await? else {
             return Ok(false);
         };
         let given = |name: &str| {

@@ -30,9 +30,10 @@ impl Turns {
 
     /// A place, if one is free: nobody waits.
     pub fn take(&self, is_reading: bool) -> Option<Turn> {
-        let reading = match is_reading {
-            true => Some(self.readings.clone().try_acquire_owned().ok()?),
-            false => None,
+        let reading = if is_reading {
+            Some(self.readings.clone().try_acquire_owned().ok()?)
+        } else {
+            None
         };
         let place = self.all.clone().try_acquire_owned().ok()?;
         Some(Turn([Some(place), reading]))

@@ -317,7 +317,7 @@ impl Model {
                 Stands::Away => Stands::Working,
                 stands => stands,
             };
-            return self.said(&format!("{stands:?} nonce false token false"));
+            return self.said(format!("{stands:?} nonce false token false"));
         }
         self.get(now)
     }
@@ -331,7 +331,7 @@ impl Model {
         match way.outcome {
             WayEnd::Refused => {
                 let nonce = self.next_nonce(now, way);
-                return self.said(&format!("link: access_denied nonce {nonce}"));
+                return self.said(format!("link: access_denied nonce {nonce}"));
             }
             WayEnd::Granted => return self.come_back_again(now, way, brought),
             WayEnd::Waiting => {}
@@ -388,7 +388,7 @@ impl Model {
         let last = way.position == self.position && brought == Brought::Good;
         if !completed {
             let nonce = last && self.next_nonce(now, way);
-            return self.said(&format!("link: goes on nonce {nonce}"));
+            return self.said(format!("link: goes on nonce {nonce}"));
         }
         let done = || self.said("link: already_completed");
         if !last || self.tokens.iter().any(|token| !token.alive()) {

@@ -93,6 +93,7 @@ fn bodies_that_are_no_json_are_compared_all_the_same() {
 const TELLING: &str = r#"{"b":"https://x/y?a=1&c=<é>","a":1.0}"#;
 
 /// What was digested instead of it, and how that is called.
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn spellings() -> Vec<(Vec<u8>, &'static str)> {
     let texts = [
         (
@@ -235,7 +236,6 @@ fn spellings() -> Vec<(Vec<u8>, &'static str)> {
         ),
         (
             TELLING
-                .replace('é', "\u{e9}")
                 .chars()
                 .map(|c| u8::try_from(u32::from(c)).unwrap())
                 .collect(),
