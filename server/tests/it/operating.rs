@@ -68,7 +68,8 @@ fn the_units_are_right() {
     for entry in std::fs::read_dir(root().join("deploy")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        if !name.ends_with(".service") && !name.ends_with(".timer") {
+        let kind = path.extension().and_then(|kind| kind.to_str());
+        if !matches!(kind, Some("service" | "timer")) {
             continue;
         }
         let text = std::fs::read_to_string(&path).unwrap();

@@ -139,9 +139,9 @@ async fn accounts(world: &World, keys: &Keys, canaries: &mut Vec<Canary>) {
     assert_eq!(status, 200, "{taken}");
     let bank = taken["data"]["url"].as_str().unwrap();
     let end = browser::consent(bank, "student", browser::Decision::Approve).await;
-    let token = browser::query(&end, "temp_token").unwrap();
+    let temporary = browser::query(&end, "temp_token").unwrap();
     let exchange = json!({"client_id": keys.client_id, "client_secret": keys.client_secret,
-                          "temp_token": token, "tenant_user_id": user});
+                          "temp_token": temporary, "tenant_user_id": user});
     let answer = client()
         .post(world.api("/v1/token"))
         .header("idempotency-key", "canary-idempotency-52f0")
