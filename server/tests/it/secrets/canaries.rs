@@ -163,7 +163,7 @@ async fn accounts(world: &World, keys: &Keys, canaries: &mut Vec<Canary>) {
         Canary("tenant_user_id", user.into()),
         Canary("state", own_state.into()),
         Canary("nonce", nonce),
-        Canary("temp_token", token),
+        Canary("temp_token", temporary),
         Canary("access_token", text(&pair, "access_token")),
         Canary("Idempotency-Key", "canary-idempotency-52f0".into()),
     ]);
