@@ -58,7 +58,7 @@ enum Command {
     Generate,
     /// Check licences, sources and second versions of all packages against deny.toml, offline
     Supply,
-    /// Print the server's bill of materials (CycloneDX 1.5, JSON)
+    /// Print the server's bill of materials (`CycloneDX` 1.5, JSON)
     Sbom {
         /// Write it to this file instead
         #[arg(long, value_name = "FILE")]

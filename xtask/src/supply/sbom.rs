@@ -1,11 +1,11 @@
-//! A software bill of materials: CycloneDX 1.5, JSON. What the server is built from, with licences, checksums and who needs
+//! A software bill of materials: `CycloneDX` 1.5, JSON. What the server is built from, with licences, checksums and who needs
 //! whom; what only tests, xtask or other systems need is left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{Package, metadata, packages};
 use crate::project::Project;
@@ -13,14 +13,11 @@ use crate::project::Project;
 /// Writes the bill to a file, or prints it.
 pub fn write(project: &Project, to: Option<&Path>) -> Result<()> {
     let text = serde_json::to_string_pretty(&bill(project)?)? + "\n";
-    match to {
-        Some(path) => {
-            std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))
-        }
-        None => {
-            print!("{text}");
-            Ok(())
-        }
+    if let Some(path) = to {
+        std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))
+    } else {
+        print!("{text}");
+        Ok(())
     }
 }
 
@@ -112,21 +109,24 @@ fn checksums(lock: &str) -> Result<BTreeMap<String, String>> {
 }
 
 fn component(package: &Package, kind: &str, checksums: &BTreeMap<String, String>) -> Value {
-    let mut component = json!({
-        "type": kind,
-        "bom-ref": purl(package),
-        "name": package.name,
-        "version": package.version,
-        "purl": purl(package),
-    });
+    let mut component = Map::from_iter([
+        ("type".to_owned(), json!(kind)),
+        ("bom-ref".to_owned(), json!(purl(package))),
+        ("name".to_owned(), json!(package.name)),
+        ("version".to_owned(), json!(package.version)),
+        ("purl".to_owned(), json!(purl(package))),
+    ]);
     if let Some(licence) = &package.licence {
         // The slash of old manifests is no SPDX.
-        component["licenses"] = json!([{ "expression": licence.replace('/', " OR ") }]);
+        let expression = licence.replace('/', " OR ");
+        let licences = json!([{ "expression": expression }]);
+        component.insert("licenses".to_owned(), licences);
     }
     if let Some(sum) = checksums.get(&format!("{}@{}", package.name, package.version)) {
-        component["hashes"] = json!([{ "alg": "SHA-256", "content": sum }]);
+        let hashes = json!([{ "alg": "SHA-256", "content": sum }]);
+        component.insert("hashes".to_owned(), hashes);
     }
-    component
+    Value::Object(component)
 }
 
 /// The package's URL (purl, type cargo).

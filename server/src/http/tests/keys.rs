@@ -165,7 +165,7 @@ async fn rest_calls_without_right_keys_are_refused(db: Db) {
             "/v1/token?client_secret=x",
             good.clone(),
             400,
-            "unknown_fields",
+            "invalid_field",
         ),
         ("/v1/token?count=x", good.clone(), 400, "invalid_field"),
         (
