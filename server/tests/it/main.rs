@@ -33,6 +33,7 @@ mod one_time;
 mod operating;
 mod payments;
 mod people;
+mod promises;
 mod protocol;
 mod restarts;
 mod retention;

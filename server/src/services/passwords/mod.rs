@@ -276,6 +276,54 @@ mod tests {
         assert_eq!(verdict, Verdict::Wrong);
     }
 
+    #[tokio::test]
+    async fn a_password_is_the_same_however_a_keyboard_spells_it() {
+        let passwords = passwords();
+        let ticket = passwords.ticket().unwrap();
+        let composed = secret("pătru lămpi peste râu");
+        let decomposed = secret("pa\u{306}tru la\u{306}mpi peste ra\u{302}u");
+        for (one, other) in [(&composed, &decomposed), (&decomposed, &composed)] {
+            let hash = ticket.hash(one).await.unwrap();
+            let verdict = ticket.check(other, Some(&hash)).await.unwrap();
+            assert_eq!(verdict, Verdict::Right);
+        }
+        let spaced = secret("pătru\u{a0}lămpi\u{3000}peste râu");
+        let hash = ticket.hash(&composed).await.unwrap();
+        let verdict = ticket.check(&spaced, Some(&hash)).await.unwrap();
+        assert_eq!(verdict, Verdict::Right);
+        let other = secret("patru lampi peste rau");
+        let verdict = ticket.check(&other, Some(&hash)).await.unwrap();
+        assert_eq!(verdict, Verdict::Wrong);
+    }
+
+    #[tokio::test]
+    async fn a_password_hashed_as_it_was_typed_still_works_and_is_hashed_anew() {
+        let passwords = passwords();
+        let typed = secret("pa\u{306}tru la\u{306}mpi peste ra\u{302}u");
+        let as_typed: PasswordHash = Passwords::argon2(&passwords.pepper.password_key())
+            .unwrap()
+            .hash_password_with_salt(typed.expose_secret().as_bytes(), b"0123456789abcdef")
+            .unwrap();
+        let ticket = passwords.ticket().unwrap();
+        let stored = format!("{}{as_typed}", passwords.pepper.password_key().prefix);
+        let verdict = ticket.check(&typed, Some(&stored)).await;
+        assert_eq!(verdict.unwrap(), Verdict::RightButOld);
+    }
+
+    #[tokio::test]
+    async fn no_password_is_cut() {
+        let passwords = passwords();
+        let ticket = passwords.ticket().unwrap();
+        let long = "four lamps over a quiet river ".repeat(4) + "and more";
+        assert_eq!(long.chars().count(), 128);
+        let hash = ticket.hash(&secret(&long)).await.unwrap();
+        let shorter = secret(long.strip_suffix('e').unwrap());
+        let verdict = ticket.check(&shorter, Some(&hash)).await.unwrap();
+        assert_eq!(verdict, Verdict::Wrong);
+        let verdict = ticket.check(&secret(&long), Some(&hash)).await.unwrap();
+        assert_eq!(verdict, Verdict::Right);
+    }
+
     #[test]
     fn nobodys_password_costs_what_a_real_one_costs() {
         assert!(is_current(&PasswordHash::new(NOBODY).unwrap()));
