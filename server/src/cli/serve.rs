@@ -210,8 +210,12 @@ mod tests {
         let filling = Filling {
             rows: ROWS,
             at: "2025-12-01T00:00:00Z".parse::<DateTime<Utc>>().unwrap(),
-            // Their own time comes by the clock.
-            empty: &["sessions.erased_at", "consents.erased_at"],
+            // Their own time comes by the clock; and a session that waits for a decision has none.
+            empty: &[
+                "sessions.erased_at",
+                "sessions.pending_since",
+                "consents.erased_at",
+            ],
             gaps: false,
         };
         fill(&state.db, &schema, &filling).await;

@@ -22,6 +22,7 @@ pub const SERVICER_TABLES: &[(&str, &str)] = &[
     ("products", CONSENTS),
     ("past_changes", CONSENTS),
     ("transactions", CONSENTS),
+    ("unreadable_entries", CONSENTS),
     ("balances", CONSENTS),
     ("accounts", CONSENTS),
     ("payments", TENANTS),

@@ -128,7 +128,7 @@ pub async fn verify(
     // A text that is no key of this kind is refused before the database is asked (its last characters are a checksum).
     let shape = KeyShape::read(given.text.expose_secret());
     if shape.is_none_or(|shape| shape.kind != given.kind) {
-        return Err(wrong_keys(given));
+        return Err(empty(client_id, given).unwrap_or_else(|| wrong_keys(given)));
     }
     let presented = digest(&state.pepper, given.kind, given.text);
     let found = tx.key_by_digest(&presented).await?;

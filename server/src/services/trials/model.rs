@@ -329,10 +329,7 @@ impl Model {
             Some(way) => *way,
         };
         match way.outcome {
-            WayEnd::Refused => {
-                let nonce = self.next_nonce(now, way);
-                return self.said(format!("link: access_denied nonce {nonce}"));
-            }
+            WayEnd::Refused => return self.told_again(now, way, "access_denied"),
             WayEnd::Granted => return self.come_back_again(now, way, brought),
             WayEnd::Waiting => {}
         }
@@ -369,12 +366,17 @@ impl Model {
         }
     }
 
-    /// Whether the nonce of the step that follows a way may still be handed out on its link.
-    fn next_nonce(&self, now: i64, way: Way) -> bool {
-        let live = |nonce: &Nonce| !nonce.used && nonce.ends.is_some_and(|ends| ends > now);
-        self.stands_at(now) == Stands::Working
-            && way.position == self.position
-            && self.nonces.last().is_some_and(live)
+    /// The link of a way that goes on, told again: with the nonce of the step that follows, while it is that step's turn.
+    /// The nonce's life starts now at the latest, as if it was asked for.
+    fn told_again(&self, now: i64, way: Way, outcome: &str) -> Act {
+        let mut after = self.clone();
+        let turn = self.stands_at(now) == Stands::Working && way.position == self.position;
+        let unused = after.nonces.last_mut().filter(|nonce| turn && !nonce.used);
+        let nonce = unused.is_some_and(|nonce| *nonce.ends.get_or_insert(now + NONCE_LIFE) > now);
+        Act {
+            reply: format!("link: {outcome} nonce {nonce}"),
+            stages: vec![self.clone(), after],
+        }
     }
 
     fn come_back_again(&self, now: i64, way: Way, brought: Brought) -> Act {
@@ -386,9 +388,11 @@ impl Model {
             return self.said("link: expired nonce false");
         }
         let last = way.position == self.position && brought == Brought::Good;
+        if !completed && last {
+            return self.told_again(now, way, "goes on");
+        }
         if !completed {
-            let nonce = last && self.next_nonce(now, way);
-            return self.said(format!("link: goes on nonce {nonce}"));
+            return self.said("link: goes on nonce false");
         }
         let done = || self.said("link: already_completed");
         if !last || self.tokens.iter().any(|token| !token.alive()) {

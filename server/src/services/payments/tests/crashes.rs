@@ -94,7 +94,7 @@ async fn a_step_broken_off_anywhere_orders_once(db: Db) {
             assert_eq!(street.at_bank().await, expected, "waited {times} times");
             if let Some(done) = done {
                 done.unwrap();
-                assert!(times > FEWEST);
+                assert!(times > FEWEST, "done after {times} waits");
                 break;
             }
         }

@@ -18,6 +18,8 @@ async fn one_more_servicer_is_joined_and_left_for_the_other(db: Db) {
     world.confirm(email, PASSWORD).await.unwrap();
     let mut actor = world.browser(started.person, email).await;
     actor.verified = true;
+    // Places are listed in the order in which she joined them.
+    state.clock.advance(Duration::seconds(1));
     let made = servicers::create(
         &state,
         &Proved::command_line(),
