@@ -139,7 +139,8 @@ test("another user's return cannot be finished in mine, nor from another site", 
     // The user's browser stays where it is, and someone else goes to the bank in its place.
     const elsewhere = ({ origin }) => ![app.url, server.url].includes(origin);
     const bank = new Promise((resolve) => {
-      page.route(elsewhere, (route) => route.abort().then(() => resolve(route.request().url())));
+      // No content: the page stays as it is, where a broken connection would put the browser's own page in its place.
+      page.route(elsewhere, (route) => route.fulfill({ status: 204 }).then(() => resolve(route.request().url())));
     });
     await page.goto(app.url);
     await page.getByRole("button", { name: "Connect your bank" }).click();

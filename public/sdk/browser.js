@@ -7,7 +7,6 @@ export { TesseraError, pkce };
 /** What the end-user's return adds to the link's own query. */
 const RETURNED = ["temp_token", "nonce", "session_id", "state", "error", "error_code"];
 const FLOW = "tessera.session.";
-const ALREADY_COMPLETED = "already_completed";
 
 /** A tenant's app: the keys that everybody may see, and what they can do. */
 export class TesseraBrowser {
@@ -28,9 +27,6 @@ export class TesseraBrowser {
 /**
  * One session from its first nonce to its `temp_token`. It carries the nonces, repeats what got lost on the way without
  * doing it twice, and remembers itself while the end-user is at the bank.
- *
- * Once the end-user was sent to the bank, what comes next is told on your link, or to your server: whoever opened the
- * session may not be who consented. A flow never asks for a token that it cannot have.
  */
 export class SessionFlow {
   #client;
@@ -43,7 +39,6 @@ export class SessionFlow {
     this.#saved = { ...saved };
   }
 
-  /** Opens a session. With `pkce: true` the flow makes a pair and keeps the verifier; better is a challenge from your server. */
   static async open(client, { pkce: own = false, ...fields }, options) {
     const state = fields.state ?? random(16);
     const pair = own ? await pkce() : {};
@@ -62,7 +57,7 @@ export class SessionFlow {
     const link = new URL(url);
     // The server's own are the last of their name.
     const [temp_token, nonce, session_id, state, error, error_code] = RETURNED.map((name) => link.searchParams.getAll(name).at(-1));
-    const over = !error && error_code === ALREADY_COMPLETED;
+    const over = !error && error_code === "already_completed";
     if (!session_id || !(temp_token || nonce || error || over || storage.getItem(FLOW + session_id))) return null;
     for (const name of RETURNED) link.searchParams.delete(name);
     if (options.url === undefined) history.replaceState(history.state, "", link);
@@ -96,17 +91,14 @@ export class SessionFlow {
     return this.#saved.session_id;
   }
 
-  /** Came back with the end-user, and was the one sent: your server may know it. */
   get state() {
     return this.#saved.state;
   }
 
-  /** As of the last answer. */
   get status() {
     return this.#saved.status;
   }
 
-  /** Name of the step to submit, if it is the end-user's turn. */
   get next_step() {
     return this.#saved.next_step ?? null;
   }
@@ -115,7 +107,6 @@ export class SessionFlow {
     return this.#saved.expires_at;
   }
 
-  /** Goes to your server beside the `temp_token`, if the flow made its own PKCE pair. */
   get code_verifier() {
     return this.#saved.code_verifier ?? null;
   }
@@ -133,7 +124,6 @@ export class SessionFlow {
     return this.#told(answer, { used: nonce, step_id: answer.step_id, nonce: undefined, next_step: undefined });
   }
 
-  /** Sends a file to the step submitted last. */
   async upload({ kind, file, name }, options) {
     const { step_id, used } = this.#saved;
     if (!step_id) throw new TypeError("Uploads belong to a step: submit it first.");
@@ -143,8 +133,7 @@ export class SessionFlow {
   }
 
   /**
-   * Asks what comes next: while a verification goes on, or when an answer got lost (after the end-user was sent away:
-   * submit again instead). Where only your server may know, the answer is of kind `server`, or `done`.
+   * Asks what comes next. After the end-user was sent away only your server may know: `server`, or `done`.
    */
   async refresh(options) {
     const { session_id, used, nonce } = this.#saved;
@@ -165,7 +154,6 @@ export class SessionFlow {
     Object.assign(this.#saved, { nonce, next_step });
   }
 
-  /** Waits until a verification is over, however often that takes asking. */
   async wait({ signal } = {}) {
     let answer = await this.refresh({ signal });
     while (answer.kind === "pending") {
@@ -176,7 +164,6 @@ export class SessionFlow {
     return answer;
   }
 
-  /** Calls the session off, for good. */
   async cancel(options) {
     const { session_id, used, nonce } = this.#saved;
     const { status } = await this.#client.sessions.cancel(session_id, { nonce: nonce ?? used }, options);
@@ -191,7 +178,7 @@ export class SessionFlow {
     go(answer.data.url);
   }
 
-  /** All of it, for `new SessionFlow(client, saved)` later on. Holds nonces: keep it where only this user's browser reads. */
+  /** For `new SessionFlow(client, saved)` later on. Holds nonces. */
   toJSON() {
     return { ...this.#saved };
   }
