@@ -38,7 +38,8 @@ fn every_promise_has_a_row_and_every_named_test_is_there() {
                 .unwrap_or_else(|| panic!("{number}: `{test}` is not path#name"));
             let source = fs::read_to_string(root.join(path))
                 .unwrap_or_else(|error| panic!("{number}: {path}: {error}"));
-            let there = if path.ends_with(".rs") {
+            let is_rust = Path::new(path).extension().is_some_and(|kind| kind == "rs");
+            let there = if is_rust {
                 source.contains(&format!("fn {name}(")) || source.contains(&format!("fn {name}<"))
             } else {
                 source.contains(name)
