@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
 
-import { readAccounts, skill, walkToBank } from "../lib/api.js";
+import { post, readAccounts, skill, walkToBank } from "../lib/api.js";
 import { approve, refuse, signInAtBank } from "../lib/bank.js";
 import { launch, withPage } from "../lib/browser.js";
 import { startServer } from "../lib/server.js";
@@ -86,9 +86,9 @@ test("a consent ends at a custom scheme, and no policy blocks the way", () =>
     assert.equal(accounts.length, 1);
   }));
 
-test("nobody agrees by accident: no account is ticked, and none ticked is said in place", () =>
+test("the accounts come ticked, nothing is shared before the user agrees, and none ticked is said in place", () =>
   withPage(browser, {}, async (page) => {
-    const { bank } = await walkToBank(server, keys, appLink);
+    const { session_id, bank } = await walkToBank(server, keys, appLink);
     await page.goto(bank);
     await signInAtBank(page, "family", "wrong");
     await page.getByRole("alert").filter({ hasText: "User name or password is not right" }).waitFor();
@@ -96,7 +96,10 @@ test("nobody agrees by accident: no account is ticked, and none ticked is said i
     const boxes = page.getByRole("checkbox");
     await boxes.first().waitFor();
     assert.equal(await boxes.count(), 4);
-    for (const box of await boxes.all()) assert.equal(await box.isChecked(), false);
+    for (const box of await boxes.all()) assert.equal(await box.isChecked(), true);
     await approve(page, 0);
     await page.getByRole("alert").filter({ hasText: "Tick at least one account" }).waitFor();
+    const { client_id, client_secret } = keys;
+    const { status } = (await post(server, `/sessions/${session_id}/get`, { client_id, client_secret })).body;
+    assert.equal(status, "SESSION_IN_PROGRESS");
   }));

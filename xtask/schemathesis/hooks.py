@@ -22,7 +22,13 @@ for tenant in TENANTS:
 KEYS = {name: FIRST[name] for name in ("client_id", "client_secret", "client_app_key")}
 PAYMENTS = {kind: living.payment_id(FIRST, FIRST[kind]) for kind in ("payment", "cancelled")}
 
-NAMES = {"skill": "xyz_ro_aisp_sbx_#1.0"}
+# A code of three letters may be no currency, and one of two no country: neither can a schema say.
+NAMES = {
+    "skill": "xyz_ro_aisp_sbx_#1.0",
+    "account_id": living.account_id(FIRST, FIRST["accounts"]),
+    "currency": "RON",
+    "country": "ro",
+}
 # What ends a consent or a payment ends one kept for that: all the rest meets a living one, whatever the order.
 ENDS = {
     "POST /v1/consents/delete": "ended",
@@ -148,6 +154,7 @@ def before_call(context, case, kwargs):
         return
     fill(case.body, NAMES)
     fill(case.query, NAMES)
+    fill(case.body.get("filter") if isinstance(case.body, dict) else None, NAMES)
     in_path = {"skill": quote(NAMES["skill"]), "credentials_id": pair["credentials_id"], "id": PAYMENTS.get(kind)}
     fill(case.path_parameters, in_path)
     for values in (case.body, case.query):

@@ -114,3 +114,9 @@ def payment_id(tenant, pair):
     """The id of a pair's payment."""
     keys = {name: tenant[name] for name in ("client_id", "client_secret")}
     return post("/v1/payments/get", json={**keys, **pair})["id"]
+
+
+def account_id(tenant, pair):
+    """The id of one of a pair's accounts."""
+    keys = {name: tenant[name] for name in ("client_id", "client_secret")}
+    return post("/v1/accounts/get", json={**keys, **pair})[0]["id"]

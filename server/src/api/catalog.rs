@@ -9,7 +9,6 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use utoipa::openapi::schema::Type;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -17,7 +16,7 @@ use utoipa_axum::routes;
 use super::data::Limit;
 use super::refusals::Seeing;
 use crate::http::call::{Anyone, Call};
-use crate::http::fields::{At, Field, fields, schema_of, word_field};
+use crate::http::fields::{At, Field, fields, schema_of_pattern, word_field};
 use crate::http::paths;
 use crate::http::tagged::Tagged;
 use crate::json::Json;
@@ -150,7 +149,7 @@ impl Field for Country {
         at.invalid("must be the two letters of a country (ISO 3166-1), like ro")
     }
     fn schema() -> RefOr<Schema> {
-        schema_of(Type::String, None)
+        schema_of_pattern("^[A-Za-z]{2}$")
     }
 }
 

@@ -224,6 +224,12 @@ pub fn schema_of(kind: Type, format: Option<KnownFormat>) -> RefOr<Schema> {
     Schema::Object(object.format(format.map(SchemaFormat::KnownFormat)).build()).into()
 }
 
+/// A schema of a text like this pattern.
+pub fn schema_of_pattern(pattern: &str) -> RefOr<Schema> {
+    let object = ObjectBuilder::new().schema_type(SchemaType::new(Type::String));
+    Schema::Object(object.pattern(Some(pattern)).build()).into()
+}
+
 /// A schema of a text that is one of these.
 pub fn schema_of_words(words: impl Iterator<Item = &'static str>) -> RefOr<Schema> {
     let object = ObjectBuilder::new().schema_type(SchemaType::new(Type::String));

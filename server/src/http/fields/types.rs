@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
 use utoipa::openapi::{KnownFormat, RefOr};
 
-use super::{At, Field, object, schema_of, text_field};
+use super::{At, Field, object, schema_of, schema_of_pattern, text_field};
 use crate::services::refusal::FieldProblem;
 use crate::text::{fold, storable};
 
@@ -157,7 +157,7 @@ impl Field for Currency {
         }
     }
     fn schema() -> RefOr<Schema> {
-        schema_of(Type::String, None)
+        schema_of_pattern("^[A-Za-z]{3}$")
     }
 }
 
