@@ -89,7 +89,39 @@ const ROOMS: &[Room] = &[
         may_name: &[],
         never: &["leptos", "sqlx", "utoipa", "app"],
     },
+    Room {
+        path: "http",
+        may_name: &[
+            "clock", "gate", "json", "problem", "services", "state", "storage", "text",
+        ],
+        never: &["leptos", "sqlx", "reqwest", "lettre"],
+    },
+    Room {
+        path: "backup",
+        may_name: &["clock", "config", "crypto", "storage"],
+        never: &["axum", "leptos", "reqwest", "lettre", "utoipa"],
+    },
+    Room {
+        path: "crypto",
+        may_name: &["clock"],
+        never: &["axum", "leptos", "reqwest", "lettre", "utoipa", "app"],
+    },
+    Room {
+        path: "config",
+        may_name: &[],
+        never: &["axum", "leptos", "sqlx", "reqwest", "lettre", "utoipa"],
+    },
+    Room {
+        path: "text",
+        may_name: &[],
+        never: &[
+            "axum", "leptos", "sqlx", "reqwest", "lettre", "utoipa", "app",
+        ],
+    },
 ];
+
+/// What may name everything: the start of the program, and the tests that run with random input.
+const ABOVE_ALL: [&str; 2] = ["cli", "fuzz"];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -150,6 +182,22 @@ fn names_crate(line: &str, krate: &str) -> bool {
 
 fn report(wrong: &[String]) {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_room_has_its_row() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut without = Vec::new();
+    for entry in fs::read_dir(source).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        let known =
+            ABOVE_ALL.contains(&name.as_str()) || ROOMS.iter().any(|room| room.path == name);
+        if entry.path().is_dir() && !known {
+            without.push(format!("{name}: say in ROOMS what it may name"));
+        }
+    }
+    report(&without);
 }
 
 #[test]
