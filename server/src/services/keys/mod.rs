@@ -246,15 +246,16 @@ impl KeyUse {
     }
 
     /// Writes the notes down; what could not be written is lost, which costs a minute of precision.
+    ///
+    /// Each note has a transaction of its own. One that held a row while it waits for another would lock up with whoever
+    /// stops all keys of a tenant, or with another process that flushes, and the database might end theirs.
     pub async fn flush(&self, state: &AppState) -> Result<(), DbError> {
         let used = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        if used.is_empty() {
-            return Ok(());
-        }
-        let mut tx = state.db.write().await?;
         for (key, (at, source)) in used {
+            let mut tx = state.db.write().await?;
             tx.note_key_use(key, at, &source.to_string()).await?;
+            tx.commit().await?;
         }
-        tx.commit().await
+        Ok(())
     }
 }

@@ -10,7 +10,7 @@ use crate::storage::DbError;
 use crate::storage::digests::Whose;
 
 /// What waits at most: what is too much renews at its next use.
-const MOST: usize = 10_000;
+const MOST: usize = 2_000;
 
 /// Renewals since the last flush.
 #[derive(Default)]
@@ -29,16 +29,14 @@ impl Digests {
         }
     }
 
-    /// Writes the renewals down.
+    /// Writes the renewals down, each in a transaction of its own: none holds a row while it waits for another.
     pub async fn flush(&self, state: &AppState) -> Result<(), DbError> {
         let noted = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        if noted.is_empty() {
-            return Ok(());
-        }
-        let mut tx = state.db.write().await?;
         for (whose, (from, to)) in noted {
+            let mut tx = state.db.write().await?;
             tx.renew_digest(whose, &from, &to).await?;
+            tx.commit().await?;
         }
-        tx.commit().await
+        Ok(())
     }
 }
