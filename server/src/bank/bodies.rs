@@ -7,6 +7,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
+use super::texts;
 use crate::gate::{Room, Unread};
 
 /// The layer that reads a body of up to so many bytes.
@@ -17,10 +18,13 @@ pub async fn read(State(most): State<usize>, request: Request, next: Next) -> Re
     let (parts, body) = request.into_parts();
     let room = parts.extensions.get::<Room>().cloned().unwrap_or_default();
     match room.whole(body, most).await {
-        Ok(bytes) => {
-            next.run(Request::from_parts(parts, Body::from(bytes)))
-                .await
-        }
+        Ok(bytes) => match texts::unstorable(&parts.headers, &bytes) {
+            Some(refused) => refused,
+            None => {
+                let request = Request::from_parts(parts, Body::from(bytes));
+                next.run(request).await
+            }
+        },
         Err(Unread::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
         Err(Unread::TooSlow) => StatusCode::REQUEST_TIMEOUT.into_response(),
         Err(Unread::Broken) => StatusCode::BAD_REQUEST.into_response(),

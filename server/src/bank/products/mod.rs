@@ -29,8 +29,8 @@ use axum::middleware;
 use axum::response::Response;
 use axum::routing::{delete, get, post, put};
 
-use super::Desk;
 use super::xs2a::Tpp;
+use super::{Desk, bodies};
 use problem::No;
 
 /// The largest body besides documents.
@@ -81,6 +81,7 @@ pub(super) fn router() -> Router<Desk> {
         )
         .route("/products/v1/products/{id}", get(sold::read))
         .route("/products/v1/products/{id}/access", delete(sold::forget))
+        .layer(middleware::from_fn_with_state(MOST_BYTES, bodies::read))
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .merge(documents)
         .layer(middleware::map_response(private))
