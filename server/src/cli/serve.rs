@@ -48,7 +48,7 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), Failed> {
     schedule::ensure(&state).await.map_err(broken)?;
     let background = tokio::spawn(background(state.clone(), after.clone()));
     let router = router(&state);
-    say_where(&state, with_demo).await?;
+    say_where(&state, bound, with_demo).await?;
     stop_on_signal(stop.clone())?;
     http::serve::run(state.clone(), listener, router, stop).await;
     after.cancel();
@@ -133,9 +133,14 @@ async fn sandbox(
     Ok((state, Some(bank.running)))
 }
 
-/// The portal's URL first: scripts look for it.
-async fn say_where(state: &AppState, with_demo: bool) -> Result<(), Failed> {
+/// The portal's URL first: scripts look for it. Where something in front of the server has that URL, the address that it
+/// has to be led to comes next.
+async fn say_where(state: &AppState, bound: SocketAddr, with_demo: bool) -> Result<(), Failed> {
     let mut text = format!("{} is at {}\n", state.config.portal.brand, state.public_url);
+    let listens = format!("http://{bound}");
+    if *state.public_url != *listens {
+        text.push_str(&format!("It listens on {listens}\n"));
+    }
     if with_demo {
         let login = demo::login(state).await.map_err(broken)?;
         text.push_str(&format!(
