@@ -6,6 +6,7 @@ mod operations;
 mod screens;
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName};
@@ -23,6 +24,9 @@ on_both!(
     every_operation_is_decided_for_every_actor,
     a_foreign_id_is_answered_like_one_that_never_was
 );
+
+/// How long somebody who is told to come again does so.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Everybody there is: two servicers, four tenants, and the first servicer's owner at the portal.
 pub struct Town {
@@ -55,6 +59,13 @@ impl Heard {
             Some(code) if self.status >= 400 => format!("{} {code}", self.status),
             _ => self.status.to_string(),
         }
+    }
+
+    /// When to send the same again, if it could not be served.
+    fn again_after(&self) -> Option<Duration> {
+        let after = self.headers.get("retry-after")?.to_str().unwrap();
+        let seconds = after.parse().unwrap();
+        (self.status == 503).then(|| Duration::from_secs(seconds))
     }
 
     /// What must not tell a foreign thing from an unknown one: all but what is new in every answer.
@@ -208,7 +219,15 @@ impl Town {
         } else {
             "/v1/"
         };
-        let heard = self.send(line, door, &credentials, made, cookie).await;
+        let begun = Instant::now();
+        let heard = loop {
+            let heard = self.send(line, door, &credentials, made, cookie).await;
+            // What could not be served now says when to come again, and any client does.
+            let Some(wait) = heard.again_after().filter(|_| begun.elapsed() < PATIENCE) else {
+                break heard;
+            };
+            tokio::time::sleep(wait).await;
+        };
         if let Some((_, end)) = &turn {
             self.sql.run(end).await;
         }

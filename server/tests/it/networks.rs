@@ -32,11 +32,19 @@ async fn save(
     networks: &str,
     sure: bool,
 ) -> String {
-    let mut form = vec![("act", "networks"), ("networks", networks)];
+    let url = world.api(&format!("/tenants/{tenant}/settings"));
+    // A form says which settings it was made from.
+    let shown = see(owner, &url).await;
+    let version = between(&shown.html, "name=\"version\"", ">");
+    let version = between(version, "value=\"", "\"");
+    let mut form = vec![
+        ("act", "networks"),
+        ("version", version),
+        ("networks", networks),
+    ];
     if sure {
         form.push(("leaves_me_out", "on"));
     }
-    let url = world.api(&format!("/tenants/{tenant}/settings"));
     fill_in(owner, &url, &form).await.html
 }
 
@@ -91,7 +99,10 @@ async fn a_servers_calls_come_from_its_networks_alone(database: Database) {
         true,
     )
     .await;
-    assert!(saved.contains("2001:db8::/32"), "kept in one form: {saved}");
+    assert!(
+        saved.contains("203.0.113.0/24\n2001:db8::/32"),
+        "kept in one form: {saved}"
+    );
 
     for inside in ["203.0.113.9", "::ffff:203.0.113.9", "2001:db8:1::2"] {
         let (status, answer) = call(&world, "/v1/sessions", &server, inside).await;

@@ -367,6 +367,8 @@ const PROOFS: &[(&str, Proof, &[Sent])] = &[
         &[&[("stop", "now")]],
     ),
     ("/tenants/{tenant}/keys/env", Never, &[]),
+    // Says that somebody kept the keys they were shown; no key changes by it.
+    ("/tenants/{tenant}/keys/saved", Never, &[]),
     (
         "/tenants/{tenant}/skills",
         Production,
@@ -385,6 +387,12 @@ const PROOFS: &[(&str, Proof, &[Sent])] = &[
                 ("act", "links"),
                 ("version", "1"),
                 ("redirect_links", "https://app.example.com/2"),
+            ],
+            &[
+                ("act", "networks"),
+                ("version", "1"),
+                ("networks", "203.0.113.0/24"),
+                ("leaves_me_out", "on"),
             ],
             &[
                 ("act", "signing"),

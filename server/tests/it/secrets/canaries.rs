@@ -1,13 +1,16 @@
 //! What a thief finds: canaries go through every door, then everything that is on disk, in the database and in the
 //! process's output is searched for them, as they are, in hexadecimal, in base64 and URL-coded.
 
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 
 use crate::world::people::PASSWORD;
+use crate::world::sql::Sql;
 use crate::world::{Database, Keys, SKILL, World, browser, client, on_both};
 
 on_both!(
@@ -46,31 +49,65 @@ fn spellings(canary: &str) -> Vec<Vec<u8>> {
     all.into_iter().map(String::into_bytes).collect()
 }
 
-/// Which canaries occur in some bytes.
-fn found(place: &str, bytes: &[u8], canaries: &[Canary]) -> Vec<String> {
-    let mut hits = Vec::new();
-    for Canary(what, canary) in canaries {
-        assert!(canary.len() >= 8, "{what} is too short to be looked for");
-        for spelling in spellings(canary) {
-            if contains(bytes, &spelling) {
-                let spelling = String::from_utf8_lossy(&spelling).into_owned();
-                hits.push(format!("{what} in {place} as {spelling}"));
-            }
-        }
-    }
-    hits
+/// All spellings of all canaries, by how they begin: one walk over some bytes finds those that occur.
+struct Wanted<'a> {
+    spellings: Vec<(&'a str, Vec<u8>)>,
+    /// For every two bytes, whether a spelling begins with them.
+    begins: Vec<bool>,
+    by_start: HashMap<[u8; START], Vec<usize>>,
 }
 
-fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
-    let first = wanted[0];
-    let mut rest = bytes;
-    while let Some(at) = rest.iter().position(|byte| *byte == first) {
-        if rest[at..].starts_with(wanted) {
-            return true;
+/// No canary is shorter, in any spelling.
+const START: usize = 8;
+
+const fn two(first: u8, second: u8) -> usize {
+    (first as usize) << 8 | second as usize
+}
+
+impl<'a> Wanted<'a> {
+    fn new(canaries: &'a [Canary]) -> Self {
+        let mut wanted = Self {
+            spellings: Vec::new(),
+            begins: vec![false; 1 << 16],
+            by_start: HashMap::new(),
+        };
+        for Canary(what, canary) in canaries {
+            assert!(
+                canary.len() >= START,
+                "{what} is too short to be looked for"
+            );
+            for spelling in spellings(canary) {
+                let start: [u8; START] = spelling[..START].try_into().unwrap();
+                wanted.begins[two(start[0], start[1])] = true;
+                let at = wanted.spellings.len();
+                wanted.by_start.entry(start).or_default().push(at);
+                wanted.spellings.push((what, spelling));
+            }
         }
-        rest = &rest[at + 1..];
+        wanted
     }
-    false
+
+    /// Which canaries occur in some bytes, each spelling once.
+    fn found(&self, place: &str, bytes: &[u8]) -> Vec<String> {
+        let mut found = BTreeSet::new();
+        let mut before = 0;
+        for (at, byte) in bytes.iter().enumerate() {
+            if at > 0 && self.begins[two(before, *byte)] {
+                let rest = &bytes[at - 1..];
+                let start = rest.first_chunk::<START>();
+                let known = start.and_then(|start| self.by_start.get(start));
+                let hits = known.into_iter().flatten();
+                found.extend(hits.filter(|at| rest.starts_with(&self.spellings[**at].1)));
+            }
+            before = *byte;
+        }
+        let tell = |at: &usize| {
+            let (what, spelling) = &self.spellings[*at];
+            let spelling = String::from_utf8_lossy(spelling);
+            format!("{what} in {place} as {spelling}")
+        };
+        found.into_iter().map(tell).collect()
+    }
 }
 
 fn files(folder: &Path, all: &mut Vec<PathBuf>) {
@@ -89,20 +126,17 @@ fn files(folder: &Path, all: &mut Vec<PathBuf>) {
 /// Left out: `secrets.key`, which is what a thief of the database has not; `mail/`, which stands in for letters that
 /// leave the house; and the tables of the sandbox bank, which is another company and knows its own customers.
 async fn search(world: &World, canaries: &[Canary]) -> Vec<String> {
-    let mut hits = found(
-        "the process's output",
-        world.server.said().as_bytes(),
-        canaries,
-    );
+    let wanted = Wanted::new(canaries);
+    let mut hits = wanted.found("the process's output", world.server.said().as_bytes());
     let sql = world.sql().await;
     for (table, rows) in sql.everything().await {
         if !table.starts_with("bank_") {
-            hits.extend(found(&table, rows.join("\n").as_bytes(), canaries));
+            hits.extend(wanted.found(&table, rows.join("\n").as_bytes()));
         }
     }
     let mut all = Vec::new();
     files(world.folder(), &mut all);
-    assert!(all.len() > 1, "{all:?}");
+    assert!(!all.is_empty(), "the key file is there at least");
     for path in all {
         let name = path
             .strip_prefix(world.folder())
@@ -110,7 +144,7 @@ async fn search(world: &World, canaries: &[Canary]) -> Vec<String> {
             .display()
             .to_string();
         if name != "secrets.key" && !name.starts_with("mail") {
-            hits.extend(found(&name, &std::fs::read(&path).unwrap(), canaries));
+            hits.extend(wanted.found(&name, &std::fs::read(&path).unwrap()));
         }
     }
     hits
@@ -167,20 +201,26 @@ async fn accounts(world: &World, keys: &Keys, canaries: &mut Vec<Canary>) {
         Canary("access_token", text(&pair, "access_token")),
         Canary("Idempotency-Key", "canary-idempotency-52f0".into()),
     ]);
-    let texts = accounts.as_array().unwrap().iter();
-    let ibans = texts.filter_map(|it| it["iban"].as_str().or(it["account_id"]["iban"].as_str()));
-    let ibans: Vec<String> = ibans.map(str::to_owned).collect();
+    let schemes = accounts
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|account| account["data"]["account_schemes"].as_array().unwrap())
+        .filter(|scheme| scheme["scheme_name"] == "IBAN");
+    let ibans: Vec<String> = schemes.map(|it| text(it, "identification")).collect();
     assert!(!ibans.is_empty(), "{accounts}");
     canaries.extend(ibans.into_iter().map(|iban| Canary("IBAN", iban)));
     let mut infos: Vec<&str> = transactions
         .as_array()
         .unwrap()
         .iter()
-        .filter_map(|it| it["info"].as_str())
+        .filter_map(|it| it["data"]["info"].as_str())
         .collect();
     infos.sort_unstable();
     infos.dedup();
-    let infos = infos.into_iter().filter(|info| info.len() >= 12).take(20);
+    infos.retain(|info| info.len() >= 12);
+    assert!(!infos.is_empty(), "{transactions}");
+    let infos = infos.into_iter().take(20);
     canaries.extend(infos.map(|info| Canary("a transaction's text", info.to_owned())));
 }
 
@@ -237,6 +277,26 @@ async fn card(world: &World, keys: &Keys, canaries: &mut Vec<Canary>) {
     ]);
 }
 
+/// Puts a copy of the database beside it, without the tables of the sandbox bank.
+async fn copy_without_the_bank(world: &World) {
+    let path = world.folder().join("copy.db");
+    let vacuum = format!("VACUUM INTO '{}'", path.display());
+    world.sql().await.run(&vacuum).await;
+    let options = SqliteConnectOptions::new().filename(&path);
+    let pool = SqlitePool::connect_with(options.foreign_keys(false)).await;
+    let pool = pool.unwrap();
+    let copy = Sql::Sqlite(pool.clone());
+    let tables =
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND substr(name, 1, 5) = 'bank_'";
+    let tables = copy.texts(tables).await;
+    assert!(!tables.is_empty());
+    for table in tables {
+        copy.run(&format!("DROP TABLE \"{table}\"")).await;
+    }
+    copy.run("VACUUM").await;
+    pool.close().await;
+}
+
 async fn a_stolen_database_opens_nothing(database: Database) {
     let world = World::with(database, &[("TESSERA_LOG__FILTER", "debug")]).await;
     let (_, _owner) = world.servicer_with_owner().await;
@@ -253,17 +313,19 @@ async fn a_stolen_database_opens_nothing(database: Database) {
     accounts(&world, &keys, &mut canaries).await;
     card(&world, &keys, &mut canaries).await;
     if database == Database::Sqlite {
-        let copy = world.folder().join("copy.db").display().to_string();
-        world
-            .sql()
-            .await
-            .run(&format!("VACUUM INTO '{copy}'"))
-            .await;
+        copy_without_the_bank(&world).await;
     }
     // The search finds what is there: the tenant's name is no secret.
     let there = search(&world, &[Canary("the tenant's name", "Budget app".into())]).await;
     assert!(!there.is_empty());
-    let hits = search(&world, &canaries).await;
+    let mut hits = search(&world, &canaries).await;
+    // On SQLite the bank's books are in the same file. What the bank itself knows is looked for in the copy without them.
+    let known_to_the_bank = |hit: &String| {
+        ["IBAN", "a transaction's text"]
+            .iter()
+            .any(|what| hit.starts_with(&format!("{what} in tessera.db")))
+    };
+    hits.retain(|hit| !known_to_the_bank(hit));
     assert!(
         hits.is_empty(),
         "{} canaries, {} hits: {hits:#?}",
@@ -389,7 +451,9 @@ async fn nothing_secret_reaches_a_log_or_an_answer(database: Database) {
         .send()
         .await
         .unwrap();
-    let in_answers: Vec<_> = found("an answer", answers.as_bytes(), &canaries)
+    let wanted = Wanted::new(&canaries);
+    let in_answers: Vec<_> = wanted
+        .found("an answer", answers.as_bytes())
         .into_iter()
         // What a caller sent as a name is told back to that caller alone, in the answer to the call.
         .filter(|hit| {
@@ -405,7 +469,8 @@ async fn nothing_secret_reaches_a_log_or_an_answer(database: Database) {
         said.lines()
             .all(|line| !line.starts_with("2026-01-01T00:00:00Z ERROR"))
     );
-    let logged: Vec<_> = found("the log", said.as_bytes(), &canaries)
+    let logged: Vec<_> = wanted
+        .found("the log", said.as_bytes())
         .into_iter()
         .filter(|hit| !hit.starts_with("name in"))
         .collect();

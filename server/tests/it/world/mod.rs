@@ -401,6 +401,7 @@ impl Server {
             // The limits have tests of their own; here they would only stop the races.
             .env("TESSERA_LIMITS__BROWSER_CALLS_PER_MINUTE", "10000000")
             .env("TESSERA_LIMITS__SERVER_CALLS_PER_MINUTE", "10000000")
+            .env("TESSERA_LIMITS__CALLS_AT_ONCE", "4096")
             // All of the tests' clients come from one address.
             .env("TESSERA_HTTP__CONNECTIONS_PER_SOURCE", "4096")
             // Nobody waits twenty seconds for a bank in a test.
