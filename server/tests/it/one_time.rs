@@ -6,7 +6,7 @@ use crate::world::race::all_at_once;
 use crate::world::{Database, World, on_both};
 
 /// Rounds of each race; `TESSERA_TEST_ROUNDS=200` makes a long run of it.
-const ROUNDS: usize = 50;
+const ROUNDS: usize = 30;
 const AT_ONCE: usize = 64;
 
 on_both!(
@@ -16,7 +16,7 @@ on_both!(
 );
 
 /// Rounds of each race between two processes, of those that others have.
-const SHARED: usize = 3;
+const SHARED: usize = 2;
 
 fn rounds() -> usize {
     std::env::var("TESSERA_TEST_ROUNDS").map_or(ROUNDS, |text| text.parse().unwrap())
