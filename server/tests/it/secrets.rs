@@ -135,6 +135,8 @@ async fn both_keys_are_rotated_under_load_without_a_failed_call(database: Databa
         .operator(&["secrets", "drop", "--kind", "vault", &old_vault])
         .await;
 
+    // Opened before, and never gone on with.
+    world.session(&keys).await;
     let (old_pepper, _) = activated(&world, "pepper").await;
     // The load shows the secret, the app key and the access token: they are renewed, and only what nobody shows is left.
     until("shown digests are renewed", async || {

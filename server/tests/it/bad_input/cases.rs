@@ -403,7 +403,7 @@ fn in_headers(
             "credentials in the URL".into(),
             "?client_secret=x".into(),
             &right,
-            Exactly(400, "unknown_fields"),
+            Exactly(400, "invalid_field"),
         ),
     ];
     let mut html = case(
