@@ -88,7 +88,9 @@ async fn every_path_names_the_methods_it_has(database: Database) {
 async fn a_head_is_answered_like_a_get_without_its_body(database: Database) {
     let world = World::shared(database).await;
     for (path, methods) in paths(&world).await {
-        if !methods.iter().any(|method| method == "GET") {
+        // A look at a return consumes nothing, so it cannot tell what the return itself will.
+        let is_return = path.starts_with("/v1/redirects/");
+        if is_return || !methods.iter().any(|method| method == "GET") {
             continue;
         }
         let (get, head) = (
@@ -228,7 +230,7 @@ async fn every_error_leads_to_a_page_that_explains_it(database: Database) {
         let answer = reqwest::get(format!("{base}{code}")).await.unwrap();
         assert_eq!(answer.status(), 200, "{code}");
         let html = answer.text().await.unwrap();
-        for part in ["Cause", "Fix", "Whose fault", "Try again?"] {
+        for part in ["Cause", "Fix", "Caused by", "Retry?"] {
             assert!(html.contains(part), "{code}: {part}");
         }
         // As the page's HTML writes it.
