@@ -18,13 +18,13 @@ pub async fn read(State(most): State<usize>, request: Request, next: Next) -> Re
     let (parts, body) = request.into_parts();
     let room = parts.extensions.get::<Room>().cloned().unwrap_or_default();
     match room.whole(body, most).await {
-        Ok(bytes) => match texts::unstorable(&parts.headers, &bytes) {
-            Some(refused) => refused,
-            None => {
-                let request = Request::from_parts(parts, Body::from(bytes));
-                next.run(request).await
+        Ok(bytes) => {
+            if let Some(refused) = texts::unstorable(&parts.headers, &bytes) {
+                return refused;
             }
-        },
+            let request = Request::from_parts(parts, Body::from(bytes));
+            next.run(request).await
+        }
         Err(Unread::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
         Err(Unread::TooSlow) => StatusCode::REQUEST_TIMEOUT.into_response(),
         Err(Unread::Broken) => StatusCode::BAD_REQUEST.into_response(),
