@@ -214,7 +214,15 @@ pub async fn drop_postgres(name: &str) {
 
 async fn postgres_with(options: &str) -> (Db, String) {
     let (db, name) = empty_postgres_with(options).await;
-    db.migrate().await.expect("migrations run on Postgres");
+    // A machine with much to do may keep a connection waiting for longer than a server would.
+    let mut migrated = db.migrate().await;
+    for _ in 0..5 {
+        if migrated.is_ok() {
+            break;
+        }
+        migrated = db.migrate().await;
+    }
+    migrated.expect("migrations run on Postgres");
     (db, name)
 }
 

@@ -36,7 +36,42 @@ pub fn point() {
 }
 
 /// The fewest places to die in that anything worth breaking off can have: calls to a bank always take a while.
-pub const FEWEST: usize = 2;
+const FEWEST: usize = 2;
+
+/// Counts sweeps over all the places to die in. How many places there are differs from run to run: on a machine with
+/// much to do an answer may be there before it is waited for. It is swept until one run had enough of them.
+pub struct Sweeps {
+    least: usize,
+    done: usize,
+    deepest: usize,
+}
+
+impl Sweeps {
+    /// The most sweeps until one has to have had places enough.
+    const MOST: usize = 200;
+
+    /// At least so many sweeps.
+    pub fn of(least: usize) -> Self {
+        Self {
+            least,
+            done: 0,
+            deepest: 0,
+        }
+    }
+
+    /// Notes a sweep that was done before it waited `times` times. Returns whether it may end here.
+    pub fn end_with(&mut self, times: usize) -> bool {
+        self.done += 1;
+        self.deepest = self.deepest.max(times);
+        let deep = self.deepest > FEWEST;
+        assert!(
+            deep || self.done < Self::MOST,
+            "it was broken off {} places deep",
+            self.deepest
+        );
+        deep && self.done >= self.least
+    }
+}
 
 /// Rings when what waits may go on.
 #[derive(Default)]
