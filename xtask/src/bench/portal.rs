@@ -1,6 +1,6 @@
 //! A page of the portal as somebody who signed in sees it.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
 use super::http::{Connection, request};
 use super::reads::livez;
@@ -71,7 +71,7 @@ pub fn run(subject: &Subject<'_>, extent: Extent) -> Result<()> {
     Ok(())
 }
 
-/// The cookie of a new session.
+/// The cookies of a new session.
 pub fn sign_in(address: &str, (email, password): &(String, String)) -> Result<String> {
     let headers = [
         ("Content-Type", "application/x-www-form-urlencoded"),
@@ -80,10 +80,16 @@ pub fn sign_in(address: &str, (email, password): &(String, String)) -> Result<St
     let body = format!("email={}&password={password}", email.replace('@', "%40"));
     let answer =
         Connection::open(address)?.call(&request("POST", address, "/signin", &headers, &body))?;
-    let cookie = answer
-        .header("set-cookie")
-        .and_then(|line| line.split(';').next());
-    let cookie = cookie
-        .with_context(|| format!("POST /signin answered {} without a cookie", answer.status))?;
-    Ok(cookie.to_owned())
+    // The session's, and what the browser is known by.
+    let lines = answer
+        .headers
+        .iter()
+        .filter(|(name, _)| name == "set-cookie");
+    let pairs: Vec<&str> = lines
+        .filter_map(|(_, line)| line.split(';').next())
+        .collect();
+    if pairs.is_empty() {
+        bail!("POST /signin answered {} without a cookie", answer.status);
+    }
+    Ok(pairs.join("; "))
 }
