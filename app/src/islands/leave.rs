@@ -30,10 +30,9 @@ fn watch(page: &str, tick: String) {
             .and_then(|marked| marked.get_attribute("data-ticks"))
             .as_deref()
             == Some(&of_form)
+            && let Some(tick) = input(&of_form)
         {
-            if let Some(tick) = input(&of_form) {
-                tick.set_checked(true);
-            }
+            tick.set_checked(true);
         }
     });
     window_event_listener(leptos::ev::beforeunload, move |event| {
