@@ -11,6 +11,8 @@ pub const FIRST_CALL: &str = "/first-call";
 pub const SIGN_UP: &str = "/signup";
 pub const SIGN_IN: &str = "/signin";
 pub const SIGN_OUT: &str = "/signout";
+/// Word by which the sign-in page learns that a form was not taken, because its session had ended.
+pub const UNSENT: &str = "unsent";
 pub const FORGOT: &str = "/forgot";
 pub const PROVE: &str = "/prove";
 pub const OVERVIEW: &str = "/overview";
@@ -18,7 +20,7 @@ pub const TENANTS: &str = "/tenants";
 pub const NEW_TENANT: &str = "/tenants/new";
 pub const SKILLS: &str = "/skills";
 pub const CONSOLE: &str = "/console";
-/// Where banks send the console's end-user back: registered on every tenant made in the portal.
+/// Path to which banks redirect the console's end-user; registered on every tenant made in the portal.
 pub const CONSOLE_RETURN: &str = "/console/return";
 pub const REQUESTS: &str = "/requests";
 /// The rows of the log that are newer than the newest one shown.
@@ -112,7 +114,8 @@ pub fn suspend_servicer(id: ServicerId) -> String {
 pub fn run(id: RunId) -> String {
     format!("{CONSOLE}/runs/{id}")
 }
-/// Whether the decision that a run waits for is there: a word, for the page that waits.
+/// Path that answers with a word for the page that waits: `decided` once the decision of the run is there, else
+/// `pending`.
 pub fn run_decided(id: RunId) -> String {
     format!("{CONSOLE}/runs/{id}/decided")
 }

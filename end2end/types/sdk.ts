@@ -1,4 +1,4 @@
-// What a caller in TypeScript may and may not write. Compiled, never run: `tests/sdk-types.test.js`.
+// Code that a caller in TypeScript may and may not write. Compiled, never run: `tests/sdk-types.test.js`.
 import { SessionFlow, TesseraBrowser, TesseraError, type FlowAnswer, type SkillSummary } from "../../public/sdk/browser.js";
 import { TesseraServer, signer, type Account, type Changes, type Pair, type Transaction } from "../../public/sdk/server.js";
 

@@ -15,7 +15,7 @@ export interface BrowserOptions extends Connection {
   client_app_key: string;
 }
 
-/** What an answer asks for. */
+/** The action that an answer asks for. */
 export type FlowKind =
   /** A step of the end-user's: `next_step`. */
   | "next"
@@ -25,7 +25,7 @@ export type FlowKind =
   | "pending"
   /** The session is complete: hand `temp_token` to your server. */
   | "last"
-  /** What comes next is told to your server alone: it asks `sessions.get`, and the flow goes on with `proceed()`. */
+  /** Only your server is told the next step: it calls `sessions.get`, and the flow continues with `proceed()`. */
   | "server"
   /** The session came to its good end, and nothing is left to do here: its token went to your link, or waits for your server. */
   | "done"
@@ -34,7 +34,7 @@ export type FlowKind =
 
 export type FlowAnswer = (StepTaken | SessionStanding) & { kind: FlowKind };
 
-/** How an end-user came back to your link. */
+/** The outcome with which an end-user came back to your link. */
 export type Returned =
   | ({ flow: SessionFlow } & (
       | { kind: "last"; temp_token: string }
@@ -58,7 +58,7 @@ export interface SavedFlow {
   step_id?: string;
   next_step?: string;
   code_verifier?: string;
-  /** Whether it came to its good end. */
+  /** `true` once the session has completed. */
   done?: boolean;
 }
 

@@ -1,10 +1,10 @@
 // The half of the SDK that may run in a browser or app: it opens sessions, takes steps, uploads and reads the catalog.
 // It has no place for a client_secret, an access_token or a credentials_id: those belong to your server (`server.js`).
-import { Api, TesseraError, catalogCalls, only, pkce, random, required, sessionCalls, sleep } from "./core.js";
+import { Api, TesseraError, catalogCalls, only, parse, pkce, random, required, sessionCalls, sleep } from "./core.js";
 
 export { TesseraError, pkce };
 
-/** What the end-user's return adds to the link's own query. */
+/** Names that the end-user's return adds to the link's own query. */
 const RETURNED = ["temp_token", "nonce", "session_id", "state", "error", "error_code"];
 const FLOW = "tessera.session.";
 
@@ -61,7 +61,7 @@ export class SessionFlow {
     if (!session_id || !(temp_token || nonce || error || over || storage.getItem(FLOW + session_id))) return null;
     for (const name of RETURNED) link.searchParams.delete(name);
     if (options.url === undefined) history.replaceState(history.state, "", link);
-    const saved = JSON.parse(storage.getItem(FLOW + session_id));
+    const saved = read(storage.getItem(FLOW + session_id));
     // Nothing comes with it, and nothing is taken: in another tab, say, than the one that began.
     if (saved === null && over) return { flow: null, kind: "done" };
     // Somebody else's link, made to end their session in your user's account.
@@ -74,7 +74,7 @@ export class SessionFlow {
     if (over || saved.done) return { flow, kind: "done" };
     if (temp_token) return { flow, kind: "last", temp_token };
     if (nonce) Object.assign(flow.#saved, { nonce, next_step: undefined });
-    // The same link may come again: it is to find the same flow.
+    // A link may come again: it is to find its flow.
     storage.setItem(FLOW + session_id, JSON.stringify(flow));
     if (error) return { flow, kind: error === "access_denied" ? "refused" : "failed", error, error_code };
     return { flow, ...(await flow.refresh({ signal })) };
@@ -151,6 +151,7 @@ export class SessionFlow {
 
   /** Goes on with what your server asked for: the `nonce` and `next_step` of its `sessions.get`. */
   proceed({ nonce, next_step }) {
+    required({ nonce }, "nonce", "proceed()");
     Object.assign(this.#saved, { nonce, next_step });
   }
 
@@ -172,6 +173,7 @@ export class SessionFlow {
 
   /** Sends the end-user where a redirect answer says; `resume` takes up from there on the page they come back to. */
   leave(answer, { storage = sessionStorage, go = (url) => location.assign(url) } = {}) {
+    if (!answer?.data?.url) throw new TypeError(`leave() takes a redirect, not ${answer?.kind}`);
     const { protocol } = new URL(answer.data.url);
     if (!["https:", "http:"].includes(protocol)) throw new TypeError(`A bank's address begins with https:, not ${protocol}`);
     storage.setItem(FLOW + this.session_id, JSON.stringify(this));
@@ -190,14 +192,20 @@ export class SessionFlow {
   }
 }
 
-/** What a status alone says: the rest is your server's to ask for. */
+/** A flow as it was saved, or null. */
+function read(text) {
+  const saved = parse(text);
+  return typeof saved === "object" ? saved : null;
+}
+
+/** Kind of an answer that is a status alone: the rest is your server's to ask for. */
 function untold(status) {
   if (status === "SESSION_PENDING") return "pending";
   if (status === "SESSION_COMPLETED") return "done";
   return status === "SESSION_IN_PROGRESS" ? "server" : "ended";
 }
 
-/** What an answer asks for: `last`, `next`, `redirect`, `pending`, or nothing any more: `ended`. */
+/** Kind of an answer: `last`, `next`, `redirect`, `pending`, or nothing any more: `ended`. */
 function kindOf({ temp_token, nonce, data, status }) {
   if (temp_token) return "last";
   if (nonce) return "next";

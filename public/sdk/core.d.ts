@@ -1,6 +1,6 @@
 // Types of what both halves share. Fields of answers have the names of the API's documents; answers may gain fields.
 
-/** What came instead of a success, from the API or on the way to it. */
+/** An error, from the API or on the way to it. */
 export class TesseraError extends Error {
   constructor(problem: Partial<Problem> & Pick<Problem, "type" | "code" | "message">, options?: ErrorOptions);
   /** Id of this occurrence; quote it when asking for help. Null if the API was not reached. */
@@ -10,7 +10,7 @@ export class TesseraError extends Error {
   readonly http: number;
   /** From a closed list, explained at `docs`; branch on it. */
   readonly code: string;
-  /** What to do about it. */
+  /** A way to fix it. */
   readonly hint: string | null;
   /** The page that explains the code. */
   readonly docs: string | null;
@@ -47,7 +47,7 @@ export interface Problem {
 }
 
 export interface FieldError {
-  /** Where it is: `data.psu_redirect_link`. */
+  /** Path of the field, such as `data.psu_redirect_link`. */
   path: string;
   code: string;
   message: string;
@@ -62,7 +62,7 @@ export interface Connection {
   client_id: string;
   /** Milliseconds that one attempt may take; 30,000 unless said. */
   timeout?: number;
-  /** How often a call that may be repeated is; 3 unless said. */
+  /** Number of retries of a call that may be repeated; 3 by default. */
   retries?: number;
 }
 
@@ -136,7 +136,7 @@ export interface NewStep {
   tenant_user_id?: string;
 }
 
-/** What a step answers; which fields are there says what comes next. */
+/** The answer to a step; the fields that are present say what comes next. */
 export interface StepTaken {
   step_id: string;
   status: SessionStatus;
@@ -149,7 +149,7 @@ export interface StepTaken {
 }
 
 export interface StepData {
-  /** Where the end-user has to go, if they have to. */
+  /** The page that the end-user has to visit, if any. */
   url?: string;
   method?: string;
   headers?: Record<string, string>;
@@ -188,7 +188,7 @@ export interface Upload {
   size: number;
   /** Of the content, in hexadecimal. */
   sha256: string;
-  /** Where the session stands now. */
+  /** Current state of the session. */
   status: SessionStatus;
 }
 
@@ -219,10 +219,12 @@ export interface SkillSummary {
   title: string;
   type: SkillType;
   country: string | null;
+  /** Time zone in which its days begin (IANA), if not UTC. */
+  time_zone?: string;
   flavour: "sandbox" | "production";
   servicer: { code: string; name: string };
   steps: string[];
-  /** Whether the tenant may use it; absent without keys. */
+  /** `true` if the tenant may use it; absent without keys. */
   whitelisted?: boolean;
 }
 
@@ -239,11 +241,11 @@ export interface StepDetail {
   schema: Record<string, unknown>;
   example: Record<string, unknown>;
   redirect: boolean;
-  /** Whether the provider may verify the step offline: the session is then pending for a while. */
+  /** `true` if the provider may verify the step offline: the session is then pending for a while. */
   pending?: boolean;
   last: boolean;
   uploads: { kind: string; title: string; required: boolean; max_bytes: number }[];
-  /** How many files the step takes in all. */
+  /** Number of files that the step takes in all. */
   max_uploads?: number;
 }
 

@@ -1,14 +1,14 @@
-// What both halves of the SDK share: errors, calls that are repeated only where that is safe, sessions and the catalog.
+// Shared by both halves of the SDK: errors, calls that are repeated only where that is safe, sessions and the catalog.
 // Things that travel have the names they have in the API's documents; options of the SDK itself are in camelCase.
 
 import { isRefused } from "./schemes.js";
 
 /** The longest wait before a call is repeated; who asks for more gets the error at once. */
 const LONGEST_WAIT = 60_000;
-/** How long the server works on a request with an Idempotency-Key at most: its lease on a step. */
+/** The longest time that the server works on a request with an Idempotency-Key: its lease on a step. */
 const LEASE = 60_000;
 
-/** What came instead of a success, from the API or on the way to it. */
+/** An error in place of a success, from the API or on the way to it. */
 export class TesseraError extends Error {
   constructor({ message, id = null, type, http = 0, code, hint = null, docs = null, fields = [], retryAfter = null }, options) {
     super(message, options);
@@ -19,6 +19,7 @@ export class TesseraError extends Error {
 
 /** Refuses options it does not know: a misspelt one is noticed, and a secret has no place to be left in. */
 export function only(options, known, whose) {
+  if (typeof options !== "object" || options === null) throw new TypeError(`${whose} takes an object`);
   for (const name of Object.keys(options)) {
     if (!known.includes(name)) throw new TypeError(`${whose} takes no ${name}; it takes ${known.join(", ")}`);
   }
@@ -103,7 +104,11 @@ export class Api {
   #dress;
 
   constructor({ url, timeout = 30_000, retries = 3 }, version = "/v1", dress = () => ({})) {
-    this.#base = trusted(url) + version;
+    this.#base = trusted(required({ url }, "url", "The client")) + version;
+    // NaN retries would never end.
+    for (const [name, value] of Object.entries({ timeout, retries })) {
+      if (!Number.isInteger(value) || value < 0 || value >= 2 ** 31) throw new TypeError(`${name} cannot be ${value}`);
+    }
     this.#timeout = timeout;
     this.#retries = retries;
     this.#dress = dress;
@@ -122,6 +127,7 @@ export class Api {
 
   /** One call, again while that may help and cannot harm. */
   async call({ path, headers, ...rest }, { idempotencyKey, repeatable = false, signal, timeout = this.#timeout, onProgress } = {}) {
+    if (!/^[!-~]{1,255}$/.test(idempotencyKey ?? "-")) throw new TypeError("idempotencyKey must be 1 to 255 visible ASCII characters");
     const request = { ...rest, url: this.#base + path, timeout, signal, onProgress };
     request.headers = { Accept: "application/json", ...headers, ...(idempotencyKey && { "Idempotency-Key": idempotencyKey }) };
     const began = Date.now();
@@ -159,12 +165,13 @@ export function sessionCalls(api, { client_id, ...key }) {
     },
     get: (session_id, fields, options) => api.post(`${session(session_id)}/get`, { ...fields, client_id, ...key }, { ...options, repeatable: true }),
     cancel: (session_id, fields, options) => api.post(`${session(session_id)}/cancel`, { ...fields, client_id, ...key }, { ...options, repeatable: true }),
-    upload: (step_id, { nonce, kind, file, name = file.name ?? kind }, options) => {
+    upload: (step_id, { nonce, kind, file, name = file?.name ?? kind }, options) => {
+      if (!(file instanceof Blob)) throw new TypeError("upload() needs file, a Blob");
       const body = new FormData();
       for (const [field, value] of Object.entries({ client_id, nonce, kind })) body.append(field, value);
       // Last: the server reads it as a stream, and must know beforehand whose it is.
       body.append("file", file, name);
-      // The same file again is the same upload.
+      // A file that comes again is the upload it was.
       return api.call({ method: "POST", path: path`/steps/${step_id}/upload`, body }, { ...options, repeatable: true });
     },
   });
@@ -232,7 +239,7 @@ function sendXhr({ method, url, headers, body, signal, timeout, onProgress }) {
     request.onload = () => resolve({ status: request.status, retryAfter: request.getResponseHeader("Retry-After"), text: request.responseText });
     request.onerror = () => reject(unreachable(false));
     request.ontimeout = () => reject(unreachable(true));
-    request.onabort = () => reject(signal.reason);
+    request.onabort = () => reject(signal?.reason ?? unreachable(false));
     request.onloadend = () => signal?.removeEventListener("abort", abort);
     signal?.addEventListener("abort", abort);
     request.send(body);
@@ -251,7 +258,7 @@ function refused({ status, retryAfter }, body) {
   return new TesseraError({ ...problem, http: status, retryAfter: seconds(retryAfter) });
 }
 
-function parse(text) {
+export function parse(text) {
   try {
     return JSON.parse(text);
   } catch {
@@ -261,14 +268,15 @@ function parse(text) {
 
 /** `Retry-After` in seconds: a number, or a date (RFC 9110, section 10.2.3). */
 function seconds(text) {
-  if (!text) return null;
+  // Date.parse takes "1.5" for a day in 2001.
+  if (!text || !/^(\d+$|[A-Z][a-z]{2})/.test(text)) return null;
   const seconds = /^\d+$/.test(text) ? Number(text) : Math.ceil((Date.parse(text) - Date.now()) / 1000);
   return Number.isFinite(seconds) ? Math.max(0, seconds) : null;
 }
 
 /** Milliseconds to wait before another try, or null if there should be none. */
 function pause(error, failures) {
-  const passes = error instanceof TesseraError && (error.type === "network_error" || [429, 503].includes(error.http) || error.code === "idempotency_in_flight");
+  const passes = error instanceof TesseraError && (error.type === "network_error" || [429, 502, 503, 504].includes(error.http) || error.code === "idempotency_in_flight");
   if (!passes) return null;
   // Spread out, so that callers who failed together do not come back together.
   const spread = Math.min(8_000, 250 * 2 ** failures) * (0.5 + Math.random() / 2);

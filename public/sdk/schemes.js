@@ -35,7 +35,7 @@ const REFUSED = [
 /** Whole families, by how their names begin. */
 const REFUSED_FAMILIES = ["chrome-", "itms", "microsoft-", "microsoft.", "moz-", "ms-", "safari-", "x-apple"];
 
-/** Whether links of a scheme, in lower case and without its colon, cannot take people back to an app. */
+/** Returns true if links of a scheme, in lower case and without its colon, cannot take people back to an app. */
 export function isRefused(scheme) {
   return REFUSED.includes(scheme) || REFUSED_FAMILIES.some((family) => scheme.startsWith(family));
 }

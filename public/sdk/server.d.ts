@@ -15,7 +15,7 @@ export class TesseraServer {
   exchange(fields: { temp_token: string; code_verifier?: string; tenant_user_id?: string }, options?: KeyedOptions): Promise<Token>;
   /** The tenant's consents, without their tokens. */
   consents(query?: { status?: ConsentInfo["status"]; skill?: string; limit?: number }, options?: CallOptions): Pages<ConsentInfo>;
-  /** What a stored pair opens. */
+  /** The data that a stored pair gives access to. */
   consent(pair: Pair): Consent;
 }
 
@@ -48,7 +48,7 @@ export class Consent {
   balances(query?: BalanceQuery, options?: CallOptions): Pages<Balance, DataPage<Balance>>;
   /** Newest first. All that the query says must hold. */
   transactions(query?: TransactionQuery, options?: CallOptions): Pages<Transaction, DataPage<Transaction>>;
-  /** What changed since a cursor; without one everything there is. Store each `next_cursor` with what came with it. */
+  /** The changes since a cursor; everything without one. Store each `next_cursor` with what came with it. */
   sync(from?: SyncFrom, options?: CallOptions): Promise<Changes>;
   /** All changes since a cursor, answer by answer. */
   changes(from?: SyncFrom, options?: CallOptions): AsyncGenerator<Changes, void, undefined>;
@@ -57,7 +57,7 @@ export class Consent {
   delete(fields?: { pcd_data_retention?: number }, options?: CallOptions): Promise<ConsentAnswer<{ client_id: string; credentials_id: string }>>;
   /** Opens a session that renews the consent. */
   extend(fields?: { code_challenge?: string; state?: string }, options?: KeyedOptions): Promise<SessionOpened>;
-  /** What the end-user took out, for a pair of a marketplace skill. */
+  /** The product that the end-user bought, for a pair of a marketplace skill. */
   products(query?: { limit?: number }, options?: CallOptions): Pages<Product, DataPage<Product>>;
   /** The payment the end-user authorised, for a pair of a payment skill. */
   payment(options?: CallOptions): Promise<Payment>;
@@ -65,7 +65,7 @@ export class Consent {
   cancelPayment(options?: KeyedOptions): Promise<Payment>;
 }
 
-/** How fresh data is, and how often the bank may still be asked for it. */
+/** The age of data, and the number of calls that the bank still allows. */
 export interface Freshness {
   as_of: string;
   served_from: "cache" | "bank";
@@ -125,7 +125,7 @@ export interface Balance {
 
 export interface Transaction {
   id: string;
-  /** The same in every consent of your tenant: upsert on it. */
+  /** Equal in every consent of your tenant: use it as the key of an upsert. */
   utx_id: string;
   account_id: string;
   timestamp: string;
@@ -250,7 +250,7 @@ export interface Payment {
   status: string;
   /** The status in plain words. */
   status_text: string;
-  /** Whether nothing can happen to it any more. */
+  /** `true` if the status is final. */
   final: boolean;
   reason: string | null;
   amount: string;

@@ -17,7 +17,8 @@ export class TesseraServer {
     const whose = "TesseraServer";
     only(options, ["url", "client_id", "client_secret", "signing", "timeout", "retries"], whose);
     this.#keys = { client_id: required(options, "client_id", whose), client_secret: required(options, "client_secret", whose) };
-    const dress = options.signing && signer({ audience: new URL(options.url).host, ...options.signing });
+    const { host } = new URL(required(options, "url", whose));
+    const dress = options.signing && signer({ audience: host, ...options.signing });
     this.#api = new Api(options, dress ? "/v1s" : "/v1", dress);
     this.sessions = sessionCalls(this.#api, this.#keys);
     this.catalog = catalogCalls(this.#api, headers(this.#keys));
@@ -34,7 +35,7 @@ export class TesseraServer {
     return listing(this.#api, "/consents", this.#keys, query, options);
   }
 
-  /** What a stored pair opens. `tenant_user_id` is needed if the session was opened with one. */
+  /** The consent that a stored pair opens. `tenant_user_id` is needed if the session was opened with one. */
   consent({ credentials_id, access_token, tenant_user_id }) {
     const whose = "consent()";
     const pair = { credentials_id: required({ credentials_id }, "credentials_id", whose), access_token: required({ access_token }, "access_token", whose) };
@@ -67,7 +68,7 @@ export class Consent {
     return this.#list("/transactions", query, options);
   }
 
-  /** What changed since a cursor, up to `count` rows; without a cursor everything there is. Store each `next_cursor` with what came with it. */
+  /** Changes since a cursor, up to `count` rows; everything there is without one. Store each `next_cursor` with what came with it. */
   sync({ cursor, count } = {}, options) {
     return this.#read("/transactions/sync", { cursor, count }, options);
   }
@@ -81,7 +82,7 @@ export class Consent {
     }
   }
 
-  /** What the consent says about itself. */
+  /** The consent's own record. */
   info(options) {
     return this.#read("/consents/get", {}, options);
   }
@@ -96,7 +97,7 @@ export class Consent {
     return this.#api.post("/consents/extend", { ...this.#keys, code_challenge, state }, keyed(options));
   }
 
-  /** What the end-user took out, for a pair of a marketplace skill. */
+  /** Products that the end-user took out, for a pair of a marketplace skill. */
   products(query, options) {
     return this.#list("/products", query, options);
   }
@@ -127,7 +128,7 @@ function listing(api, path, keys, query, options) {
   });
 }
 
-/** How calls without a body carry keys; an id that no header can carry is refused here. */
+/** The headers in which calls without a body carry keys; an id that no header can carry is refused here. */
 function headers(keys) {
   const names = { client_id: "X-Client-Id", client_secret: "X-Client-Secret", credentials_id: "X-Credentials-Id", access_token: "X-Access-Token", tenant_user_id: "X-Tenant-User-Id" };
   const named = Object.entries(keys).map(([name, value]) => {

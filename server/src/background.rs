@@ -10,20 +10,20 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-/// How long a task may be silent before the server says that it is not ready.
+/// Time a task may give no sign of life before `/readyz` says that the server is not ready.
 pub const SILENCE: Duration = Duration::from_mins(1);
 
-/// When each background task gave its last sign of life. Cheap to clone.
+/// Times of the last sign of life of each background task. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Pulse(Arc<Mutex<BTreeMap<&'static str, Instant>>>);
 
 impl Pulse {
-    /// Gives a sign of life of a task; the first one makes the task known.
+    /// Records a sign of life of a task, now; the first one makes the task known.
     pub fn beat(&self, task: &'static str) {
         self.beat_at(task, Instant::now());
     }
 
-    /// Gives a sign of life of another time.
+    /// Records a sign of life of a task at a given time.
     pub fn beat_at(&self, task: &'static str, at: Instant) {
         let mut beats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         beats.insert(task, at);
@@ -45,7 +45,7 @@ impl Pulse {
     }
 }
 
-/// Waits between two starts of a task that does not stay up: twice as long each time.
+/// Bounds of the wait between two starts of a task that does not stay up. The wait doubles each time.
 #[derive(Clone, Copy, Debug)]
 pub struct Restarts {
     pub first: Duration,

@@ -30,7 +30,7 @@ impl Dice {
     }
 }
 
-/// What readers of text stumble over, put in anywhere.
+/// Byte sequences that often break parsers, inserted at random places.
 const TOKENS: &[&[u8]] = &[
     b"\"",
     b"\\",

@@ -1,7 +1,7 @@
 //! JSON in and out of the doors: what is answered is written by serde; what arrives is read by the one reader there is
 //! (`app::domain::json`). axum's own type of this name reads with the library, whose features may give names a meaning.
 
-use app::domain::json::{self, Limits, NotRead};
+use app::domain::json::{self, ReadError, ReadLimits};
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -14,9 +14,9 @@ use serde::de::DeserializeOwned;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Json<T>(pub T);
 
-/// Why a body is no value of its type.
+/// Reason a body was not read as a value of its type.
 #[derive(Debug, thiserror::Error)]
-pub enum Unread {
+pub enum JsonBodyError {
     #[error("the body is not announced as JSON")]
     NotAnnounced,
     #[error("the body is packed")]
@@ -24,7 +24,7 @@ pub enum Unread {
     #[error("the body broke off, or is too long")]
     NotWhole,
     #[error("{0}")]
-    NotRead(#[from] NotRead),
+    NotRead(#[from] ReadError),
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {
@@ -40,7 +40,7 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
-impl IntoResponse for Unread {
+impl IntoResponse for JsonBodyError {
     fn into_response(self) -> Response {
         let status = match self {
             Self::NotAnnounced | Self::Packed => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -52,21 +52,21 @@ impl IntoResponse for Unread {
 }
 
 impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
-    type Rejection = Unread;
+    type Rejection = JsonBodyError;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Unread> {
+    async fn from_request(request: Request, _: &S) -> Result<Self, JsonBodyError> {
         if !is_announced(request.headers()) {
-            return Err(Unread::NotAnnounced);
+            return Err(JsonBodyError::NotAnnounced);
         }
         if coding(request.headers()).is_some() {
-            return Err(Unread::Packed);
+            return Err(JsonBodyError::Packed);
         }
-        let body = Limited::new(request.into_body(), Limits::BODY.bytes);
+        let body = Limited::new(request.into_body(), ReadLimits::BODY.bytes);
         let Ok(whole) = body.collect().await else {
-            return Err(Unread::NotWhole);
+            return Err(JsonBodyError::NotWhole);
         };
         let bytes: Bytes = whole.to_bytes();
-        Ok(Self(json::from_slice(&bytes, Limits::BODY)?))
+        Ok(Self(json::from_slice(&bytes, ReadLimits::BODY)?))
     }
 }
 

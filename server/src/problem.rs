@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::services::refusal::{Failure, FieldProblem, Refusal};
+use crate::services::refusal::{ApiError, FieldProblem, Refusal};
 use crate::storage::{DbError, is_busy};
 
 /// An error on its way to a caller.
@@ -37,15 +37,15 @@ pub struct Body<'a> {
     pub kind: &'a str,
     /// HTTP status.
     pub http: u16,
-    /// What went wrong, from a closed list.
+    /// Code of the error, from a closed list.
     pub code: &'a str,
-    /// What went wrong in words, for developers: never show it to end-users.
+    /// Description of the error for developers. Never show it to end-users.
     pub message: Cow<'a, str>,
-    /// What to do about it.
+    /// Advice on how to fix it.
     pub hint: Cow<'a, str>,
     /// The page that explains the code.
     pub docs: String,
-    /// Which fields are wrong, and how.
+    /// Fields that are wrong, each with the reason.
     #[schema(value_type = Vec<FieldShape>)]
     pub fields: &'a [FieldProblem],
 }
@@ -58,11 +58,11 @@ pub struct Body<'a> {
     reason = "documents FieldProblem, which lives where no door's words do"
 )]
 struct FieldShape {
-    /// Where it is: `data.psu_redirect_link`.
+    /// Path of the field: `data.psu_redirect_link`.
     path: String,
     /// `missing_fields`, `unknown_fields`, `invalid_field` or `invalid_input`.
     code: String,
-    /// What was expected.
+    /// Description of the expected value.
     message: String,
 }
 
@@ -88,7 +88,7 @@ impl Problem {
         let text = self.text(id, public_url);
         let mut answer = (self.status(), [(header::CONTENT_TYPE, json)], text).into_response();
         self.send_along(answer.headers_mut());
-        answer.extensions_mut().insert(Answered(self.code()));
+        answer.extensions_mut().insert(AnsweredCode(self.code()));
         answer
     }
 
@@ -132,7 +132,7 @@ impl Problem {
 
 /// Left on a finished answer for the logs: the code it carries.
 #[derive(Clone, Copy, Debug)]
-pub struct Answered(pub Code);
+pub struct AnsweredCode(pub Code);
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
@@ -173,12 +173,12 @@ impl From<DbError> for Problem {
     }
 }
 
-impl From<Failure> for Problem {
-    fn from(failure: Failure) -> Self {
+impl From<ApiError> for Problem {
+    fn from(failure: ApiError) -> Self {
         match failure {
-            Failure::Refused(refusal) => (*refusal).into(),
-            Failure::Database(error) => error.into(),
-            Failure::Broken(what) => {
+            ApiError::Refused(refusal) => (*refusal).into(),
+            ApiError::Database(error) => error.into(),
+            ApiError::Broken(what) => {
                 tracing::error!(what, "a call could not be served");
                 Self::new(Code::InternalServerError)
             }
@@ -220,8 +220,8 @@ mod tests {
     async fn nothing_internal_leaves() {
         let secret = "SELECT digest FROM tenant_keys";
         for failure in [
-            Failure::Database(DbError::Protocol(secret.into())),
-            Failure::Broken(secret.into()),
+            ApiError::Database(DbError::Protocol(secret.into())),
+            ApiError::Broken(secret.into()),
         ] {
             let answer = Problem::from(failure).answer(Uuid::nil(), "https://portal.example.com");
             assert_eq!(answer.status(), 500);

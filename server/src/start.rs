@@ -8,14 +8,15 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::crypto::{Secrets, SecretsError};
 use crate::mail::{self, MailError};
+use crate::services::people::spelling;
 use crate::services::secrets::data_keys::{self, PrepareError};
 use crate::state::AppState;
 use crate::storage::{Db, DbError, OpenError};
 
-/// Where the database remembers which key file it was made with.
+/// Key of the row of table `meta` that holds the id of the key file that the database was made with.
 const SECRETS_ID: &str = "secrets_id";
 
-/// Why the server cannot start: a sentence that says what to do.
+/// Reason the server cannot start, with a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error(transparent)]
@@ -126,11 +127,12 @@ fn check_folder(path: &Path) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Makes the data folder, opens the database and brings its schema up to date.
+/// Makes the data folder, opens the database and brings it up to date.
 pub async fn open_database(config: &Config) -> Result<Db, StartError> {
     make_folder(Path::new(&config.storage.data_dir))?;
     let db = Db::open(&config.database_url()).await?;
     db.migrate().await?;
+    spelling::respell(&db).await?;
     Ok(db)
 }
 

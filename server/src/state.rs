@@ -7,14 +7,14 @@ use app::domain::ids::TenantId;
 
 use crate::background::Pulse;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Scanner};
 use crate::crypto::{Pepper, Secrets, Unsealable, Vault};
 use crate::jobs::Queue;
 use crate::mail::Mailer;
 use crate::services::keys::KeyUse;
-use crate::services::limits::Limits;
 use crate::services::passwords::Passwords;
-use crate::services::requests::log::RequestLog;
+use crate::services::rate_limits::RateLimiter;
+use crate::services::request_log::log::RequestLog;
 use crate::services::secrets::digests::Digests;
 use crate::skills::Registry;
 use crate::storage::{Db, DbError, Tx};
@@ -34,21 +34,23 @@ pub struct AppState {
     pub pulse: Pulse,
     /// Takes finished calls for the request log.
     pub request_log: RequestLog,
-    /// How letters leave.
+    /// Mailer of outgoing mail.
     pub mailer: Arc<dyn Mailer>,
     /// Hashes people's passwords, two at a time.
     pub passwords: Passwords,
     /// Set when the server begins to stop: it answers "not ready" from then on.
     pub stopping: Arc<AtomicBool>,
     /// Budgets of calls.
-    pub limits: Arc<Limits>,
-    /// Which keys were used lately; written down in the background.
+    pub rate_limits: Arc<RateLimiter>,
+    /// Keys that were used lately, stored in the background.
     pub key_use: Arc<KeyUse>,
-    /// Digests to be renewed because a pepper is rotated; written down in the background.
+    /// Digests to be renewed because a pepper is rotated, stored in the background.
     pub digests: Arc<Digests>,
     /// Every published skill; none until [`AppState::with_skills`].
     pub skills: Registry,
-    /// Where the sandbox bank is reached; none where there is none.
+    /// Looks into uploaded files; `None` if they are not scanned.
+    pub scanner: Option<Arc<Scanner>>,
+    /// URL of the sandbox bank; `None` if the sandbox is off.
     pub sandbox_bank: Option<Arc<str>>,
     /// Without trailing slash; every link is built from it.
     pub public_url: Arc<str>,
@@ -68,19 +70,21 @@ impl AppState {
             mailer,
             passwords: Passwords::new(&secrets.pepper, clock.clone()),
             queue: Queue::new(clock.clone(), secrets.vault.clone()),
-            limits: Arc::new(
-                Limits::new(
+            rate_limits: Arc::new(
+                RateLimiter::new(
                     &db,
                     config.limits.browser_calls_per_minute,
                     config.limits.server_calls_per_minute,
                 )
-                .with_turns(config.limits.calls_at_once),
+                .with_slots(config.limits.calls_at_once),
             ),
             key_use: Arc::default(),
             pulse: Pulse::default(),
             digests: Arc::default(),
             stopping: Arc::default(),
             skills: Registry::default(),
+            // The settings were checked when they were read.
+            scanner: config.scanner().ok().flatten().map(Arc::new),
             sandbox_bank: None,
             request_log: RequestLog::default(),
             config: Arc::new(config),
@@ -92,7 +96,7 @@ impl AppState {
         }
     }
 
-    /// The same, with a sandbox bank that is reached at this URL.
+    /// Returns the state with a sandbox bank that is reached at this URL.
     #[must_use]
     pub fn with_sandbox_bank(self, url: &str) -> Self {
         let sandbox_bank = Some(url.into());
@@ -102,15 +106,15 @@ impl AppState {
         }
     }
 
-    /// The same, with skills: they are published once it is known where their providers are.
+    /// Returns the state with these skills. They are registered once the URLs of their providers are known.
     #[must_use]
     pub fn with_skills(self, skills: Registry) -> Self {
         Self { skills, ..self }
     }
 
-    /// The same, sealing and opening under a tenant's own data key. The caller's connection is asked for it if it is not
-    /// open yet, which is one statement.
-    pub async fn for_tenant(&self, tx: &mut Tx, tenant: TenantId) -> Result<Self, Locked> {
+    /// Returns the state with a vault that seals and opens under the tenant's own data key. The key is read through the
+    /// caller's connection if it is not open yet, which is one statement.
+    pub async fn for_tenant(&self, tx: &mut Tx, tenant: TenantId) -> Result<Self, DataKeyError> {
         if let Some(vault) = self.vault.opened(tenant.0) {
             return Ok(self.with_vault(vault));
         }
@@ -119,8 +123,9 @@ impl AppState {
         Ok(self.with_vault(self.vault.of_opened(key)))
     }
 
-    /// The same for a caller that has no connection at hand, and holds none: two at a time could wait for each other.
-    pub async fn for_tenant_alone(&self, tenant: TenantId) -> Result<Self, Locked> {
+    /// Does what [`AppState::for_tenant`] does for a caller that holds no connection. A caller that holds one must not
+    /// use it: two of them at a time could wait for each other.
+    pub async fn for_tenant_alone(&self, tenant: TenantId) -> Result<Self, DataKeyError> {
         if let Some(vault) = self.vault.opened(tenant.0) {
             return Ok(self.with_vault(vault));
         }
@@ -128,8 +133,13 @@ impl AppState {
         self.for_tenant(&mut tx, tenant).await
     }
 
-    /// The same for a tenant that is being made: its data key is new, and goes into the tenant's own transaction.
-    pub async fn for_new_tenant(&self, tx: &mut Tx, tenant: TenantId) -> Result<Self, Locked> {
+    /// Does what [`AppState::for_tenant`] does for a tenant that is being created: makes its data key and stores it in
+    /// the transaction that creates the tenant.
+    pub async fn for_new_tenant(
+        &self,
+        tx: &mut Tx,
+        tenant: TenantId,
+    ) -> Result<Self, DataKeyError> {
         let (key, wrapped) = self.vault.make(&self.clock, tenant.0)?;
         if tx.add_data_key(&wrapped, self.clock.now()).await? {
             return Ok(self.with_vault(self.vault.of_opened(key)));
@@ -145,10 +155,10 @@ impl AppState {
     }
 }
 
-/// Why a tenant's data cannot be sealed or opened: its data key was erased, or is wrapped under a vault key that this
-/// process has not.
+/// Reason a tenant's data cannot be sealed or opened: its data key was erased, or is wrapped under a vault key that
+/// this process does not have, or the database failed.
 #[derive(Debug, thiserror::Error)]
-pub enum Locked {
+pub enum DataKeyError {
     #[error("database: {0}")]
     Database(#[from] DbError),
     #[error("{0}")]
@@ -166,11 +176,11 @@ pub mod testing {
         state_with(db, Config::default())
     }
 
-    /// The same, with settings of the test's own.
+    /// Returns such a state with the given settings.
     pub fn state_with(db: Db, config: Config) -> AppState {
         let clock = Clock::mock("2026-01-01T00:00:00Z".parse().unwrap(), 1);
         let secrets = Secrets::make(&clock);
-        let mailer = Arc::new(crate::mail::Memory::default());
+        let mailer = Arc::new(crate::mail::MemoryMailer::default());
         AppState::new(config, db, clock, secrets, mailer, "http://127.0.0.1:3000")
     }
 }

@@ -10,7 +10,16 @@ use crate::config::Log;
 
 /// Starts writing to standard error. Called once, by the program; a second call changes nothing.
 pub fn start(log: &Log) {
-    let filter = EnvFilter::try_new(&log.filter).unwrap_or_else(|_| EnvFilter::new("info"));
+    begin(log, &log.filter);
+}
+
+/// Starts writing what an operator's command does that concerns security, and what fails beside.
+pub fn start_command(log: &Log) {
+    begin(log, "error,security=info");
+}
+
+fn begin(log: &Log, filter: &str) {
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let writer = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_span_events(FmtSpan::NONE)
@@ -63,18 +72,70 @@ fn escaped(event: &[u8]) -> String {
 
 /// A panic's place goes to the log; its message may hold data and stays out.
 fn report_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic
-            .location()
-            .map(ToString::to_string)
-            .unwrap_or_default();
-        tracing::error!(place, "panic");
-    }));
+    std::panic::set_hook(Box::new(tell_panic));
+}
+
+fn tell_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let place = panic
+        .location()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    tracing::error!(place, "panic");
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What the log wrote, kept by the test.
+    #[derive(Clone, Default)]
+    struct Lines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Panics as they happen: with a text, with a value that is unwrapped, with bytes that were indexed. The place is told.
+    #[test]
+    fn a_panic_tells_its_place_and_nothing_of_what_it_holds() {
+        const CANARY: &str = "RO49AAAA1B31007593840000 of Canarina Quill, secret tsr_sbx_cs_x";
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone());
+        let kept = tracing::subscriber::set_default(subscriber.finish());
+        let here = std::thread::current().id();
+        let before = std::panic::take_hook();
+        // Tests that run beside this one tell their own panics.
+        std::panic::set_hook(Box::new(move |panic| {
+            if std::thread::current().id() == here {
+                tell_panic(panic);
+            } else {
+                before(panic);
+            }
+        }));
+        let failed: Result<Vec<u8>, String> = Err(CANARY.to_owned());
+        let panics: [Box<dyn Fn() + std::panic::UnwindSafe>; 3] = [
+            Box::new(|| panic!("{CANARY}")),
+            Box::new(move || drop(failed.clone().unwrap())),
+            Box::new(|| std::panic::panic_any(CANARY.to_owned())),
+        ];
+        let count = panics.len();
+        for panic in panics {
+            assert!(std::panic::catch_unwind(panic).is_err());
+        }
+        drop(kept);
+        let said = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(said.matches("telemetry.rs:").count(), count, "{said}");
+        for part in ["RO49", "Canarina", "tsr_sbx"] {
+            assert!(!said.contains(part), "{said}");
+        }
+    }
 
     #[test]
     fn no_value_begins_a_line_of_its_own() {

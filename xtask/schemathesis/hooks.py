@@ -6,6 +6,8 @@ A text is replaced by a text alone, and only keys in a call that was made to be 
 import itertools
 import json
 import os
+from datetime import datetime, timezone
+from decimal import Decimal
 from urllib.parse import quote
 
 import schemathesis
@@ -38,6 +40,8 @@ ENDS = {
 }
 # In minutes.
 DAY = 1440
+# The bounds of a filter, from the lowest to the highest that it may be.
+BOUNDS = ("gt", "gte", "eq", "lte", "lt")
 # One Idempotency-Key a call: a repeated one belongs to the call before.
 CALLS = itertools.count()
 PAIR_HEADERS = {"X-Credentials-Id": "credentials_id", "X-Access-Token": "access_token"}
@@ -66,6 +70,36 @@ def shorten(values):
     minutes = values.get("pcd_data_retention")
     if minutes is not None and int(minutes) > DAY:
         values["pcd_data_retention"] = DAY
+
+
+def amount(value):
+    return Decimal(str(value))
+
+
+def moment(value):
+    read = datetime.fromisoformat(value)
+    return read if read.tzinfo else read.replace(tzinfo=timezone.utc)
+
+
+def agree(values, noun, read):
+    """Sorts bounds, which are refused where they are upside down: that one is above the other no schema can say."""
+    names = [noun + bound for bound in BOUNDS if values.get(noun + bound) is not None]
+    values.update(zip(names, sorted((values[name] for name in names), key=read)))
+
+
+def reach(values):
+    """Leaves out bounds that are below every amount: these are never negative."""
+    for name, least in (("eq", 0), ("lte", 0), ("lt", Decimal("0.0001"))):
+        if values.get(name) is not None and amount(values[name]) < least:
+            del values[name]
+
+
+def bound(values):
+    """Makes a filter's bounds ones that something can meet."""
+    agree(values, "", amount)
+    reach(values)
+    agree(values, "booking_date_", moment)
+    agree(values, "timestamp_", moment)
 
 
 def kind_of_pair(operation):
@@ -163,6 +197,8 @@ def before_call(context, case, kwargs):
             values.pop("after", None)
             values.pop("cursor", None)
             shorten(values)
+            bound(values)
+            bound(values["filter"] if isinstance(values.get("filter"), dict) else {})
     if case.headers and "Idempotency-Key" in case.headers:
         case.headers["Idempotency-Key"] = f"call-{next(CALLS)}"
     if case.operation.label in FRESH:

@@ -49,7 +49,8 @@ pub fn run(project: &Project) -> Result<()> {
         .env("TESSERA_WFC", &headers)
         .env("TESSERA_URL", format!("http://{}", subject.address()))
         // Nothing is left beside the hooks.
-        .env("PYTHONDONTWRITEBYTECODE", "1");
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .args(longer()?);
     let done = leash::run(&command);
     // The keys die with the server's folder; they need not lie about.
     files::remove(&identities)?;
@@ -58,6 +59,26 @@ pub fn run(project: &Project) -> Result<()> {
     step("signing requests with jwcrypto", || {
         signed(project, &subject, &tools)
     })
+}
+
+/// Options of a longer run: `TESSERA_TEST_EXAMPLES` cases of each operation instead of those of the configuration, and the
+/// milliseconds of `TESSERA_TEST_RESPONSE_MS` as the longest that any answer may take.
+fn longer() -> Result<Vec<String>> {
+    let mut options = Vec::new();
+    if let Ok(examples) = std::env::var("TESSERA_TEST_EXAMPLES") {
+        let examples: u32 = examples
+            .parse()
+            .context("TESSERA_TEST_EXAMPLES is no whole number")?;
+        options.push(format!("--max-examples={examples}"));
+    }
+    if let Ok(bound) = std::env::var("TESSERA_TEST_RESPONSE_MS") {
+        let bound: u32 = bound
+            .parse()
+            .context("TESSERA_TEST_RESPONSE_MS is no whole number")?;
+        let seconds = f64::from(bound) / 1000.0;
+        options.push(format!("--max-response-time={seconds}"));
+    }
+    Ok(options)
 }
 
 /// Requests signed by a library of another language, against the same server.

@@ -22,6 +22,8 @@ mod disk;
 pub mod flow;
 pub mod http;
 mod load;
+mod open;
+mod overload;
 mod pages;
 pub mod portal;
 pub mod process;
@@ -34,13 +36,18 @@ mod writes;
 /// Connections that ask at once.
 const CONNECTIONS: usize = 32;
 
-/// What to measure.
+/// Options of the benchmark.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  cargo xtask bench\n  \
                   cargo xtask bench --pages\n  \
+                  cargo xtask bench --overload --seconds 60\n  \
                   cargo xtask bench --dev --rounds 1 --seconds 1 --pages --rows 10000,50000\n\n\
                   Prints tables in Markdown on standard output, progress on standard error. Ten million rows need about \
                   10 GB of disk for each database, one after the other, in the folder that TMPDIR names.")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub struct Options {
     /// Install Postgres if it is missing
     #[arg(long)]
@@ -48,18 +55,24 @@ pub struct Options {
     /// Measure one database alone
     #[arg(long, value_enum, value_name = "DATABASE")]
     only: Option<Database>,
-    /// How often each figure is taken; the tables show medians, with the lowest and the highest
+    /// Rounds for each figure; the tables show medians, with the lowest and the highest
     #[arg(long, default_value_t = 5, value_name = "N")]
     rounds: usize,
-    /// Seconds that each taking lasts
+    /// Seconds that each round lasts
     #[arg(long, default_value_t = 3, value_name = "N")]
     seconds: u64,
     /// Measure pages of transactions as the table grows, with their query plans, and nothing else
     #[arg(long)]
     pages: bool,
-    /// How many rows the table has, smallest first
+    /// Offer five times as many calls as the server can answer, for `--seconds`, and nothing else
+    #[arg(long, conflicts_with = "pages")]
+    overload: bool,
+    /// Rows that the table grows to, smallest first
     #[arg(long, requires = "pages", value_delimiter = ',', default_values_t = [10_000, 1_000_000, 10_000_000])]
     rows: Vec<u64>,
+    /// Measure what was built before
+    #[arg(long)]
+    built: bool,
     /// Measure the dev build: shows that the benchmark works, and nothing about the product
     #[arg(long)]
     dev: bool,
@@ -82,7 +95,7 @@ impl Database {
     }
 }
 
-/// How much is measured of each thing.
+/// Number and length of the rounds for each figure.
 #[derive(Clone, Copy)]
 pub struct Extent {
     pub rounds: usize,
@@ -115,7 +128,9 @@ pub fn run(project: &Project, options: &Options) -> Result<()> {
     if options.wants(Database::Postgres) {
         packages::ensure(Needs::default(), packages::may_install(options.install))?;
     }
-    site::build_all(project, profile)?;
+    if !options.built {
+        site::build_all(project, profile)?;
+    }
     if options.wants(Database::Sqlite) {
         one(project, profile, options, None)?;
     }
@@ -158,6 +173,11 @@ fn one(
     })?;
     if options.pages {
         return pages::run(&subject, &pair, &options.rows, extent);
+    }
+    if options.overload {
+        return step("overload", || {
+            overload::run(&subject, &pair, &keys, extent.round)
+        });
     }
     let folder = postgres.map_or(subject.folder.clone(), |postgres| {
         postgres.folder().to_owned()

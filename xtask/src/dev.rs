@@ -77,8 +77,8 @@ fn rebuild(project: &Project, touched: &BTreeSet<Part>) -> Result<()> {
     Ok(())
 }
 
-/// What can be built by itself, in this order: what may not compile comes first, so that the running server keeps the
-/// files it knows until everything is new.
+/// Part of the project that can be built by itself, in this order: what may not compile comes first, so that the
+/// running server keeps the files it knows until everything is new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
     Server,
@@ -87,7 +87,8 @@ enum Part {
     Public,
 }
 
-/// What has to be built again when something in `place` changes: a folder below the root, or a file there.
+/// Returns the parts that have to be built again when something in `place` changes: a folder below the root, or a file
+/// there.
 fn built_from(place: &str) -> &'static [Part] {
     match place {
         "public" => &[Part::Public],
@@ -98,7 +99,7 @@ fn built_from(place: &str) -> &'static [Part] {
     }
 }
 
-/// When each source file was last written.
+/// Time at which each source file was last written, with the place it is in.
 struct Sources(BTreeMap<PathBuf, (&'static str, SystemTime)>);
 
 impl Sources {
@@ -129,7 +130,7 @@ impl Sources {
         Ok(Self(found))
     }
 
-    /// What has to be built again: it has files that are new, gone, or written since.
+    /// Returns the parts that have to be built again: they have files that are new, gone, or written since.
     fn changed_since(&self, old: &Self) -> BTreeSet<Part> {
         let unlike = |one: &Self, other: &Self| -> Vec<Part> {
             let differing = one

@@ -10,10 +10,10 @@ use crate::packages::{self, Needs};
 use crate::postgres::Postgres;
 use crate::project::Project;
 
-/// How long to play, and where to begin.
+/// Number of calls, and the seed that they begin with.
 #[derive(Args)]
 pub struct Options {
-    /// How many calls
+    /// Number of calls
     #[arg(long, default_value_t = 1_000_000)]
     calls: u64,
     /// The first seed; every 2,500 calls begin with the next one

@@ -12,10 +12,10 @@ use crate::project::Project;
 
 #[derive(Args)]
 pub struct Options {
-    /// How long each reader is tried
+    /// Seconds that each reader is tried
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// Where the dice begin; another number finds other input
+    /// Seed of the random numbers; another one finds other input
     #[arg(long, default_value_t = 0x5eed)]
     seed: u64,
     /// Only readers whose name contains this

@@ -105,7 +105,8 @@ impl Leash {
         self.shell.id()
     }
 
-    /// What the child says, where the command asked for pipes; for the first caller.
+    /// Takes the child's standard output and standard error, where the command asked for pipes; `None` from the second
+    /// call on.
     pub fn output(&mut self) -> (Option<ChildStdout>, Option<ChildStderr>) {
         (self.shell.stdout.take(), self.shell.stderr.take())
     }
@@ -119,7 +120,7 @@ impl Leash {
         Ok(status)
     }
 
-    /// How the child ended, if it has.
+    /// Returns the child's exit status; `None` while it runs.
     pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
         self.shell.try_wait().context("looking after a program")
     }

@@ -13,7 +13,7 @@ pub fn may_install(flag: bool) -> bool {
     flag || std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
 }
 
-/// What is needed besides Postgres.
+/// Packages that are needed besides Postgres.
 #[derive(Clone, Copy, Default)]
 pub struct Needs {
     /// A browser and Node, and the shells that the guides are written for.
@@ -53,6 +53,13 @@ fn missing(Needs { browser, python }: Needs) -> Vec<(&'static str, &'static str)
     }
     if files::program(&["strace"], &[]).is_none() {
         missing.push(("strace", "`strace`, which shows that commits are synced"));
+    }
+    // Root mounts by itself.
+    if cfg!(target_os = "linux")
+        && !is_root()
+        && files::program(&["fusermount3", "fusermount"], &[]).is_none()
+    {
+        missing.push(("fuse3", "`fusermount3`, which mounts the disk that forgets"));
     }
     if files::program(&["systemd-analyze"], &[]).is_none() {
         missing.push((

@@ -12,7 +12,7 @@ use crate::files;
 use crate::project::Profile;
 
 const MANIFEST: &str = "pkg/assets.json";
-/// What brotli makes smaller; pictures and fonts are compressed already.
+/// Extensions of files that brotli makes smaller; pictures and fonts are compressed already.
 const TEXT: [&str; 8] = [
     "css",
     "js",

@@ -20,7 +20,7 @@ const SETTINGS: [&str; 5] = [
     "logging_collector=off",
     "log_min_messages=warning",
 ];
-/// What a power cut would show.
+/// Settings that trade durability for speed: only a power cut would show it.
 const FORGETFUL: [&str; 2] = ["fsync=off", "full_page_writes=off"];
 const PROGRAMS: [&str; 3] = ["initdb", "pg_isready", "postgres"];
 const START: Duration = Duration::from_secs(30);
@@ -67,12 +67,12 @@ impl Postgres {
         })
     }
 
-    /// Where tests find it: its superuser's URL of the database `postgres`.
+    /// Returns the URL by which tests connect to the database `postgres`, as its superuser.
     pub fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
-    /// Where its files are.
+    /// Returns the folder of the cluster's files.
     pub fn folder(&self) -> &Path {
         &self.folder
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::leash;
 
-/// How to build: for the developer's clock, or for people's networks and machines.
+/// Build profile: for a developer's short builds, or for people's networks and machines.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
     Dev,

@@ -20,7 +20,7 @@ pub fn run(project: &Project, profile: Profile, arguments: &[OsString]) -> Resul
     Err(anyhow!("could not start {}: {error}", server.display()))
 }
 
-/// What `serve` and `dev` start the server with: the demo, the built site, and its data in `data/`.
+/// Sets the arguments with which `serve` and `dev` start the server: the demo, the built site, and its data in `data/`.
 pub fn configure(
     command: &mut Command,
     project: &Project,

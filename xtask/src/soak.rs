@@ -27,19 +27,19 @@ mod watch;
 
 /// The most memory the server may have at any time, in MiB (promise 14 of docs/PROMISES.md).
 const MOST_MEMORY: f64 = 256.0;
-/// How far above its memory before the attacks the server may stay afterwards, in MiB.
+/// Memory that the server may have afterwards beyond what it had before the attacks, in MiB.
 const LEFT_OVER: f64 = 48.0;
 /// The part of the time in which the honest callers are alone, so that there is something to compare with.
 const ALONE: u32 = 10;
 
-/// How long, and against what.
+/// Duration of the soak, and the server it is against.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  cargo xtask soak\n  cargo xtask soak --minutes 5 --database postgres\n\n\
                   Prints a table in Markdown on standard output, progress on standard error."
 )]
 pub struct Options {
-    /// How long it lasts; the honest callers are alone for the first tenth
+    /// Minutes that it lasts; the honest callers are alone for the first tenth
     #[arg(long, default_value_t = 90, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1440))]
     minutes: u64,
     /// The database of the server

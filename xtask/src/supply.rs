@@ -14,6 +14,16 @@ use crate::project::Project;
 
 const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
+/// Packages that the lock may name and no build of the server may contain, with the reason.
+const NEVER_BUILT: [(&str, &str); 3] = [
+    (
+        "ring",
+        "aws-lc-rs is the only cryptographic library for TLS and signatures",
+    ),
+    ("openssl-sys", "rustls is the only TLS"),
+    ("native-tls", "rustls is the only TLS"),
+];
+
 /// One package of the lock.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Package {
@@ -25,7 +35,7 @@ pub struct Package {
     pub source: Option<String>,
 }
 
-/// What `deny.toml` allows.
+/// Rules of `deny.toml`.
 #[derive(Debug, Default)]
 struct Rules {
     licences: BTreeSet<String>,
@@ -39,14 +49,40 @@ pub fn check(project: &Project) -> Result<()> {
     let rules = std::fs::read_to_string(project.root.join("deny.toml"))?;
     let rules = Rules::parse(&rules)?;
     let metadata = metadata(project)?;
-    let wrong = rules.judge(&packages(&metadata)?);
+    let packages = packages(&metadata)?;
+    let mut wrong = rules.judge(&packages);
+    for (name, reason) in NEVER_BUILT {
+        let named = packages.iter().any(|package| package.name == name);
+        if named && is_built(project, name)? {
+            wrong.push(format!("{name} is part of the server: {reason}"));
+        }
+    }
     if !wrong.is_empty() {
         bail!("deny.toml does not allow:\n  {}", wrong.join("\n  "));
     }
     Ok(())
 }
 
-/// What cargo knows of the tree: of this machine alone if it can, else after fetching what the lock names.
+/// Returns `true` if the server contains the package on any platform, with the features that are on.
+fn is_built(project: &Project, name: &str) -> Result<bool> {
+    let tree = project
+        .cargo(&[
+            "tree",
+            "--package",
+            "server",
+            "--target",
+            "all",
+            "--locked",
+            "--offline",
+            "--invert",
+            name,
+        ])
+        .stderr(std::process::Stdio::null())
+        .output()?;
+    Ok(!tree.stdout.is_empty())
+}
+
+/// Returns cargo's metadata of the tree: offline if possible, else after fetching the packages of the lock.
 pub fn metadata(project: &Project) -> Result<Value> {
     let arguments = ["metadata", "--format-version", "1", "--locked", "--offline"];
     let ask = || {
@@ -120,7 +156,7 @@ impl Rules {
         Ok(rules)
     }
 
-    /// What is in the tree against the rules, in words.
+    /// Returns a sentence for each breach of the rules; empty if there is none.
     fn judge(&self, packages: &[Package]) -> Vec<String> {
         let mut wrong = Vec::new();
         let mut versions: BTreeMap<&str, Vec<String>> = BTreeMap::new();

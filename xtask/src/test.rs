@@ -9,7 +9,7 @@ use crate::project::{Profile, Project};
 use crate::report::Summary;
 use crate::{api, browser, check, generate, leash, npm, site};
 
-/// What to run; all of it, unless told otherwise.
+/// Options of the tests; all of them run, unless told otherwise.
 #[derive(Args)]
 pub struct Options {
     /// Install missing system packages (apt-get, as root or with sudo); on by itself where `CI` is set
@@ -67,26 +67,45 @@ pub fn run(project: &Project, options: &Options) -> Result<()> {
     } else {
         None
     };
-    if rust {
-        rust_tests(project, postgres.as_ref(), &mut summary);
-    }
+    let server = if rust {
+        rust_tests(project, postgres.as_ref(), &mut summary)
+    } else {
+        Server::ToBuild
+    };
     if options.wants(Part::Generated) {
         summary.part("generated files", || {
-            site::build_server(project, Profile::Dev)?;
+            server.build(project)?;
             generate::compare(project)
         });
     }
     if api {
         summary.part("the API against its OpenAPI", || {
-            site::build_server(project, Profile::Dev)?;
+            server.build(project)?;
             api::run(project)
         });
     }
     if browser {
-        browser_tests(project, postgres.as_ref(), &mut summary);
+        browser_tests(project, server, postgres.as_ref(), &mut summary);
     }
     drop(postgres);
     summary.finish()
+}
+
+/// The server's dev binary. Compiling the tests builds it too, with what they add to the features of its dependencies:
+/// `cargo build` would compile most of the tree once more to leave that out.
+#[derive(Clone, Copy)]
+enum Server {
+    Built,
+    ToBuild,
+}
+
+impl Server {
+    fn build(self, project: &Project) -> Result<()> {
+        match self {
+            Self::Built => Ok(()),
+            Self::ToBuild => site::build_server(project, Profile::Dev),
+        }
+    }
 }
 
 fn start_postgres(summary: &mut Summary) -> Option<Postgres> {
@@ -98,24 +117,40 @@ fn start_postgres(summary: &mut Summary) -> Option<Postgres> {
     postgres
 }
 
-fn rust_tests(project: &Project, postgres: Option<&Postgres>, summary: &mut Summary) {
+fn rust_tests(project: &Project, postgres: Option<&Postgres>, summary: &mut Summary) -> Server {
     summary.part("tests of xtask", || check::xtask_tests(project));
+    let cargo = |options: &[&str]| {
+        let mut command = project.cargo(&["test"]);
+        command.args(options).args(check::PRODUCT);
+        command
+    };
     let part = "unit and integration tests";
+    if !summary.part("compiling the tests", || leash::run(&cargo(&["--no-run"]))) {
+        summary.not_run(part, "the compiled tests");
+        return Server::ToBuild;
+    }
     let Some(postgres) = postgres else {
         summary.not_run(part, "Postgres");
-        return;
+        return Server::Built;
     };
     summary.part(part, || {
-        let mut command = project.cargo(&["test", "--no-fail-fast"]);
-        command
-            .args(check::PRODUCT)
-            .env("TESSERA_TEST_POSTGRES", postgres.url());
+        let mut command = cargo(&["--no-fail-fast"]);
+        command.env("TESSERA_TEST_POSTGRES", postgres.url());
         leash::run(&command)
     });
+    Server::Built
 }
 
-fn browser_tests(project: &Project, postgres: Option<&Postgres>, summary: &mut Summary) {
-    let built = summary.part("site and server", || site::build_all(project, Profile::Dev));
+fn browser_tests(
+    project: &Project,
+    server: Server,
+    postgres: Option<&Postgres>,
+    summary: &mut Summary,
+) {
+    let built = summary.part("site and server", || {
+        site::build_site(project, Profile::Dev)?;
+        server.build(project)
+    });
     let installed = summary.part("npm packages", || npm::install(project));
     let part = "browser tests";
     match postgres {

@@ -25,7 +25,7 @@ const WASM_OPT: [&str; 7] = [
     "--enable-multivalue",
 ];
 
-/// What wasm-bindgen makes of the compiled crate.
+/// Output of wasm-bindgen for the compiled crate.
 pub struct Islands {
     /// The glue; it names the module `portal_bg.wasm`.
     pub js: String,

@@ -1,7 +1,7 @@
 //! A run of the sandbox console: where it stands, and what may be asked for besides what comes next.
 
-words! {
-    /// What a run waits for.
+string_enum! {
+    /// Stage of a run, named after the call or event that it waits for.
     RunStage {
         OpenSession = "open_session",
         Step = "step",
@@ -24,7 +24,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// A call that a run offers once it has read what its consent is for.
     Offer {
         Balances = "balances",

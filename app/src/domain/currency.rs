@@ -23,7 +23,8 @@ impl Currency {
         self.0
     }
 
-    /// How many decimals its amounts have at most: the minor unit of ISO 4217. None for metals and other units without.
+    /// Returns the highest number of decimals of an amount: the minor unit of ISO 4217. Zero for metals and other units
+    /// without one.
     pub fn decimals(self) -> u32 {
         match self.0 {
             "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF"

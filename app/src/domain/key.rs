@@ -5,8 +5,8 @@
 
 use super::tenant::Environment;
 
-words! {
-    /// Which of the two keys.
+string_enum! {
+    /// Kind of a tenant's key.
     KeyKind {
         /// `client_secret`: for servers only; shown once.
         Secret = "client_secret",
@@ -15,19 +15,19 @@ words! {
     }
 }
 
-/// What finds every key in a text: published, for scanners of source code.
+/// Regular expression that finds every key in a text; published for scanners of source code.
 pub const PATTERN: &str = "tsr_(sbx|live)_(cs|ak)_[0-9A-Za-z]{49}";
 
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const RANDOM_LEN: usize = 43;
 const CRC_LEN: usize = 6;
 
-/// What the text of a key says about itself.
+/// Environment and kind of a key, which its text states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyShape {
-    /// Where the key works.
+    /// Environment in which the key works.
     pub environment: Environment,
-    /// Which of the two keys it is.
+    /// Kind of the key.
     pub kind: KeyKind,
 }
 
@@ -47,7 +47,7 @@ impl KeyShape {
         (base62(&crc32fast::hash(body.as_bytes()).to_be_bytes(), CRC_LEN) == crc).then_some(shape)
     }
 
-    /// Reads the shape off the prefix alone: enough for a hint, not for trust.
+    /// Reads the shape from the prefix alone: enough for a hint, not for trust.
     pub fn by_prefix(text: &str) -> Option<Self> {
         Environment::ALL
             .iter()
@@ -59,7 +59,7 @@ impl KeyShape {
             .find(|shape| text.starts_with(&shape.prefix()))
     }
 
-    /// What every key of this shape begins with.
+    /// Returns the prefix of every key of this shape, for example `tsr_sbx_cs_`.
     pub fn prefix(self) -> String {
         let environment = match self.environment {
             Environment::Sandbox => "sbx",

@@ -7,8 +7,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use super::schemes;
 use super::tenant::Environment;
 
-/// What the end-user's return adds to a link's query: a link that has one of them already would have it twice (RFC 6749,
-/// section 3.1), and an app would read the wrong one.
+/// Query parameters that the end-user's return adds to a link: a link that has one of them already would have it twice
+/// (RFC 6749, section 3.1), and an app would read the wrong one.
 pub const RESERVED: [&str; 6] = [
     "temp_token",
     "nonce",
@@ -26,7 +26,7 @@ pub const RESERVED: [&str; 6] = [
 #[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct RedirectLink(String);
 
-/// Why a link or an origin cannot be registered, in words for the person who typed it.
+/// Reason a link or an origin cannot be registered, in words for the person who typed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
     #[error(
@@ -49,6 +49,8 @@ pub enum LinkError {
     Fragment,
     #[error("Leave user name and password out of the link.")]
     UserInfo,
+    #[error("The port is a number from 1 to 65535, or left out: no browser opens another.")]
+    Port,
     #[error("Links are at most 2,048 characters long.")]
     TooLong,
     #[error(
@@ -101,13 +103,19 @@ impl RedirectLink {
         {
             return Err(LinkError::PlainHttp);
         }
+        // What is left of a port that is no number stands in the host.
+        let bare = parts.host().rsplit(']').next().unwrap_or_default();
+        if web && (!parts.port_ok() || bare.contains(':')) {
+            return Err(LinkError::Port);
+        }
         match reserved_in(query) {
             Some(name) => Err(LinkError::Reserved(name)),
             None => Ok(Self(text.to_owned())),
         }
     }
 
-    /// Whether a link presented at run time is this one: equal to the letter, but for the port of a loopback link.
+    /// Returns `true` if a link presented at run time is this one: equal character by character, except for the port of
+    /// a loopback `http` link.
     pub fn matches(&self, presented: &str) -> bool {
         if self.0 == presented {
             return true;
@@ -136,9 +144,9 @@ impl fmt::Display for RedirectLink {
     }
 }
 
-/// The first name of a query that the return adds, too, as any of the usual parsers would read it: percent-encoded, in
-/// any case (ASP.NET), as an array (`state[]`: PHP, Rails, qs), with a dot or blank for the underscore (PHP), after a
-/// semicolon.
+/// Returns the first parameter of a query that the return adds, too, as any of the usual parsers would read it:
+/// percent-encoded, in any case (ASP.NET), as an array (`state[]`: PHP, Rails, qs), with a dot or blank for the
+/// underscore (PHP), after a semicolon.
 fn reserved_in(query: &str) -> Option<&'static str> {
     let read = |pair: &str| {
         let name = pair.split('=').next().unwrap_or_default();
@@ -216,7 +224,7 @@ impl Parts {
         }
     }
 
-    /// What follows the host: a colon and digits, or nothing.
+    /// Returns the port with its colon, for example `:8443`; empty if the link has none.
     pub fn port(&self) -> &str {
         self.authority.get(self.host().len()..).unwrap_or_default()
     }
@@ -226,11 +234,12 @@ impl Parts {
         port.is_empty()
             || port
                 .strip_prefix(':')
-                .is_some_and(|digits| digits.parse::<u16>().is_ok())
+                .is_some_and(|digits| digits.parse::<u16>().is_ok_and(|port| port > 0))
     }
 }
 
-/// Whether a host can only be this machine: `localhost` and all below it (RFC 6761, section 6.3), `127.0.0.0/8` and `::1`.
+/// Returns `true` if a host can only be this machine: `localhost` and all below it (RFC 6761, section 6.3),
+/// `127.0.0.0/8` and `::1`.
 pub(super) fn is_loopback(host: &str) -> bool {
     let name = host.to_ascii_lowercase();
     let is_v6 = |inner: &str| inner.parse::<Ipv6Addr>().is_ok_and(|ip| ip.is_loopback());

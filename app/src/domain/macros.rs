@@ -27,7 +27,7 @@ macro_rules! id {
 
 /// A closed set of words, stored and sent as the given text.
 /// Gives `ALL`, `as_str`, `FromStr` (exact spelling), `Display`, serde and, on the server, sqlx.
-macro_rules! words {
+macro_rules! string_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]

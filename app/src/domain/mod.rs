@@ -30,6 +30,7 @@ pub mod terms;
 pub mod text;
 pub mod transaction;
 pub mod upload;
+pub mod zone;
 
 /// A word that is not in its closed set; the message lists what would have been.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

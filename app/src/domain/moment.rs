@@ -9,13 +9,14 @@ use chrono::{DateTime, NaiveDate, Utc};
 /// Times outside the years 0001 to 9999 in UTC are the ends of that range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
-    /// What must be exceeded by what is later, and not by what is at most as late.
+    /// Latest microsecond that is not after the moment: a kept time is later than the moment if it is later than this.
     pub floor: DateTime<Utc>,
-    /// What is reached by what is at least as late, and not by what is earlier.
+    /// Earliest microsecond that is not before the moment: a kept time is earlier than the moment if it is earlier than
+    /// this.
     pub ceil: DateTime<Utc>,
 }
 
-/// Why a text is no time.
+/// Reason a text is not a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NoMoment {
     #[error("must be a time like 2026-01-31T08:15:00Z (RFC 3339), or a day like 2026-01-31")]
@@ -63,12 +64,12 @@ impl Moment {
         })
     }
 
-    /// The one microsecond it is; none for what is finer, and for a whole day.
+    /// Returns the microsecond that the moment is; `None` for a finer time and for a whole day.
     pub fn exact(self) -> Option<DateTime<Utc>> {
         (self.floor == self.ceil).then_some(self.floor)
     }
 
-    /// Returns true for what lies between two microseconds: nothing that is kept is equal to it.
+    /// Returns `true` if the moment lies between two microseconds: no kept time is equal to it.
     pub fn is_finer(self) -> bool {
         self.floor < self.ceil
     }
@@ -79,7 +80,7 @@ fn kept(micros: i64) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(micros.clamp(FIRST, LAST)).unwrap_or_default()
 }
 
-/// Returns a time within the years 0001 to 9999 in UTC, the nearest to it: what is outside is kept by no database alike.
+/// Returns the time, or the nearest within the years 0001 to 9999 in UTC: databases differ in how they keep others.
 pub fn within_years(time: DateTime<Utc>) -> DateTime<Utc> {
     kept(time.timestamp_micros())
 }
@@ -107,7 +108,7 @@ fn seconds(time: &str) -> Result<i64, NoMoment> {
     Ok(i64::from(hour * 3600 + minute * 60 + second))
 }
 
-/// The decimals of a second in whole microseconds, whether there is more, and what follows.
+/// Returns the decimals of a second in whole microseconds, `true` if there are finer ones, and the rest of the text.
 fn fraction(rest: &str) -> Result<(i64, bool, &str), NoMoment> {
     let Some(rest) = rest.strip_prefix('.') else {
         return Ok((0, false, rest));
@@ -122,7 +123,7 @@ fn fraction(rest: &str) -> Result<(i64, bool, &str), NoMoment> {
     Ok((micros, finer.bytes().any(|digit| digit != b'0'), zone))
 }
 
-/// How far the clock that was read is ahead of UTC, in microseconds.
+/// Returns the offset from UTC that a zone states, in microseconds: positive if its clock is ahead.
 fn offset(zone: &str, spaced: bool) -> Result<i64, NoMoment> {
     if zone.is_empty() {
         return Err(NoMoment::Zone);

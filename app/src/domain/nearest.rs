@@ -40,7 +40,7 @@ impl Nearest {
     }
 }
 
-/// How many bytes two links have in common at their beginning, and then at their end; letters in any case.
+/// Counts the bytes that two links have in common at their beginning, and then at their end; letters in any case.
 fn alike(link: &str, presented: &str) -> (usize, usize) {
     let same = |pair: &(u8, u8)| pair.0.eq_ignore_ascii_case(&pair.1);
     let head = link.bytes().zip(presented.bytes()).take_while(same).count();

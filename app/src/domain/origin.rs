@@ -66,8 +66,8 @@ impl Origin {
     }
 }
 
-/// Whether the pages of a scheme are an app's own: of a known kind, or a private scheme's `localhost`, as web views have
-/// that were told another name.
+/// Returns `true` if the pages of a scheme are an app's own: those of a known scheme, or of `localhost` under a private
+/// one, which web views use when they are configured with another scheme.
 fn is_own_page(parts: &Parts) -> bool {
     OWN_PAGES.contains(&parts.scheme.as_str())
         || (!schemes::is_refused(&parts.scheme) && parts.host() == "localhost")

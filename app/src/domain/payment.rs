@@ -1,8 +1,8 @@
 //! A payment: what was ordered of a bank, and how far it is. Statuses are those of ISO 20022
 //! (`ExternalPaymentTransactionStatus1Code`), as banks say them.
 
-words! {
-    /// How far a payment is, as sent in `status`.
+string_enum! {
+    /// Status of a payment, as sent in `status`.
     PaymentStatus {
         /// The bank has the order and waits for the end-user.
         Received = "RCVD",
@@ -36,7 +36,7 @@ words! {
 }
 
 impl PaymentStatus {
-    /// Whether nothing can happen to the payment any more.
+    /// Returns `true` if the status of the payment cannot change any more.
     pub const fn is_final(self) -> bool {
         matches!(
             self,
@@ -44,7 +44,7 @@ impl PaymentStatus {
         )
     }
 
-    /// A plain word for it, as sent in `status_text`.
+    /// Returns a plain word for the status, as sent in `status_text`.
     pub const fn text(self) -> &'static str {
         match self {
             Self::Received => "waiting for authorisation",
@@ -62,7 +62,8 @@ impl PaymentStatus {
         }
     }
 
-    /// Whether a bulk is over: itself, or with all its payments where only some were accepted.
+    /// Returns `true` if a bulk is over: by its own status or, if only some of its payments were accepted, by those of
+    /// all of them, which are `items`.
     pub fn is_over(self, items: impl IntoIterator<Item = Self>) -> bool {
         if self != Self::PartiallyAccepted {
             return self.is_final();
@@ -72,14 +73,14 @@ impl PaymentStatus {
     }
 }
 
-words! {
-    /// What kind of payment was ordered; it follows from the fields of the order.
+string_enum! {
+    /// Kind of a payment, derived from the fields of the order.
     PaymentKind {
         /// One transfer, at once.
         Single = "single",
         /// One transfer, on a later day.
         FutureDated = "future_dated",
-        /// The same transfer again and again: a standing order.
+        /// A transfer that is repeated: a standing order.
         Periodic = "periodic",
         /// Several transfers from one account.
         Bulk = "bulk",

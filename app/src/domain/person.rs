@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::text::{BadText, hidden, nfkc};
 
-words! {
-    /// What a person is within one servicer.
+string_enum! {
+    /// Role of a person within one servicer.
     Role {
         /// Everything, including closing the servicer.
         Owner = "owner",
@@ -27,11 +27,11 @@ pub enum Permission {
     ReadTenants,
     /// Create sandbox tenants, change their settings, whitelist skills.
     ManageSandboxTenants,
-    /// The same for production tenants.
+    /// Create production tenants, change their settings, whitelist skills.
     ManageProductionTenants,
     /// See and rotate the keys of sandbox tenants.
     ManageSandboxKeys,
-    /// The same for production tenants.
+    /// See and rotate the keys of production tenants.
     ManageProductionKeys,
     /// Run sessions in the sandbox console.
     UseConsole,
@@ -40,7 +40,7 @@ pub enum Permission {
 }
 
 impl Permission {
-    /// Returns whether the permission reaches production, which is closed to accounts without a proved address.
+    /// Returns `true` if the permission reaches production, which is closed to accounts without a proved address.
     pub const fn is_production(self) -> bool {
         matches!(
             self,
@@ -50,7 +50,7 @@ impl Permission {
 }
 
 impl Role {
-    /// Whether this role has a permission.
+    /// Returns `true` if this role has a permission.
     pub const fn may(self, permission: Permission) -> bool {
         use Permission::{ManageSandboxKeys, ManageSandboxTenants, ReadTenants, UseConsole};
         match self {
@@ -74,7 +74,7 @@ impl Role {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Email(String);
 
-/// Why a text is not an email address; says what to do.
+/// Reason a text is not an email address; says what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAnEmail {
     #[error("Enter an email address like name@example.com.")]
@@ -111,7 +111,10 @@ impl Email {
                     '<' | '>' | ',' | ';' | ':' | '"' | '(' | ')' | '[' | ']' | '\\' | '@'
                 )
         };
+        // No top-level domain is a number (RFC 3696, section 2): what ends in one is an IP address.
+        let is_number = |label: &str| label.bytes().all(|b| b.is_ascii_digit());
         let labels_ok = domain.contains('.')
+            && !domain.rsplit('.').next().is_none_or(is_number)
             && domain.split('.').all(|label| {
                 !label.is_empty()
                     && !label.starts_with('-')
@@ -134,16 +137,24 @@ impl Email {
         Ok(Self(format!("{local}@{domain}")))
     }
 
+    /// An address as it is stored: what was accepted once stays one, whatever is refused today.
+    pub fn stored(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
     /// The address as it is written to.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The form under which two spellings count as one account: all in lower case. RFC 5321 lets a host tell `Ana` from
-    /// `ana`; hardly one does, and two accounts for one person would be the commoner harm. Letters are written to the
-    /// address as it was typed. Dots and `+tags` before the `@` are different mailboxes.
+    /// The form under which two spellings count as one account: all in lower case, whatever stands beside a letter (a
+    /// sigma at the end of a word is a sigma), and composed again. RFC 5321 lets a host tell `Ana` from `ana`; hardly one
+    /// does, and two accounts for one person would be the commoner harm. Letters are written to the address as it was
+    /// typed. Dots and `+tags` before the `@` are different mailboxes.
     pub fn key(&self) -> String {
-        self.0.to_lowercase()
+        let lower = self.0.chars().flat_map(char::to_lowercase);
+        let folded: String = lower.map(|c| if c == 'ς' { 'σ' } else { c }).collect();
+        nfkc(&folded)
     }
 }
 
@@ -186,6 +197,8 @@ mod tests {
             "ana@example.com.",
             "ana@a@example.com",
             "ana@[192.0.2.1]",
+            "ana@192.0.2.1",
+            "ana@example.123",
         ] {
             assert_eq!(Email::parse(text), Err(NotAnEmail::Shape), "{text}");
         }
@@ -221,6 +234,10 @@ mod tests {
             ("josé@example.com", "jose\u{301}@example.com"),
             ("Ana@Example.COM", "ana@example.com"),
             ("ana@faß.example", "ana@xn--fa-hia.example"),
+            ("ΟΔΥΣΣΕΥΣ@example.com", "οδυσσευς@example.com"),
+            ("οδυσσευσ@example.com", "οδυσσευς@example.com"),
+            ("J\u{30c}ana@example.com", "\u{1f0}ana@example.com"),
+            ("Aẞ@example.com", "aß@example.com"),
         ] {
             assert_eq!(key(one), key(other), "{one}");
         }

@@ -1,7 +1,7 @@
 //! The catalogue of everything that can go wrong in a call: one table makes the API's answers, the OpenAPI, the docs
 //! page and the portal's explanations, so that they never disagree.
 
-words! {
+string_enum! {
     /// The class of an error, as sent in `type`.
     ProblemType {
         /// The request itself has to change.
@@ -19,8 +19,8 @@ words! {
     }
 }
 
-words! {
-    /// Who can mend an error.
+string_enum! {
+    /// Party that can mend an error.
     Fault {
         /// The tenant's developer.
         Caller = "caller",
@@ -33,22 +33,22 @@ words! {
     }
 }
 
-/// What the catalogue says about one code.
+/// Entry of the catalogue about one code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// As sent in `code`. Closed set; never reused for another meaning.
+pub struct CatalogEntry {
+    /// Code as sent in `code`. Closed set; never reused for another meaning.
     pub code: &'static str,
     pub kind: ProblemType,
     /// HTTP status.
     pub http: u16,
-    /// Whether the same request may succeed later without a change.
+    /// `true` if the same request may succeed later without a change.
     pub retryable: bool,
     pub fault: Fault,
     /// A few words for headings.
     pub title: &'static str,
-    /// Why it happens. Also the answer's `message` where the place that raises it knows nothing better.
+    /// Cause of the error. Also the answer's `message` where the place that raises it knows nothing better.
     pub cause: &'static str,
-    /// What to do about it.
+    /// Remedy for the error. Also the answer's `hint` where the place that raises it knows nothing better.
     pub fix: &'static str,
 }
 
@@ -63,9 +63,9 @@ macro_rules! catalogue {
             /// Every code, grouped as in the documentation.
             pub const ALL: &'static [Self] = &[$(Self::$variant),+];
 
-            /// What the catalogue says about the code.
-            pub const fn entry(self) -> &'static Entry {
-                match self { $(Self::$variant => &Entry {
+            /// Returns the catalogue's entry about the code.
+            pub const fn entry(self) -> &'static CatalogEntry {
+                match self { $(Self::$variant => &CatalogEntry {
                     code: $code,
                     kind: ProblemType::$kind,
                     http: $http,

@@ -2,8 +2,8 @@
 
 use chrono::NaiveDate;
 
-words! {
-    /// What kind of product it is.
+string_enum! {
+    /// Kind of a product.
     ProductKind {
         /// Money for a fixed time at a fixed rate.
         Deposit = "deposit",
@@ -11,8 +11,8 @@ words! {
     }
 }
 
-words! {
-    /// How far a product is.
+string_enum! {
+    /// Status of a product.
     ProductStatus {
         /// Agreed on; the provider waits for documents before it can be used.
         AwaitingDocuments = "awaiting_documents",
@@ -22,21 +22,22 @@ words! {
     }
 }
 
-/// What was agreed on. Amounts and rates are decimals as text, exact; only what a kind of product has is there.
+/// Terms of a product. Amounts and rates are decimals as text, exact; a field is `None` if the kind of product has no
+/// such term.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ProductTerms {
     /// ISO 4217.
     pub currency: String,
-    /// What was deposited.
+    /// Amount deposited.
     pub principal: Option<String>,
-    /// How long it is deposited for.
+    /// Time the amount is deposited for, in months.
     pub period_months: Option<i64>,
     /// Per cent a year.
     pub interest_rate: Option<String>,
     pub starts_on: Option<NaiveDate>,
     pub matures_on: Option<NaiveDate>,
-    /// What is paid out at maturity.
+    /// Amount paid out at maturity.
     pub maturity_amount: Option<String>,
-    /// What may be owed at most.
+    /// Highest amount that may be owed.
     pub credit_limit: Option<String>,
 }

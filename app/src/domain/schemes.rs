@@ -35,7 +35,7 @@ const REFUSED: &str = "
 /// Whole families, by how their names begin.
 const REFUSED_FAMILIES: &str = "chrome- itms microsoft- microsoft. moz- ms- safari- x-apple";
 
-/// Whether links of a scheme, in lower case, cannot take people back to an app.
+/// Returns `true` if links of a scheme, in lower case, are refused: they cannot take people back to an app.
 pub fn is_refused(scheme: &str) -> bool {
     REFUSED.split_whitespace().any(|name| name == scheme)
         || REFUSED_FAMILIES

@@ -1,7 +1,7 @@
 //! A servicer: a company registered with the middleware.
 
-words! {
-    /// What a servicer does with skills.
+string_enum! {
+    /// Kind of a servicer: it supplies skills, uses them, or both.
     ServicerKind {
         /// Supplies skills: a bank, an insurer.
         Provider = "provider",
@@ -12,8 +12,8 @@ words! {
     }
 }
 
-words! {
-    /// How far a servicer may go.
+string_enum! {
+    /// Status of a servicer.
     ServicerStatus {
         /// May use everything in the sandbox; the state a self-made servicer starts in.
         Sandbox = "sandbox",
@@ -24,8 +24,8 @@ words! {
     }
 }
 
-words! {
-    /// Whether a servicer registered as a natural person or as a company (the quick start allows both).
+string_enum! {
+    /// Legal form of a servicer: a company or a natural person (the quick start allows both).
     LegalForm { Company = "company", Person = "person" }
 }
 

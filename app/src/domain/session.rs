@@ -3,8 +3,8 @@
 //! [`Progress::after`] holds every rule about what may follow what. Storage writes a new progress only over the old
 //! one it was worked out from, so that of two events that race exactly one takes place.
 
-words! {
-    /// Where a session stands, as sent in `status`.
+string_enum! {
+    /// Status of a session, as sent in `status`.
     SessionStatus {
         /// Opened; no step submitted yet.
         Created = "SESSION_CREATED",
@@ -24,7 +24,7 @@ words! {
 }
 
 impl SessionStatus {
-    /// Whether nothing can happen in the session any more.
+    /// Returns `true` if the session is over: its status cannot change any more.
     pub const fn is_final(self) -> bool {
         matches!(
             self,
@@ -33,8 +33,8 @@ impl SessionStatus {
     }
 }
 
-words! {
-    /// Whose turn it is in a session; never sent.
+string_enum! {
+    /// Party whose turn it is in a session; never sent.
     Awaiting {
         /// The tenant's app submits the next step.
         Step = "step",
@@ -48,7 +48,7 @@ words! {
     }
 }
 
-/// How far a session is: its status, the number of the step that comes next (from 1), and whose turn it is.
+/// Progress of a session: its status, the number of the step that comes next (from 1), and whose turn it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     pub status: SessionStatus,
@@ -57,7 +57,7 @@ pub struct Progress {
     pub awaiting: Awaiting,
 }
 
-/// What comes after something that went well.
+/// Stage of a session that follows a successful event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Follows {
     Step,
@@ -69,9 +69,9 @@ pub enum Follows {
     End,
 }
 
-/// What can happen to a session.
+/// Event that changes the progress of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
+pub enum SessionEvent {
     /// The provider took the step that was submitted.
     Accepted(Follows),
     /// The end-user came back from the provider, who says that it was consented.
@@ -91,42 +91,42 @@ pub enum Event {
 }
 
 impl Progress {
-    /// Where every session begins.
+    /// Progress of a session that was just opened.
     pub const NEW: Self = Self {
         status: SessionStatus::Created,
         position: 1,
         awaiting: Awaiting::Step,
     };
 
-    /// Where the session stands after an event; `None` if the event cannot happen now.
-    pub const fn after(self, event: Event) -> Option<Self> {
+    /// Returns the progress after an event; `None` if the event cannot happen now.
+    pub const fn after(self, event: SessionEvent) -> Option<Self> {
         match (event, self.awaiting) {
             // The number rises with the step itself, not with the end-user's return: nonces are never numbered twice.
-            (Event::Accepted(follows), Awaiting::Step) => {
+            (SessionEvent::Accepted(follows), Awaiting::Step) => {
                 Some(Self::then(self.position + 1, follows))
             }
-            (Event::Returned(follows), Awaiting::Redirect)
-            | (Event::Verified(follows), Awaiting::Provider) => {
+            (SessionEvent::Returned(follows), Awaiting::Redirect)
+            | (SessionEvent::Verified(follows), Awaiting::Provider) => {
                 Some(Self::then(self.position, follows))
             }
-            (Event::Refused, Awaiting::Redirect | Awaiting::Provider) => {
+            (SessionEvent::Refused, Awaiting::Redirect | Awaiting::Provider) => {
                 Some(Self::then(self.position, Follows::Step))
             }
-            (Event::Failed, Awaiting::Step | Awaiting::Redirect | Awaiting::Provider) => {
+            (SessionEvent::Failed, Awaiting::Step | Awaiting::Redirect | Awaiting::Provider) => {
                 Some(self.ended(SessionStatus::Failed))
             }
             // Time in an offline verification does not count.
-            (Event::Expired, Awaiting::Step | Awaiting::Redirect) => {
+            (SessionEvent::Expired, Awaiting::Step | Awaiting::Redirect) => {
                 Some(self.ended(SessionStatus::Expired))
             }
-            (Event::Uploaded, Awaiting::Nothing) if self.lacks_uploads() => {
+            (SessionEvent::Uploaded, Awaiting::Nothing) if self.lacks_uploads() => {
                 Some(self.ended(SessionStatus::Completed))
             }
-            (Event::Expired, Awaiting::Nothing) if self.lacks_uploads() => {
+            (SessionEvent::Expired, Awaiting::Nothing) if self.lacks_uploads() => {
                 Some(self.ended(SessionStatus::Expired))
             }
             // A completed session can be cancelled as long as its token was not exchanged: storage checks that.
-            (Event::Cancelled, _)
+            (SessionEvent::Cancelled, _)
                 if !self.status.is_final() || matches!(self.status, SessionStatus::Completed) =>
             {
                 Some(self.ended(SessionStatus::Cancelled))
@@ -135,7 +135,7 @@ impl Progress {
         }
     }
 
-    /// Whether the last step was taken and nothing is outstanding but its required uploads.
+    /// Returns `true` if the last step was accepted and only its required uploads are outstanding.
     pub const fn lacks_uploads(self) -> bool {
         matches!(
             (self.status, self.awaiting),
@@ -167,8 +167,8 @@ impl Progress {
     }
 }
 
-words! {
-    /// What a person decides about a verification, in a sandbox provider's stead.
+string_enum! {
+    /// Decision of a person about a verification, made in place of the sandbox provider.
     Decision {
         Approve = "approve",
         /// The step has to be done again.
@@ -178,13 +178,13 @@ words! {
     }
 }
 
-words! {
-    /// The life of a consent record, as sent in `status`.
+string_enum! {
+    /// Status of a consent record, as sent in `status`.
     ConsentStatus { Active = "ACTIVE", Deleted = "DELETED", Expired = "EXPIRED" }
 }
 
-words! {
-    /// Who ended a consent before its time.
+string_enum! {
+    /// Party that ended a consent before its time.
     EndedBy {
         /// The tenant, or this server for its protection.
         Tenant = "tenant",
@@ -205,26 +205,26 @@ mod tests {
         Follows::End,
     ];
 
-    fn events() -> Vec<Event> {
+    fn events() -> Vec<SessionEvent> {
         let mut events = vec![
-            Event::Refused,
-            Event::Failed,
-            Event::Cancelled,
-            Event::Expired,
-            Event::Uploaded,
+            SessionEvent::Refused,
+            SessionEvent::Failed,
+            SessionEvent::Cancelled,
+            SessionEvent::Expired,
+            SessionEvent::Uploaded,
         ];
         for follows in FOLLOWS {
             events.extend([
-                Event::Accepted(follows),
-                Event::Returned(follows),
-                Event::Verified(follows),
+                SessionEvent::Accepted(follows),
+                SessionEvent::Returned(follows),
+                SessionEvent::Verified(follows),
             ]);
         }
         events
     }
 
     /// Every progress that can be reached in so many events, with the events that led there.
-    fn reachable(depth: usize) -> Vec<(Vec<Event>, Progress)> {
+    fn reachable(depth: usize) -> Vec<(Vec<SessionEvent>, Progress)> {
         let mut all = vec![(Vec::new(), Progress::NEW)];
         let mut edge = all.clone();
         for _ in 0..depth {
@@ -270,7 +270,7 @@ mod tests {
         for (path, progress) in reachable(5) {
             let accepted = path
                 .iter()
-                .filter(|event| matches!(event, Event::Accepted(_)))
+                .filter(|event| matches!(event, SessionEvent::Accepted(_)))
                 .count();
             assert_eq!(
                 progress.position,
@@ -284,12 +284,12 @@ mod tests {
     fn what_has_ended_stays_ended_but_a_tenant_may_cancel_a_completed_session() {
         for (path, progress) in reachable(4) {
             if progress.status.is_final() {
-                let possible: Vec<Event> = events()
+                let possible: Vec<SessionEvent> = events()
                     .into_iter()
                     .filter(|event| progress.after(*event).is_some())
                     .collect();
                 let expected = if progress.status == SessionStatus::Completed {
-                    vec![Event::Cancelled]
+                    vec![SessionEvent::Cancelled]
                 } else {
                     Vec::new()
                 };
@@ -301,29 +301,33 @@ mod tests {
     #[test]
     fn a_refusal_ends_the_attempt_and_not_the_session() {
         let at_bank = Progress::NEW
-            .after(Event::Accepted(Follows::Redirect))
+            .after(SessionEvent::Accepted(Follows::Redirect))
             .unwrap();
-        let refused = at_bank.after(Event::Refused).unwrap();
+        let refused = at_bank.after(SessionEvent::Refused).unwrap();
         assert_eq!(
             (refused.status, refused.awaiting, refused.position),
             (SessionStatus::InProgress, Awaiting::Step, 2)
         );
-        assert!(refused.after(Event::Accepted(Follows::Redirect)).is_some());
+        assert!(
+            refused
+                .after(SessionEvent::Accepted(Follows::Redirect))
+                .is_some()
+        );
     }
 
     #[test]
     fn a_last_step_without_its_files_waits_for_them_alone() {
         let waiting = Progress::NEW
-            .after(Event::Accepted(Follows::Uploads))
+            .after(SessionEvent::Accepted(Follows::Uploads))
             .unwrap();
         let outcomes: Vec<_> = events()
             .into_iter()
             .filter_map(|event| Some((event, waiting.after(event)?.status)))
             .collect();
         let expected = [
-            (Event::Cancelled, SessionStatus::Cancelled),
-            (Event::Expired, SessionStatus::Expired),
-            (Event::Uploaded, SessionStatus::Completed),
+            (SessionEvent::Cancelled, SessionStatus::Cancelled),
+            (SessionEvent::Expired, SessionStatus::Expired),
+            (SessionEvent::Uploaded, SessionStatus::Completed),
         ];
         assert_eq!(outcomes, expected);
     }
@@ -336,10 +340,10 @@ mod tests {
                     matches!(
                         path.last(),
                         Some(
-                            Event::Accepted(Follows::End)
-                                | Event::Returned(Follows::End)
-                                | Event::Verified(Follows::End)
-                                | Event::Uploaded
+                            SessionEvent::Accepted(Follows::End)
+                                | SessionEvent::Returned(Follows::End)
+                                | SessionEvent::Verified(Follows::End)
+                                | SessionEvent::Uploaded
                         )
                     ),
                     "{path:?}"

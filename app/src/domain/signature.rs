@@ -15,7 +15,7 @@ pub const SKEW: i64 = 60;
 /// The audience that the API's first documents print; the API's own host is the other one.
 pub const DOCUMENTED_AUDIENCE: &str = "api.finqware.com";
 
-words! {
+string_enum! {
     /// One check of a signed request.
     Check {
         /// `Authorization: Bearer` holds a JWS: header, claims and signature, each base64url, the first two JSON objects.
@@ -38,13 +38,13 @@ words! {
         Target = "target",
         /// `digest` is that of the body which arrived.
         Digest = "digest",
-        /// The same signature was not accepted before.
+        /// The signature was not accepted before.
         Once = "once",
     }
 }
 
-words! {
-    /// How a check ended.
+string_enum! {
+    /// Outcome of a check.
     Outcome {
         Passed = "passed",
         Failed = "failed",
@@ -53,7 +53,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// Algorithms of signatures (RFC 7518, section 3.1, and RFC 8037).
     Algorithm {
         /// RSASSA-PKCS1-v1_5 with SHA-256.
@@ -67,8 +67,8 @@ words! {
     }
 }
 
-words! {
-    /// How a servicer tells which keys it signs with.
+string_enum! {
+    /// Form in which a servicer registers the keys it signs with.
     KeySource {
         /// A public key.
         Key = "key",
@@ -78,7 +78,7 @@ words! {
 }
 
 impl Check {
-    /// What must be so, in a sentence.
+    /// Returns the rule that the check enforces, in a sentence.
     pub const fn rule(self) -> &'static str {
         match self {
             Self::Form => {
@@ -102,18 +102,18 @@ impl Check {
     }
 }
 
-/// What one check found. Shown to the servicer whose key is meant, and to nobody else.
+/// Finding of one check. Shown to the servicer whose key is meant, and to nobody else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     pub check: Check,
     pub outcome: Outcome,
-    /// What was expected, if there is something to compare.
+    /// Expected value; empty if there is nothing to compare.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub expected: String,
-    /// What was there.
+    /// Value found in the request; empty if there is none to show.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub found: String,
-    /// What is probably the cause, and what to do about it.
+    /// Probable cause and remedy; empty if there is nothing to say.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub advice: String,
 }
@@ -159,16 +159,16 @@ impl Finding {
     }
 }
 
-/// What a tenant demands of signatures.
+/// Requirements of a tenant on signatures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SignatureTerms {
-    /// Whether its server calls are refused without one.
+    /// `true` if its server calls are refused without a signature.
     pub signed_only: bool,
     /// Seconds a signature may live at most.
     pub seconds: i64,
 }
 
-/// Tells whether a text may hold a private key, so that no page shows it again.
+/// Returns `true` if a text may hold a private key, so that no page shows it again.
 pub fn may_be_private(text: &str) -> bool {
     let upper = text.to_ascii_uppercase();
     let marks = ["PRIVATE KEY", "PUTTY-USER-KEY-FILE", "\"D\"", "\"K\""];
@@ -177,7 +177,8 @@ pub fn may_be_private(text: &str) -> bool {
     marks.iter().any(|mark| upper.contains(mark)) || (bare && upper.len() > 200)
 }
 
-/// An issuer as a servicer names itself in `iss`: 1 to 254 visible characters, commonly an e-mail address.
+/// Parses an issuer, the name that a servicer gives itself in `iss`: 1 to 254 visible characters, commonly an e-mail
+/// address.
 pub fn parse_issuer(text: &str) -> Result<String, NotAnIssuer> {
     let text = text.trim();
     let fits = (1..=254).contains(&text.chars().count())
@@ -187,7 +188,7 @@ pub fn parse_issuer(text: &str) -> Result<String, NotAnIssuer> {
     fits.then(|| text.to_owned()).ok_or(NotAnIssuer)
 }
 
-/// Why a text is no issuer.
+/// Error for a text that is not an issuer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "Enter what your signatures say in iss: 1 to 254 characters without spaces, like signer@app.example.com."

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use super::tenant::Environment;
+use super::zone::Zone;
 
-words! {
-    /// What a skill is for. The set is open by design: two are on the roadmap of the first documents.
+string_enum! {
+    /// Purpose of a skill. The set is open by design: two are on the roadmap of the first documents.
     SkillType {
         AccountInformation = "account_information",
         PaymentInitiation = "payment_initiation",
@@ -97,17 +98,21 @@ pub struct SkillManifest {
     /// ISO 3166-1 alpha-2, lower case; none for a skill of no one country.
     #[serde(default)]
     pub country: Option<String>,
+    /// Where its days begin: of a bank that carries out payments. UTC, if there is none.
+    #[serde(default)]
+    pub time_zone: Option<Zone>,
     #[serde(rename = "type")]
     pub kind: SkillType,
-    /// Which connector runs it.
+    /// Name of the connector that runs the skill.
     pub connector: String,
     /// In the order in which a session without branches takes them.
     pub steps: Vec<SkillStep>,
-    /// How long a session may take, time in `SESSION_PENDING` not counted; 1,440 at most.
+    /// Longest duration of a session, in minutes, time in `SESSION_PENDING` not counted; 1,440 at most.
     pub session_minutes: i64,
-    /// What data the skill gives once consented, in a few sentences for developers.
+    /// Description of the data that the skill gives once consented, in a few sentences for developers.
     pub data_contract: String,
-    /// Whether everybody may see it. One that is not is for administrators, and for tenants they put it on the whitelist of.
+    /// `true` if everybody may see the skill. An unpublished one is for administrators, and for the tenants on whose
+    /// whitelist they put it.
     #[serde(default = "yes")]
     pub published: bool,
 }
@@ -133,16 +138,16 @@ pub struct SkillStep {
     pub example: serde_json::Value,
     #[serde(default)]
     pub uploads: Vec<UploadRule>,
-    /// How many files the step takes in all; 5 unless it says otherwise.
+    /// Highest number of files that the step takes in all; 5 unless the manifest says otherwise.
     #[serde(default = "five")]
     pub max_uploads: u32,
-    /// Whether the answer may send the end-user's browser to the provider.
+    /// `true` if the answer may send the end-user's browser to the provider.
     #[serde(default)]
     pub redirect: bool,
-    /// Whether the provider may verify the step offline: the session is then pending for a while.
+    /// `true` if the provider may verify the step offline: the session is then pending for a while.
     #[serde(default)]
     pub pending: bool,
-    /// Whether the session may be complete after this step.
+    /// `true` if the session may be complete after this step.
     #[serde(default)]
     pub last: bool,
 }
@@ -155,7 +160,7 @@ pub struct UploadRule {
     pub kind: String,
     pub title: String,
     pub required: bool,
-    /// 10 MiB unless it says otherwise.
+    /// Largest size, in bytes; 10 MiB unless the manifest says otherwise.
     #[serde(default = "ten_mebibytes")]
     pub max_bytes: u64,
 }
@@ -178,7 +183,7 @@ impl SkillStep {
         self.uploads.iter().find(|rule| rule.kind == kind)
     }
 
-    /// Whether the step is not done without files.
+    /// Returns `true` if the step is not complete without files.
     pub fn requires_uploads(&self) -> bool {
         self.uploads.iter().any(|rule| rule.required)
     }

@@ -3,13 +3,13 @@
 pub use super::link::{LinkError, RedirectLink};
 pub use super::origin::Origin;
 
-words! {
-    /// Which world a tenant lives in; the two never meet.
+string_enum! {
+    /// Environment of a tenant. Sandbox and production are kept apart.
     Environment { Sandbox = "sandbox", Production = "production" }
 }
 
-words! {
-    /// Whether a tenant's calls are served.
+string_enum! {
+    /// Status of a tenant. Calls of a paused one are refused.
     TenantStatus { Active = "active", Paused = "paused" }
 }
 

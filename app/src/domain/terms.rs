@@ -1,8 +1,8 @@
 //! A tenant's terms for one skill: how long its consents last, and how long what they gave is kept. In minutes.
 
-/// What a term is without a word from the tenant, and between what it may be chosen.
+/// Default and bounds of a term, in minutes. The default applies where the tenant chose none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct TermBounds {
     pub default: i64,
     pub least: i64,
     pub most: i64,
@@ -10,20 +10,20 @@ pub struct Limits {
 
 /// `consent_duration`: 90 days unless chosen. At most 180: after that a bank asks for strong customer authentication
 /// again (RTS (EU) 2018/389, article 10a, as amended by (EU) 2022/2360).
-pub const CONSENT_DURATION: Limits = Limits {
+pub const CONSENT_DURATION: TermBounds = TermBounds {
     default: 129_600,
     least: 1,
     most: 259_200,
 };
 
 /// `cache_max_data_retention`: 120 days unless chosen, at most a year.
-pub const DATA_RETENTION: Limits = Limits {
+pub const DATA_RETENTION: TermBounds = TermBounds {
     default: 172_800,
     least: 1,
     most: 525_600,
 };
 
-impl Limits {
+impl TermBounds {
     /// A length of time as people type it, in minutes: a number of days, or with a unit (`36 h`, `45 min`) anything else, as
     /// tests of what ends need it. Says what would be accepted.
     pub fn parse(self, text: &str) -> Result<i64, OutOfLimits> {
@@ -69,7 +69,7 @@ pub fn as_typed(minutes: i64) -> String {
 /// Not a length of time that may be chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Enter 1 to {} days. For less than a day, add a unit: 36 h, 45 min.", .0.most_days())]
-pub struct OutOfLimits(pub Limits);
+pub struct OutOfLimits(pub TermBounds);
 
 /// Minutes in their largest whole unit: `90 days`, `36 h`, `1 min`.
 pub fn in_words(minutes: i64) -> String {

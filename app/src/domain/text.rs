@@ -1,7 +1,7 @@
 //! Texts that people type and others read: names of companies, people and tenants. What cannot be seen, or turns the
 //! writing around, is refused with its name, so that no name can pass for another.
 
-/// Why a text is refused; says what to do.
+/// Reason a text is refused; says what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadText {
     #[error("Enter 1 to {0} characters.")]
@@ -25,7 +25,7 @@ pub fn nfkc(text: &str) -> String {
         .into_owned()
 }
 
-/// A name on one line, trimmed: 1 to `longest` characters, none of which is invisible or changes direction.
+/// Returns a name on one line, trimmed: 1 to `longest` characters, none of which is invisible or changes direction.
 pub fn name(text: &str, longest: usize) -> Result<String, BadText> {
     let text = text.trim();
     let length = text.chars().count();
@@ -36,7 +36,8 @@ pub fn name(text: &str, longest: usize) -> Result<String, BadText> {
     Ok(text.to_owned())
 }
 
-/// The same for a text of several lines.
+/// Returns a text of several lines, trimmed, with LF as line end: 1 to `longest` characters, none of which is invisible
+/// or changes direction.
 pub fn lines(text: &str, longest: usize) -> Result<String, BadText> {
     let text = text.replace("\r\n", "\n");
     let text = text.trim();

@@ -1,11 +1,11 @@
 //! A transaction as a bank describes it: the closed sets of words around it.
 
-words! {
-    /// Whether the bank has booked an entry or only announced it, as sent in `status`.
+string_enum! {
+    /// State of an entry at the bank, booked or only announced, as sent in `status`.
     BookingStatus { Booked = "booked", Pending = "pending" }
 }
 
-words! {
-    /// What happened to a row of transactions, in the log that a client's mirror is kept by.
+string_enum! {
+    /// Kind of change to a transaction, in the log from which clients keep a copy up to date.
     ChangeKind { Added = "added", Modified = "modified", Removed = "removed" }
 }

@@ -8,7 +8,7 @@ use leptos::prelude::*;
 pub fn CopyButton(
     /// The id of the element whose text is copied.
     from: String,
-    /// What the button says to those who cannot see what it belongs to: `Copy client_id`.
+    /// Accessible name of the button, for those who cannot see what it belongs to: `Copy client_id`.
     label: String,
 ) -> impl IntoView {
     let copied = RwSignal::new(false);

@@ -27,7 +27,7 @@ pub fn AwaitWord(url: String, word: String, press: String, seconds: u32) -> impl
     }
 }
 
-/// What is asked, and what happens then.
+/// Address that is asked, answer that is awaited, and id of the button that is pressed then.
 struct Asking {
     url: String,
     word: String,
@@ -66,7 +66,7 @@ fn watch(asking: Asking, seconds: u32, on: RwSignal<bool>, there: RwSignal<bool>
     let _ = set_interval_with_handle(ask, Duration::from_secs(seconds.max(1).into()));
 }
 
-/// What an address of this site answers; nothing where it leads elsewhere: the session is over then.
+/// Returns the text that an address of this site answers; `None` if it fails, or redirects because the session is over.
 #[cfg(feature = "hydrate")]
 async fn answer(url: &str) -> Option<String> {
     use wasm_bindgen::JsCast as _;

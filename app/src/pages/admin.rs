@@ -3,25 +3,25 @@
 use chrono::{DateTime, Utc};
 use leptos::prelude::*;
 
+use super::components::{done_notice, key_row, servicer_chip};
 use super::form::Form;
 use super::overview::group;
-use super::parts::{done_notice, key_row, servicer_chip};
-use super::{Answer, Frame, Page, Shown, Visit};
+use super::{Answer, Frame, Page, ScreenResult, Visit};
 use crate::domain::country;
 use crate::domain::ids::ServicerId;
 use crate::domain::servicer::{ServicerKind, ServicerStatus};
 use crate::links;
-use crate::portal::Trouble;
+use crate::portal::PortalError;
 use crate::portal::admin::{CreatedServicer, ServicerRow};
 use crate::ui::{
-    Ago, Chip, Choice, ChoiceGroup, Column, Empty, ErrorSummary, Field, NoMatch, PageHead,
-    PostButton, Search, Table, TextArea, Tone, time,
+    Ago, Chip, Choice, ChoiceGroup, Empty, ErrorSummary, Field, NoMatch, PageHead, PostButton,
+    Search, Table, TableColumn, TextArea, Tone, time,
 };
 
-pub(super) async fn list(visit: Visit) -> Shown {
+pub(super) async fn list(visit: Visit) -> ScreenResult {
     let actor = visit.actor()?.admin()?;
     if let Some(form) = &visit.form {
-        let id: ServicerId = form.parse("servicer").ok_or(Trouble::NotFound)?;
+        let id: ServicerId = form.parse("servicer").ok_or(PortalError::NotFound)?;
         let done = match form.get("act") {
             "approve" => {
                 visit
@@ -37,7 +37,7 @@ pub(super) async fn list(visit: Visit) -> Shown {
                     .await?;
                 "resumed"
             }
-            _ => return Err(Trouble::NotFound),
+            _ => return Err(PortalError::NotFound),
         };
         return Ok(Answer::See(links::with(
             links::ADMIN_SERVICERS,
@@ -93,12 +93,12 @@ pub(super) async fn list(visit: Visit) -> Shown {
 
 fn table(rows: Vec<ServicerRow>, query: &str, now: DateTime<Utc>) -> impl IntoView + use<> {
     let columns = vec![
-        Column::text("Servicer"),
-        Column::text("State"),
-        Column::text("Owner"),
-        Column::number("Tenants"),
-        Column::number("Requests, 24 h"),
-        Column::actions("Decide"),
+        TableColumn::text("Servicer"),
+        TableColumn::text("State"),
+        TableColumn::text("Owner"),
+        TableColumn::number("Tenants"),
+        TableColumn::number("Requests, 24 h"),
+        TableColumn::actions("Decide"),
     ];
     let none = rows.is_empty().then(|| {
         let sentence = format!("No servicer matches “{query}”.");
@@ -148,7 +148,7 @@ fn line(row: ServicerRow, now: DateTime<Utc>) -> impl IntoView {
     }
 }
 
-/// What can be decided about a servicer in its present state.
+/// Renders the buttons for what an operator may do to a servicer in its present state.
 fn acts(row: &ServicerRow) -> impl IntoView + use<> {
     let (id, name) = (row.id, row.name.clone());
     let post = |act: &str, label: &'static str| {
@@ -182,21 +182,21 @@ fn acts(row: &ServicerRow) -> impl IntoView + use<> {
     }
 }
 
-pub(super) async fn create(visit: Visit) -> Shown {
+pub(super) async fn create(visit: Visit) -> ScreenResult {
     let actor = visit.actor()?.admin()?;
     let Some(fields) = visit.form.clone() else {
         let preselected = [("kind", ServicerKind::Consumer.as_str())];
         return Ok(create_page(Form::fresh(&preselected)).into());
     };
     let name = fields.get("name").trim().to_owned();
-    let kind = fields.parse("kind").unwrap_or(ServicerKind::Consumer);
+    let kind = fields.parse_or("kind", ServicerKind::Consumer)?;
     let created = visit
         .portal
         .create_servicer(actor, &name, kind, &visit.source)
         .await;
     match created {
         Ok(created) => Ok(created_page(name, created).into()),
-        Err(trouble) => Ok(create_page(Form::refused(fields, trouble)?).into()),
+        Err(error) => Ok(create_page(Form::refused(fields, error)?).into()),
     }
 }
 
@@ -278,14 +278,21 @@ fn created_page(name: String, created: CreatedServicer) -> Page {
     .under("Servicers", links::ADMIN_SERVICERS)
 }
 
-pub(super) async fn suspend(visit: Visit) -> Shown {
+pub(super) async fn suspend(visit: Visit) -> ScreenResult {
     let actor = visit.actor()?.admin()?;
     let id: ServicerId = visit.param("servicer")?;
     let rows = visit.portal.servicers(actor, &id.to_string()).await?;
     let row = rows
         .into_iter()
         .find(|row| row.id == id)
-        .ok_or(Trouble::NotFound)?;
+        .ok_or(PortalError::NotFound)?;
+    if row.status == ServicerStatus::Suspended {
+        let why = format!(
+            "{} is suspended already. Resume it in the list of servicers.",
+            row.name
+        );
+        return Ok(already(why).into());
+    }
     let Some(fields) = visit.form.clone() else {
         return Ok(suspend_page(Form::default(), row).into());
     };
@@ -299,8 +306,23 @@ pub(super) async fn suspend(visit: Visit) -> Shown {
             "done",
             "suspended",
         ))),
-        Err(trouble) => Ok(suspend_page(Form::refused(fields, trouble)?, row).into()),
+        Err(error) => Ok(suspend_page(Form::refused(fields, error)?, row).into()),
     }
+}
+
+/// The page for what has been done already: the list shows how things stand, and what can be done.
+fn already(why: String) -> Page {
+    Page::new(Frame::Admin, "Done already", move || {
+        view! {
+            <PageHead title="Done already" lead=why>
+                <a class="btn primary" href=links::ADMIN_SERVICERS>
+                    "Go to the servicers"
+                </a>
+            </PageHead>
+        }
+    })
+    .under("Servicers", links::ADMIN_SERVICERS)
+    .status(409)
 }
 
 fn suspend_page(form: Form, row: ServicerRow) -> Page {

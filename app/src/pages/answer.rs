@@ -4,9 +4,9 @@ use leptos::prelude::*;
 
 use crate::domain::ids::PersonId;
 use crate::domain::tenant::Environment;
-use crate::portal::Trouble;
+use crate::portal::PortalError;
 
-/// What a screen answers.
+/// Answer of a screen.
 pub enum Answer {
     Page(Page),
     /// 303 to a path of this portal.
@@ -35,7 +35,7 @@ pub enum Answer {
         to: String,
     },
     /// A page or error everybody knows: not found, forbidden, wait, our fault.
-    Trouble(Trouble),
+    Error(PortalError),
     /// A text file: Markdown twin of a guide.
     Text {
         content_type: &'static str,
@@ -65,18 +65,18 @@ pub struct Page {
     /// `Keys · Budget app`; the brand is added.
     pub title: String,
     pub frame: Frame,
-    /// Where the page stands inside the portal, from the outside in: name and path.
+    /// Breadcrumb trail of the page inside the portal, the outermost place first: name and path.
     pub trail: Vec<(String, String)>,
-    /// The world the page is about; the sandbox wears an amber strip.
+    /// Environment that the page is about; an amber strip marks the sandbox.
     pub environment: Option<Environment>,
     /// Lists and consoles take more width than prose.
     pub wide: bool,
-    /// What search results and previews say of it, in one or two sentences. None: made from the title.
+    /// Description for search results and previews, in one or two sentences. `None`: made from the title.
     pub description: Option<String>,
     pub body: Box<dyn FnOnce() -> AnyView + Send>,
 }
 
-/// What surrounds a page.
+/// Frame that surrounds a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Frame {
     /// Landing, docs: public header and footer.
@@ -110,31 +110,31 @@ impl Page {
         }
     }
 
-    /// The same page one level deeper: adds a place above it to the trail.
+    /// Puts the page one level deeper: adds a place above it to the trail.
     pub fn under(mut self, name: impl Into<String>, href: impl Into<String>) -> Self {
         self.trail.push((name.into(), href.into()));
         self
     }
 
-    /// The same page, marked as being about one world.
+    /// Marks the page as being about one environment.
     pub fn within(mut self, environment: Environment) -> Self {
         self.environment = Some(environment);
         self
     }
 
-    /// The same page, as wide as the window allows.
+    /// Makes the page as wide as the window allows.
     pub fn wide(mut self) -> Self {
         self.wide = true;
         self
     }
 
-    /// The same page, with what search results say of it.
+    /// Sets the description that search results show.
     pub fn described(mut self, description: impl Into<String>) -> Self {
         self.description = Some(description.into());
         self
     }
 
-    /// The same page with another status: 422 for a refused form.
+    /// Sets the HTTP status: 422 for a refused form.
     pub fn status(mut self, status: u16) -> Self {
         self.status = status;
         self
@@ -147,11 +147,11 @@ impl From<Page> for Answer {
     }
 }
 
-impl From<Trouble> for Answer {
-    fn from(trouble: Trouble) -> Self {
-        Self::Trouble(trouble)
+impl From<PortalError> for Answer {
+    fn from(error: PortalError) -> Self {
+        Self::Error(error)
     }
 }
 
-/// A screen's answer in the making: `Err` is shown as the page everybody knows.
-pub type Shown = Result<Answer, Trouble>;
+/// Result of a screen; an `Err` is shown as the page for that trouble.
+pub type ScreenResult = Result<Answer, PortalError>;

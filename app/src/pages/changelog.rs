@@ -22,10 +22,15 @@ pub(super) fn screen(visit: Visit) -> Answer {
                 Piece::Code(_) | Piece::Sequence => None,
             });
         view! {
-            <h1>"Changelog"</h1>
-            <p class="lead">{format!("Notable changes of {brand}, newest first.")}</p>
-            {prose.collect_view()}
+            <div class="docs alone">
+                <article>
+                    <h1>"Changelog"</h1>
+                    <p class="lead">{format!("Notable changes of {brand}.")}</p>
+                    {prose.collect_view()}
+                </article>
+            </div>
         }
     })
+    .described("Notable changes of every version, newest first.")
     .into()
 }

@@ -6,13 +6,13 @@ use chrono::{Days, NaiveTime};
 use serde_json::json;
 
 use super::docs;
-use super::{Answer, Shown, Site, Visit};
+use super::{Answer, ScreenResult, Site, Visit};
 use crate::domain::problem::Code;
 use crate::links;
-use crate::portal::Trouble;
+use crate::portal::PortalError;
 use crate::text;
 
-/// How long a security.txt is good for. RFC 9116, section 2.5.5, recommends less than a year.
+/// Days for which a security.txt is valid. RFC 9116, section 2.5.5, recommends less than a year.
 const SECURITY_TXT_DAYS: Days = Days::new(180);
 
 /// `/llms.txt` (llmstxt.org): a title, a summary and lists of links, in Markdown.
@@ -50,10 +50,10 @@ pub(super) fn llms(visit: Visit) -> Answer {
 }
 
 /// `/.well-known/security.txt` (RFC 9116). Not there unless the settings name a contact.
-pub(super) fn security(visit: Visit) -> Shown {
+pub(super) fn security(visit: Visit) -> ScreenResult {
     let site = &visit.site;
     if site.security_contact.is_empty() {
-        return Err(Trouble::NotFound);
+        return Err(PortalError::NotFound);
     }
     let day = visit.now.date_naive();
     let expires = day

@@ -1,13 +1,13 @@
 //! A form being shown: what was typed, and what is wrong with it.
 
-use super::{Fields, Page};
-use crate::portal::{FieldError, Trouble};
-use crate::ui::Entry;
+use super::{FormFields, Page};
+use crate::portal::{FieldError, PortalError};
+use crate::ui::FormField;
 
-/// What a form shows. Cheap to make: one per page.
+/// Contents of a form: values and errors. Cheap to make: one per page.
 #[derive(Clone, Debug, Default)]
 pub struct Form {
-    values: Fields,
+    values: FormFields,
     errors: Vec<FieldError>,
 }
 
@@ -15,7 +15,7 @@ impl Form {
     /// A form nobody has sent yet, with these values preselected.
     pub fn fresh(values: &[(&str, impl AsRef<str>)]) -> Self {
         Self {
-            values: Fields(
+            values: FormFields(
                 values
                     .iter()
                     .map(|(name, value)| ((*name).to_owned(), value.as_ref().to_owned()))
@@ -26,16 +26,16 @@ impl Form {
     }
 
     /// A form that was taken, shown again as it was typed.
-    pub fn typed(values: Fields) -> Self {
+    pub fn typed(values: FormFields) -> Self {
         let errors = Vec::new();
         Self { values, errors }
     }
 
     /// A refused form: as it was typed, with what needs mending. Trouble of another kind is passed on.
-    pub fn refused(values: Fields, trouble: Trouble) -> Result<Self, Trouble> {
-        match trouble {
-            Trouble::Refused(errors) => Ok(Self { values, errors }),
-            Trouble::Conflict(message) => Ok(Self {
+    pub fn refused(values: FormFields, error: PortalError) -> Result<Self, PortalError> {
+        match error {
+            PortalError::Refused(errors) => Ok(Self { values, errors }),
+            PortalError::Conflict(message) => Ok(Self {
                 values,
                 errors: vec![FieldError { name: "", message }],
             }),
@@ -44,8 +44,8 @@ impl Form {
     }
 
     /// One control of the form.
-    pub fn entry(&self, name: &'static str) -> Entry {
-        Entry {
+    pub fn entry(&self, name: &'static str) -> FormField {
+        FormField {
             name: name.into(),
             value: self.values.get(name).to_owned(),
             error: self.error(name),
@@ -60,17 +60,17 @@ impl Form {
 
     /// For the summary above the form. `known` are the form's own controls: what is wrong with anything else belongs
     /// to the form as a whole, so that no refusal is ever silent.
-    pub fn errors(&self, known: &[&str]) -> Vec<Entry> {
+    pub fn errors(&self, known: &[&str]) -> Vec<FormField> {
         self.errors
             .iter()
-            .map(|error| Entry {
+            .map(|error| FormField {
                 name: if known.contains(&error.name) {
                     error.name.into()
                 } else {
                     "".into()
                 },
                 error: Some(error.message.clone()),
-                ..Entry::default()
+                ..FormField::default()
             })
             .collect()
     }
@@ -84,7 +84,7 @@ impl Form {
         }
     }
 
-    /// Whether the form was refused: what it had typed into password fields is gone.
+    /// Returns `true` if the form was refused: the passwords that were typed into it are gone.
     pub const fn was_refused(&self) -> bool {
         !self.errors.is_empty()
     }

@@ -2,10 +2,10 @@
 
 use leptos::prelude::*;
 
-use super::parts::done_notice;
+use super::components::done_notice;
 use super::start::first_call_button;
 use super::tenants::no_tenants;
-use super::{Answer, Frame, Page, Shown, Visit, card};
+use super::{Answer, Frame, Page, ScreenResult, Visit, card};
 use crate::domain::console::RunStage;
 use crate::domain::ids::{RunId, TenantId};
 use crate::domain::person::Permission;
@@ -13,16 +13,18 @@ use crate::domain::servicer::ServicerStatus;
 use crate::links;
 use crate::portal::Membership;
 use crate::portal::tenants::Overview;
-use crate::portal::{Actor, Trouble};
+use crate::portal::{Actor, PortalError};
 use crate::ui::{Icon, Notice, PageHead, Tone};
 
-pub(super) async fn screen(visit: Visit) -> Shown {
+pub(super) async fn screen(visit: Visit) -> ScreenResult {
     let actor = visit.actor()?;
     if actor.membership.is_none() {
         return Ok(if actor.admin {
             Answer::See(links::ADMIN_SERVICERS.into())
-        } else {
+        } else if actor.verified {
             no_servicer().into()
+        } else {
+            waiting().into()
         });
     }
     let overview = visit.portal.overview(actor).await?;
@@ -100,6 +102,18 @@ fn no_servicer() -> Page {
     )
 }
 
+/// For an account that joined a servicer and has not confirmed its address.
+fn waiting() -> Page {
+    card::says(
+        "Confirm your email address",
+        "Your place in the servicer opens once you have opened the link that we've emailed you. It may take a minute to arrive.",
+        &[
+            ("Send the email again", links::SETTINGS),
+            ("Read the docs", links::DOCS),
+        ],
+    )
+}
+
 fn unverified_notice() -> impl IntoView {
     view! {
         <Notice title="Your email address is not confirmed yet">
@@ -157,7 +171,7 @@ fn checklist(overview: &Overview, open: Option<RunId>) -> AnyView {
 }
 
 /// The newest run of the console that is half done.
-async fn open_run(visit: &Visit, actor: &Actor) -> Result<Option<RunId>, Trouble> {
+async fn open_run(visit: &Visit, actor: &Actor) -> Result<Option<RunId>, PortalError> {
     if actor.may(Permission::UseConsole).is_err() {
         return Ok(None);
     }

@@ -3,16 +3,16 @@
 use chrono::{DateTime, Utc};
 use leptos::prelude::*;
 
+use super::components::new_password;
 use super::form::Form;
-use super::parts::new_password;
-use super::{Answer, Frame, Page, Shown, Visit, card};
+use super::{Answer, Frame, Page, ScreenResult, Visit, card};
 use crate::links;
-use crate::portal::Trouble;
+use crate::portal::PortalError;
 use crate::portal::people::{PasswordChoice, PasswordLink};
 use crate::ui::time::span;
 use crate::ui::{Choice, ChoiceGroup, ErrorSummary, Field};
 
-pub(super) async fn forgot(visit: Visit) -> Shown {
+pub(super) async fn forgot(visit: Visit) -> ScreenResult {
     let Some(fields) = visit.form.clone() else {
         return Ok(ask(Form::default()).into());
     };
@@ -22,7 +22,7 @@ pub(super) async fn forgot(visit: Visit) -> Shown {
         .await
     {
         Ok(()) => Ok(sent().into()),
-        Err(trouble) => Ok(ask(Form::refused(fields, trouble)?).into()),
+        Err(error) => Ok(ask(Form::refused(fields, error)?).into()),
     }
 }
 
@@ -63,12 +63,12 @@ fn sent() -> Page {
     )
 }
 
-pub(super) async fn reset(visit: Visit) -> Shown {
+pub(super) async fn reset(visit: Visit) -> ScreenResult {
     let token = visit.params.get("token").to_owned();
     let link = match visit.portal.reset_link(&token, &visit.source).await {
         Ok(link) => link,
-        Err(Trouble::NotFound) => return Ok(dead_link().into()),
-        Err(trouble) => return Err(trouble),
+        Err(PortalError::NotFound) => return Ok(dead_link().into()),
+        Err(error) => return Err(error),
     };
     let Some(fields) = visit.form.clone() else {
         return Ok(choose(&visit, Form::default(), token, link).into());
@@ -83,8 +83,8 @@ pub(super) async fn reset(visit: Visit) -> Shown {
             person,
             to: links::OVERVIEW.into(),
         }),
-        Err(Trouble::NotFound) => Ok(dead_link().into()),
-        Err(trouble) => Ok(choose(&visit, Form::refused(fields, trouble)?, token, link).into()),
+        Err(PortalError::NotFound) => Ok(dead_link().into()),
+        Err(error) => Ok(choose(&visit, Form::refused(fields, error)?, token, link).into()),
     }
 }
 
@@ -117,7 +117,8 @@ fn choose(visit: &Visit, form: Form, token: String, link: PasswordLink) -> Page 
     }))
 }
 
-/// Which of several accounts with one address the password is for; none is preset, for some may be strangers'.
+/// Renders the choice between several accounts with one address; `None` if there are no choices. No account is
+/// preselected, for some may be strangers'.
 fn accounts(form: &Form, choices: Vec<PasswordChoice>, now: DateTime<Utc>) -> Option<AnyView> {
     if choices.is_empty() {
         return None;

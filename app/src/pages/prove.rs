@@ -5,16 +5,16 @@
 
 use leptos::prelude::*;
 
+use super::components::{own_password, password_field};
 use super::form::Form;
-use super::parts::{own_password, password_field};
-use super::{Answer, Frame, Page, Shown, Visit};
+use super::{Answer, Frame, Page, ScreenResult, Visit};
 use crate::links;
-use crate::ui::{Entry, ErrorSummary};
+use crate::ui::{ErrorSummary, FormField};
 
 /// The field of the password that comes along with a form sent again; the door takes it out.
 pub const FIELD: &str = "proof_password";
 
-pub(super) async fn screen(visit: Visit) -> Shown {
+pub(super) async fn screen(visit: Visit) -> ScreenResult {
     let to = links::local(visit.query.get("next"))
         .unwrap_or(links::OVERVIEW)
         .to_owned();
@@ -29,7 +29,7 @@ pub(super) async fn screen(visit: Visit) -> Shown {
         .await;
     match proved {
         Ok(()) => Ok(Answer::Proved { to }),
-        Err(trouble) => Ok(page(Form::refused(fields, trouble)?, to, email).into()),
+        Err(error) => Ok(page(Form::refused(fields, error)?, to, email).into()),
     }
 }
 
@@ -86,11 +86,11 @@ pub fn with_form(visit: &Visit, wrong: Option<String>) -> Page {
             .into_iter()
             .map(|(name, value)| view! { <input type="hidden" name=name value=value /> })
             .collect_view();
-        let entry = Entry {
+        let entry = FormField {
             name: FIELD.into(),
             first_error: wrong.is_some(),
             error: wrong,
-            ..Entry::default()
+            ..FormField::default()
         };
         view! {
             <div class="card">

@@ -3,9 +3,9 @@
 use leptos::prelude::*;
 use serde_json::Value;
 
-use super::parts::holder_chip;
+use super::components::holder_chip;
 use super::requests::took;
-use super::{Frame, Page, Shown, Visit};
+use super::{Frame, Page, ScreenResult, Visit};
 use crate::domain::ids::RequestId;
 use crate::domain::problem::Code;
 use crate::islands::CopyButton;
@@ -13,7 +13,7 @@ use crate::links;
 use crate::portal::requests::{Explanation, RequestDetail};
 use crate::ui::{Chip, Facts, HttpStatus, Json, PageHead, Tone, prose, time};
 
-pub(super) async fn screen(visit: Visit) -> Shown {
+pub(super) async fn screen(visit: Visit) -> ScreenResult {
     let id: RequestId = visit.param("request")?;
     let detail = visit.portal.request(visit.actor()?, id).await?;
     let title = format!("{} {}", detail.row.method, detail.row.path);
@@ -30,7 +30,7 @@ pub(super) async fn screen(visit: Visit) -> Shown {
                     view! { <a class="btn" href=links::tenant(tenant)>"Open tenant"</a> }
                 })}
             </PageHead>
-            {detail.explanation.clone().map(|explanation| why(explanation, id, &said(&detail.response_body)))}
+            {detail.explanation.clone().map(|explanation| why(explanation, id, &parse_error(&detail.response_body)))}
             <div class="two">
                 {body_card("Request", "request", &detail.request_headers, &detail.request_body)}
                 {body_card("Response", "response", &[], &detail.response_body)}
@@ -46,7 +46,7 @@ pub(super) async fn screen(visit: Visit) -> Shown {
     .into())
 }
 
-/// What a response says of its own error: it knows more of this one call than the catalogue does.
+/// Message, hint and fields of a response's own error: it knows more of this one call than the catalogue does.
 #[derive(Default)]
 struct Said {
     message: String,
@@ -55,7 +55,7 @@ struct Said {
     fields: Vec<(String, String)>,
 }
 
-fn said(body: &str) -> Said {
+fn parse_error(body: &str) -> Said {
     let body: Value = serde_json::from_str(body).unwrap_or_default();
     let text = |of: &Value, name: &str| {
         let text = of.get(name).and_then(Value::as_str);

@@ -3,12 +3,17 @@
 use chrono::{DateTime, Utc};
 use leptos::prelude::*;
 
-use super::{Answer, Fields, Frame, Page, Shown, Visit};
-use crate::domain::ids::{KeyId, TenantId};
+use super::form::Form;
+use super::request_filter::{filter, one_of_mine};
+use super::{Answer, FormFields, Frame, Page, ScreenResult, Visit};
+use crate::domain::ids::KeyId;
 use crate::islands::LiveTail;
 use crate::links;
-use crate::portal::requests::{RequestFilter, RequestRow};
-use crate::ui::{Column, Empty, Entry, HttpStatus, NoMatch, PageHead, Select, Stamp, Table, time};
+use crate::portal::PortalError;
+use crate::portal::requests::RequestRow;
+use crate::ui::{
+    Empty, ErrorSummary, HttpStatus, NoMatch, PageHead, Select, Stamp, Table, TableColumn, time,
+};
 
 /// Rows on one page.
 const PAGE: usize = 50;
@@ -22,16 +27,19 @@ const LINKED: &[(&str, &str)] = &[
     ("key", "Only calls with the key "),
 ];
 
-pub(super) async fn list(visit: Visit) -> Shown {
+pub(super) async fn list(visit: Visit) -> ScreenResult {
     let actor = visit.actor()?;
-    let filter = filter(&visit.query);
-    let rows = visit.portal.requests(actor, &filter).await?;
     let tenants = visit.portal.tenants(actor, "").await?;
-    let names = tenants
+    let names: Vec<(String, String)> = tenants
         .into_iter()
         .map(|tenant| (tenant.id.to_string(), tenant.name))
         .collect();
     let query = visit.query.clone();
+    let filter = match filter(&query).and_then(|filter| one_of_mine(filter, &names)) {
+        Ok(filter) => filter,
+        Err(wrong) => return Ok(refused(query, names, wrong)?.into()),
+    };
+    let rows = visit.portal.requests(actor, &filter).await?;
     let filtered = FILTERS.iter().any(|name| !query.get(name).is_empty());
     let newest_page = filter.before.is_none();
     Ok(Page::new(Frame::App, "Requests", move || {
@@ -39,7 +47,7 @@ pub(super) async fn list(visit: Visit) -> Shown {
             no_requests().into_any()
         } else {
             view! {
-                {filters(&query, names)}
+                {filters(&Form::typed(query.clone()), names)}
                 {request_rows("Requests", rows.clone(), &Beside::Tenant)}
                 {pager(&query, &rows, newest_page)}
             }
@@ -66,10 +74,31 @@ pub(super) async fn list(visit: Visit) -> Shown {
     .into())
 }
 
+/// The page for filters that nothing can meet: what is wrong with each, and no list that would look like an answer.
+fn refused(
+    query: FormFields,
+    names: Vec<(String, String)>,
+    wrong: PortalError,
+) -> Result<Page, PortalError> {
+    let form = Form::refused(query, wrong)?;
+    let shown = form.clone();
+    let page = Page::new(Frame::App, "Requests", move || {
+        view! {
+            <PageHead title="Requests" lead="No search was made: a filter has a value that no call can have.">
+                <a class="btn primary" href=links::REQUESTS>
+                    "Clear the filters"
+                </a>
+            </PageHead>
+            <ErrorSummary errors=shown.errors(&["q", "tenant", "status", "method", "source"]) />
+            {filters(&shown, names)}
+        }
+    });
+    Ok(form.status(page.wide()))
+}
+
 /// The rows that came after the newest one shown, as the table holds them: what the live tail asks for.
-pub(super) async fn tail(visit: Visit) -> Shown {
-    let mut filter = filter(&visit.query);
-    filter.after = visit.query.parse("after");
+pub(super) async fn tail(visit: Visit) -> ScreenResult {
+    let filter = filter(&visit.query)?;
     let rows = visit.portal.requests(visit.actor()?, &filter).await?;
     let owner = Owner::new_root(None);
     let body = owner.with(|| {
@@ -84,23 +113,8 @@ pub(super) async fn tail(visit: Visit) -> Shown {
     })
 }
 
-fn filter(query: &Fields) -> RequestFilter {
-    let text = |name| Some(query.get(name).trim().to_owned()).filter(|text| !text.is_empty());
-    RequestFilter {
-        tenant: query.parse::<TenantId>("tenant"),
-        status: text("status"),
-        method: text("method"),
-        q: text("q"),
-        source: text("source"),
-        session: query.parse("session"),
-        keys: query.parse::<KeyId>("key").into_iter().collect(),
-        before: query.parse("before"),
-        after: None,
-    }
-}
-
 /// A path with the filters that are set.
-fn address(path: &str, query: &Fields) -> String {
+fn address(path: &str, query: &FormFields) -> String {
     FILTERS
         .iter()
         .filter(|name| !query.get(name).is_empty())
@@ -125,12 +139,8 @@ fn no_requests() -> impl IntoView {
     }
 }
 
-fn filters(query: &Fields, tenants: Vec<(String, String)>) -> impl IntoView + use<> {
-    let entry = |name: &'static str| Entry {
-        name: name.into(),
-        value: query.get(name).to_owned(),
-        ..Entry::default()
-    };
+fn filters(form: &Form, tenants: Vec<(String, String)>) -> impl IntoView + use<> {
+    let value = |name: &'static str| form.entry(name).value;
     let any = |rest: &[(&str, &str)]| -> Vec<(String, String)> {
         std::iter::once(("", "Any"))
             .chain(rest.iter().copied())
@@ -148,10 +158,22 @@ fn filters(query: &Fields, tenants: Vec<(String, String)>) -> impl IntoView + us
     ]);
     let methods = any(&[("GET", "GET"), ("POST", "POST"), ("DELETE", "DELETE")]);
     let sources = any(&[("api", "Your code"), ("console", "Console")]);
-    let set = FILTERS.iter().any(|name| !query.get(name).is_empty());
+    // A value from the address that no list offers is added to its list: sending the form would drop it.
+    let with_own = |name, mut options: Vec<(String, String)>| {
+        let own = value(name);
+        if !options.iter().any(|(offered, _)| *offered == own) {
+            options.push((own.clone(), own));
+        }
+        options
+    };
+    let choices = with_own("tenant", choices);
+    let statuses = with_own("status", statuses);
+    let methods = with_own("method", methods);
+    let sources = with_own("source", sources);
+    let set = FILTERS.iter().any(|name| !value(name).is_empty());
     let linked = LINKED
         .iter()
-        .map(|(name, words)| (*name, *words, query.get(name).to_owned()))
+        .map(|(name, words)| (*name, *words, value(name)))
         .filter(|(_, _, value)| !value.is_empty());
     let (hidden, said): (Vec<_>, Vec<_>) = linked
         .map(|(name, words, value)| {
@@ -164,12 +186,12 @@ fn filters(query: &Fields, tenants: Vec<(String, String)>) -> impl IntoView + us
         <form class="filters" method="get" action=links::REQUESTS role="search" aria-label="Filter requests">
             <div class="field grow">
                 <label for="q">"Path, error code or any id"</label>
-                <input type="search" id="q" name="q" value=query.get("q").to_owned() />
+                <input type="search" id="q" name="q" value=value("q") />
             </div>
-            <Select entry=entry("tenant") label="Tenant" options=choices />
-            <Select entry=entry("status") label="Status" options=statuses />
-            <Select entry=entry("method") label="Method" options=methods />
-            <Select entry=entry("source") label="Source" options=sources />
+            <Select entry=form.entry("tenant") label="Tenant" options=choices />
+            <Select entry=form.entry("status") label="Status" options=statuses />
+            <Select entry=form.entry("method") label="Method" options=methods />
+            <Select entry=form.entry("source") label="Source" options=sources />
             {hidden}
             <div class="actions">
                 <button class="btn">"Filter"</button>
@@ -180,7 +202,7 @@ fn filters(query: &Fields, tenants: Vec<(String, String)>) -> impl IntoView + us
     }
 }
 
-/// What a table of calls shows besides the calls.
+/// Columns of a table of calls besides those about the calls themselves.
 pub(super) enum Beside {
     /// Nothing: all are of one tenant.
     Nothing,
@@ -197,16 +219,18 @@ pub(super) fn request_rows(
     beside: &Beside,
 ) -> impl IntoView + use<> {
     let mut columns = vec![
-        Column::text("Time, UTC"),
-        Column::text("Status"),
-        Column::text("Operation"),
+        TableColumn::text("Time, UTC"),
+        TableColumn::text("Status"),
+        TableColumn::text("Operation"),
     ];
     match beside {
         Beside::Nothing => {}
-        Beside::Tenant => columns.extend([Column::text("Tenant"), Column::text("Source")]),
-        Beside::Key(_) => columns.push(Column::text("Key")),
+        Beside::Tenant => {
+            columns.extend([TableColumn::text("Tenant"), TableColumn::text("Source")]);
+        }
+        Beside::Key(_) => columns.push(TableColumn::text("Key")),
     }
-    columns.push(Column::number("Duration"));
+    columns.push(TableColumn::number("Duration"));
     let none = rows.is_empty().then(|| {
         let columns = columns.len();
         view! {
@@ -287,7 +311,7 @@ pub(super) fn took(ms: f64) -> String {
     }
 }
 
-fn pager(query: &Fields, rows: &[RequestRow], newest_page: bool) -> impl IntoView + use<> {
+fn pager(query: &FormFields, rows: &[RequestRow], newest_page: bool) -> impl IntoView + use<> {
     let older = rows.last().filter(|_| rows.len() >= PAGE).map(|last| {
         let href = links::with(
             &address(links::REQUESTS, query),
@@ -334,7 +358,7 @@ mod tests {
     #[test]
     fn filters_survive_the_turn_of_a_page() {
         let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-        let query = Fields(vec![
+        let query = FormFields(vec![
             pair("q", "a b&c"),
             pair("status", "4xx"),
             pair("method", ""),
@@ -344,8 +368,6 @@ mod tests {
             address(links::REQUESTS, &query),
             "/requests?q=a%20b%26c&status=4xx"
         );
-        assert_eq!(filter(&query).status.as_deref(), Some("4xx"));
-        assert_eq!(filter(&query).method, None);
     }
 
     #[test]

@@ -22,7 +22,7 @@ impl Lang {
         }
     }
 
-    /// As in `?lang=`.
+    /// Returns the language as it stands in `?lang=`.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Shell => "shell",

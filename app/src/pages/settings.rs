@@ -3,23 +3,23 @@
 use chrono::{DateTime, Utc};
 use leptos::prelude::*;
 
+use super::components::{done_notice, new_password, password_field};
 use super::form::Form;
-use super::parts::{done_notice, new_password, password_field};
-use super::{Answer, Fields, Frame, Page, Shown, Visit};
+use super::{Answer, FormFields, Frame, Page, ScreenResult, Visit};
 use crate::links;
 use crate::portal::people::Device;
-use crate::portal::{Actor, Answered, Trouble};
+use crate::portal::{Actor, PortalError, PortalResult};
 use crate::ui::{Ago, Chip, ErrorSummary, Field, PageHead, PostButton, Tone};
 
 const FIELDS: &[&str] = &["old", "new", "other_password"];
 
-pub(super) async fn screen(visit: Visit) -> Shown {
+pub(super) async fn screen(visit: Visit) -> ScreenResult {
     let form = match visit.form.clone() {
         None => Form::default(),
         Some(fields) => match change(&visit, &fields).await {
             Ok("work_in") => return Ok(Answer::See(links::OVERVIEW.into())),
             Ok(done) => return Ok(Answer::See(links::with(links::SETTINGS, "done", done))),
-            Err(trouble) => Form::refused(fields, trouble)?,
+            Err(error) => Form::refused(fields, error)?,
         },
     };
     let actor = visit.actor()?;
@@ -28,7 +28,7 @@ pub(super) async fn screen(visit: Visit) -> Shown {
     Ok(page(&visit, actor, form, (devices, unconfirmed)).into())
 }
 
-async fn change(visit: &Visit, fields: &Fields) -> Answered<&'static str> {
+async fn change(visit: &Visit, fields: &FormFields) -> PortalResult<&'static str> {
     let actor = visit.actor()?;
     match fields.get("act") {
         "password" => {
@@ -41,10 +41,13 @@ async fn change(visit: &Visit, fields: &Fields) -> Answered<&'static str> {
         }
         "end" => {
             let device = fields.get("device");
-            visit
-                .portal
-                .end_device(actor, device, &visit.source)
-                .await?;
+            let ended = visit.portal.end_device(actor, device, &visit.source);
+            // A second click, or a list from before: nobody's sign-in is left to end.
+            let gone = "That browser is signed out already. The list below is up to date.";
+            ended.await.map_err(|error| match error {
+                PortalError::NotFound => PortalError::Conflict(gone.to_owned()),
+                other => other,
+            })?;
             Ok("ended")
         }
         "bring_in" => {
@@ -56,7 +59,7 @@ async fn change(visit: &Visit, fields: &Fields) -> Answered<&'static str> {
             Ok("brought")
         }
         "work_in" => {
-            let servicer = fields.parse("servicer").ok_or(Trouble::NotFound)?;
+            let servicer = fields.parse("servicer").ok_or(PortalError::NotFound)?;
             visit.portal.work_in(actor, servicer).await?;
             Ok("work_in")
         }
@@ -64,7 +67,7 @@ async fn change(visit: &Visit, fields: &Fields) -> Answered<&'static str> {
             visit.portal.send_verification(actor).await?;
             Ok("sent")
         }
-        _ => Err(Trouble::NotFound),
+        _ => Err(PortalError::NotFound),
     }
 }
 

@@ -2,20 +2,21 @@
 
 use leptos::prelude::*;
 
+use super::components::own_password;
 use super::form::Form;
-use super::parts::own_password;
-use super::{Answer, Frame, Page, Shown, Visit};
+use super::{Answer, Frame, Page, ScreenResult, Visit};
 use crate::links;
-use crate::ui::{ErrorSummary, Field, PostButton};
+use crate::ui::{ErrorSummary, Field, Notice, PostButton, Tone};
 
-pub(super) async fn sign_in(visit: Visit) -> Shown {
+pub(super) async fn sign_in(visit: Visit) -> ScreenResult {
     let next = links::local(visit.query.get("next")).map(str::to_owned);
     let to = next.clone().unwrap_or_else(|| links::OVERVIEW.into());
     let Some(fields) = visit.form.clone() else {
         if visit.actor.is_some() {
             return Ok(Answer::See(to));
         }
-        return Ok(page(Form::default(), next).into());
+        let unsent = visit.query.get("done") == links::UNSENT;
+        return Ok(page(Form::default(), next, unsent).into());
     };
     let signed_in = visit
         .portal
@@ -23,11 +24,12 @@ pub(super) async fn sign_in(visit: Visit) -> Shown {
         .await;
     match signed_in {
         Ok(person) => Ok(Answer::SignedIn { person, to }),
-        Err(trouble) => Ok(page(Form::refused(fields, trouble)?, next).into()),
+        Err(error) => Ok(page(Form::refused(fields, error)?, next, false).into()),
     }
 }
 
-fn page(form: Form, next: Option<String>) -> Page {
+/// `unsent`: somebody sent a form after their session had ended.
+fn page(form: Form, next: Option<String>, unsent: bool) -> Page {
     let action = next.map_or_else(
         || links::SIGN_IN.to_owned(),
         |next| links::with(links::SIGN_IN, "next", &next),
@@ -38,6 +40,7 @@ fn page(form: Form, next: Option<String>) -> Page {
             <div class="card">
                 <h1>"Sign in"</h1>
                 <p class="lead">"To the developer portal."</p>
+                {unsent.then(unsent_notice)}
                 <form method="post" action=action class="form">
                     <ErrorSummary errors=shown.errors(&["email", "password"]) />
                     <Field
@@ -59,6 +62,14 @@ fn page(form: Form, next: Option<String>) -> Page {
             </p>
         }
     }))
+}
+
+fn unsent_notice() -> impl IntoView {
+    view! {
+        <Notice tone=Tone::Warn title="Your form was not sent">
+            <p>"You were signed out before it arrived, so nothing was changed. Sign in, open the page again and send the form from there."</p>
+        </Notice>
+    }
 }
 
 pub(super) fn sign_out(visit: Visit) -> Answer {

@@ -2,50 +2,62 @@
 
 use leptos::prelude::*;
 
+use super::components::new_password;
 use super::form::Form;
-use super::parts::new_password;
-use super::{Answer, Fields, Frame, Page, Shown, Visit};
+use super::{Answer, FormFields, Frame, Page, ScreenResult, Visit};
 use crate::links;
 use crate::portal::people::SignUp;
 use crate::ui::{ErrorSummary, Field};
 
 const FIELDS: &[&str] = &["servicer_id", "claim_token", "email", "password"];
 
-pub(super) async fn screen(visit: Visit) -> Shown {
+pub(super) async fn screen(visit: Visit) -> ScreenResult {
     if visit.actor.is_some() {
         return join(visit).await;
     }
     let Some(fields) = visit.form.clone() else {
-        let given = [
-            ("servicer_id", visit.query.get("servicer")),
-            ("claim_token", visit.query.get("claim")),
-        ];
-        return Ok(page(Form::fresh(&given)).into());
+        return Ok(page(Form::fresh(&given(&visit.query))).into());
     };
     match visit.portal.sign_up(read(&fields), &visit.source).await {
         Ok(person) => Ok(Answer::SignedIn {
             person,
             to: links::OVERVIEW.into(),
         }),
-        Err(trouble) => Ok(page(Form::refused(fields, trouble)?).into()),
+        Err(error) => Ok(page(Form::refused(fields, error)?).into()),
     }
 }
 
+/// The fields that the link fills in. Mail programs write `&` as `&amp;` and `=` as `=3D` into it, and take the full stop
+/// of a sentence for its end.
+fn given(query: &FormFields) -> [(&'static str, &str); 2] {
+    let claim = ["claim", "amp;claim"].map(|name| query.get(name));
+    let claim = claim.into_iter().find(|claim| !claim.is_empty());
+    [
+        ("servicer_id", whole(query.get("servicer"), 36)),
+        ("claim_token", whole(claim.unwrap_or_default(), 43)),
+    ]
+}
+
+/// Returns the id or token of so many characters that a link was made with.
+fn whole(given: &str, length: usize) -> &str {
+    let kept = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let text = given.trim_matches(|c| !kept(c));
+    let unspoilt = text.strip_prefix("3D");
+    let unspoilt = unspoilt.filter(|rest| rest.len() == length);
+    unspoilt.unwrap_or(if text.len() == length { text } else { given })
+}
+
 /// For somebody who has an account: the servicer becomes one more that they work in.
-async fn join(visit: Visit) -> Shown {
+async fn join(visit: Visit) -> ScreenResult {
     let actor = visit.actor()?;
     let email = actor.email.to_string();
     let Some(fields) = visit.form.clone() else {
-        let given = [
-            ("servicer_id", visit.query.get("servicer")),
-            ("claim_token", visit.query.get("claim")),
-        ];
-        return Ok(join_page(Form::fresh(&given), email).into());
+        return Ok(join_page(Form::fresh(&given(&visit.query)), email).into());
     };
     let (id, token) = (fields.get("servicer_id"), fields.get("claim_token"));
     match visit.portal.join(actor, id, token, &visit.source).await {
         Ok(()) => Ok(Answer::See(links::OVERVIEW.into())),
-        Err(trouble) => Ok(join_page(Form::refused(fields, trouble)?, email).into()),
+        Err(error) => Ok(join_page(Form::refused(fields, error)?, email).into()),
     }
 }
 
@@ -91,7 +103,7 @@ fn claim_fields(form: &Form) -> impl IntoView + use<> {
     }
 }
 
-fn read(fields: &Fields) -> SignUp {
+fn read(fields: &FormFields) -> SignUp {
     let text = |name| fields.get(name).trim().to_owned();
     SignUp {
         servicer_id: text("servicer_id"),
@@ -108,7 +120,8 @@ fn page(form: Form) -> Page {
             <div class="card">
                 <h1>"Sign up"</h1>
                 <p class="lead">
-                    "With the servicer id and the claim token of your company. The first to join becomes its owner."
+                    "With the servicer id and the claim token of your company. The first to join becomes its owner; those who
+                    join later get in once they have confirmed their email address."
                 </p>
                 <form method="post" action=links::SIGN_UP class="form">
                     <ErrorSummary errors=shown.errors(FIELDS) />
@@ -129,4 +142,40 @@ fn page(form: Form) -> Page {
             </p>
         }
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_that_a_mail_program_spoilt_fills_the_form_in() {
+        let id = "01a22755-58ed-7d10-ba81-9800ec74b75d";
+        let token = "-PooqA_ZWd3KvDV3Qk3_ZTc2octge1IMssplwmU2y3D";
+        let query = |pairs: [(&str, String); 2]| {
+            FormFields(pairs.map(|(name, value)| (name.to_owned(), value)).to_vec())
+        };
+        for query in [
+            query([("servicer", id.into()), ("claim", token.into())]),
+            query([("servicer", id.into()), ("amp;claim", token.into())]),
+            query([
+                ("servicer", format!("3D{id}")),
+                ("claim", format!("3D{token}")),
+            ]),
+            query([
+                ("servicer", format!(" {id}")),
+                ("claim", format!("{token}.")),
+            ]),
+            query([("servicer", id.into()), ("claim", format!("{token}>\r\n"))]),
+        ] {
+            let filled = given(&query);
+            assert_eq!(
+                filled,
+                [("servicer_id", id), ("claim_token", token)],
+                "{query:?}"
+            );
+        }
+        let cut = query([("servicer", "01a2".into()), ("claim", String::new())]);
+        assert_eq!(given(&cut), [("servicer_id", "01a2"), ("claim_token", "")]);
+    }
 }

@@ -2,17 +2,19 @@
 
 use leptos::prelude::*;
 
-use super::parts::{done_notice, environment_chip};
-use super::{Answer, Frame, Page, Shown, Visit};
+use super::components::{done_notice, environment_chip};
+use super::{Answer, Frame, Page, ScreenResult, Visit};
 use crate::domain::ids::TenantId;
 use crate::domain::skill::{SkillName, SkillType};
 use crate::islands::CopyButton;
 use crate::links;
-use crate::portal::Trouble;
+use crate::portal::PortalError;
 use crate::portal::skills::{Skill, Step};
-use crate::ui::{Chip, Column, Empty, Facts, Json, NoMatch, PageHead, PostButton, Search, Table};
+use crate::ui::{
+    Chip, Empty, Facts, Json, NoMatch, PageHead, PostButton, Search, Table, TableColumn,
+};
 
-/// What a type is called by people.
+/// Returns the name of a type for people.
 pub(super) const fn type_name(kind: SkillType) -> &'static str {
     match kind {
         SkillType::AccountInformation => "Account information",
@@ -23,17 +25,11 @@ pub(super) const fn type_name(kind: SkillType) -> &'static str {
     }
 }
 
-pub(super) async fn list(visit: Visit) -> Shown {
-    let query = visit.query.get("q").trim().to_lowercase();
-    let mut skills = visit.portal.skills().await?;
-    let all = skills.len();
-    skills.retain(|skill| {
-        [skill.name.as_str(), &skill.title, &skill.provider]
-            .iter()
-            .any(|text| text.to_lowercase().contains(&query))
-    });
+pub(super) async fn list(visit: Visit) -> ScreenResult {
+    let query = visit.query.get("q").trim().to_owned();
+    let skills = visit.portal.skills_with(&query).await?;
     Ok(Page::new(Frame::App, "Skills", move || {
-        let body = if all == 0 {
+        let body = if skills.is_empty() && query.is_empty() {
             view! {
                 <Empty icon="skills" title="No skill is published yet">
                     <p>"Skills appear here as soon as the operators publish them."</p>
@@ -60,12 +56,12 @@ pub(super) async fn list(visit: Visit) -> Shown {
 
 fn table(skills: Vec<Skill>, query: &str) -> impl IntoView + use<> {
     let columns = vec![
-        Column::text("Skill"),
-        Column::text("Provider"),
-        Column::text("Type"),
-        Column::text("Country"),
-        Column::text("Flavour"),
-        Column::number("Steps"),
+        TableColumn::text("Skill"),
+        TableColumn::text("Provider"),
+        TableColumn::text("Type"),
+        TableColumn::text("Country"),
+        TableColumn::text("Flavour"),
+        TableColumn::number("Steps"),
     ];
     let none = skills.is_empty().then(|| {
         let sentence = format!("No skill matches “{query}”.");
@@ -99,11 +95,13 @@ fn row(skill: Skill) -> impl IntoView {
     }
 }
 
-pub(super) async fn one(visit: Visit) -> Shown {
-    let name = SkillName::parse(visit.params.get("skill")).map_err(|_| Trouble::NotFound)?;
+pub(super) async fn one(visit: Visit) -> ScreenResult {
+    let Ok(name) = SkillName::parse(visit.params.get("skill")) else {
+        return Ok(Answer::See(meant(&visit).await?));
+    };
     let actor = visit.actor()?;
     if let Some(form) = &visit.form {
-        let tenant: TenantId = form.parse("tenant").ok_or(Trouble::NotFound)?;
+        let tenant: TenantId = form.parse("tenant").ok_or(PortalError::NotFound)?;
         visit
             .portal
             .whitelist(actor, tenant, name.as_str(), true, &visit.source)
@@ -118,7 +116,7 @@ pub(super) async fn one(visit: Visit) -> Shown {
     let skill = skills
         .into_iter()
         .find(|skill| skill.name == name)
-        .ok_or(Trouble::NotFound)?;
+        .ok_or(PortalError::NotFound)?;
     let tenants = own_tenants(&visit, &skill).await?;
     let notice = done_notice(
         &visit,
@@ -146,6 +144,23 @@ pub(super) async fn one(visit: Visit) -> Shown {
     .into())
 }
 
+/// The address that somebody meant whose link holds no skill's name: a URL ends at the `#` that every name has, and a name
+/// that was encoded twice has `%23` in its place.
+async fn meant(visit: &Visit) -> Result<String, PortalError> {
+    let typed = visit.params.get("skill").replace("%23", "#");
+    if let Ok(name) = SkillName::parse(&typed) {
+        return Ok(links::skill(&name));
+    }
+    let begins = visit.portal.skills_with(&typed).await?;
+    let begins = begins
+        .iter()
+        .any(|skill| skill.name.as_str().starts_with(&typed));
+    if !begins || typed.is_empty() || visit.form.is_some() {
+        return Err(PortalError::NotFound);
+    }
+    Ok(links::with(links::SKILLS, "q", &typed))
+}
+
 /// A tenant of the reader, and whether it may use the skill.
 struct OwnTenant {
     id: TenantId,
@@ -153,7 +168,7 @@ struct OwnTenant {
     allowed: bool,
 }
 
-async fn own_tenants(visit: &Visit, skill: &Skill) -> Result<Vec<OwnTenant>, Trouble> {
+async fn own_tenants(visit: &Visit, skill: &Skill) -> Result<Vec<OwnTenant>, PortalError> {
     let actor = visit.actor()?;
     if actor.membership.is_none() {
         return Ok(Vec::new());

@@ -2,20 +2,21 @@
 
 use leptos::prelude::*;
 
+use super::components::{NewKeys, NextLink, leave_form, made_keys, new_password};
 use super::form::Form;
-use super::parts::{MadeKeys, Onward, leave_form, made_keys, new_password};
-use super::{Answer, Fields, Frame, Page, Shown, Visit};
+use super::{Answer, FormFields, Frame, Page, ScreenResult, Visit};
 use crate::domain::country::COUNTRIES;
 use crate::domain::ids::TenantId;
 use crate::domain::servicer::LegalForm;
 use crate::domain::tenant::Environment;
 use crate::links;
+use crate::portal::PortalError;
 use crate::portal::people::{Start, Started};
 use crate::ui::{Choice, ChoiceGroup, ErrorSummary, Field, PageHead, PostButton, Select};
 
 const FIELDS: &[&str] = &["name", "email", "password", "legal_form", "country"];
 
-pub(super) async fn screen(visit: Visit) -> Shown {
+pub(super) async fn screen(visit: Visit) -> ScreenResult {
     if visit.actor.is_some() {
         return started_already(&visit).await;
     }
@@ -23,35 +24,38 @@ pub(super) async fn screen(visit: Visit) -> Shown {
         let preselected = [("legal_form", LegalForm::Company.as_str())];
         return Ok(page(Form::fresh(&preselected)).into());
     };
-    match visit.portal.start(read(&fields), &visit.source).await {
+    let form = read(&fields)?;
+    match visit.portal.start(form, &visit.source).await {
         Ok(started) => Ok(Answer::SignedInPage {
             person: started.person,
             page: keys_page(&visit, started),
         }),
-        Err(trouble) => Ok(page(Form::refused(fields, trouble)?).into()),
+        Err(error) => Ok(page(Form::refused(fields, error)?).into()),
     }
 }
 
-/// Where somebody goes who is signed in. A form sent again, by reloading its answer, registers nobody a second time:
-/// it leads to the keys, the secret masked by now.
-async fn started_already(visit: &Visit) -> Shown {
+/// Redirects a visitor who is signed in. A form sent again, by reloading its answer, registers nobody a second time: it
+/// leads to the keys, the secret masked by now.
+async fn started_already(visit: &Visit) -> ScreenResult {
     let actor = visit.actor()?;
     if visit.form.is_none() || actor.membership.is_none() {
         return Ok(Answer::See(links::OVERVIEW.into()));
     }
     let first = visit.portal.overview(actor).await?.first_tenant;
-    let to = first.map_or_else(|| links::OVERVIEW.into(), links::tenant_keys);
-    Ok(Answer::See(to))
+    let keys = |id| links::with(&links::tenant_keys(id), "done", "registered");
+    Ok(Answer::See(
+        first.map_or_else(|| links::OVERVIEW.into(), keys),
+    ))
 }
 
-fn read(fields: &Fields) -> Start {
-    Start {
+fn read(fields: &FormFields) -> Result<Start, PortalError> {
+    Ok(Start {
         name: fields.get("name").trim().to_owned(),
         email: fields.get("email").trim().to_owned(),
         password: fields.get("password").to_owned(),
-        legal_form: fields.parse("legal_form").unwrap_or(LegalForm::Company),
+        legal_form: fields.parse_or("legal_form", LegalForm::Company)?,
         country: fields.get("country").to_owned(),
-    }
+    })
 }
 
 fn page(form: Form) -> Page {
@@ -102,8 +106,8 @@ fn page(form: Form) -> Page {
     }))
 }
 
-/// Where the page with new sandbox keys leads.
-pub(super) const WITH_NEW_KEYS: &[Onward] = &[
+/// Links from the page with new sandbox keys.
+pub(super) const WITH_NEW_KEYS: &[NextLink] = &[
     ("all", "Run a whole session", "btn primary"),
     ("first", "Send first request", "btn"),
     ("tenant", "Open the tenant", "btn quiet"),
@@ -113,7 +117,7 @@ pub(super) const WITH_NEW_KEYS: &[Onward] = &[
 fn keys_page(visit: &Visit, started: Started) -> Page {
     let seen = visit.clone();
     let (tenant, servicer) = (started.tenant, started.servicer);
-    let keys = MadeKeys {
+    let keys = NewKeys {
         id: tenant,
         environment: Environment::Sandbox,
         app_key: started.client_app_key,

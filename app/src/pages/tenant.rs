@@ -2,9 +2,9 @@
 
 use leptos::prelude::*;
 
-use super::parts::{done_notice, environment_chip, paused_chip};
+use super::components::{done_notice, environment_chip, paused_chip};
 use super::requests::{Beside, request_rows};
-use super::{Frame, Page, Shown, Visit};
+use super::{Frame, Page, ScreenResult, Visit};
 use crate::domain::ids::TenantId;
 use crate::domain::tenant::Environment;
 use crate::islands::CopyButton;
@@ -13,7 +13,7 @@ use crate::portal::requests::{RequestFilter, RequestRow};
 use crate::portal::tenants::Tenant;
 use crate::ui::{CodeBlock, Empty, Facts, PageHead, Tab, Tabs, time};
 
-/// Which of the pages is being shown.
+/// Tab of a tenant's page.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum TenantTab {
     Overview,
@@ -23,7 +23,7 @@ pub(super) enum TenantTab {
 }
 
 /// Loads the tenant that the path names.
-pub(super) async fn load(visit: &Visit) -> Result<Tenant, crate::portal::Trouble> {
+pub(super) async fn load(visit: &Visit) -> Result<Tenant, crate::portal::PortalError> {
     let id: TenantId = visit.param("tenant")?;
     visit.portal.tenant(visit.actor()?, id).await
 }
@@ -96,7 +96,7 @@ fn head(tenant: &Tenant, tab: TenantTab) -> impl IntoView + use<> {
     }
 }
 
-pub(super) async fn overview(visit: Visit) -> Shown {
+pub(super) async fn overview(visit: Visit) -> ScreenResult {
     let tenant = load(&visit).await?;
     let filter = RequestFilter {
         tenant: Some(tenant.id),

@@ -2,10 +2,10 @@
 
 use leptos::prelude::*;
 
+use super::components::{NewKeys, NextLink, leave_form, made_keys};
 use super::form::Form;
-use super::parts::{MadeKeys, Onward, leave_form, made_keys};
 use super::start::WITH_NEW_KEYS;
-use super::{Answer, Fields, Frame, Page, Shown, Visit};
+use super::{Answer, FormFields, Frame, Page, ScreenResult, Visit};
 use crate::domain::servicer::ServicerStatus;
 use crate::domain::tenant::Environment;
 use crate::links;
@@ -13,13 +13,13 @@ use crate::portal::skills::Skill;
 use crate::portal::tenants::{CreatedTenant, Creation, NewTenant};
 use crate::ui::{Choice, ChoiceGroup, ErrorSummary, Field, PageHead, TextArea};
 
-/// The mark that makes one form one tenant: a reloaded answer leads to the keys it made.
+/// Name of the field with the mark by which one form makes one tenant: a reloaded answer leads to the keys it made.
 const MARK: &str = "form";
 const FIELDS: &[&str] = &["name", "environment", "skills", "redirect_links", "origins"];
 /// Registered from the beginning, so that the console and a first app work without another visit.
 const LINKS: &str = "http://127.0.0.1/return\nmyapp://return";
 
-pub(super) async fn screen(visit: Visit) -> Shown {
+pub(super) async fn screen(visit: Visit) -> ScreenResult {
     let actor = visit.actor()?;
     let skills = visit.portal.skills().await?;
     let approved = actor
@@ -27,7 +27,7 @@ pub(super) async fn screen(visit: Visit) -> Shown {
         .as_ref()
         .is_some_and(|member| member.status == ServicerStatus::Approved);
     let asked = visit.form.as_ref().unwrap_or(&visit.query);
-    let environment = asked.parse("environment").unwrap_or(Environment::Sandbox);
+    let environment = asked.parse_or("environment", Environment::Sandbox)?;
     // A tenant uses the skills of its own environment alone: the others are not offered.
     let offered: Vec<Skill> = skills
         .into_iter()
@@ -48,12 +48,15 @@ pub(super) async fn screen(visit: Visit) -> Shown {
         .await;
     match created {
         Ok(Creation::Made(created)) => Ok(keys_page(&visit, &fields, created).into()),
-        Ok(Creation::Again(id)) => Ok(Answer::See(links::tenant_keys(id))),
-        Err(trouble) => Ok(page(Form::refused(fields, trouble)?, offer).into()),
+        Ok(Creation::Again(id)) => {
+            let keys = links::tenant_keys(id);
+            Ok(Answer::See(links::with(&keys, "done", "unsaved")))
+        }
+        Err(error) => Ok(page(Form::refused(fields, error)?, offer).into()),
     }
 }
 
-fn read(fields: &Fields) -> NewTenant {
+fn read(fields: &FormFields) -> NewTenant {
     NewTenant {
         form: fields.parse(MARK),
         name: fields.get("name").trim().to_owned(),
@@ -64,7 +67,7 @@ fn read(fields: &Fields) -> NewTenant {
     }
 }
 
-/// What the form offers: one environment at a time.
+/// Choices that the form offers, for one environment at a time.
 struct Offer {
     environment: Environment,
     approved: bool,
@@ -193,16 +196,16 @@ fn skill_choice(skill: Skill) -> Choice {
     Choice::new(skill.name.as_str(), skill.name.as_str()).about(about)
 }
 
-/// Where the page with new production keys leads.
-const WITH_PRODUCTION_KEYS: &[Onward] = &[("tenant", "Open the tenant", "btn primary")];
+/// Links from the page with new production keys.
+const WITH_PRODUCTION_KEYS: &[NextLink] = &[("tenant", "Open the tenant", "btn primary")];
 
 /// The answer to the form: the only page that ever shows the new secret.
-fn keys_page(visit: &Visit, fields: &Fields, created: CreatedTenant) -> Page {
+fn keys_page(visit: &Visit, fields: &FormFields, created: CreatedTenant) -> Page {
     let seen = visit.clone();
     let name = fields.get("name").trim().to_owned();
     let environment = fields.parse("environment").unwrap_or(Environment::Sandbox);
     let id = created.id;
-    let keys = MadeKeys {
+    let keys = NewKeys {
         id,
         environment,
         app_key: created.client_app_key,

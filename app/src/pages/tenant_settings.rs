@@ -2,15 +2,15 @@
 
 use leptos::prelude::*;
 
+use super::components::done_notice;
 use super::form::Form;
-use super::parts::done_notice;
 use super::tenant::{TenantTab, load, tenant_page};
-use super::{Answer, Fields, Page, Shown, Visit};
+use super::{Answer, FormFields, Page, ScreenResult, Visit};
 use crate::domain::signature::SignatureTerms;
 use crate::domain::tenant::TenantStatus;
 use crate::links;
 use crate::portal::tenants::Tenant;
-use crate::portal::{Answered, Trouble};
+use crate::portal::{PortalError, PortalResult};
 use crate::ui::{Choice, ChoiceGroup, ErrorSummary, Field, TextArea, Tick};
 
 const FIELDS: &[&str] = &[
@@ -21,7 +21,7 @@ const FIELDS: &[&str] = &[
     "signature_seconds",
 ];
 
-pub(super) async fn screen(visit: Visit) -> Shown {
+pub(super) async fn screen(visit: Visit) -> ScreenResult {
     let tenant = load(&visit).await?;
     let terms = visit
         .portal
@@ -36,7 +36,13 @@ pub(super) async fn screen(visit: Visit) -> Shown {
             let to = links::with(&links::tenant_settings(tenant.id), "done", done);
             Ok(Answer::See(to))
         }
-        Err(trouble) => {
+        Err(error) => {
+            // Read again: what somebody else stored meanwhile stands beside what was typed here.
+            let tenant = load(&visit).await?;
+            let terms = visit
+                .portal
+                .signature_terms(visit.actor()?, tenant.id)
+                .await?;
             // The form that was not sent is shown as it is stored, below what was typed into the other.
             let stored = as_stored(&tenant, terms);
             let rest = stored
@@ -45,16 +51,14 @@ pub(super) async fn screen(visit: Visit) -> Shown {
                 .map(|(name, value)| ((*name).to_owned(), value.clone()));
             let mut typed = fields.clone();
             typed.0.extend(rest);
-            // What somebody else stored meanwhile stands beside what was typed here.
-            let newer = matches!(trouble, Trouble::Conflict(_)).then(|| stored.clone());
-            let tenant = load(&visit).await?;
-            Ok(page(&visit, &tenant, Form::refused(typed, trouble)?, newer).into())
+            let newer = matches!(error, PortalError::Conflict(_)).then(|| stored.clone());
+            Ok(page(&visit, &tenant, Form::refused(typed, error)?, newer).into())
         }
     }
 }
 
 /// Does what the sent form is about; answers the word for what was done.
-async fn change(visit: &Visit, tenant: &Tenant, fields: &Fields) -> Answered<&'static str> {
+async fn change(visit: &Visit, tenant: &Tenant, fields: &FormFields) -> PortalResult<&'static str> {
     let (actor, id, source) = (visit.actor()?, tenant.id, &visit.source);
     // A form without it was not made by this page: it is as old as can be.
     let version = fields.parse("version").unwrap_or(0);
@@ -68,6 +72,8 @@ async fn change(visit: &Visit, tenant: &Tenant, fields: &Fields) -> Answered<&'s
             Ok("renamed")
         }
         "links" => {
+            fields.sent("redirect_links")?;
+            fields.sent("origins")?;
             let both = (fields.lines("redirect_links"), fields.lines("origins"));
             visit
                 .portal
@@ -76,6 +82,7 @@ async fn change(visit: &Visit, tenant: &Tenant, fields: &Fields) -> Answered<&'s
             Ok("links")
         }
         "networks" => {
+            fields.sent("networks")?;
             let networks = fields.lines("networks");
             let leaves_me_out = fields.get("leaves_me_out") == "on";
             visit
@@ -85,7 +92,7 @@ async fn change(visit: &Visit, tenant: &Tenant, fields: &Fields) -> Answered<&'s
             Ok("networks")
         }
         "signing" => {
-            let demanded = fields.get("signed_only") == "yes";
+            let demanded = fields.chosen("signed_only", &["yes", "no"])? == "yes";
             let seconds = fields.get("signature_seconds");
             visit
                 .portal
@@ -101,7 +108,7 @@ async fn change(visit: &Visit, tenant: &Tenant, fields: &Fields) -> Answered<&'s
             visit.portal.pause_tenant(actor, id, false, source).await?;
             Ok("resumed")
         }
-        _ => Err(Trouble::NotFound),
+        _ => Err(PortalError::NotFound),
     }
 }
 
@@ -159,14 +166,17 @@ fn page(visit: &Visit, tenant: &Tenant, form: Form, newer: Option<Stored>) -> Pa
     }))
 }
 
-/// What is stored, beside a form that was made from something older.
-fn stored_now(stored: Stored) -> impl IntoView {
+/// Renders the stored settings beside a form that was made from older ones.
+pub(super) fn stored_now(stored: Stored) -> impl IntoView {
     const WORDS: &[(&str, &str)] = &[
         ("name", "Name"),
         ("redirect_links", "Redirect links"),
         ("origins", "Web origins"),
+        ("networks", "Networks"),
         ("signature_seconds", "Maximum signature age (seconds)"),
         ("signed_only", "Signed only"),
+        ("consent_duration", "Consent lifetime (days)"),
+        ("cache_max_data_retention", "Data retention (days)"),
     ];
     let rows = stored
         .into_iter()
@@ -252,7 +262,7 @@ fn links_setting(here: &str, form: &Form, version: i64) -> impl IntoView + use<>
 }
 
 fn networks_setting(here: &str, form: &Form, source: &str, version: i64) -> impl IntoView + use<> {
-    let mine = format!("Save even if it leaves out the address I come from now, {source}");
+    let mine = format!("Save even if my address of now, {source}, is not among them");
     view! {
         <section class="setting" aria-labelledby="networks-title">
             <div>
@@ -273,7 +283,7 @@ fn networks_setting(here: &str, form: &Form, source: &str, version: i64) -> impl
                     mono=true
                     rows=3
                 />
-                <Tick entry=form.entry("leaves_me_out") label=mine optional=true />
+                <Tick entry=form.entry("leaves_me_out") label=mine />
                 <div class="actions">
                     <button class="btn">"Save networks"</button>
                 </div>
@@ -286,7 +296,7 @@ fn signing_setting(here: &str, form: &Form, version: i64) -> impl IntoView + use
     let choices = vec![
         Choice::new("no", "Accepted at /v1 and at /v1s"),
         Choice::new("yes", "Signed only").about(
-            "What your server asks at /v1 is refused with 401 signature_required. Sessions and steps, which browsers call, are not touched.",
+            "What your server asks at /v1 is refused with 401 signature_required. Apps that call with the client_app_key or a nonce are not affected.",
         ),
     ];
     view! {

@@ -2,20 +2,20 @@
 
 use leptos::prelude::*;
 
-use super::parts::done_notice;
+use super::components::done_notice;
 use super::tenant::{TenantTab, load, tenant_page};
-use super::{Answer, Shown, Visit};
+use super::{Answer, ScreenResult, Visit};
 use crate::domain::ids::TenantId;
 use crate::domain::terms::in_words;
 use crate::links;
 use crate::portal::skills::Skill;
 use crate::portal::tenants::WhitelistedSkill;
-use crate::ui::{Chip, Column, Empty, PostButton, Table, Tone};
+use crate::ui::{Chip, Empty, PostButton, Table, TableColumn, Tone};
 
-pub(super) async fn screen(visit: Visit) -> Shown {
+pub(super) async fn screen(visit: Visit) -> ScreenResult {
     let tenant = load(&visit).await?;
     if let Some(form) = &visit.form {
-        let on = form.get("on") == "true";
+        let on = form.chosen("on", &["true", "false"])? == "true";
         visit
             .portal
             .whitelist(
@@ -76,12 +76,12 @@ fn table<V: IntoView + 'static>(rows: Vec<V>) -> AnyView {
         .into_any();
     }
     let columns = vec![
-        Column::text("Skill"),
-        Column::text("Provider"),
-        Column::text("State"),
-        Column::text("Consents last"),
-        Column::text("Data is kept"),
-        Column::actions("Change"),
+        TableColumn::text("Skill"),
+        TableColumn::text("Provider"),
+        TableColumn::text("State"),
+        TableColumn::text("Consents last"),
+        TableColumn::text("Data is kept"),
+        TableColumn::actions("Change"),
     ];
     view! {
         <Table caption="Skills this tenant may use" columns=columns folds=true>

@@ -4,30 +4,25 @@ use leptos::prelude::*;
 
 use super::form::Form;
 use super::tenant::load;
-use super::{Answer, Fields, Frame, Page, Shown, Visit};
+use super::tenant_settings::stored_now;
+use super::{Answer, FormFields, Frame, Page, ScreenResult, Visit};
 use crate::domain::skill::SkillName;
-use crate::domain::terms::{CONSENT_DURATION, DATA_RETENTION, Limits, as_typed, in_words};
+use crate::domain::terms::{CONSENT_DURATION, DATA_RETENTION, TermBounds, as_typed, in_words};
 use crate::links;
-use crate::portal::Trouble;
+use crate::portal::PortalError;
 use crate::portal::tenants::{Tenant, TypedTerms, WhitelistedSkill};
 use crate::ui::{ErrorSummary, Field, PageHead};
 
 const FIELDS: &[&str] = &["consent_duration", "cache_max_data_retention"];
 
-pub(super) async fn screen(visit: Visit) -> Shown {
+pub(super) async fn screen(visit: Visit) -> ScreenResult {
     let tenant = load(&visit).await?;
-    let name = SkillName::parse(visit.params.get("skill")).map_err(|_| Trouble::NotFound)?;
+    let name = SkillName::parse(visit.params.get("skill")).map_err(|_| PortalError::NotFound)?;
     let allowed = tenant.skills.iter().find(|allowed| allowed.skill == name);
-    let allowed = allowed.ok_or(Trouble::NotFound)?;
+    let allowed = allowed.ok_or(PortalError::NotFound)?;
     let Some(fields) = visit.form.clone() else {
-        let stored = [
-            ("consent_duration", as_typed(allowed.consent_duration)),
-            (
-                "cache_max_data_retention",
-                as_typed(allowed.cache_max_data_retention),
-            ),
-        ];
-        return Ok(page(&tenant, allowed, Form::fresh(&stored)).into());
+        let form = Form::fresh(&as_stored(allowed));
+        return Ok(page(&tenant, allowed, form, false).into());
     };
     let set = visit
         .portal
@@ -46,23 +41,37 @@ pub(super) async fn screen(visit: Visit) -> Shown {
             "done",
             "terms",
         ))),
-        Err(trouble) => {
+        Err(error) => {
             let tenant = load(&visit).await?;
             let now = tenant.skills.iter().find(|now| now.skill == name);
-            let now = now.ok_or(Trouble::NotFound)?;
-            Ok(page(&tenant, now, Form::refused(fields, trouble)?).into())
+            let now = now.ok_or(PortalError::NotFound)?;
+            let changed = matches!(error, PortalError::Conflict(_));
+            Ok(page(&tenant, now, Form::refused(fields, error)?, changed).into())
         }
     }
 }
 
-fn read(fields: &Fields) -> TypedTerms {
+/// The terms as they are stored, by the names of their fields.
+fn as_stored(allowed: &WhitelistedSkill) -> Vec<(&'static str, String)> {
+    vec![
+        ("consent_duration", as_typed(allowed.consent_duration)),
+        (
+            "cache_max_data_retention",
+            as_typed(allowed.cache_max_data_retention),
+        ),
+    ]
+}
+
+fn read(fields: &FormFields) -> TypedTerms {
     TypedTerms {
         consent_duration: fields.get("consent_duration").to_owned(),
         cache_max_data_retention: fields.get("cache_max_data_retention").to_owned(),
     }
 }
 
-fn page(tenant: &Tenant, allowed: &WhitelistedSkill, form: Form) -> Page {
+/// `changed`: the form was refused because somebody else changed the terms, which then stand beside what was typed.
+fn page(tenant: &Tenant, allowed: &WhitelistedSkill, form: Form, changed: bool) -> Page {
+    let newer = changed.then(|| as_stored(allowed));
     let skill = allowed.skill.clone();
     let (id, name, shown) = (tenant.id, tenant.name.clone(), form.clone());
     let version = tenant.version;
@@ -75,6 +84,7 @@ fn page(tenant: &Tenant, allowed: &WhitelistedSkill, form: Form) -> Page {
                 />
                 <form method="post" action=links::skill_terms(id, &skill) class="form">
                     <ErrorSummary errors=shown.errors(FIELDS) />
+                    {newer.map(stored_now)}
                     <input type="hidden" name="version" value=version.to_string() />
                     <Field
                         entry=shown.entry("consent_duration")
@@ -106,7 +116,7 @@ fn page(tenant: &Tenant, allowed: &WhitelistedSkill, form: Form) -> Page {
     )
 }
 
-fn hint(limits: Limits, then: &str) -> String {
+fn hint(limits: TermBounds, then: &str) -> String {
     format!(
         "{then} The default is {}, the most {}. For less than a day, add a unit: 36 h, 45 min.",
         in_words(limits.default),

@@ -3,14 +3,14 @@
 use chrono::{DateTime, Utc};
 use leptos::prelude::*;
 
+use super::components::{environment_chip, paused_chip};
 use super::overview::group;
-use super::parts::{environment_chip, paused_chip};
-use super::{Frame, Page, Shown, Visit};
+use super::{Frame, Page, ScreenResult, Visit};
 use crate::links;
-use crate::portal::tenants::TenantRow;
-use crate::ui::{Ago, Column, Empty, NoMatch, PageHead, Search, Table};
+use crate::portal::tenants::TenantSummary;
+use crate::ui::{Ago, Empty, NoMatch, PageHead, Search, Table, TableColumn};
 
-pub(super) async fn list(visit: Visit) -> Shown {
+pub(super) async fn list(visit: Visit) -> ScreenResult {
     let query = visit.query.get("q").trim().to_owned();
     let rows = visit.portal.tenants(visit.actor()?, &query).await?;
     let now = visit.now;
@@ -39,7 +39,7 @@ pub(super) async fn list(visit: Visit) -> Shown {
     .into())
 }
 
-/// Where there is no tenant yet: what one is, and the way to the first.
+/// Renders the empty list: what a tenant is, and the link to create the first.
 pub(super) fn no_tenants() -> impl IntoView {
     view! {
         <Empty icon="tenants" title="Create your first tenant">
@@ -53,15 +53,15 @@ pub(super) fn no_tenants() -> impl IntoView {
     }
 }
 
-fn table(rows: Vec<TenantRow>, query: &str, now: DateTime<Utc>) -> impl IntoView + use<> {
+fn table(rows: Vec<TenantSummary>, query: &str, now: DateTime<Utc>) -> impl IntoView + use<> {
     let columns = vec![
-        Column::text("Name"),
-        Column::text("Environment"),
-        Column::number("Skills"),
-        Column::number("Requests, 24 h"),
-        Column::number("Errors, 24 h"),
-        Column::text("Last request"),
-        Column::text("Created"),
+        TableColumn::text("Name"),
+        TableColumn::text("Environment"),
+        TableColumn::number("Skills"),
+        TableColumn::number("Requests, 24 h"),
+        TableColumn::number("Errors, 24 h"),
+        TableColumn::text("Last request"),
+        TableColumn::text("Created"),
     ];
     let none = rows.is_empty().then(|| {
         let sentence = format!("No tenant matches “{query}”.");
@@ -80,7 +80,7 @@ fn table(rows: Vec<TenantRow>, query: &str, now: DateTime<Utc>) -> impl IntoView
     }
 }
 
-fn tenant_row(row: TenantRow, now: DateTime<Utc>) -> impl IntoView {
+fn tenant_row(row: TenantSummary, now: DateTime<Utc>) -> impl IntoView {
     let last = row.last_request_at.map_or_else(
         || "never".into_any(),
         |at| view! { <Ago at=at now=now /> }.into_any(),

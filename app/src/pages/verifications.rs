@@ -3,16 +3,16 @@
 use chrono::{DateTime, Utc};
 use leptos::prelude::*;
 
-use super::parts::done_notice_with;
-use super::{Answer, Frame, Page, Shown, Visit};
+use super::components::done_notice_with;
+use super::{Answer, Frame, Page, ScreenResult, Visit};
 use crate::domain::ids::{RunId, SessionId};
 use crate::domain::session::Decision;
 use crate::links;
-use crate::portal::Trouble;
+use crate::portal::PortalError;
 use crate::portal::verifications::Verification;
-use crate::ui::{Ago, Column, Empty, PageHead, PostButton, Table};
+use crate::ui::{Ago, Empty, PageHead, PostButton, Table, TableColumn};
 
-/// What was just done, by the decision's own word.
+/// Notices about the act just done, by the word of the decision.
 const DONE: &[(&str, &str)] = &[
     ("approve", "Approved. The session goes on in a moment."),
     (
@@ -22,13 +22,13 @@ const DONE: &[(&str, &str)] = &[
     ("reject", "Rejected. The session ends in a moment."),
 ];
 
-pub(super) async fn screen(visit: Visit) -> Shown {
+pub(super) async fn screen(visit: Visit) -> ScreenResult {
     let actor = visit.actor()?;
     if let Some(fields) = &visit.form {
         let session: Option<SessionId> = fields.parse("session");
         let decision: Option<Decision> = fields.parse("decision");
         let (Some(session), Some(decision)) = (session, decision) else {
-            return Err(Trouble::NotFound);
+            return Err(PortalError::NotFound);
         };
         visit
             .portal
@@ -96,11 +96,11 @@ fn table(
     now: DateTime<Utc>,
 ) -> impl IntoView {
     let columns = vec![
-        Column::text("Session"),
-        Column::text("Tenant"),
-        Column::text("Skill and step"),
-        Column::text("Waiting"),
-        Column::actions("Decide"),
+        TableColumn::text("Session"),
+        TableColumn::text("Tenant"),
+        TableColumn::text("Skill and step"),
+        TableColumn::text("Waiting"),
+        TableColumn::actions("Decide"),
     ];
     let rows = waiting.into_iter().map(|one| {
         let decide = if decided == Some(one.session) {

@@ -3,24 +3,24 @@
 
 use leptos::prelude::*;
 
+use super::components::password_field;
 use super::form::Form;
-use super::parts::password_field;
-use super::{Answer, Frame, Page, Shown, Visit, card};
+use super::{Answer, Frame, Page, ScreenResult, Visit, card};
 use crate::links;
-use crate::portal::Trouble;
+use crate::portal::PortalError;
 use crate::portal::people::{AddressLink, GivenPasswords};
 use crate::ui::ErrorSummary;
 
 const FIELDS: &[&str] = &["password", "confirmed"];
 
-pub(super) async fn screen(visit: Visit) -> Shown {
+pub(super) async fn screen(visit: Visit) -> ScreenResult {
     let token = visit.params.get("token").to_owned();
     let actor = visit.actor.as_ref();
     let link = visit.portal.verify_link(actor, &token, &visit.source).await;
     let link = match link {
         Ok(link) => link,
-        Err(Trouble::NotFound) => return Ok(dead_link().into()),
-        Err(trouble) => return Err(trouble),
+        Err(PortalError::NotFound) => return Ok(ended(&visit)),
+        Err(error) => return Err(error),
     };
     let Some(fields) = visit.form.clone() else {
         return Ok(ask(Form::default(), token, link).into());
@@ -39,8 +39,8 @@ pub(super) async fn screen(visit: Visit) -> Shown {
             person,
             to: links::with(links::SETTINGS, "done", "verified"),
         }),
-        Err(Trouble::NotFound) => Ok(dead_link().into()),
-        Err(trouble) => Ok(ask(Form::refused(fields, trouble)?, token, link).into()),
+        Err(PortalError::NotFound) => Ok(ended(&visit)),
+        Err(error) => Ok(ask(Form::refused(fields, error)?, token, link).into()),
     }
 }
 
@@ -88,9 +88,25 @@ fn ask(form: Form, token: String, link: AddressLink) -> Page {
     ))
 }
 
-fn dead_link() -> Page {
+/// The answer to a link that works no more: a second click, mostly. Who is signed in with a confirmed address has got what
+/// the link was for, or needs none.
+fn ended(visit: &Visit) -> Answer {
+    if visit.actor.as_ref().is_some_and(|actor| actor.verified) {
+        return card::says(
+            "Your email address is confirmed",
+            "This link has already been used. The email address of the account you are signed in to is confirmed.",
+            &[
+                ("Go to the overview", links::OVERVIEW),
+                ("Go to settings", links::SETTINGS),
+            ],
+        )
+        .status(410)
+        .into();
+    }
     card::dead_link(
-        "It was used already, or it is too old. Sign in and ask for a new one in your settings.",
+        "It was used already, and then your address is confirmed: sign in. Or it is too old, or not whole: your settings say \
+         whether the address is confirmed, and send a new link if it isn't.",
         &[("Go to settings", links::SETTINGS)],
     )
+    .into()
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use crate::domain::ids::ServicerId;
-use crate::portal::{Actor, Portal, Source, Trouble};
+use crate::portal::{Actor, Portal, PortalError, RequestSource};
 
 /// Everything a screen may look at.
 #[derive(Clone)]
@@ -16,14 +16,14 @@ pub struct Visit {
     pub places: Vec<(ServicerId, String)>,
     /// The path as asked for, without query.
     pub path: String,
-    /// What the route's `{name}` parts matched, percent-decoded.
-    pub params: Fields,
-    pub query: Fields,
+    /// Values of the route's `{name}` parts, percent-decoded.
+    pub params: FormFields,
+    pub query: FormFields,
     /// The submitted form, when the method was POST.
-    pub form: Option<Fields>,
+    pub form: Option<FormFields>,
     /// The file that came with the form, where the screen takes one and one was chosen.
-    pub file: Option<SentFile>,
-    pub source: Source,
+    pub file: Option<FormFile>,
+    pub source: RequestSource,
     pub now: DateTime<Utc>,
     pub site: Arc<Site>,
     /// The caller asks for Markdown rather than HTML (`Accept: text/markdown`).
@@ -32,12 +32,12 @@ pub struct Visit {
     pub theme: Option<&'static str>,
 }
 
-/// What is the same for every page of one server.
+/// Settings and files that are the same for every page of one server.
 #[derive(Clone, Debug)]
 pub struct Site {
     /// The brand shown to users.
     pub brand: String,
-    /// Where people write to for help, an address or a URL; `None` where nobody is there to be written to.
+    /// Address or URL where people ask for help; `None` if there is none.
     pub support: Option<String>,
     /// `https://portal.example.com`, without a trailing slash: links are built from it, never from the request.
     pub public_url: String,
@@ -59,7 +59,7 @@ pub struct Assets {
 
 /// A file that was sent with a form.
 #[derive(Clone, Debug)]
-pub struct SentFile {
+pub struct FormFile {
     /// Its name on the sender's machine.
     pub name: String,
     pub bytes: Arc<[u8]>,
@@ -67,9 +67,9 @@ pub struct SentFile {
 
 /// Names and values of a query or form, in order, repeats kept.
 #[derive(Clone, Debug, Default)]
-pub struct Fields(pub Vec<(String, String)>);
+pub struct FormFields(pub Vec<(String, String)>);
 
-impl Fields {
+impl FormFields {
     /// The first value of a name, trimmed of nothing; empty if absent.
     pub fn get(&self, name: &str) -> &str {
         self.0
@@ -105,20 +105,50 @@ impl Fields {
             .collect()
     }
 
+    /// The value of a name that a page's own form always sends: a form without it, cut off or made by hand, must not be read
+    /// as if it had been emptied.
+    pub fn sent(&self, name: &str) -> Result<&str, PortalError> {
+        let found = self.0.iter().find(|(key, _)| key == name);
+        let found = found.map(|(_, value)| value.as_str());
+        found.ok_or_else(|| incomplete(name))
+    }
+
+    /// A choice that a page's own form always sends as one of these.
+    pub fn chosen<'a>(&self, name: &str, choices: &[&'a str]) -> Result<&'a str, PortalError> {
+        let sent = self.sent(name)?;
+        let found = choices.iter().find(|choice| **choice == sent);
+        found.copied().ok_or_else(|| incomplete(name))
+    }
+
+    /// A value that parses, or what an absent one stands for; one that is something else is refused.
+    pub fn parse_or<T: std::str::FromStr>(&self, name: &str, absent: T) -> Result<T, PortalError> {
+        match self.get(name) {
+            "" => Ok(absent),
+            text => text.parse().map_err(|_| incomplete(name)),
+        }
+    }
+
     /// A value that parses, or nothing.
     pub fn parse<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
         self.get(name).parse().ok()
     }
 }
 
+/// The refusal of a form that none of our pages made.
+fn incomplete(name: &str) -> PortalError {
+    PortalError::Conflict(format!(
+        "Nothing was changed: the form came without a usable “{name}”. Open its page again and send it from there."
+    ))
+}
+
 impl Visit {
     /// The person signed in; the door lets nobody else near a screen that asks for this.
-    pub fn actor(&self) -> Result<&Actor, Trouble> {
-        self.actor.as_ref().ok_or(Trouble::NotFound)
+    pub fn actor(&self) -> Result<&Actor, PortalError> {
+        self.actor.as_ref().ok_or(PortalError::NotFound)
     }
 
     /// A route's part that must parse: what does not is an address of nothing.
-    pub fn param<T: std::str::FromStr>(&self, name: &str) -> Result<T, Trouble> {
-        self.params.parse(name).ok_or(Trouble::NotFound)
+    pub fn param<T: std::str::FromStr>(&self, name: &str) -> Result<T, PortalError> {
+        self.params.parse(name).ok_or(PortalError::NotFound)
     }
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{Actor, Answered, Source};
+use super::{Actor, PortalResult, RequestSource};
 use crate::domain::ids::ServicerId;
 use crate::domain::servicer::{ServicerKind, ServicerStatus};
 
@@ -16,7 +16,7 @@ pub struct ServicerRow {
     pub status: ServicerStatus,
     pub country: String,
     pub owner: Option<String>,
-    /// Whether an owner has confirmed their address: nobody else's servicer is approved.
+    /// `true` if an owner has confirmed their address. A servicer whose owners have not cannot be approved.
     pub owner_confirmed: bool,
     pub tenants: i64,
     pub requests_24h: i64,
@@ -34,29 +34,33 @@ pub struct CreatedServicer {
 
 #[async_trait]
 pub trait Admin: Send + Sync {
-    async fn servicers(&self, actor: &Actor, query: &str) -> Answered<Vec<ServicerRow>>;
+    async fn servicers(&self, actor: &Actor, query: &str) -> PortalResult<Vec<ServicerRow>>;
     async fn create_servicer(
         &self,
         actor: &Actor,
         name: &str,
         kind: ServicerKind,
-        source: &Source,
-    ) -> Answered<CreatedServicer>;
+        source: &RequestSource,
+    ) -> PortalResult<CreatedServicer>;
     /// Opens production to a servicer.
     async fn approve_servicer(
         &self,
         actor: &Actor,
         id: ServicerId,
-        source: &Source,
-    ) -> Answered<()>;
+        source: &RequestSource,
+    ) -> PortalResult<()>;
     /// Stops all calls of a servicer, with a reason it is shown; `resume` undoes it.
     async fn suspend_servicer(
         &self,
         actor: &Actor,
         id: ServicerId,
         reason: &str,
-        source: &Source,
-    ) -> Answered<()>;
-    async fn resume_servicer(&self, actor: &Actor, id: ServicerId, source: &Source)
-    -> Answered<()>;
+        source: &RequestSource,
+    ) -> PortalResult<()>;
+    async fn resume_servicer(
+        &self,
+        actor: &Actor,
+        id: ServicerId,
+        source: &RequestSource,
+    ) -> PortalResult<()>;
 }

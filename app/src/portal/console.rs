@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{Actor, Answered, Source};
+use super::{Actor, PortalResult, RequestSource};
 use crate::domain::console::{Offer, RunStage};
 use crate::domain::ids::{RequestId, RunId, SessionId, TenantId};
 use crate::domain::skill::{SkillName, SkillType};
@@ -16,37 +16,38 @@ pub struct Run {
     pub tenant: TenantId,
     pub tenant_name: String,
     pub skill: SkillName,
-    /// What the skill is for: it decides what is read after the exchange. None for a skill that is published no more.
+    /// Purpose of the skill, which decides what is read after the exchange. `None` for a skill that is no longer
+    /// published.
     pub kind: Option<SkillType>,
     /// The skill's steps, in the order in which a session without branches takes them.
     pub steps: Vec<StepName>,
     pub started_at: DateTime<Utc>,
-    pub calls: Vec<Call>,
-    pub nonces: Vec<Nonce>,
+    pub calls: Vec<ConsoleCall>,
+    pub nonces: Vec<NonceUse>,
     pub session: Option<SessionId>,
     pub session_status: Option<String>,
-    /// Where the end-user must go now, while a bank page is open.
+    /// URL of the bank's page, while the end-user has to visit it.
     pub bank_url: Option<String>,
     /// Set between the bank's return and the exchange; masked to its ends.
     pub temp_token: Option<String>,
     pub temp_token_expires_at: Option<DateTime<Utc>>,
     pub credentials_id: Option<String>,
     pub next: NextCall,
-    /// What may be asked for besides.
+    /// Calls that may be made besides the next one.
     pub offers: Vec<Offer>,
     /// Every file that was sent, in order.
     pub files: Vec<SentFile>,
-    /// When what the run holds (tokens, nonces, bodies) is forgotten, or was.
+    /// Time at which what the run holds (tokens, nonces, bodies) is forgotten, or was.
     pub forget_at: DateTime<Utc>,
-    /// Why the bank or user did not agree, when the return said so.
+    /// Reason the bank or user did not agree, if the return stated one.
     pub refusal: Option<String>,
-    /// Why the provider wants the step that comes next once more.
+    /// Reason the provider wants the step that comes next once more.
     pub reason: Option<String>,
 }
 
 /// One call of a run: an ordinary entry of the request log with source `console`.
 #[derive(Clone, Debug)]
-pub struct Call {
+pub struct ConsoleCall {
     pub request: RequestId,
     pub at: DateTime<Utc>,
     pub title: String,
@@ -57,13 +58,13 @@ pub struct Call {
     /// Pretty-printed; secrets replaced by `$TESSERA_CLIENT_SECRET` and the like.
     pub request_body: String,
     pub response_body: String,
-    /// May run in a browser or app, or on a server only.
+    /// `true` if the call may run in a browser or app, `false` if on a server only.
     pub browser_safe: bool,
 }
 
 /// A nonce as the console draws it: where it was made and where it was used, as indexes into the calls.
 #[derive(Clone, Debug)]
-pub struct Nonce {
+pub struct NonceUse {
     pub label: String,
     /// First and last characters only.
     pub masked: String,
@@ -72,7 +73,7 @@ pub struct Nonce {
     pub expires_at: DateTime<Utc>,
 }
 
-/// What comes next in a run.
+/// Next call or event of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NextCall {
     OpenSession,
@@ -112,9 +113,9 @@ pub enum NextCall {
 pub struct StepName {
     pub name: String,
     pub title: String,
-    /// Whether the end-user's browser may be sent to the provider after it.
+    /// `true` if the end-user's browser may be sent to the provider after it.
     pub redirects: bool,
-    /// Whether the provider may take its time to decide on it.
+    /// `true` if the provider may verify it offline: the session is then pending for a while.
     pub waits: bool,
 }
 
@@ -126,7 +127,7 @@ pub struct WantedFile {
     pub required: bool,
     /// Bytes.
     pub max_bytes: u64,
-    /// Whether one of this kind is there.
+    /// `true` if a file of this kind was sent.
     pub sent: bool,
 }
 
@@ -142,9 +143,9 @@ pub struct SentFile {
     pub sha256: String,
 }
 
-/// What a person does in a run.
+/// Action of a person in a run.
 #[derive(Clone, Copy, Debug)]
-pub enum Act<'a> {
+pub enum RunAction<'a> {
     /// Makes the call that comes next. The text overrides a step's data (JSON); it is ignored by other calls.
     Next(Option<&'a str>),
     /// Sends a file of the step submitted last.
@@ -164,7 +165,7 @@ pub enum File<'a> {
 
 /// One row of the list of runs.
 #[derive(Clone, Debug)]
-pub struct RunRow {
+pub struct RunSummary {
     pub id: RunId,
     pub tenant_name: String,
     pub skill: SkillName,
@@ -176,16 +177,16 @@ pub struct RunRow {
 #[async_trait]
 pub trait Console: Send + Sync {
     /// The last runs of the actor's servicer.
-    async fn runs(&self, actor: &Actor) -> Answered<Vec<RunRow>>;
+    async fn runs(&self, actor: &Actor) -> PortalResult<Vec<RunSummary>>;
     /// Prepares a run of a whitelisted skill on a sandbox tenant; makes no call yet.
     async fn new_run(
         &self,
         actor: &Actor,
         tenant: TenantId,
         skill: &str,
-        source: &Source,
-    ) -> Answered<RunId>;
-    async fn run(&self, actor: &Actor, run: RunId) -> Answered<Run>;
+        source: &RequestSource,
+    ) -> PortalResult<RunId>;
+    async fn run(&self, actor: &Actor, run: RunId) -> PortalResult<Run>;
     /// Makes a call, if the run still stands where the asker saw it: `at` is the number of calls that were
     /// shown. A form sent twice therefore calls once; the second sending changes nothing and is no error.
     async fn advance(
@@ -193,16 +194,21 @@ pub trait Console: Send + Sync {
         actor: &Actor,
         run: RunId,
         at: usize,
-        act: Act<'_>,
-        source: &Source,
-    ) -> Answered<()>;
+        act: RunAction<'_>,
+        source: &RequestSource,
+    ) -> PortalResult<()>;
     /// Makes every call that is left, sample files sent and the sandbox bank's pages walked as a test user who agrees,
     /// until the run is done, waits for a provider's decision, or a call is refused. Each is an ordinary call.
-    async fn run_all(&self, actor: &Actor, run: RunId, source: &Source) -> Answered<()>;
-    /// Whether a run that waits for a provider's decision may go on; looked up without a call.
-    async fn decided(&self, actor: &Actor, run: RunId) -> Answered<bool>;
+    async fn run_all(&self, actor: &Actor, run: RunId, source: &RequestSource) -> PortalResult<()>;
+    /// Returns `false` while the run waits for a provider's decision, `true` otherwise; makes no call.
+    async fn decided(&self, actor: &Actor, run: RunId) -> PortalResult<bool>;
     /// Prepares a new run of the same tenant and skill that keeps the step data typed in this one.
-    async fn again(&self, actor: &Actor, run: RunId, source: &Source) -> Answered<RunId>;
+    async fn repeat(
+        &self,
+        actor: &Actor,
+        run: RunId,
+        source: &RequestSource,
+    ) -> PortalResult<RunId>;
     /// Takes what came back on the console's return link into the run it belongs to, and says which.
     /// `temp_token` is kept sealed; the page answers with a 303 to a clean URL.
     async fn bank_return(
@@ -211,5 +217,5 @@ pub trait Console: Send + Sync {
         session: SessionId,
         temp_token: Option<&str>,
         error: Option<&str>,
-    ) -> Answered<RunId>;
+    ) -> PortalResult<RunId>;
 }

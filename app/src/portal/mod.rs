@@ -49,13 +49,14 @@ impl<T> Portal for T where
 pub struct Actor {
     pub person: PersonId,
     pub email: Email,
-    /// Whether the address was proved by reading a mail. Never needed in the sandbox.
+    /// `true` if the address was proved by opening a mailed link. Never needed in the sandbox.
     pub verified: bool,
     /// Operator of the middleware.
     pub admin: bool,
-    /// The servicer being worked in; an admin may have none.
+    /// The servicer being worked in; an admin may have none, and neither may an account that joined one and has not
+    /// proved its address.
     pub membership: Option<Membership>,
-    /// When the password was last given; acts that need a fresh proof ask for at most ten minutes.
+    /// Time at which the password was last given; acts that need a fresh proof ask for at most ten minutes.
     pub proved_at: DateTime<Utc>,
     /// The signed-in browser, as its handle in the list of devices.
     pub session: uuid::Uuid,
@@ -67,12 +68,12 @@ pub struct Membership {
     pub servicer: ServicerId,
     pub name: String,
     pub status: ServicerStatus,
-    /// Why it was suspended, if it is.
+    /// Reason for the suspension; `None` if there is none.
     pub suspended_reason: Option<String>,
     pub role: Role,
 }
 
-/// How long a password that was just given counts as fresh proof of who acts.
+/// Time for which a password that was just given is fresh proof of who acts.
 pub const PROOF_LIVES: chrono::Duration = chrono::Duration::minutes(10);
 
 /// Proof that the person acting gave their password within the last [`PROOF_LIVES`]. What can take or break production
@@ -88,22 +89,22 @@ impl<'a> FreshProof<'a> {
 }
 
 impl Actor {
-    /// The proof that acts on production ask for, or [`Trouble::ProofNeeded`] if the password was given too long ago.
-    pub fn fresh(&self, now: DateTime<Utc>) -> Result<FreshProof<'_>, Trouble> {
+    /// The proof that acts on production ask for, or [`PortalError::ProofNeeded`] if the password was given too long ago.
+    pub fn fresh(&self, now: DateTime<Utc>) -> Result<FreshProof<'_>, PortalError> {
         if now - self.proved_at > PROOF_LIVES {
-            return Err(Trouble::ProofNeeded);
+            return Err(PortalError::ProofNeeded);
         }
         Ok(FreshProof(self))
     }
 
     /// The membership, if its role has the permission; else the refusal to show.
-    pub fn may(&self, permission: Permission) -> Result<&Membership, Trouble> {
+    pub fn may(&self, permission: Permission) -> Result<&Membership, PortalError> {
         match &self.membership {
             Some(membership)
                 if membership.status == ServicerStatus::Suspended
                     && permission != Permission::ReadTenants =>
             {
-                Err(Trouble::Forbidden(format!(
+                Err(PortalError::Forbidden(format!(
                     "{} is suspended: you can look at everything and change nothing. {}",
                     membership.name,
                     membership.reason()
@@ -113,27 +114,28 @@ impl Actor {
                 // Before approval there is no production: what these permissions reach is the account's own sandbox.
                 let approved = membership.status == ServicerStatus::Approved;
                 if permission.is_production() && approved && !self.verified {
-                    return Err(Trouble::Forbidden(UNPROVED.to_owned()));
+                    return Err(PortalError::Forbidden(UNPROVED.to_owned()));
                 }
                 Ok(membership)
             }
-            Some(membership) => Err(Trouble::Forbidden(format!(
+            Some(membership) => Err(PortalError::Forbidden(format!(
                 "Your role here is {}. Ask an owner of {} to do this.",
                 membership.role, membership.name
             ))),
-            None => Err(Trouble::Forbidden(
+            None if !self.verified => Err(PortalError::Forbidden(WAITING.to_owned())),
+            None => Err(PortalError::Forbidden(
                 "Your account isn't part of a servicer.".into(),
             )),
         }
     }
 
     /// Proof of being an operator, or the refusal to show.
-    pub fn admin(&self) -> Result<&Self, Trouble> {
+    pub fn admin(&self) -> Result<&Self, PortalError> {
         // The admin area does not exist for anybody else: a foreign door looks like a missing one.
         if self.admin {
             Ok(self)
         } else {
-            Err(Trouble::NotFound)
+            Err(PortalError::NotFound)
         }
     }
 }
@@ -141,6 +143,10 @@ impl Actor {
 /// The refusal of production to an account whose address is not proved.
 pub const UNPROVED: &str = "Production is open to confirmed email addresses only. Open the link that we've emailed you, or \
                             ask for another in your settings.";
+
+/// What an account hears whose place in a servicer waits for its address to be proved.
+pub const WAITING: &str = "Confirm your email address first: until then an account holds its own sandbox and no place in another \
+                           servicer. Open the link that we've emailed you, or ask for another in your settings.";
 
 impl Membership {
     /// `Reason: ...`, for people of a suspended servicer.
@@ -152,9 +158,9 @@ impl Membership {
     }
 }
 
-/// Where a request came from: for limits, the audit log and "last used".
+/// Origin of a request: for limits, the audit log and "last used".
 #[derive(Clone, Debug, Default)]
-pub struct Source {
+pub struct RequestSource {
     /// IPv4 address, or the /64 of an IPv6 one.
     pub ip: String,
     pub user_agent: String,
@@ -163,9 +169,9 @@ pub struct Source {
     pub device: String,
 }
 
-/// Why the portal did not do what was asked. Everything in it may be shown to the person who asked.
+/// Error of a portal operation. Everything in it may be shown to the person who asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum PortalError {
     /// The form needs mending; what was typed is kept.
     Refused(Vec<FieldError>),
     /// It does not exist, or belongs to somebody else; the two look the same.
@@ -184,7 +190,7 @@ pub enum Trouble {
     Internal(String),
 }
 
-impl Trouble {
+impl PortalError {
     /// A refusal of one field.
     pub fn field(name: &'static str, message: impl Into<String>) -> Self {
         Self::Refused(vec![FieldError {
@@ -194,12 +200,12 @@ impl Trouble {
     }
 }
 
-/// What is wrong with one field of a form: the field's name and a sentence that says how to mend it.
+/// Error in one field of a form: the field's name and a sentence that says how to mend it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldError {
     pub name: &'static str,
     pub message: String,
 }
 
-/// What a portal operation answers.
-pub type Answered<T> = Result<T, Trouble>;
+/// Result of a portal operation.
+pub type PortalResult<T> = Result<T, PortalError>;

@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{Actor, Answered};
+use super::{Actor, PortalResult};
 use crate::domain::ids::{KeyId, RequestId, SessionId, TenantId};
 
-/// What to show of the log. Empty fields match everything.
+/// Filter of the log. Empty fields match everything.
 #[derive(Clone, Debug, Default)]
 pub struct RequestFilter {
     pub tenant: Option<TenantId>,
@@ -33,7 +33,7 @@ pub struct RequestRow {
     pub at: DateTime<Utc>,
     pub tenant: Option<TenantId>,
     pub tenant_name: String,
-    /// The key that authorised it; none stands for a nonce, the console or a refusal.
+    /// The key that authorised it; `None` if a nonce or the console did, or the call was refused.
     pub key: Option<KeyId>,
     pub method: String,
     pub path: String,
@@ -56,12 +56,12 @@ pub struct RequestDetail {
     pub request_headers: Vec<(String, String)>,
     pub request_body: String,
     pub response_body: String,
-    /// Which key authorised it: `client_secret …3d9a`.
+    /// Key that authorised it: `client_secret …3d9a`.
     pub key: Option<String>,
     pub explanation: Option<Explanation>,
 }
 
-/// Why a call failed and what to do: from the same catalogue as the API's answers and the docs.
+/// Cause of a failed call and remedy, from the same catalogue as the API's answers and the docs.
 #[derive(Clone, Debug)]
 pub struct Explanation {
     pub code: String,
@@ -75,6 +75,10 @@ pub struct Explanation {
 #[async_trait]
 pub trait Requests: Send + Sync {
     /// Calls of the actor's servicer, newest first, at most 50.
-    async fn requests(&self, actor: &Actor, filter: &RequestFilter) -> Answered<Vec<RequestRow>>;
-    async fn request(&self, actor: &Actor, id: RequestId) -> Answered<RequestDetail>;
+    async fn requests(
+        &self,
+        actor: &Actor,
+        filter: &RequestFilter,
+    ) -> PortalResult<Vec<RequestRow>>;
+    async fn request(&self, actor: &Actor, id: RequestId) -> PortalResult<RequestDetail>;
 }

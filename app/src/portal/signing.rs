@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{Actor, Answered, Source};
+use super::{Actor, PortalResult, RequestSource};
 use crate::domain::ids::{RequestId, SigningKeyId, TenantId};
 use crate::domain::signature::{Finding, SignatureTerms};
 
@@ -11,7 +11,7 @@ use crate::domain::signature::{Finding, SignatureTerms};
 #[derive(Clone, Debug)]
 pub struct SigningKey {
     pub id: SigningKeyId,
-    /// What the signatures say in `iss`.
+    /// Value of `iss` in the signatures.
     pub issuer: String,
     pub url: Option<String>,
     /// `kid` and algorithms of the key, or of each key in the set.
@@ -19,9 +19,9 @@ pub struct SigningKey {
     pub created_at: DateTime<Utc>,
     pub created_by: String,
     pub last_used_at: Option<DateTime<Utc>>,
-    /// When the set was last read.
+    /// Time at which the set was last read.
     pub fetched_at: Option<DateTime<Utc>>,
-    /// Why the set could not be read the last time.
+    /// Reason the set could not be read the last time.
     pub problem: Option<String>,
 }
 
@@ -41,11 +41,11 @@ pub struct Specimen {
     pub method: String,
     /// URL or path.
     pub url: String,
-    /// As it was sent, byte by byte.
+    /// Body as it was sent, byte by byte.
     pub body: Vec<u8>,
 }
 
-/// What every check found, in the order they are made.
+/// Findings of every check, in the order of the checks.
 #[derive(Clone, Debug)]
 pub struct Diagnosis {
     pub findings: Vec<Finding>,
@@ -65,22 +65,26 @@ pub struct RefusedSignature {
 #[async_trait]
 pub trait Signing: Send + Sync {
     /// The live keys of the actor's servicer, the oldest first.
-    async fn signing_keys(&self, actor: &Actor) -> Answered<Vec<SigningKey>>;
+    async fn signing_keys(&self, actor: &Actor) -> PortalResult<Vec<SigningKey>>;
     /// Adds a public key, or a URL whose set can be read this moment; at most ten are live.
     async fn add_signing_key(
         &self,
         actor: &Actor,
         new: NewSigningKey,
-        source: &Source,
-    ) -> Answered<()>;
+        source: &RequestSource,
+    ) -> PortalResult<()>;
     /// Stops a key at once.
     async fn stop_signing_key(
         &self,
         actor: &Actor,
         key: SigningKeyId,
-        source: &Source,
-    ) -> Answered<()>;
-    async fn signature_terms(&self, actor: &Actor, tenant: TenantId) -> Answered<SignatureTerms>;
+        source: &RequestSource,
+    ) -> PortalResult<()>;
+    async fn signature_terms(
+        &self,
+        actor: &Actor,
+        tenant: TenantId,
+    ) -> PortalResult<SignatureTerms>;
     /// Sets whether server calls must be signed, and how many seconds a signature may live.
     async fn set_signature_terms(
         &self,
@@ -88,14 +92,14 @@ pub trait Signing: Send + Sync {
         tenant: TenantId,
         version: i64,
         demands: (bool, &str),
-        source: &Source,
-    ) -> Answered<()>;
+        source: &RequestSource,
+    ) -> PortalResult<()>;
     /// The latest refused signatures of the servicer, or the one of a request.
     async fn refused_signatures(
         &self,
         actor: &Actor,
         request: Option<RequestId>,
-    ) -> Answered<Vec<RefusedSignature>>;
+    ) -> PortalResult<Vec<RefusedSignature>>;
     /// Makes every check on a request, and uses nothing up.
-    async fn diagnose(&self, actor: &Actor, specimen: Specimen) -> Answered<Diagnosis>;
+    async fn diagnose(&self, actor: &Actor, specimen: Specimen) -> PortalResult<Diagnosis>;
 }

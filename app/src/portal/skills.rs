@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{Actor, Answered};
+use super::{Actor, PortalResult};
 use crate::domain::skill::{SkillName, SkillType};
 use crate::domain::tenant::Environment;
 
@@ -33,11 +33,13 @@ pub struct Step {
 #[async_trait]
 pub trait Skills: Send + Sync {
     /// Every published skill, by name. Public.
-    async fn skills(&self) -> Answered<Vec<Skill>>;
+    async fn skills(&self) -> PortalResult<Vec<Skill>>;
+    /// Those whose name, title or provider holds a text, as the API's catalogue finds them.
+    async fn skills_with(&self, text: &str) -> PortalResult<Vec<Skill>>;
     /// The actor's tenants that whitelist a skill: name and id.
     async fn whitelisted_by(
         &self,
         actor: &Actor,
         skill: &SkillName,
-    ) -> Answered<Vec<(crate::domain::ids::TenantId, String)>>;
+    ) -> PortalResult<Vec<(crate::domain::ids::TenantId, String)>>;
 }

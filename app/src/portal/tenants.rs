@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
 
-use super::{Actor, Answered, Source};
+use super::{Actor, PortalResult, RequestSource};
 use crate::domain::ids::{KeyId, ServicerId, TenantId};
 use crate::domain::key::KeyKind;
 use crate::domain::skill::SkillName;
@@ -11,7 +11,7 @@ use crate::domain::tenant::{Environment, TenantStatus};
 
 /// One row of the tenant list.
 #[derive(Clone, Debug)]
-pub struct TenantRow {
+pub struct TenantSummary {
     pub id: TenantId,
     pub name: String,
     pub environment: Environment,
@@ -32,7 +32,7 @@ pub struct Tenant {
     pub environment: Environment,
     pub status: TenantStatus,
     pub created_at: DateTime<Utc>,
-    /// Which state of the settings this is. A form brings it back, and is refused if they were changed meanwhile.
+    /// Version of the settings. A form brings it back, and is refused if they were changed meanwhile.
     pub version: i64,
     pub redirect_links: Vec<String>,
     pub origins: Vec<String>,
@@ -56,7 +56,7 @@ pub struct TypedTerms {
     pub cache_max_data_retention: String,
 }
 
-/// What a new tenant needs.
+/// Fields of the form that asks for a tenant.
 #[derive(Clone, Debug)]
 pub struct NewTenant {
     /// The mark of the form that asks for it: one form makes one tenant, however often it is sent. `None` where
@@ -69,7 +69,7 @@ pub struct NewTenant {
     pub origins: Vec<String>,
 }
 
-/// What became of a form that asks for a tenant.
+/// Result of a form that asks for a tenant.
 #[derive(Clone, Debug)]
 pub enum Creation {
     Made(CreatedTenant),
@@ -87,7 +87,7 @@ pub struct CreatedTenant {
 
 /// One live key of a tenant.
 #[derive(Clone, Debug)]
-pub struct Key {
+pub struct TenantKey {
     pub id: KeyId,
     pub kind: KeyKind,
     /// The whole key: app keys only. Secrets are known by their last four characters alone.
@@ -108,7 +108,7 @@ pub struct NewKey {
     pub id: KeyId,
     pub kind: KeyKind,
     pub value: String,
-    /// When the old one stops; `None` when there is no other.
+    /// Time at which the old one stops; `None` when there is no other.
     pub old_ends_at: Option<DateTime<Utc>>,
 }
 
@@ -117,7 +117,7 @@ pub struct NewKey {
 pub struct Overview {
     pub first_tenant: Option<TenantId>,
     pub tenants: i64,
-    /// Whether somebody said, or showed by downloading it, that they kept a secret they were shown.
+    /// `true` if somebody said, or showed by downloading it, that they kept a secret they were shown.
     pub secret_saved: bool,
     pub first_success_at: Option<DateTime<Utc>>,
     pub first_exchange_at: Option<DateTime<Utc>>,
@@ -130,28 +130,55 @@ pub struct Overview {
     pub sessions_completed_24h: i64,
 }
 
+/// The way in which a key is to be rotated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// Time for which the old key still works.
+    pub overlap: Duration,
+    pub replaces: Replaces,
+}
+
+/// The key that a rotation replaces. A form names it, so that of one form sent several times at once a single key comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replaces {
+    /// Whichever is live.
+    Any,
+    /// None: none was live.
+    Nothing,
+    Key(KeyId),
+}
+
+impl From<Duration> for Rotation {
+    fn from(overlap: Duration) -> Self {
+        Self {
+            overlap,
+            replaces: Replaces::Any,
+        }
+    }
+}
+
 #[async_trait]
 pub trait Tenants: Send + Sync {
-    async fn overview(&self, actor: &Actor) -> Answered<Overview>;
+    async fn overview(&self, actor: &Actor) -> PortalResult<Overview>;
     /// Tenants of the actor's servicer, the most recently used first; `query` matches name and id.
-    async fn tenants(&self, actor: &Actor, query: &str) -> Answered<Vec<TenantRow>>;
-    async fn tenant(&self, actor: &Actor, id: TenantId) -> Answered<Tenant>;
+    async fn tenants(&self, actor: &Actor, query: &str) -> PortalResult<Vec<TenantSummary>>;
+    async fn tenant(&self, actor: &Actor, id: TenantId) -> PortalResult<Tenant>;
     /// A fresh mark for a form that asks for a tenant.
     fn tenant_form(&self) -> uuid::Uuid;
     async fn create_tenant(
         &self,
         actor: &Actor,
         new: NewTenant,
-        source: &Source,
-    ) -> Answered<Creation>;
+        source: &RequestSource,
+    ) -> PortalResult<Creation>;
     async fn rename_tenant(
         &self,
         actor: &Actor,
         id: TenantId,
         version: i64,
         name: &str,
-        source: &Source,
-    ) -> Answered<()>;
+        source: &RequestSource,
+    ) -> PortalResult<()>;
     /// Replaces both lists, redirect links and origins; a link that cannot be registered refuses the whole.
     async fn set_links(
         &self,
@@ -159,8 +186,8 @@ pub trait Tenants: Send + Sync {
         id: TenantId,
         version: i64,
         links_and_origins: (Vec<String>, Vec<String>),
-        source: &Source,
-    ) -> Answered<()>;
+        source: &RequestSource,
+    ) -> PortalResult<()>;
     /// Replaces the networks that calls with the `client_secret` may come from; one on each line as typed. A list that
     /// leaves out the address it is saved from is refused, unless the second says that this is meant.
     async fn set_networks(
@@ -169,15 +196,15 @@ pub trait Tenants: Send + Sync {
         id: TenantId,
         version: i64,
         networks: (Vec<String>, bool),
-        source: &Source,
-    ) -> Answered<()>;
+        source: &RequestSource,
+    ) -> PortalResult<()>;
     async fn pause_tenant(
         &self,
         actor: &Actor,
         id: TenantId,
         paused: bool,
-        source: &Source,
-    ) -> Answered<()>;
+        source: &RequestSource,
+    ) -> PortalResult<()>;
     /// Adds a skill of the tenant's own environment to its whitelist, or takes it off.
     async fn whitelist(
         &self,
@@ -185,8 +212,8 @@ pub trait Tenants: Send + Sync {
         id: TenantId,
         skill: &str,
         on: bool,
-        source: &Source,
-    ) -> Answered<()>;
+        source: &RequestSource,
+    ) -> PortalResult<()>;
     /// Sets the terms of a skill on the whitelist, for the consents given from then on.
     async fn set_terms(
         &self,
@@ -195,31 +222,37 @@ pub trait Tenants: Send + Sync {
         skill: &SkillName,
         version: i64,
         terms: TypedTerms,
-        source: &Source,
-    ) -> Answered<()>;
+        source: &RequestSource,
+    ) -> PortalResult<()>;
     /// The live keys: app keys with their value, secrets by their tail; newest first within a kind.
-    async fn keys(&self, actor: &Actor, id: TenantId) -> Answered<Vec<Key>>;
-    /// Whether this text is a live `client_secret` of the tenant: proof that the asker holds it. Anything else is a
-    /// [`Trouble::Conflict`](super::Trouble).
-    async fn holds_secret(&self, actor: &Actor, id: TenantId, client_secret: &str) -> Answered<()>;
+    async fn keys(&self, actor: &Actor, id: TenantId) -> PortalResult<Vec<TenantKey>>;
+    /// Checks that a text is a live `client_secret` of the tenant: proof that the asker holds it. Anything else is a
+    /// [`PortalError::Conflict`](super::Trouble).
+    async fn holds_secret(
+        &self,
+        actor: &Actor,
+        id: TenantId,
+        client_secret: &str,
+    ) -> PortalResult<()>;
     /// Notes that the asker has kept the tenant's newest secret.
-    async fn secret_saved(&self, actor: &Actor, id: TenantId) -> Answered<()>;
-    /// Makes a new key beside the old one, which ends after `overlap` (secret 0 to 7 days, app key 0 to 180).
-    /// At most two live: a third is a [`Trouble::Conflict`](super::Trouble).
+    async fn secret_saved(&self, actor: &Actor, id: TenantId) -> PortalResult<()>;
+    /// Makes a new key beside the old one, which ends after the overlap (secret 0 to 7 days, app key 0 to 180).
+    /// At most two live: a third is a [`PortalError::Conflict`](super::Trouble), and so is the rotation of a key that another
+    /// replaced meanwhile.
     async fn rotate_key(
         &self,
         actor: &Actor,
         id: TenantId,
         kind: KeyKind,
-        overlap: Duration,
-        source: &Source,
-    ) -> Answered<NewKey>;
+        rotation: Rotation,
+        source: &RequestSource,
+    ) -> PortalResult<NewKey>;
     /// "Leaked: stop now": refused everywhere within a second.
     async fn stop_key(
         &self,
         actor: &Actor,
         id: TenantId,
         key: KeyId,
-        source: &Source,
-    ) -> Answered<()>;
+        source: &RequestSource,
+    ) -> PortalResult<()>;
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use super::{Actor, Answered, Source};
+use super::{Actor, PortalResult, RequestSource};
 use crate::domain::ids::{RunId, SessionId, TenantId};
 use crate::domain::session::Decision;
 use crate::domain::skill::SkillName;
@@ -24,14 +24,14 @@ pub struct Verification {
 
 #[async_trait]
 pub trait Verifications: Send + Sync {
-    /// What waits in the sandbox of the actor's servicer, the longest waiting first, at most 100.
-    async fn verifications(&self, actor: &Actor) -> Answered<Vec<Verification>>;
+    /// Returns the sessions that wait in the sandbox of the actor's servicer, the longest waiting first, at most 100.
+    async fn verifications(&self, actor: &Actor) -> PortalResult<Vec<Verification>>;
     /// Decides in the provider's stead. The session goes on within a second or so; what was decided meanwhile stays so.
     async fn decide(
         &self,
         actor: &Actor,
         session: SessionId,
         decision: Decision,
-        source: &Source,
-    ) -> Answered<()>;
+        source: &RequestSource,
+    ) -> PortalResult<()>;
 }

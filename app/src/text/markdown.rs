@@ -4,14 +4,14 @@ use pulldown_cmark::{
     CodeBlockKind, CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, html,
 };
 
-use super::{Body, Piece};
+use super::{GuideBody, Piece};
 
 /// The paragraph that stands for the diagram of a session.
 const SEQUENCE: &str = "%SEQUENCE%";
 
 /// Renders a guide without its first heading, which the page writes itself.
-pub(super) fn render(source: &str) -> Body {
-    let mut body = Body {
+pub(super) fn render(source: &str) -> GuideBody {
+    let mut body = GuideBody {
         pieces: Vec::new(),
         headings: Vec::new(),
     };
@@ -120,7 +120,7 @@ fn language(kind: &CodeBlockKind<'_>) -> String {
 }
 
 /// A JavaScript sample right behind a shell one is the same sample again.
-fn add_code(body: &mut Body, language: String, text: String) {
+fn add_code(body: &mut GuideBody, language: String, text: String) {
     match body.pieces.last_mut() {
         Some(Piece::Code(samples))
             if language == "javascript" && samples.last().is_some_and(|(last, _)| last == "sh") =>
@@ -132,7 +132,7 @@ fn add_code(body: &mut Body, language: String, text: String) {
 }
 
 /// Tables scroll in a box of their own that the keyboard reaches.
-fn flush(prose: &mut Vec<Event<'_>>, body: &mut Body) {
+fn flush(prose: &mut Vec<Event<'_>>, body: &mut GuideBody) {
     let mut text = String::new();
     html::push_html(&mut text, prose.drain(..));
     let text = text
@@ -146,7 +146,7 @@ fn flush(prose: &mut Vec<Event<'_>>, body: &mut Body) {
 }
 
 /// Puts each table into its box, numbered through the guide: regions of one page need names of their own.
-fn boxed_tables(text: &str, body: &Body) -> String {
+fn boxed_tables(text: &str, body: &GuideBody) -> String {
     let before = body.pieces.iter().map(|piece| match piece {
         Piece::Html(html) => html.matches("<table>").count(),
         _ => 0,

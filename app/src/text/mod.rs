@@ -17,13 +17,13 @@ pub struct Guide {
     pub summary: &'static str,
     /// Its time, in minutes.
     pub minutes: u8,
-    /// As written.
+    /// The guide's Markdown as written.
     pub source: &'static str,
-    pub body: Body,
+    pub body: GuideBody,
 }
 
 /// A rendered guide.
-pub struct Body {
+pub struct GuideBody {
     pub pieces: Vec<Piece>,
     /// Second-level headings: id and text.
     pub headings: Vec<(String, String)>,
@@ -33,7 +33,7 @@ pub struct Body {
 pub enum Piece {
     /// Prose.
     Html(String),
-    /// The same sample in one language or several, in the order they were written: language and text.
+    /// A sample in one language or several, in the order they were written: language and text.
     Code(Vec<(String, String)>),
     /// The sequence of a whole session.
     Sequence,
@@ -128,9 +128,9 @@ pub fn guide(slug: &str) -> Option<&'static Guide> {
 /// The changelog as it is written.
 pub const CHANGELOG: &str = include_str!("../../../CHANGELOG.md");
 
-static RENDERED_CHANGELOG: LazyLock<Body> = LazyLock::new(|| markdown::render(CHANGELOG));
+static RENDERED_CHANGELOG: LazyLock<GuideBody> = LazyLock::new(|| markdown::render(CHANGELOG));
 
 /// The changelog, rendered.
-pub fn changelog() -> &'static Body {
+pub fn changelog() -> &'static GuideBody {
     &RENDERED_CHANGELOG
 }

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::Entry;
+use super::FormField;
 use super::form::error_line;
 
 /// One choice of a group.
@@ -11,9 +11,9 @@ use super::form::error_line;
 pub struct Choice {
     pub value: String,
     pub label: String,
-    /// What choosing it means, in one line.
+    /// Consequence of the choice, in one line.
     pub about: Option<String>,
-    /// Whether it breaks something.
+    /// `true` if the choice breaks something.
     pub danger: bool,
 }
 
@@ -41,7 +41,7 @@ impl Choice {
 /// Radio buttons, or check boxes when `many`; `chosen` are the values that are on.
 #[component]
 pub fn ChoiceGroup(
-    entry: Entry,
+    entry: FormField,
     #[prop(into)] label: String,
     #[prop(optional, into)] hint: Option<String>,
     choices: Vec<Choice>,
@@ -91,7 +91,7 @@ pub fn ChoiceGroup(
 /// One check box, on its own: it says `on` when it is ticked.
 #[component]
 pub fn Tick(
-    entry: Entry,
+    entry: FormField,
     #[prop(into)] label: String,
     #[prop(optional, into)] hint: Option<String>,
     #[prop(optional)] optional: bool,

@@ -10,7 +10,7 @@ use crate::islands::CopyButton;
 pub fn CodeBlock(
     #[prop(into)] id: String,
     #[prop(into)] code: String,
-    /// What the copy button says it copies.
+    /// Name of the text, which the copy button says: `Copy <label>`.
     #[prop(into)]
     label: String,
     #[prop(optional)] wrap: bool,

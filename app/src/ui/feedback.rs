@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::Icon;
 
-/// What a colour means, the same everywhere.
+/// Meaning of a colour, the same everywhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tone {
     #[default]
@@ -81,7 +81,7 @@ pub fn Notice(
     }
 }
 
-/// What a list shows when there is nothing in it: what would be here, and the button that brings it.
+/// Placeholder of a list with nothing in it: what would be here, and the button that adds it.
 #[component]
 pub fn Empty(icon: &'static str, #[prop(into)] title: String, children: Children) -> impl IntoView {
     view! {

@@ -8,15 +8,15 @@ use super::{Icon, Notice, Tone, escaped};
 
 /// One control's name, what was typed into it, and what is wrong with that.
 #[derive(Clone, Debug, Default)]
-pub struct Entry {
+pub struct FormField {
     pub name: Cow<'static, str>,
     pub value: String,
     pub error: Option<String>,
-    /// Whether this is the first thing to mend: it gets the focus.
+    /// `true` if this is the first control to mend: it gets the focus.
     pub first_error: bool,
 }
 
-impl Entry {
+impl FormField {
     /// The name as an attribute.
     pub(super) fn id(&self) -> String {
         self.name.clone().into_owned()
@@ -41,7 +41,7 @@ impl Entry {
 
 /// Label, hint, control, error.
 fn framed(
-    entry: &Entry,
+    entry: &FormField,
     label: String,
     hint: Option<String>,
     optional: bool,
@@ -60,7 +60,7 @@ fn framed(
     }
 }
 
-/// What is wrong with the control of a name.
+/// Renders the error of the control with this name.
 pub fn error_line(name: &str, error: String) -> impl IntoView + use<> {
     view! {
         <p class="error" id=format!("{name}-error")>
@@ -73,7 +73,7 @@ pub fn error_line(name: &str, error: String) -> impl IntoView + use<> {
 /// A line of text. `kind` is the input's type; a password is never given back.
 #[component]
 pub fn Field(
-    entry: Entry,
+    entry: FormField,
     #[prop(into)] label: String,
     #[prop(optional)] kind: Option<&'static str>,
     #[prop(optional, into)] hint: Option<String>,
@@ -122,7 +122,7 @@ pub fn Field(
 /// Several lines of text.
 #[component]
 pub fn TextArea(
-    entry: Entry,
+    entry: FormField,
     #[prop(into)] label: String,
     #[prop(optional, into)] hint: Option<String>,
     #[prop(optional)] rows: Option<u32>,
@@ -153,7 +153,7 @@ pub fn TextArea(
 /// One of a list. Options are value and text.
 #[component]
 pub fn Select(
-    entry: Entry,
+    entry: FormField,
     #[prop(into)] label: String,
     #[prop(optional, into)] hint: Option<String>,
     #[prop(optional)] optional: bool,
@@ -183,10 +183,10 @@ pub fn Select(
     framed(&entry, label, hint, optional, control.into_any())
 }
 
-/// What is wrong with a form: a message of its own for what belongs to no field, and a list of links to the fields
-/// when more than two are wrong.
+/// Errors of a form: a message of its own for what belongs to no field, and a list of links to the fields when more
+/// than two are wrong.
 #[component]
-pub fn ErrorSummary(errors: Vec<Entry>) -> impl IntoView {
+pub fn ErrorSummary(errors: Vec<FormField>) -> impl IntoView {
     let (fields, whole): (Vec<_>, Vec<_>) =
         errors.into_iter().partition(|entry| !entry.name.is_empty());
     let whole = whole
@@ -225,7 +225,7 @@ pub fn PostButton(
     #[prop(into)] action: String,
     #[prop(into)] label: String,
     #[prop(optional)] class: Option<&'static str>,
-    /// What screen readers hear instead of the label, where the label alone could mean any row. Begins with the label.
+    /// Accessible name instead of the label, where the label alone could mean any row. Begins with the label.
     #[prop(optional, into)]
     spoken: Option<String>,
     /// Sent along, as hidden fields.

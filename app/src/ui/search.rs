@@ -6,9 +6,9 @@ use leptos::prelude::*;
 #[component]
 pub fn Search(
     action: &'static str,
-    /// What can be searched for.
+    /// Label of the field: the things that can be searched for.
     label: &'static str,
-    /// What was searched for.
+    /// Text that was searched for.
     #[prop(into)]
     query: String,
 ) -> impl IntoView {
@@ -26,10 +26,10 @@ pub fn Search(
 /// The only row of a table in which nothing was found.
 #[component]
 pub fn NoMatch(
-    /// How many columns the table has.
+    /// Number of columns of the table.
     columns: usize,
     #[prop(into)] sentence: String,
-    /// Where everything is listed, and what that link says.
+    /// Link to the whole list, and its text.
     all: &'static str,
     label: &'static str,
 ) -> impl IntoView {

@@ -9,21 +9,21 @@ pub struct Message {
     pub from: usize,
     pub to: usize,
     pub text: String,
-    /// What is noted behind the text, with a mark that does not rely on colour: `● nonce 1`.
+    /// Note behind the text, with a mark that does not rely on colour: `● nonce 1`.
     pub note: Option<(String, Mark)>,
-    pub kind: Kind,
+    pub kind: ArrowKind,
 }
 
-/// How an arrow is drawn.
+/// Kind of an arrow, which decides how it is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ArrowKind {
     /// A request.
     Call,
     /// An answer: dashed.
     Answer,
     /// An answer that says no: dashed, red.
     Refusal,
-    /// What comes next: in the accent colour.
+    /// A message that comes next: in the accent colour.
     Next,
 }
 
@@ -47,7 +47,7 @@ impl Mark {
 
 impl Message {
     /// An arrow with a text.
-    pub fn new(kind: Kind, from: usize, to: usize, text: impl Into<String>) -> Self {
+    pub fn new(kind: ArrowKind, from: usize, to: usize, text: impl Into<String>) -> Self {
         Self {
             from,
             to,
@@ -57,7 +57,7 @@ impl Message {
         }
     }
 
-    /// The same, with a note behind its text.
+    /// Adds a note behind the text.
     #[must_use]
     pub fn noted(mut self, note: impl Into<String>, mark: Mark) -> Self {
         self.note = Some((note.into(), mark));
@@ -65,7 +65,7 @@ impl Message {
     }
 }
 
-/// Where the lanes stand, for a drawing 640 units wide: as far apart as the texts between them need.
+/// Horizontal positions of the lanes in a drawing 640 units wide: as far apart as the texts between them need.
 const LANES: [i32; 4] = [74, 270, 448, 574];
 const TOP: i32 = 40;
 const ROW: i32 = 30;
@@ -83,7 +83,7 @@ pub fn Sequence(
     let height = TOP + ROW * i32::try_from(messages.len()).unwrap_or(0) + 36;
     let list = messages
         .iter()
-        .map(|message| told(message, lanes))
+        .map(|message| description(message, lanes))
         .collect_view();
     let rows = messages
         .iter()
@@ -128,17 +128,17 @@ fn arrow(message: &Message, y: i32) -> impl IntoView + use<> {
         (to, to + 7)
     };
     let class = match message.kind {
-        Kind::Call => "arrow",
-        Kind::Answer => "arrow answer",
-        Kind::Refusal => "arrow answer refusal",
-        Kind::Next => "arrow next",
+        ArrowKind::Call => "arrow",
+        ArrowKind::Answer => "arrow answer",
+        ArrowKind::Refusal => "arrow answer refusal",
+        ArrowKind::Next => "arrow next",
     };
     let note = message
         .note
         .clone()
         .map(|(text, mark)| view! { <tspan class=mark.class() dx="8">{text}</tspan> });
     let mono = message.text.starts_with("POST") || message.text.starts_with("GET");
-    let (x, anchor) = place(message, from.min(to), from.max(to));
+    let (x, anchor) = label_position(message, from.min(to), from.max(to));
     view! {
         <g class=class>
             <path d=format!("M{from} {y}H{back}")></path>
@@ -152,7 +152,7 @@ fn arrow(message: &Message, y: i32) -> impl IntoView + use<> {
 }
 
 /// A text begins at its arrow's left end, or ends at its right end if it would leave the drawing.
-fn place(message: &Message, left: i32, right: i32) -> (i32, &'static str) {
+fn label_position(message: &Message, left: i32, right: i32) -> (i32, &'static str) {
     let letters = message.text.chars().count()
         + message
             .note
@@ -166,14 +166,14 @@ fn place(message: &Message, left: i32, right: i32) -> (i32, &'static str) {
     }
 }
 
-/// The same arrow in words.
-fn told(message: &Message, lanes: [&'static str; 4]) -> impl IntoView + use<> {
+/// Renders an arrow in words.
+fn description(message: &Message, lanes: [&'static str; 4]) -> impl IntoView + use<> {
     let name = |at: usize| lanes.get(at).copied().unwrap_or_default();
     let class = match message.kind {
-        Kind::Call => "",
-        Kind::Answer => "answer",
-        Kind::Refusal => "refusal",
-        Kind::Next => "next",
+        ArrowKind::Call => "",
+        ArrowKind::Answer => "answer",
+        ArrowKind::Refusal => "refusal",
+        ArrowKind::Next => "next",
     };
     view! {
         <li class=class>

@@ -4,13 +4,13 @@ use leptos::prelude::*;
 
 /// The head of one column.
 #[derive(Clone, Copy, Debug)]
-pub struct Column {
+pub struct TableColumn {
     name: &'static str,
     class: &'static str,
     hidden: bool,
 }
 
-impl Column {
+impl TableColumn {
     pub const fn text(name: &'static str) -> Self {
         Self {
             name,
@@ -44,7 +44,7 @@ impl Column {
 #[component]
 pub fn Table(
     #[prop(into)] caption: String,
-    columns: Vec<Column>,
+    columns: Vec<TableColumn>,
     #[prop(optional)] linked: bool,
     #[prop(optional)] folds: bool,
     #[prop(optional)] id: &'static str,

@@ -39,7 +39,7 @@ pub fn day(at: DateTime<Utc>) -> String {
     at.format("%-d %b %Y").to_string()
 }
 
-/// How long ago, in one unit; older than a month: the day.
+/// Returns the time since a moment, in one unit: `3 min ago`; after 30 days, the day.
 pub fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let gone = now - at;
     if gone < TimeDelta::seconds(1) {
@@ -51,7 +51,7 @@ pub fn ago(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     }
 }
 
-/// How far ahead, in one unit.
+/// Returns the time until a moment, in one unit: `in 21 h`.
 pub fn until(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
     if at <= now {
         "now".into()

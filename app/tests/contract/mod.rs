@@ -9,7 +9,7 @@ use app::domain::tenant::Environment;
 use app::portal::people::{GivenPasswords, SignUp, Start};
 use app::portal::requests::RequestFilter;
 use app::portal::tenants::{NewTenant, TypedTerms};
-use app::portal::{Actor, Answered, Portal, Source, Trouble};
+use app::portal::{Actor, Portal, PortalError, PortalResult, RequestSource};
 use chrono::Duration;
 
 /// A portal with somebody in it: an owner with a confirmed address, who gave the password just now, and their first
@@ -30,8 +30,8 @@ fn nobody() -> uuid::Uuid {
 }
 
 /// The names of the fields that were refused, sorted.
-fn refused<T: std::fmt::Debug>(answer: Answered<T>) -> Vec<&'static str> {
-    let Err(Trouble::Refused(errors)) = answer else {
+fn refused<T: std::fmt::Debug>(answer: PortalResult<T>) -> Vec<&'static str> {
+    let Err(PortalError::Refused(errors)) = answer else {
         panic!("not refused: {answer:?}")
     };
     let mut names: Vec<_> = errors.iter().map(|error| error.name).collect();
@@ -40,20 +40,29 @@ fn refused<T: std::fmt::Debug>(answer: Answered<T>) -> Vec<&'static str> {
     names
 }
 
-fn missing<T: std::fmt::Debug>(answer: Answered<T>) {
-    assert!(matches!(answer, Err(Trouble::NotFound)), "{answer:?}");
+fn missing<T: std::fmt::Debug>(answer: PortalResult<T>) {
+    assert!(matches!(answer, Err(PortalError::NotFound)), "{answer:?}");
 }
 
-fn forbidden<T: std::fmt::Debug>(answer: Answered<T>) {
-    assert!(matches!(answer, Err(Trouble::Forbidden(_))), "{answer:?}");
+fn forbidden<T: std::fmt::Debug>(answer: PortalResult<T>) {
+    assert!(
+        matches!(answer, Err(PortalError::Forbidden(_))),
+        "{answer:?}"
+    );
 }
 
-fn conflict<T: std::fmt::Debug>(answer: Answered<T>) {
-    assert!(matches!(answer, Err(Trouble::Conflict(_))), "{answer:?}");
+fn conflict<T: std::fmt::Debug>(answer: PortalResult<T>) {
+    assert!(
+        matches!(answer, Err(PortalError::Conflict(_))),
+        "{answer:?}"
+    );
 }
 
-fn unproved<T: std::fmt::Debug>(answer: Answered<T>) {
-    assert!(matches!(answer, Err(Trouble::ProofNeeded)), "{answer:?}");
+fn unproved<T: std::fmt::Debug>(answer: PortalResult<T>) {
+    assert!(
+        matches!(answer, Err(PortalError::ProofNeeded)),
+        "{answer:?}"
+    );
 }
 
 impl Side<'_> {
@@ -75,7 +84,7 @@ impl Side<'_> {
 
     /// Registering, signing in, links, sessions, places.
     pub async fn people(&self) {
-        let (portal, owner, from) = (self.portal, &self.owner, Source::default());
+        let (portal, owner, from) = (self.portal, &self.owner, RequestSource::default());
         let empty = Start {
             name: String::new(),
             email: "ana".into(),
@@ -117,7 +126,7 @@ impl Side<'_> {
     }
 
     async fn sessions_and_places(&self) {
-        let (portal, owner, from) = (self.portal, &self.owner, Source::default());
+        let (portal, owner, from) = (self.portal, &self.owner, RequestSource::default());
         let devices = portal.devices(owner).await.unwrap();
         assert!(devices[0].current, "this one first");
         assert_eq!(devices.iter().filter(|device| device.current).count(), 1);
@@ -154,7 +163,12 @@ impl Side<'_> {
 
     /// Tenants and their settings.
     pub async fn tenants(&self) {
-        let (portal, owner, id, from) = (self.portal, &self.owner, self.tenant, Source::default());
+        let (portal, owner, id, from) = (
+            self.portal,
+            &self.owner,
+            self.tenant,
+            RequestSource::default(),
+        );
         let tenant = portal.tenant(owner, id).await.unwrap();
         let listed = portal.tenants(owner, "").await.unwrap();
         let row = listed.iter().find(|row| row.id == id).unwrap();
@@ -213,7 +227,12 @@ impl Side<'_> {
     }
 
     async fn terms(&self, skill: &SkillName, version: i64) {
-        let (portal, owner, id, from) = (self.portal, &self.owner, self.tenant, Source::default());
+        let (portal, owner, id, from) = (
+            self.portal,
+            &self.owner,
+            self.tenant,
+            RequestSource::default(),
+        );
         let typed = |minutes: &str| TypedTerms {
             consent_duration: minutes.into(),
             cache_max_data_retention: "60".into(),
@@ -231,7 +250,12 @@ impl Side<'_> {
 
     /// Keys: seen, shown, rotated, stopped.
     pub async fn keys(&self) {
-        let (portal, owner, id, from) = (self.portal, &self.owner, self.tenant, Source::default());
+        let (portal, owner, id, from) = (
+            self.portal,
+            &self.owner,
+            self.tenant,
+            RequestSource::default(),
+        );
         for key in portal.keys(owner, id).await.unwrap() {
             let shown = key.kind == KeyKind::AppKey;
             assert_eq!(key.value.is_some(), shown, "secrets are shown once");
@@ -245,7 +269,7 @@ impl Side<'_> {
         );
         assert_eq!(portal.holds_secret(owner, id, &self.secret).await, Ok(()));
         conflict(portal.holds_secret(owner, id, "tsr_sbx_cs_nobodys").await);
-        let long = portal.rotate_key(owner, id, KeyKind::Secret, Duration::days(8), &from);
+        let long = portal.rotate_key(owner, id, KeyKind::Secret, Duration::days(8).into(), &from);
         assert_eq!(refused(long.await), ["overlap"]);
         missing(portal.stop_key(owner, id, KeyId(nobody()), &from).await);
         forbidden(

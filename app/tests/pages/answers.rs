@@ -175,7 +175,7 @@ fn a_suspended_servicer_is_told_why_and_offered_nothing() {
     assert!(html.contains("Reason: No contract &lt;yet&gt;."), "{html}");
     assert!(!html.contains("Create tenant"), "{html}");
     let refused = actor.may(app::domain::person::Permission::ManageSandboxTenants);
-    let Err(app::portal::Trouble::Forbidden(why)) = refused else {
+    let Err(app::portal::PortalError::Forbidden(why)) = refused else {
         panic!("{refused:?}")
     };
     assert!(why.ends_with("Reason: No contract <yet>."), "{why}");
@@ -193,9 +193,9 @@ fn every_country_may_register_and_none_is_preset() {
 
 #[test]
 fn nobody_is_told_to_write_where_nobody_reads() {
-    let broken = app::portal::Trouble::Internal("ref".into());
+    let broken = app::portal::PortalError::Internal("ref".into());
     let mut visit = visit(World::Full, "/overview", Some(actor(false)));
-    let page = app::pages::trouble::page(broken.clone(), &visit);
+    let page = app::pages::error_page::page(broken.clone(), &visit);
     let html = app::pages::shell::render(page, &visit, "n");
     assert!(!html.contains("write to"), "{html}");
     let site = app::pages::Site {
@@ -203,7 +203,7 @@ fn nobody_is_told_to_write_where_nobody_reads() {
         ..(*visit.site).clone()
     };
     visit.site = std::sync::Arc::new(site);
-    let page = app::pages::trouble::page(broken, &visit);
+    let page = app::pages::error_page::page(broken, &visit);
     let html = app::pages::shell::render(page, &visit, "n");
     assert!(html.contains("write to help@example.com"), "{html}");
 }
@@ -261,7 +261,7 @@ fn people_of_several_servicers_may_switch() {
 #[test]
 fn an_overlap_that_was_not_offered_changes_nothing() {
     let path = format!("/tenants/{}/keys/rotate/client_secret", tenant_id());
-    let mut visit = visit(World::Full, &path, Some(actor(false)));
+    let mut visit = visit(World::Started, &path, Some(actor(false)));
     visit.form = Some(fields("overlap=99999999"));
     let (_, html) = show(visit);
     assert!(
@@ -338,7 +338,7 @@ fn a_reloaded_rotation_rotates_nothing() {
     let path = format!("/tenants/{}/keys/rotate/client_secret", tenant_id());
     let form = format!("key={}&overlap=60", crate::fake::id(13));
     let to = goes_to(post(&path, &form, true));
-    assert_eq!(to, format!("/tenants/{}/keys", tenant_id()));
+    assert_eq!(to, format!("/tenants/{}/keys?done=unsaved", tenant_id()));
 }
 
 #[test]
@@ -348,7 +348,7 @@ fn the_form_for_a_tenant_carries_its_mark_and_makes_one() {
     assert!(html.contains(&mark), "{html}");
     let again = format!("form={}&name=Budget app", crate::fake::id(701));
     let to = goes_to(post("/tenants/new", &again, true));
-    assert_eq!(to, format!("/tenants/{}/keys", tenant_id()));
+    assert_eq!(to, format!("/tenants/{}/keys?done=unsaved", tenant_id()));
 }
 
 #[test]

@@ -24,7 +24,7 @@ mod verifications;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use app::pages::{Answer, Fields, Page, SCREENS, Screen, Visit, shell, trouble};
+use app::pages::{Answer, FormFields, Page, SCREENS, Screen, Visit, error_page, shell};
 
 /// Opens the screen that the visit's path names, as the portal door does.
 fn open(mut visit: Visit) -> (Answer, Visit) {
@@ -35,12 +35,12 @@ fn open(mut visit: Visit) -> (Answer, Visit) {
         .unwrap_or_else(|| panic!("no screen at {}", visit.path));
     visit.params = params;
     let shown = now((screen.handler)(visit.clone()));
-    let answer = shown.unwrap_or_else(|trouble| trouble::answer(trouble, &visit));
+    let answer = shown.unwrap_or_else(|error| error_page::answer(error, &visit));
     (answer, visit)
 }
 
-/// What a route's `{name}` parts match in a path.
-fn matched(screen: &Screen, path: &str) -> Option<Fields> {
+/// Returns the values that a route's `{name}` parts have in a path; `None` if the route does not match it.
+fn matched(screen: &Screen, path: &str) -> Option<FormFields> {
     let (parts, wanted): (Vec<_>, Vec<_>) =
         (path.split('/').collect(), screen.path.split('/').collect());
     if parts.len() != wanted.len() {
@@ -57,7 +57,7 @@ fn matched(screen: &Screen, path: &str) -> Option<Fields> {
             None => {}
         }
     }
-    Some(Fields(params))
+    Some(FormFields(params))
 }
 
 /// The fake portal never waits, so a screen is done when it is first asked.

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use app::pages::{Fields, Frame, Page, shell};
-use app::ui::sequence::{Kind, Mark, Message, Sequence};
+use app::pages::{FormFields, Frame, Page, shell};
+use app::ui::sequence::{ArrowKind, Mark, Message, Sequence};
 use app::ui::*;
 use leptos::prelude::*;
 
@@ -15,11 +15,11 @@ use crate::show;
 /// Ends every element that a browser reads as raw text, leaves attributes, and then is an element of its own.
 const MARKUP: &str =
     "</textarea></title></script></style></option>\"'><b-attack onerror=x>&amp;<!--";
-/// What none of it may become.
+/// Element that none of it may become.
 const ELEMENT: &str = "<b-attack";
 
-fn entry(name: &'static str) -> Entry {
-    Entry {
+fn entry(name: &'static str) -> FormField {
+    FormField {
         name: name.into(),
         value: MARKUP.into(),
         error: Some(MARKUP.into()),
@@ -32,7 +32,7 @@ fn components() -> Vec<(&'static str, AnyView)> {
     let m = || MARKUP.to_owned();
     let choices = || vec![Choice::new(m(), m()).about(m())];
     let pairs = || vec![(m(), m())];
-    let message = Message::new(Kind::Call, 0, 1, m()).noted(m(), Mark::First);
+    let message = Message::new(ArrowKind::Call, 0, 1, m()).noted(m(), Mark::First);
     vec![
         ("ChoiceGroup", view! { <ChoiceGroup entry=entry("a") label=m() hint=m() choices=choices() chosen=vec![m()] many=true /> }.into_any()),
         ("Tick", view! { <Tick entry=entry("a") label=m() hint=m() /> }.into_any()),
@@ -54,7 +54,7 @@ fn components() -> Vec<(&'static str, AnyView)> {
         ("Search", view! { <Search action="/x" label="Search" query=m() /> }.into_any()),
         ("NoMatch", view! { <NoMatch columns=1 sentence=m() all="/x" label="All" /> }.into_any()),
         ("Sequence", view! { <Sequence label=m() lanes=["a", "b", "c", "d"] zone=(1, "z") messages=vec![message] /> }.into_any()),
-        ("Table", view! { <Table caption=m() columns=vec![Column::text("a")]>{m()}</Table> }.into_any()),
+        ("Table", view! { <Table caption=m() columns=vec![TableColumn::text("a")]>{m()}</Table> }.into_any()),
         ("Facts", view! { <Facts facts=vec![("a", m().into_any())] /> }.into_any()),
         ("Ago", view! { <Ago at=now() now=now() /> }.into_any()),
         ("Until", view! { <Until at=now() now=now() /> }.into_any()),
@@ -161,7 +161,7 @@ fn typed_fields(html: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// What a page's forms bring along, as the page filled it in.
+/// Returns the hidden fields of a page's forms: names, and the values that the page filled in.
 fn hidden_fields(html: &str) -> Vec<(String, String)> {
     let tags = html
         .split("<input ")
@@ -196,7 +196,7 @@ fn markup_typed_into_any_field_is_text() {
         let mut sent = hidden_fields(&html);
         sent.extend(names.iter().map(|field| (field.clone(), MARKUP.to_owned())));
         tried.extend(names);
-        again.form = Some(Fields(sent));
+        again.form = Some(FormFields(sent));
         let (_, html) = show_or_nothing(again);
         assert!(!html.contains(ELEMENT), "{name}: {html}");
     }
@@ -232,7 +232,7 @@ fn markup_in_an_address_is_text() {
     ] {
         let signed_in = path.starts_with("/tenants") || path.starts_with("/requests");
         let mut visit = visit(World::Full, path, signed_in.then(|| actor(false)));
-        visit.query = Fields(vec![(field.to_owned(), MARKUP.to_owned())]);
+        visit.query = FormFields(vec![(field.to_owned(), MARKUP.to_owned())]);
         let (_, html) = show(visit);
         assert!(!html.contains(ELEMENT), "{path}?{field}");
     }

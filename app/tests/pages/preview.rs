@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use app::portal::Trouble;
+use app::portal::PortalError;
 
 use crate::fake::{World, actor, fields, tenant_id, visit};
 use crate::{page, show};
@@ -237,29 +237,29 @@ pub fn every_state() -> Vec<(&'static str, u16, String)> {
     let troubles = [
         (
             "trouble-forbidden",
-            Trouble::Forbidden(
+            PortalError::Forbidden(
                 "Your role here is analyst. Ask an owner of Example Ltd to do this.".into(),
             ),
         ),
         (
             "trouble-conflict",
-            Trouble::Conflict("There are two live secrets already. Stop one first.".into()),
+            PortalError::Conflict("There are two live secrets already. Stop one first.".into()),
         ),
-        ("trouble-wait", Trouble::Wait(42)),
-        ("trouble-unavailable", Trouble::Unavailable),
+        ("trouble-wait", PortalError::Wait(42)),
+        ("trouble-unavailable", PortalError::Unavailable),
         (
             "trouble-internal",
-            Trouble::Internal("0192f3a4-7c1e".into()),
+            PortalError::Internal("0192f3a4-7c1e".into()),
         ),
         (
             "trouble-internal-form",
-            Trouble::Internal("0192f3a4-7c1e".into()),
+            PortalError::Internal("0192f3a4-7c1e".into()),
         ),
     ];
-    for (name, trouble) in troubles {
+    for (name, error) in troubles {
         let mut visit = visit(World::Full, "/tenants", Some(actor(false)));
         visit.form = (name == "trouble-internal-form").then(|| fields("name=x"));
-        let page = page(app::pages::trouble::answer(trouble, &visit));
+        let page = page(app::pages::error_page::answer(error, &visit));
         let status = page.status;
         all.push((
             name,

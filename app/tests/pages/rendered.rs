@@ -1,7 +1,7 @@
 //! What every page keeps to, whatever it is about.
 
 use app::domain::key::KeyKind;
-use app::pages::{SCREENS, Who};
+use app::pages::{SCREENS, ScreenAccess};
 
 use crate::fake::{HOSTILE, World, actor, fields, key, tenant_id, visit};
 use crate::preview::every_state;
@@ -172,10 +172,10 @@ fn the_screen_table_names_no_path_twice_and_guards_the_operators() {
     assert_eq!(paths.len(), all);
     for screen in SCREENS {
         let admins = screen.path.starts_with("/admin");
-        assert_eq!(screen.who == Who::Admin, admins, "{}", screen.path);
+        assert_eq!(screen.who == ScreenAccess::Admin, admins, "{}", screen.path);
         let tenants = screen.path.starts_with("/tenants") || screen.path.starts_with("/requests");
         assert!(
-            !tenants || matches!(screen.who, Who::May(_)),
+            !tenants || matches!(screen.who, ScreenAccess::May(_)),
             "{}",
             screen.path
         );

@@ -5,14 +5,14 @@ use app::domain::ids::*;
 use app::domain::problem::Code;
 use app::domain::skill::{SkillName, SkillType};
 use app::pages::{Answer, SCREENS};
-use app::portal::console::{Call, NextCall, Nonce, Run, RunRow, StepName};
+use app::portal::console::{ConsoleCall, NextCall, NonceUse, Run, RunSummary, StepName};
 use chrono::Duration;
 
 use crate::fake::{HOSTILE, World, actor, fields, id, now, visit};
 use crate::preview::Shot;
 use crate::{matched, open, show};
 
-/// Which run stands where.
+/// Numbers of the runs' ids, and the stage of each.
 const STATES: [(u128, &str); 9] = [
     (401, "open"),
     (402, "step"),
@@ -77,11 +77,11 @@ pub fn shots() -> Vec<Shot> {
 }
 
 /// The list of runs.
-pub fn runs(world: World) -> Vec<RunRow> {
+pub fn runs(world: World) -> Vec<RunSummary> {
     if matches!(world, World::Empty | World::Started) {
         return Vec::new();
     }
-    let row = |n, stage, calls, ago| RunRow {
+    let row = |n, stage, calls, ago| RunSummary {
         id: RunId(id(n)),
         tenant_name: "Budget app".into(),
         skill: skill(),
@@ -163,11 +163,11 @@ pub fn run(run: RunId) -> Option<Run> {
     })
 }
 
-fn nonces(n: u128, calls: usize) -> Vec<Nonce> {
+fn nonces(n: u128, calls: usize) -> Vec<NonceUse> {
     if calls == 0 {
         return Vec::new();
     }
-    vec![Nonce {
+    vec![NonceUse {
         label: "nonce 1".into(),
         masked: "F3YX…bm9u".into(),
         made_by: 0,
@@ -187,8 +187,8 @@ pub fn call(
     request: &str,
     response: String,
     browser_safe: bool,
-) -> Call {
-    Call {
+) -> ConsoleCall {
+    ConsoleCall {
         request: RequestId(id(420 + n)),
         at: now() - Duration::seconds(100),
         title: title.into(),
@@ -202,7 +202,7 @@ pub fn call(
     }
 }
 
-fn refused(code: &str) -> Call {
+fn refused(code: &str) -> ConsoleCall {
     let entry = Code::parse(code).unwrap().entry();
     let path = format!("/v1/sessions/{}/steps", id(410));
     let body = format!(
@@ -210,13 +210,13 @@ fn refused(code: &str) -> Call {
         entry.http,
         entry.cause.replace('`', "")
     );
-    Call {
+    ConsoleCall {
         status: entry.http,
         ..call(9, "Step sca", &path, "{}", body, true)
     }
 }
 
-fn all_calls(hostile: bool) -> Vec<Call> {
+fn all_calls(hostile: bool) -> Vec<ConsoleCall> {
     let session = id(410);
     let info = if hostile {
         HOSTILE.replace('"', "")

@@ -7,7 +7,7 @@ use app::pages::Answer;
 use app::portal::signing::{
     Diagnosis, NewSigningKey, RefusedSignature, Signing, SigningKey, Specimen,
 };
-use app::portal::{Actor, Answered, Source, Trouble};
+use app::portal::{Actor, PortalError, PortalResult, RequestSource};
 use async_trait::async_trait;
 
 use crate::fake::{Fake, HOSTILE, World, actor, fields, id, now, tenant_id, visit};
@@ -15,7 +15,7 @@ use crate::{open, show};
 
 #[async_trait]
 impl Signing for Fake {
-    async fn signing_keys(&self, _: &Actor) -> Answered<Vec<SigningKey>> {
+    async fn signing_keys(&self, _: &Actor) -> PortalResult<Vec<SigningKey>> {
         let issuer = match self.0 {
             World::Full => "signer@app.example.com",
             World::Hostile => HOSTILE,
@@ -44,17 +44,27 @@ impl Signing for Fake {
         };
         Ok(vec![key, set])
     }
-    async fn add_signing_key(&self, _: &Actor, new: NewSigningKey, _: &Source) -> Answered<()> {
+    async fn add_signing_key(
+        &self,
+        _: &Actor,
+        new: NewSigningKey,
+        _: &RequestSource,
+    ) -> PortalResult<()> {
         if new.material == "good" {
             return Ok(());
         }
-        Err(Trouble::field("material", "This is a private key."))
+        Err(PortalError::field("material", "This is a private key."))
     }
-    async fn stop_signing_key(&self, _: &Actor, key: SigningKeyId, _: &Source) -> Answered<()> {
+    async fn stop_signing_key(
+        &self,
+        _: &Actor,
+        key: SigningKeyId,
+        _: &RequestSource,
+    ) -> PortalResult<()> {
         assert_eq!(key, SigningKeyId(id(800)));
         Ok(())
     }
-    async fn signature_terms(&self, _: &Actor, _: TenantId) -> Answered<SignatureTerms> {
+    async fn signature_terms(&self, _: &Actor, _: TenantId) -> PortalResult<SignatureTerms> {
         Ok(SignatureTerms {
             signed_only: self.0 == World::Full,
             seconds: 3600,
@@ -66,17 +76,17 @@ impl Signing for Fake {
         _: TenantId,
         _: i64,
         (_, seconds): (bool, &str),
-        _: &Source,
-    ) -> Answered<()> {
+        _: &RequestSource,
+    ) -> PortalResult<()> {
         let good = seconds.parse::<i64>().is_ok();
         good.then_some(())
-            .ok_or_else(|| Trouble::field("signature_seconds", "Enter whole seconds."))
+            .ok_or_else(|| PortalError::field("signature_seconds", "Enter whole seconds."))
     }
     async fn refused_signatures(
         &self,
         _: &Actor,
         request: Option<RequestId>,
-    ) -> Answered<Vec<RefusedSignature>> {
+    ) -> PortalResult<Vec<RefusedSignature>> {
         let known = request.is_none_or(|request| request == RequestId(id(810)));
         if !known || matches!(self.0, World::Empty | World::Started) {
             return Ok(Vec::new());
@@ -90,7 +100,7 @@ impl Signing for Fake {
             findings: findings(HOSTILE),
         }])
     }
-    async fn diagnose(&self, _: &Actor, specimen: Specimen) -> Answered<Diagnosis> {
+    async fn diagnose(&self, _: &Actor, specimen: Specimen) -> PortalResult<Diagnosis> {
         Ok(Diagnosis {
             findings: findings(&specimen.jws),
         })

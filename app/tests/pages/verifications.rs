@@ -5,7 +5,7 @@ use app::domain::session::Decision;
 use app::domain::skill::SkillName;
 use app::pages::Answer;
 use app::portal::verifications::{Verification, Verifications};
-use app::portal::{Actor, Answered, Source, Trouble};
+use app::portal::{Actor, PortalError, PortalResult, RequestSource};
 use async_trait::async_trait;
 
 use crate::fake::{Fake, HOSTILE, World, actor, fields, id, now, tenant_id, visit};
@@ -13,7 +13,7 @@ use crate::{open, show};
 
 #[async_trait]
 impl Verifications for Fake {
-    async fn verifications(&self, _: &Actor) -> Answered<Vec<Verification>> {
+    async fn verifications(&self, _: &Actor) -> PortalResult<Vec<Verification>> {
         let name = match self.0 {
             World::Full => "Budget app",
             World::Hostile => HOSTILE,
@@ -34,11 +34,11 @@ impl Verifications for Fake {
         _: &Actor,
         session: SessionId,
         decision: Decision,
-        _: &Source,
-    ) -> Answered<()> {
+        _: &RequestSource,
+    ) -> PortalResult<()> {
         assert_eq!(session, SessionId(id(700)));
         match decision {
-            Decision::Reject => Err(Trouble::Conflict("It was decided meanwhile.".into())),
+            Decision::Reject => Err(PortalError::Conflict("It was decided meanwhile.".into())),
             Decision::Approve | Decision::AskAgain => Ok(()),
         }
     }

@@ -1,11 +1,11 @@
-// What the app is told from outside. The names of the first four are those of the `.env` that the portal offers.
+// Settings that come from outside. The names of the first four are those of the `.env` that the portal offers.
 
 /** Reads the environment; whatever is missing is told at once. */
 export function settings(env) {
   const missing = ["TESSERA_URL", "TESSERA_CLIENT_ID", "TESSERA_CLIENT_APP_KEY", "TESSERA_CLIENT_SECRET", "APP_SECRET"].filter((name) => !env[name]);
   if (missing.length) throw new Error(`These settings are missing: ${missing.join(", ")}. README.md says where they come from.`);
   return {
-    /** What browsers may know. */
+    /** The part that browsers may know. */
     tessera: {
       url: env.TESSERA_URL,
       client_id: env.TESSERA_CLIENT_ID,

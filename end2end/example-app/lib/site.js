@@ -12,7 +12,7 @@ const FILES = {
   "/app.css": ["app.css", "text/css; charset=utf-8"],
 };
 
-/** What cannot be done: a status, and a word for the front end, which has the sentences. */
+/** A refusal: a status, and a word for the front end, which has the sentences. */
 class Refused extends Error {
   constructor(status, word) {
     super(word);

@@ -1,4 +1,4 @@
-// What the app does for a user: begins a connection with a bank, finishes it, reads what was shared, ends it.
+// The app's work for a user: it begins a connection with a bank, finishes it, reads what was shared, ends it.
 // Pairs are read from and written to the store here and nowhere else; nothing that is returned contains one.
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 
@@ -35,7 +35,7 @@ export class Wallet {
   }
 
   /**
-   * What the front end opens a session with. The verifier stays here, with this user: a token of somebody else's session
+   * Returns the fields that the front end opens a session with. The verifier stays here, with this user: a token of somebody else's session
    * cannot be finished in their name.
    */
   async begin(user) {
@@ -78,7 +78,7 @@ export class Wallet {
     return true;
   }
 
-  /** What the user's own browser may see. */
+  /** The part that the user's own browser may see. */
   seen(user) {
     const assets = user ? this.#assets(user) : [];
     const accounts = assets.filter(({ account }) => account).map(({ id, account }) => ({ id, ...account }));

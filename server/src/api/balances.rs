@@ -9,12 +9,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::data::{Limit, credentials, freshness};
-use super::refusals::Reading;
-use crate::http::call::{Call, Data};
+use super::refusals::ReadDataErrors;
+use crate::http::call::{Call, ConsentAuth};
 use crate::http::fields::fields;
 use crate::json::Json;
 use crate::problem::Problem;
-use crate::services::accounts::{self, BalanceFilter, BalancesWanted};
+use crate::services::accounts::{self, BalanceFilter, BalanceQuery};
 use crate::state::AppState;
 use crate::wire::List;
 use crate::wire::balances::Balance;
@@ -27,37 +27,37 @@ pub fn routes() -> OpenApiRouter<AppState> {
 }
 
 fields! {
-    /// Which balances; all that is given must hold.
-    pub struct BalanceWish {
-        /// Of this account.
+    /// Filter of balances. A balance is returned if it matches every field that is given.
+    pub struct BalanceFilterFields {
+        /// Account that the balance belongs to.
         account_id: Option<AccountId>,
-        /// Of this type: `ClosingBooked`, `InterimAvailable`.
+        /// Type of the balance: `ClosingBooked`, `InterimAvailable` and so on (ISO 20022).
         kind = "type": Option<BalanceType>,
-        /// In this currency (ISO 4217).
+        /// Currency of the balance (ISO 4217).
         currency: Option<Currency>,
     }
 }
 
 fields! {
     /// Asks for the balances of a consent.
-    pub struct GetBalances for Data {
-        /// Which ones; all, if not given.
-        filter: Option<BalanceWish>,
-        /// At most so many.
+    pub struct GetBalances for ConsentAuth {
+        /// Filter of the balances; all are returned if it is absent.
+        filter: Option<BalanceFilterFields>,
+        /// Largest number of balances to return, from 1 to 100000; 100000 if absent.
         limit: Option<Limit<100_000>>,
-        /// Only those after the balance of this id.
+        /// Id of a balance: only those that follow it are returned.
         after: Option<String>,
     }
 }
 
 fields! {
     /// Asks for the balances of a consent, page by page.
-    pub struct ListBalances for Data {
-        /// Of this account.
+    pub struct ListBalances for ConsentAuth {
+        /// Account that the balance belongs to.
         account_id: Option<AccountId>,
-        /// Of this type: `ClosingBooked`, `InterimAvailable`.
+        /// Type of the balance: `ClosingBooked`, `InterimAvailable` and so on (ISO 20022).
         kind = "type": Option<BalanceType>,
-        /// In this currency (ISO 4217).
+        /// Currency of the balance (ISO 4217).
         currency: Option<Currency>,
         /// 1 to 500; 100 if not given.
         limit: Option<Limit<500>>,
@@ -68,16 +68,16 @@ fields! {
 
 /// Read balances
 #[utoipa::path(post, path = "/v1/balances/get", tag = "Balances", request_body = GetBalances,
-    responses((status = 200, body = Vec<Balance>), Reading))]
+    responses((status = 200, body = Vec<Balance>), ReadDataErrors))]
 async fn get(State(state): State<AppState>, call: Call<GetBalances>) -> Result<Response, Problem> {
-    let (client, credentials) = credentials(call.by, call.also);
+    let (client, credentials) = credentials(call.by, call.extra);
     let wish = call
         .input
         .filter
         .map_or_else(BalanceFilter::default, |wish| {
             filter(wish.account_id, wish.kind, wish.currency)
         });
-    let wanted = BalancesWanted {
+    let wanted = BalanceQuery {
         filter: &wish,
         under: "filter.",
         after: call.input.after.as_deref(),
@@ -91,14 +91,14 @@ async fn get(State(state): State<AppState>, call: Call<GetBalances>) -> Result<R
 
 /// List balances
 #[utoipa::path(get, path = "/v1/balances", tag = "Balances", params(ListBalances),
-    responses((status = 200, body = List<Balance>), Reading))]
+    responses((status = 200, body = List<Balance>), ReadDataErrors))]
 async fn list(
     State(state): State<AppState>,
     call: Call<ListBalances>,
 ) -> Result<Json<List<Balance>>, Problem> {
-    let (client, credentials) = credentials(call.by, call.also);
+    let (client, credentials) = credentials(call.by, call.extra);
     let wish = filter(call.input.account_id, call.input.kind, call.input.currency);
-    let wanted = BalancesWanted {
+    let wanted = BalanceQuery {
         filter: &wish,
         under: "",
         after: call.input.after.as_deref(),
@@ -106,7 +106,9 @@ async fn list(
     };
     let listing = accounts::balances(&state, &client, &credentials, wanted).await?;
     let items = listing.items.into_iter().map(Into::into).collect();
-    Ok(Json(List::of(items, listing.next, listing.fresh)))
+    Ok(Json(
+        List::of(items, listing.next, listing.fresh).beside(listing.lost),
+    ))
 }
 
 fn filter(

@@ -4,7 +4,8 @@ use app::domain::country::COUNTRIES;
 use app::domain::problem::Code;
 use app::domain::skill::{SkillName, SkillType};
 use app::domain::tenant::Environment;
-use axum::extract::{Path, State};
+use app::domain::zone::Zone;
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use base64::Engine as _;
@@ -14,9 +15,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::data::Limit;
-use super::refusals::Seeing;
-use crate::http::call::{Anyone, Call};
-use crate::http::fields::{At, Field, fields, schema_of_pattern, word_field};
+use super::refusals::GetSkillErrors;
+use crate::http::call::{Call, OptionalAuth};
+use crate::http::fields::{Field, FieldPath, fields, schema_of_pattern, word_field};
+use crate::http::path_text::PathText;
 use crate::http::paths;
 use crate::http::tagged::Tagged;
 use crate::json::Json;
@@ -35,8 +37,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
 }
 
 fields! {
-    /// Which skills to list.
-    pub struct CatalogQuery for Anyone {
+    /// Filter of the skills to list. A skill is listed if it matches every field that is given.
+    pub struct CatalogQuery for OptionalAuth {
         /// Skill type: `account_information`, `payment_initiation`, `marketplace`.
         kind = "type": Option<SkillType>,
         /// ISO 3166-1 alpha-2: two letters.
@@ -55,8 +57,18 @@ fields! {
 }
 
 fields! {
-    /// Nothing but keys, and those only if the answer shall say what is whitelisted.
-    pub struct KeysOnly for Anyone {}
+    /// Asks for the servicers that provide skills, page by page.
+    pub struct ServicerQuery for OptionalAuth {
+        /// 1 to 500; 100 if absent.
+        limit: Option<Limit<500>>,
+        /// `next_cursor` of the page before.
+        after: Option<String>,
+    }
+}
+
+fields! {
+    /// Keys only, and optional: with them the answer says which skills the tenant may use.
+    pub struct KeysOnly for OptionalAuth {}
 }
 
 /// Lists skills.
@@ -93,17 +105,19 @@ async fn get_all(
     Ok(Json(offers.iter().take(limit).map(summary).collect()))
 }
 
-/// One skill: its steps with their JSON Schemas, uploads and examples. Percent-encode the name: `#` is `%23`.
-#[utoipa::path(get, path = "/v1/catalog/skills/{skill}", tag = "catalog", params(("skill" = String, Path, description = "The skill's name, percent-encoded"), KeysOnly), responses((status = 200, body = SkillDetail), Seeing))]
+/// Returns one skill: its steps with their JSON Schemas, uploads and examples. Percent-encode the name: `#` is `%23`.
+#[utoipa::path(get, path = "/v1/catalog/skills/{skill}", tag = "catalog", params(("skill" = String, Path, description = "The skill's name, percent-encoded"), KeysOnly), responses((status = 200, body = SkillDetail), GetSkillErrors))]
 async fn one(
     State(state): State<AppState>,
-    Path(name): Path<String>,
+    PathText(name): PathText,
     headers: HeaderMap,
     call: Call<KeysOnly>,
 ) -> Result<Response, Problem> {
     let offer = catalog::one(&state, call.by.as_ref(), &name).await?;
     let offer = offer.ok_or_else(|| {
-        let hint = if name.contains('#') {
+        let hint = if name.contains("%23") {
+            "The name is percent-encoded twice: write %23 for #, and % for nothing else, as in /v1/catalog/skills/xyz_ro_aisp_sbx_%231.0."
+        } else if name.contains('#') {
             "Copy a name from GET /v1/catalog/skills and percent-encode it: # is %23."
         } else {
             paths::NUMBER_SIGN
@@ -114,19 +128,31 @@ async fn one(
 }
 
 /// Lists the servicers that provide skills.
-#[utoipa::path(get, path = "/v1/catalog/servicers", tag = "catalog", params(KeysOnly), responses((status = 200, body = ServicerPage)))]
+#[utoipa::path(get, path = "/v1/catalog/servicers", tag = "catalog", params(ServicerQuery), responses((status = 200, body = ServicerPage)))]
 async fn servicers(
     State(state): State<AppState>,
     headers: HeaderMap,
-    call: Call<KeysOnly>,
+    call: Call<ServicerQuery>,
 ) -> Result<Response, Problem> {
     let offers = catalog::list(&state, call.by.as_ref(), &CatalogFilter::default()).await?;
     let mut items: Vec<CatalogServicer> = offers.iter().map(servicer).collect();
+    items.sort_by(|a, b| a.code.cmp(&b.code));
     items.dedup_by(|a, b| a.code == b.code);
+    if let Some(after) = call.input.after {
+        let seen = items.iter().position(|item| item.code == after);
+        let seen = seen.ok_or_else(|| invalid("after", "must be a next_cursor of this list"))?;
+        items.drain(..=seen);
+    }
+    let limit = limit(call.input.limit).unwrap_or(100);
+    let has_more = items.len() > limit;
+    items.truncate(limit);
     let page = ServicerPage {
+        next_cursor: items
+            .last()
+            .filter(|_| has_more)
+            .map(|last| last.code.clone()),
+        has_more,
         items,
-        next_cursor: None,
-        has_more: false,
     };
     Ok(Tagged::new(&page).answer(&headers))
 }
@@ -140,7 +166,7 @@ word_field! {
 pub struct Country(String);
 
 impl Field for Country {
-    fn read(value: app::domain::json::Json<'_>, at: &mut At<'_>) -> Option<Self> {
+    fn read(value: app::domain::json::JsonValue<'_>, at: &mut FieldPath<'_>) -> Option<Self> {
         let text = String::read(value, at)?;
         let upper = text.to_ascii_uppercase();
         if COUNTRIES.iter().any(|(code, _)| *code == upper) {
@@ -191,6 +217,7 @@ fn summary(offer: &Offer) -> SkillSummary {
         title: manifest.title.clone(),
         kind: manifest.kind.as_str(),
         country: manifest.country.clone(),
+        time_zone: manifest.time_zone.map(Zone::name),
         flavour: offer.skill.name.environment().as_str(),
         servicer: servicer(offer),
         steps: manifest

@@ -1,27 +1,29 @@
 //! Consents: reading and deleting them, in both styles.
 
 use app::domain::ids::CredentialsId;
-use app::domain::json::Json as Given;
+use app::domain::json::JsonValue as Given;
 use app::domain::problem::Code;
 use app::domain::session::ConsentStatus;
 use app::domain::skill::SkillName;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use secrecy::SecretString;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::data::{Limit, credentials};
-use super::refusals::{Consenting, Ending, Extending, Listing};
+use super::data::{Limit, credentials, pair};
+use super::refusals::{
+    DeleteConsentErrors, ExtendConsentErrors, GetConsentErrors, ListConsentsErrors,
+};
 use super::sessions::Challenge;
-use crate::http::call::{Also, Call, Data, Server};
-use crate::http::fields::{At, Field, Text, fields, word_field};
-use crate::http::once;
+use crate::http::call::{Call, ConsentAuth, ExtraCredentials, ServerAuth};
+use crate::http::fields::{Field, FieldPath, Text, fields, unproved_problem, word_field};
+use crate::http::idempotency::{self, Idempotency};
+use crate::http::path_text::PathText;
 use crate::json::Json;
 use crate::problem::Problem;
-use crate::services::consents::{self, ConsentFilter, Credentials};
+use crate::services::consents::{self, ConsentQuery, Credentials};
 use crate::services::keys::Client;
 use crate::services::refusal::{FieldProblem, Refusal};
 use crate::services::renewals::{self, NewRenewal};
@@ -42,12 +44,12 @@ pub fn routes() -> OpenApiRouter<AppState> {
 
 fields! {
     /// Asks what a consent says about itself.
-    pub struct GetConsent for Data {}
+    pub struct GetConsent for ConsentAuth {}
 }
 
 fields! {
     /// Deletes a consent.
-    pub struct DeleteConsent for Data {
+    pub struct DeleteConsent for ConsentAuth {
         /// Minutes for which the cached data outlives the consent, up to the tenant's own maximum; 0: gone as soon as
         /// possible. If not given, the data stays as long as it would have.
         pcd_data_retention: Option<Minutes>,
@@ -56,12 +58,12 @@ fields! {
 
 fields! {
     /// Asks what a consent says about itself.
-    pub struct GetOneConsent for Server {}
+    pub struct GetOneConsent for ServerAuth {}
 }
 
 fields! {
     /// Deletes a consent.
-    pub struct DeleteOneConsent for Server {
+    pub struct DeleteOneConsent for ServerAuth {
         /// Minutes for which the cached data outlives the consent, up to the tenant's own maximum; 0: gone as soon as
         /// possible. If not given, the data stays as long as it would have.
         pcd_data_retention: Option<Minutes>,
@@ -70,10 +72,10 @@ fields! {
 
 fields! {
     /// Asks for the tenant's consents, page by page.
-    pub struct ListConsents for Server {
+    pub struct ListConsents for ServerAuth {
         /// `ACTIVE`, `DELETED` or `EXPIRED`.
         status: Option<ConsentStatus>,
-        /// Of this skill.
+        /// Name of the skill that the consent was given through.
         skill: Option<String>,
         /// 1 to 500; 100 if not given.
         limit: Option<Limit<500>>,
@@ -84,7 +86,7 @@ fields! {
 
 fields! {
     /// Asks for a session that renews a consent.
-    pub struct ExtendConsent for Data {
+    pub struct ExtendConsent for ConsentAuth {
         /// PKCE (RFC 7636), S256: then the exchange needs the `code_verifier`.
         code_challenge: Option<Challenge>,
         /// Your own, handed back as `state` on your redirect link.
@@ -97,7 +99,7 @@ fields! {
 pub struct Minutes(i64);
 
 impl Field for Minutes {
-    fn read(value: Given<'_>, at: &mut At<'_>) -> Option<Self> {
+    fn read(value: Given<'_>, at: &mut FieldPath<'_>) -> Option<Self> {
         i64::read(value, at).map(Self)
     }
 
@@ -115,12 +117,12 @@ word_field! {
 
 /// Read a consent
 #[utoipa::path(post, path = "/v1/consents/get", tag = "Consents", request_body = GetConsent,
-    responses((status = 200, body = ConsentAnswer<Consent>), Consenting))]
+    responses((status = 200, body = ConsentAnswer<Consent>), GetConsentErrors))]
 async fn get(
     State(state): State<AppState>,
     call: Call<GetConsent>,
 ) -> Result<Json<ConsentAnswer<Consent>>, Problem> {
-    let (client, credentials) = credentials(call.by, call.also);
+    let (client, credentials) = credentials(call.by, call.extra);
     read(&state, &client, &credentials).await
 }
 
@@ -128,36 +130,36 @@ async fn get(
 ///
 /// Nothing can be read with it any more, and the bank is told. Deleting it again changes nothing.
 #[utoipa::path(post, path = "/v1/consents/delete", tag = "Consents", request_body = DeleteConsent,
-    responses((status = 200, body = ConsentAnswer<DeletedConsent>), Ending))]
+    responses((status = 200, body = ConsentAnswer<DeletedConsent>), DeleteConsentErrors))]
 async fn delete(
     State(state): State<AppState>,
     call: Call<DeleteConsent>,
-) -> Result<Json<ConsentAnswer<DeletedConsent>>, Problem> {
+) -> Result<Response, Problem> {
     let retention = call.input.pcd_data_retention.map(|minutes| minutes.0);
-    let (client, credentials) = credentials(call.by, call.also);
-    end(&state, &client, &credentials, retention).await
+    let (client, credentials) = credentials(call.by, call.extra);
+    end(state, client, credentials, retention, call.idempotency).await
 }
 
 /// List consents
 ///
-/// All consents of the tenant, dead or alive, newest first.
+/// All consents of the tenant, active or ended, newest first; with `tenant_user_id`, those of one end-user.
 #[utoipa::path(post, path = "/v1/consents/list", tag = "Consents", request_body = ListConsents,
-    responses((status = 200, body = ConsentPage), Listing))]
+    responses((status = 200, body = ConsentPage), ListConsentsErrors))]
 async fn list_by_post(
     State(state): State<AppState>,
     call: Call<ListConsents>,
 ) -> Result<Json<ConsentPage>, Problem> {
-    page(state, call).await
+    page(state, call, false).await
 }
 
 /// List consents (REST style)
 #[utoipa::path(get, path = "/v1/consents", tag = "Consents", params(ListConsents),
-    responses((status = 200, body = ConsentPage), Listing))]
+    responses((status = 200, body = ConsentPage), ListConsentsErrors))]
 async fn list(
     State(state): State<AppState>,
     call: Call<ListConsents>,
 ) -> Result<Json<ConsentPage>, Problem> {
-    page(state, call).await
+    page(state, call, true).await
 }
 
 /// Extend a consent
@@ -165,7 +167,7 @@ async fn list(
 /// Opens a session for the same end-user and skill: take them through its steps, then exchange its `temp_token` as always.
 /// The exchange gives the same `credentials_id` a new `access_token`; the old one works until then.
 #[utoipa::path(post, path = "/v1/consents/extend", tag = "Consents", request_body = ExtendConsent,
-    responses((status = 200, body = SessionOpened), Extending))]
+    responses((status = 200, body = SessionOpened), ExtendConsentErrors))]
 async fn extend(
     State(state): State<AppState>,
     call: Call<ExtendConsent>,
@@ -174,61 +176,62 @@ async fn extend(
         code_challenge: call.input.code_challenge.map(|challenge| challenge.0),
         state: call.input.state.map(|text| text.0),
     };
-    let (client, credentials) = credentials(call.by, call.also);
-    let (engine, notes) = (state.clone(), call.notes);
+    let (client, credentials) = credentials(call.by, call.extra);
+    let (engine, context) = (state.clone(), call.context);
     let work = async move {
         let opened = renewals::begin(&engine, &client, &credentials, new).await?;
-        notes.session.set(opened.session_id).ok();
+        context.session.set(opened.session_id).ok();
         Ok(Json(SessionOpened::from(opened)).into_response())
     };
-    call.once
-        .run(&state, "consents.extend", once::DAY, work)
+    call.idempotency
+        .run(&state, "consents.extend", idempotency::DAY, work)
         .await
 }
 
 /// Read a consent by its id
 #[utoipa::path(get, path = "/v1/consents/{credentials_id}", tag = "Consents",
     params(("credentials_id" = uuid::Uuid, Path, description = "The consent."), GetOneConsent),
-    responses((status = 200, body = ConsentAnswer<Consent>), Consenting))]
+    responses((status = 200, body = ConsentAnswer<Consent>), GetConsentErrors))]
 async fn get_one(
     State(state): State<AppState>,
-    Path(id): Path<String>,
+    PathText(id): PathText,
     call: Call<GetOneConsent>,
 ) -> Result<Json<ConsentAnswer<Consent>>, Problem> {
-    let credentials = named(&id, call.also)?;
+    let credentials = named(&id, call.extra)?;
     read(&state, &call.by, &credentials).await
 }
 
 /// Delete a consent by its id
 #[utoipa::path(delete, path = "/v1/consents/{credentials_id}", tag = "Consents",
     params(("credentials_id" = uuid::Uuid, Path, description = "The consent."), DeleteOneConsent),
-    responses((status = 200, body = ConsentAnswer<DeletedConsent>), Ending))]
+    responses((status = 200, body = ConsentAnswer<DeletedConsent>), DeleteConsentErrors))]
 async fn delete_one(
     State(state): State<AppState>,
-    Path(id): Path<String>,
+    PathText(id): PathText,
     call: Call<DeleteOneConsent>,
-) -> Result<Json<ConsentAnswer<DeletedConsent>>, Problem> {
-    let credentials = named(&id, call.also)?;
-    end(
-        &state,
-        &call.by,
-        &credentials,
-        call.input.pcd_data_retention.map(|minutes| minutes.0),
-    )
-    .await
+) -> Result<Response, Problem> {
+    let retention = call.input.pcd_data_retention.map(|minutes| minutes.0);
+    let credentials = named(&id, call.extra)?;
+    end(state, call.by, credentials, retention, call.idempotency).await
 }
 
-async fn page(state: AppState, call: Call<ListConsents>) -> Result<Json<ConsentPage>, Problem> {
+async fn page(
+    state: AppState,
+    call: Call<ListConsents>,
+    in_headers: bool,
+) -> Result<Json<ConsentPage>, Problem> {
     let skill = call.input.skill.as_deref().map(SkillName::parse);
-    let filter = ConsentFilter {
+    let query = ConsentQuery {
         status: call.input.status,
         skill: skill
             .transpose()
             .map_err(|_| Problem::new(Code::InvalidSkillName))?,
+        tenant_user_id: call.extra.tenant_user_id.clone(),
+        pair: pair(call.extra, in_headers)?,
     };
     let limit = call.input.limit.map_or(100, |limit| limit.0);
     let (infos, has_more) =
-        consents::list(&state, &call.by, &filter, call.input.after, limit).await?;
+        consents::list(&state, &call.by, query, call.input.after, limit).await?;
     let client_id = call.by.tenant().0;
     let items: Vec<Consent> = infos
         .into_iter()
@@ -252,27 +255,42 @@ async fn read(
 }
 
 async fn end(
-    state: &AppState,
-    client: &Client,
-    credentials: &Credentials,
+    state: AppState,
+    client: Client,
+    credentials: Credentials,
     retention: Option<i64>,
-) -> Result<Json<ConsentAnswer<DeletedConsent>>, Problem> {
-    let id = consents::delete(state, client, credentials, retention).await?;
-    Ok(Json(ConsentAnswer::deleted(client.tenant().0, id.0)))
+    idempotency: Idempotency,
+) -> Result<Response, Problem> {
+    let engine = state.clone();
+    let work = async move {
+        let id = consents::delete(&engine, &client, &credentials, retention).await?;
+        Ok(Json(ConsentAnswer::deleted(client.tenant().0, id.0)).into_response())
+    };
+    idempotency
+        .run(&state, "consents.delete", idempotency::DAY, work)
+        .await
 }
 
 /// The pair of a call whose path names the consent; a header that names another one is an error.
-fn named(id: &str, also: Also) -> Result<Credentials, Problem> {
+fn named(id: &str, also: ExtraCredentials) -> Result<Credentials, Problem> {
     let id: CredentialsId = id.parse().map_err(|_| Code::InvalidCredentialsId)?;
     if also
         .credentials_id
         .is_some_and(|header| header.parse() != Ok(id))
     {
-        return Err(Code::InvalidCredentialsId.into());
+        let why = "names another consent than the path: send one of them";
+        return Err(Refusal::new(Code::InvalidField)
+            .says("X-Credentials-Id and the path name two consents.")
+            .at(vec![FieldProblem::new(
+                "credentials_id",
+                Code::InvalidField,
+                why,
+            )])
+            .into());
     }
-    let access_token: SecretString = also.access_token.ok_or_else(|| {
-        let field = FieldProblem::new("X-Access-Token", Code::MissingFields, "is required");
-        Refusal::new(Code::MissingFields).at(vec![field])
+    let access_token = also.access_token.ok_or_else(|| {
+        let field = FieldProblem::new("access_token", Code::MissingFields, "is required");
+        unproved_problem(vec![field])
     })?;
     Ok(Credentials {
         id,

@@ -1,7 +1,7 @@
 //! What the data operations share: the pair they are called with, page sizes, and how fresh an answer is.
 
 use app::domain::account::{BalanceType, CreditDebit};
-use app::domain::json::Json;
+use app::domain::json::JsonValue;
 use app::domain::money::Bound;
 use app::domain::problem::Code;
 use app::domain::transaction::BookingStatus;
@@ -9,12 +9,12 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 
-use crate::http::call::{Also, DataKeys};
-use crate::http::fields::{At, Field, schema_of, word_field};
+use crate::http::call::{ConsentHolder, ExtraCredentials};
+use crate::http::fields::{Field, FieldPath, schema_of, unproved_problem, word_field};
 use crate::problem::Problem;
 use crate::services::accounts::Listing;
 use crate::services::consents::Credentials;
-use crate::services::data::Fresh;
+use crate::services::data::Freshness;
 use crate::services::keys::Client;
 use crate::services::refusal::{FieldProblem, Refusal};
 use crate::wire::{List, Time};
@@ -32,7 +32,7 @@ word_field! {
 }
 
 /// The tenant and the pair of a data call.
-pub fn credentials(by: DataKeys, also: Also) -> (Client, Credentials) {
+pub fn credentials(by: ConsentHolder, also: ExtraCredentials) -> (Client, Credentials) {
     let credentials = Credentials {
         id: by.credentials_id,
         access_token: by.access_token,
@@ -41,8 +41,35 @@ pub fn credentials(by: DataKeys, also: Also) -> (Client, Credentials) {
     (by.client, credentials)
 }
 
-/// How fresh a bare array is, which has no room to say so itself.
-pub fn freshness(fresh: Fresh) -> HeaderMap {
+/// Returns the pair that came along with a call of a server which does not need one; `None` if none did. Half a pair is a
+/// mistake: 400, or 401 where credentials travel in headers.
+pub fn pair(also: ExtraCredentials, in_headers: bool) -> Result<Option<Credentials>, Problem> {
+    let lacking = match (also.credentials_id, also.access_token) {
+        (None, None) => return Ok(None),
+        (Some(id), Some(access_token)) => {
+            return Ok(Some(Credentials {
+                id: id.parse().map_err(|_| Code::InvalidCredentialsId)?,
+                access_token,
+                tenant_user_id: also.tenant_user_id,
+            }));
+        }
+        (None, Some(_)) => "credentials_id",
+        (Some(_), None) => "access_token",
+    };
+    let why = "is required beside the other half";
+    let field = FieldProblem::new(lacking, Code::MissingFields, why);
+    Err(if in_headers {
+        unproved_problem(vec![field])
+    } else {
+        Refusal::new(Code::MissingFields)
+            .says(format!("Missing: {lacking}."))
+            .at(vec![field])
+            .into()
+    })
+}
+
+/// Returns the headers that say how fresh a bare array is: the array has no fields that could.
+pub fn freshness(fresh: Freshness) -> HeaderMap {
     let as_of = HeaderValue::from_str(&Time(fresh.as_of).text());
     let from = HeaderValue::from_static(fresh.served_from.as_str());
     let mut headers = HeaderMap::new();
@@ -59,6 +86,36 @@ pub fn freshness(fresh: Fresh) -> HeaderMap {
     headers
 }
 
+/// The part of a short list that a bare array asks for.
+pub fn part<T, I: PartialEq, W: From<T>>(
+    listing: Listing<T, I>,
+    after: Option<I>,
+    limit: Option<Limit<1_000_000>>,
+    id: impl Fn(&T) -> I,
+) -> Result<Vec<W>, Problem> {
+    let rest = following(listing.items, after, &id, "must be an id of this list")?;
+    let limit = limit.and_then(|limit| usize::try_from(limit.0).ok());
+    let rest = rest.take(limit.unwrap_or(usize::MAX));
+    Ok(rest.map(W::from).collect())
+}
+
+/// Returns the items that follow one, all of them if none is named; 400 if the list has no such item.
+fn following<T, I: PartialEq>(
+    items: Vec<T>,
+    after: Option<I>,
+    id: &impl Fn(&T) -> I,
+    expected: &str,
+) -> Result<std::vec::IntoIter<T>, Problem> {
+    let mut rest = items.into_iter();
+    if let Some(after) = after
+        && !rest.any(|item| id(&item) == after)
+    {
+        let field = FieldProblem::new("after", Code::InvalidField, expected);
+        return Err(Refusal::new(Code::InvalidField).at(vec![field]).into());
+    }
+    Ok(rest)
+}
+
 /// The part of a short list that a page asks for.
 pub fn paged<T, I, W>(
     listing: Listing<T, I>,
@@ -70,29 +127,24 @@ where
     I: PartialEq + ToString,
     W: From<T>,
 {
-    let mut rest = listing.items.into_iter();
-    if let Some(after) = after
-        && !rest.any(|item| id(&item) == after)
-    {
-        let field = FieldProblem::new("after", Code::InvalidField, "must be a next_cursor");
-        return Err(Refusal::new(Code::InvalidField).at(vec![field]).into());
-    }
+    let lost = listing.lost;
+    let mut rest = following(listing.items, after, &id, "must be a next_cursor")?;
     let limit = limit.map_or(100, |limit| limit.0);
     let limit = usize::try_from(limit).unwrap_or(100);
     let page: Vec<T> = rest.by_ref().take(limit).collect();
     let has_more = rest.next().is_some();
-    let last = page.last().filter(|_| has_more);
-    let next = last.map(|last| id(last).to_string());
+    let end = page.last().filter(|_| has_more);
+    let next = end.map(|item| id(item).to_string());
     let items = page.into_iter().map(W::from).collect();
-    Ok(List::of(items, next, listing.fresh))
+    Ok(List::of(items, next, listing.fresh).beside(lost))
 }
 
-/// How many rows are wanted: from 1 up to a maximum.
+/// Number of rows to return, from 1 to `MAX`.
 #[derive(Clone, Copy)]
 pub struct Limit<const MAX: i64>(pub i64);
 
 impl<const MAX: i64> Field for Limit<MAX> {
-    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
+    fn read(value: JsonValue<'_>, at: &mut FieldPath<'_>) -> Option<Self> {
         let limit = i64::read(value, at)?;
         if (1..=MAX).contains(&limit) {
             return Some(Self(limit));
@@ -111,10 +163,10 @@ impl<const MAX: i64> Field for Limit<MAX> {
 pub struct Amount(pub Bound);
 
 impl Field for Amount {
-    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
+    fn read(value: JsonValue<'_>, at: &mut FieldPath<'_>) -> Option<Self> {
         let text = match value {
-            Json::Number(number) => number.to_string(),
-            Json::Text(text) => text.into_owned(),
+            JsonValue::Number(number) => number.to_string(),
+            JsonValue::Text(text) => text.into_owned(),
             other => return at.invalid(format!("must be a decimal number, not {}", other.kind())),
         };
         match Bound::parse(&text) {

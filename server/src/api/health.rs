@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::refusals::Readiness;
+use super::refusals::ReadinessErrors;
 use crate::json::Json;
 use crate::problem::Problem;
 use crate::services::refusal::Refusal;
@@ -21,7 +21,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(readyz))
 }
 
-/// How the server is.
+/// State of the server.
 #[derive(Serialize, ToSchema)]
 pub struct Health {
     /// `ok`.
@@ -30,14 +30,15 @@ pub struct Health {
 
 const OK: Json<Health> = Json(Health { status: "ok" });
 
-/// Whether the process lives.
+/// Answers `ok` as long as the process runs.
 #[utoipa::path(get, path = "/livez", tag = "health", responses((status = 200, body = Health)))]
 async fn livez() -> Json<Health> {
     OK
 }
 
-/// Whether calls should be sent here: the database answers, the server is not stopping, and its background work goes on.
-#[utoipa::path(get, path = "/readyz", tag = "health", responses((status = 200, body = Health), Readiness))]
+/// Answers `ok` if calls should be sent here: the database answers, the server is not stopping, and its background
+/// tasks run.
+#[utoipa::path(get, path = "/readyz", tag = "health", responses((status = 200, body = Health), ReadinessErrors))]
 async fn readyz(State(state): State<AppState>) -> Result<Json<Health>, Problem> {
     if state.stopping.load(Ordering::Relaxed) {
         return Err(Problem::new(Code::ServiceUnavailable));

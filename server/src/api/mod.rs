@@ -46,7 +46,7 @@ fn documented() -> OpenApiRouter<AppState> {
         .merge(redirects::routes())
 }
 
-/// What tenants ask: each with their keys, and at `/v1s` with a signature as well.
+/// Operations that tenants call: at `/v1` with their keys, at `/v1s` with their keys and a signature.
 fn operations() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .merge(accounts::routes())

@@ -2,16 +2,17 @@
 
 use app::domain::ids::PaymentId;
 use app::domain::problem::Code;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::data::credentials;
-use super::refusals::{Paying, Unpaying};
-use crate::http::call::{Call, Data};
+use super::refusals::{CancelPaymentErrors, GetPaymentErrors};
+use crate::http::call::{Call, ConsentAuth};
 use crate::http::fields::{Input, fields};
-use crate::http::once;
+use crate::http::idempotency;
+use crate::http::path_text::PathText;
 use crate::json::Json;
 use crate::problem::Problem;
 use crate::services::payments;
@@ -28,34 +29,34 @@ pub fn routes() -> OpenApiRouter<AppState> {
 
 fields! {
     /// Asks for the payment of a pair.
-    pub struct GetPayment for Data {}
+    pub struct GetPayment for ConsentAuth {}
 }
 
 fields! {
     /// Calls the payment of a pair off.
-    pub struct CancelPayment for Data {}
+    pub struct CancelPayment for ConsentAuth {}
 }
 
 fields! {
     /// Asks for a payment by its id.
-    pub struct GetOnePayment for Data {}
+    pub struct GetOnePayment for ConsentAuth {}
 }
 
 fields! {
     /// Calls a payment off by its id.
-    pub struct CancelOnePayment for Data {}
+    pub struct CancelOnePayment for ConsentAuth {}
 }
 
 /// Read a payment
 ///
 /// The bank is asked for its status unless it is final; a bank that does not answer changes nothing but `served_from`.
 #[utoipa::path(post, path = "/v1/payments/get", tag = "Payments", request_body = GetPayment,
-    responses((status = 200, body = Payment), Paying))]
+    responses((status = 200, body = Payment), GetPaymentErrors))]
 async fn get(
     State(state): State<AppState>,
     call: Call<GetPayment>,
 ) -> Result<Json<Payment>, Problem> {
-    let (client, credentials) = credentials(call.by, call.also);
+    let (client, credentials) = credentials(call.by, call.extra);
     let payment = payments::get(&state, &client, &credentials, None).await?;
     Ok(Json(payment.into()))
 }
@@ -63,14 +64,14 @@ async fn get(
 /// Read a payment by its id
 #[utoipa::path(get, path = "/v1/payments/{id}", tag = "Payments",
     params(("id" = uuid::Uuid, Path, description = "The payment."), GetOnePayment),
-    responses((status = 200, body = Payment), Paying))]
+    responses((status = 200, body = Payment), GetPaymentErrors))]
 async fn get_one(
     State(state): State<AppState>,
-    Path(id): Path<String>,
+    PathText(id): PathText,
     call: Call<GetOnePayment>,
 ) -> Result<Json<Payment>, Problem> {
     let id = named(&id)?;
-    let (client, credentials) = credentials(call.by, call.also);
+    let (client, credentials) = credentials(call.by, call.extra);
     let payment = payments::get(&state, &client, &credentials, Some(id)).await?;
     Ok(Json(payment.into()))
 }
@@ -80,7 +81,7 @@ async fn get_one(
 /// As long as the bank lets it be called off: a future-dated one before its day, a standing order at any time. Cancelling
 /// again changes nothing.
 #[utoipa::path(post, path = "/v1/payments/cancel", tag = "Payments", request_body = CancelPayment,
-    responses((status = 200, body = Payment), Unpaying))]
+    responses((status = 200, body = Payment), CancelPaymentErrors))]
 async fn cancel(
     State(state): State<AppState>,
     call: Call<CancelPayment>,
@@ -91,22 +92,22 @@ async fn cancel(
 /// Cancel a payment by its id
 #[utoipa::path(delete, path = "/v1/payments/{id}", tag = "Payments",
     params(("id" = uuid::Uuid, Path, description = "The payment."), CancelOnePayment),
-    responses((status = 200, body = Payment), Unpaying))]
+    responses((status = 200, body = Payment), CancelPaymentErrors))]
 async fn cancel_one(
     State(state): State<AppState>,
-    Path(id): Path<String>,
+    PathText(id): PathText,
     call: Call<CancelOnePayment>,
 ) -> Result<Response, Problem> {
     let id = named(&id)?;
     end(state, call, Some(id)).await
 }
 
-async fn end<T: Input<Keys = Data>>(
+async fn end<T: Input<Auth = ConsentAuth>>(
     state: AppState,
     call: Call<T>,
     id: Option<PaymentId>,
 ) -> Result<Response, Problem> {
-    let (client, credentials) = credentials(call.by, call.also);
+    let (client, credentials) = credentials(call.by, call.extra);
     let work = {
         let state = state.clone();
         async move {
@@ -114,8 +115,8 @@ async fn end<T: Input<Keys = Data>>(
             Ok(Json(Payment::from(payment)).into_response())
         }
     };
-    call.once
-        .run(&state, "payments.cancel", once::DAY, work)
+    call.idempotency
+        .run(&state, "payments.cancel", idempotency::DAY, work)
         .await
 }
 

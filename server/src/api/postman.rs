@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-/// What the collection remembers from one call to the next; what a person fills in is empty.
+/// Variables of the collection, kept from one call to the next. Those that a person fills in begin empty.
 const VARIABLES: [&str; 10] = [
     "client_id",
     "client_secret",

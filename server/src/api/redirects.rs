@@ -4,7 +4,7 @@
 //! Only a person who opens the address consumes it. `HEAD` is safe (RFC 9110, section 9.2.1), and so must be what says
 //! of itself that nobody looks at it yet: a preview, a prefetch, a page rendered ahead.
 
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use secrecy::SecretString;
@@ -13,15 +13,18 @@ use utoipa_axum::routes;
 
 use app::domain::problem::Code;
 
-use crate::problem::{Answered, Problem};
-use crate::services::refusal::Failure;
-use crate::services::returns::{self, Arrival, Onward};
+use crate::http::notice::{plain, quiet};
+use crate::http::path_text::PathText;
+use crate::problem::{AnsweredCode, Problem};
+use crate::services::callbacks::{self, AuthorizationResponse, CallbackResult};
+use crate::services::refusal::ApiError;
 use crate::state::AppState;
 
 const KINDS: [&str; 3] = ["aisp", "pisp", "partner"];
 /// A second look, while another request follows the same return.
 const REFRESH: HeaderName = HeaderName::from_static("refresh");
-/// Where browsers and previewers say that they fetch ahead: Chromium and Firefox, older ones, Safari, older Firefoxes.
+/// Headers by which browsers and previewers announce a prefetch: Chromium and Firefox, older ones, Safari, older
+/// Firefoxes.
 const AHEAD: [&str; 4] = ["sec-purpose", "purpose", "x-purpose", "x-moz"];
 
 /// The operations of this file.
@@ -49,7 +52,7 @@ async fn arrive(
     State(state): State<AppState>,
     method: Method,
     headers: HeaderMap,
-    Path(kind): Path<String>,
+    PathText(kind): PathText,
     RawQuery(query): RawQuery,
 ) -> Response {
     if !KINDS.contains(&kind.as_str()) {
@@ -65,15 +68,17 @@ async fn arrive(
     let Some(arrival) = read(query.as_deref().unwrap_or_default()) else {
         return invalid(&state);
     };
-    match returns::arrive(&state, arrival).await {
-        Ok(Onward::Link(link)) => onward(&state, &link),
-        Ok(Onward::Wait) => wait(&state),
-        Err(Failure::Refused(refusal)) if refusal.code == Code::TppRedirectError => invalid(&state),
+    match callbacks::handle_callback(&state, arrival).await {
+        Ok(CallbackResult::Link(link)) => onward(&state, &link),
+        Ok(CallbackResult::Wait) => wait(&state),
+        Err(ApiError::Refused(refusal)) if refusal.code == Code::TppRedirectError => {
+            invalid(&state)
+        }
         Err(failure) => failed(&state, failure),
     }
 }
 
-/// Whether nobody looks at the answer yet.
+/// Returns `true` if the request announces itself as a prefetch, a preview or a prerendering.
 fn is_ahead(headers: &HeaderMap) -> bool {
     let said = AHEAD.iter().flat_map(|name| headers.get_all(*name));
     said.filter_map(|value| value.to_str().ok()).any(|value| {
@@ -84,8 +89,9 @@ fn is_ahead(headers: &HeaderMap) -> bool {
     })
 }
 
-/// What a bank sends, each thing at most once; whatever else it adds is its own affair.
-fn read(query: &str) -> Option<Arrival> {
+/// Reads the bank's parameters `state`, `code` and `error`; `None` if `state` is missing or one of them occurs twice.
+/// Other parameters are ignored.
+fn read(query: &str) -> Option<AuthorizationResponse> {
     let (mut state, mut code, mut refused) = (None, None, false);
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         let twice = match name.as_ref() {
@@ -102,7 +108,7 @@ fn read(query: &str) -> Option<Arrival> {
             return None;
         }
     }
-    Some(Arrival {
+    Some(AuthorizationResponse {
         state: state?,
         code,
         refused,
@@ -116,13 +122,13 @@ fn onward(state: &AppState, link: &str) -> Response {
     }
 }
 
-/// For those who only look whether something is here.
+/// Answers a `HEAD` request or a prefetch: a page that consumes nothing.
 fn unopened(state: &AppState, status: StatusCode) -> Response {
     let vary = [(
         header::VARY,
         HeaderValue::from_static("sec-purpose, purpose, x-purpose, x-moz"),
     )];
-    let page = page(
+    let page = plain(
         state,
         status,
         "Almost there",
@@ -132,7 +138,7 @@ fn unopened(state: &AppState, status: StatusCode) -> Response {
 }
 
 fn nowhere(state: &AppState) -> Response {
-    page(
+    plain(
         state,
         StatusCode::NOT_FOUND,
         "Nothing is here",
@@ -142,7 +148,7 @@ fn nowhere(state: &AppState) -> Response {
 
 fn wait(state: &AppState) -> Response {
     let again = [(REFRESH, HeaderValue::from_static("1"))];
-    let page = page(
+    let page = plain(
         state,
         StatusCode::OK,
         "One moment",
@@ -152,7 +158,7 @@ fn wait(state: &AppState) -> Response {
 }
 
 fn invalid(state: &AppState) -> Response {
-    page(
+    plain(
         state,
         StatusCode::BAD_REQUEST,
         "This way back is no longer good",
@@ -160,55 +166,20 @@ fn invalid(state: &AppState) -> Response {
     )
 }
 
-/// Our own fault, or a bank that does not answer: logged as every API call's is, and told in a sentence.
-fn failed(state: &AppState, failure: Failure) -> Response {
+/// Answers an error of this server or of the bank: logged as that of every API call, and shown as a page with a
+/// sentence.
+fn failed(state: &AppState, failure: ApiError) -> Response {
     let code = Problem::from(failure).code();
     let status = StatusCode::from_u16(code.entry().http);
-    let mut answer = page(
+    let mut answer = plain(
         state,
         status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
         "We could not finish this just now",
         "Load this page again in a moment: nothing is done twice. If that does not help, go back to the app you came \
          from and begin again.",
     );
-    answer.extensions_mut().insert(Answered(code));
+    answer.extensions_mut().insert(AnsweredCode(code));
     answer
-}
-
-/// Neither the code nor the token is to be kept or told to anybody on the way.
-fn quiet() -> [(HeaderName, HeaderValue); 2] {
-    [
-        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-        (
-            header::REFERRER_POLICY,
-            HeaderValue::from_static("no-referrer"),
-        ),
-    ]
-}
-
-/// Nobody's look: the end-user knows neither us nor, by name, the app that sent them.
-const STYLE: &str = ":root{color-scheme:light dark}\
-    body{margin:0;min-height:100vh;display:grid;place-items:center;padding:24px;box-sizing:border-box;\
-    background:light-dark(#fbfcfd,#0e1116);color:light-dark(#14181d,#edf1f5);\
-    font:400 16px/24px ui-sans-serif,system-ui,-apple-system,\"Segoe UI\",Roboto,Arial,sans-serif}\
-    main{max-width:440px}\
-    h1{margin:0 0 8px;font-size:24px;line-height:32px;text-wrap:balance}\
-    p{margin:0;color:light-dark(#4a5562,#b3bdc8)}";
-
-/// A page that asks for nothing from anywhere; its one style sheet is in it, under a nonce.
-fn page(state: &AppState, status: StatusCode, title: &str, text: &str) -> Response {
-    let nonce = state.clock.token();
-    let policy = format!(
-        "default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; frame-ancestors 'none'"
-    );
-    let html = axum::response::Html(format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>{title}</title><style nonce=\"{nonce}\">{STYLE}</style></head>\
-         <body><main><h1>{title}</h1><p>{text}</p></main></body></html>"
-    ));
-    let policy = [(header::CONTENT_SECURITY_POLICY, policy)];
-    (status, quiet(), policy, html).into_response()
 }
 
 #[cfg(test)]

@@ -4,65 +4,69 @@
 use super::openapi::errors::refusals;
 
 refusals! {
-    /// Of opening a session.
-    Opening = [InvalidSkillName, UnauthorizedTenant, Forbidden];
-    /// Of submitting a step.
-    Submitting = [
+    /// Codes of opening a session.
+    CreateSessionErrors = [InvalidSkillName, UnauthorizedTenant, Forbidden];
+    /// Codes of submitting a step.
+    SubmitStepErrors = [
         InvalidSessionId, InvalidNonce, ExpiredNonce, SessionEnded, InvalidSkillName, InvalidStep, InvalidInput,
         InvalidRedirectLink, InvalidTenantUserId, UploadsMissing, StepInFlight, ExternalApiConnectionError, ExternalApiTooManyRequests,
         ExternalApiUnauthorized, ExternalApiForbidden, ExternalApiError, IdempotencyMismatch, IdempotencyInFlight,
     ];
-    /// Of asking where a session stands.
-    Asking = [InvalidSessionId, InvalidNonce];
-    /// Of calling a session off.
-    CallingOff = [InvalidSessionId, InvalidNonce, SessionEnded, StepInFlight];
-    /// Of sending a file.
-    Sending = [
+    /// Codes of reading the status of a session.
+    GetSessionErrors = [InvalidSessionId, InvalidNonce, InvalidTenantUserId];
+    /// Codes of cancelling a session.
+    CancelSessionErrors = [InvalidSessionId, InvalidNonce, InvalidTenantUserId, SessionEnded, StepInFlight];
+    /// Codes of uploading a file.
+    UploadErrors = [
         NotFound, InvalidSessionId, InvalidNonce, SessionEnded, InvalidTenantUserId, TooManyUploads, StepInFlight,
     ];
-    /// Of exchanging a token.
-    Exchanging = [
+    /// Codes of exchanging a `temp_token`.
+    ExchangeTokenErrors = [
         InvalidTempToken, TempTokenUsed, TempTokenExpired, InvalidCodeVerifier, InvalidTenantUserId,
-        UnauthorizedTenant, InactiveCredentials, UploadsMissing, IdempotencyMismatch, IdempotencyInFlight,
+        UnauthorizedTenant, InactiveCredentials, UploadsMissing, InvalidCredentialsId, InvalidAccessToken,
+        IdempotencyMismatch, IdempotencyInFlight,
     ];
-    /// Of reading data.
-    Reading = [
+    /// Codes of reading account data.
+    ReadDataErrors = [
         InvalidCredentialsId, InvalidAccessToken, InvalidTenantUserId, InactiveCredentials, ExpiredCredentials,
         WrongKindOfConsent,
         ExternalApiConnectionError, ExternalApiTooManyRequests, ExternalApiUnauthorized, ExternalApiForbidden,
         ExternalApiError,
     ];
-    /// Of reading a payment.
-    Paying = [
+    /// Codes of reading a payment.
+    GetPaymentErrors = [
         InvalidCredentialsId, InvalidAccessToken, InvalidTenantUserId, InactiveCredentials, ExpiredCredentials,
         WrongKindOfConsent, NotFound, ExternalApiConnectionError, ExternalApiTooManyRequests, ExternalApiUnauthorized,
         ExternalApiForbidden, ExternalApiError,
     ];
-    /// Of calling a payment off.
-    Unpaying = [
+    /// Codes of cancelling a payment.
+    CancelPaymentErrors = [
         InvalidCredentialsId, InvalidAccessToken, InvalidTenantUserId, InactiveCredentials, ExpiredCredentials,
         WrongKindOfConsent, NotFound, PaymentNotCancellable, ExternalApiConnectionError, ExternalApiTooManyRequests,
         ExternalApiUnauthorized, ExternalApiForbidden, ExternalApiError, IdempotencyMismatch, IdempotencyInFlight,
     ];
-    /// Of asking what has changed.
-    Syncing = [
+    /// Codes of reading changes since a cursor.
+    SyncErrors = [
         InvalidCredentialsId, InvalidAccessToken, InvalidTenantUserId, InactiveCredentials, ExpiredCredentials,
         CursorExpired, WrongKindOfConsent, ExternalApiConnectionError, ExternalApiTooManyRequests, ExternalApiUnauthorized,
         ExternalApiForbidden, ExternalApiError,
     ];
-    /// Of listing consents.
-    Listing = [InvalidSkillName];
-    /// Of renewing a consent.
-    Extending = [
+    /// Codes of listing consents.
+    ListConsentsErrors = [InvalidSkillName, InvalidCredentialsId, InvalidAccessToken, InvalidTenantUserId];
+    /// Codes of extending a consent.
+    ExtendConsentErrors = [
         InvalidCredentialsId, InvalidAccessToken, InvalidTenantUserId, InactiveCredentials, ExpiredCredentials,
         UnauthorizedTenant, Forbidden, WrongKindOfConsent, IdempotencyMismatch, IdempotencyInFlight,
     ];
-    /// Of asking about a consent.
-    Consenting = [InvalidCredentialsId, InvalidAccessToken, InvalidTenantUserId];
-    /// Of ending a consent.
-    Ending = [InvalidCredentialsId, InvalidAccessToken, InvalidTenantUserId, InvalidPcdDataRetention];
-    /// Of looking at one skill.
-    Seeing = [NotFound, Forbidden];
-    /// Of asking whether the server is ready.
-    Readiness = [ServiceUnavailable];
+    /// Codes of reading a consent.
+    GetConsentErrors = [InvalidCredentialsId, InvalidAccessToken, InvalidTenantUserId];
+    /// Codes of deleting a consent.
+    DeleteConsentErrors = [
+        InvalidCredentialsId, InvalidAccessToken, InvalidTenantUserId, InvalidPcdDataRetention, IdempotencyMismatch,
+        IdempotencyInFlight,
+    ];
+    /// Codes of reading one skill.
+    GetSkillErrors = [NotFound, Forbidden];
+    /// Codes of the readiness check.
+    ReadinessErrors = [ServiceUnavailable];
 }

@@ -1,7 +1,7 @@
 //! Sessions and their steps: what a tenant's app may call from a browser or a phone.
 
 use app::domain::ids::SessionId;
-use app::domain::json::Json as Given;
+use app::domain::json::JsonValue as Given;
 use app::domain::problem::Code;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
@@ -13,13 +13,15 @@ use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::refusals::{Asking, CallingOff, Opening, Submitting};
-use crate::http::call::{App, Call, Nonce};
-use crate::http::fields::{At, Field, Text, fields};
-use crate::http::once;
+use super::refusals::{
+    CancelSessionErrors, CreateSessionErrors, GetSessionErrors, SubmitStepErrors,
+};
+use crate::http::call::{AppKeyAuth, Call, NonceAuth};
+use crate::http::fields::{Field, FieldPath, Text, fields};
+use crate::http::idempotency;
 use crate::json::Json;
 use crate::problem::Problem;
-use crate::services::sessions::{self, NewSession, Proof};
+use crate::services::sessions::{self, NewSession, SessionProof};
 use crate::services::steps::{self, NewStep};
 use crate::skills::Psu;
 use crate::state::AppState;
@@ -36,7 +38,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
 
 fields! {
     /// Opens a session of a skill for one end-user.
-    pub struct CreateSession for App {
+    pub struct CreateSession for AppKeyAuth {
         /// The skill, as the catalog names it: `xyz_ro_aisp_sbx_#1.0`.
         skill: String,
         /// PKCE (RFC 7636), S256: then the exchange needs the `code_verifier`.
@@ -51,7 +53,7 @@ fields! {
 pub struct Challenge(pub(super) String);
 
 impl Field for Challenge {
-    fn read(value: Given<'_>, at: &mut At<'_>) -> Option<Self> {
+    fn read(value: Given<'_>, at: &mut FieldPath<'_>) -> Option<Self> {
         let text = String::read(value, at)?;
         let url_safe = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
         if text.len() == 43 && text.bytes().all(url_safe) {
@@ -70,7 +72,7 @@ impl Field for Challenge {
 
 fields! {
     /// Submits one step of a session.
-    pub struct SubmitStep for Nonce {
+    pub struct SubmitStep for NonceAuth {
         /// The skill the session was opened for.
         skill: String,
         /// Name of the step.
@@ -82,7 +84,7 @@ fields! {
 
 fields! {
     /// Asks where a session stands.
-    pub struct GetSession for App {
+    pub struct GetSession for AppKeyAuth {
         /// The nonce used last, or the one to be used next.
         nonce: Option<SecretString>,
     }
@@ -90,7 +92,7 @@ fields! {
 
 fields! {
     /// Calls a session off.
-    pub struct CancelSession for App {
+    pub struct CancelSession for AppKeyAuth {
         /// The nonce used last; `client_secret` does as well.
         nonce: Option<SecretString>,
     }
@@ -121,19 +123,19 @@ impl FromRequestParts<AppState> for InPath {
 ///
 /// The first call of every flow; safe in a browser or app.
 #[utoipa::path(post, path = "/v1/sessions", tag = "Sessions", request_body = CreateSession,
-    responses((status = 200, body = SessionOpened), Opening))]
+    responses((status = 200, body = SessionOpened), CreateSessionErrors))]
 async fn create(
     State(state): State<AppState>,
     call: Call<CreateSession>,
 ) -> Result<Json<SessionOpened>, Problem> {
     let new = NewSession {
         skill: call.input.skill,
-        tenant_user_id: call.also.tenant_user_id,
+        tenant_user_id: call.extra.tenant_user_id,
         code_challenge: call.input.code_challenge.map(|challenge| challenge.0),
         state: call.input.state.map(|text| text.0),
     };
     let opened = sessions::create(&state, &call.by, new).await?;
-    call.notes.session.set(opened.session_id).ok();
+    call.context.session.set(opened.session_id).ok();
     Ok(Json(opened.into()))
 }
 
@@ -142,21 +144,21 @@ async fn create(
 /// The nonce authorises exactly this step, once. A refusal, or a failure at the bank, leaves it good.
 #[utoipa::path(post, path = "/v1/sessions/{session_id}/steps", tag = "Sessions", request_body = SubmitStep,
     params(("session_id" = uuid::Uuid, Path, description = "The session.")),
-    responses((status = 200, body = StepTaken), Submitting))]
+    responses((status = 200, body = StepTaken), SubmitStepErrors))]
 async fn submit(
     State(state): State<AppState>,
     session: InPath,
     call: Call<SubmitStep>,
 ) -> Result<Response, Problem> {
     let session_id = session.id()?;
-    call.notes.session.set(session_id).ok();
+    call.context.session.set(session_id).ok();
     let new = NewStep {
         session_id,
         nonce: call.by.nonce,
         skill: call.input.skill,
         step: call.input.step,
         data: call.input.data,
-        tenant_user_id: call.also.tenant_user_id,
+        tenant_user_id: call.extra.tenant_user_id,
         psu: Psu::default(),
     };
     let (engine, named) = (state.clone(), call.by.named);
@@ -164,7 +166,9 @@ async fn submit(
         let taken = steps::submit(&engine, &named, new).await?;
         Ok(Json(StepTaken::from(taken)).into_response())
     };
-    call.once.run(&state, "steps.submit", once::DAY, work).await
+    call.idempotency
+        .run(&state, "steps.submit", idempotency::DAY, work)
+        .await
 }
 
 /// Get a session
@@ -175,15 +179,17 @@ async fn submit(
 /// be who consents in it.
 #[utoipa::path(post, path = "/v1/sessions/{session_id}/get", tag = "Sessions", request_body = GetSession,
     params(("session_id" = uuid::Uuid, Path, description = "The session.")),
-    responses((status = 200, body = SessionStanding), Asking))]
+    responses((status = 200, body = SessionStanding), GetSessionErrors))]
 async fn get(
     State(state): State<AppState>,
     session: InPath,
     call: Call<GetSession>,
 ) -> Result<Json<SessionStanding>, Problem> {
     let id = session.id()?;
-    call.notes.session.set(id).ok();
+    call.context.session.set(id).ok();
     let proof = proof(call.input.nonce.as_ref(), call.by.is_server());
+    let user = call.extra.tenant_user_id.as_deref();
+    sessions::check_user_of(&state, &call.by, id, user).await?;
     let standing = sessions::get(&state, &call.by, id, proof).await?;
     Ok(Json(standing.into()))
 }
@@ -193,15 +199,17 @@ async fn get(
 /// For good: its nonces and its `temp_token` are dead. Possible until the token was exchanged.
 #[utoipa::path(post, path = "/v1/sessions/{session_id}/cancel", tag = "Sessions", request_body = CancelSession,
     params(("session_id" = uuid::Uuid, Path, description = "The session.")),
-    responses((status = 200, body = SessionCancelled), CallingOff))]
+    responses((status = 200, body = SessionCancelled), CancelSessionErrors))]
 async fn cancel(
     State(state): State<AppState>,
     session: InPath,
     call: Call<CancelSession>,
 ) -> Result<Json<SessionCancelled>, Problem> {
     let id = session.id()?;
-    call.notes.session.set(id).ok();
+    call.context.session.set(id).ok();
     let proof = proof(call.input.nonce.as_ref(), call.by.is_server());
+    let user = call.extra.tenant_user_id.as_deref();
+    sessions::check_user_of(&state, &call.by, id, user).await?;
     let off = sessions::cancel(&state, &call.by, id, proof).await?;
     Ok(Json(SessionCancelled {
         session_id: id.0,
@@ -211,11 +219,11 @@ async fn cancel(
 }
 
 /// A nonce that was sent is looked at, whatever else the caller showed.
-fn proof(nonce: Option<&SecretString>, server: bool) -> Proof<'_> {
+fn proof(nonce: Option<&SecretString>, server: bool) -> SessionProof<'_> {
     match nonce.map(ExposeSecret::expose_secret) {
-        Some(nonce) if server => Proof::Both(nonce),
-        Some(nonce) => Proof::Nonce(nonce),
-        None if server => Proof::Secret,
-        None => Proof::None,
+        Some(nonce) if server => SessionProof::Both(nonce),
+        Some(nonce) => SessionProof::Nonce(nonce),
+        None if server => SessionProof::Secret,
+        None => SessionProof::None,
     }
 }

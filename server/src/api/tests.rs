@@ -1,4 +1,4 @@
-//! The API's own router, knocked at in the process.
+//! The API's own router, called in the process.
 
 mod catalog;
 mod full_disk;

@@ -7,13 +7,14 @@ use secrecy::SecretString;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::refusals::Exchanging;
-use crate::http::call::{Call, Server};
+use super::data::pair;
+use super::refusals::ExchangeTokenErrors;
+use crate::http::call::{Call, ServerAuth};
 use crate::http::fields::fields;
-use crate::http::once;
+use crate::http::idempotency;
 use crate::json::Json;
 use crate::problem::Problem;
-use crate::services::tokens::{self, Answer, Exchange, Exchanged};
+use crate::services::tokens::{self, Exchange, ExchangeResult, Exchanged};
 use crate::state::AppState;
 use crate::wire::tokens::Token;
 
@@ -26,10 +27,10 @@ pub fn routes() -> OpenApiRouter<AppState> {
 
 fields! {
     /// Exchanges a `temp_token` for the pair that opens the end-user's data.
-    pub struct ExchangeToken for Server {
-        /// As your app received it.
+    pub struct ExchangeToken for ServerAuth {
+        /// The `temp_token`, as your app received it.
         temp_token: SecretString,
-        /// Needed if the session was opened with a `code_challenge`.
+        /// PKCE (RFC 7636) verifier: required if the session was opened with a `code_challenge`.
         code_verifier: Option<SecretString>,
     }
 }
@@ -40,7 +41,7 @@ fields! {
 /// `Idempotency-Key`, and the same call again within an hour gets the first answer, and never ends anything. Other tokens
 /// of the same session (its return was loaded twice) are 410 `temp_token_used` from then on, and end nothing.
 #[utoipa::path(post, path = "/v1/tokens", tag = "Tokens", request_body = ExchangeToken,
-    responses((status = 200, body = Token), Exchanging))]
+    responses((status = 200, body = Token), ExchangeTokenErrors))]
 async fn exchange(
     State(state): State<AppState>,
     call: Call<ExchangeToken>,
@@ -50,7 +51,7 @@ async fn exchange(
 
 /// Exchange a `temp_token` (the first documents' path)
 #[utoipa::path(post, path = "/v1/token", tag = "Tokens", request_body = ExchangeToken,
-    responses((status = 200, body = Token), Exchanging))]
+    responses((status = 200, body = Token), ExchangeTokenErrors))]
 async fn exchange_at_token(
     State(state): State<AppState>,
     call: Call<ExchangeToken>,
@@ -62,19 +63,20 @@ async fn answer(state: AppState, call: Call<ExchangeToken>) -> Result<Response, 
     let exchange = Exchange {
         temp_token: call.input.temp_token,
         code_verifier: call.input.code_verifier,
-        tenant_user_id: call.also.tenant_user_id,
+        tenant_user_id: call.extra.tenant_user_id.clone(),
+        pair: pair(call.extra, false)?,
     };
     let once = call
-        .once
-        .attempt(&state, "tokens.exchange", once::HOUR)
+        .idempotency
+        .attempt(&state, "tokens.exchange", idempotency::HOUR)
         .await?;
     let answer = tokens::exchange_once(&state, &call.by, exchange, once, written).await?;
     Ok(match answer {
-        Answer::First(exchanged) => {
+        ExchangeResult::First(exchanged) => {
             let quiet = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
             (quiet, Json(Token::from(exchanged))).into_response()
         }
-        Answer::Again(status, body) => once::again(status, body),
+        ExchangeResult::Replay(status, body) => idempotency::replay(status, body),
     })
 }
 

@@ -17,16 +17,17 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::data::{Amount, Limit, credentials, freshness};
-use super::refusals::Reading;
-use crate::http::call::{Call, Data};
+use super::refusals::ReadDataErrors;
+use crate::http::call::{Call, ConsentAuth};
 use crate::http::describe::described_input;
-use crate::http::fields::{ExactMoment, Fieldset, Input, Words, Wrong, fields};
+use crate::http::fields::{ExactMoment, FieldErrors, FromFields, Input, VisibleText, fields};
 use crate::json::Json;
 use crate::problem::Problem;
 use crate::services::data;
-use crate::services::refusal::Failure;
+use crate::services::refusal::ApiError;
 use crate::services::transactions::{
-    self, AmountBounds, Newest, Page, Reader, TimeBounds, TransactionFilter, Wanted,
+    self, AmountBounds, TimeBounds, TransactionFilter, TransactionPage, TransactionPosition,
+    TransactionQuery, TransactionReader,
 };
 use crate::state::AppState;
 use crate::wire::List;
@@ -43,24 +44,24 @@ pub fn routes() -> OpenApiRouter<AppState> {
 }
 
 fields! {
-    /// Which transactions; all that is given must hold.
-    pub struct TransactionWish {
-        /// Of this account.
+    /// Filter of transactions. A transaction is returned if it matches every field that is given.
+    pub struct TransactionFilterFields {
+        /// Account that the transaction belongs to.
         account_id: Option<AccountId>,
-        /// In this currency (ISO 4217).
+        /// Currency of the transaction (ISO 4217).
         currency: Option<Currency>,
         /// `booked` or `pending`.
         status: Option<BookingStatus>,
         /// `credit` or `debit`.
         credit_debit_indicator: Option<CreditDebit>,
-        /// Of this category, to the letter.
-        category: Option<Words<256>>,
-        /// By counterparty. Case, runs of blanks and ways of writing one letter do not matter.
-        merchant: Option<Words<256>>,
-        /// By location. Not provided by any bank yet.
-        location: Option<String>,
-        /// By tag. Not provided by any bank yet.
-        tag: Option<String>,
+        /// Category of the transaction, compared exactly.
+        category: Option<VisibleText<256>>,
+        /// Name of the counterparty. Case, runs of blanks and ways of writing one letter do not matter.
+        merchant: Option<VisibleText<256>>,
+        /// Location of the transaction. No bank provides it yet: nothing matches.
+        location: Option<VisibleText<256>>,
+        /// Tag of the transaction. No bank provides tags yet: nothing matches.
+        tag: Option<VisibleText<256>>,
         /// Amount equal to this.
         eq: Option<Amount>,
         /// Amount at least this.
@@ -73,42 +74,42 @@ fields! {
         lt: Option<Amount>,
         /// Booked at this time exactly, or on this day (UTC).
         booking_date_eq: Option<ExactMoment>,
-        /// Booked on or after.
+        /// Booked at this time or later.
         booking_date_gte: Option<Moment>,
-        /// Booked after.
+        /// Booked later than this time.
         booking_date_gt: Option<Moment>,
-        /// Booked on or before.
+        /// Booked at this time or earlier.
         booking_date_lte: Option<Moment>,
-        /// Booked before.
+        /// Booked earlier than this time.
         booking_date_lt: Option<Moment>,
         /// Stored here at this time exactly, or on this day (UTC).
         timestamp_eq: Option<ExactMoment>,
-        /// Stored here then or later.
+        /// Stored here at this time or later.
         timestamp_gte: Option<Moment>,
-        /// Stored here later.
+        /// Stored here later than this time.
         timestamp_gt: Option<Moment>,
-        /// Stored here then or earlier.
+        /// Stored here at this time or earlier.
         timestamp_lte: Option<Moment>,
-        /// Stored here earlier.
+        /// Stored here earlier than this time.
         timestamp_lt: Option<Moment>,
     }
 }
 
 fields! {
     /// Asks for the transactions of a consent, newest first.
-    pub struct GetTransactions for Data {
-        /// Optional filters.
-        filter: Option<TransactionWish>,
-        /// At most so many.
+    pub struct GetTransactions for ConsentAuth {
+        /// Filter of the transactions; all are returned if it is absent.
+        filter: Option<TransactionFilterFields>,
+        /// Largest number of transactions to return, from 1 to 1000000; all of them if absent.
         limit: Option<Limit<1_000_000>>,
-        /// Only those older than the transaction of this id.
+        /// Id of a transaction: only those that follow it in the list, the older ones, are returned.
         after: Option<String>,
     }
 }
 
 fields! {
     /// One page of a list.
-    pub struct PageWish {
+    pub struct PageParams {
         /// 1 to 500; 100 if not given.
         limit: Option<Limit<500>>,
         /// The `next_cursor` of the page before.
@@ -118,34 +119,38 @@ fields! {
 
 /// Asks for the transactions of a consent, page by page: the filter's fields stand beside the page's.
 pub struct ListTransactions {
-    wish: TransactionWish,
-    page: PageWish,
+    wish: TransactionFilterFields,
+    page: PageParams,
 }
 
-impl Fieldset for ListTransactions {
+impl FromFields for ListTransactions {
     const ABOUT: &'static str = "Asks for the transactions of a consent, page by page.";
 
     fn take(
         values: &mut Object<'_>,
         prefix: &str,
         in_query: bool,
-        wrong: &mut Wrong,
+        wrong: &mut FieldErrors,
     ) -> Option<Self> {
-        let wish = TransactionWish::take(values, prefix, in_query, wrong);
-        let page = PageWish::take(values, prefix, in_query, wrong);
+        let wish = TransactionFilterFields::take(values, prefix, in_query, wrong);
+        let page = PageParams::take(values, prefix, in_query, wrong);
         Some(Self {
             wish: wish?,
             page: page?,
         })
     }
 
-    fn shape() -> Vec<(&'static str, &'static str, RefOr<Schema>, bool)> {
-        [TransactionWish::shape(), PageWish::shape()].concat()
+    fn schema_fields() -> Vec<(&'static str, &'static str, RefOr<Schema>, bool)> {
+        [
+            TransactionFilterFields::schema_fields(),
+            PageParams::schema_fields(),
+        ]
+        .concat()
     }
 }
 
 impl Input for ListTransactions {
-    type Keys = Data;
+    type Auth = ConsentAuth;
 }
 described_input!(ListTransactions);
 
@@ -153,7 +158,7 @@ described_input!(ListTransactions);
 ///
 /// The whole list, streamed: newest first by booking date, then id.
 #[utoipa::path(post, path = "/v1/transactions/get", tag = "Transactions", request_body = GetTransactions,
-    responses((status = 200, body = Vec<Transaction>), Reading))]
+    responses((status = 200, body = Vec<Transaction>), ReadDataErrors))]
 async fn get(
     State(state): State<AppState>,
     call: Call<GetTransactions>,
@@ -163,7 +168,7 @@ async fn get(
 
 /// Read transactions (the first documents' path)
 #[utoipa::path(post, path = "/v1/transactions", tag = "Transactions", request_body = GetTransactions,
-    responses((status = 200, body = Vec<Transaction>), Reading))]
+    responses((status = 200, body = Vec<Transaction>), ReadDataErrors))]
 async fn get_at_transactions(
     State(state): State<AppState>,
     call: Call<GetTransactions>,
@@ -175,36 +180,43 @@ async fn get_at_transactions(
 ///
 /// Newest first by booking date, then id. A cursor stays good when transactions are added.
 #[utoipa::path(get, path = "/v1/transactions", tag = "Transactions", params(ListTransactions),
-    responses((status = 200, body = List<Transaction>), Reading))]
+    responses((status = 200, body = List<Transaction>), ReadDataErrors))]
 async fn list(
     State(state): State<AppState>,
     call: Call<ListTransactions>,
 ) -> Result<Json<List<Transaction>>, Problem> {
-    let (client, credentials) = credentials(call.by, call.also);
+    let (client, credentials) = credentials(call.by, call.extra);
     let ListTransactions { wish, page } = call.input;
-    let wanted = Wanted::from(wish);
+    let wanted = TransactionQuery::from(wish);
     let reader = transactions::reader(&state, &client, &credentials, wanted).await?;
-    let after = place(&reader, page.after.as_deref()).await?;
+    let after = position(&reader, page.after.as_deref()).await?;
     let limit = page.limit.map_or(100, |limit| limit.0);
     let page = reader.page(after, limit).await?;
     let items = page.items.into_iter().map(Into::into).collect();
     let next = page.next.map(|next| reader.cursor(next)).transpose()?;
-    let unreadable = data::unreadable(&state, &reader.readable).await?;
+    let mut unreadable = data::unreadable(&state, &reader.readable).await?;
+    unreadable.extend(page.lost);
     Ok(Json(
         List::of(items, next, reader.readable.fresh).beside(unreadable),
     ))
 }
 
 async fn array(state: AppState, call: Call<GetTransactions>) -> Result<Response, Problem> {
-    let (client, credentials) = credentials(call.by, call.also);
-    let mut wanted = call.input.filter.map(Wanted::from).unwrap_or_default();
+    let (client, credentials) = credentials(call.by, call.extra);
+    let mut wanted = call
+        .input
+        .filter
+        .map(TransactionQuery::from)
+        .unwrap_or_default();
     wanted.under = "filter.";
     let reader = transactions::reader(&state, &client, &credentials, wanted).await?;
-    let after = place(&reader, call.input.after.as_deref()).await?;
-    let fresh = freshness(reader.readable.fresh);
+    let after = position(&reader, call.input.after.as_deref()).await?;
     let left = call.input.limit.map_or(i64::MAX, |limit| limit.0);
     // The first page is read before the answer begins, so that what fails at once is answered as an error.
     let first = reader.page(after, left.min(CHUNK)).await?;
+    let mut fresh = reader.readable.fresh;
+    fresh.unreadable += first.lost.iter().map(|it| it.count).sum::<i64>();
+    let fresh = freshness(fresh);
     let json = [(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),
@@ -213,23 +225,30 @@ async fn array(state: AppState, call: Call<GetTransactions>) -> Result<Response,
     Ok((json, fresh, body).into_response())
 }
 
-async fn place(reader: &Reader, after: Option<&str>) -> Result<Option<Newest>, Failure> {
+async fn position(
+    reader: &TransactionReader,
+    after: Option<&str>,
+) -> Result<Option<TransactionPosition>, ApiError> {
     match after {
-        Some(after) => reader.place(after).await.map(Some),
+        Some(after) => reader.position(after).await.map(Some),
         None => Ok(None),
     }
 }
 
-/// An answer under way.
+/// State of an answer that is being sent.
 enum Sending {
-    Page { page: Page, left: i64, first: bool },
+    Page {
+        page: TransactionPage,
+        left: i64,
+        first: bool,
+    },
     Over,
 }
 
 /// The array, page after page. A page that cannot be read breaks the answer off: half an array is no JSON.
 fn chunks(
-    reader: Reader,
-    first: Page,
+    reader: TransactionReader,
+    first: TransactionPage,
     left: i64,
 ) -> impl Stream<Item = Result<Bytes, std::io::Error>> {
     let start = Sending::Page {
@@ -260,7 +279,7 @@ fn chunks(
     })
 }
 
-fn write(page: Page, first: bool, last: bool) -> Result<Bytes, std::io::Error> {
+fn write(page: TransactionPage, first: bool, last: bool) -> Result<Bytes, std::io::Error> {
     let mut bytes = Vec::with_capacity(page.items.len() * 512 + 2);
     for (at, item) in page.items.into_iter().enumerate() {
         bytes.push(if first && at == 0 { b'[' } else { b',' });
@@ -275,13 +294,13 @@ fn write(page: Page, first: bool, last: bool) -> Result<Bytes, std::io::Error> {
     Ok(bytes.into())
 }
 
-fn broken(failure: Failure) -> std::io::Error {
+fn broken(failure: ApiError) -> std::io::Error {
     tracing::error!(%failure, "an answer broke off");
     std::io::Error::other("the answer broke off")
 }
 
-impl From<TransactionWish> for Wanted {
-    fn from(wish: TransactionWish) -> Self {
+impl From<TransactionFilterFields> for TransactionQuery {
+    fn from(wish: TransactionFilterFields) -> Self {
         let bound = |amount: Option<Amount>| amount.map(|amount| amount.0);
         Self {
             amount: AmountBounds {
@@ -292,8 +311,8 @@ impl From<TransactionWish> for Wanted {
                 lte: bound(wish.lte),
             },
             merchant: wish.merchant.map(|words| words.0),
-            location: wish.location,
-            tag: wish.tag,
+            location: wish.location.map(|words| words.0),
+            tag: wish.tag.map(|words| words.0),
             under: "",
             booked_at: TimeBounds {
                 gt: wish.booking_date_gt,

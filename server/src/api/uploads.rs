@@ -15,14 +15,14 @@ use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::refusals::Sending;
-use crate::http::call::Nonce;
+use super::refusals::UploadErrors;
+use crate::http::call::NonceAuth;
 use crate::http::fields::{fields, schema_of};
 use crate::http::form::FileCall;
 use crate::json::Json;
 use crate::problem::Problem;
 use crate::services::refusal::Refusal;
-use crate::services::uploads::{self, NewUpload};
+use crate::services::uploads::{self, UploadRequest};
 use crate::state::AppState;
 use crate::wire::uploads::Uploaded;
 
@@ -35,8 +35,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
 
 fields! {
     /// Sends a file along with a step. The parts are read in this order: the file is the last.
-    pub struct SendFile for Nonce {
-        /// Which of the files that the step's manifest names.
+    pub struct SendFile for NonceAuth {
+        /// Kind of the file, as the step's manifest names it.
         kind: String,
     }
 }
@@ -90,7 +90,8 @@ impl FromRequestParts<AppState> for InPath {
 }
 
 impl InPath {
-    /// What is no id is the id of nothing.
+    /// Returns the ids of the session, if the path names one, and of the step. A text that is no id is answered as an
+    /// id that does not exist.
     fn ids(&self) -> Result<(Option<SessionId>, StepId), Refusal> {
         let session = self.session.as_ref().map(|id| id.parse()).transpose();
         let session = session.map_err(|_| Refusal::new(Code::InvalidSessionId))?;
@@ -106,7 +107,7 @@ impl InPath {
 #[utoipa::path(post, path = "/v1/steps/{step_id}/upload", tag = "Sessions",
     request_body(content = UploadForm, content_type = "multipart/form-data"),
     params(("step_id" = uuid::Uuid, Path, description = "The step, as its answer named it.")),
-    responses((status = 200, body = Uploaded), Sending))]
+    responses((status = 200, body = Uploaded), UploadErrors))]
 async fn upload(
     State(state): State<AppState>,
     path: InPath,
@@ -121,7 +122,7 @@ async fn upload(
     params(
         ("session_id" = uuid::Uuid, Path, description = "The session."),
         ("step_id" = uuid::Uuid, Path, description = "The step, as its answer named it.")),
-    responses((status = 200, body = Uploaded), Sending))]
+    responses((status = 200, body = Uploaded), UploadErrors))]
 async fn upload_in_session(
     State(state): State<AppState>,
     path: InPath,
@@ -136,15 +137,15 @@ async fn receive(
     call: FileCall<SendFile>,
 ) -> Result<Json<Uploaded>, Problem> {
     let (session_id, step_id) = path.ids()?;
-    let new = NewUpload {
+    let new = UploadRequest {
         session_id,
         step_id,
         nonce: call.by.nonce,
         kind: call.input.kind,
-        tenant_user_id: call.also.tenant_user_id,
+        tenant_user_id: call.extra.tenant_user_id,
     };
     let mut incoming = uploads::begin(state, &call.by.named, new).await?;
-    call.notes.session.set(incoming.session()).ok();
+    call.context.session.set(incoming.session()).ok();
     let mut file = call.file;
     if !file.at_most(incoming.most()) {
         return Err(incoming.too_large().into());

@@ -26,12 +26,12 @@ pub(super) fn dump(url: &str) -> Result<Dump, BackupError> {
 }
 
 impl Dump {
-    /// What it writes.
+    /// Takes the standard output of `pg_dump`, which carries the dump. Fails if it was taken before.
     pub(super) fn output(&mut self) -> Result<ChildStdout, BackupError> {
         self.0.stdout.take().ok_or_else(|| failed("pg_dump"))
     }
 
-    /// Waits for its end; what it wrote is a dump only if it says so.
+    /// Waits for `pg_dump` to exit. The output is a complete dump only if this returns `Ok`.
     pub(super) fn end(mut self) -> Result<(), BackupError> {
         let ended = self.0.wait();
         let ended = ended.map_err(|error| missing("pg_dump", &error))?;

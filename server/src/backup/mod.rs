@@ -21,17 +21,18 @@ use uuid::Uuid;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::{Secrets, SecretsError, Unsealable};
+use crate::partial_file::PartialFile;
 use crate::storage::backup::{Unfit, check_file, newest_schema};
 use crate::storage::copy::CopyError;
 use crate::storage::{Db, DbError, OpenError, sqlite_path};
 
-pub use self::moving::{Moved, move_to_postgres};
+pub use self::moving::{RowCounts, move_to_postgres};
 
-/// What a backup says of itself in clear.
+/// Unencrypted header of a backup: the metadata that is readable without the key.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Header {
     pub id: Uuid,
-    pub kind: Kind,
+    pub kind: DatabaseKind,
     pub made_at: DateTime<Utc>,
     /// The version of the program that made it.
     pub version: String,
@@ -43,24 +44,24 @@ pub struct Header {
     key: String,
 }
 
-/// Which database it is of.
+/// Kind of database that the backup was made from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum DatabaseKind {
     Sqlite,
-    /// What `pg_dump --format=custom` wrote.
+    /// PostgreSQL: the content is the output of `pg_dump --format=custom`.
     Postgres,
 }
 
 /// A backup that was made or put back.
 #[derive(Debug)]
-pub struct Done {
+pub struct BackupSummary {
     pub header: Header,
     pub path: PathBuf,
     pub bytes: u64,
 }
 
-/// Why a backup cannot be made or put back: a sentence that says what to do.
+/// Error of making or restoring a backup. Its text is a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     #[error("{0} is there already. A backup never overwrites: name another file.")]
@@ -130,7 +131,7 @@ impl BackupError {
 
 /// Makes a backup of the database of the settings. `to` is a file that is not there yet, or a folder, in which it gets a
 /// name by its time.
-pub async fn make(config: &Config, clock: &Clock, to: &Path) -> Result<Done, BackupError> {
+pub async fn make(config: &Config, clock: &Clock, to: &Path) -> Result<BackupSummary, BackupError> {
     let keys = config.secrets_file();
     let secrets = Secrets::read(&keys)?.ok_or_else(|| BackupError::NoKeys(keys.clone()))?;
     let db = Db::open_existing(&config.database_url()).await?;
@@ -139,11 +140,11 @@ pub async fn make(config: &Config, clock: &Clock, to: &Path) -> Result<Done, Bac
         return Err(other_keys(keys, facts.secrets_id));
     }
     let kind = if db.is_postgres() {
-        Kind::Postgres
+        DatabaseKind::Postgres
     } else {
-        Kind::Sqlite
+        DatabaseKind::Sqlite
     };
-    let path = place(to, clock);
+    let path = partial_path(to, clock);
     if path.exists() {
         return Err(BackupError::Exists(path));
     }
@@ -160,14 +161,14 @@ pub async fn make(config: &Config, clock: &Clock, to: &Path) -> Result<Done, Bac
     let partial = Partial::new(&path, "partial")?;
     let out = BufWriter::new(partial.write()?);
     match kind {
-        Kind::Sqlite => {
+        DatabaseKind::Sqlite => {
             let plain = Partial::new(&path, "plain")?;
             db.snapshot(plain.path()).await?;
             check_file(plain.path()).await?;
             let from = BufReader::new(plain.read()?);
             seal(&header, &key, clock, from, out, &path)?;
         }
-        Kind::Postgres => {
+        DatabaseKind::Postgres => {
             let mut dump = dump::dump(&config.database_url())?;
             let from = dump.output()?;
             seal(&header, &key, clock, from, out, &path)?;
@@ -176,7 +177,7 @@ pub async fn make(config: &Config, clock: &Clock, to: &Path) -> Result<Done, Bac
     }
     db.close().await;
     let bytes = partial.put(&path)?;
-    Ok(Done {
+    Ok(BackupSummary {
         header,
         path,
         bytes,
@@ -184,7 +185,7 @@ pub async fn make(config: &Config, clock: &Clock, to: &Path) -> Result<Done, Bac
 }
 
 /// Puts a backup into the empty database of the settings.
-pub async fn restore(config: &Config, from: &Path) -> Result<Done, BackupError> {
+pub async fn restore(config: &Config, from: &Path) -> Result<BackupSummary, BackupError> {
     let file = File::open(from).map_err(BackupError::io(from))?;
     let bytes = file.metadata().map_err(BackupError::io(from))?.len();
     let mut file = BufReader::new(file);
@@ -200,19 +201,21 @@ pub async fn restore(config: &Config, from: &Path) -> Result<Done, BackupError> 
     let key = sealed::open_key(&secrets, &header)?;
     let url = config.database_url();
     let path = match (header.kind, sqlite_path(&url)) {
-        (Kind::Sqlite, Some(path)) => {
+        (DatabaseKind::Sqlite, Some(path)) => {
             restore_sqlite(&header, &key, file, path).await?;
             path.to_owned()
         }
-        (Kind::Postgres, None) => {
+        (DatabaseKind::Postgres, None) => {
             let folder = PathBuf::from(&config.storage.data_dir);
             restore_postgres(&header, &key, file, &url, &folder).await?;
             folder
         }
-        (Kind::Sqlite, None) => return Err(BackupError::OtherKind("an SQLite database")),
-        (Kind::Postgres, Some(_)) => return Err(BackupError::OtherKind("a Postgres database")),
+        (DatabaseKind::Sqlite, None) => return Err(BackupError::OtherKind("an SQLite database")),
+        (DatabaseKind::Postgres, Some(_)) => {
+            return Err(BackupError::OtherKind("a Postgres database"));
+        }
     };
-    Ok(Done {
+    Ok(BackupSummary {
         header,
         path,
         bytes,
@@ -221,7 +224,7 @@ pub async fn restore(config: &Config, from: &Path) -> Result<Done, BackupError> 
 
 async fn restore_sqlite(
     header: &Header,
-    key: &sealed::Key,
+    key: &sealed::BackupKey,
     file: impl Read,
     path: &Path,
 ) -> Result<(), BackupError> {
@@ -241,7 +244,7 @@ async fn restore_sqlite(
 
 async fn restore_postgres(
     header: &Header,
-    key: &sealed::Key,
+    key: &sealed::BackupKey,
     file: impl Read,
     url: &str,
     folder: &Path,
@@ -264,7 +267,7 @@ async fn restore_postgres(
 /// Decrypts all of a backup, and syncs what comes out.
 fn unseal(
     header: &Header,
-    key: &sealed::Key,
+    key: &sealed::BackupKey,
     file: impl Read,
     partial: &Partial,
 ) -> Result<(), BackupError> {
@@ -275,7 +278,7 @@ fn unseal(
 
 fn seal(
     header: &Header,
-    key: &sealed::Key,
+    key: &sealed::BackupKey,
     clock: &Clock,
     from: impl Read,
     mut out: impl Write,
@@ -299,7 +302,7 @@ fn other_keys(path: PathBuf, wanted: Option<String>) -> BackupError {
     BackupError::OtherKeys { path, wanted }
 }
 
-fn place(to: &Path, clock: &Clock) -> PathBuf {
+fn partial_path(to: &Path, clock: &Clock) -> PathBuf {
     if to.is_dir() {
         let time = clock.now().format("%Y%m%dT%H%M%SZ");
         to.join(format!("tessera-{time}.backup"))
@@ -309,7 +312,7 @@ fn place(to: &Path, clock: &Clock) -> PathBuf {
 }
 
 /// A file on its way: private to its owner, and gone with this value unless it was put into its place.
-struct Partial(PathBuf);
+struct Partial(PartialFile);
 
 impl Partial {
     fn new(path: &Path, end: &str) -> Result<Self, BackupError> {
@@ -320,36 +323,40 @@ impl Partial {
             .mode(0o600)
             .open(&own)
             .map_err(BackupError::io(&own))?;
-        Ok(Self(own))
+        Ok(Self(PartialFile::new(&own)))
     }
 
     fn path(&self) -> &Path {
-        &self.0
+        self.0.path()
     }
 
     fn write(&self) -> Result<File, BackupError> {
-        let file = OpenOptions::new().write(true).truncate(true).open(&self.0);
-        file.map_err(BackupError::io(&self.0))
+        let file = OpenOptions::new()
+            .write(true)
+            .truncate(true)
+            .open(self.path());
+        file.map_err(BackupError::io(self.path()))
     }
 
     fn read(&self) -> Result<File, BackupError> {
-        File::open(&self.0).map_err(BackupError::io(&self.0))
+        File::open(self.path()).map_err(BackupError::io(self.path()))
     }
 
     /// Syncs the file and puts it into its place, which must be free, in one step; answers its length.
     fn put(self, path: &Path) -> Result<u64, BackupError> {
         let file = self.read()?;
-        file.sync_all().map_err(BackupError::io(&self.0))?;
-        let bytes = file.metadata().map_err(BackupError::io(&self.0))?.len();
+        let own = self.path();
+        file.sync_all().map_err(BackupError::io(own))?;
+        let bytes = file.metadata().map_err(BackupError::io(own))?.len();
         // A second name for the file fails where a move would overwrite.
-        std::fs::hard_link(&self.0, path).map_err(|error| {
+        std::fs::hard_link(own, path).map_err(|error| {
             if error.kind() == std::io::ErrorKind::AlreadyExists {
                 BackupError::Exists(path.to_owned())
             } else {
                 BackupError::io(path)(error)
             }
         })?;
-        std::fs::remove_file(&self.0).map_err(BackupError::io(&self.0))?;
+        std::fs::remove_file(own).map_err(BackupError::io(own))?;
         let folder = match path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
@@ -358,14 +365,5 @@ impl Partial {
             .and_then(|folder| folder.sync_all())
             .map_err(BackupError::io(folder))?;
         Ok(bytes)
-    }
-}
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        std::fs::remove_file(&self.0).ok();
-        for end in ["-wal", "-shm", "-journal"] {
-            std::fs::remove_file(format!("{}{end}", self.0.display())).ok();
-        }
     }
 }

@@ -10,12 +10,13 @@ use super::{BackupError, other_keys};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::crypto::Secrets;
+use crate::security::SecurityEvent;
 use crate::storage::audit::AuditRow;
-use crate::storage::copy::Source;
+use crate::storage::copy::CopySource;
 use crate::storage::{Db, DbError, sqlite_path};
 
-/// How many rows each table has that was moved.
-pub type Moved = BTreeMap<String, u64>;
+/// Number of rows that were copied, by table name.
+pub type RowCounts = BTreeMap<String, u64>;
 
 /// Copies the database at `from`, which nobody may have open, into the empty one at `to`. The key file of the settings,
 /// which must be that of the database, serves the new one as well. All or nothing: the source is left as it is.
@@ -24,7 +25,7 @@ pub async fn move_to_postgres(
     clock: &Clock,
     from: &str,
     to: &str,
-) -> Result<Moved, BackupError> {
+) -> Result<RowCounts, BackupError> {
     let path = sqlite_path(from).ok_or(BackupError::From)?;
     if sqlite_path(to).is_some() {
         return Err(BackupError::To);
@@ -32,7 +33,7 @@ pub async fn move_to_postgres(
     let keys = config.secrets_file();
     let secrets = Secrets::read(&keys)?.ok_or_else(|| BackupError::NoKeys(keys.clone()))?;
     up_to_date(path, from).await?;
-    let mut source = Source::open(path)
+    let mut source = CopySource::open(path)
         .await
         .map_err(|error| busy(error, path))?;
     let secrets_id = source.secrets_id().await?;
@@ -49,7 +50,8 @@ pub async fn move_to_postgres(
         person: None,
         actor: "operator".to_owned(),
         servicer: None,
-        action: "database.moved",
+        tenant: None,
+        action: SecurityEvent::DatabaseMoved,
         target: "postgres".to_owned(),
         detail: json!({ "rows": moved.values().sum::<u64>() }),
         ip: String::new(),
@@ -63,7 +65,7 @@ pub async fn move_to_postgres(
 /// Brings the source up to date, so that both have the same tables.
 async fn up_to_date(path: &Path, from: &str) -> Result<(), BackupError> {
     // Alone first: a server of an earlier version that still runs must not have its tables changed under it.
-    let alone = Source::open(path)
+    let alone = CopySource::open(path)
         .await
         .map_err(|error| busy(error, path))?;
     alone.close().await?;

@@ -25,10 +25,13 @@ const LONGEST_HEADER: u64 = 16 * 1024;
 const PARTS: [usize; 3] = [16, 8, 9];
 
 /// The key of one backup.
-pub(super) struct Key(Vault);
+pub(super) struct BackupKey(Vault);
 
 /// Returns a new key, and what opens it again together with the key file: the key wrapped under the vault key, in base64.
-pub(super) fn new_key(secrets: &Secrets, clock: &Clock) -> Result<(Key, String), BackupError> {
+pub(super) fn new_key(
+    secrets: &Secrets,
+    clock: &Clock,
+) -> Result<(BackupKey, String), BackupError> {
     let (key, wrapped) = secrets.vault.make(clock, clock.id())?;
     let parts = [
         wrapped.owner.as_bytes(),
@@ -37,11 +40,11 @@ pub(super) fn new_key(secrets: &Secrets, clock: &Clock) -> Result<(Key, String),
         &wrapped.bytes,
     ];
     let whole = STANDARD.encode(parts.concat());
-    Ok((Key(secrets.vault.of_opened(key)), whole))
+    Ok((BackupKey(secrets.vault.of_opened(key)), whole))
 }
 
 /// Returns the key of a backup.
-pub(super) fn open_key(secrets: &Secrets, header: &Header) -> Result<Key, BackupError> {
+pub(super) fn open_key(secrets: &Secrets, header: &Header) -> Result<BackupKey, BackupError> {
     let whole = STANDARD
         .decode(&header.key)
         .map_err(|_| BackupError::Sealed)?;
@@ -60,12 +63,12 @@ pub(super) fn open_key(secrets: &Secrets, header: &Header) -> Result<Key, Backup
         bytes: rest.to_vec(),
     };
     let key = secrets.vault.unwrap(&wrapped)?;
-    Ok(Key(secrets.vault.of_opened(key)))
+    Ok(BackupKey(secrets.vault.of_opened(key)))
 }
 
 /// Writes a whole backup.
 pub(super) fn seal(
-    (header, key): (&Header, &Key),
+    (header, key): (&Header, &BackupKey),
     clock: &Clock,
     mut from: impl Read,
     out: &mut impl Write,
@@ -81,7 +84,7 @@ pub(super) fn seal(
         let plain = piece.get(..length).unwrap_or_default();
         let sealed = key
             .0
-            .seal(clock, &place(&head, number, length == 0), plain)?;
+            .seal(clock, &piece_aad(&head, number, length == 0), plain)?;
         let length_of_sealed = u32::try_from(sealed.len()).map_err(|_| BackupError::Sealed)?;
         out.write_all(&length_of_sealed.to_be_bytes())
             .and_then(|()| out.write_all(&sealed))
@@ -111,7 +114,7 @@ pub(super) fn read_header(file: &mut impl BufRead, path: &Path) -> Result<Header
 /// Opens every piece after the header, and writes what is in it.
 pub(super) fn open(
     header: &Header,
-    key: &Key,
+    key: &BackupKey,
     mut file: impl Read,
     out: &mut impl Write,
     path: &Path,
@@ -128,11 +131,11 @@ pub(super) fn open(
         let mut sealed = vec![0; length];
         file.read_exact(&mut sealed)
             .map_err(|_| BackupError::Sealed)?;
-        if let Ok(plain) = key.0.open(&place(&head, number, false), &sealed) {
+        if let Ok(plain) = key.0.open(&piece_aad(&head, number, false), &sealed) {
             out.write_all(&plain).map_err(BackupError::io(path))?;
             continue;
         }
-        key.0.open(&place(&head, number, true), &sealed)?;
+        key.0.open(&piece_aad(&head, number, true), &sealed)?;
         break;
     }
     Ok(())
@@ -142,8 +145,9 @@ fn line(header: &Header) -> Result<String, BackupError> {
     serde_json::to_string(header).map_err(|_| BackupError::Sealed)
 }
 
-/// Where a piece belongs: in this backup, with this header, at this number.
-fn place(head: &str, number: u64, last: bool) -> String {
+/// Returns the associated data that a piece is sealed with: the hash of the header line, the piece's number, and if it
+/// is the last one.
+fn piece_aad(head: &str, number: u64, last: bool) -> String {
     format!("backup/{head}/{number}/{last}")
 }
 

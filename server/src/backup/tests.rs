@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::start;
-use crate::storage::copy::{Sum, sums};
+use crate::storage::copy::{TableChecksum, sums};
 use crate::storage::testing::rows::{Filling, fill};
 use crate::storage::testing::{TempFolder, postgres, twin};
 
@@ -59,7 +59,7 @@ impl Place {
         self.folder.path().join(name)
     }
 
-    async fn sums(&self) -> std::collections::BTreeMap<String, Sum> {
+    async fn sums(&self) -> std::collections::BTreeMap<String, TableChecksum> {
         let db = Db::open_existing(&self.config.database_url())
             .await
             .unwrap();

@@ -8,7 +8,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
 use super::texts;
-use crate::gate::{Room, Unread};
+use crate::gate::{BodyReadError, MemoryShare};
 
 /// The layer that reads a body of up to so many bytes.
 pub async fn read(State(most): State<usize>, request: Request, next: Next) -> Response {
@@ -16,7 +16,11 @@ pub async fn read(State(most): State<usize>, request: Request, next: Next) -> Re
         return next.run(request).await;
     }
     let (parts, body) = request.into_parts();
-    let room = parts.extensions.get::<Room>().cloned().unwrap_or_default();
+    let room = parts
+        .extensions
+        .get::<MemoryShare>()
+        .cloned()
+        .unwrap_or_default();
     match room.whole(body, most).await {
         Ok(bytes) => {
             if let Some(refused) = texts::unstorable(&parts.headers, &bytes) {
@@ -25,10 +29,10 @@ pub async fn read(State(most): State<usize>, request: Request, next: Next) -> Re
             let request = Request::from_parts(parts, Body::from(bytes));
             next.run(request).await
         }
-        Err(Unread::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
-        Err(Unread::TooSlow) => StatusCode::REQUEST_TIMEOUT.into_response(),
-        Err(Unread::Broken) => StatusCode::BAD_REQUEST.into_response(),
-        Err(Unread::Full) => {
+        Err(BodyReadError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+        Err(BodyReadError::TooSlow) => StatusCode::REQUEST_TIMEOUT.into_response(),
+        Err(BodyReadError::Broken) => StatusCode::BAD_REQUEST.into_response(),
+        Err(BodyReadError::Full) => {
             let again = [(RETRY_AFTER, HeaderValue::from_static("1"))];
             (StatusCode::SERVICE_UNAVAILABLE, again).into_response()
         }

@@ -1,7 +1,7 @@
-//! The bank's listener: the gate's accept loop, with the bank's own words.
+//! The bank's listener: the gate's accept loop, with the bank's own words. It is started again if it falls.
 
-use std::net::IpAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -12,26 +12,78 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::pages::busy;
-use crate::gate::{Bounds, Gate, House, Why};
+use crate::background::{Pulse, Restarts, supervise};
+use crate::gate::{Bounds, Gate, GateRefusal, GatedService};
 
-/// How long requests in flight may take to end.
+/// Time that requests in flight are given to end after the stop.
 const CLOSING: Duration = Duration::from_secs(5);
 
-/// Answers connections until told to stop, then lets those in hand finish.
-pub(super) async fn answer(
-    listener: TcpListener,
-    bounds: Bounds,
-    is_https: bool,
-    doors: Router,
-    stop: CancellationToken,
-) {
+/// The name of the task that accepts connections, as `/readyz` gives it.
+const TASK: &str = "sandbox bank";
+/// Time between two signs of life.
+const BEAT: Duration = Duration::from_secs(10);
+
+/// Makes the bank's gate.
+pub(super) fn gate(bounds: Bounds, is_https: bool, doors: Router) -> Arc<Gate> {
     let building = Building {
         per_source: bounds.per_source,
         half: u32::try_from(bounds.connections / 2).unwrap_or(u32::MAX),
         is_https,
     };
-    let gate = Gate::new(bounds, Arc::new(building), doors);
-    gate.run(listener, stop.cancelled(), CLOSING).await;
+    Gate::new(bounds, Arc::new(building), doors)
+}
+
+/// Terms on which the bank is kept open: where a fall is noted, and how soon it opens again.
+pub(super) struct Keeper {
+    pub pulse: Pulse,
+    pub restarts: Restarts,
+    pub stop: CancellationToken,
+}
+
+/// Answers connections until told to stop, then lets those in hand finish. An accept loop that falls is begun again at the
+/// same address, with a new gate.
+pub(super) async fn keep_open(
+    listener: TcpListener,
+    address: SocketAddr,
+    gate: impl Fn() -> Arc<Gate> + Send + Sync,
+    keeper: Keeper,
+) {
+    let Keeper {
+        pulse,
+        restarts,
+        stop,
+    } = keeper;
+    let first = Mutex::new(Some(listener));
+    let make = || {
+        let bound = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let (gate, pulse, stop) = (gate(), pulse.clone(), stop.clone());
+        async move {
+            let listener = match bound {
+                Some(listener) => listener,
+                None => match TcpListener::bind(address).await {
+                    Ok(listener) => listener,
+                    Err(error) => {
+                        tracing::error!(%address, %error, "the sandbox bank cannot listen; it is tried again");
+                        return;
+                    }
+                },
+            };
+            alive(&pulse, gate.run(listener, stop.cancelled(), CLOSING)).await;
+        }
+    };
+    supervise(TASK, &pulse, &stop, restarts, make).await;
+}
+
+/// Gives signs of life while something is done.
+async fn alive<T>(pulse: &Pulse, work: impl Future<Output = T>) -> T {
+    tokio::pin!(work);
+    let mut beat = tokio::time::interval(BEAT);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            _ = beat.tick() => pulse.beat(TASK),
+        }
+    }
 }
 
 struct Building {
@@ -40,7 +92,7 @@ struct Building {
     is_https: bool,
 }
 
-impl House for Building {
+impl GatedService for Building {
     /// The third-party provider on this very machine speaks for many users at once: half of all places are its own.
     fn connections(&self, peer: IpAddr, reached: IpAddr) -> Option<u32> {
         Some(if peer == reached {
@@ -54,11 +106,12 @@ impl House for Building {
         peer
     }
 
-    fn refuse(&self, _path: &str, why: Why) -> Response {
+    fn refuse(&self, _path: &str, why: GateRefusal) -> Response {
         let status = match why {
-            Why::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Why::TooManyAtOnce => StatusCode::TOO_MANY_REQUESTS,
-            Why::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            GateRefusal::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            GateRefusal::NoHost => StatusCode::BAD_REQUEST,
+            GateRefusal::TooManyAtOnce => StatusCode::TOO_MANY_REQUESTS,
+            GateRefusal::Busy => StatusCode::SERVICE_UNAVAILABLE,
         };
         let again = [(RETRY_AFTER, HeaderValue::from_static("1"))];
         (status, again, Html(busy())).into_response()
@@ -72,5 +125,100 @@ impl House for Building {
 
     fn is_https(&self) -> bool {
         self.is_https
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
+
+    use super::*;
+
+    /// A house that falls when its first visitor comes.
+    struct Falling(Arc<AtomicBool>, Building);
+
+    impl GatedService for Falling {
+        fn connections(&self, peer: IpAddr, reached: IpAddr) -> Option<u32> {
+            assert!(self.0.swap(true, Ordering::SeqCst), "the first visitor");
+            self.1.connections(peer, reached)
+        }
+
+        fn source(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+            self.1.source(peer, headers)
+        }
+
+        fn refuse(&self, path: &str, why: GateRefusal) -> Response {
+            self.1.refuse(path, why)
+        }
+
+        fn crowded(&self) -> Vec<u8> {
+            self.1.crowded()
+        }
+
+        fn is_https(&self) -> bool {
+            self.1.is_https()
+        }
+    }
+
+    /// Asks once; what was answered, as far as anything was.
+    async fn ask(address: SocketAddr) -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(address).await?;
+        let request = "GET / HTTP/1.1\r\nHost: bank\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok(answer)
+    }
+
+    #[tokio::test]
+    async fn an_accept_loop_that_falls_is_begun_again_at_the_same_address() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (fallen, stop) = (Arc::new(AtomicBool::new(false)), CancellationToken::new());
+        let gate = {
+            let fallen = fallen.clone();
+            move || {
+                let building = Building {
+                    per_source: 8,
+                    half: 8,
+                    is_https: false,
+                };
+                let house = Arc::new(Falling(fallen.clone(), building));
+                Gate::new(
+                    Bounds::default(),
+                    house,
+                    Router::new().route("/", get(|| async { "open" })),
+                )
+            }
+        };
+        let at_once = Duration::from_millis(1);
+        let keeper = Keeper {
+            pulse: Pulse::default(),
+            restarts: Restarts {
+                first: at_once,
+                longest: at_once,
+            },
+            stop: stop.clone(),
+        };
+        let bank = tokio::spawn(keep_open(listener, address, gate, keeper));
+        let first = ask(address).await.unwrap_or_default();
+        assert!(first.is_empty() && fallen.load(Ordering::SeqCst));
+        let asked = async {
+            loop {
+                match ask(address).await {
+                    Ok(answer) if answer.ends_with("open") => return,
+                    _ => tokio::task::yield_now().await,
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), asked)
+            .await
+            .unwrap();
+        stop.cancel();
+        bank.await.unwrap();
     }
 }

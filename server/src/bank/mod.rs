@@ -35,13 +35,14 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::background::{Pulse, Restarts};
 use crate::clock::Clock;
 use crate::gate::Bounds;
 use crate::json::coding;
 use crate::storage::Db;
 use ledger::Day;
 
-/// What the bank is started with.
+/// Settings that the bank is started with.
 pub struct Settings {
     pub db: Db,
     pub clock: Clock,
@@ -50,19 +51,21 @@ pub struct Settings {
     /// The URL end-users reach the bank at; empty: made from the address it listens on.
     pub public_url: String,
     /// The one third-party provider it knows.
-    pub client: Client,
-    /// How long it takes to verify somebody whose documents are all there.
+    pub client: RegisteredTpp,
+    /// Time the bank takes to verify an applicant once all their documents are there.
     pub verification: chrono::Duration,
+    /// Receives the accept loop's signs of life.
+    pub pulse: Pulse,
 }
 
-/// How much the bank takes on.
-pub struct Limits {
+/// Limits on connections and on page requests.
+pub struct BankLimits {
     pub bounds: Bounds,
-    /// Pages that one source may ask for.
+    /// Pages that one source may request per minute.
     pub pages_per_minute: u32,
 }
 
-impl Default for Limits {
+impl Default for BankLimits {
     fn default() -> Self {
         Self {
             bounds: Bounds::default(),
@@ -73,43 +76,43 @@ impl Default for Limits {
 
 /// A third-party provider registered with the bank.
 #[derive(Clone)]
-pub struct Client {
+pub struct RegisteredTpp {
     pub id: String,
     pub secret: SecretString,
-    /// What the consent page calls it.
+    /// Name of the provider on the consent page.
     pub name: String,
 }
 
 /// A bank that is open.
 pub struct Bank {
-    /// Where third-party providers reach it: the address it really listens on.
+    /// URL that third-party providers reach it at: the address it really listens on.
     pub url: String,
-    /// Where end-users reach it.
+    /// URL that end-users reach it at.
     pub public_url: String,
     /// Ends when the bank has closed, after the stop was given.
     pub running: JoinHandle<()>,
 }
 
-/// Why the bank cannot open.
+/// Error of starting the bank.
 #[derive(Debug, thiserror::Error)]
 pub enum BankError {
     #[error("the sandbox bank cannot listen on {0}: {1}")]
     Listen(SocketAddr, std::io::Error),
 }
 
-/// What every page and operation of the bank is handed.
+/// Shared state of the bank, handed to every page and operation.
 #[derive(Clone)]
-struct Desk(Arc<Inner>);
+struct BankState(Arc<Inner>);
 
 struct Inner {
     db: Db,
     clock: Clock,
-    client: Client,
+    client: RegisteredTpp,
     public_url: String,
     verification: chrono::Duration,
 }
 
-impl std::ops::Deref for Desk {
+impl std::ops::Deref for BankState {
     type Target = Inner;
     fn deref(&self) -> &Inner {
         &self.0
@@ -132,16 +135,16 @@ async fn unpacked(request: Request, next: Next) -> Response {
     (StatusCode::UNSUPPORTED_MEDIA_TYPE, identity).into_response()
 }
 
-/// Opens the doors and answers until `stop` is cancelled. The bank answers when this returns; a user's
+/// Opens the listener and answers until `stop` is cancelled. The bank answers when this returns; a user's
 /// books are written when they are first needed.
 pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<Bank, BankError> {
-    serve_within(settings, Limits::default(), stop).await
+    serve_within(settings, BankLimits::default(), stop).await
 }
 
-/// The same, within other limits.
+/// Starts the bank as [`serve`] does, with the given limits.
 pub async fn serve_within(
     settings: Settings,
-    limits: Limits,
+    limits: BankLimits,
     stop: CancellationToken,
 ) -> Result<Bank, BankError> {
     let Settings {
@@ -151,15 +154,17 @@ pub async fn serve_within(
         public_url,
         client,
         verification,
+        pulse,
     } = settings;
     let refused = |error| BankError::Listen(listen, error);
     let listener = TcpListener::bind(listen).await.map_err(refused)?;
-    let url = format!("http://{}", listener.local_addr().map_err(refused)?);
+    let address = listener.local_addr().map_err(refused)?;
+    let url = format!("http://{address}");
     let public_url = match public_url.trim_end_matches('/') {
         "" => url.clone(),
         given => given.to_owned(),
     };
-    let desk = Desk(Arc::new(Inner {
+    let bank = BankState(Arc::new(Inner {
         db,
         clock,
         client,
@@ -167,21 +172,21 @@ pub async fn serve_within(
         verification,
     }));
     let doors = Router::new()
-        .merge(xs2a::router(&desk))
-        .merge(pages::router(&desk, limits.pages_per_minute))
+        .merge(xs2a::router(&bank))
+        .merge(pages::router(&bank, limits.pages_per_minute))
         .merge(products::router())
         .fallback(pages::not_found)
         .layer(axum::middleware::from_fn(texts::storable))
         .layer(middleware::from_fn(unpacked))
-        .with_state(desk);
+        .with_state(bank);
     let is_https = public_url.starts_with("https:");
-    let running = tokio::spawn(listen::answer(
-        listener,
-        limits.bounds,
-        is_https,
-        doors,
+    let gate = move || listen::gate(limits.bounds.clone(), is_https, doors.clone());
+    let keeper = listen::Keeper {
+        pulse,
+        restarts: Restarts::default(),
         stop,
-    ));
+    };
+    let running = tokio::spawn(listen::keep_open(listener, address, gate, keeper));
     Ok(Bank {
         url,
         public_url,

@@ -1,24 +1,24 @@
-//! What the bank deletes when: rules for its own tables, run by the program's one schedule.
+//! Retention rules for the bank's own tables, run by the program's one schedule.
 
 use chrono::Duration;
 
-use crate::storage::retention::{Kept, Rule};
+use crate::storage::retention::{RetentionPeriod, RetentionRule};
 
-const DAY: Kept = Kept::For(Duration::days(1));
-const QUARTER: Kept = Kept::For(Duration::days(90));
+const DAY: RetentionPeriod = RetentionPeriod::For(Duration::days(1));
+const QUARTER: RetentionPeriod = RetentionPeriod::For(Duration::days(90));
 
 /// Every rule, what hangs on a row before the row itself. The books themselves are made anew from their author's rules,
 /// and forget what is older than the bank's history when they are loaded.
-pub const RULES: &[Rule] = &[
-    Rule::delete("bank_tokens", "digest", "expires_at < $1", DAY),
-    Rule::delete("bank_visits", "id", "expires_at < $1", DAY),
-    Rule::delete(
+pub const RULES: &[RetentionRule] = &[
+    RetentionRule::delete("bank_tokens", "digest", "expires_at < $1", DAY),
+    RetentionRule::delete("bank_visits", "id", "expires_at < $1", DAY),
+    RetentionRule::delete(
         "bank_consent_accounts",
         "consent_id, account_id",
         "consent_id IN (SELECT id FROM bank_consents WHERE expires_at < $1)",
         QUARTER,
     ),
-    Rule::delete(
+    RetentionRule::delete(
         "bank_consents",
         "id",
         "expires_at < $1
@@ -27,7 +27,7 @@ pub const RULES: &[Rule] = &[
         QUARTER,
     ),
     // Payments that came to nothing, and those that nothing can happen to any more. One without a last day stays.
-    Rule::delete(
+    RetentionRule::delete(
         "bank_payments",
         "id",
         "authorise_by < $1
@@ -35,19 +35,19 @@ pub const RULES: &[Rule] = &[
         QUARTER,
     ),
     // Applications that led to nothing, or to a product that its client has given back.
-    Rule::delete(
+    RetentionRule::delete(
         "bank_documents",
         "application_id, part, kind",
         "application_id IN (SELECT a.id FROM bank_applications a WHERE a.changed_at < $1)",
         QUARTER,
     ),
-    Rule::delete(
+    RetentionRule::delete(
         "bank_products",
         "id",
         "NOT shared AND application_id IN (SELECT a.id FROM bank_applications a WHERE a.changed_at < $1)",
         QUARTER,
     ),
-    Rule::delete(
+    RetentionRule::delete(
         "bank_applications",
         "id",
         "changed_at < $1

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::payments::order::{Order, Service};
-use super::payments::standing::standing;
+use super::payments::status::standing;
 use super::storage::{applications, payments};
 use crate::storage::Db;
 
@@ -11,7 +11,7 @@ use crate::storage::Db;
 pub async fn payments(db: &Db, now: DateTime<Utc>) -> Vec<&'static str> {
     let mut tx = db.read().await.unwrap();
     let rows = payments::all(&mut tx).await.unwrap();
-    let status = |row: &payments::PaymentRow| {
+    let status = |row: &payments::BankPaymentRow| {
         let body = serde_json::from_str(&row.body).unwrap();
         let service = Service::parse(&row.service).unwrap();
         let order = Order::read(service, &row.product, &body).ok().unwrap();

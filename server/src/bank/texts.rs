@@ -1,5 +1,5 @@
-//! What the bank's database cannot keep does not come in: addresses are looked at by one layer over all doors, bodies where
-//! they are read, so that both databases answer alike.
+//! Refusal of texts that the bank's database cannot store: one layer checks addresses for all routes, and bodies are
+//! checked where they are read, so that both databases answer alike.
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::Failed;
+use super::CommandError;
 use super::operate::{Output, say};
-use crate::backup::{self, BackupError, Done};
+use crate::backup::{self, BackupError, BackupSummary};
 use crate::clock::Clock;
 use crate::config::Config;
 
@@ -39,25 +39,25 @@ pub struct Move {
     output: Output,
 }
 
-pub async fn make(config: &Config, command: Backup) -> Result<(), Failed> {
+pub async fn make(config: &Config, command: Backup) -> Result<(), CommandError> {
     let done = backup::make(config, &Clock::system(), &command.to).await?;
     say(
         &command.output,
-        &told(&done),
+        &summary_json(&done),
         "It opens only with the key file, which is not in it: keep the two apart.",
     )
 }
 
-pub async fn restore(config: &Config, command: Restore) -> Result<(), Failed> {
+pub async fn restore(config: &Config, command: Restore) -> Result<(), CommandError> {
     let done = backup::restore(config, &command.from).await?;
     say(
         &command.output,
-        &told(&done),
+        &summary_json(&done),
         "It was checked whole. `server serve` brings it up to date and serves it.",
     )
 }
 
-pub async fn move_all(config: &Config, command: Move) -> Result<(), Failed> {
+pub async fn move_all(config: &Config, command: Move) -> Result<(), CommandError> {
     let Move { from, to, output } = command;
     let moved = backup::move_to_postgres(config, &Clock::system(), &from, &to).await?;
     let rows: u64 = moved.values().sum();
@@ -70,7 +70,7 @@ pub async fn move_all(config: &Config, command: Move) -> Result<(), Failed> {
     )
 }
 
-fn told(done: &Done) -> serde_json::Value {
+fn summary_json(done: &BackupSummary) -> serde_json::Value {
     json!({
         "backup_id": done.header.id,
         "path": done.path,
@@ -81,7 +81,7 @@ fn told(done: &Done) -> serde_json::Value {
     })
 }
 
-impl From<BackupError> for Failed {
+impl From<BackupError> for CommandError {
     fn from(error: BackupError) -> Self {
         match error {
             BackupError::From | BackupError::To => Self::Asked(error.to_string()),

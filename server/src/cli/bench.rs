@@ -6,11 +6,11 @@ use std::time::Instant;
 use app::domain::ids::CredentialsId;
 use clap::Subcommand;
 
-use super::{Failed, print_text};
+use super::{CommandError, print_text};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::services::filler;
-use crate::services::refusal::Failure;
+use crate::services::refusal::ApiError;
 use crate::start;
 
 #[derive(Subcommand)]
@@ -36,9 +36,9 @@ pub enum Bench {
     },
 }
 
-pub async fn run(config: &Config, command: Bench) -> Result<(), Failed> {
+pub async fn run(config: &Config, command: Bench) -> Result<(), CommandError> {
     let state = start::open(config, Clock::system()).await?;
-    let failed = |failure: Failure| Failed::Done(failure.to_string());
+    let failed = |failure: ApiError| CommandError::Done(failure.to_string());
     let text = match command {
         Bench::Fill { consent, own, rows } => {
             let begin = Instant::now();

@@ -4,28 +4,28 @@
 use app::domain::ids::PersonId;
 use app::domain::person::Email;
 use app::domain::servicer::LegalForm;
-use app::portal::Source;
+use app::portal::RequestSource;
 use app::portal::people::Start;
 use secrecy::SecretString;
 
 use crate::services::people::make_sandbox;
-use crate::services::trouble::Stop;
+use crate::services::service_error::ServiceError;
 use crate::state::AppState;
 
 const EMAIL: &str = "demo@example.com";
-/// Where the database remembers whose login it is.
+/// Key of the row of table `meta` that holds the `person_id` of the demo login.
 const PERSON: &str = "demo_person";
 
-/// How to sign in to the demo.
+/// Sign-in to the demo: e-mail address and password.
 pub struct Login {
     pub email: &'static str,
     pub password: String,
 }
 
 /// Makes the demo servicer unless it is there, and gives its owner a new password.
-pub async fn login(state: &AppState) -> Result<Login, Stop> {
+pub async fn login(state: &AppState) -> Result<Login, ServiceError> {
     let password: String = state.clock.token().chars().take(20).collect();
-    let broken = |what: &str| Stop::Broken(what.to_owned());
+    let broken = |what: &str| ServiceError::Broken(what.to_owned());
     let ticket = state
         .passwords
         .ticket()
@@ -46,7 +46,15 @@ pub async fn login(state: &AppState) -> Result<Login, Stop> {
             legal_form: LegalForm::Company,
             country: "RO".to_owned(),
         };
-        let made = make_sandbox(state, &mut tx, &form, &email, hash, &Source::default()).await?;
+        let made = make_sandbox(
+            state,
+            &mut tx,
+            &form,
+            &email,
+            hash,
+            &RequestSource::default(),
+        )
+        .await?;
         tx.verify_person(made.person, &email.key(), state.clock.now())
             .await?;
         tx.claim_meta(PERSON, &made.person.to_string()).await?;

@@ -1,18 +1,19 @@
 //! `server jobs`: what waits, what was given up, and what becomes of it.
 
 use app::domain::ids::JobId;
+use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::operate::{Output, open, say, told};
-use super::{Failed, print_text};
+use super::operate::{Output, open_existing, outcome, say};
+use super::{CommandError, print_text};
 use crate::config::Config;
-use crate::services::acts::By;
+use crate::services::audit::AuditActor;
 use crate::services::operators;
-use crate::storage::jobs::{GivenUp, ListedJob};
+use crate::storage::jobs::{DeadJobs, ListedJob};
 
 #[derive(Subcommand)]
-pub enum Jobs {
+pub enum JobsCommand {
     /// List jobs: what waits and runs, and what was given up after its last try.
     #[command(after_help = "Example:\n  server jobs list --given-up")]
     List {
@@ -32,7 +33,7 @@ pub enum Jobs {
     )]
     Retry {
         #[command(flatten)]
-        which: Which,
+        which: JobSelection,
         #[command(flatten)]
         output: Output,
     },
@@ -50,7 +51,7 @@ pub enum Jobs {
 
 #[derive(Args)]
 #[group(required = true, multiple = false)]
-pub struct Which {
+pub struct JobSelection {
     /// The job's id, as `jobs list` prints it.
     id: Option<JobId>,
     /// All of a kind.
@@ -61,24 +62,26 @@ pub struct Which {
     all: bool,
 }
 
-pub async fn run(config: &Config, command: Jobs) -> Result<(), Failed> {
-    let (state, by) = (open(config).await?, By::operator());
+pub async fn run(config: &Config, command: JobsCommand) -> Result<(), CommandError> {
+    let (state, by) = (open_existing(config).await?, AuditActor::operator());
     match command {
-        Jobs::List {
+        JobsCommand::List {
             given_up,
             limit,
             output,
         } => {
-            let listed = told(operators::jobs(&state, given_up, i64::from(limit)).await)?;
+            let listed = outcome(operators::jobs(&state, given_up, i64::from(limit)).await)?;
+            let now = state.clock.now();
             if output.json {
-                let list: Vec<Value> = listed.jobs.iter().map(as_json).collect();
+                let list = listed.jobs.iter().map(|job| as_json(job, now));
+                let list: Vec<Value> = list.collect();
                 let all =
                     json!({ "jobs": list, "total": listed.total, "given_up": listed.given_up });
                 return print_text(&format!("{all}\n"));
             }
             let mut text = String::new();
             for job in &listed.jobs {
-                text.push_str(&line(job));
+                text.push_str(&line(job, now));
             }
             text.push_str(&format!(
                 "{} jobs, {} of them given up.\n",
@@ -86,15 +89,15 @@ pub async fn run(config: &Config, command: Jobs) -> Result<(), Failed> {
             ));
             print_text(&text)
         }
-        Jobs::Retry { which, output } => {
+        JobsCommand::Retry { which, output } => {
             let which = match which {
-                Which { id: Some(id), .. } => GivenUp::One(id),
-                Which {
+                JobSelection { id: Some(id), .. } => DeadJobs::One(id),
+                JobSelection {
                     kind: Some(kind), ..
-                } => GivenUp::Kind(kind),
-                Which { .. } => GivenUp::All,
+                } => DeadJobs::Kind(kind),
+                JobSelection { .. } => DeadJobs::All,
             };
-            let jobs = told(operators::retry_jobs(&state, &by, &which).await)?;
+            let jobs = outcome(operators::retry_jobs(&state, &by, &which).await)?;
             let done = json!({ "retried": jobs.len() });
             say(
                 &output,
@@ -102,20 +105,20 @@ pub async fn run(config: &Config, command: Jobs) -> Result<(), Failed> {
                 "They are due now; the running server takes them within a second.",
             )
         }
-        Jobs::Drop { id, output } => {
-            let kind = told(operators::drop_job(&state, &by, id).await)?;
+        JobsCommand::Drop { id, output } => {
+            let kind = outcome(operators::drop_job(&state, &by, id).await)?;
             let done = json!({ "job_id": id, "kind": kind });
             say(&output, &done, "It is gone for good.")
         }
     }
 }
 
-fn as_json(job: &ListedJob) -> Value {
+fn as_json(job: &ListedJob, now: DateTime<Utc>) -> Value {
     json!({
         "job_id": job.id,
         "kind": job.kind,
         "class": job.class,
-        "state": state(job),
+        "state": state(job, now),
         "run_at": job.run_at,
         "attempts": job.attempts,
         "last_error": job.last_error,
@@ -123,22 +126,23 @@ fn as_json(job: &ListedJob) -> Value {
     })
 }
 
-fn line(job: &ListedJob) -> String {
+fn line(job: &ListedJob, now: DateTime<Utc>) -> String {
     let error = job.last_error.as_deref().unwrap_or_default();
     format!(
         "{}  {}  {}  due {}  tries {}  {error}\n",
         job.id,
         job.kind,
-        state(job),
+        state(job, now),
         job.run_at.format("%Y-%m-%dT%H:%M:%SZ"),
         job.attempts,
     )
 }
 
-fn state(job: &ListedJob) -> &'static str {
+/// The word for a job's state. One whose lease is over waits for another worker.
+fn state(job: &ListedJob, now: DateTime<Utc>) -> &'static str {
     match (job.failed_at, job.lease_until) {
         (Some(_), _) => "given up",
-        (None, Some(_)) => "running",
-        (None, None) => "waiting",
+        (None, Some(until)) if until > now => "running",
+        (None, _) => "waiting",
     }
 }

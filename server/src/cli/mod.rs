@@ -19,6 +19,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, Overrides};
 use crate::start::StartError;
+use crate::storage::OpenError;
 
 /// Open-banking middleware with a developer portal.
 #[derive(Parser)]
@@ -53,7 +54,7 @@ struct Settings {
     /// Address and port to listen on; port 0 is any free one.
     #[arg(long, global = true, value_name = "ADDR")]
     listen: Option<String>,
-    /// The URL people and apps use.
+    /// Public URL of the server, used by people and apps.
     #[arg(long, global = true, value_name = "URL")]
     public_url: Option<String>,
     /// Folder with the built portal files.
@@ -102,23 +103,23 @@ enum Command {
     Print { what: Printed },
     /// Servicers: the companies registered here.
     #[command(subcommand)]
-    Servicer(operate::Servicer),
+    Servicer(operate::ServicerCommand),
     /// Operators of this installation.
     #[command(subcommand)]
-    Admin(operate::Admin),
+    Admin(operate::AdminCommand),
     /// Keys that servicers sign requests with.
     #[command(subcommand)]
-    SigningKey(signing::SigningKey),
+    SigningKey(signing::SigningKeyCommand),
     /// Tenants: the apps of a servicer.
     #[command(subcommand)]
-    Tenant(operate::Tenant),
-    /// Later work: what waits, what was given up.
+    Tenant(operate::TenantCommand),
+    /// Background jobs: those that wait, and those that were given up.
     #[command(subcommand)]
-    Jobs(jobs::Jobs),
+    Jobs(jobs::JobsCommand),
     /// The keys of the key file: list them, rotate them.
     #[command(subcommand)]
-    Secrets(secrets::Secrets),
-    /// What `cargo xtask bench` needs of a database; nothing that an operator does.
+    Secrets(secrets::SecretsCommand),
+    /// Database work of `cargo xtask bench`; no command for operators.
     #[command(subcommand, hide = true)]
     Bench(bench::Bench),
 }
@@ -131,9 +132,9 @@ enum Printed {
     Openapi,
 }
 
-/// Why a command ended badly.
+/// Failure of a command, with the sentence that is printed.
 #[derive(Debug, thiserror::Error)]
-pub enum Failed {
+pub enum CommandError {
     /// The command line or a setting is wrong.
     #[error("{0}")]
     Asked(String),
@@ -144,17 +145,18 @@ pub enum Failed {
     Done(String),
 }
 
-impl From<ConfigError> for Failed {
+impl From<ConfigError> for CommandError {
     fn from(error: ConfigError) -> Self {
         Self::Asked(error.to_string())
     }
 }
 
-impl From<StartError> for Failed {
+impl From<StartError> for CommandError {
     fn from(error: StartError) -> Self {
         match error {
             StartError::Config(error) => error.into(),
             StartError::Mail(error) => Self::Asked(error.to_string()),
+            StartError::Open(error @ OpenError::Scheme(_)) => Self::Asked(error.to_string()),
             other => Self::Start(other),
         }
     }
@@ -169,14 +171,14 @@ pub fn run() -> ExitCode {
         Err(failed) => {
             eprintln!("error: {failed}");
             ExitCode::from(match failed {
-                Failed::Asked(_) => 2,
-                Failed::Start(_) | Failed::Done(_) => 1,
+                CommandError::Asked(_) => 2,
+                CommandError::Start(_) | CommandError::Done(_) => 1,
             })
         }
     }
 }
 
-fn command(cli: Cli) -> Result<(), Failed> {
+fn command(cli: Cli) -> Result<(), CommandError> {
     match cli.command {
         Command::ConfigExample
         | Command::Print {
@@ -189,6 +191,9 @@ fn command(cli: Cli) -> Result<(), Failed> {
         command => {
             let config = Config::load(&cli.settings.into())?;
             let runtime = runtime()?;
+            if !matches!(command, Command::Serve { .. }) {
+                runtime.spawn(end_on_signal());
+            }
             let done = runtime.block_on(with_settings(config, command));
             // What blocks its thread is not waited for.
             runtime.shutdown_timeout(std::time::Duration::from_secs(2));
@@ -197,9 +202,41 @@ fn command(cli: Cli) -> Result<(), Failed> {
     }
 }
 
-async fn with_settings(config: Config, command: Command) -> Result<(), Failed> {
+async fn with_settings(config: Config, command: Command) -> Result<(), CommandError> {
     match command {
         Command::Serve { demo } => serve::serve(config, demo).await,
+        command => {
+            crate::telemetry::start_command(&config.log);
+            let id = crate::clock::Clock::system().id();
+            crate::security::within(id, operated(config, command)).await
+        }
+    }
+}
+
+/// Ends a command at the first SIGINT or SIGTERM, wherever it stands: what it has not committed did not happen, and no half
+/// file is left behind.
+async fn end_on_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    crate::partial_file::remove_all();
+    eprintln!(
+        "error: stopped by a signal. What was finished stays, and nothing is half done: look at it, then run the command again."
+    );
+    std::process::exit(1);
+}
+
+/// What operators do beside the server.
+async fn operated(config: Config, command: Command) -> Result<(), CommandError> {
+    match command {
         Command::Migrate => {
             crate::start::open_database(&config).await?.close().await;
             print_text("The database is up to date.\n")
@@ -219,37 +256,40 @@ async fn with_settings(config: Config, command: Command) -> Result<(), Failed> {
         Command::Secrets(command) => secrets::run(&config, command).await,
         Command::Bench(command) => bench::run(&config, command).await,
         // Answered without settings, above.
-        Command::ConfigExample | Command::Openapi | Command::Print { .. } => Ok(()),
+        Command::Serve { .. }
+        | Command::ConfigExample
+        | Command::Openapi
+        | Command::Print { .. } => Ok(()),
     }
 }
 
 /// Two workers at least wait for the disk while others serve.
-fn runtime() -> Result<tokio::runtime::Runtime, Failed> {
+fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores.max(4))
         .enable_all()
         .build()
-        .map_err(|error| Failed::Done(format!("cannot start: {error}")))
+        .map_err(|error| CommandError::Done(format!("cannot start: {error}")))
 }
 
-/// Where a server is that was started without settings: the server of the printed OpenAPI document.
+/// Public URL of a server that is started without settings: the `servers` entry of the printed OpenAPI document.
 const DEFAULT_URL: &str = "http://127.0.0.1:3000";
 
 /// The OpenAPI document, pretty-printed.
-fn openapi() -> Result<String, Failed> {
+fn openapi() -> Result<String, CommandError> {
     serde_json::to_string_pretty(&crate::api::openapi(DEFAULT_URL))
         .map(|text| text + "\n")
-        .map_err(|error| Failed::Done(error.to_string()))
+        .map_err(|error| CommandError::Done(error.to_string()))
 }
 
 /// Writes to standard output; whoever stopped reading is not an error of ours.
-fn print_text(text: &str) -> Result<(), Failed> {
+fn print_text(text: &str) -> Result<(), CommandError> {
     use std::io::Write as _;
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failed::Done(format!("cannot write: {error}")))
+            Err(CommandError::Done(format!("cannot write: {error}")))
         }
         _ => Ok(()),
     }

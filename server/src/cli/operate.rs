@@ -5,31 +5,32 @@ use app::domain::ids::{ServicerId, TenantId};
 use app::domain::person::Email;
 use app::domain::servicer::ServicerKind;
 use app::domain::tenant::Environment;
-use app::portal::Trouble;
+use app::portal::PortalError;
 use app::portal::tenants::NewTenant;
 use chrono::Duration;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{Failed, print_text};
+use super::{CommandError, print_text};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::services::acts::{By, Proved};
+use crate::services::audit::{AuditActor, ProductionProof};
+use crate::services::service_error::ServiceError;
 use crate::services::tenants::erasure;
-use crate::services::trouble::Stop;
-use crate::services::{operators, servicers};
+use crate::services::{export, operators, servicers};
 use crate::skills::offline;
 use crate::start;
 use crate::state::AppState;
+use crate::storage::{OpenError, sqlite_path};
 
 impl Output {
-    /// Whether programs read it.
+    /// Returns `true` if the result is printed as JSON.
     pub(super) fn json(&self) -> bool {
         self.json
     }
 }
 
-/// How the result is printed.
+/// Options of how a result is printed.
 #[derive(Args)]
 pub struct Output {
     /// Print JSON.
@@ -38,7 +39,7 @@ pub struct Output {
 }
 
 #[derive(Subcommand)]
-pub enum Servicer {
+pub enum ServicerCommand {
     /// Register a servicer; prints its id and a one-time way in for its first developer.
     #[command(
         after_help = "Example:\n  server servicer create --name 'Example Ltd' --kind consumer"
@@ -52,6 +53,20 @@ pub enum Servicer {
         #[command(flatten)]
         output: Output,
     },
+    /// Write everything that is stored of a servicer into a new file, as JSON lines, without secrets.
+    #[command(
+        after_help = "Example:\n  server servicer export ID --out servicer.jsonl\n\n\
+                      The first line names what is left out and why, the last has the counts."
+    )]
+    Export {
+        /// Its `servicer_id`.
+        id: ServicerId,
+        /// A file that is not there yet; only its owner may read it.
+        #[arg(long, value_name = "FILE")]
+        out: std::path::PathBuf,
+        #[command(flatten)]
+        output: Output,
+    },
     /// Open production to a servicer.
     Approve {
         /// Its `servicer_id`.
@@ -62,7 +77,7 @@ pub enum Servicer {
 }
 
 #[derive(Subcommand)]
-pub enum Admin {
+pub enum AdminCommand {
     /// Make somebody an operator of the portal; prints a one-time password link.
     #[command(after_help = "Example:\n  server admin create --email ana@example.com")]
     Create {
@@ -74,7 +89,7 @@ pub enum Admin {
 }
 
 #[derive(Subcommand)]
-pub enum Tenant {
+pub enum TenantCommand {
     /// Make a tenant; prints its keys, the secret for the only time.
     #[command(
         after_help = "Example:\n  server tenant create --servicer ID --name 'Budget app' --environment sandbox \\\n      \
@@ -92,7 +107,7 @@ pub enum Tenant {
         /// A skill it may use; give it again for more.
         #[arg(long = "skill", value_name = "NAME")]
         skills: Vec<String>,
-        /// Where banks may send its users back; give it again for more.
+        /// A link that its users may be sent back to after the bank; give it again for more.
         #[arg(long = "redirect-link", value_name = "URL")]
         redirect_links: Vec<String>,
         /// A web origin that may call from browsers; give it again for more.
@@ -116,7 +131,7 @@ pub enum Tenant {
     Erase {
         /// Its `client_id`.
         id: TenantId,
-        /// There is no way back: say so.
+        /// Confirms the erasure, which cannot be undone.
         #[arg(long)]
         yes: bool,
         #[command(flatten)]
@@ -131,11 +146,18 @@ pub enum Tenant {
     },
 }
 
-pub async fn servicer(config: &Config, command: Servicer) -> Result<(), Failed> {
-    let (state, by) = (open(config).await?, Proved::command_line());
+pub async fn servicer(config: &Config, command: ServicerCommand) -> Result<(), CommandError> {
+    // The first command of an installation may be the one that makes its first servicer.
+    let state = match &command {
+        ServicerCommand::Create { .. } => open(config).await?,
+        ServicerCommand::Export { .. } | ServicerCommand::Approve { .. } => {
+            open_existing(config).await?
+        }
+    };
+    let by = ProductionProof::command_line();
     match command {
-        Servicer::Create { name, kind, output } => {
-            let made = told(servicers::create(&state, &by, &name, kind).await)?;
+        ServicerCommand::Create { name, kind, output } => {
+            let made = outcome(servicers::create(&state, &by, &name, kind).await)?;
             say(
                 &output,
                 &json!({
@@ -147,19 +169,30 @@ pub async fn servicer(config: &Config, command: Servicer) -> Result<(), Failed> 
                 "The first who signs up with both becomes the owner. The token works once, for 7 days.",
             )
         }
-        Servicer::Approve { id, output } => {
-            told(servicers::approve(&state, &by, id).await)?;
+        ServicerCommand::Export { id, out, output } => {
+            let done = outcome(export::export(&state, by.by(), id, &out).await)?;
+            let done =
+                json!({ "servicer_id": id, "path": out, "rows": done.rows, "tables": done.tables });
+            say(
+                &output,
+                &done,
+                "It tells who the servicer's people are: hand it over as you would their letters.",
+            )
+        }
+        ServicerCommand::Approve { id, output } => {
+            outcome(servicers::approve(&state, &by, id).await)?;
             let done = json!({ "servicer_id": id, "status": "approved" });
             say(&output, &done, "It may create production tenants now.")
         }
     }
 }
 
-pub async fn admin(config: &Config, command: Admin) -> Result<(), Failed> {
-    let (state, by) = (open(config).await?, Proved::command_line());
-    let Admin::Create { email, output } = command;
-    let email = Email::parse(&email).map_err(|error| Failed::Asked(format!("--email: {error}")))?;
-    let (person, link) = told(servicers::create_admin(&state, &by, &email).await)?;
+pub async fn admin(config: &Config, command: AdminCommand) -> Result<(), CommandError> {
+    let (state, by) = (open(config).await?, ProductionProof::command_line());
+    let AdminCommand::Create { email, output } = command;
+    let email =
+        Email::parse(&email).map_err(|error| CommandError::Asked(format!("--email: {error}")))?;
+    let (person, link) = outcome(servicers::create_admin(&state, &by, &email).await)?;
     say(
         &output,
         &json!({ "person_id": person, "email": email, "password_url": link }),
@@ -167,10 +200,10 @@ pub async fn admin(config: &Config, command: Admin) -> Result<(), Failed> {
     )
 }
 
-pub async fn tenant(config: &Config, command: Tenant) -> Result<(), Failed> {
-    let (state, by) = (open(config).await?, By::operator());
+pub async fn tenant(config: &Config, command: TenantCommand) -> Result<(), CommandError> {
+    let (state, by) = (open_existing(config).await?, AuditActor::operator());
     match command {
-        Tenant::Create {
+        TenantCommand::Create {
             servicer,
             name,
             environment,
@@ -187,7 +220,7 @@ pub async fn tenant(config: &Config, command: Tenant) -> Result<(), Failed> {
                 redirect_links,
                 origins,
             };
-            let made = told(operators::create_tenant(&state, &by, servicer, &new).await)?;
+            let made = outcome(operators::create_tenant(&state, &by, servicer, &new).await)?;
             say(
                 &output,
                 &json!({
@@ -198,13 +231,13 @@ pub async fn tenant(config: &Config, command: Tenant) -> Result<(), Failed> {
                 "Keep the secret now: it is not shown again.",
             )
         }
-        Tenant::RotateSecret {
+        TenantCommand::RotateSecret {
             id,
             overlap_hours,
             output,
         } => {
             let overlap = Duration::hours(i64::from(overlap_hours));
-            let made = told(operators::rotate_secret(&state, &by, id, overlap).await)?;
+            let made = outcome(operators::rotate_secret(&state, &by, id, overlap).await)?;
             say(
                 &output,
                 &json!({
@@ -215,14 +248,14 @@ pub async fn tenant(config: &Config, command: Tenant) -> Result<(), Failed> {
                 "Keep the secret now: it is not shown again. The old one works until its end.",
             )
         }
-        Tenant::Erase { id, yes, output } => {
+        TenantCommand::Erase { id, yes, output } => {
             if !yes {
-                return Err(Failed::Asked(
+                return Err(CommandError::Asked(
                     "--yes: what is erased cannot be had back; add --yes if this is the tenant."
                         .to_owned(),
                 ));
             }
-            let consents = told(erasure::erase(&state, &by, id).await)?;
+            let consents = outcome(erasure::erase(&state, &by, id).await)?;
             let done = json!({ "client_id": id, "erased": true, "consents_ended": consents });
             say(
                 &output,
@@ -230,8 +263,8 @@ pub async fn tenant(config: &Config, command: Tenant) -> Result<(), Failed> {
                 "Nothing of it opens any more, in this database and in backups of it taken from now on.",
             )
         }
-        Tenant::RevokeSecret { id, output } => {
-            let stopped = told(operators::revoke_secrets(&state, &by, id).await)?;
+        TenantCommand::RevokeSecret { id, output } => {
+            let stopped = outcome(operators::revoke_secrets(&state, &by, id).await)?;
             let done = json!({ "client_id": id, "stopped": stopped });
             say(
                 &output,
@@ -242,11 +275,22 @@ pub async fn tenant(config: &Config, command: Tenant) -> Result<(), Failed> {
     }
 }
 
+/// The state of an installation that is there already: a mistyped place is not made into an empty one.
+pub(super) async fn open_existing(config: &Config) -> Result<AppState, CommandError> {
+    let url = config.database_url();
+    match sqlite_path(&url).filter(|path| !path.is_file()) {
+        Some(path) => Err(CommandError::Done(
+            OpenError::Missing(path.to_owned()).to_string(),
+        )),
+        None => open(config).await,
+    }
+}
+
 /// The state, with skills known by name: these commands call no bank.
-pub(super) async fn open(config: &Config) -> Result<AppState, Failed> {
+pub(super) async fn open(config: &Config) -> Result<AppState, CommandError> {
     let state = start::open(config, Clock::system()).await?;
     let skills = if config.sandbox.enabled {
-        offline::registry().map_err(|error| Failed::Done(error.to_string()))?
+        offline::registry().map_err(|error| CommandError::Done(error.to_string()))?
     } else {
         crate::skills::Registry::default()
     };
@@ -254,19 +298,21 @@ pub(super) async fn open(config: &Config) -> Result<AppState, Failed> {
 }
 
 /// A service's refusal as a sentence, and as the exit code it means.
-pub(super) fn told<T>(outcome: Result<T, Stop>) -> Result<T, Failed> {
+pub(super) fn outcome<T>(outcome: Result<T, ServiceError>) -> Result<T, CommandError> {
     outcome.map_err(|stop| match stop {
-        Stop::Trouble(Trouble::Refused(errors)) => {
+        ServiceError::Trouble(PortalError::Refused(errors)) => {
             let errors = errors
                 .into_iter()
                 .map(|error| format!("--{}: {}", option(error.name), error.message));
-            Failed::Asked(errors.collect::<Vec<_>>().join("\n"))
+            CommandError::Asked(errors.collect::<Vec<_>>().join("\n"))
         }
-        Stop::Trouble(Trouble::NotFound) => {
-            Failed::Done("There is nothing with this id in this database.".to_owned())
+        ServiceError::Trouble(PortalError::NotFound) => {
+            CommandError::Done("There is nothing with this id in this database.".to_owned())
         }
-        Stop::Trouble(Trouble::Conflict(why) | Trouble::Forbidden(why)) => Failed::Done(why),
-        other => Failed::Done(other.to_string()),
+        ServiceError::Trouble(PortalError::Conflict(why) | PortalError::Forbidden(why)) => {
+            CommandError::Done(why)
+        }
+        other => CommandError::Done(other.to_string()),
     })
 }
 
@@ -283,7 +329,7 @@ fn option(field: &str) -> &str {
 }
 
 /// Prints a result: one JSON object, or a line per field and what to do with it.
-pub(super) fn say(output: &Output, result: &Value, advice: &str) -> Result<(), Failed> {
+pub(super) fn say(output: &Output, result: &Value, advice: &str) -> Result<(), CommandError> {
     if output.json {
         return print_text(&format!("{result}\n"));
     }

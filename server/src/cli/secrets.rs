@@ -5,14 +5,15 @@ use std::time::Instant;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::operate::{Output, open, say};
-use super::{Failed, print_text};
+use super::operate::{Output, open_existing, say};
+use super::{CommandError, print_text};
 use crate::config::Config;
 use crate::crypto::KeyTag;
-use crate::crypto::file::{FileKey, KeyFile, Kind};
-use crate::services::acts::{By, audit};
-use crate::services::secrets::rewrap::{self, Done};
-use crate::services::secrets::rotation::{self, Hanging, NotTaken, Overview};
+use crate::crypto::file::{FileKey, KeyFile, KeyPurpose};
+use crate::security::SecurityEvent;
+use crate::services::audit::{AuditActor, audit};
+use crate::services::secrets::rewrap::{self, RewrapSummary};
+use crate::services::secrets::rotation::{self, KeyDependents, KeyFileOverview, KeyStepError};
 use crate::state::AppState;
 
 #[derive(Subcommand)]
@@ -25,7 +26,7 @@ use crate::state::AppState;
                   5. server secrets drop --kind vault ID    the old one, then copy the file again\n\n\
                   Exit codes: 0 done, 1 not done and why, 2 a wrong command line. docs/SECRETS.md tells more."
 )]
-pub enum Secrets {
+pub enum SecretsCommand {
     /// Show the keys, what hangs on each, and which running process has read which.
     List {
         #[command(flatten)]
@@ -35,7 +36,7 @@ pub enum Secrets {
     Add {
         /// vault or pepper
         #[arg(long)]
-        kind: Kind,
+        kind: KeyPurpose,
         #[command(flatten)]
         output: Output,
     },
@@ -43,7 +44,7 @@ pub enum Secrets {
     Activate {
         /// vault or pepper
         #[arg(long)]
-        kind: Kind,
+        kind: KeyPurpose,
         /// Its id, as `add` and `list` print it.
         #[arg(value_parser = tag)]
         id: KeyTag,
@@ -62,7 +63,7 @@ pub enum Secrets {
     Drop {
         /// vault or pepper
         #[arg(long)]
-        kind: Kind,
+        kind: KeyPurpose,
         /// Its id, as `list` prints it.
         #[arg(value_parser = tag)]
         id: KeyTag,
@@ -78,30 +79,30 @@ fn tag(text: &str) -> Result<KeyTag, String> {
     KeyTag::parse(text).ok_or_else(|| "must be sixteen hexadecimal digits".to_owned())
 }
 
-impl From<NotTaken> for Failed {
-    fn from(error: NotTaken) -> Self {
+impl From<KeyStepError> for CommandError {
+    fn from(error: KeyStepError) -> Self {
         Self::Done(error.to_string())
     }
 }
 
-pub async fn run(config: &Config, command: Secrets) -> Result<(), Failed> {
-    let state = open(config).await?;
+pub async fn run(config: &Config, command: SecretsCommand) -> Result<(), CommandError> {
+    let state = open_existing(config).await?;
     let path = config.secrets_file();
     let done = match command {
-        Secrets::List { output } => {
+        SecretsCommand::List { output } => {
             let overview = rotation::list(&state, &path).await?;
             if output.json() {
-                print_text(&format!("{}\n", shown(&overview)))
+                print_text(&format!("{}\n", overview_json(&overview)))
             } else {
-                print_text(&told(&overview))
+                print_text(&describe(&overview))
             }
         }
-        Secrets::Add { kind, output } => {
+        SecretsCommand::Add { kind, output } => {
             let id = rotation::add(&state, &path, kind).await?;
             let advice = "Copy the key file to every machine, then activate it.";
             say(&output, &step(kind, id, "added"), advice)
         }
-        Secrets::Activate {
+        SecretsCommand::Activate {
             kind,
             id,
             force,
@@ -109,15 +110,15 @@ pub async fn run(config: &Config, command: Secrets) -> Result<(), Failed> {
         } => {
             rotation::activate(&state, &path, kind, id, force).await?;
             let advice = match kind {
-                Kind::Vault => "Copy the key file again, then run `server secrets rewrap`.",
-                Kind::Pepper => {
+                KeyPurpose::Vault => "Copy the key file again, then run `server secrets rewrap`.",
+                KeyPurpose::Pepper => {
                     "Copy the key file again. Digests are renewed as they are used; `server secrets list` counts what is left."
                 }
             };
             say(&output, &step(kind, id, "active"), advice)
         }
-        Secrets::Rewrap { output } => rewrapped(&state, &path, &output).await,
-        Secrets::Drop {
+        SecretsCommand::Rewrap { output } => rewrapped(&state, &path, &output).await,
+        SecretsCommand::Drop {
             kind,
             id,
             revoke,
@@ -126,7 +127,7 @@ pub async fn run(config: &Config, command: Secrets) -> Result<(), Failed> {
             let ended = rotation::drop_key(&state, &path, kind, id, revoke).await?;
             let mut result = step(kind, id, "dropped");
             if let Some(fields) = result.as_object_mut() {
-                fields.insert("ended".into(), counted(&ended));
+                fields.insert("ended".into(), dependents_json(&ended));
             }
             let advice = "Copy the key file again. Backups from before need the old file: keep or destroy both together.";
             say(&output, &result, advice)
@@ -136,7 +137,7 @@ pub async fn run(config: &Config, command: Secrets) -> Result<(), Failed> {
     done
 }
 
-fn step(kind: Kind, id: KeyTag, state: &str) -> Value {
+fn step(kind: KeyPurpose, id: KeyTag, state: &str) -> Value {
     json!({ "kind": kind.as_str(), "id": id.to_string(), "state": state })
 }
 
@@ -144,14 +145,16 @@ async fn rewrapped(
     state: &AppState,
     path: &std::path::Path,
     output: &Output,
-) -> Result<(), Failed> {
-    let broken = |error: &dyn std::fmt::Display| Failed::Done(error.to_string());
+) -> Result<(), CommandError> {
+    let broken = |error: &dyn std::fmt::Display| CommandError::Done(error.to_string());
     let file = KeyFile::read(path)
         .map_err(|error| broken(&error))?
-        .ok_or_else(|| Failed::Done(format!("There is no key file at {}.", path.display())))?;
+        .ok_or_else(|| {
+            CommandError::Done(format!("There is no key file at {}.", path.display()))
+        })?;
     let begin = Instant::now();
     let last = std::sync::Mutex::new(Instant::now());
-    let progress = |what: &str, done: Done| {
+    let progress = |what: &str, done: RewrapSummary| {
         let mut last = last
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -169,7 +172,7 @@ async fn rewrapped(
     let result = json!({ "data_keys": done.keys, "rows": done.rows, "broken": done.broken });
     write_down(state, &result).await?;
     if done.broken > 0 {
-        return Err(Failed::Done(format!(
+        return Err(CommandError::Done(format!(
             "{} rows do not open under any key of the file: they were altered, or belong to another key file. The others were moved \
              ({} data keys, {} rows). `server secrets list` shows where they are.",
             done.broken, done.keys, done.rows
@@ -182,16 +185,16 @@ async fn rewrapped(
     )
 }
 
-async fn write_down(state: &AppState, result: &Value) -> Result<(), Failed> {
-    let failed = |error: crate::storage::DbError| Failed::Done(error.to_string());
+async fn write_down(state: &AppState, result: &Value) -> Result<(), CommandError> {
+    let failed = |error: crate::storage::DbError| CommandError::Done(error.to_string());
     let mut tx = state.db.write().await.map_err(failed)?;
-    let by = By::operator();
+    let by = AuditActor::operator();
     audit(
         state,
         &mut tx,
         &by,
         None,
-        "secrets.rewrapped",
+        SecurityEvent::SecretsRewrapped,
         "vault",
         result.clone(),
     )
@@ -200,25 +203,25 @@ async fn write_down(state: &AppState, result: &Value) -> Result<(), Failed> {
     tx.commit().await.map_err(failed)
 }
 
-fn counted(hanging: &[Hanging]) -> Value {
+fn dependents_json(hanging: &[KeyDependents]) -> Value {
     let counts = hanging.iter().map(|it| (it.what.clone(), it.count.into()));
     Value::Object(counts.collect())
 }
 
-fn of_key<'a>(overview: &'a Overview, key: &FileKey) -> &'a [Hanging] {
+fn of_key<'a>(overview: &'a KeyFileOverview, key: &FileKey) -> &'a [KeyDependents] {
     let found = overview.hanging.iter().find(|(_, tag, _)| *tag == key.tag);
     found.map_or(&[], |(_, _, hanging)| hanging)
 }
 
-fn shown(overview: &Overview) -> Value {
-    let keys = |kind: Kind| -> Vec<Value> {
+fn overview_json(overview: &KeyFileOverview) -> Value {
+    let keys = |kind: KeyPurpose| -> Vec<Value> {
         let keys = overview.file.ring(kind).all();
         keys.map(|key| {
             json!({
                 "id": key.tag.to_string(),
                 "state": key.state.as_str(),
                 "created_at": key.created,
-                "hangs_on_it": counted(of_key(overview, key)),
+                "hangs_on_it": dependents_json(of_key(overview, key)),
             })
         })
         .collect()
@@ -234,15 +237,15 @@ fn shown(overview: &Overview) -> Value {
     });
     json!({
         "id": overview.file.id,
-        "vault": keys(Kind::Vault),
-        "pepper": keys(Kind::Pepper),
+        "vault": keys(KeyPurpose::Vault),
+        "pepper": keys(KeyPurpose::Pepper),
         "processes": holders.collect::<Vec<_>>(),
     })
 }
 
-fn told(overview: &Overview) -> String {
+fn describe(overview: &KeyFileOverview) -> String {
     let mut text = String::new();
-    for kind in [Kind::Vault, Kind::Pepper] {
+    for kind in [KeyPurpose::Vault, KeyPurpose::Pepper] {
         for key in overview.file.ring(kind).all() {
             let created = key
                 .created

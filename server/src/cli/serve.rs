@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Failed, demo, print_text};
+use super::{CommandError, demo, print_text};
 use crate::background::{Restarts, supervise};
 use crate::bank;
 use crate::clock::Clock;
@@ -24,12 +24,12 @@ use crate::services::retention;
 use crate::skills::Registry;
 use crate::skills::sandbox::{SandboxBank, connectors};
 use crate::state::AppState;
-use crate::{api, doors, http, portal, start, telemetry};
+use crate::{api, http, portal, router, start, telemetry};
 
 const BANK_CLIENT: &str = "tessera-sandbox";
 
 /// Serves until SIGTERM or SIGINT.
-pub async fn serve(config: Config, with_demo: bool) -> Result<(), Failed> {
+pub async fn serve(config: Config, with_demo: bool) -> Result<(), CommandError> {
     telemetry::start(&config.log);
     let listen = config.listen()?;
     refuse_public_demo(with_demo, &config, listen)?;
@@ -37,7 +37,7 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), Failed> {
     let stop = CancellationToken::new();
     let after = CancellationToken::new();
     let listener = TcpListener::bind(listen).await.map_err(|error| {
-        Failed::Done(format!(
+        CommandError::Done(format!(
             "cannot listen on {listen}: {error}. Stop what listens there, or choose another address with --listen."
         ))
     })?;
@@ -61,7 +61,7 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), Failed> {
 
 /// The API and the portal, which reaches the API for its console.
 fn router(state: &AppState) -> Router {
-    let api_router = doors::router(state);
+    let api_router = router::router(state);
     let services = Services::new(state.clone()).with_api(api_router.clone());
     let document = api::openapi(&state.public_url);
     let portal = portal::router(state, Arc::new(services), Arc::new(document));
@@ -69,11 +69,11 @@ fn router(state: &AppState) -> Router {
     api_router.merge(portal.layer(slips))
 }
 
-fn refuse_public_demo(demo: bool, config: &Config, listen: SocketAddr) -> Result<(), Failed> {
+fn refuse_public_demo(demo: bool, config: &Config, listen: SocketAddr) -> Result<(), CommandError> {
     // Plain http is for loopback alone, as the settings make sure.
     let public = config.public_url(listen).starts_with("https:");
     if demo && (public || !listen.ip().is_loopback()) {
-        return Err(Failed::Asked(
+        return Err(CommandError::Asked(
             "--demo: its login is printed at start, so it is for this machine only. Listen on 127.0.0.1 without a public URL, or leave --demo out."
                 .to_owned(),
         ));
@@ -85,7 +85,7 @@ fn refuse_public_demo(demo: bool, config: &Config, listen: SocketAddr) -> Result
 async fn sandbox(
     state: AppState,
     stop: &CancellationToken,
-) -> Result<(AppState, Option<JoinHandle<()>>), Failed> {
+) -> Result<(AppState, Option<JoinHandle<()>>), CommandError> {
     let settings = &state.config.sandbox;
     if !settings.enabled {
         return Ok((state, None));
@@ -93,7 +93,7 @@ async fn sandbox(
     // The same for every process on one database: a user may leave to one's bank and come back to another's.
     let secret = state.vault.derive("sandbox_bank.client").map_err(broken)?;
     let secret = URL_SAFE_NO_PAD.encode(*secret);
-    let limits = bank::Limits {
+    let limits = bank::BankLimits {
         bounds: http::serve::bounds(&state.config.http),
         pages_per_minute: state
             .config
@@ -107,12 +107,13 @@ async fn sandbox(
             clock: state.clock.clone(),
             listen: settings.bank_listen.parse().map_err(broken)?,
             public_url: settings.bank_public_url.clone(),
-            client: bank::Client {
+            client: bank::RegisteredTpp {
                 id: BANK_CLIENT.to_owned(),
                 secret: secret.clone().into(),
                 name: state.config.portal.brand.clone(),
             },
             verification: chrono::Duration::seconds(settings.verification_seconds),
+            pulse: state.pulse.clone(),
         },
         limits,
         stop.clone(),
@@ -133,9 +134,13 @@ async fn sandbox(
     Ok((state, Some(bank.running)))
 }
 
-/// The portal's URL first: scripts look for it. Where something in front of the server has that URL, the address that it
-/// has to be led to comes next.
-async fn say_where(state: &AppState, bound: SocketAddr, with_demo: bool) -> Result<(), Failed> {
+/// Prints the addresses of the server, the portal's URL first because scripts look for it. Where a proxy in front of
+/// the server has that URL, the address that the proxy has to forward to comes next.
+async fn say_where(
+    state: &AppState,
+    bound: SocketAddr,
+    with_demo: bool,
+) -> Result<(), CommandError> {
     let mut text = format!("{} is at {}\n", state.config.portal.brand, state.public_url);
     let listens = format!("http://{bound}");
     if *state.public_url != *listens {
@@ -151,7 +156,8 @@ async fn say_where(state: &AppState, bound: SocketAddr, with_demo: bool) -> Resu
     print_text(&text)
 }
 
-/// What runs beside the requests until the server stops: later work, what puts itself back, and deleting by the schedule.
+/// Runs the background tasks until the server stops: the job worker, the schedule of recurring jobs, and the deletion
+/// of data by the retention rules.
 async fn background(state: AppState, stop: CancellationToken) {
     let (pulse, restarts) = (state.pulse.clone(), Restarts::default());
     let look = || schedule::run(state.clone(), stop.clone());
@@ -164,7 +170,7 @@ async fn background(state: AppState, stop: CancellationToken) {
 }
 
 /// The first SIGTERM or SIGINT lets the server finish; the second ends it where it stands.
-fn stop_on_signal(stop: CancellationToken) -> Result<(), Failed> {
+fn stop_on_signal(stop: CancellationToken) -> Result<(), CommandError> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).map_err(broken)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(broken)?;
@@ -188,8 +194,8 @@ fn stop_on_signal(stop: CancellationToken) -> Result<(), Failed> {
     clippy::needless_pass_by_value,
     reason = "the shape that map_err wants"
 )]
-fn broken(error: impl ToString) -> Failed {
-    Failed::Done(error.to_string())
+fn broken(error: impl ToString) -> CommandError {
+    CommandError::Done(error.to_string())
 }
 
 #[cfg(test)]
@@ -200,7 +206,7 @@ mod tests {
     use crate::jobs::erase_data;
     use crate::state::testing::state;
     use crate::storage::Db;
-    use crate::storage::inventory::{TABLES, Until};
+    use crate::storage::inventory::{Until, tables};
     use crate::storage::testing::rows::{Filling, counts, fill};
     use crate::storage::testing::{TempFolder, on_both, twin};
 
@@ -236,7 +242,7 @@ mod tests {
                 .unwrap();
         }
         let left = counts(&state.db).await;
-        for table in TABLES {
+        for table in tables() {
             let count = left[table.name];
             match table.until {
                 Until::Schedule | Until::Erasure | Until::With(_) => {

@@ -5,15 +5,15 @@ use app::portal::signing::NewSigningKey;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::Failed;
-use super::operate::{Output, open, say, told};
+use super::CommandError;
+use super::operate::{Output, open_existing, outcome, say};
 use crate::config::Config;
-use crate::services::acts::Proved;
+use crate::services::audit::ProductionProof;
 use crate::services::operators;
-use crate::services::signatures::keys;
+use crate::services::signatures::keys::{self, is_url};
 
 #[derive(Subcommand)]
-pub enum SigningKey {
+pub enum SigningKeyCommand {
     /// Register a public key, or the URL of a set of them, that a servicer signs requests with.
     #[command(
         after_help = "Example:\n  server signing-key add --servicer ID --issuer signer@app.example.com --key public.pem"
@@ -22,7 +22,7 @@ pub enum SigningKey {
         /// The `servicer_id` it belongs to.
         #[arg(long)]
         servicer: ServicerId,
-        /// What the signatures say in `iss`.
+        /// Issuer that the signatures name in `iss`.
         #[arg(long)]
         issuer: String,
         /// A file with a PEM or JWK, or the https: URL of a JWKS.
@@ -43,38 +43,46 @@ pub enum SigningKey {
     },
 }
 
-pub async fn run(config: &Config, command: SigningKey) -> Result<(), Failed> {
-    let (state, by) = (open(config).await?, Proved::command_line());
+pub async fn run(config: &Config, command: SigningKeyCommand) -> Result<(), CommandError> {
+    let (state, by) = (
+        open_existing(config).await?,
+        ProductionProof::command_line(),
+    );
     match command {
-        SigningKey::Add {
+        SigningKeyCommand::Add {
             servicer,
             issuer,
             key,
             output,
         } => {
-            let is_url = key.starts_with("https:") || key.starts_with("http:");
-            let material = if is_url {
-                key
-            } else {
-                std::fs::read_to_string(&key)
-                    .map_err(|error| Failed::Asked(format!("--key: cannot read {key}: {error}")))?
-            };
+            let material = if is_url(&key) { key } else { read(&key)? };
             let new = NewSigningKey { issuer, material };
-            let id = told(operators::add_signing_key(&state, &by, servicer, new).await)?;
+            let id = outcome(operators::add_signing_key(&state, &by, servicer, new).await)?;
             say(
                 &output,
                 &json!({ "signing_key_id": id, "servicer_id": servicer }),
                 "Signatures made with it are accepted from now on.",
             )
         }
-        SigningKey::Stop {
+        SigningKeyCommand::Stop {
             servicer,
             id,
             output,
         } => {
-            told(keys::stop_of(&state, &by, servicer, id).await)?;
+            outcome(keys::stop_of(&state, &by, servicer, id).await)?;
             let done = json!({ "signing_key_id": id, "stopped": true });
             say(&output, &done, "Signatures made with it are refused.")
         }
     }
+}
+
+fn read(file: &str) -> Result<String, CommandError> {
+    std::fs::read_to_string(file).map_err(|error| {
+        let hint = if error.kind() == std::io::ErrorKind::InvalidData {
+            ". If it is DER, turn it into PEM: openssl pkey -pubin -inform DER -in FILE"
+        } else {
+            ""
+        };
+        CommandError::Asked(format!("--key: cannot read {file}: {error}{hint}"))
+    })
 }

@@ -3,6 +3,7 @@
 
 #[macro_use]
 mod section;
+mod scanner;
 mod sections;
 
 use std::net::{IpAddr, SocketAddr};
@@ -12,7 +13,10 @@ use figment::Figment;
 use figment::providers::{Env, Format as _, Serialized, Toml};
 use ipnet::IpNet;
 
-pub use sections::{Data, Http, Limits, Log, Mail, Portal, Sandbox, Signing, Skills, Storage};
+pub use scanner::Scanner;
+pub use sections::{
+    Data, Http, Limits, Log, Mail, Portal, Sandbox, Signing, Skills, Storage, Uploads,
+};
 
 /// Every setting of one server.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
@@ -24,6 +28,7 @@ pub struct Config {
     pub mail: Mail,
     pub sandbox: Sandbox,
     pub skills: Skills,
+    pub uploads: Uploads,
     pub signing: Signing,
     pub limits: Limits,
     pub data: Data,
@@ -35,13 +40,16 @@ pub struct Config {
 pub enum ConfigError {
     #[error("setting {key}: {why}")]
     Setting { key: String, why: String },
-    #[error("cannot read the settings file {0}")]
+    #[error(
+        "cannot read the settings file {0}: there is no such file. Name another with --config, or leave it out; \
+         `server config-example` prints one"
+    )]
     Missing(PathBuf),
     #[error("settings: {0}")]
     Unreadable(Box<figment::Error>),
 }
 
-/// What the command line says over file and environment; `None` leaves a setting as it is.
+/// Settings of the command line, which override file and environment; `None` leaves a setting as it is.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     pub config: Option<PathBuf>,
@@ -107,6 +115,20 @@ impl Config {
         self.http.trusted_proxies.iter().map(network).collect()
     }
 
+    /// The virus scanner; `None` if files are not scanned.
+    pub fn scanner(&self) -> Result<Option<Scanner>, ConfigError> {
+        let address = self.uploads.clamd.as_str();
+        if address.is_empty() {
+            return Ok(None);
+        }
+        Scanner::parse(address).map(Some).ok_or_else(|| {
+            setting(
+                "uploads.clamd",
+                "write tcp:HOST:PORT or unix:PATH, like tcp:127.0.0.1:3310 or unix:/run/clamav/clamd.ctl",
+            )
+        })
+    }
+
     /// The database's URL.
     pub fn database_url(&self) -> String {
         if self.storage.database.is_empty() {
@@ -150,6 +172,7 @@ impl Config {
             Mail::example(),
             Sandbox::example(),
             Skills::example(),
+            Uploads::example(),
             Signing::example(),
             Limits::example(),
             Data::example(),
@@ -184,7 +207,9 @@ impl Config {
             ));
         }
         self.trusted_proxies()?;
+        self.scanner()?;
         self.check_contact()?;
+        self.check_database()?;
         self.sandbox
             .bank_listen
             .parse::<SocketAddr>()
@@ -202,11 +227,16 @@ impl Config {
             .parse::<tracing_subscriber::EnvFilter>()
             .map_err(|error| setting("log.filter", &error.to_string()))?;
         self.check_data()?;
-        if !(10..=3600).contains(&self.sandbox.temp_token_seconds) {
-            return Err(setting(
+        for (name, seconds) in [
+            (
                 "sandbox.temp_token_seconds",
-                "must be between 10 and 3600",
-            ));
+                self.sandbox.temp_token_seconds,
+            ),
+            ("limits.temp_token_seconds", self.limits.temp_token_seconds),
+        ] {
+            if !(10..=3600).contains(&seconds) {
+                return Err(setting(name, "must be between 10 and 3600"));
+            }
         }
         if !(0..=86_400).contains(&self.sandbox.verification_seconds) {
             return Err(setting(
@@ -219,6 +249,26 @@ impl Config {
 }
 
 impl Config {
+    /// Refuses URLs that no database opens, or that would keep nothing.
+    fn check_database(&self) -> Result<(), ConfigError> {
+        let url = self.database_url();
+        let file = url.strip_prefix("sqlite:");
+        let why = match file.map(|file| file.strip_prefix("//").unwrap_or(file)) {
+            Some("") => "write the file after sqlite:, like sqlite:data/tessera.db",
+            Some(path) if path.starts_with(':') => {
+                "what is kept in memory is lost: write a file after sqlite:, like sqlite:data/tessera.db"
+            }
+            Some(path) if path.contains('?') => {
+                "sqlite: takes a file and no options after a question mark"
+            }
+            None if !url.starts_with("postgres:") && !url.starts_with("postgresql:") => {
+                "write sqlite:PATH or postgres://user@host/database"
+            }
+            _ => return Ok(()),
+        };
+        Err(setting("storage.database", why))
+    }
+
     /// A line break would forge lines of security.txt.
     fn check_contact(&self) -> Result<(), ConfigError> {
         let contact = &self.portal.security_contact;

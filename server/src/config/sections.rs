@@ -1,12 +1,12 @@
 //! The settings themselves.
 
 section! {
-    /// How the world reaches the server.
+    /// The HTTP listener: addresses, proxies, timeouts and bounds.
     Http "http" {
         /// Address and port to listen on.
         listen: String = "127.0.0.1:3000".into();
-        /// The URL people and apps use, without a trailing slash. Empty: made from `listen`. The Host header is never
-        /// believed. Plain `http:` is accepted for loopback only.
+        /// The public URL of the server, without a trailing slash, used by people and apps. Empty: made from `listen`.
+        /// The Host header is never believed. Plain `http:` is accepted for loopback only.
         public_url: String = String::new();
         /// Folder with the built portal files (`cargo xtask build` makes it). Empty: `site` beside the binary.
         site_dir: String = String::new();
@@ -28,7 +28,8 @@ section! {
         /// MiB of memory that bodies may hold, all together, whose senders have not proved their keys yet. Further ones are
         /// answered 503.
         unproved_bodies_mib: u32 = 32;
-        /// Seconds between saying "not ready" and closing the door, for load balancers to notice.
+        /// Seconds between answering "not ready" at `/readyz` and refusing new connections, for load balancers to
+        /// notice.
         drain_seconds: u64 = 0;
         /// Seconds that requests in flight get to finish when the server stops.
         shutdown_seconds: u64 = 10;
@@ -36,7 +37,7 @@ section! {
 }
 
 section! {
-    /// Where data lives.
+    /// Storage: database, data folder and key file.
     Storage "storage" {
         /// Folder for the SQLite database, `secrets.key` and mail files.
         data_dir: String = "data".into();
@@ -48,21 +49,21 @@ section! {
 }
 
 section! {
-    /// What people see.
+    /// The portal and its contacts.
     Portal "portal" {
         /// The brand shown to users.
         brand: String = "Tessera".into();
-        /// Where security flaws are reported, as a `mailto:` or `https:` URI: shown in `/.well-known/security.txt`, which is
-        /// not there while this is empty.
+        /// Contact for reports of security flaws, a `mailto:` or `https:` URI, shown in `/.well-known/security.txt`.
+        /// Empty: that file does not exist.
         security_contact: String = String::new();
-        /// Where people write to for help: an e-mail address, or an `https:` URL. Empty: pages, letters and errors do not
-        /// speak of support.
+        /// Contact for support: an e-mail address, or an `https:` URL. Empty: pages, mails and errors do not mention
+        /// support.
         support: String = String::new();
     }
 }
 
 section! {
-    /// How mail leaves.
+    /// Outgoing mail.
     Mail "mail" {
         /// `smtps://user:password@host:465` or `smtp://host:587`. Empty: mails are written to `mail` in the data folder.
         smtp_url: String = String::new();
@@ -74,13 +75,13 @@ section! {
 section! {
     /// The built-in sandbox: its skills and the simulated bank behind them.
     Sandbox "sandbox" {
-        /// Whether the sandbox skills and bank are there.
+        /// `true`: the sandbox skills and the simulated bank are available.
         enabled: bool = true;
-        /// Where the simulated bank listens. Port 0: any free port.
+        /// Address and port the simulated bank listens on. Port 0: any free port.
         bank_listen: String = "127.0.0.1:0".into();
         /// The URL end-users reach the bank at. Empty: made from the address it listens on.
         bank_public_url: String = String::new();
-        /// Seconds a `temp_token` of a sandbox tenant lives (production: 60).
+        /// Seconds a `temp_token` of a sandbox tenant lives; `limits.temp_token_seconds` is production's.
         temp_token_seconds: i64 = 600;
         /// Seconds after which the simulated bank decides a verification by itself, if nobody did on the portal's
         /// Verifications page.
@@ -89,7 +90,7 @@ section! {
 }
 
 section! {
-    /// Which skills everybody may see.
+    /// Visibility of skills.
     Skills "skills" {
         /// Names of skills that are not published, or no more (`["xyz_card_sbx_#1.0"]`): for administrators, and for tenants
         /// that have them on their whitelist. Everybody else is answered 403 `forbidden`.
@@ -98,10 +99,19 @@ section! {
 }
 
 section! {
+    /// Files that end-users send along with steps.
+    Uploads "uploads" {
+        /// Address of clamd, the daemon of the virus scanner `ClamAV`: `tcp:127.0.0.1:3310` or `unix:/run/clamav/clamd.ctl`. Every
+        /// file is scanned before it is used, and refused (503) while clamd does not answer. Empty: files are not scanned.
+        clamd: String = String::new();
+    }
+}
+
+section! {
     /// Signed requests (`/v1s`).
     Signing "signing" {
-        /// Whether the URL of a set of keys may lead to private addresses and be plain `http:`. For development alone: it
-        /// lets customers make this server ask for what they cannot reach themselves.
+        /// `true`: the URL of a set of keys may lead to private addresses and be plain `http:`. For development only:
+        /// it lets customers make this server request what they cannot reach themselves.
         key_sets_from_private_addresses: bool = false;
         /// Ports that the URL of a set of keys may name besides 443.
         key_set_ports: Vec<u16> = Vec::new();
@@ -109,7 +119,7 @@ section! {
 }
 
 section! {
-    /// How much each caller may ask for.
+    /// Rate limits and other bounds for callers.
     Limits "limits" {
         /// Browser-safe calls (sessions, steps) per minute, per tenant and source address. What nobody proved keys for is
         /// measured by it, too, per source address: as many calls, twice as many pages and returns from banks, and a fifth
@@ -117,8 +127,10 @@ section! {
         browser_calls_per_minute: u32 = 600;
         /// Server calls (token, data) per minute, per tenant.
         server_calls_per_minute: u32 = 60_000;
+        /// Seconds a `temp_token` of a production tenant lives.
+        temp_token_seconds: i64 = 60;
         /// Calls worked on at once in this process; further ones are answered 503. Readings have four fifths of them, so that
-        /// sessions and tokens always find a place.
+        /// sessions and tokens always find a place; two fifths may wait for banks.
         calls_at_once: u32 = 256;
         /// Failed sign-ins in a row before a delay begins, per account and per source.
         sign_in_failures: u32 = 5;
@@ -126,7 +138,7 @@ section! {
 }
 
 section! {
-    /// How data cached from banks is kept fresh.
+    /// Data cached from banks: refreshing and retention.
     Data "data" {
         /// Minutes after which a read asks the bank for fresher data.
         refresh_minutes: i64 = 360;
@@ -136,7 +148,7 @@ section! {
         bank_calls_per_day: i64 = 4;
         /// MiB that the request log keeps of one servicer, 30 days at most; the oldest calls go first.
         request_log_mib: u32 = 1024;
-        /// How many days before consents end their tenant's owners are told. Empty: never.
+        /// Days before the end of a consent at which the owners of its tenant are reminded by mail. Empty: never.
         reminder_days: Vec<i64> = vec![30, 14, 7, 1];
         /// Days that the audit log is kept, and that a consent existed once its data is erased (PSD2 records: five years).
         audit_days: i64 = 1826;
@@ -144,7 +156,7 @@ section! {
 }
 
 section! {
-    /// What the server writes about itself.
+    /// The server's own log.
     Log "log" {
         /// A filter like `info` or `server=debug,sqlx=warn`.
         filter: String = "info".into();

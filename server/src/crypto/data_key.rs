@@ -12,7 +12,7 @@ use crate::clock::Clock;
 
 /// Owns the system's data key.
 pub const SYSTEM: Uuid = Uuid::nil();
-/// In front of everything sealed under a data key, before the key's tag.
+/// First byte of everything sealed under a data key, before the key's tag.
 const VERSION: u8 = 1;
 
 /// A data key, opened: seals, and makes digests that only its owner's rows have. Its keys are overwritten when the last
@@ -50,14 +50,14 @@ impl DataKey {
         self.tag
     }
 
-    /// What stands in front of everything sealed under this key: nine bytes.
+    /// Returns the nine bytes that precede everything sealed under this key: the version and the key's tag.
     pub fn head(&self) -> Vec<u8> {
         let mut head = vec![VERSION];
         head.extend(self.tag.0);
         head
     }
 
-    /// Says that the key is erased: from now on it neither seals nor opens, whoever still holds it.
+    /// Marks the key as erased: from now on it neither seals nor opens, whoever still holds it.
     pub fn erase(&self) {
         self.erased.store(true, Ordering::Release);
     }
@@ -69,29 +69,29 @@ impl DataKey {
         Ok(())
     }
 
-    /// Seals bytes for one place of the owner's.
+    /// Seals bytes under the associated data of one of the owner's rows.
     pub(super) fn seal(
         &self,
         clock: &Clock,
-        place: &str,
+        aad: &str,
         plain: &[u8],
     ) -> Result<Vec<u8>, Unsealable> {
         self.alive()?;
         let mut all = self.head();
-        all.extend(self.cipher.seal(clock, &self.bound(place), plain)?);
+        all.extend(self.cipher.seal(clock, &self.bound(aad), plain)?);
         Ok(all)
     }
 
-    /// Opens what was sealed under this key for the same place; `None` if it was sealed under another.
+    /// Opens what was sealed under this key with the same associated data; `None` if it was sealed under another.
     pub(super) fn open(
         &self,
-        place: &str,
+        aad: &str,
         sealed: &[u8],
     ) -> Result<Option<Zeroizing<Vec<u8>>>, Unsealable> {
         self.alive()?;
         match sealed.split_first_chunk::<9>() {
             Some((&[VERSION, ref tag @ ..], rest)) if *tag == self.tag.0 => {
-                self.cipher.open(&self.bound(place), rest).map(Some)
+                self.cipher.open(&self.bound(aad), rest).map(Some)
             }
             _ => Ok(None),
         }
@@ -109,9 +109,9 @@ impl DataKey {
     }
 
     /// Table, column and row, the tenant, and the key: sealed bytes open where all of them are the same.
-    fn bound(&self, place: &str) -> Vec<u8> {
-        let mut bound = Vec::with_capacity(place.len() + 25);
-        bound.extend(place.as_bytes());
+    fn bound(&self, aad: &str) -> Vec<u8> {
+        let mut bound = Vec::with_capacity(aad.len() + 25);
+        bound.extend(aad.as_bytes());
         bound.push(0);
         bound.extend(self.owner.as_bytes());
         bound.extend(self.tag.0);

@@ -36,21 +36,21 @@ pub struct Secrets {
 
 /// The two kinds of keys in the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Kind {
+pub enum KeyPurpose {
     /// Wraps the data keys that data is sealed under.
     Vault,
     /// Makes the digests that keys, tokens and passwords are stored as.
     Pepper,
 }
 
-/// Where a key is on its way through the file.
+/// State of a key in its rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyState {
-    /// Understood wherever it is met; used for nothing new yet.
+    /// Accepted for what was made under it; used for nothing new yet.
     Added,
     /// Used for everything new.
     Active,
-    /// Understood until it is dropped.
+    /// Accepted until it is dropped; used for nothing new any more.
     Old,
 }
 
@@ -59,9 +59,9 @@ pub enum KeyState {
 pub struct FileKey {
     pub tag: KeyTag,
     pub state: KeyState,
-    /// None in files of the first format.
+    /// Time it was made; `None` in files of the first format.
     pub created: Option<DateTime<Utc>>,
-    /// Whether it comes from a file of the first format: what was made under it carries no id.
+    /// `true` if it comes from a file of the first format: what was made under it carries no id.
     pub first: bool,
     pub(super) key: Zeroizing<[u8; 32]>,
 }
@@ -81,7 +81,7 @@ pub struct KeyFile {
     pub vault: Ring,
 }
 
-/// Why the key file cannot be used.
+/// Reason the key file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretsError {
     #[error("cannot read or write the key file {path}: {source}")]
@@ -103,7 +103,7 @@ pub enum SecretsError {
     FolderExposed { path: String, mode: u32 },
 }
 
-impl Kind {
+impl KeyPurpose {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Vault => "vault",
@@ -145,7 +145,7 @@ impl FileKey {
         Self::new(clock.random(), state, Some(created), false)
     }
 
-    fn line(&self, kind: Kind) -> Zeroizing<String> {
+    fn line(&self, kind: KeyPurpose) -> Zeroizing<String> {
         let created = self.created.map_or_else(
             || "unknown".to_owned(),
             |at| at.to_rfc3339_opts(SecondsFormat::Secs, true),
@@ -338,7 +338,10 @@ impl KeyFile {
 
     fn text(&self) -> Zeroizing<String> {
         let mut text = Zeroizing::new(format!("{SEVERAL}\nid {}\n", self.id));
-        for (kind, ring) in [(Kind::Pepper, &self.pepper), (Kind::Vault, &self.vault)] {
+        for (kind, ring) in [
+            (KeyPurpose::Pepper, &self.pepper),
+            (KeyPurpose::Vault, &self.vault),
+        ] {
             for key in ring.all() {
                 text.push_str(&key.line(kind));
             }
@@ -373,17 +376,17 @@ impl KeyFile {
     }
 
     /// The keys of one kind.
-    pub fn ring(&self, kind: Kind) -> &Ring {
+    pub fn ring(&self, kind: KeyPurpose) -> &Ring {
         match kind {
-            Kind::Vault => &self.vault,
-            Kind::Pepper => &self.pepper,
+            KeyPurpose::Vault => &self.vault,
+            KeyPurpose::Pepper => &self.pepper,
         }
     }
 
-    pub fn ring_mut(&mut self, kind: Kind) -> &mut Ring {
+    pub fn ring_mut(&mut self, kind: KeyPurpose) -> &mut Ring {
         match kind {
-            Kind::Vault => &mut self.vault,
-            Kind::Pepper => &mut self.pepper,
+            KeyPurpose::Vault => &mut self.vault,
+            KeyPurpose::Pepper => &mut self.pepper,
         }
     }
 }

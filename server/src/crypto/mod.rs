@@ -1,6 +1,7 @@
-//! What keeps a stolen database useless: keyed digests for what is only compared ([`Pepper`]), sealed bytes for what
-//! must be read back ([`Vault`]). The keys of both live in `secrets.key` ([`file`]), outside the database (`api.md`,
-//! section 11). Several of a kind may live at once, so that they are rotated without a call that fails.
+//! Cryptography that keeps a stolen database useless: keyed digests for what is only compared ([`Pepper`]), sealed
+//! bytes for what must be read back ([`Vault`]). The keys of both live in `secrets.key` ([`file`]), outside the
+//! database (docs/API.md, "Keys"). Several of a kind may live at once, so that they are rotated without a call that
+//! fails.
 
 mod data_key;
 pub mod file;
@@ -39,17 +40,19 @@ impl Digest {
         Self(bytes, former)
     }
 
-    /// The digest of the same secret under the key that is on its way in or out; the same bytes if there is none.
+    /// Returns the digest of the same secret under the other key of a rotation; the same bytes as the first if there is
+    /// none.
     pub fn other(&self) -> &[u8] {
         self.1.as_deref().unwrap_or(&self.0)
     }
 
-    /// Whether there is a second one.
+    /// Returns `true` if there is a second digest, under the other key of a rotation.
     pub fn has_other(&self) -> bool {
         self.1.is_some()
     }
 
-    /// Whether what is stored of the same secret was made under another key than new ones are.
+    /// Returns `true` if the stored digest of the same secret was made under another key than new ones are, and so is
+    /// to be renewed.
     pub fn renews(&self, stored: &Self) -> bool {
         self.0 != stored.0
     }

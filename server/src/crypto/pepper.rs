@@ -1,4 +1,5 @@
-//! Keyed digests: what is only compared is stored as one, and cannot even be checked without the key file.
+//! Keyed digests: a secret that is only compared is stored as its digest, which cannot even be checked without the key
+//! file.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -12,10 +13,11 @@ use super::{Digest, KeyTag, mac};
 #[derive(Clone)]
 pub struct Pepper(Arc<RwLock<Arc<Ring>>>);
 
-/// What people's passwords are hashed with besides their salt.
+/// Key that passwords are hashed with besides their salt.
 pub struct PasswordKey {
     pub key: Zeroizing<[u8; 32]>,
-    /// What is written in front of the hash: nothing for the key that was there before keys had ids.
+    /// Text that precedes the stored hash: the key's tag and a colon, or nothing for a key of the first format, which
+    /// has no id.
     pub prefix: String,
 }
 
@@ -54,12 +56,13 @@ impl Pepper {
         derived(self.ring().active(), purpose)
     }
 
-    /// What new passwords are hashed with.
+    /// Returns the key that new passwords are hashed with.
     pub fn password_key(&self) -> PasswordKey {
         password_key(self.ring().active())
     }
 
-    /// What a stored password was hashed with, and the hash itself; `None` if that key is gone.
+    /// Splits a stored password into the key it was hashed with and the hash; `None` if that key is not in the key
+    /// file.
     pub fn password_key_of<'h>(&self, stored: &'h str) -> Option<(PasswordKey, &'h str)> {
         let ring = self.ring();
         let (key, hash) = match stored.split_once(':') {

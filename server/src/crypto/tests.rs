@@ -1,4 +1,4 @@
-use super::file::{KeyFile, Kind};
+use super::file::{KeyFile, KeyPurpose};
 use super::*;
 use crate::clock::Clock;
 
@@ -242,7 +242,7 @@ fn the_key_file_is_private_and_read_back() {
         "an existing key file is never overwritten"
     );
     let mut file = KeyFile::read(&path).unwrap().unwrap();
-    for kind in [Kind::Pepper, Kind::Vault] {
+    for kind in [KeyPurpose::Pepper, KeyPurpose::Vault] {
         let tag = file.ring_mut(kind).add(&clock).unwrap();
         file.replace(&path).unwrap();
         assert_eq!(bits(), 0o600);

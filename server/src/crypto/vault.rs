@@ -115,10 +115,10 @@ impl Vault {
 
     /// Seals as releases before did, which had no data keys.
     #[cfg(test)]
-    pub fn seal_as_before(&self, clock: &Clock, place: &str, plain: &[u8]) -> Vec<u8> {
+    pub fn seal_as_before(&self, clock: &Clock, aad: &str, plain: &[u8]) -> Vec<u8> {
         let keys = self.keys();
         let first = Aead::new(&keys.first().unwrap().key);
-        first.seal(clock, place.as_bytes(), plain).unwrap()
+        first.seal(clock, aad.as_bytes(), plain).unwrap()
     }
 
     #[cfg(test)]
@@ -246,25 +246,25 @@ impl Vault {
         Ok(Zeroizing::new(bytes))
     }
 
-    /// The same data key under the vault key of today.
+    /// Wraps the same data key under the active vault key. Fails if its present vault key is not in the key file.
     pub fn rewrap(&self, clock: &Clock, wrapped: &Wrapped) -> Result<Wrapped, Unsealable> {
         let bytes = self.unwrapped(wrapped)?;
         self.wrap(clock, &DataKey::from_bytes(wrapped.owner, &bytes), &bytes)
     }
 
-    /// Seals bytes for one place. `place` names table, column and row (`tenant_keys.sealed/<id>`); they open only there.
-    pub fn seal(&self, clock: &Clock, place: &str, plain: &[u8]) -> Result<Vec<u8>, Unsealable> {
-        self.key(place)?.seal(clock, place, plain)
+    /// Seals bytes. The associated data `aad` names table, column and row (`tenant_keys.sealed/<id>`): they open only there.
+    pub fn seal(&self, clock: &Clock, aad: &str, plain: &[u8]) -> Result<Vec<u8>, Unsealable> {
+        self.key(aad)?.seal(clock, aad, plain)
     }
 
-    /// Opens what was sealed for the same place, under the key of today or before there were data keys.
-    pub fn open(&self, place: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Unsealable> {
-        if let Some(plain) = self.key(place)?.open(place, sealed)? {
+    /// Opens what was sealed under the same associated data, under the key of today or before there were data keys.
+    pub fn open(&self, aad: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Unsealable> {
+        if let Some(plain) = self.key(aad)?.open(aad, sealed)? {
             return Ok(plain);
         }
         let keys = self.keys();
         let first = keys.first().ok_or(Unsealable)?;
-        Aead::new(&first.key).open(place.as_bytes(), sealed)
+        Aead::new(&first.key).open(aad.as_bytes(), sealed)
     }
 
     /// The keyed digest of a text, for what must be found again as long as its owner lives: the same under every pepper.
@@ -283,8 +283,8 @@ impl Vault {
     }
 
     /// The system never seals what is a tenant's: erasing the tenant would leave it readable.
-    fn key(&self, place: &str) -> Result<Arc<DataKey>, Unsealable> {
-        let table = place.split('.').next().unwrap_or_default();
+    fn key(&self, aad: &str) -> Result<Arc<DataKey>, Unsealable> {
+        let table = aad.split('.').next().unwrap_or_default();
         if matches!(self.scope, Scope::System) && OF_TENANTS.contains(&table) {
             tracing::error!(
                 table,
@@ -311,7 +311,7 @@ impl Vault {
 #[derive(Clone, sqlx::FromRow)]
 pub struct Wrapped {
     pub owner: Uuid,
-    /// What stands in front of everything sealed under it.
+    /// Bytes that precede everything sealed under it.
     pub head: Vec<u8>,
     /// The vault key it is wrapped under.
     pub under: Vec<u8>,

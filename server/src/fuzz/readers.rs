@@ -1,6 +1,6 @@
 //! Each reader, with its seeds and what must hold of whatever it reads.
 
-use app::domain::json::{self, Limits, PlainValue};
+use app::domain::json::{self, JsonValue, PlainValue, ReadLimits};
 use app::domain::key::KeyShape;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
@@ -9,11 +9,11 @@ use url::{Host, Url};
 
 use super::fuzz;
 use crate::http::form::{part, whole};
-use crate::http::{json as bodies, once};
+use crate::http::{idempotency, json as bodies};
 use crate::json::coding;
 use crate::portal::fields;
-use crate::services::requests::redact;
-use crate::services::signatures::{claims, der, digest, jws, material, pem, testing};
+use crate::services::request_log::redact;
+use crate::services::signatures::{claims, der, digest, jws, material, pem, testing, times};
 use crate::services::{cursors, transactions};
 use crate::skills::public_net::{self, Reach};
 use crate::skills::sandbox::wire;
@@ -42,16 +42,16 @@ fn json() {
     ];
     fuzz("json", seeds, |bytes| {
         bodies::object(bytes).ok();
-        let read = json::read(bytes, Limits::ANSWER);
+        let read = json::read(bytes, ReadLimits::ANSWER);
         let library: Result<serde_json::Value, _> = serde_json::from_slice(bytes);
         if let Ok(value) = &read {
             let again = value.to_string();
             assert_eq!(
-                json::read(again.as_bytes(), Limits::ANSWER).as_ref(),
+                json::read(again.as_bytes(), ReadLimits::ANSWER).as_ref(),
                 Ok(value)
             );
         }
-        if let Ok(PlainValue(ours)) = json::from_slice(bytes, Limits::ANSWER) {
+        if let Ok(PlainValue(ours)) = json::from_slice(bytes, ReadLimits::ANSWER) {
             assert_eq!(ours, library.unwrap(), "two readers differ");
         }
     });
@@ -123,7 +123,7 @@ fn signatures() {
             let Ok(read) = jws::Jws::parse(&text) else {
                 continue;
             };
-            let wanted = claims::Wanted {
+            let wanted = claims::ExpectedClaims {
                 public_url: "https://api.example.com",
                 now: DateTime::from_timestamp(1_700_000_000, 0).unwrap(),
                 lifetime: 3600,
@@ -132,9 +132,9 @@ fn signatures() {
             };
             claims::subject(&read);
             claims::audience(&read, &wanted);
-            claims::time(&read, &wanted);
+            times::time(&read, &wanted);
             claims::target(&read, &wanted);
-            claims::end(&read);
+            times::end(&read);
         }
     });
 }
@@ -161,7 +161,7 @@ fn keys_for_signatures() {
         der::certificate(bytes);
         let text = String::from_utf8_lossy(bytes);
         pem::read(&text);
-        material::set(&text).ok();
+        material::set(&text, Some("k")).ok();
         if let Ok(key) = material::PublicKey::parse(&text) {
             assert!(!text.to_ascii_uppercase().contains("PRIVATE KEY"));
             let again = material::PublicKey::parse(&key.to_json()).unwrap();
@@ -180,9 +180,12 @@ fn digests() {
     fuzz("digests", seeds, |bytes| {
         let short = digest::compact(bytes);
         assert_eq!(digest::compact(&short), short);
-        let claim = String::from_utf8_lossy(bytes);
-        digest::check(Some(&claim), b"{}", true);
-        assert!(!digest::check(Some(&digest::of(bytes)), bytes, false).is_failed());
+        let check = |claim: String, body: &[u8], searched| {
+            let claim = JsonValue::Text(claim.into());
+            digest::check(Some(&claim), body, "https://api.example.com/", searched)
+        };
+        check(String::from_utf8_lossy(bytes).into_owned(), b"{}", true);
+        assert!(!check(digest::of(bytes), bytes, false).is_failed());
     });
 }
 
@@ -251,11 +254,11 @@ fn queries_forms_and_headers() {
         if let Ok(text) = std::str::from_utf8(bytes) {
             fields::parse(text);
             if let Some(bytes) = cursors::bare(text) {
-                transactions::read_place(&bytes);
+                transactions::read_position(&bytes);
             }
         }
         if let Ok(value) = HeaderValue::from_bytes(bytes)
-            && let Some(key) = once::key(&value)
+            && let Some(key) = idempotency::key(&value)
         {
             assert!(
                 (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
@@ -273,11 +276,11 @@ fn answers_of_banks() {
         br#"{"tppMessages":[{"code":"CONSENT_EXPIRED"}],"error":"invalid_grant"}"#,
     ];
     fuzz("answers_of_banks", seeds, |bytes| {
-        json::from_slice::<wire::Accounts>(bytes, Limits::ANSWER).ok();
-        if let Ok(report) = json::from_slice::<wire::Report>(bytes, Limits::ANSWER) {
+        json::from_slice::<wire::Accounts>(bytes, ReadLimits::ANSWER).ok();
+        if let Ok(report) = json::from_slice::<wire::TransactionReport>(bytes, ReadLimits::ANSWER) {
             report.transactions.read();
         }
-        if let Ok(payment) = json::from_slice::<wire::Payment>(bytes, Limits::ANSWER) {
+        if let Ok(payment) = json::from_slice::<wire::PaymentResponse>(bytes, ReadLimits::ANSWER) {
             payment.read().ok();
         }
         for word in [wire::message_code(bytes), wire::oauth_error(bytes)] {

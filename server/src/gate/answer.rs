@@ -1,36 +1,46 @@
 //! A large answer on its way out, and what it holds until it is gone.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, HttpBody};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use super::counts::Place;
-use super::room::Room;
+use super::counts::CountSlot;
+use super::memory_pool::MemoryShare;
+use super::unsent::Unsent;
 
 /// Bytes handed on at once.
 const PIECE: usize = 16 * 1024;
 
-/// A body that gives back its room and its turn when it has been sent, or never will be.
+/// A body that gives back its slot when it has been handed over or is dropped, and its memory when it has been sent.
 ///
 /// It is handed on in small copies: what waits in the connection is little, and what waits here is counted.
-pub struct Guarded {
+pub struct GuardedBody {
     body: Body,
-    /// What is left of the last frame.
+    /// Rest of the last frame, still to be handed on.
     rest: Bytes,
-    _room: Option<Room>,
-    _turn: Option<Place>,
+    room: Option<MemoryShare>,
+    _turn: Option<CountSlot>,
+    unsent: Arc<Unsent>,
 }
 
-impl Guarded {
-    pub fn new(body: Body, room: Option<Room>, turn: Option<Place>) -> Self {
+impl GuardedBody {
+    /// `unsent` is told of the room when the whole answer is in the hands of its connection.
+    pub fn new(
+        body: Body,
+        room: Option<MemoryShare>,
+        turn: Option<CountSlot>,
+        unsent: Arc<Unsent>,
+    ) -> Self {
         Self {
             body,
             rest: Bytes::new(),
-            _room: room,
+            room,
             _turn: turn,
+            unsent,
         }
     }
 
@@ -40,7 +50,15 @@ impl Guarded {
     }
 }
 
-impl HttpBody for Guarded {
+impl Drop for GuardedBody {
+    fn drop(&mut self) {
+        if let Some(room) = self.room.take() {
+            self.unsent.keep(room);
+        }
+    }
+}
+
+impl HttpBody for GuardedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -89,7 +107,7 @@ mod tests {
     #[tokio::test]
     async fn a_large_answer_leaves_whole_in_small_pieces() {
         let text: Vec<u8> = (0..100_000_u32).map(|n| n.to_le_bytes()[0]).collect();
-        let mut body = Guarded::new(Body::from(text.clone()), None, None);
+        let mut body = GuardedBody::new(Body::from(text.clone()), None, None, Arc::default());
         let (mut sent, mut pieces) = (Vec::new(), 0);
         assert_eq!(body.size_hint().exact(), Some(100_000));
         while let Some(frame) = body.frame().await {

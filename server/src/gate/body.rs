@@ -10,20 +10,20 @@ use hyper::body::Incoming;
 
 use super::pace::{Pace, Waiting};
 
-/// Why a body ends before it is whole.
+/// Reason a body ended before it was complete.
 #[derive(Debug, thiserror::Error)]
-pub enum Cut {
+pub enum BodyError {
     #[error("the body comes too slowly")]
     Slow,
     #[error("the body broke off: {0}")]
     Broken(#[from] hyper::Error),
 }
 
-/// Whether an error while reading a body says that it came too slowly.
+/// Returns `true` if an error while reading a body, or one of its causes, is [`BodyError::Slow`].
 pub fn is_slow(error: &(dyn std::error::Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
-        if matches!(error.downcast_ref::<Cut>(), Some(Cut::Slow)) {
+        if matches!(error.downcast_ref::<BodyError>(), Some(BodyError::Slow)) {
             return true;
         }
         cause = error.source();
@@ -50,12 +50,12 @@ impl PacedBody {
 
 impl HttpBody for PacedBody {
     type Data = Bytes;
-    type Error = Cut;
+    type Error = BodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         if self.is_over {
             return Poll::Ready(None);
         }
@@ -71,7 +71,7 @@ impl HttpBody for PacedBody {
             Poll::Ready(None) => Poll::Ready(None),
             Poll::Pending => self.waiting.poll(context).map(|()| {
                 self.is_over = true;
-                Some(Err(Cut::Slow))
+                Some(Err(BodyError::Slow))
             }),
         }
     }

@@ -2,18 +2,19 @@
 //!
 //! `axum::serve` bounds nothing. Here the head of a request has a deadline, its body and its answer a pace, connections a
 //! number in all and for each source, and what is held in memory of bodies and answers a sum. It knows no product word:
-//! what a refusal looks like is said by the [`House`] behind the gate.
+//! what a refusal looks like is said by the [`GatedService`] behind the gate.
 
 mod answer;
 mod body;
 mod counts;
 pub mod gcra;
 mod headers;
-pub mod memory;
+mod memory_pool;
 mod pace;
-mod room;
+pub mod quota_store;
 mod source;
 mod stream;
+mod unsent;
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
@@ -23,7 +24,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, Version, header};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -33,45 +35,50 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tower::Service as _;
 
-use answer::Guarded;
+use answer::GuardedBody;
 use body::PacedBody;
 pub use body::is_slow;
-use counts::{Counts, Place};
+use counts::{CountSlot, Counts};
 pub use headers::plain;
+pub use memory_pool::{BodyReadError, MemoryPool, MemoryShare};
 pub use pace::Pace;
-pub use room::{Room, Rooms, Unread};
-pub use source::{Peer, Source};
+pub use source::{Peer, SourceAddress};
 use stream::Stream;
+use unsent::Unsent;
 
 /// Header lines and bytes of a request's head; more is 431.
 const MOST_HEADERS: usize = 100;
 const HEAD_BYTES: usize = 16 * 1024;
-/// How many times that a head may have to be read at all. Beyond it the answer is a bare 431, which hyper writes.
+/// Multiple of the allowed header lines and bytes up to which a head is read, so that the refusal has a body. Beyond it
+/// hyper answers a bare 431.
 const READ: usize = 4;
-/// What the kernel may hold of an answer that is not read yet, in bytes (Linux doubles it for its own keeping). Without
-/// a bound it grows to megabytes a connection, and a slow reader's progress is seen too seldom to be judged.
+/// Size of the kernel's send buffer of a connection, in bytes (Linux doubles it for its own bookkeeping). Without a
+/// bound it grows to megabytes a connection, and a slow reader's progress is seen too seldom to be judged.
 const SEND_BUFFER: usize = 128 * 1024;
-/// What answers that wait to be read may hold in memory, all together, in bytes.
-const ANSWERS: usize = 64 << 20;
-/// The largest answer that is not counted, in bytes: the kernel takes it whole.
-const SMALL_ANSWER: u64 = 32 * 1024;
-/// After a failed accept (out of file descriptors, mostly): waiting lets connections end.
+/// Memory that answers waiting to be read may hold, all together, in bytes.
+const ANSWERS: usize = 48 << 20;
+/// The largest answer that is not counted, in bytes.
+const SMALL_ANSWER: u64 = 8 * 1024;
+/// Largest memory held by an answer that is streamed, in bytes: a piece here, and what hyper keeps of it until the
+/// kernel takes it.
+const STREAMED: u64 = 128 * 1024;
+/// Pause after a failed accept, mostly for lack of file descriptors: meanwhile connections end.
 const BREATH: Duration = Duration::from_millis(100);
 
-/// How much of everything a listener allows.
+/// Bounds of a listener.
 #[derive(Clone, Debug)]
 pub struct Bounds {
     /// Connections at once; further ones wait to be accepted.
     pub connections: usize,
-    /// Connections at once from one [`Source`]; and, through a proxy that is believed, requests at once.
+    /// Connections at once from one [`SourceAddress`]; and, through a proxy that is believed, requests at once.
     pub per_source: u32,
-    /// How long a head may take, counted from when the server waits for one: it ends idle connections, too.
+    /// Time a head may take, counted from when the server begins to wait for one: it ends idle connections, too.
     pub head: Duration,
-    /// How slowly a body may come.
+    /// Slowest pace at which a body may be sent.
     pub body: Pace,
-    /// How slowly an answer may be read.
+    /// Slowest pace at which an answer may be read.
     pub answer: Pace,
-    /// What bodies whose sender has proved nothing yet may hold in memory, all together, in bytes.
+    /// Memory that bodies of unauthenticated requests may hold, all together, in bytes.
     pub unproved: usize,
 }
 
@@ -88,65 +95,73 @@ impl Default for Bounds {
     }
 }
 
-/// Why the gate answers a request itself.
+/// Reason the gate answers a request itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
+pub enum GateRefusal {
     /// The head is larger than any request needs.
     HeadTooLarge,
-    /// Its source has as many requests in hand as it may.
+    /// The request names no host, several, or an invalid one (RFC 9112, section 3.2).
+    NoHost,
+    /// Its source has as many requests in progress as it may.
     TooManyAtOnce,
     /// The answer is large, and too many such wait to be read.
     Busy,
 }
 
-/// What stands behind a gate.
-pub trait House: Send + Sync + 'static {
-    /// How many connections the other end may have at once, given the address it reached us at; none: as many as it
-    /// likes, because it is a proxy whose requests are counted one by one.
+/// The service behind a gate: what the accept loop has to ask it.
+pub trait GatedService: Send + Sync + 'static {
+    /// Returns the number of connections the peer may have at once, given the local address it connected to; `None` for
+    /// no limit, because the peer is a proxy whose requests are counted one by one.
     fn connections(&self, peer: IpAddr, reached: IpAddr) -> Option<u32>;
 
-    /// Where a request really comes from, given the other end of its connection.
+    /// Returns the address a request comes from, given the peer of its connection and the headers.
     fn source(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr;
 
-    /// The answer to a request that goes no further.
-    fn refuse(&self, path: &str, why: Why) -> Response;
+    /// Returns the answer to a request that there is no time for now, given its path; `None` if it is to be served. Asked
+    /// before anything is done for the request: a refusal that costs half as much as an answer leaves nothing for answers.
+    fn turn_away(&self, _path: &str) -> Option<Response> {
+        None
+    }
 
-    /// The whole answer, as bytes, to a connection that is one too many of its source's. Sent once, without waiting.
+    /// Returns the answer to a request that the gate refuses.
+    fn refuse(&self, path: &str, why: GateRefusal) -> Response;
+
+    /// Returns the whole answer, as bytes, to a connection beyond its source's limit. Sent once, without waiting.
     fn crowded(&self) -> Vec<u8>;
 
-    /// Whether the world reaches it by https.
+    /// Returns `true` if the public URL is `https:`.
     fn is_https(&self) -> bool;
 }
 
 /// A gate, and the house behind it.
 pub struct Gate {
     bounds: Bounds,
-    house: Arc<dyn House>,
+    house: Arc<dyn GatedService>,
     router: Router,
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     connections: Counts,
     requests: Counts,
-    bodies: Arc<Rooms>,
-    answers: Arc<Rooms>,
+    bodies: Arc<MemoryPool>,
+    answers: Arc<MemoryPool>,
 }
 
 impl Gate {
     /// A gate with these bounds.
-    pub fn new(bounds: Bounds, house: Arc<dyn House>, router: Router) -> Arc<Self> {
+    pub fn new(bounds: Bounds, house: Arc<dyn GatedService>, router: Router) -> Arc<Self> {
         Arc::new(Self {
-            places: Arc::new(Semaphore::new(bounds.connections.max(1))),
+            slots: Arc::new(Semaphore::new(bounds.connections.max(1))),
             connections: Counts::default(),
             requests: Counts::default(),
-            bodies: Rooms::new(bounds.unproved),
-            answers: Rooms::new(ANSWERS),
+            bodies: MemoryPool::for_bodies(bounds.unproved),
+            answers: MemoryPool::new(ANSWERS),
             bounds,
             house,
             router,
         })
     }
 
-    /// Serves connections until `closed` ends, closes the door, and lets what is in hand finish within `patience`.
-    /// `false` if something was cut off.
+    /// Serves connections until `closed` ends, then accepts no more and lets requests in progress finish within
+    /// `patience`. Returns `false` if something was cut off.
     pub async fn run(
         self: Arc<Self>,
         listener: TcpListener,
@@ -164,8 +179,8 @@ impl Gate {
                 accepted = self.accept(&listener) => accepted,
                 () = &mut closed => break,
             };
-            if let Some((stream, peer, place)) = accepted {
-                self.admit(stream, peer.ip(), place, &open);
+            if let Some((stream, peer, slot)) = accepted {
+                self.admit(stream, peer.ip(), slot, &open);
             }
         }
         drop(listener);
@@ -179,9 +194,9 @@ impl Gate {
         &self,
         listener: &TcpListener,
     ) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-        let place = self.places.clone().acquire_owned().await.ok()?;
+        let slot = self.slots.clone().acquire_owned().await.ok()?;
         match listener.accept().await {
-            Ok((stream, peer)) => Some((stream, peer, place)),
+            Ok((stream, peer)) => Some((stream, peer, slot)),
             Err(error) => {
                 tracing::warn!(%error, "a connection could not be accepted");
                 tokio::time::sleep(BREATH).await;
@@ -195,7 +210,7 @@ impl Gate {
         self: &Arc<Self>,
         stream: TcpStream,
         peer: IpAddr,
-        place: OwnedSemaphorePermit,
+        slot: OwnedSemaphorePermit,
         open: &GracefulShutdown,
     ) {
         let peer = peer.to_canonical();
@@ -203,7 +218,7 @@ impl Gate {
             .local_addr()
             .map_or(peer, |it| it.ip().to_canonical());
         let most = self.house.connections(peer, reached);
-        let counted = most.map(|most| self.connections.enter(Source::from(peer), most));
+        let counted = most.map(|most| self.connections.enter(SourceAddress::from(peer), most));
         if matches!(counted, Some(None)) {
             // The kernel takes a new connection's first bytes without waiting, or nobody does.
             stream.try_write(&self.house.crowded()).ok();
@@ -211,11 +226,13 @@ impl Gate {
         }
         stream.set_nodelay(true).ok();
         let cut = Arc::new(Notify::new());
+        let unsent = Arc::new(Unsent::default());
         let visit = Arc::new(Visit {
             gate: self.clone(),
             peer,
             is_proxy: most.is_none(),
             cut: cut.clone(),
+            unsent: unsent.clone(),
         });
         let service = hyper::service::service_fn(move |request| {
             let visit = visit.clone();
@@ -228,7 +245,7 @@ impl Gate {
             .max_buf_size(HEAD_BYTES * READ)
             .half_close(true)
             .serve_connection(
-                TokioIo::new(Stream::new(stream, self.bounds.answer)),
+                TokioIo::new(Stream::new(stream, self.bounds.answer, unsent)),
                 service,
             );
         let connection = open.watch(connection);
@@ -239,7 +256,7 @@ impl Gate {
                 },
                 () = cut.notified() => tracing::debug!("a connection was cut off: others need the memory"),
             }
-            drop((place, counted));
+            drop((slot, counted));
         });
     }
 }
@@ -251,18 +268,26 @@ struct Visit {
     is_proxy: bool,
     /// Ends the connection.
     cut: Arc<Notify>,
+    unsent: Arc<Unsent>,
 }
 
 impl Visit {
     async fn serve(&self, request: hyper::Request<Incoming>) -> Response {
         let (mut parts, body) = request.into_parts();
         if is_too_large(&parts) {
-            return self.refused(parts.uri.path(), Why::HeadTooLarge);
+            return self.refused(parts.uri.path(), GateRefusal::HeadTooLarge);
+        }
+        if !names_a_host(&parts) {
+            return self.refused(parts.uri.path(), GateRefusal::NoHost);
+        }
+        if let Some(mut answer) = self.gate.house.turn_away(parts.uri.path()) {
+            dress(&mut answer, self.gate.house.is_https());
+            return answer;
         }
         let from = self.gate.house.source(self.peer, &parts.headers);
-        let source = Source::from(from);
-        let Ok(turn) = self.turn(from) else {
-            return self.refused(parts.uri.path(), Why::TooManyAtOnce);
+        let source = SourceAddress::from(from);
+        let Ok(turn) = self.take_slot(from) else {
+            return self.refused(parts.uri.path(), GateRefusal::TooManyAtOnce);
         };
         parts.extensions.insert(Peer(from));
         let body = if hyper::body::Body::is_end_stream(&body) {
@@ -278,28 +303,27 @@ impl Visit {
         self.guarded(answer, source, turn, asked.path())
     }
 
-    /// A turn for one request of a source that comes through a proxy; whoever comes directly has one with each
+    /// Takes a slot for one request of a source that comes through a proxy; whoever comes directly has one with each
     /// connection.
-    fn turn(&self, from: IpAddr) -> Result<Option<Place>, ()> {
+    fn take_slot(&self, from: IpAddr) -> Result<Option<CountSlot>, ()> {
         if !self.is_proxy || from == self.peer {
             return Ok(None);
         }
         let most = self.gate.bounds.per_source;
-        let place = self.gate.requests.enter(Source::from(from), most);
-        place.map(Some).ok_or(())
+        let slot = self.gate.requests.enter(SourceAddress::from(from), most);
+        slot.map(Some).ok_or(())
     }
 
     /// The answer, dressed, and counted as long as it waits to be read.
     fn guarded(
         &self,
         mut answer: Response,
-        source: Source,
-        turn: Option<Place>,
+        source: SourceAddress,
+        turn: Option<CountSlot>,
         path: &str,
     ) -> Response {
         dress(&mut answer, self.gate.house.is_https());
-        let size = hyper::body::Body::size_hint(answer.body()).exact();
-        let size = size.filter(|size| *size > SMALL_ANSWER);
+        let size = Some(held_by(&answer)).filter(|size| *size > SMALL_ANSWER);
         if size.is_none() && turn.is_none() {
             return answer;
         }
@@ -309,19 +333,31 @@ impl Visit {
             room.take(size).ok().map(|()| room)
         });
         if size.is_some() && room.is_none() {
-            return self.refused(path, Why::Busy);
+            return self.refused(path, GateRefusal::Busy);
         }
-        answer.map(|body| Body::new(Guarded::new(body, room, turn)))
+        let unsent = self.unsent.clone();
+        answer.map(|body| Body::new(GuardedBody::new(body, room, turn, unsent)))
     }
 
-    fn refused(&self, path: &str, why: Why) -> Response {
+    fn refused(&self, path: &str, why: GateRefusal) -> Response {
         let mut answer = self.gate.house.refuse(path, why);
         dress(&mut answer, self.gate.house.is_https());
         answer
     }
 }
 
-/// Says what every answer says, and when to come again of one that says so without a time.
+/// Returns the most that an answer holds in memory until it is sent, in bytes: all of one that is there as a whole, a part
+/// of one that is streamed.
+fn held_by(answer: &Response) -> u64 {
+    let whole = hyper::body::Body::size_hint(answer.body()).exact();
+    let announced = || {
+        let length = answer.headers().get(header::CONTENT_LENGTH)?;
+        length.to_str().ok()?.parse().ok()
+    };
+    whole.unwrap_or_else(|| announced().unwrap_or(STREAMED).min(STREAMED))
+}
+
+/// Sets the headers of every answer, and `Retry-After` on a 429 or 503 that has none.
 fn dress(answer: &mut Response, https: bool) {
     let later = matches!(
         answer.status(),
@@ -336,7 +372,23 @@ fn dress(answer: &mut Response, https: bool) {
     }
 }
 
-/// Whether a head is larger than any call needs.
+/// Returns `true` if a head names one host, as HTTP/1.1 demands (RFC 9112, section 3.2). The host itself is not used.
+fn names_a_host(parts: &Parts) -> bool {
+    let mut hosts = parts.headers.get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (None, _) => parts.version < Version::HTTP_11,
+        (Some(_), Some(_)) => false,
+        (Some(host), None) => {
+            let host = host
+                .to_str()
+                .ok()
+                .and_then(|host| host.parse::<Authority>().ok());
+            host.is_some_and(|host| !host.host().is_empty() && !host.as_str().contains('@'))
+        }
+    }
+}
+
+/// Returns `true` if a head has more than [`MOST_HEADERS`] lines or [`HEAD_BYTES`] bytes.
 fn is_too_large(parts: &Parts) -> bool {
     let lines = parts.headers.iter();
     let bytes = lines.map(|(name, value)| name.as_str().len() + value.len() + 4);

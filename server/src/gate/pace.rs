@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
-/// How slow is too slow. Only the time that is spent waiting for the other side counts.
+/// Slowest rate at which the other side may send or read. Only the time that is spent waiting for it counts.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     /// The longest wait for the next bytes, and what all waits together may exceed the rate by.
     pub patience: Duration,
-    /// Bytes in a second, on average.
+    /// Bytes per second, on average.
     pub rate: u32,
 }
 
@@ -28,13 +28,13 @@ impl Pace {
         rate: 4 * 1024,
     };
 
-    /// The same rate, with another patience.
+    /// Returns the same rate with another patience.
     #[must_use]
     pub fn with_patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
 
-    /// How long the next bytes may take, after `moved` bytes and so much waiting.
+    /// Returns the time the next bytes may take, after `moved` bytes and a total wait of `waited`.
     pub fn left(self, moved: u64, waited: Duration) -> Duration {
         let earned =
             Duration::from_millis(moved.saturating_mul(1000) / u64::from(self.rate.max(1)));
@@ -43,7 +43,7 @@ impl Pace {
     }
 }
 
-/// What is known of somebody who is waited for.
+/// Progress of the other side of a transfer, measured against a [`Pace`].
 pub struct Waiting {
     pace: Pace,
     moved: u64,

@@ -6,6 +6,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -14,8 +15,9 @@ use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
 use super::pace::{Pace, Waiting};
+use super::unsent::Unsent;
 
-/// How long the other side has to read its answer and close.
+/// Time the other side has to read its answer and close, once the connection is shut down for writing.
 const MOMENT: Duration = Duration::from_secs(2);
 /// Bytes read at once. One less than the buffer hyper begins with: one that is filled is doubled for good, and a
 /// thousand connections that sent much at once would keep a thousand large buffers.
@@ -26,19 +28,21 @@ pub struct Stream {
     tcp: TcpStream,
     reader: Waiting,
     end: Option<Pin<Box<Sleep>>>,
+    unsent: Arc<Unsent>,
 }
 
 impl Stream {
-    /// `pace` is how slowly the other side may read.
-    pub fn new(tcp: TcpStream, pace: Pace) -> Self {
+    /// `pace` is how slowly the other side may read; `unsent` is told when everything is sent.
+    pub fn new(tcp: TcpStream, pace: Pace, unsent: Arc<Unsent>) -> Self {
         Self {
             tcp,
             reader: Waiting::new(pace),
             end: None,
+            unsent,
         }
     }
 
-    /// What came of a write: done, still waiting, or waited for too long.
+    /// Counts a write as progress, or waits for the reader; fails with `TimedOut` if that takes too long.
     fn wrote(
         &mut self,
         polled: Poll<io::Result<usize>>,
@@ -111,6 +115,8 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper flushes when its own buffer is empty.
+        self.unsent.sent();
         Pin::new(&mut self.tcp).poll_flush(context)
     }
 

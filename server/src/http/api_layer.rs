@@ -7,18 +7,19 @@ use std::panic::AssertUnwindSafe;
 use app::domain::problem::Code;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::FutureExt as _;
 
-use super::notes::Notes;
-use super::record::recorded;
-use super::{cors, notice, paths, url_secrets};
+use super::record::log_when_sent;
+use super::request_context::RequestContext;
+use super::{accept, cors, notice, paths, repeated, url_secrets};
 use crate::gate::plain;
 use crate::problem::Problem;
+use crate::security::{self, EventActor, SecurityEvent};
 use crate::services::keys::ConsoleGrant;
-use crate::services::limits::{Budget, Left};
+use crate::services::rate_limits::{Budget, RateLimitState};
 use crate::services::refusal::Refusal;
 use crate::state::AppState;
 
@@ -27,8 +28,8 @@ const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LEFT: HeaderName = HeaderName::from_static("ratelimit");
 
-/// What the answer and the logs need of a request after the handler consumed it.
-pub struct Seen {
+/// Parts of a request that the answer and the logs need after the handler consumed it.
+pub struct RequestHead {
     pub method: Method,
     pub path: String,
     route: Option<MatchedPath>,
@@ -39,53 +40,59 @@ pub struct Seen {
 /// Passes a call of the API on and dresses its answer.
 pub async fn api(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let notes = Notes::begin(&state, &parts.extensions);
+    let context = RequestContext::begin(&state, &parts.extensions);
     if let Some(answer) = cors::preflight(&parts.method, parts.uri.path(), &parts.headers) {
-        return preflight(&state, &notes, answer);
+        return preflight(&state, &context, answer).await;
     }
-    let seen = Seen::of(&parts);
-    let answer = if let Err(refused) = enter(&state, &notes, &seen, &parts) {
+    let head = RequestHead::of(&parts);
+    let answer = if let Err(refused) = enter(&state, &context, &head, &parts) {
         refused.into_response()
     } else {
-        parts.extensions.insert(notes.clone());
-        let work = AssertUnwindSafe(next.run(Request::from_parts(parts, body)));
+        parts.extensions.insert(context.clone());
+        let work = next.run(Request::from_parts(parts, body));
+        let work = AssertUnwindSafe(security::within(context.id.0, work));
         work.catch_unwind().await.unwrap_or_else(|_| {
-            tracing::error!(request.id = %notes.id, route = seen.route(), "a handler panicked");
+            tracing::error!(request_id = %context.id, route = head.route(), "a handler panicked");
             Problem::new(Code::InternalServerError).into_response()
         })
     };
-    notes.end_turn();
-    let answer = settle(&state, &notes, answer);
-    let mut answer = dressed(
-        with_body(answer, &notes, &seen, &state),
-        &notes,
+    context.end_turn();
+    let answer = settle_entry(&state, &context, answer);
+    let mut answer = with_headers(
+        with_body(answer, &context, &head, &state),
+        &context,
         &state,
-        seen.client_request_id.clone(),
+        head.client_request_id.clone(),
     );
-    if answer.status() == StatusCode::UNAUTHORIZED && seen.is_rest() {
-        let challenge = seen.challenge();
+    if answer.status() == StatusCode::UNAUTHORIZED && head.is_rest() {
+        let challenge = head.challenge();
         answer
             .headers_mut()
             .insert(header::WWW_AUTHENTICATE, challenge);
     }
-    if cors::is_open(&seen.path) {
+    if cors::is_open(&head.path) {
         cors::open(answer.headers_mut());
     }
-    recorded(state, notes, seen, answer)
+    log_when_sent(state, context, head, answer)
 }
 
 /// The answer to a preflight, which costs nothing but its place in a budget of its own.
-fn preflight(state: &AppState, notes: &Notes, answer: Response) -> Response {
+async fn preflight(state: &AppState, context: &RequestContext, answer: Response) -> Response {
     let left = state
-        .limits
-        .spend_here(Budget::Preflight(notes.source), notes.at);
-    let Some(refused) = refused(left) else {
-        return dressed(answer, notes, state, None);
+        .rate_limits
+        .spend_here(Budget::Preflight(context.source), context.at);
+    let Some(refused) = rate_limited(left) else {
+        return with_headers(answer, context, state, None);
     };
-    notes.left.set(left).ok();
-    let mut answer = dressed(
-        refused.answer(notes.id.0, &state.public_url),
-        notes,
+    let refusing = async {
+        let source = context.source.to_string();
+        security::tell(SecurityEvent::LimitHit, EventActor::Stranger, None, &source);
+    };
+    security::within(context.id.0, refusing).await;
+    context.rate_limit.set(left).ok();
+    let mut answer = with_headers(
+        refused.answer(context.id.0, &state.public_url),
+        context,
         state,
         None,
     );
@@ -94,38 +101,44 @@ fn preflight(state: &AppState, notes: &Notes, answer: Response) -> Response {
 }
 
 /// Counts a call before anything is done for it; whoever has nothing left is sent away for the price of a look-up.
-fn enter(state: &AppState, notes: &Notes, seen: &Seen, parts: &Parts) -> Result<(), Problem> {
-    if paths::is_return(&seen.path) {
+fn enter(
+    state: &AppState,
+    context: &RequestContext,
+    head: &RequestHead,
+    parts: &Parts,
+) -> Result<(), Problem> {
+    if paths::is_return(&head.path) {
         // A browser: it takes whatever it is sent.
         let left = state
-            .limits
-            .spend_here(Budget::Return(notes.source), notes.at);
-        notes.left.set(left).ok();
-        return refused(left).map_or(Ok(()), Err);
+            .rate_limits
+            .spend_here(Budget::Return(context.source), context.at);
+        context.rate_limit.set(left).ok();
+        return rate_limited(left).map_or(Ok(()), Err);
     }
     // The console's calls are counted as visits to the portal.
     let is_counted =
-        seen.path.starts_with("/v1") && parts.extensions.get::<ConsoleGrant>().is_none();
+        head.path.starts_with("/v1") && parts.extensions.get::<ConsoleGrant>().is_none();
     if is_counted {
-        let entered = state.limits.enter(notes.source, notes.at);
-        if let Some(refused) = refused(entered.left) {
-            notes.left.set(entered.left).ok();
+        let entered = state.rate_limits.enter(context.source, context.at);
+        if let Some(refused) = rate_limited(entered.left) {
+            context.rate_limit.set(entered.left).ok();
             return Err(refused);
         }
-        notes.entered.set(entered).ok();
+        context.entered.set(entered).ok();
     }
-    if refuses_json(&parts.headers) {
+    if accept::refuses_json(&parts.headers) {
         return Err(Problem::new(Code::NotAcceptable));
     }
+    repeated::check(&parts.headers)?;
     if let Some(refusal) = url_secrets::refused(&parts.uri) {
-        tracing::warn!(request.id = %notes.id, "a secret came in a URL: the call was refused, and the secret should be rotated");
+        context.secret_in_url.set(()).ok();
         return Err(refusal.into());
     }
     Ok(())
 }
 
 /// The refusal of a call that was one too many.
-fn refused(left: Left) -> Option<Problem> {
+fn rate_limited(left: RateLimitState) -> Option<Problem> {
     let wait = left.wait?;
     Some(
         Refusal::new(Code::TooManyRequests)
@@ -134,30 +147,33 @@ fn refused(left: Left) -> Option<Problem> {
     )
 }
 
-/// Whoever proved keys, or went a step further with a nonce, was no stranger: that call was their tenant's. Strangers who were
-/// let in on doubt alone had nothing left; nothing was done for them.
-fn settle(state: &AppState, notes: &Notes, answer: Response) -> Response {
-    let Some(entered) = notes.entered.get() else {
+/// Gives the charge of a call's entry back to its source if the call proved keys, or succeeded with a nonce: it is
+/// counted against its tenant. A call that was let in only because keys were proved from its source lately, and proved
+/// none itself, is refused as its source's budget says.
+fn settle_entry(state: &AppState, context: &RequestContext, answer: Response) -> Response {
+    let Some(entered) = context.entered.get() else {
         return answer;
     };
-    let went_on = notes.tenant.get().is_some() && answer.status().as_u16() < 400;
-    if notes.key.get().is_some() || went_on {
-        state.limits.prove(notes.source, *entered, notes.at);
+    let went_on = context.tenant.get().is_some() && answer.status().as_u16() < 400;
+    if context.key.get().is_some() || went_on {
+        state
+            .rate_limits
+            .prove(context.source, *entered, context.at);
         return answer;
     }
     let doubted = entered
         .unless_proved
-        .and_then(|left| Some((left, refused(left)?)));
+        .and_then(|left| Some((left, rate_limited(left)?)));
     if let Some((left, problem)) = doubted {
-        notes.left.set(left).ok();
+        context.rate_limit.set(left).ok();
         problem.into_response()
     } else {
-        notes.left.set(entered.left).ok();
+        context.rate_limit.set(entered.left).ok();
         answer
     }
 }
 
-impl Seen {
+impl RequestHead {
     fn of(parts: &Parts) -> Self {
         let short = |value: &&HeaderValue| value.len() <= 128 && value.to_str().is_ok();
         Self {
@@ -174,7 +190,8 @@ impl Seen {
         self.route.as_ref().map_or("", MatchedPath::as_str)
     }
 
-    /// Whether keys travel in headers: then a 401 says how (RFC 9110, section 11.6.1). Those of a body have no scheme.
+    /// Returns `true` if keys travel in headers: then a 401 carries `WWW-Authenticate` (RFC 9110, section 11.6.1). Keys
+    /// in a body have no scheme.
     fn is_rest(&self) -> bool {
         matches!(self.method, Method::GET | Method::HEAD | Method::DELETE)
     }
@@ -188,40 +205,27 @@ impl Seen {
         }
     }
 
-    /// Health checks and the documents are nobody's calls.
+    /// Returns `true` if the request is a call of the API: health checks and the documents are not.
     pub fn is_call(&self) -> bool {
         self.path.starts_with("/v1")
             && !matches!(self.path.as_str(), "/v1/openapi.json" | "/v1/postman.json")
     }
 }
 
-/// Whether `Accept` leaves no room for JSON.
-fn refuses_json(headers: &HeaderMap) -> bool {
-    let mut accepts = headers.get_all(header::ACCEPT).iter().peekable();
-    accepts.peek().is_some()
-        && !accepts
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .any(|range| {
-                let mut parts = range.split(';').map(str::trim);
-                let media = parts.next().unwrap_or_default();
-                let excluded = parts.any(|part| {
-                    part.strip_prefix("q=")
-                        .is_some_and(|q| q.parse() == Ok(0.0_f32))
-                });
-                !excluded && matches!(media, "*/*" | "application/*" | "application/json" | "")
-            })
-}
-
 /// Gives a problem its body; headers that were set on its way stay.
-fn with_body(mut answer: Response, notes: &Notes, seen: &Seen, state: &AppState) -> Response {
+fn with_body(
+    mut answer: Response,
+    context: &RequestContext,
+    head: &RequestHead,
+    state: &AppState,
+) -> Response {
     let Some(problem) = answer.extensions_mut().remove::<Problem>() else {
         return answer;
     };
-    let mut whole = if paths::is_return(&seen.path) {
+    let mut whole = if paths::is_return(&head.path) {
         notice::page(state, &problem)
     } else {
-        problem.answer(notes.id.0, &state.public_url)
+        problem.answer(context.id.0, &state.public_url)
     };
     if let Some(allow) = answer.headers_mut().remove(header::ALLOW) {
         whole.headers_mut().insert(header::ALLOW, allow);
@@ -230,15 +234,15 @@ fn with_body(mut answer: Response, notes: &Notes, seen: &Seen, state: &AppState)
 }
 
 /// Headers of every answer.
-fn dressed(
+fn with_headers(
     mut answer: Response,
-    notes: &Notes,
+    context: &RequestContext,
     state: &AppState,
     client_request_id: Option<HeaderValue>,
 ) -> Response {
     let headers = answer.headers_mut();
     let mut buffer = uuid::Uuid::encode_buffer();
-    let id: &str = notes.id.0.hyphenated().encode_lower(&mut buffer);
+    let id: &str = context.id.0.hyphenated().encode_lower(&mut buffer);
     if let Ok(id) = HeaderValue::from_str(id) {
         headers.insert(REQUEST_ID, id);
     }
@@ -246,8 +250,8 @@ fn dressed(
         headers.insert(CLIENT_REQUEST_ID, id);
     }
     plain(headers, state.public_url.starts_with("https:"));
-    if let Some(left) = notes.left.get() {
-        let Left {
+    if let Some(left) = context.rate_limit.get() {
+        let RateLimitState {
             policy,
             quota,
             window,

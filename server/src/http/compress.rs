@@ -7,8 +7,9 @@
 
 use std::convert::Infallible;
 use std::future::ready;
+use std::sync::{Arc, OnceLock};
 
-use axum::body::{Body, HttpBody as _};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -32,12 +33,29 @@ const OPEN_NOUNS: [&str; 7] = [
     "openapi.json",
     "postman.json",
 ];
-/// Smaller answers would hardly get smaller.
+/// Size from which answers are compressed, in bytes: smaller ones would hardly get smaller.
 const LEAST: u64 = 1024;
 /// The largest answer that is compressed at once, in bytes. Longer ones, and those whose end is not known yet, are compressed as they leave.
 const AT_ONCE: u64 = 1 << 20;
 /// A third of the work for nearly all of the effect.
 const QUALITY: CompressionLevel = CompressionLevel::Precise(4);
+
+/// Compressed forms of a document that is the same for everybody, kept from the first time that each is asked for: whoever
+/// asks again costs a copy of a pointer.
+#[derive(Clone, Debug, Default)]
+pub struct Packed {
+    brotli: Arc<OnceLock<Bytes>>,
+    gzip: Arc<OnceLock<Bytes>>,
+}
+
+impl Packed {
+    fn of(&self, coding: Coding) -> &OnceLock<Bytes> {
+        match coding {
+            Coding::Brotli => &self.brotli,
+            Coding::Gzip => &self.gzip,
+        }
+    }
+}
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Coding {
@@ -48,9 +66,13 @@ enum Coding {
 /// The layer: outside of everything that looks at answers.
 pub async fn answers(request: Request, next: Next) -> Response {
     let accepted = accepted(request.headers());
-    let by_place = is_open_place(request.method(), request.uri().path());
+    let by_place = is_open_path(request.method(), request.uri().path());
     let mut answer = next.run(request).await;
     let marked = answer.extensions_mut().remove::<Open>().is_some();
+    let packed = answer
+        .extensions_mut()
+        .remove::<Packed>()
+        .unwrap_or_default();
     if !(by_place && answer.status() == StatusCode::OK || marked) || !is_fit(&answer) {
         return answer;
     }
@@ -66,17 +88,18 @@ pub async fn answers(request: Request, next: Next) -> Response {
         (true, false) => Coding::Brotli,
         (false, false) => return answer,
     };
-    compressed(answer, coding, at_once).await
+    compressed(answer, coding, at_once, &packed).await
 }
 
-/// Whether an operation's answers hold no secret.
-fn is_open_place(method: &Method, path: &str) -> bool {
+/// Returns `true` if the answers of the operation hold no secret, by [`OPEN_NOUNS`].
+fn is_open_path(method: &Method, path: &str) -> bool {
     let rest = path.strip_prefix("/v1s/").or(path.strip_prefix("/v1/"));
     let noun = rest.and_then(|rest| rest.split('/').next());
     matches!(*method, Method::GET | Method::POST) && noun.is_some_and(|it| OPEN_NOUNS.contains(&it))
 }
 
-/// Whether an answer is text of some size, sent to nobody's session.
+/// Returns `true` if an answer is JSON or HTML, is not encoded yet, sets no cookie, and is larger than [`LEAST`] or of
+/// unknown size.
 fn is_fit(answer: &Response) -> bool {
     let headers = answer.headers();
     let media = headers.get(header::CONTENT_TYPE);
@@ -88,7 +111,7 @@ fn is_fit(answer: &Response) -> bool {
         && !headers.contains_key(header::SET_COOKIE)
 }
 
-/// Whether brotli and gzip are accepted (RFC 9110, section 12.5.3).
+/// Returns whether brotli and whether gzip are accepted, in this order (RFC 9110, section 12.5.3).
 fn accepted(headers: &HeaderMap) -> [bool; 2] {
     let lists = headers.get_all(header::ACCEPT_ENCODING).iter();
     let items = lists
@@ -112,14 +135,22 @@ fn accepted(headers: &HeaderMap) -> [bool; 2] {
     named.map(|named| named.unwrap_or(any))
 }
 
-async fn compressed(mut answer: Response, coding: Coding, at_once: bool) -> Response {
-    let name = match coding {
+async fn compressed(
+    mut answer: Response,
+    coding: Coding,
+    at_once: bool,
+    packed: &Packed,
+) -> Response {
+    let name = HeaderValue::from_static(match coding {
         Coding::Brotli => "br",
         Coding::Gzip => "gzip",
-    };
+    });
     weaken(answer.headers_mut());
+    if let Some(known) = packed.of(coding).get() {
+        answer.headers_mut().insert(header::CONTENT_ENCODING, name);
+        return answer.map(|_| Body::from(known.clone()));
+    }
     let mut ask = axum::http::Request::new(());
-    let name = HeaderValue::from_static(name);
     ask.headers_mut().insert(header::ACCEPT_ENCODING, name);
     let mut answer = Some(answer);
     let inner = service_fn(move |_: axum::http::Request<()>| {
@@ -137,7 +168,8 @@ async fn compressed(mut answer: Response, coding: Coding, at_once: bool) -> Resp
     }
     let (parts, body) = answer.into_parts();
     if let Ok(whole) = body.collect().await {
-        Response::from_parts(parts, Body::from(whole.to_bytes()))
+        let whole = packed.of(coding).get_or_init(|| whole.to_bytes());
+        Response::from_parts(parts, Body::from(whole.clone()))
     } else {
         tracing::error!("an answer could not be compressed");
         let mut answer = Response::default();
@@ -146,7 +178,7 @@ async fn compressed(mut answer: Response, coding: Coding, at_once: bool) -> Resp
     }
 }
 
-/// The same content in other bytes has no strong tag in common (RFC 9110, section 8.8.1).
+/// Makes the `ETag` weak: the compressed bytes are not those the strong tag stands for (RFC 9110, section 8.8.1).
 fn weaken(headers: &mut HeaderMap) {
     let tag = headers.get(header::ETAG).and_then(|tag| tag.to_str().ok());
     let weak = tag.filter(|tag| !tag.starts_with("W/"));
@@ -177,9 +209,30 @@ mod tests {
         assert_eq!(accepts("identity;q=0"), [false, false]);
     }
 
+    #[tokio::test]
+    async fn a_document_is_compressed_once() {
+        let packed = Packed::default();
+        let text = |word: &str| Response::new(Body::from(word.repeat(1000)));
+        for coding in [Coding::Brotli, Coding::Gzip] {
+            let mut seen = Vec::new();
+            // Another content the second time shows that nobody looked at it.
+            for word in ["one", "two"] {
+                let answer = compressed(text(word), coding, true, &packed).await;
+                let name = answer.headers()[header::CONTENT_ENCODING].clone();
+                let bytes = answer.into_body().collect().await.unwrap().to_bytes();
+                assert!(bytes.len() < 300, "{}", bytes.len());
+                seen.push((name, bytes));
+            }
+            assert_eq!(seen[0], seen[1]);
+        }
+        let fresh = compressed(text("two"), Coding::Gzip, true, &Packed::default()).await;
+        let fresh = fresh.into_body().collect().await.unwrap().to_bytes();
+        assert_ne!(Some(&fresh), packed.gzip.get());
+    }
+
     #[test]
     fn only_lists_and_documents_are_open_by_their_place() {
-        let open = |path: &str| is_open_place(&Method::GET, path);
+        let open = |path: &str| is_open_path(&Method::GET, path);
         for path in [
             "/v1/accounts",
             "/v1s/transactions/get",

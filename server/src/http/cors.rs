@@ -1,5 +1,6 @@
-//! Cross-origin rules (`api.md`, section 1): browsers may call what needs no secret. Preflights answer any origin,
-//! because which tenant calls is known only from the real request; that one's `Origin` is checked with its keys.
+//! Cross-origin rules (docs/API.md, "Rules of every call"): browsers may call what needs no secret. Preflights
+//! answer any origin, because which tenant calls is known only from the real request; that one's `Origin` is checked
+//! with its keys.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -10,7 +11,7 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
 );
 const ANY: HeaderValue = HeaderValue::from_static("*");
 
-/// Whether a path may be called from other origins.
+/// Returns `true` if a path may be called from other origins.
 pub fn is_open(path: &str) -> bool {
     PREFIXES.iter().any(|prefix| path.starts_with(prefix))
 }

@@ -1,6 +1,6 @@
 //! Credentials as they arrive: beside the other fields of a body, or in headers of calls without one.
 
-use app::domain::json::{Json, Object};
+use app::domain::json::{JsonValue, Object};
 use app::domain::problem::Code;
 use axum::http::header;
 use axum::http::request::Parts;
@@ -8,16 +8,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
 
-use super::call::keys::UserId;
-use super::call::{Also, Keys};
-use super::fields::{At, Field, Wrong};
+use super::call::auth::UserId;
+use super::call::{ExtraCredentials, Scheme};
+use super::fields::{Field, FieldErrors, FieldPath};
 use super::signed;
 use crate::problem::Problem;
 use crate::services::refusal::{FieldProblem, Refusal};
 
-/// What was presented, unproved.
+/// Credentials as presented, not yet proved.
 #[derive(Default)]
-pub struct Presented {
+pub struct PresentedCredentials {
     pub client_id: Option<String>,
     pub client_secret: Option<SecretString>,
     pub client_app_key: Option<SecretString>,
@@ -25,19 +25,19 @@ pub struct Presented {
     pub credentials_id: Option<String>,
     pub access_token: Option<SecretString>,
     pub tenant_user_id: Option<String>,
-    /// The secret of the call: what a kept answer is sealed under.
+    /// Secret of the call, under which the answer kept for an `Idempotency-Key` is sealed.
     pub secret: Option<SecretString>,
 }
 
-impl Presented {
+impl PresentedCredentials {
     /// Takes the credentials of one side out of a request's fields, noting what is wrong.
     /// The console's grant stands in for `client_id` and keys.
-    pub fn take<K: Keys>(
+    pub fn take<K: Scheme>(
         values: &mut Object<'_>,
         in_query: bool,
         granted: bool,
         from_browser: bool,
-        wrong: &mut Wrong,
+        wrong: &mut FieldErrors,
     ) -> Self {
         let mut presented = Self::default();
         for credential in K::CREDENTIALS {
@@ -60,7 +60,7 @@ impl Presented {
                     .push(FieldProblem::new(name, Code::UnknownFields, why));
                 continue;
             }
-            let mut at = At {
+            let mut at = FieldPath {
                 prefix: "",
                 name,
                 in_query: false,
@@ -100,13 +100,14 @@ impl Presented {
         }
     }
 
-    /// Where either key will do, one of them must be there; and a secret never comes from a browser.
-    fn check_keys<K: Keys>(
+    /// Checks the keys of an operation that takes `client_app_key` or `client_secret`: one of them must be there, and a
+    /// secret must not come from a browser.
+    fn check_keys<K: Scheme>(
         &self,
         in_query: bool,
         granted: bool,
         from_browser: bool,
-        wrong: &mut Wrong,
+        wrong: &mut FieldErrors,
     ) {
         let takes = |name| {
             K::CREDENTIALS.iter().any(|credential| {
@@ -161,9 +162,9 @@ impl Presented {
         }
     }
 
-    /// What is left for whoever can check it.
-    pub fn also(self) -> Also {
-        Also {
+    /// Returns the credentials that the operation does not need, for the code that can check them.
+    pub fn extra(self) -> ExtraCredentials {
+        ExtraCredentials {
             credentials_id: self.credentials_id,
             access_token: self.access_token,
             tenant_user_id: self.tenant_user_id,
@@ -172,7 +173,7 @@ impl Presented {
 }
 
 /// Puts the credentials of a call without body where a body would have them.
-pub fn from_headers<K: Keys>(parts: &Parts, values: &mut Object<'_>) -> Result<(), Problem> {
+pub fn from_headers<K: Scheme>(parts: &Parts, values: &mut Object<'_>) -> Result<(), Problem> {
     let headers = &parts.headers;
     for credential in K::CREDENTIALS {
         // In a URL they would end in logs and histories.
@@ -192,8 +193,13 @@ pub fn from_headers<K: Keys>(parts: &Parts, values: &mut Object<'_>) -> Result<(
         }
         let value = credential.header.and_then(|name| headers.get(name));
         if let Some(value) = value {
-            let text = value.to_str().unwrap_or_default();
-            values.insert(credential.name, Json::Text(text.to_owned().into()));
+            let text = String::from_utf8(value.as_bytes().to_vec()).map_err(|_| {
+                contradictory(credential.header.unwrap_or_default(), "is not UTF-8")
+            })?;
+            if values.insert(credential.name, JsonValue::Text(text.into())) {
+                let why = "stands in the URL, too: send it once";
+                return Err(contradictory(credential.name, why));
+            }
         }
     }
     // Where requests are signed, that header holds the signature.
@@ -201,13 +207,35 @@ pub fn from_headers<K: Keys>(parts: &Parts, values: &mut Object<'_>) -> Result<(
         .get(header::AUTHORIZATION)
         .filter(|_| !signed::is_signed(parts));
     if let Some((client_id, secret)) = authorization.map(basic).transpose()?.flatten() {
-        values.insert("client_id", Json::Text(client_id.into()));
-        values.insert("client_secret", Json::Text(secret.into()));
+        for (name, header, text) in [
+            ("client_id", "X-Client-Id", client_id),
+            ("client_secret", "X-Client-Secret", secret),
+        ] {
+            let differs = values
+                .get(name)
+                .is_some_and(|sent| sent.as_str() != Some(&text));
+            if differs {
+                return Err(contradictory(
+                    header,
+                    "is another than the one in Authorization",
+                ));
+            }
+            values.remove(name);
+            values.insert(name, JsonValue::Text(text.into()));
+        }
     }
     Ok(())
 }
 
-/// User and password of HTTP Basic (RFC 7617); another scheme is nobody's key.
+/// Returns the refusal of a credential that is given twice or is no text.
+fn contradictory(name: &str, why: &str) -> Problem {
+    Refusal::new(Code::InvalidField)
+        .says(format!("{name} {why}."))
+        .at(vec![FieldProblem::new(name, Code::InvalidField, why)])
+        .into()
+}
+
+/// Reads user and password of HTTP Basic (RFC 7617); `None` if the scheme is another one.
 fn basic(value: &axum::http::HeaderValue) -> Result<Option<(String, String)>, Problem> {
     let read = || {
         let text = value.to_str().ok()?;

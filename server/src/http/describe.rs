@@ -4,12 +4,12 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{RefOr, Required};
 
-use super::call::keys::UserId;
-use super::call::{Credential, Keys};
-use super::fields::{Field as _, Fieldset, Input, schema_of};
+use super::call::auth::UserId;
+use super::call::{Credential, Scheme};
+use super::fields::{Field as _, FromFields, Input, schema_of};
 
 /// The schema of a set of fields, with the credentials of its side in front. Requests are closed.
-pub fn object<T: Fieldset>(credentials: &[Credential]) -> RefOr<Schema> {
+pub fn object<T: FromFields>(credentials: &[Credential]) -> RefOr<Schema> {
     let mut object = ObjectBuilder::new().description(Some(T::ABOUT));
     // What must never be sent is no field; sent all the same, it is refused with a reason.
     for credential in credentials.iter().filter(|it| it.refused.is_none()) {
@@ -21,7 +21,7 @@ pub fn object<T: Fieldset>(credentials: &[Credential]) -> RefOr<Schema> {
             object = object.required(credential.name);
         }
     }
-    for (name, about, schema, required) in T::shape() {
+    for (name, about, schema, required) in T::schema_fields() {
         let schema = if required { schema } else { nullable(schema) };
         object = object.property(name, with_words(schema, about));
         if required {
@@ -36,9 +36,9 @@ pub fn object<T: Fieldset>(credentials: &[Credential]) -> RefOr<Schema> {
     .into()
 }
 
-/// The same as query parameters and headers of a `GET`.
+/// Returns the fields of an input as query parameters, and its credentials as headers, of a call without a body.
 pub fn parameters<T: Input>() -> Vec<Parameter> {
-    let credentials = T::Keys::CREDENTIALS.iter().filter_map(|credential| {
+    let credentials = T::Auth::CREDENTIALS.iter().filter_map(|credential| {
         let header = credential.header?;
         let parameter = ParameterBuilder::new()
             .name(header)
@@ -52,7 +52,7 @@ pub fn parameters<T: Input>() -> Vec<Parameter> {
             .schema(Some(credential_schema(credential)));
         Some(parameter.build())
     });
-    let fields = T::shape()
+    let fields = T::schema_fields()
         .into_iter()
         .map(|(name, about, schema, required)| {
             ParameterBuilder::new()
@@ -77,7 +77,7 @@ fn credential_schema(credential: &Credential) -> RefOr<Schema> {
     }
 }
 
-/// The same or null, which says as much as leaving the field out.
+/// Returns the schema with `null` allowed, which means the same as leaving the field out.
 fn nullable(schema: RefOr<Schema>) -> RefOr<Schema> {
     let or_null = |kind: &SchemaType| match kind {
         SchemaType::Type(kind) => SchemaType::from_iter([kind.clone(), Type::Null]),
@@ -119,7 +119,7 @@ macro_rules! described_input {
         impl utoipa::PartialSchema for $name {
             fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
                 $crate::http::describe::object::<Self>(
-                    <<Self as $crate::http::fields::Input>::Keys as $crate::http::call::Keys>::CREDENTIALS,
+                    <<Self as $crate::http::fields::Input>::Auth as $crate::http::call::Scheme>::CREDENTIALS,
                 )
             }
         }

@@ -1,5 +1,6 @@
 //! What every call passes through, whichever door it came to: reading, proving, counting, noting, answering.
 
+pub mod accept;
 pub mod api_layer;
 pub mod call;
 pub mod compress;
@@ -9,13 +10,15 @@ pub mod describe;
 pub mod encoding;
 pub mod fields;
 pub mod form;
+pub mod idempotency;
 pub mod json;
-pub mod notes;
 pub mod notice;
-pub mod once;
+pub mod path_text;
 pub mod paths;
 pub mod proxies;
 pub mod record;
+pub mod repeated;
+pub mod request_context;
 pub mod security_headers;
 pub mod serve;
 pub mod signed;

@@ -5,7 +5,7 @@ use app::domain::problem::Code;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 
-use crate::problem::{Answered, Problem};
+use crate::problem::{AnsweredCode, Problem};
 use crate::state::AppState;
 
 /// Nobody's look.
@@ -23,29 +23,37 @@ pub fn page(state: &AppState, problem: &Problem) -> Response {
     let (title, text) = words(code);
     let status =
         StatusCode::from_u16(code.entry().http).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut answer = plain(state, status, title, text);
+    problem.send_along(answer.headers_mut());
+    answer.extensions_mut().insert(AnsweredCode(code));
+    answer
+}
+
+/// A page that asks for nothing from anywhere: its one style sheet is in it, under a nonce.
+pub fn plain(state: &AppState, status: StatusCode, title: &str, text: &str) -> Response {
     let nonce = state.clock.token();
     let policy = format!(
         "default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; frame-ancestors 'none'"
     );
-    let code_text = code.as_str();
     let html = Html(format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
          <title>{title}</title><style nonce=\"{nonce}\">{STYLE}</style></head>\
-         <body><main data-code=\"{code_text}\"><h1>{title}</h1><p>{text}</p></main></body></html>"
+         <body><main><h1>{title}</h1><p>{text}</p></main></body></html>"
     ));
-    let quiet: [(HeaderName, HeaderValue); 2] = [
+    let policy = [(header::CONTENT_SECURITY_POLICY, policy)];
+    (status, quiet(), policy, html).into_response()
+}
+
+/// Neither what the address holds nor what the answer says is to be kept or told to anybody on the way.
+pub fn quiet() -> [(HeaderName, HeaderValue); 2] {
+    [
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         (
             header::REFERRER_POLICY,
             HeaderValue::from_static("no-referrer"),
         ),
-    ];
-    let policy = [(header::CONTENT_SECURITY_POLICY, policy)];
-    let mut answer = (status, quiet, policy, html).into_response();
-    problem.send_along(answer.headers_mut());
-    answer.extensions_mut().insert(Answered(code));
-    answer
+    ]
 }
 
 /// A title, and what to do.

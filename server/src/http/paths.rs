@@ -2,20 +2,20 @@
 
 use percent_encoding::percent_decode_str;
 
-/// Where banks send end-users back to: under the API's base, and yet for people.
+/// Base of the paths that banks redirect end-users to: under the API's base, but opened by people in a browser.
 pub const RETURNS: &str = "/v1/redirects/";
 
-/// Whether whoever asks for a path is a person with a browser: everything but the API and its health checks.
+/// Returns `true` if a path is opened by people in a browser: everything but the API and its health checks.
 pub fn is_for_people(path: &str) -> bool {
     is_return(path) || !(is_api(path) || matches!(path, "/livez" | "/readyz" | "/graphql"))
 }
 
-/// Whether a path is where banks send end-users back to.
+/// Returns `true` if banks redirect end-users to the path.
 pub fn is_return(path: &str) -> bool {
     path.starts_with(RETURNS)
 }
 
-/// Whether a path is routed to the API as it stands.
+/// Returns `true` if a path is routed to the API as it stands.
 pub fn is_api(path: &str) -> bool {
     ["/v1", "/v1s"].iter().any(|base| {
         path.strip_prefix(base)
@@ -23,24 +23,58 @@ pub fn is_api(path: &str) -> bool {
     })
 }
 
-/// Whether a path was meant for the API and would be routed elsewhere: another case, doubled slashes, letters written
-/// as `%73`, or the `*` of `OPTIONS *`.
+/// Returns `true` if a call of the API can be sent again later without harm. Sessions, steps and tokens, which an end-user waits
+/// for, and the callback from a bank, which works once, cannot.
+pub fn is_reading(path: &str) -> bool {
+    let noun = path.split('/').nth(2).unwrap_or_default();
+    is_api(path)
+        && !matches!(
+            noun,
+            "sessions" | "steps" | "token" | "tokens" | "redirects"
+        )
+}
+
+/// Returns `true` if a path was meant for the API but would be routed elsewhere: another case, doubled slashes, letters
+/// written as `%73`, or the `*` of `OPTIONS *`.
 pub fn is_slip(path: &str) -> bool {
     !is_api(path) && (path == "*" || is_api(&straight(path)))
 }
 
-/// A path without slips: decoded where it may be, one slash at a time, in lower case up to the first id, and with none at its end.
+/// A path without slips: decoded where it may be, one slash at a time, in lower case up to the first id, with none at its
+/// end, with dot segments followed (RFC 3986, section 5.2.4) and without parameters of its segments.
 fn straight(path: &str) -> String {
     let decoded = percent_decode_str(path).decode_utf8_lossy();
-    let parts = decoded
-        .split('/')
-        .map(str::trim)
-        .filter(|part| !part.is_empty());
-    let parts = parts.map(str::to_ascii_lowercase).collect::<Vec<_>>();
+    let mut parts: Vec<String> = Vec::new();
+    for part in decoded.split(['/', '\\']) {
+        let part = part.split([';', '?']).next().unwrap_or_default();
+        let part = part.trim_matches(|c: char| c.is_whitespace() || c.is_control());
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            _ => parts.push(part.to_ascii_lowercase()),
+        }
+    }
     format!("/{}", parts.join("/"))
 }
 
-/// What to say to whoever asked for a path of the API that is none, given the templates of those there are.
+/// Returns a path as if it began with the API's base, for one that was sent elsewhere by a program: `/sessions`, `/api/v1/sessions`,
+/// `/v2/sessions`, `/v1.0/sessions`.
+fn rebased(straight: &str) -> String {
+    let is_base = |part: &str| {
+        let rest = part.strip_prefix('v').unwrap_or(part);
+        rest.starts_with(|c: char| c.is_ascii_digit())
+            && rest.len() <= 4
+            && rest.chars().all(|c| c.is_ascii_digit() || c == '.')
+    };
+    let parts = straight
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != "api");
+    let rest: Vec<&str> = parts.skip_while(|part| is_base(part)).collect();
+    format!("/v1/{}", rest.join("/"))
+}
+
+/// Returns advice on a path that the API does not have, given the templates of those it has; `None` if no template is
+/// close.
 pub fn advice(path: &str, templates: &[String]) -> Option<String> {
     if path == "*" {
         return Some(
@@ -53,8 +87,11 @@ pub fn advice(path: &str, templates: &[String]) -> Option<String> {
     let straight = straight(path);
     let (base, asked) = match straight.strip_prefix("/v1s") {
         Some(rest) if rest.starts_with('/') => ("/v1s", format!("/v1{rest}")),
+        _ if !is_api(&straight) => ("/v1", rebased(&straight)),
         _ => ("/v1", straight),
     };
+    let asked = asked.trim_end_matches('.');
+    let asked = asked.strip_suffix(".json").unwrap_or(asked);
     let asked: Vec<&str> = asked.split('/').collect();
     let distances = templates.iter().filter_map(|template| {
         let distance = distance(&asked, template)?;
@@ -63,7 +100,7 @@ pub fn advice(path: &str, templates: &[String]) -> Option<String> {
     let (_, template) = distances.min_by_key(|(distance, template)| (*distance, template.len()))?;
     let meant = template.split('/').zip(&asked).map(|(part, asked)| {
         if part.starts_with('{') {
-            (*asked).to_owned()
+            asked.replace('#', "%23")
         } else {
             part.to_owned()
         }
@@ -79,7 +116,7 @@ pub fn advice(path: &str, templates: &[String]) -> Option<String> {
     Some(format!("Most likely you mean {meant}{slip}."))
 }
 
-/// What a URL needs in place of the `#` that every skill's name has.
+/// Advice on the `#` that every skill's name has and no URL can hold.
 pub const NUMBER_SIGN: &str = "A skill's name holds a #, and a URL ends there: write %23 for #, as in /v1/catalog/skills/xyz_ro_aisp_sbx_%231.0.";
 
 /// The skill that a path of the catalog names.
@@ -89,7 +126,8 @@ fn skill_in(path: &str) -> Option<&str> {
         .map(|(_, skill)| skill)
 }
 
-/// How far a path is from a template, in letters; none if they cannot be meant for each other.
+/// Returns the distance of a path from a template, in edits of letters; `None` if the path has another number of parts
+/// or a part differs by more than two letters.
 fn distance(asked: &[&str], template: &str) -> Option<usize> {
     let parts: Vec<&str> = template.split('/').collect();
     if parts.len() != asked.len() {
@@ -191,6 +229,21 @@ mod tests {
             ("/v1//sessions/7/steps", "/v1/sessions/7/steps"),
             ("/v1/catalog/skills/xyz_ro_aisp_sbx_", "write %23 for #"),
             ("*", "OPTIONS"),
+            ("/v1/./sessions", "/v1/sessions"),
+            ("/v1/x/../sessions", "/v1/sessions"),
+            ("/v1/sessions;jsessionid=7", "/v1/sessions"),
+            ("/v1/sessions.json", "/v1/sessions"),
+            ("/v1/sessions%00", "/v1/sessions"),
+            ("/v1\\sessions", "/v1/sessions"),
+            ("/sessions", "/v1/sessions"),
+            ("/api/v1/sessions", "/v1/sessions"),
+            ("/v2/sessions", "/v1/sessions"),
+            ("/v1.0/sessions", "/v1/sessions"),
+            ("/1/sessions", "/v1/sessions"),
+            (
+                "/v1/catalog/skills/xyz_ro_aisp_sbx_%231.0/",
+                "/v1/catalog/skills/xyz_ro_aisp_sbx_%231.0 (",
+            ),
         ] {
             let advice = advice(path, &templates).unwrap_or_default();
             assert!(advice.contains(part), "{path}: {advice}");

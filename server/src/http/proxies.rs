@@ -45,7 +45,7 @@ impl Proxies {
         }
     }
 
-    /// Whether an address is one of the proxies.
+    /// Returns `true` if an address is one of the proxies.
     pub fn trusts(&self, ip: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&ip))
     }

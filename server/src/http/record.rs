@@ -1,49 +1,51 @@
 //! What is written down of a call once its answer is sent: one line in the process log, and its row in the request log.
 
+use std::time::Duration;
+
 use app::domain::ids::SessionId;
+use app::domain::problem::Code;
 use axum::body::{Body, Bytes};
 use axum::http::HeaderValue;
 use axum::response::Response;
+use percent_encoding::{CONTROLS, utf8_percent_encode};
 
-use super::api_layer::Seen;
-use super::notes::Notes;
+use super::api_layer::RequestHead;
+use super::request_context::RequestContext;
 use super::tee::Tee;
-use crate::problem::Answered;
-use crate::services::limits::Budget;
-use crate::services::requests::log::Entry;
+use crate::problem::AnsweredCode;
+use crate::security::{self, EventActor, SecurityEvent};
+use crate::services::keys::ClientProof;
+use crate::services::rate_limits::Budget;
+use crate::services::request_log::log::LogEntry;
 use crate::state::AppState;
 
 /// The largest answer that is kept of a call that proved nothing: our own words on what was wrong with it, in bytes.
 const UNPROVED_BODY: usize = 2 * 1024;
 
 /// Hands the call to the request log and the process log once its answer is sent.
-pub fn recorded(state: AppState, notes: Notes, seen: Seen, answer: Response) -> Response {
+pub fn log_when_sent(
+    state: AppState,
+    context: RequestContext,
+    head: RequestHead,
+    answer: Response,
+) -> Response {
     let status = answer.status().as_u16();
     let code = answer
         .extensions()
-        .get::<Answered>()
-        .map(|answered| answered.0.as_str());
+        .get::<AnsweredCode>()
+        .map(|answered| answered.0);
     let (parts, body) = answer.into_parts();
     let report = move |bytes: Bytes, whole: bool| {
-        let latency = notes.started.elapsed();
-        tracing::info!(
-            request.id = %notes.id,
-            method = %seen.method,
-            route = operation(&notes, &seen),
-            status,
-            code,
-            ms = latency.as_secs_f64() * 1000.0,
-            tenant.id = notes.tenant.get().map(tracing::field::display),
-            "request"
-        );
-        if seen.is_call() {
+        let latency = context.started.elapsed();
+        tell(&context, &head, status, code, latency);
+        if head.is_call() {
             log(
                 &state,
-                &notes,
-                seen,
+                &context,
+                head,
                 Told {
                     status,
-                    code,
+                    code: code.map(Code::as_str),
                     latency,
                     body: bytes,
                     whole,
@@ -54,11 +56,61 @@ pub fn recorded(state: AppState, notes: Notes, seen: Seen, answer: Response) -> 
     Response::from_parts(parts, Body::new(Tee::new(body, report)))
 }
 
-/// What was answered.
+/// Writes the line of a call. A call that means something for security is told as that event, in the same one line.
+fn tell(
+    context: &RequestContext,
+    head: &RequestHead,
+    status: u16,
+    code: Option<Code>,
+    latency: Duration,
+) {
+    let proved = match (context.proof.get(), context.tenant.get()) {
+        (Some(ClientProof::Key(key, _)), _) => Some(EventActor::Key(*key)),
+        (Some(ClientProof::Console(run)), _) => Some(EventActor::Run(*run)),
+        (None, Some(_)) if status < 400 => Some(EventActor::Nonce),
+        _ => None,
+    };
+    let event = match context.secret_in_url.get() {
+        Some(()) => Some(SecurityEvent::SecretInUrl),
+        None => security::outcome(code, proved.is_some()),
+    };
+    let tenant = context.tenant.get().or(context.claimed.get());
+    let (code, ms) = (code.map(Code::as_str), latency.as_secs_f64() * 1000.0);
+    let route = operation(context, head);
+    if let Some(event) = event {
+        tracing::info!(
+            target: security::TARGET,
+            event = event.as_str(),
+            actor = %proved.unwrap_or(EventActor::Stranger),
+            tenant = tenant.map(tracing::field::display),
+            request_id = %context.id,
+            source = %context.source,
+            method = %head.method,
+            route,
+            status,
+            code,
+            ms,
+            "request"
+        );
+    } else {
+        tracing::info!(
+            request_id = %context.id,
+            method = %head.method,
+            route,
+            status,
+            code,
+            ms,
+            tenant = tenant.map(tracing::field::display),
+            "request"
+        );
+    }
+}
+
+/// Answer to a call, as the request log keeps it.
 struct Told {
     status: u16,
     code: Option<&'static str>,
-    latency: std::time::Duration,
+    latency: Duration,
     body: Bytes,
     whole: bool,
 }
@@ -67,23 +119,23 @@ struct Told {
 ///
 /// A stranger's call gets no row: nobody could see it. Anybody can name a tenant whose `client_id` they know, so what
 /// proved nothing has a small budget of rows for each tenant, without what the caller sent, and what is over it is counted only.
-fn log(state: &AppState, notes: &Notes, seen: Seen, told: Told) {
-    let went_on = notes.tenant.get().is_some() && told.status < 400;
-    if notes.key.get().is_some() || notes.run.get().is_some() || went_on {
-        state.request_log.add(entry(notes, seen, told));
+fn log(state: &AppState, context: &RequestContext, head: RequestHead, told: Told) {
+    let went_on = context.tenant.get().is_some() && told.status < 400;
+    if context.key.get().is_some() || context.run.get().is_some() || went_on {
+        state.request_log.add(entry(context, head, told));
         return;
     }
-    let Some(tenant) = notes.tenant.get().or(notes.claimed.get()) else {
+    let Some(tenant) = context.tenant.get().or(context.claimed.get()) else {
         return;
     };
     let left = state
-        .limits
+        .rate_limits
         .spend_here(Budget::Unproved(*tenant), state.clock.now());
     if left.wait.is_some() {
         state.request_log.pass_over();
         return;
     }
-    let mut bare = entry(notes, seen, told);
+    let mut bare = entry(context, head, told);
     bare.proved = false;
     bare.request_body = Bytes::new();
     if bare.response_body.len() > UNPROVED_BODY {
@@ -92,7 +144,7 @@ fn log(state: &AppState, notes: &Notes, seen: Seen, told: Told) {
     state.request_log.add(bare);
 }
 
-fn entry(notes: &Notes, seen: Seen, told: Told) -> Entry {
+fn entry(context: &RequestContext, head: RequestHead, told: Told) -> LogEntry {
     let text = |value: Option<HeaderValue>| {
         value.map(|value| {
             String::from_utf8_lossy(value.as_bytes())
@@ -101,46 +153,47 @@ fn entry(notes: &Notes, seen: Seen, told: Told) -> Entry {
                 .collect::<String>()
         })
     };
-    Entry {
-        id: notes.id,
-        at: notes.at,
-        tenant: notes.tenant.get().or(notes.claimed.get()).copied(),
-        session: notes
+    LogEntry {
+        id: context.id,
+        at: context.at,
+        tenant: context.tenant.get().or(context.claimed.get()).copied(),
+        session: context
             .session
             .get()
             .copied()
-            .or_else(|| session_in(operation(notes, &seen), &seen)),
-        key: notes.key.get().copied(),
-        console: notes.run.get().is_some(),
+            .or_else(|| session_in(operation(context, &head), &head)),
+        key: context.key.get().copied(),
+        console: context.run.get().is_some(),
         proved: true,
-        method: seen.method.as_str().to_owned(),
-        operation: operation(notes, &seen).to_owned(),
+        method: head.method.as_str().to_owned(),
+        operation: operation(context, &head).to_owned(),
         status: told.status,
         error_code: told.code,
         latency: told.latency,
-        user_agent: text(seen.user_agent).unwrap_or_default(),
-        ip: notes.source.to_string(),
-        client_request_id: text(seen.client_request_id),
-        path: seen.path,
-        request_body: notes.body.get().cloned().unwrap_or_default(),
+        user_agent: text(head.user_agent).unwrap_or_default(),
+        ip: context.source.to_string(),
+        client_request_id: text(head.client_request_id),
+        // Some clients send letters beyond ASCII as they are: kept as others send them, they are found alike.
+        path: utf8_percent_encode(&head.path, CONTROLS).to_string(),
+        request_body: context.body.get().cloned().unwrap_or_default(),
         response_body: told.body,
         response_whole: told.whole,
     }
 }
 
 /// The operation as the API documents it.
-fn operation<'a>(notes: &'a Notes, seen: &'a Seen) -> &'a str {
-    notes
+fn operation<'a>(context: &'a RequestContext, head: &'a RequestHead) -> &'a str {
+    context
         .operation
         .get()
-        .map_or_else(|| seen.route(), String::as_str)
+        .map_or_else(|| head.route(), String::as_str)
 }
 
 /// The session a path names.
-fn session_in(operation: &str, seen: &Seen) -> Option<SessionId> {
+fn session_in(operation: &str, head: &RequestHead) -> Option<SessionId> {
     let found = operation
         .split('/')
-        .zip(seen.path.split('/'))
+        .zip(head.path.split('/'))
         .find(|(part, _)| *part == "{session_id}");
     found.and_then(|(_, id)| id.parse().ok())
 }

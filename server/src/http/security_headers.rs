@@ -15,9 +15,9 @@ use crate::state::AppState;
 
 /// The random word by which a page's own script is known, new for each answer; in the request's extensions.
 #[derive(Clone, Debug, Default)]
-pub struct Nonce(pub String);
+pub struct CspNonce(pub String);
 
-/// What the headers of one server depend on.
+/// Data that the security headers of a server depend on.
 #[derive(Clone)]
 pub struct Policy(Arc<Inner>);
 
@@ -39,7 +39,7 @@ impl Policy {
 /// The layer that sets them. A header that is there already stays.
 pub async fn set(State(policy): State<Policy>, mut request: Request, next: Next) -> Response {
     let nonce = URL_SAFE_NO_PAD.encode(policy.0.clock.random::<16>());
-    request.extensions_mut().insert(Nonce(nonce.clone()));
+    request.extensions_mut().insert(CspNonce(nonce.clone()));
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     // A form of a page may post to the portal alone. Browsers hold this against the whole chain of redirects that

@@ -1,6 +1,6 @@
-//! The door `/v1s`: the operations of `/v1`, each request signed (`api.md`, section 8).
+//! The door `/v1s`: the operations of `/v1`, each request signed (docs/API.md, "Signed requests").
 //!
-//! It hands the request on under its `/v1` path, marked with [`SignedDoor`]; whoever proves the keys of a marked request
+//! It hands the request on under its `/v1` path, marked with [`SignedRoute`]; whoever proves the keys of a marked request
 //! proves its signature with them, because only then it is known whose key to look for.
 
 use app::domain::key::KeyKind;
@@ -12,36 +12,36 @@ use axum::http::{Extensions, HeaderMap, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use tower::ServiceExt as _;
 
-use super::notes::{Notes, Peer};
+use super::request_context::{Peer, RequestContext};
 use crate::problem::Problem;
-use crate::services::keys::{Named, Proof};
+use crate::services::keys::{ClientProof, NamedTenant};
 use crate::services::refusal::Refusal;
 use crate::services::signatures::{self, Signed};
 use crate::state::AppState;
 
-/// Marks a request that came through the door for signed ones.
+/// Marks a request that came in on the route for signed ones.
 #[derive(Clone)]
-pub struct SignedDoor {
+pub struct SignedRoute {
     /// Path and query as they were asked for.
     target: String,
 }
 
-/// Whether a request came through this door.
+/// Returns `true` if a request came in under `/v1s`.
 pub fn is_signed(parts: &Parts) -> bool {
-    parts.extensions.get::<SignedDoor>().is_some()
+    parts.extensions.get::<SignedRoute>().is_some()
 }
 
 /// The path as it was asked for at this door.
-pub fn asked(extensions: &Extensions) -> Option<&str> {
-    let door = extensions.get::<SignedDoor>()?;
+pub fn requested_target(extensions: &Extensions) -> Option<&str> {
+    let door = extensions.get::<SignedRoute>()?;
     door.target.split('?').next()
 }
 
 /// Notes under which path the operation is known at this door: the outer route knows it only as one of many.
-pub fn note_operation(parts: &Parts, notes: &Notes) {
+pub fn note_operation(parts: &Parts, context: &RequestContext) {
     if let (true, Some(route)) = (is_signed(parts), parts.extensions.get::<MatchedPath>()) {
         let path = route.as_str().replacen("/v1", "/v1s", 1);
-        notes.operation.set(path).ok();
+        context.operation.set(path).ok();
     }
 }
 
@@ -62,9 +62,9 @@ pub async fn door(operations: Router, request: Request) -> Response {
     parts.uri = uri;
     // What routing left behind belongs to the path that was asked for.
     let before = std::mem::replace(&mut parts.extensions, Extensions::new());
-    keep::<Notes>(&before, &mut parts);
+    keep::<RequestContext>(&before, &mut parts);
     keep::<Peer>(&before, &mut parts);
-    parts.extensions.insert(SignedDoor { target });
+    parts.extensions.insert(SignedRoute { target });
     match operations.oneshot(Request::from_parts(parts, body)).await {
         Ok(answer) => answer,
         Err(never) => match never {},
@@ -82,12 +82,12 @@ fn keep<T: Clone + Send + Sync + 'static>(before: &Extensions, parts: &mut Parts
 pub async fn prove(
     state: &AppState,
     parts: &Parts,
-    notes: &Notes,
-    tenant: Option<&Named>,
+    context: &RequestContext,
+    tenant: Option<&NamedTenant>,
     body: Option<&[u8]>,
-    proof: Option<Proof>,
+    proof: Option<ClientProof>,
 ) -> Result<(), Problem> {
-    let Some(door) = parts.extensions.get::<SignedDoor>() else {
+    let Some(door) = parts.extensions.get::<SignedRoute>() else {
         return Ok(());
     };
     let tenant = tenant.ok_or_else(|| {
@@ -101,24 +101,49 @@ pub async fn prove(
         target: &door.target,
         body,
     };
-    let by_secret = matches!(proof, Some(Proof::Key(_, KeyKind::Secret)));
-    let accepted = signatures::accept(state, tenant.into(), signed, notes.id, by_secret).await?;
-    notes.signed_digest.set(accepted.digest).ok();
+    let by_secret = matches!(proof, Some(ClientProof::Key(_, KeyKind::Secret)));
+    let accepted = signatures::accept(state, tenant.into(), signed, context.id, by_secret).await?;
+    context.signed_digest.set(accepted.digest).ok();
     Ok(())
 }
 
 /// The JWS of `Authorization: Bearer` (RFC 6750, section 2.1).
 fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
-    let value = headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
-    let token = value
-        .and_then(|value| value.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    token.map(|(_, token)| token.trim()).ok_or_else(|| {
-        Refusal::new(Code::InvalidSignature)
-            .says("The signature fails the check `form`: requests to /v1s are signed, and Authorization holds no Bearer token.")
-            .hints("-H 'Authorization: Bearer <JWS>'; the tenant's keys go into the body, or into X-Client-Id and X-Client-Secret.")
-            .into()
+    let Some(value) = headers.get(header::AUTHORIZATION) else {
+        return Err(unsigned("there is no Authorization"));
+    };
+    let Ok(value) = value.to_str() else {
+        return Err(unsigned(
+            "Authorization has characters that are not visible ASCII",
+        ));
+    };
+    let (scheme, token) = value
+        .split_once([' ', '\t'])
+        .map_or((value, ""), |(scheme, token)| (scheme, token.trim()));
+    if scheme.eq_ignore_ascii_case("bearer") {
+        if token.is_empty() {
+            return Err(unsigned("nothing follows Bearer in Authorization"));
+        }
+        return Ok(token);
+    }
+    // A first word with dots is a token without its scheme: it must not be shown.
+    Err(if scheme.is_empty() || scheme.contains('.') {
+        unsigned("Authorization does not begin with the word Bearer and a space")
+    } else if scheme
+        .trim_end_matches([':', '='])
+        .eq_ignore_ascii_case("bearer")
+    {
+        unsigned("in Authorization a space alone follows the word Bearer")
+    } else {
+        unsigned("Authorization has another scheme than Bearer")
     })
+}
+
+fn unsigned(why: &str) -> Problem {
+    Refusal::new(Code::InvalidSignature)
+        .says(format!(
+            "The signature fails the check `form`: requests to /v1s are signed, and {why}."
+        ))
+        .hints("-H 'Authorization: Bearer <JWS>'; the tenant's keys go into the body, or into X-Client-Id and X-Client-Secret.")
+        .into()
 }

@@ -1,6 +1,7 @@
 //! Answers that seldom change: each carries an `ETag`, and whoever has it already is told so in one line (RFC 9110,
 //! sections 8.8.3 and 13.1.2).
 
+use axum::Extension;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
@@ -8,6 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
+
+use super::compress::Packed;
 
 /// Asked for each time, and kept by the caller alone: with keys an answer says what their tenant may use.
 const KEEPING: HeaderValue = HeaderValue::from_static("private, no-cache");
@@ -17,6 +20,7 @@ const KEEPING: HeaderValue = HeaderValue::from_static("private, no-cache");
 pub struct Tagged {
     body: Bytes,
     tag: String,
+    packed: Packed,
 }
 
 impl Tagged {
@@ -27,6 +31,7 @@ impl Tagged {
         Self {
             body: body.into(),
             tag: format!("\"{tag}\""),
+            packed: Packed::default(),
         }
     }
 
@@ -38,7 +43,9 @@ impl Tagged {
             return (StatusCode::NOT_MODIFIED, keeping).into_response();
         }
         let json = HeaderValue::from_static("application/json");
-        (keeping, [(header::CONTENT_TYPE, json)], self.body.clone()).into_response()
+        let json = [(header::CONTENT_TYPE, json)];
+        let packed = Extension(self.packed.clone());
+        (keeping, json, packed, self.body.clone()).into_response()
     }
 
     fn is_known(&self, headers: &HeaderMap) -> bool {

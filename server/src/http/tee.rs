@@ -7,7 +7,7 @@ use axum::body::{Body, Bytes, HttpBody};
 use bytes::BytesMut;
 use http_body::{Frame, SizeHint};
 
-/// How much is remembered.
+/// Bytes of the body that are kept.
 const MOST: usize = 16 * 1024;
 
 /// Reports `(beginning, whether that is all)` once, at the end or when the receiver hangs up.

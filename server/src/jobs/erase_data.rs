@@ -8,18 +8,19 @@ use serde::{Deserialize, Serialize};
 use super::{Class, Job, JobError};
 use crate::state::AppState;
 
-/// Between two looks. Readers go by the clock and never wait for this.
+/// Time between two runs. Readers go by the clock and never wait for this.
 const EVERY: Duration = Duration::minutes(10);
-/// How long what only a living session needs stays readable afterwards, so that late callers are told what happened.
+/// Time that data which only a live session needs stays readable afterwards, so that late callers are told what
+/// happened.
 const SESSION_MEMORY: Duration = Duration::days(1);
-/// How long an upload may rest before it is taken for abandoned: longer than any piece of it may take.
+/// Idle time after which an upload is taken for abandoned: longer than any piece of it may take.
 const UPLOAD_REST: Duration = Duration::minutes(15);
 /// Rows in one transaction, so that nobody waits long for the writer.
 const ROWS: i64 = 2_000;
-/// Consents and sessions in one look.
+/// Consents or sessions that are read at once.
 const NOUNS: i64 = 200;
 
-/// One look.
+/// One run of the erasure.
 #[derive(Serialize, Deserialize)]
 pub struct EraseData {}
 

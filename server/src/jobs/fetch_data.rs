@@ -5,14 +5,14 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Class, Job, JobError};
-use crate::services::fetch::{Occasion, fetch};
+use crate::services::fetch::{FetchReason, fetch};
 use crate::state::AppState;
 
 /// The consent to fetch for.
 #[derive(Serialize, Deserialize)]
 pub struct FetchData {
     pub consent: CredentialsId,
-    /// When it was renewed: what was fetched before is fetched again.
+    /// Time of the consent's renewal, after which its data is fetched again; `None` for the first fetch.
     #[serde(default)]
     pub again: Option<DateTime<Utc>>,
 }
@@ -26,7 +26,7 @@ impl Job for FetchData {
     const TRIES: i64 = 4;
 
     async fn run(&self, state: &AppState) -> Result<(), JobError> {
-        let fetched = fetch(state, self.consent, Occasion::Consented(self.again)).await;
+        let fetched = fetch(state, self.consent, FetchReason::Consented(self.again)).await;
         fetched
             .map(|_| ())
             .map_err(|failure| JobError(failure.to_string()))

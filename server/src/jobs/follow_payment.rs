@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Class, Job, JobError};
 use crate::services::payments;
-use crate::services::refusal::Failure;
+use crate::services::refusal::ApiError;
 use crate::state::AppState;
 
 /// The payment to look at.
@@ -21,9 +21,9 @@ impl Job for FollowPayment {
     const CLASS: Class = Class::Payments;
 
     async fn run(&self, state: &AppState) -> Result<(), JobError> {
-        match payments::look(state, self.payment).await {
+        match payments::poll(state, self.payment).await {
             // A bank that is down: the next look is in the table already.
-            Ok(()) | Err(Failure::Refused(_)) => Ok(()),
+            Ok(()) | Err(ApiError::Refused(_)) => Ok(()),
             Err(failure) => Err(JobError(failure.to_string())),
         }
     }

@@ -33,7 +33,7 @@ use crate::crypto::Vault;
 use crate::state::AppState;
 use crate::storage::{DbError, Tx};
 
-/// Which jobs may have to wait for each other: those of one class, and no others.
+/// Class of jobs. Jobs of one class may have to wait for each other, and for no others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// Letters to people.
@@ -42,7 +42,7 @@ pub enum Class {
     Data,
     /// Deleting what is past its time.
     Erasure,
-    /// What a session waits for, and what is called off at a provider.
+    /// Work that a session waits for, and revocations at a provider.
     Sessions,
     /// Following payments.
     Payments,
@@ -79,8 +79,9 @@ impl Class {
         }
     }
 
-    /// How many of its jobs a process runs at once. Never one alone: another can pass one that hangs.
-    pub const fn places(self) -> usize {
+    /// Returns the number of its jobs that a process runs at once. Never only one, so that a job that hangs blocks no
+    /// other.
+    pub const fn slots(self) -> usize {
         match self {
             Self::Erasure => 2,
             Self::Mail | Self::Data | Self::Sessions | Self::Payments => 4,
@@ -88,23 +89,23 @@ impl Class {
     }
 }
 
-/// One kind of later work: its payload, its name in the table and what it does.
+/// A kind of background work: its payload, its name in the table and its handler.
 #[async_trait::async_trait]
 pub trait Job: Serialize + DeserializeOwned + Send + Sync {
     /// The name stored with the job; never change one that has been released.
     const KIND: &'static str;
-    /// Which jobs it may have to wait for.
+    /// Class of jobs that it may have to wait for.
     const CLASS: Class;
-    /// How long one try may take before it is cut off.
+    /// Longest duration of one try, after which it is cut off.
     const LIMIT: Duration = Duration::from_mins(1);
-    /// How often it is tried before it is given up. A try that takes its process down counts, and a few of those in a
+    /// Number of tries after which it is given up. A try that takes its process down counts, and a few of those in a
     /// row end any job.
     const TRIES: i64 = 10;
-    /// Does the work. An error is stored without its details' secrets and tried again with growing delay.
+    /// Does the work. An error is stored, without secrets, and the job is tried again with a growing delay.
     async fn run(&self, state: &AppState) -> Result<(), JobError>;
 }
 
-/// Why a try failed, in words fit for a log: no secret, nothing that identifies an end-user.
+/// Error of a try, in words fit for a log: no secret, nothing that identifies an end-user.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct JobError(pub String);
@@ -148,7 +149,7 @@ impl Queue {
         let plain = serde_json::to_vec(job).map_err(|error| DbError::Encode(error.into()))?;
         let sealed = self
             .vault
-            .seal(&self.clock, &place(id), &plain)
+            .seal(&self.clock, &payload_aad(id), &plain)
             .map_err(|error| DbError::Encode(error.into()))?;
         tx.add_job(id, (J::KIND, J::CLASS.as_str()), &sealed, run_at)
             .await?;
@@ -181,6 +182,6 @@ impl Queue {
     }
 }
 
-fn place(id: JobId) -> String {
+fn payload_aad(id: JobId) -> String {
     format!("jobs.payload/{id}")
 }

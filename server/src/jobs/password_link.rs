@@ -9,12 +9,12 @@ use crate::state::AppState;
 
 /// An address somebody said is theirs, as its key.
 #[derive(Serialize, Deserialize)]
-pub struct PasswordLink {
+pub struct SendPasswordLink {
     pub email_key: String,
 }
 
 #[async_trait::async_trait]
-impl Job for PasswordLink {
+impl Job for SendPasswordLink {
     const KIND: &'static str = "password_link";
     const CLASS: Class = Class::Mail;
 

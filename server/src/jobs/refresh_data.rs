@@ -6,16 +6,16 @@ use chrono::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Class, Job, JobError};
-use crate::services::fetch::{Occasion, fetch};
-use crate::services::refusal::Failure;
+use crate::services::fetch::{FetchReason, fetch};
+use crate::services::refusal::ApiError;
 use crate::state::AppState;
 
-/// Between two looks.
+/// Time between two runs.
 const EVERY: Duration = Duration::minutes(1);
-/// Consents in one look.
+/// Largest number of consents in one run.
 const CONSENTS: i64 = 200;
 
-/// One look.
+/// One run of the refresh.
 #[derive(Serialize, Deserialize)]
 pub struct RefreshData {}
 
@@ -64,9 +64,9 @@ impl Job for RefreshConsent {
 
     async fn run(&self, state: &AppState) -> Result<(), JobError> {
         let outdated = state.clock.now() - Duration::minutes(state.config.data.refresh_minutes);
-        match fetch(state, self.consent, Occasion::Stale(outdated)).await {
+        match fetch(state, self.consent, FetchReason::Stale(outdated)).await {
             // A refusal was written down with the consent, and with it when to ask again.
-            Ok(_) | Err(Failure::Refused(_)) => Ok(()),
+            Ok(_) | Err(ApiError::Refused(_)) => Ok(()),
             Err(failure) => Err(JobError(failure.to_string())),
         }
     }

@@ -1,5 +1,5 @@
-//! Asks a provider what came of an offline verification. Each asking that brings no decision puts the next one into the
-//! table; the number of the asking makes a repeated one find that it took place.
+//! Asks a provider for the result of an offline verification. Each enquiry that brings no decision adds the next one to
+//! the table; its number makes a repeated one find that it took place.
 
 use app::domain::ids::SessionId;
 use serde::{Deserialize, Serialize};
@@ -8,18 +8,18 @@ use super::{Class, Job, JobError};
 use crate::services::verifications;
 use crate::state::AppState;
 
-/// One asking.
+/// One enquiry at the provider.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct ResumeSession {
     pub session: SessionId,
     /// The session's position while it is pending.
     pub position: i64,
-    /// How often was asked before.
+    /// Number of enquiries made before this one.
     pub asked: i64,
 }
 
 impl ResumeSession {
-    /// The first asking of a verification.
+    /// Returns the first enquiry of a verification.
     pub fn first(session: SessionId, position: i64) -> Self {
         Self {
             session,
@@ -37,7 +37,7 @@ impl Job for ResumeSession {
     const TRIES: i64 = i64::MAX;
 
     async fn run(&self, state: &AppState) -> Result<(), JobError> {
-        verifications::ask(state, self)
+        verifications::poll(state, self)
             .await
             .map_err(|failure| JobError(failure.to_string()))
     }

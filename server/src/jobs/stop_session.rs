@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::{Class, Job, JobError};
-use crate::services::providers;
+use crate::services::provider_access;
 use crate::skills::Opaque;
 use crate::state::AppState;
 
@@ -33,7 +33,7 @@ impl Job for StopSession {
     const CLASS: Class = Class::Sessions;
 
     async fn run(&self, state: &AppState) -> Result<(), JobError> {
-        let connector = providers::connector(state, &self.skill);
+        let connector = provider_access::connector(state, &self.skill);
         let connector = connector.map_err(|failure| JobError(failure.to_string()))?;
         let bytes = STANDARD.decode(&self.bank_ref);
         let bytes = bytes.map_err(|_| JobError("what was kept cannot be read".into()))?;

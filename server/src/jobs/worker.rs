@@ -18,21 +18,21 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use self::watch::Outcome;
+use self::watch::TryOutcome;
 use super::console::ForgetRun;
 use super::decide_verification::DecideVerification;
 use super::erase_data::EraseData;
 use super::fetch_data::FetchData;
 use super::follow_payment::FollowPayment;
 use super::forward_upload::ForwardUpload;
-use super::password_link::PasswordLink;
+use super::password_link::SendPasswordLink;
 use super::refresh_data::{RefreshConsent, RefreshData};
 use super::remind_owners::RemindOwners;
 use super::resume_session::ResumeSession;
 use super::revoke_grant::RevokeGrant;
 use super::send_mail::SendMail;
 use super::stop_session::StopSession;
-use super::{Class, Job, JobError, place};
+use super::{Class, Job, JobError, payload_aad};
 use crate::background::{Restarts, supervise};
 use crate::state::AppState;
 use crate::storage::DbError;
@@ -40,29 +40,31 @@ use crate::storage::jobs::JobRow;
 
 /// The longest sleep between two looks at the table: jobs of other processes come without a wake-up.
 const LONGEST_SLEEP: StdDuration = StdDuration::from_secs(1);
-/// How often in a row a job may be begun and never heard of again, before it is taken for what ends the process.
+/// Number of times in a row that a job's process may end without an outcome before the job itself is taken for the
+/// cause and is given up.
 const DEATHS: i64 = 5;
-/// Tries of a job that no handler is known for: while a new version is brought in, some processes are older.
+/// Number of tries of a job that this process knows no handler for: while a new version is rolled out, some processes
+/// are older.
 const UNKNOWN_TRIES: i64 = 10;
-/// How often the outcome of a job is written before it is left to the lease.
+/// Number of attempts to write the outcome of a job before it is left to the end of its lease.
 const WRITES: u32 = 5;
 
-/// How long things may take; a test's own are shorter.
+/// Durations that the workers go by; tests use shorter ones.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
-    /// How long a worker has a job without saying so again.
+pub struct WorkerTiming {
+    /// Duration of a lease on a job.
     pub lease: Duration,
-    /// Between two renewals of a lease.
+    /// Time between two renewals of a lease.
     pub renew: StdDuration,
-    /// How long a handler may take to end after it was cut off. One that computes or blocks never hears of it.
+    /// Time a handler is given to end after it was cut off. One that computes or blocks is never interrupted.
     pub grace: StdDuration,
-    /// How long jobs in hand get to finish when the server stops; then they are put back.
+    /// Time jobs in hand are given to finish when the server stops; then they are put back.
     pub finish: StdDuration,
-    /// Between two writes of an outcome that could not be written.
+    /// Time between two attempts to write an outcome, multiplied by the number of attempts made.
     pub breath: StdDuration,
 }
 
-impl Default for Pace {
+impl Default for WorkerTiming {
     fn default() -> Self {
         Self {
             lease: Duration::seconds(60),
@@ -76,22 +78,22 @@ impl Default for Pace {
 
 /// A kind of job: its name in the table, its rules, and what runs it.
 #[derive(Clone, Copy)]
-pub struct Kind {
+pub struct JobKind {
     name: &'static str,
     tries: i64,
     limit: StdDuration,
     run: fn(AppState, JobId, Vec<u8>) -> Running,
 }
 
-type Running = std::pin::Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
+type Running = std::pin::Pin<Box<dyn Future<Output = Result<(), TryError>> + Send>>;
 
-/// Why a try failed, and whether another one is worth it.
-struct Failure {
+/// Error of a try; `hopeless` if another try cannot help.
+struct TryError {
     why: JobError,
     hopeless: bool,
 }
 
-impl Kind {
+impl JobKind {
     /// The kind of jobs that `J` is.
     pub fn of<J: Job + 'static>() -> Self {
         Self {
@@ -111,7 +113,7 @@ impl Kind {
             Self::of::<FollowPayment>(),
             Self::of::<ForgetRun>(),
             Self::of::<ForwardUpload>(),
-            Self::of::<PasswordLink>(),
+            Self::of::<SendPasswordLink>(),
             Self::of::<RefreshConsent>(),
             Self::of::<RefreshData>(),
             Self::of::<RemindOwners>(),
@@ -123,15 +125,15 @@ impl Kind {
     }
 }
 
-async fn run_as<J: Job>(state: AppState, id: JobId, payload: Vec<u8>) -> Result<(), Failure> {
-    let hopeless = |why: String| Failure {
+async fn run_as<J: Job>(state: AppState, id: JobId, payload: Vec<u8>) -> Result<(), TryError> {
+    let hopeless = |why: String| TryError {
         why: JobError(why),
         hopeless: true,
     };
-    let plain = state.vault.open(&place(id), &payload);
+    let plain = state.vault.open(&payload_aad(id), &payload);
     let plain = plain.map_err(|error| hopeless(error.to_string()))?;
     let job: J = serde_json::from_slice(&plain).map_err(|error| hopeless(error.to_string()))?;
-    job.run(&state).await.map_err(|why| Failure {
+    job.run(&state).await.map_err(|why| TryError {
         why,
         hopeless: false,
     })
@@ -141,8 +143,8 @@ async fn run_as<J: Job>(state: AppState, id: JobId, payload: Vec<u8>) -> Result<
 #[derive(Clone)]
 pub struct Worker {
     state: AppState,
-    kinds: Arc<[Kind]>,
-    pace: Pace,
+    kinds: Arc<[JobKind]>,
+    pace: WorkerTiming,
     /// Jobs that were cut off and go on all the same.
     stuck: Arc<AtomicUsize>,
 }
@@ -154,7 +156,7 @@ pub async fn run(state: AppState, stop: CancellationToken) {
         async move {
             let pulse = state.pulse.clone();
             let make = || {
-                let worker = Worker::new(state.clone(), Kind::all(), Pace::default());
+                let worker = Worker::new(state.clone(), JobKind::all(), WorkerTiming::default());
                 let stop = stop.clone();
                 async move { worker.run(class, stop).await }
             };
@@ -166,13 +168,13 @@ pub async fn run(state: AppState, stop: CancellationToken) {
 
 /// Runs the job due longest, of whatever class; says whether there was one.
 pub async fn run_one(state: &AppState) -> Result<bool, DbError> {
-    let worker = Worker::new(state.clone(), Kind::all(), Pace::default());
+    let worker = Worker::new(state.clone(), JobKind::all(), WorkerTiming::default());
     worker.run_one().await
 }
 
 impl Worker {
     /// A worker that knows these kinds.
-    pub fn new(state: AppState, kinds: Vec<Kind>, pace: Pace) -> Self {
+    pub fn new(state: AppState, kinds: Vec<JobKind>, pace: WorkerTiming) -> Self {
         Self {
             state,
             kinds: kinds.into(),
@@ -183,17 +185,17 @@ impl Worker {
 
     /// Runs the jobs of a class, as many at once as it has places, until told to stop.
     pub async fn run(&self, class: Class, stop: CancellationToken) {
-        let places = Arc::new(Semaphore::new(class.places()));
+        let slots = Arc::new(Semaphore::new(class.slots()));
         let cut = CancellationToken::new();
         let mut running = JoinSet::new();
         while !stop.is_cancelled() {
             // A class whose every place is held by what nothing ends is not moving.
-            if self.stuck.load(Ordering::Relaxed) < class.places() {
+            if self.stuck.load(Ordering::Relaxed) < class.slots() {
                 self.state.pulse.beat(class.task());
             }
             while running.try_join_next().is_some() {}
-            let place = tokio::select! {
-                place = places.clone().acquire_owned() => place,
+            let slot = tokio::select! {
+                slot = slots.clone().acquire_owned() => slot,
                 () = stop.cancelled() => break,
                 () = tokio::time::sleep(LONGEST_SLEEP) => continue,
             };
@@ -202,7 +204,7 @@ impl Worker {
                     let (worker, cut) = (self.clone(), cut.clone());
                     running.spawn(async move {
                         worker.run_row(row, &cut).await;
-                        drop(place);
+                        drop(slot);
                     });
                 }
                 Ok(None) => self.sleep(class, &stop).await,
@@ -270,14 +272,14 @@ impl Worker {
         let kind = self.kinds.iter().find(|kind| kind.name == row.kind);
         let tries = kind.map_or(UNKNOWN_TRIES, |kind| kind.tries);
         let outcome = match kind {
-            _ if row.lost > DEATHS => Outcome::GivenUp(format!(
+            _ if row.lost > DEATHS => TryOutcome::GivenUp(format!(
                 "it was begun {DEATHS} times and never heard of again: whatever ran it ended with it"
             )),
             // The last try ended with its process, and no more of them are left.
             _ if row.attempts > tries => {
-                Outcome::GivenUp("its last try was begun and never heard of again".to_owned())
+                TryOutcome::GivenUp("its last try was begun and never heard of again".to_owned())
             }
-            None => Outcome::Failed(format!("no handler for jobs of kind {}", row.kind)),
+            None => TryOutcome::Failed(format!("no handler for jobs of kind {}", row.kind)),
             Some(kind) => self.watch(&row, kind, cut).await,
         };
         for write in 1..=WRITES {
@@ -291,22 +293,27 @@ impl Worker {
         }
     }
 
-    async fn write_down(&self, row: &JobRow, tries: i64, outcome: &Outcome) -> Result<(), DbError> {
+    async fn write_down(
+        &self,
+        row: &JobRow,
+        tries: i64,
+        outcome: &TryOutcome,
+    ) -> Result<(), DbError> {
         let now = self.state.clock.now();
         let mut tx = self.state.db.write().await?;
         let failed = match outcome {
-            Outcome::Done => {
+            TryOutcome::Done => {
                 tx.finish_job(row.id, row.attempts).await?;
                 None
             }
-            Outcome::PutBack => {
+            TryOutcome::PutBack => {
                 tx.put_back_job(row.id, row.attempts).await?;
                 None
             }
             // Somebody else has it now, and writes down how it goes.
-            Outcome::Lost => return Ok(()),
-            Outcome::Failed(error) => Some((error, row.attempts < tries)),
-            Outcome::GivenUp(error) => Some((error, false)),
+            TryOutcome::Lost => return Ok(()),
+            TryOutcome::Failed(error) => Some((error, row.attempts < tries)),
+            TryOutcome::GivenUp(error) => Some((error, false)),
         };
         if let Some((error, again)) = failed {
             let at = again.then(|| now + delay(row.attempts));

@@ -10,13 +10,13 @@ use super::{Letter, MailError, Mailer, message};
 use crate::clock::Clock;
 
 /// Writes each letter to a file of its own, named so that they sort by time.
-pub struct Files {
+pub struct FileMailer {
     folder: PathBuf,
     from: Mailbox,
     clock: Clock,
 }
 
-impl Files {
+impl FileMailer {
     pub fn new(folder: PathBuf, from: Mailbox, clock: Clock) -> Self {
         Self {
             folder,
@@ -27,7 +27,7 @@ impl Files {
 }
 
 #[async_trait]
-impl Mailer for Files {
+impl Mailer for FileMailer {
     async fn send(&self, letter: &Letter) -> Result<(), MailError> {
         let text = message(letter, &self.from, &self.clock)?.formatted();
         let name = format!(

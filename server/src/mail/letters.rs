@@ -1,4 +1,4 @@
-//! What the letters say. Plain words, one link, and what to do if the letter was not expected.
+//! Texts of the letters. Plain words, one link, and what to do if the letter was not expected.
 
 use super::Letter;
 
@@ -21,8 +21,8 @@ fn quoted(text: &str) -> String {
     format!("\"{short}\"")
 }
 
-/// To a person who registered: the `servicer_id` and the link that proves the address. The same words whether or not
-/// the address has an account already, for the form it answers must not tell.
+/// Letter to a person who registered: the `servicer_id` and the link that proves the address. Its words are the same
+/// if the address has an account already, as the form it answers must not tell.
 pub fn welcome(brand: &str, to: &str, servicer: &str, servicer_id: &str, link: &str) -> Letter {
     let servicer = quoted(servicer);
     Letter {
@@ -40,7 +40,7 @@ pub fn welcome(brand: &str, to: &str, servicer: &str, servicer_id: &str, link: &
     }
 }
 
-/// To a person who asked for the link again.
+/// Letter to a person who asked for the link again.
 pub fn verification(brand: &str, to: &str, link: &str) -> Letter {
     Letter {
         to: to.to_owned(),
@@ -54,7 +54,7 @@ pub fn verification(brand: &str, to: &str, link: &str) -> Letter {
     }
 }
 
-/// To a person who forgot their password.
+/// Letter to a person who forgot their password.
 pub fn password_link(brand: &str, to: &str, link: &str) -> Letter {
     Letter {
         to: to.to_owned(),
@@ -70,7 +70,7 @@ pub fn password_link(brand: &str, to: &str, link: &str) -> Letter {
     }
 }
 
-/// To a person whose password was changed, by them or by somebody in their place.
+/// Letter to a person whose password was changed, by them or by somebody in their place.
 pub fn password_changed(brand: &str, to: &str, forgot: &str) -> Letter {
     Letter {
         to: to.to_owned(),
@@ -84,7 +84,7 @@ pub fn password_changed(brand: &str, to: &str, forgot: &str) -> Letter {
     }
 }
 
-/// To the owner of a servicer that was approved.
+/// Letter to the owner of a servicer that was approved.
 pub fn approved(brand: &str, to: &str, servicer: &str, tenants: &str) -> Letter {
     let servicer = quoted(servicer);
     Letter {
@@ -98,7 +98,7 @@ pub fn approved(brand: &str, to: &str, servicer: &str, tenants: &str) -> Letter 
     }
 }
 
-/// To the owner of a tenant whose consents are about to end: how many within how many days, and nothing of whose.
+/// Letter to the owner of a tenant whose consents are about to end: their number and the days left, not their users.
 pub fn consents_end(
     brand: &str,
     to: &str,
@@ -133,7 +133,7 @@ pub fn consents_end(
     }
 }
 
-/// To the owner of a servicer that was suspended. The reason is the operators' own words.
+/// Letter to the owner of a servicer that was suspended. The reason is in the operators' own words.
 pub fn suspended(portal: &crate::config::Portal, to: &str, servicer: &str, reason: &str) -> Letter {
     let (brand, servicer) = (&portal.brand, quoted(servicer));
     let support = if portal.support.is_empty() {

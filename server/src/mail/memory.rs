@@ -8,9 +8,9 @@ use super::{Letter, MailError, Mailer};
 
 /// Keeps every letter; clones share them.
 #[derive(Clone, Default)]
-pub struct Memory(Arc<Mutex<Vec<Letter>>>);
+pub struct MemoryMailer(Arc<Mutex<Vec<Letter>>>);
 
-impl Memory {
+impl MemoryMailer {
     /// The letters so far, the oldest first.
     pub fn letters(&self) -> Vec<Letter> {
         self.0
@@ -21,7 +21,7 @@ impl Memory {
 }
 
 #[async_trait]
-impl Mailer for Memory {
+impl Mailer for MemoryMailer {
     async fn send(&self, letter: &Letter) -> Result<(), MailError> {
         self.0
             .lock()

@@ -9,14 +9,16 @@ mod smtp;
 use std::path::Path;
 use std::sync::Arc;
 
+use app::domain::person::Email;
 use async_trait::async_trait;
-use lettre::Message;
+use lettre::address::Envelope;
 use lettre::message::{Mailbox, header};
+use lettre::{Address, Message};
 
 use crate::clock::Clock;
 use crate::config;
 
-pub use memory::Memory;
+pub use memory::MemoryMailer;
 
 /// One letter, ready to be sent. It may hold a one-time link: sealed wherever it waits.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -29,11 +31,11 @@ pub struct Letter {
 /// A way for letters to leave.
 #[async_trait]
 pub trait Mailer: Send + Sync {
-    /// Hands a letter over; when this returns it is out of our hands or on disk.
+    /// Sends a letter; when this returns, the mail server has taken it or it is on disk.
     async fn send(&self, letter: &Letter) -> Result<(), MailError>;
 }
 
-/// Why a letter did not leave; holds no address.
+/// Error of sending a letter; holds no address.
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
     #[error("setting mail.{0}: {1}")]
@@ -57,21 +59,37 @@ pub fn from_settings(
         )
     })?;
     Ok(if settings.smtp_url.is_empty() {
-        Arc::new(files::Files::new(data_dir.join("mail"), from, clock))
+        Arc::new(files::FileMailer::new(data_dir.join("mail"), from, clock))
     } else {
-        Arc::new(smtp::Smtp::new(&settings.smtp_url, from, clock)?)
+        Arc::new(smtp::SmtpMailer::new(&settings.smtp_url, from, clock)?)
     })
+}
+
+/// The mailbox of an address. `lettre` knows fewer of the letters that RFC 6531 allows before the @ than people may register
+/// with: what registering accepts is written to.
+fn mailbox(text: &str) -> Result<Mailbox, MailError> {
+    let judged = || {
+        let email = Email::parse(text)
+            .ok()
+            .filter(|email| email.as_str() == text)?;
+        let (local, domain) = email.as_str().rsplit_once('@')?;
+        let address = Address::new_dangerous(local, domain);
+        Some(Mailbox::new(None, address))
+    };
+    let parsed = text.parse().ok().or_else(judged);
+    parsed.ok_or_else(|| MailError::Letter("the address is not one".to_owned()))
 }
 
 /// A letter as an internet message (RFC 5322). Address and subject were typed by people: `lettre` encodes them, so
 /// that no line break in them becomes a header.
 fn message(letter: &Letter, from: &Mailbox, clock: &Clock) -> Result<Message, MailError> {
-    let to: Mailbox = letter
-        .to
-        .parse()
-        .map_err(|_| MailError::Letter("the address is not one".to_owned()))?;
+    let to = mailbox(&letter.to)?;
     let domain = from.email.domain();
+    // Left to itself, `lettre` reads the addresses back from the headers, by its own rules.
+    let parties = Envelope::new(Some(from.email.clone()), vec![to.email.clone()]);
+    let parties = parties.map_err(|error| MailError::Letter(error.to_string()))?;
     Message::builder()
+        .envelope(parties)
         .from(from.clone())
         .to(to)
         .subject(letter.subject.clone())
@@ -133,6 +151,30 @@ mod tests {
             .err()
             .unwrap();
         assert!(error.to_string().starts_with("setting mail.from"));
+    }
+
+    #[test]
+    fn every_address_that_may_register_is_written_to() {
+        let from = "Tessera <no-reply@example.com>".parse().unwrap();
+        for address in [
+            "😀@example.com",
+            "हिन्दी@example.com",
+            "зое@example.com",
+            "zoe|x{y}@example.com",
+            "zoe@xn--e28h.example",
+        ] {
+            assert_eq!(Email::parse(address).unwrap().as_str(), address);
+            let message = message(&letter(address), &from, &clock()).unwrap();
+            let text = String::from_utf8(message.formatted()).unwrap();
+            assert!(text.contains(&format!("To: {address}\r\n")), "{text}");
+            let to: Vec<_> = message
+                .envelope()
+                .to()
+                .iter()
+                .map(ToString::to_string)
+                .collect();
+            assert_eq!(to, [address]);
+        }
     }
 
     #[test]

@@ -10,13 +10,13 @@ use super::{Letter, MailError, Mailer, message};
 use crate::clock::Clock;
 
 /// A mail server. Connections are made per letter: there are few, and none is held open for nothing.
-pub struct Smtp {
+pub struct SmtpMailer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
     from: Mailbox,
     clock: Clock,
 }
 
-impl Smtp {
+impl SmtpMailer {
     /// `smtps://user:password@host:465`, or `smtp://host:587`, which then must offer STARTTLS unless it is loopback.
     pub fn new(url: &str, from: Mailbox, clock: Clock) -> Result<Self, MailError> {
         let unusable = |why: &str| MailError::Setting("smtp_url", why.to_owned());
@@ -47,7 +47,7 @@ impl Smtp {
 }
 
 #[async_trait]
-impl Mailer for Smtp {
+impl Mailer for SmtpMailer {
     async fn send(&self, letter: &Letter) -> Result<(), MailError> {
         let message = message(letter, &self.from, &self.clock)?;
         // Servers repeat the address in what they say; only the kind of failure is passed on.

@@ -7,16 +7,16 @@ use tower_sessions::Session;
 
 use super::store;
 use crate::state::AppState;
-use crate::storage::digests::Whose;
+use crate::storage::DbResult;
+use crate::storage::digests::DigestOwner;
 use crate::storage::portal_sessions::ActorRow;
-use crate::storage::{DbError, Stored};
 
-/// How exactly it is known when a session was last used.
+/// Precision of the time a session was last used: it is stored at most once in so long.
 const TOUCH_EVERY: Duration = Duration::seconds(60);
 
 /// The person signed in, asked of the database at each visit: a session that was ended is ended everywhere, at once.
 /// With it, whether there are several servicers that the person may work in.
-pub async fn of(state: &AppState, session: &Session) -> Stored<Option<(Actor, bool)>> {
+pub async fn of(state: &AppState, session: &Session) -> DbResult<Option<(Actor, bool)>> {
     let Some(id) = session.id() else {
         return Ok(None);
     };
@@ -25,7 +25,7 @@ pub async fn of(state: &AppState, session: &Session) -> Stored<Option<(Actor, bo
     let Some(row) = state.db.read().await?.actor(&digest, now).await? else {
         return Ok(None);
     };
-    let whose = Whose::PortalSession(row.handle);
+    let whose = DigestOwner::PortalSession(row.handle);
     state.digests.note(whose, &row.digest, &digest);
     if row.seen_at < now - TOUCH_EVERY {
         let mut tx = state.db.write().await?;
@@ -35,11 +35,10 @@ pub async fn of(state: &AppState, session: &Session) -> Stored<Option<(Actor, bo
         tx.commit().await?;
     }
     let several = row.places > 1;
-    actor(row).map(|actor| Some((actor, several)))
+    Ok(Some((actor(row), several)))
 }
 
-fn actor(row: ActorRow) -> Stored<Actor> {
-    let email = Email::parse(&row.email).map_err(|error| DbError::Decode(error.into()))?;
+fn actor(row: ActorRow) -> Actor {
     let membership = match (
         row.servicer_id,
         row.servicer_name,
@@ -55,13 +54,13 @@ fn actor(row: ActorRow) -> Stored<Actor> {
         }),
         _ => None,
     };
-    Ok(Actor {
+    Actor {
         person: row.person_id,
-        email,
+        email: Email::stored(row.email),
         verified: row.verified_at.is_some(),
         admin: row.admin,
         membership,
         proved_at: row.proved_at.unwrap_or(row.created_at),
         session: row.handle,
-    })
+    }
 }

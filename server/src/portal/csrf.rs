@@ -9,10 +9,10 @@ use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use super::door::Door;
+use super::dispatch::PortalContext;
 
 /// The layer over all pages. Reading is never refused: nothing changes by GET.
-pub async fn guard(State(door): State<Door>, request: Request, next: Next) -> Response {
+pub async fn guard(State(door): State<PortalContext>, request: Request, next: Next) -> Response {
     let reads = matches!(
         *request.method(),
         Method::GET | Method::HEAD | Method::OPTIONS
@@ -28,7 +28,7 @@ pub async fn guard(State(door): State<Door>, request: Request, next: Next) -> Re
     door.turned_away(&parts, why)
 }
 
-/// Whether a request says that it comes from one of our own pages.
+/// Returns `true` if the headers of a request say that it comes from one of the portal's own pages.
 fn is_own(headers: &HeaderMap, public_url: &str) -> bool {
     let text = |value: &axum::http::HeaderValue| value.to_str().unwrap_or("?").to_owned();
     match headers.get("sec-fetch-site").map(text) {

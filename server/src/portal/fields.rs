@@ -1,47 +1,48 @@
 //! Queries and forms as names and values: whole, in order, and text throughout; a file beside them where a screen takes one.
 
-use app::pages::{Fields, SentFile};
+use app::pages::{FormFields, FormFile};
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use percent_encoding::percent_decode_str;
 use tokio::sync::Semaphore;
 
-use crate::gate::{Room, Unread};
-use crate::http::form::whole::{self, Unread as UnreadFile};
+use crate::gate::{BodyReadError, MemoryShare};
+use crate::http::form::whole::{self, FormReadError as UnreadFile};
 use crate::json::coding;
 use crate::text::storable;
 
 const LARGEST: usize = 64 * 1024;
 /// The largest file that a screen takes, in bytes: what the API takes of one kind, unless a manifest says otherwise.
 const LARGEST_FILE: u64 = 10 * 1024 * 1024;
-/// How many files are received at once, so that memory holds: nobody waits for a slow one, whoever is too many is told.
+/// Permits for the files that are received at once, which bounds memory. A form that gets none is refused at once
+/// instead of waiting.
 static FILES: Semaphore = Semaphore::const_new(8);
 
 /// A form as it came, and the file that was in it.
-pub type Sent = (Fields, Option<SentFile>);
+pub type ReceivedForm = (FormFields, Option<FormFile>);
 
-/// Why a form is refused: with which status, and in which words.
-pub type Refused = (StatusCode, &'static str);
+/// Refusal of a form: status, and sentence for the person.
+pub type FormRefusal = (StatusCode, &'static str);
 
-const TOO_LARGE: Refused = (
+const TOO_LARGE: FormRefusal = (
     StatusCode::PAYLOAD_TOO_LARGE,
     "The form is too large, or broke off on the way. Shorten it and send it again.",
 );
-const TOO_SLOW: Refused = (
+const TOO_SLOW: FormRefusal = (
     StatusCode::REQUEST_TIMEOUT,
     "The form came too slowly, and nothing was sent. Go back and send it again.",
 );
-const BUSY: Refused = (
+const BUSY: FormRefusal = (
     StatusCode::SERVICE_UNAVAILABLE,
     "Too many forms are on their way to us just now, and yours was not read. Go back and send it again in a moment.",
 );
-const UNREADABLE: Refused = (
+const UNREADABLE: FormRefusal = (
     StatusCode::BAD_REQUEST,
     "The form is not readable text. Write it again and send it.",
 );
 
-/// Why a packed form is refused; its answer says what is taken (RFC 9110, section 15.5.16).
-pub const PACKED: Refused = (
+/// Refusal of a packed form; its answer says which encodings are accepted (RFC 9110, section 15.5.16).
+pub const PACKED: FormRefusal = (
     StatusCode::UNSUPPORTED_MEDIA_TYPE,
     "The form is packed (Content-Encoding). Send it as it is.",
 );
@@ -51,8 +52,8 @@ pub async fn read_form(
     headers: &HeaderMap,
     body: Body,
     files: bool,
-    room: &Room,
-) -> Result<Sent, Refused> {
+    room: &MemoryShare,
+) -> Result<ReceivedForm, FormRefusal> {
     let kind = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
@@ -72,15 +73,15 @@ pub async fn read_form(
         ));
     }
     let bytes = room.whole(body, LARGEST).await.map_err(|why| match why {
-        Unread::TooLarge | Unread::Broken => TOO_LARGE,
-        Unread::TooSlow => TOO_SLOW,
-        Unread::Full => BUSY,
+        BodyReadError::TooLarge | BodyReadError::Broken => TOO_LARGE,
+        BodyReadError::TooSlow => TOO_SLOW,
+        BodyReadError::Full => BUSY,
     })?;
     let fields = std::str::from_utf8(&bytes).ok().and_then(parse);
     Ok((fields.ok_or(UNREADABLE)?, None))
 }
 
-async fn with_file(headers: &HeaderMap, body: Body) -> Result<Sent, Refused> {
+async fn with_file(headers: &HeaderMap, body: Body) -> Result<ReceivedForm, FormRefusal> {
     let Ok(_turn) = FILES.try_acquire() else {
         return Err((
             StatusCode::SERVICE_UNAVAILABLE,
@@ -109,21 +110,21 @@ async fn with_file(headers: &HeaderMap, body: Body) -> Result<Sent, Refused> {
     {
         return Err(UNREADABLE);
     }
-    let file = whole.file.map(|file| SentFile {
+    let file = whole.file.map(|file| FormFile {
         name: file.name,
         bytes: std::sync::Arc::from(&file.bytes[..]),
     });
-    Ok((Fields(whole.fields), file))
+    Ok((FormFields(whole.fields), file))
 }
 
 /// Reads `a=1&b=2` (WHATWG URL, 5.1); nothing if it is not UTF-8 after decoding, or holds what no database keeps.
-pub fn parse(text: &str) -> Option<Fields> {
+pub fn parse(text: &str) -> Option<FormFields> {
     let pairs = text.split('&').filter(|pair| !pair.is_empty());
     let fields = pairs.map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         Some((decode(name)?, decode(value)?))
     });
-    fields.collect::<Option<Vec<_>>>().map(Fields)
+    fields.collect::<Option<Vec<_>>>().map(FormFields)
 }
 
 fn decode(text: &str) -> Option<String> {

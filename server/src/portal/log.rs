@@ -4,10 +4,12 @@
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 
+use super::rate_limit::source as of_request;
+use crate::security::{self, SecurityEvent};
 use crate::state::AppState;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -15,18 +17,34 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The layer that gives a visit its id and writes the line.
 pub async fn line(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let id = state.clock.id().to_string();
+    let id = state.clock.id();
     let method = request.method().clone();
     let screen = request
         .extensions()
         .get::<MatchedPath>()
         .map_or_else(|| "(none)".to_owned(), |path| path.as_str().to_owned());
-    let mut response = next.run(request).await;
-    if let Ok(value) = HeaderValue::try_from(&id) {
+    let source = of_request(request.extensions()).to_string();
+    let run = async {
+        let response = next.run(request).await;
+        tell(&response, &source);
+        response
+    };
+    let mut response = security::within(id, run).await;
+    if let Ok(value) = HeaderValue::try_from(id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     let status = response.status().as_u16();
     let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    tracing::info!(request = id, %method, screen, status, ms, "portal");
+    tracing::info!(request_id = %id, %method, screen, status, ms, "portal");
     response
+}
+
+/// Tells of a visit that was refused: what a page answers with 403 is not allowed to who asks, and 429 is a limit.
+fn tell(response: &Response, source: &str) {
+    let event = match response.status() {
+        StatusCode::FORBIDDEN => SecurityEvent::AuthorisationRefused,
+        StatusCode::TOO_MANY_REQUESTS => SecurityEvent::LimitHit,
+        _ => return,
+    };
+    security::tell(event, security::who(), None, source);
 }

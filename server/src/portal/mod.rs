@@ -5,12 +5,13 @@
 //! then the screen.
 
 mod actor;
-mod budget;
 mod csrf;
-mod door;
+mod dispatch;
 pub(crate) mod fields;
 mod files;
 mod log;
+mod rate_limit;
+mod request_head;
 mod store;
 
 use std::panic::AssertUnwindSafe;
@@ -30,7 +31,7 @@ use tower_sessions::{Expiry, Session, SessionManagerLayer};
 use crate::http::compress;
 use crate::http::security_headers::{self, Policy};
 use crate::state::AppState;
-use door::Door;
+use dispatch::PortalContext;
 use store::Store;
 
 /// Every screen and file of the portal. `openapi` is the served document, for the reference.
@@ -48,14 +49,14 @@ pub fn router(
         assets: files::assets(&folder),
         openapi,
     };
-    let door = Door {
+    let door = PortalContext {
         state: state.clone(),
         portal,
         site: Arc::new(site),
     };
     let mut screens = Router::new();
     for screen in SCREENS {
-        let open = move |State(door): State<Door>, session: Session, request: Request| async move {
+        let open = move |State(door): State<PortalContext>, session: Session, request: Request| async move {
             door.open(screen, session, request).await
         };
         let mut methods = get(open);
@@ -64,17 +65,21 @@ pub fn router(
         }
         screens = screens.route(screen.path, methods);
     }
-    let nothing_here = |State(door): State<Door>, session: Session, request: Request| async move {
+    let nothing_here = |State(door): State<PortalContext>, session: Session, request: Request| async move {
         door.nothing_here(session, request).await
+    };
+    let not_so = |State(door): State<PortalContext>, session: Session, request: Request| async move {
+        door.not_so(session, request).await
     };
     let pages = screens
         .fallback(nothing_here)
+        .method_not_allowed_fallback(not_so)
         .layer(middleware::from_fn_with_state(door.clone(), csrf::guard))
         .layer(cookie(state))
         .layer(middleware::from_fn_with_state(door.clone(), survive))
         .layer(middleware::from_fn_with_state(
             state.clone(),
-            budget::of_source,
+            rate_limit::count_source,
         ))
         .with_state(door);
     let policy = Policy::portal(state);
@@ -88,7 +93,7 @@ pub fn router(
 }
 
 /// A screen that panics takes nobody else with it, and its visitor gets a page all the same.
-async fn survive(State(door): State<Door>, request: Request, next: Next) -> Response {
+async fn survive(State(door): State<PortalContext>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let asked = parts.clone();
     // What a panic may have left half-changed is dropped with the visit: a transaction is undone, and nothing else is

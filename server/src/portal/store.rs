@@ -13,7 +13,7 @@ use tower_sessions::session_store::{Error, Result};
 use crate::crypto::Digest;
 use crate::state::AppState;
 use crate::storage::DbError;
-use crate::storage::portal_sessions::SessionRow;
+use crate::storage::portal_sessions::PortalSessionRow;
 
 pub const PERSON: &str = "person";
 pub const USER_AGENT: &str = "user_agent";
@@ -42,7 +42,7 @@ impl std::fmt::Debug for Store {
     }
 }
 
-/// What the table knows instead of the cookie.
+/// Returns the digest of a session's cookie, by which its row is found.
 pub fn digest(state: &AppState, id: &Id) -> Digest {
     state.pepper.digest("portal_session", &id.to_string())
 }
@@ -55,7 +55,7 @@ impl SessionStore for Store {
         record.id = Id(i128::from_le_bytes(state.clock.random()));
         let now = state.clock.now();
         let created_at: DateTime<Utc> = kept(record, CREATED_AT).unwrap_or(now);
-        let row = SessionRow {
+        let row = PortalSessionRow {
             handle: kept(record, HANDLE).unwrap_or_else(|| state.clock.id()),
             person_id: kept::<PersonId>(record, PERSON),
             servicer_id: kept::<ServicerId>(record, SERVICER),
@@ -101,7 +101,7 @@ impl SessionStore for Store {
 }
 
 /// A row as `tower-sessions` carries it from one id to the next.
-fn record(id: Id, row: SessionRow) -> Record {
+fn record(id: Id, row: PortalSessionRow) -> Record {
     let entry = |key: &str, value: Value| (key.to_owned(), value);
     Record {
         id,

@@ -108,7 +108,7 @@ async fn one_form_signs_in_and_shows_the_keys_once(db: Db) {
     assert!(!text(overview).await.contains("tsr_sbx_cs_"));
 }
 
-/// What stands between two texts.
+/// Returns the text between `start` and `end`. Panics if either is missing.
 fn between<'t>(text: &'t str, start: &str, end: &str) -> &'t str {
     let (_, rest) = text.split_once(start).expect("the start");
     rest.split_once(end).expect("the end").0
@@ -423,7 +423,7 @@ async fn a_failure_of_ours_says_what_is_true(db: Db) {
         assets: None,
         openapi: Arc::new(serde_json::json!({})),
     };
-    let door = Door {
+    let door = PortalContext {
         state: world.state.clone(),
         portal: Arc::new(Services::new(world.state.clone())),
         site: Arc::new(site),

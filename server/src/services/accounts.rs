@@ -8,38 +8,64 @@ use uuid::Uuid;
 
 use super::consents::Credentials;
 use super::cursors::{self, Cursor};
-use super::data::{self, AccountDetails, BalanceDetails, Fresh, Readable};
+use super::data::{
+    self, Freshness, ReadableConsent, StoredAccountDetails, StoredBalanceDetails, UnreadableCount,
+};
 use super::keys::Client;
-use super::refusal::{Failure, FieldProblem, Refusal};
+use super::refusal::{ApiError, FieldProblem, Refusal};
 use crate::crypto::named_uuid;
 use crate::state::AppState;
 pub use crate::storage::accounts::BalanceFilter;
 use crate::storage::accounts::IdPage;
 
 /// One account, opened.
-pub struct Account {
+pub struct OpenedAccount {
     pub id: AccountId,
     /// The provider behind the skill.
     pub servicer_id: Uuid,
     pub servicer_name: String,
-    /// When the middleware stored it.
+    /// Time the middleware stored it.
     pub fetched_at: DateTime<Utc>,
-    pub details: AccountDetails,
+    pub details: StoredAccountDetails,
 }
 
 /// One balance, opened.
-pub struct Balance {
+pub struct OpenedBalance {
     pub id: BalanceId,
     pub account_id: AccountId,
     pub fetched_at: DateTime<Utc>,
-    pub details: BalanceDetails,
+    pub details: StoredBalanceDetails,
 }
 
-/// A list with how fresh it is and where the next page begins.
+/// A list with its freshness and the position where the next page begins; `next` is `None` on the last page.
 pub struct Listing<T, C> {
     pub items: Vec<T>,
     pub next: Option<C>,
-    pub fresh: Fresh,
+    pub fresh: Freshness,
+    /// Rows that are there and do not open, counted; they are none of the items.
+    pub lost: Vec<UnreadableCount>,
+}
+
+impl<T, C> Listing<T, C> {
+    /// A list without rows that do not open, which `lost` counts.
+    pub fn of(
+        items: Vec<T>,
+        next: Option<C>,
+        fresh: Freshness,
+        lost: Vec<UnreadableCount>,
+    ) -> Self {
+        let count: i64 = lost.iter().map(|it| it.count).sum();
+        let fresh = Freshness {
+            unreadable: fresh.unreadable.saturating_add(count),
+            ..fresh
+        };
+        Self {
+            items,
+            next,
+            fresh,
+            lost,
+        }
+    }
 }
 
 /// Every account of a consent, in the bank's order.
@@ -47,30 +73,31 @@ pub async fn list(
     state: &AppState,
     client: &Client,
     credentials: &Credentials,
-) -> Result<Listing<Account, AccountId>, Failure> {
+) -> Result<Listing<OpenedAccount, AccountId>, ApiError> {
     let readable = data::readable(state, client, credentials).await?;
-    let Readable { consent, .. } = &readable;
+    let ReadableConsent { consent, .. } = &readable;
     let mut tx = state.db.read().await?;
     let rows = tx.accounts(consent.id).await?;
     let state = &state.for_tenant(&mut tx, consent.tenant_id).await?;
     drop(tx);
     let (servicer_id, servicer_name) = provider(state, &consent.skill);
-    let mut items = Vec::with_capacity(rows.len());
+    let (mut items, mut lost) = (Vec::with_capacity(rows.len()), Vec::new());
     for row in rows {
-        let place = data::account_place(consent.id, &row.bank_key);
-        items.push(Account {
+        let aad = data::account_aad(consent.id, &row.bank_key);
+        let Ok(details) = data::open(state, &aad, &row.sealed) else {
+            lost.push(row.id);
+            continue;
+        };
+        items.push(OpenedAccount {
             id: row.id,
             servicer_id,
             servicer_name: servicer_name.clone(),
             fetched_at: row.fetched_at,
-            details: data::open(state, &place, &row.sealed)?,
+            details,
         });
     }
-    Ok(Listing {
-        items,
-        next: None,
-        fresh: readable.fresh,
-    })
+    let lost = data::lost(consent.id, &lost);
+    Ok(Listing::of(items, None, readable.fresh, lost))
 }
 
 /// Refuses a filter for an account that is none of the consent's: it could find nothing. Somebody else's account is like
@@ -80,7 +107,7 @@ pub async fn require_own(
     consent: CredentialsId,
     account: AccountId,
     field: String,
-) -> Result<(), Failure> {
+) -> Result<(), ApiError> {
     if state
         .db
         .read()
@@ -99,23 +126,23 @@ pub async fn require_own(
         .into())
 }
 
-/// Which balances a caller asks for.
-pub struct BalancesWanted<'a> {
+/// Filter and page of balances that a caller asks for.
+pub struct BalanceQuery<'a> {
     pub filter: &'a BalanceFilter,
-    /// What stands before the names of the filter's fields in the request.
+    /// Prefix of the filter's field names in the request, for error messages.
     pub under: &'static str,
     /// A cursor, or the id of the last balance that was seen.
     pub after: Option<&'a str>,
     pub limit: i64,
 }
 
-/// The balances of a consent that a filter lets through, at most `limit` of those after a place.
+/// The balances of a consent that a filter lets through, at most `limit` of those after a position.
 pub async fn balances(
     state: &AppState,
     client: &Client,
     credentials: &Credentials,
-    wanted: BalancesWanted<'_>,
-) -> Result<Listing<Balance, String>, Failure> {
+    wanted: BalanceQuery<'_>,
+) -> Result<Listing<OpenedBalance, String>, ApiError> {
     let readable = data::readable(state, client, credentials).await?;
     let consent = readable.consent.id;
     let filter = wanted.filter;
@@ -125,7 +152,7 @@ pub async fn balances(
     }
     let state = &state.for_tenant_alone(readable.consent.tenant_id).await?;
     let after = match wanted.after {
-        Some(after) => Some(balance_place(state, consent, after).await?),
+        Some(after) => Some(balance_position(state, consent, after).await?),
         None => None,
     };
     let mut tx = state.db.read().await?;
@@ -143,29 +170,30 @@ pub async fn balances(
         cursors::write(state, list, row.id.0.as_bytes())
     });
     let next = next.transpose()?;
-    let mut items = Vec::with_capacity(rows.len());
+    let (mut items, mut lost) = (Vec::with_capacity(rows.len()), Vec::new());
     for row in rows {
-        let place = data::balance_place(row.account_id, &row.balance_type, &row.currency);
-        items.push(Balance {
+        let aad = data::balance_aad(row.account_id, &row.balance_type, &row.currency);
+        let Ok(details) = data::open(state, &aad, &row.sealed) else {
+            lost.push(row.account_id);
+            continue;
+        };
+        items.push(OpenedBalance {
             id: row.id,
             account_id: row.account_id,
             fetched_at: row.fetched_at,
-            details: data::open(state, &place, &row.sealed)?,
+            details,
         });
     }
-    Ok(Listing {
-        items,
-        next,
-        fresh: readable.fresh,
-    })
+    let lost = data::lost(consent, &lost);
+    Ok(Listing::of(items, next, readable.fresh, lost))
 }
 
 /// The balance that `after` names.
-async fn balance_place(
+async fn balance_position(
     state: &AppState,
     consent: CredentialsId,
     after: &str,
-) -> Result<BalanceId, Failure> {
+) -> Result<BalanceId, ApiError> {
     let sealed = cursors::read(state, Cursor::Balances(consent), after);
     if let Some(id) = sealed.and_then(|bytes| Uuid::from_slice(&bytes).ok()) {
         return Ok(BalanceId(id));

@@ -6,13 +6,13 @@ use app::domain::skill::{SkillName, SkillType};
 use app::domain::tenant::Environment;
 
 use super::keys::Client;
-use super::refusal::Failure;
+use super::refusal::ApiError;
 use super::sessions::unpublished;
-use crate::skills::Skill;
+use crate::skills::PublishedSkill;
 use crate::state::AppState;
 use crate::text::fold;
 
-/// What to list; empty fields match everything.
+/// Filter of the catalogue; `None` matches everything.
 #[derive(Clone, Debug, Default)]
 pub struct CatalogFilter {
     pub kind: Option<SkillType>,
@@ -27,7 +27,7 @@ pub struct CatalogFilter {
 
 /// A skill and, for a tenant, whether it may use it.
 pub struct Offer {
-    pub skill: Skill,
+    pub skill: PublishedSkill,
     pub whitelisted: Option<bool>,
 }
 
@@ -36,7 +36,7 @@ pub async fn list(
     state: &AppState,
     client: Option<&Client>,
     filter: &CatalogFilter,
-) -> Result<Vec<Offer>, Failure> {
+) -> Result<Vec<Offer>, ApiError> {
     let own = whitelist(state, client).await?;
     let offers = state
         .skills
@@ -51,7 +51,7 @@ pub async fn one(
     state: &AppState,
     client: Option<&Client>,
     name: &str,
-) -> Result<Option<Offer>, Failure> {
+) -> Result<Option<Offer>, ApiError> {
     let Ok(name) = SkillName::parse(name) else {
         return Ok(None);
     };
@@ -67,7 +67,7 @@ pub async fn one(
 async fn whitelist(
     state: &AppState,
     client: Option<&Client>,
-) -> Result<Option<HashSet<SkillName>>, Failure> {
+) -> Result<Option<HashSet<SkillName>>, ApiError> {
     let Some(client) = client else {
         return Ok(None);
     };
@@ -80,38 +80,43 @@ async fn whitelist(
     Ok(Some(rows.into_iter().map(|row| row.skill).collect()))
 }
 
-/// Whether a caller may see a skill: `own` is the whitelist of one that showed keys.
-fn is_shown(skill: &Skill, own: Option<&HashSet<SkillName>>) -> bool {
+/// Returns `true` if a caller may see a skill. `own` is the whitelist of the caller's tenant, `None` for a caller
+/// without keys.
+fn is_shown(skill: &PublishedSkill, own: Option<&HashSet<SkillName>>) -> bool {
     match own {
         Some(own) => skill.published || own.contains(&skill.name),
         None => skill.published && skill.name.environment() == Environment::Sandbox,
     }
 }
 
-fn offer(skill: &Skill, own: Option<&HashSet<SkillName>>) -> Offer {
+fn offer(skill: &PublishedSkill, own: Option<&HashSet<SkillName>>) -> Offer {
     Offer {
         skill: skill.clone(),
         whitelisted: own.map(|own| own.contains(&skill.name)),
     }
 }
 
+/// Returns `true` if the name, title or provider of a skill holds a text, whatever its case.
+pub fn holds(skill: &PublishedSkill, text: &str) -> bool {
+    let manifest = &skill.manifest;
+    let wanted = fold(text);
+    [
+        skill.name.as_str(),
+        &manifest.title,
+        &manifest.provider.name,
+    ]
+    .iter()
+    .any(|text| fold(text).contains(&wanted))
+}
+
 impl CatalogFilter {
-    fn matches(&self, skill: &Skill) -> bool {
+    fn matches(&self, skill: &PublishedSkill) -> bool {
         let manifest = &skill.manifest;
         let is = |wanted: &Option<String>, has: &str| {
             wanted.as_deref().is_none_or(|wanted| wanted == has)
         };
-        let found = self.q.as_deref().is_none_or(|q| {
-            let q = fold(q);
-            [
-                skill.name.as_str(),
-                &manifest.title,
-                &manifest.provider.name,
-            ]
-            .iter()
-            .any(|text| fold(text).contains(&q))
-        });
-        found
+        let code = fold(&manifest.provider.code);
+        self.q.as_deref().is_none_or(|q| holds(skill, q))
             && self.kind.is_none_or(|kind| kind == manifest.kind)
             && is(
                 &self.country,
@@ -120,7 +125,10 @@ impl CatalogFilter {
             && self
                 .flavour
                 .is_none_or(|flavour| flavour == skill.name.environment())
-            && is(&self.servicer, &manifest.provider.code)
+            && self
+                .servicer
+                .as_deref()
+                .is_none_or(|wanted| fold(wanted) == code)
             && self
                 .after
                 .as_deref()

@@ -11,16 +11,15 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::grants;
 use super::keys::Client;
-use super::refusal::{Failure, FieldProblem, Refusal};
+use super::refusal::{ApiError, FieldProblem, Refusal};
 use super::sessions::user_digest;
 use crate::crypto::Digest;
 use crate::jobs::revoke_grant::RevokeGrant;
 use crate::skills::Grant;
 use crate::state::AppState;
 use crate::storage::Tx;
-pub use crate::storage::consents::ConsentFilter;
-use crate::storage::consents::ConsentRow;
-use crate::storage::digests::Whose;
+use crate::storage::consents::{ConsentFilter, ConsentRow};
+use crate::storage::digests::DigestOwner;
 
 /// The longest `pcd_data_retention` where a tenant's own terms are gone: the default cache retention (120 days).
 const LONGEST_RETENTION: i64 = 172_800;
@@ -32,7 +31,18 @@ pub struct Credentials {
     pub tenant_user_id: Option<String>,
 }
 
-/// What a consent says about itself.
+/// Consents to list: those that match every field that is given.
+#[derive(Default)]
+pub struct ConsentQuery {
+    pub status: Option<ConsentStatus>,
+    pub skill: Option<SkillName>,
+    /// The end-user as the tenant knows them; consents of sessions that named nobody are not theirs.
+    pub tenant_user_id: Option<String>,
+    /// Pair that came along: it must be one of the tenant's own.
+    pub pair: Option<Credentials>,
+}
+
+/// Status and terms of a consent, as the API reports them.
 pub struct ConsentInfo {
     pub id: CredentialsId,
     pub status: ConsentStatus,
@@ -46,7 +56,7 @@ pub struct ConsentInfo {
     pub updated_at: DateTime<Utc>,
     pub consent_exp: DateTime<Utc>,
     pub max_data_retention: DateTime<Utc>,
-    /// Who ended it before its time.
+    /// The party that ended it before its time; `None` if nobody did.
     pub ended_by: Option<EndedBy>,
 }
 
@@ -61,7 +71,7 @@ pub async fn authorise(
     tx: &mut Tx,
     client: &Client,
     credentials: &Credentials,
-) -> Result<ConsentRow, Failure> {
+) -> Result<ConsentRow, ApiError> {
     let row = identify(state, tx, client, credentials).await?;
     match status_at(&row, state.clock.now()) {
         ConsentStatus::Active => Ok(row),
@@ -70,27 +80,49 @@ pub async fn authorise(
     }
 }
 
-/// What a consent says about itself, dead or alive.
+/// Returns the status and terms of a consent, whether it is active or has ended.
 pub async fn get(
     state: &AppState,
     client: &Client,
     credentials: &Credentials,
-) -> Result<ConsentInfo, Failure> {
+) -> Result<ConsentInfo, ApiError> {
     let mut tx = state.db.read().await?;
     let row = identify(state, &mut tx, client, credentials).await?;
     Ok(info(state, client, row))
 }
 
-/// The consents of a tenant, dead or alive, newest first: at most `limit` of those after one, and whether there are more.
+/// Checks a pair that came along with a call which does not need one: it must be the pair of a consent of this tenant,
+/// active or ended.
+pub async fn check_pair(
+    state: &AppState,
+    tx: &mut Tx,
+    client: &Client,
+    credentials: &Credentials,
+) -> Result<(), ApiError> {
+    identify(state, tx, client, credentials).await?;
+    Ok(())
+}
+
+/// Returns the consents of a tenant, active and ended, newest first: at most `limit` of those after one, and `true` if
+/// there are more.
 pub async fn list(
     state: &AppState,
     client: &Client,
-    filter: &ConsentFilter,
+    query: ConsentQuery,
     after: Option<CredentialsId>,
     limit: i64,
-) -> Result<(Vec<ConsentInfo>, bool), Failure> {
+) -> Result<(Vec<ConsentInfo>, bool), ApiError> {
     let now = state.clock.now();
+    let user = query.tenant_user_id.as_deref();
+    let filter = ConsentFilter {
+        status: query.status,
+        skill: query.skill,
+        tenant_user: user.map(|user| user_digest(state, client.tenant(), user)),
+    };
     let mut tx = state.db.read().await?;
+    if let Some(pair) = &query.pair {
+        check_pair(state, &mut tx, client, pair).await?;
+    }
     if let Some(after) = after {
         let seen = tx.consent(after).await?;
         if seen.is_none_or(|row| row.tenant_id != client.tenant()) {
@@ -103,7 +135,13 @@ pub async fn list(
         }
     }
     let mut rows = tx
-        .consents_of_tenant(client.tenant(), filter, now, after, limit.saturating_add(1))
+        .consents_of_tenant(
+            client.tenant(),
+            &filter,
+            now,
+            after,
+            limit.saturating_add(1),
+        )
         .await?;
     drop(tx);
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -137,7 +175,7 @@ pub async fn delete(
     client: &Client,
     credentials: &Credentials,
     pcd_data_retention: Option<i64>,
-) -> Result<CredentialsId, Failure> {
+) -> Result<CredentialsId, ApiError> {
     let now = state.clock.now();
     let mut tx = state.db.write().await?;
     let row = identify(state, &mut tx, client, credentials).await?;
@@ -152,7 +190,14 @@ pub async fn delete(
         .end_consent(row.id, now, data_until, EndedBy::Tenant)
         .await?
     {
-        revoke_at_provider(state, &mut tx, &row).await?;
+        match revoke_at_provider(state, &mut tx, &row).await {
+            Ok(()) => {}
+            Err(ApiError::Database(error)) => return Err(error.into()),
+            // It ends here all the same.
+            Err(error) => {
+                tracing::error!(consent = %row.id, %error, "the bank of a deleted consent could not be told");
+            }
+        }
         tx.commit().await?;
         state.queue.wake();
     }
@@ -165,7 +210,7 @@ pub async fn revoke_at_provider(
     state: &AppState,
     tx: &mut Tx,
     row: &ConsentRow,
-) -> Result<(), Failure> {
+) -> Result<(), ApiError> {
     let state = &state.for_tenant(tx, row.tenant_id).await?;
     match grants::open(state, row)? {
         Some(grant) => revoke(state, tx, &row.skill, &grant).await,
@@ -173,13 +218,13 @@ pub async fn revoke_at_provider(
     }
 }
 
-/// The same for a grant that no record holds.
+/// Adds the job that revokes a grant at the provider, for a grant that no stored consent holds.
 pub async fn revoke(
     state: &AppState,
     tx: &mut Tx,
     skill: &SkillName,
     grant: &Grant,
-) -> Result<(), Failure> {
+) -> Result<(), ApiError> {
     let job = RevokeGrant::new(skill, grant);
     Ok(state.queue.add(tx, &job).await?)
 }
@@ -199,7 +244,7 @@ async fn identify(
     tx: &mut Tx,
     client: &Client,
     credentials: &Credentials,
-) -> Result<ConsentRow, Failure> {
+) -> Result<ConsentRow, ApiError> {
     let given = access_digest(state, credentials.access_token.expose_secret());
     let row = tx.consent(credentials.id).await?;
     let row = row.filter(|row| row.tenant_id == client.tenant());
@@ -211,7 +256,7 @@ async fn identify(
         return Err(Code::InvalidAccessToken.into());
     }
     check_user(state, client, &row, credentials.tenant_user_id.as_deref())?;
-    let whose = Whose::AccessToken(row.id);
+    let whose = DigestOwner::AccessToken(row.id);
     state.digests.note(whose, &token, &given);
     Ok(row)
 }
@@ -222,7 +267,7 @@ fn check_user(
     client: &Client,
     row: &ConsentRow,
     given: Option<&str>,
-) -> Result<(), Failure> {
+) -> Result<(), ApiError> {
     let (Some(bound), Some(given)) = (&row.tenant_user, given) else {
         return Ok(());
     };
@@ -230,12 +275,14 @@ fn check_user(
     if given != *bound {
         return Err(Code::InvalidTenantUserId.into());
     }
-    state.digests.note(Whose::TenantUser(row.id), bound, &given);
+    state
+        .digests
+        .note(DigestOwner::TenantUser(row.id), bound, &given);
     Ok(())
 }
 
-/// The refusal of a data call that lacks the end-user its session named.
-pub fn require_user(row: &ConsentRow, credentials: &Credentials) -> Result<(), Failure> {
+/// Refuses a data call that lacks the end-user its session named.
+pub fn require_user(row: &ConsentRow, credentials: &Credentials) -> Result<(), ApiError> {
     if row.tenant_user.is_none() || credentials.tenant_user_id.is_some() {
         return Ok(());
     }
@@ -250,8 +297,8 @@ pub fn require_user(row: &ConsentRow, credentials: &Credentials) -> Result<(), F
         .into())
 }
 
-/// The refusal of a call that reads something else than the consent points at.
-pub fn require_kind(state: &AppState, row: &ConsentRow, wanted: SkillType) -> Result<(), Failure> {
+/// Refuses a call that reads data of another kind than the consent is for.
+pub fn require_kind(state: &AppState, row: &ConsentRow, wanted: SkillType) -> Result<(), ApiError> {
     let skill = state.skills.get(&row.skill);
     let (points_at, instead) = match skill.map(|skill| skill.manifest.kind) {
         None => return Ok(()),

@@ -7,7 +7,7 @@ use app::domain::ids::CredentialsId;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::refusal::Failure;
+use super::refusal::ApiError;
 use crate::state::AppState;
 
 /// Bytes of a seal.
@@ -31,14 +31,14 @@ impl Cursor {
     }
 }
 
-/// Returns the cursor for a place in a list.
-pub fn write(state: &AppState, list: Cursor, place: &[u8]) -> Result<String, Failure> {
-    let mut bytes = place.to_vec();
-    bytes.extend(seal(state, list, place)?);
+/// Returns the cursor for a position in a list.
+pub fn write(state: &AppState, list: Cursor, position: &[u8]) -> Result<String, ApiError> {
+    let mut bytes = position.to_vec();
+    bytes.extend(seal(state, list, position)?);
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// Returns the place of a cursor that this very list gave.
+/// Returns the position of a cursor that this very list gave.
 pub fn read(state: &AppState, list: Cursor, text: &str) -> Option<Vec<u8>> {
     let mut bytes = bare(text)?;
     let given = bytes.split_off(bytes.len().checked_sub(SEAL)?);
@@ -51,8 +51,8 @@ pub fn bare(text: &str) -> Option<Vec<u8>> {
 }
 
 /// A seal under the tenant's data key, so that it outlives every pepper.
-fn seal(state: &AppState, list: Cursor, place: &[u8]) -> Result<Vec<u8>, Failure> {
-    let text = format!("{}/{}", list.scope(), URL_SAFE_NO_PAD.encode(place));
+fn seal(state: &AppState, list: Cursor, position: &[u8]) -> Result<Vec<u8>, ApiError> {
+    let text = format!("{}/{}", list.scope(), URL_SAFE_NO_PAD.encode(position));
     let digest = state.vault.digest(&state.pepper, "cursor", &text)?;
     // A data key's digest begins with its version.
     Ok(digest.0.iter().skip(1).take(SEAL).copied().collect())

@@ -9,13 +9,13 @@ use app::domain::transaction::{BookingStatus, ChangeKind};
 use chrono::Duration;
 use uuid::Uuid;
 
-use super::refusal::Failure;
+use super::refusal::ApiError;
 use super::transactions::{TransactionFilter, opened, read_cursor};
-use super::{data, data::transaction_place};
+use super::{data, data::transaction_aad};
 use crate::crypto::Digest;
 use crate::state::AppState;
 use crate::storage::consents::ConsentRow;
-use crate::storage::filler::{Holder, MODELS};
+use crate::storage::filler::{FilledConsent, MODELS};
 use crate::storage::transactions::TransactionRow;
 
 /// The name of the only tenants whose consents may be used like this.
@@ -23,15 +23,15 @@ pub const TENANT: &str = "Benchmark";
 /// Consents that one transaction fills.
 const HOLDERS: i64 = 25;
 
-/// Gives a consent `own` rows at least, then lets the table grow around it until it holds `rows`; says how far it is
-/// after each transaction. The number of rows there are in the end.
+/// Gives a consent at least `own` rows, then fills the table around it until it holds `rows`; reports the number after
+/// each transaction. Returns the number of rows in the end.
 pub async fn fill(
     state: &AppState,
     id: CredentialsId,
     own: i64,
     rows: i64,
     progress: impl Fn(i64),
-) -> Result<i64, Failure> {
+) -> Result<i64, ApiError> {
     let consent = benchmark(state, id).await?;
     lengthen(state, &consent, own).await?;
     let mut tx = state.db.read().await?;
@@ -48,17 +48,17 @@ pub async fn fill(
     Ok(there)
 }
 
-/// How the database goes about a page, in its own words; `after` is a cursor.
+/// Returns the database's query plan for a page, as text; `after` is a cursor.
 pub async fn plan(
     state: &AppState,
     id: CredentialsId,
     after: Option<&str>,
-) -> Result<String, Failure> {
+) -> Result<String, ApiError> {
     let consent = benchmark(state, id).await?;
     let state = &state.for_tenant_alone(consent.tenant_id).await?;
     let after = after.map(|text| {
         read_cursor(state, id, text)
-            .ok_or_else(|| Failure::Broken(format!("{text} is no next_cursor")))
+            .ok_or_else(|| ApiError::Broken(format!("{text} is no next_cursor")))
     });
     let mut tx = state.db.read().await?;
     let all = TransactionFilter::default();
@@ -68,21 +68,21 @@ pub async fn plan(
 }
 
 /// The consent, if its tenant is there to be measured with.
-async fn benchmark(state: &AppState, id: CredentialsId) -> Result<ConsentRow, Failure> {
+async fn benchmark(state: &AppState, id: CredentialsId) -> Result<ConsentRow, ApiError> {
     let mut tx = state.db.read().await?;
     if let Some(consent) = tx.consent(id).await?
-        && let Some(tenant) = tx.tenant_facts(consent.tenant_id).await?
+        && let Some(tenant) = tx.tenant_auth(consent.tenant_id).await?
         && tenant.environment == Environment::Sandbox
         && tenant.name == TENANT
     {
         return Ok(consent);
     }
     let why = format!("{id} is no consent of a sandbox tenant with the name {TENANT}");
-    Err(Failure::Broken(why))
+    Err(ApiError::Broken(why))
 }
 
 /// Repeats what happened under a consent, each time before all that is there, until it holds `own` rows.
-async fn lengthen(state: &AppState, consent: &ConsentRow, own: i64) -> Result<(), Failure> {
+async fn lengthen(state: &AppState, consent: &ConsentRow, own: i64) -> Result<(), ApiError> {
     let mut tx = state.db.read().await?;
     let missing = own - tx.count_transactions(Some(consent.id)).await?;
     let booked = TransactionFilter {
@@ -94,7 +94,7 @@ async fn lengthen(state: &AppState, consent: &ConsentRow, own: i64) -> Result<()
     drop(tx);
     let (Some(newest), Some(oldest)) = (models.first(), models.last()) else {
         let why = format!("{} has no transactions to copy: read it first", consent.id);
-        return Err(Failure::Broken(why));
+        return Err(ApiError::Broken(why));
     };
     if missing <= 0 {
         return Ok(());
@@ -115,37 +115,37 @@ async fn lengthen(state: &AppState, consent: &ConsentRow, own: i64) -> Result<()
     Ok(tx.commit().await?)
 }
 
-/// The same transaction at an earlier time: another one, sealed for its own row.
+/// Returns a copy of a transaction that was booked earlier by `by`, with an id of its own and sealed for its own row.
 fn earlier(
     state: &AppState,
     model: &TransactionRow,
     by: Duration,
     change_no: i64,
-) -> Result<TransactionRow, Failure> {
-    let mut row = opened(state, model.clone())?;
+) -> Result<TransactionRow, ApiError> {
+    let mut row = opened(state, model.clone());
     row.row.id.0 = state.clock.id();
     row.row.utx = Digest::of(state.clock.random::<32>().to_vec());
     row.row.booked_at -= by;
     (row.row.change_no, row.row.change_kind) = (change_no, ChangeKind::Added);
     row.row.replaces = None;
-    let place = transaction_place(row.row.consent_id, &row.row.utx);
+    let place = transaction_aad(row.row.consent_id, &row.row.utx);
     row.row.sealed = data::seal(state, &place, &row.details)?;
     Ok(row.row)
 }
 
-/// One more tenant, whose consents hold copies of the model's rows; how many.
+/// Adds one more tenant, whose consents hold copies of the model's rows. Returns the number of rows added.
 async fn surround(
     state: &AppState,
     model: &ConsentRow,
     accounts: &[AccountId],
     holders: i64,
-) -> Result<i64, Failure> {
+) -> Result<i64, ApiError> {
     let clock = &state.clock;
     let tenant = TenantId(clock.id());
     let mut tx = state.db.write().await?;
     tx.copy_tenant(model.tenant_id, tenant).await?;
     for _ in 0..holders {
-        let copy = Holder {
+        let copy = FilledConsent {
             tenant,
             session: SessionId(clock.id()),
             // Not by birth: half of them sort before the model, as half of all consents come before any one.
@@ -162,5 +162,5 @@ async fn surround(
     tx.commit().await?;
     // Copies of nothing would be made for ever.
     let made = i64::try_from(made).ok().filter(|made| *made > 0);
-    made.ok_or_else(|| Failure::Broken(format!("{} has no rows to copy", model.id)))
+    made.ok_or_else(|| ApiError::Broken(format!("{} has no rows to copy", model.id)))
 }

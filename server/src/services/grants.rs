@@ -8,8 +8,8 @@ use app::domain::problem::Code;
 use app::domain::session::ConsentStatus;
 use app::domain::skill::SkillType;
 
-use super::providers;
-use super::refusal::Failure;
+use super::provider_access;
+use super::refusal::ApiError;
 use crate::jobs::fetch_data::FetchData;
 use crate::skills::{Connector, Grant, Granted, Opaque};
 use crate::state::AppState;
@@ -20,12 +20,12 @@ use crate::storage::sessions::SessionRow;
 /// Keeps the grant that a session ended with; the data of accounts is fetched at once.
 ///
 /// What is never exchanged is erased when its session would have ended.
-pub async fn keep(
+pub async fn store(
     state: &AppState,
     tx: &mut Tx,
     session: &SessionRow,
     granted: &Granted,
-) -> Result<(), Failure> {
+) -> Result<(), ApiError> {
     let now = state.clock.now();
     let before = tx.consent_of(session.id).await?;
     let id = before.map_or_else(|| CredentialsId(state.clock.id()), |row| row.id);
@@ -76,27 +76,28 @@ pub async fn keep(
 }
 
 /// The grant of a consent; `None` once it was erased.
-pub fn open(state: &AppState, consent: &ConsentRow) -> Result<Option<Grant>, Failure> {
+pub fn open(state: &AppState, consent: &ConsentRow) -> Result<Option<Grant>, ApiError> {
     let Some(sealed) = &consent.bank_grant else {
         return Ok(None);
     };
-    let place = place(consent.tenant_id, consent.session_id);
-    let plain = state.vault.open(&place, sealed)?;
+    let aad = grant_aad(consent.tenant_id, consent.session_id);
+    let plain = state.vault.open(&aad, sealed)?;
     Ok(Some(Grant(Opaque::new(plain.to_vec()))))
 }
 
-/// What speaks to a consent's provider, and the grant it speaks with.
-pub fn way_in(
+/// Returns the connector of a consent's provider and the grant to call it with; fails with `InactiveCredentials` once
+/// the grant was erased.
+pub fn open_access(
     state: &AppState,
     consent: &ConsentRow,
-) -> Result<(Arc<dyn Connector>, Grant), Failure> {
-    let connector = providers::connector(state, &consent.skill)?;
+) -> Result<(Arc<dyn Connector>, Grant), ApiError> {
+    let connector = provider_access::connector(state, &consent.skill)?;
     let grant = open(state, consent)?.ok_or(Code::InactiveCredentials)?;
     Ok((connector, grant))
 }
 
 /// Seals a grant for a consent.
-pub fn seal(state: &AppState, consent: &ConsentRow, grant: &Grant) -> Result<Vec<u8>, Failure> {
+pub fn seal(state: &AppState, consent: &ConsentRow, grant: &Grant) -> Result<Vec<u8>, ApiError> {
     sealed(state, consent.tenant_id, consent.session_id, grant)
 }
 
@@ -105,11 +106,11 @@ fn sealed(
     tenant: TenantId,
     session: SessionId,
     grant: &Grant,
-) -> Result<Vec<u8>, Failure> {
-    let place = place(tenant, session);
+) -> Result<Vec<u8>, ApiError> {
+    let place = grant_aad(tenant, session);
     Ok(state.vault.seal(&state.clock, &place, grant.0.expose())?)
 }
 
-fn place(tenant: TenantId, session: SessionId) -> String {
+fn grant_aad(tenant: TenantId, session: SessionId) -> String {
     format!("consents.bank_grant/{tenant}/{session}")
 }

@@ -9,52 +9,55 @@ use chrono::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
-use super::refusal::{Failure, Refusal};
+use super::refusal::{ApiError, Refusal};
 use crate::crypto::{Aead, Digest};
 use crate::state::AppState;
 use crate::storage::Tx;
-use crate::storage::kept_answers::AnswerKey;
+use crate::storage::idempotency_keys::IdempotencyKey;
 
-/// How long a request may run before another one with its key takes over.
+/// Time a request may run before another one with its key takes over.
 const LEASE: Duration = Duration::seconds(60);
 
 /// A request that wants to happen once.
-pub struct Attempt {
-    key: AnswerKey,
+pub struct IdempotentRequest {
+    key: IdempotencyKey,
     fingerprint: Vec<u8>,
     holder: RequestId,
     /// Seals the answer under the secret that the caller presented.
     sealing: Aead,
-    /// What answers were sealed under before there were data keys: a key of the pepper.
+    /// Key that answers were sealed under before data keys were introduced: derived from the pepper.
     former: Option<Aead>,
     keep: Duration,
 }
 
-/// What the caller sent with the request.
-pub struct Asked<'a> {
+/// Request that carries an `Idempotency-Key`.
+pub struct KeyedRequest<'a> {
     pub tenant: TenantId,
     pub operation: &'static str,
     /// The `Idempotency-Key`.
     pub key: &'a str,
     /// Digest of path and body.
     pub fingerprint: Vec<u8>,
-    /// What the caller proved itself with.
+    /// Secret that the caller authenticated with; `None` for a call without one.
     pub secret: Option<&'a SecretString>,
     pub request: RequestId,
-    /// How long the answer is kept.
+    /// Time the answer is kept.
     pub keep: Duration,
 }
 
-/// What is to be done with a request.
-pub enum Turn {
-    /// Do it, then [`Attempt::keep`] or [`Attempt::free`].
-    First(Attempt),
-    /// It was done: this was its status and body.
-    Again(u16, Vec<u8>),
+/// Way to handle a request: execute it, or repeat its answer.
+pub enum Attempt {
+    /// Do it, then [`IdempotentRequest::keep`] or [`IdempotentRequest::release`].
+    First(IdempotentRequest),
+    /// It was executed before: status and body of its answer.
+    Replay(u16, Vec<u8>),
 }
 
 /// A request under its key, which nobody has taken yet.
-pub async fn attempt(state: &AppState, asked: Asked<'_>) -> Result<Attempt, Failure> {
+pub async fn prepare(
+    state: &AppState,
+    asked: KeyedRequest<'_>,
+) -> Result<IdempotentRequest, ApiError> {
     let secret = asked.secret.map_or("", |secret| secret.expose_secret());
     // Under the tenant's data key, and no pepper: whichever one a process uses, of two requests one is the first.
     let state = &state.for_tenant_alone(asked.tenant).await?;
@@ -65,8 +68,8 @@ pub async fn attempt(state: &AppState, asked: Asked<'_>) -> Result<Attempt, Fail
     let former = [&*former.0, former.other()]
         .into_iter()
         .find_map(|digest| digest.try_into().ok());
-    Ok(Attempt {
-        key: AnswerKey {
+    Ok(IdempotentRequest {
+        key: IdempotencyKey {
             tenant: asked.tenant,
             operation: asked.operation,
             key: state
@@ -82,38 +85,39 @@ pub async fn attempt(state: &AppState, asked: Asked<'_>) -> Result<Attempt, Fail
 }
 
 /// Takes the key, or finds the first answer.
-pub async fn begin(state: &AppState, asked: Asked<'_>) -> Result<Turn, Failure> {
-    let attempt = attempt(state, asked).await?;
+pub async fn begin(state: &AppState, asked: KeyedRequest<'_>) -> Result<Attempt, ApiError> {
+    let request = prepare(state, asked).await?;
     let mut tx = state.db.write().await?;
-    if attempt.take(state, &mut tx).await? {
+    if request.take(state, &mut tx).await? {
         tx.commit().await?;
-        return Ok(Turn::First(attempt));
+        return Ok(Attempt::First(request));
     }
-    let first = attempt.first_answer(state, &mut tx).await?;
+    let first = request.first_answer(state, &mut tx).await?;
     let (status, body) = first.ok_or_else(running)?;
-    Ok(Turn::Again(status, body))
+    Ok(Attempt::Replay(status, body))
 }
 
 /// The refusal while the first request runs.
-pub fn running() -> Failure {
+pub fn running() -> ApiError {
     Refusal::new(Code::IdempotencyInFlight).after(1).into()
 }
 
-/// What does not open was sealed under another secret: of two that live while one is rotated, say.
+/// Returns the refusal for an answer that does not open: it was sealed under another secret, such as the other of two
+/// that are live during a rotation.
 fn another_secrets() -> Refusal {
     Refusal::new(Code::IdempotencyMismatch)
         .says("The request with this Idempotency-Key was made with another client_secret.")
         .hints("Ask again with that secret, or use a new key.")
 }
 
-impl Attempt {
+impl IdempotentRequest {
     /// Takes the key until its lease ends, or the transaction is given up; `false` if it runs elsewhere or was answered.
-    pub async fn take(&self, state: &AppState, tx: &mut Tx) -> Result<bool, Failure> {
+    pub async fn take(&self, state: &AppState, tx: &mut Tx) -> Result<bool, ApiError> {
         let now = state.clock.now();
         let until = now + LEASE;
         Ok(!tx.has_former_answer(&self.key, now).await?
             && tx
-                .lease_answer(&self.key, self.holder, &self.fingerprint, now, until)
+                .lease_idempotency_key(&self.key, self.holder, &self.fingerprint, now, until)
                 .await?)
     }
 
@@ -123,8 +127,8 @@ impl Attempt {
         &self,
         state: &AppState,
         tx: &mut Tx,
-    ) -> Result<Option<(u16, Vec<u8>)>, Failure> {
-        let kept = tx.kept_answer(&self.key).await?;
+    ) -> Result<Option<(u16, Vec<u8>)>, ApiError> {
+        let kept = tx.idempotency_record(&self.key).await?;
         let now = state.clock.now();
         let Some(kept) = kept.filter(|kept| kept.expires_at > now) else {
             return Ok(None);
@@ -136,14 +140,14 @@ impl Attempt {
             return Ok(None);
         };
         let sealing = self.sealing_of(&kept.key_digest);
-        let place = self.place_of(&kept.key_digest);
-        let opened = sealing.open(place.as_bytes(), &sealed);
+        let aad = self.aad(&kept.key_digest);
+        let opened = sealing.open(aad.as_bytes(), &sealed);
         let body = opened.map_err(|_| another_secrets())?;
         Ok(Some((u16::try_from(status).unwrap_or(500), body.to_vec())))
     }
 
     /// Keeps the answer for those who ask again.
-    pub async fn keep(self, state: &AppState, status: u16, body: &[u8]) -> Result<(), Failure> {
+    pub async fn keep(self, state: &AppState, status: u16, body: &[u8]) -> Result<(), ApiError> {
         let mut tx = state.db.write().await?;
         self.keep_in(state, &mut tx, status, body).await?;
         Ok(tx.commit().await?)
@@ -156,12 +160,12 @@ impl Attempt {
         tx: &mut Tx,
         status: u16,
         body: &[u8],
-    ) -> Result<(), Failure> {
-        let place = self.place_of(&self.key.key);
-        let sealed = self.sealing.seal(&state.clock, place.as_bytes(), body)?;
+    ) -> Result<(), ApiError> {
+        let aad = self.aad(&self.key.key);
+        let sealed = self.sealing.seal(&state.clock, aad.as_bytes(), body)?;
         let until = state.clock.now() + self.keep;
         Ok(tx
-            .keep_answer(&self.key, self.holder, status, &sealed, until)
+            .keep_idempotent_answer(&self.key, self.holder, status, &sealed, until)
             .await?)
     }
 
@@ -174,9 +178,9 @@ impl Attempt {
     }
 
     /// Lets the key be used again: nothing happened that must not happen twice.
-    pub async fn free(self, state: &AppState) -> Result<(), Failure> {
+    pub async fn release(self, state: &AppState) -> Result<(), ApiError> {
         let mut tx = state.db.write().await?;
-        tx.free_answer(&self.key, self.holder).await?;
+        tx.release_idempotency_key(&self.key, self.holder).await?;
         Ok(tx.commit().await?)
     }
 
@@ -188,7 +192,7 @@ impl Attempt {
             .unwrap_or(&self.sealing)
     }
 
-    fn place_of(&self, digest: &Digest) -> String {
+    fn aad(&self, digest: &Digest) -> String {
         let digest: String = digest.0.iter().map(|byte| format!("{byte:02x}")).collect();
         format!(
             "kept_answers.sealed/{}/{}/{digest}",

@@ -1,11 +1,13 @@
 //! The rules: whether something is allowed, and what happens then. One file per noun.
 //!
-//! `Services` answers the portal's seam; the API's doors call the same files. No service reads a header or knows
-//! which door called.
+//! `Services` implements the portal's traits; the API's handlers call the same files. No service reads a header or
+//! knows which of the two called.
 
 pub mod accounts;
-pub mod acts;
-pub mod budget;
+pub mod audit;
+pub mod bank_allowance;
+pub mod bounds;
+pub mod callbacks;
 pub mod catalog;
 pub mod consents;
 pub mod console;
@@ -15,27 +17,28 @@ pub mod console;
 mod contract;
 pub mod cursors;
 pub mod data;
+pub mod export;
 pub mod fetch;
 pub mod filler;
 pub mod grants;
 pub mod idempotency;
-pub mod issue;
 pub mod keys;
-pub mod limits;
 pub mod networks;
+pub mod one_time_tokens;
 pub mod operators;
 pub mod passwords;
 pub mod payments;
 pub mod people;
 pub mod products;
-pub mod providers;
+pub mod provider_access;
+pub mod rate_limits;
 pub mod refusal;
 pub mod reminders;
 pub mod renewals;
-pub mod requests;
+pub mod request_log;
 pub mod retention;
-pub mod returns;
 pub mod secrets;
+pub mod service_error;
 pub mod servicers;
 pub mod sessions;
 pub mod signatures;
@@ -45,12 +48,11 @@ pub mod sync;
 pub mod tenants;
 #[cfg(test)]
 pub mod testing;
+#[cfg(test)]
+mod tests;
 pub mod tokens;
 pub mod transactions;
-#[cfg(test)]
-mod trials;
-pub mod trouble;
-mod turns;
+mod transition;
 pub mod uploads;
 pub mod utx;
 pub mod verifications;
@@ -58,7 +60,7 @@ pub mod verifications;
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
-use app::portal::Trouble;
+use app::portal::PortalError;
 use tokio_util::sync::CancellationToken;
 
 use self::secrets::watch::{self, Watch};
@@ -70,11 +72,12 @@ use crate::storage::{DbError, Tx, is_busy};
 #[derive(Clone)]
 pub struct Services {
     pub state: AppState,
-    /// The public API's router, for the console: its calls pass through the same door as everybody's.
+    /// The public API's router, for the console: its calls take the same route as everybody's.
     api: Option<axum::Router>,
 }
 
-/// Why calls should not be sent here, if so: the database does not answer, or what runs in the background stands still.
+/// Returns the reason why calls should not be sent to this process, if there is one: the database does not answer, or a
+/// background task stands still. `None` if the process is ready.
 pub async fn not_ready(state: &AppState) -> Option<String> {
     let alive = match state.db.read().await {
         Ok(mut tx) => tx.is_alive().await,
@@ -101,7 +104,7 @@ pub async fn not_ready(state: &AppState) -> Option<String> {
 const LOG_TASK: &str = "request log";
 const KEY_USE_TASK: &str = "use of keys";
 
-/// What is written beside the requests, until told to stop; then what is left.
+/// Runs the tasks that write beside the requests until told to stop, then writes what is left.
 pub async fn background(state: AppState, stop: CancellationToken) {
     let (pulse, restarts) = (state.pulse.clone(), Restarts::default());
     let log = || {
@@ -154,37 +157,37 @@ impl Services {
         }
     }
 
-    /// A connection that reads, for the portal's seam.
-    pub(crate) async fn read(&self) -> Result<Tx, Trouble> {
+    /// Begins a transaction that reads, for a portal request.
+    pub(crate) async fn read(&self) -> Result<Tx, PortalError> {
         self.state
             .db
             .read()
             .await
-            .map_err(|error| self.failed(&error))
+            .map_err(|error| self.database_error(&error))
     }
 
     /// The transaction of a portal request that may write.
-    pub(crate) async fn write(&self) -> Result<Tx, Trouble> {
+    pub(crate) async fn write(&self) -> Result<Tx, PortalError> {
         self.state
             .db
             .write()
             .await
-            .map_err(|error| self.failed(&error))
+            .map_err(|error| self.database_error(&error))
     }
 
     /// The database could not do it: worth another try, or our own fault.
-    pub(crate) fn failed(&self, error: &DbError) -> Trouble {
+    pub(crate) fn database_error(&self, error: &DbError) -> PortalError {
         if is_busy(error) {
             tracing::warn!(%error, "the database is busy");
-            return Trouble::Unavailable;
+            return PortalError::Unavailable;
         }
-        self.broken(error)
+        self.internal_error(error)
     }
 
     /// Our own fault, logged under the reference that the person is shown. `error` carries no secret.
-    pub(crate) fn broken(&self, error: impl Display) -> Trouble {
+    pub(crate) fn internal_error(&self, error: impl Display) -> PortalError {
         let reference = self.state.clock.id().to_string();
         tracing::error!(%reference, %error, "a portal request failed");
-        Trouble::Internal(reference)
+        PortalError::Internal(reference)
     }
 }

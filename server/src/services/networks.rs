@@ -8,7 +8,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 /// More networks than this are a mistake.
 const MOST: usize = 50;
 
-/// Networks that calls may come from; all the world while there is none.
+/// Networks that calls may come from; an empty list allows every address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Networks(Vec<IpNet>);
 
@@ -42,7 +42,7 @@ impl Networks {
         networks.collect::<Result<_, _>>().ok().map(Self)
     }
 
-    /// Whether calls may come from an address.
+    /// Returns `true` if calls may come from this address.
     pub fn lets_in(&self, ip: IpAddr) -> bool {
         let ip = ip.to_canonical();
         self.0.is_empty() || self.0.iter().any(|network| network.contains(&ip))

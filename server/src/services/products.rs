@@ -11,32 +11,32 @@ use uuid::Uuid;
 
 use super::accounts::{Listing, provider};
 use super::consents::{self, Credentials};
-use super::data::{self, Fresh, ServedFrom};
+use super::data::{self, Freshness, ServedFrom};
 use super::grants;
 use super::keys::Client;
-use super::providers::provider_refusal;
-use super::refusal::Failure;
+use super::provider_access::provider_refusal;
+use super::refusal::ApiError;
 use crate::crypto::Digest;
 use crate::skills::{BankProduct, ConnectorError};
 use crate::state::AppState;
 use crate::storage::consents::ConsentRow;
 use crate::storage::products::ProductRow;
 
-/// How long what the provider said is as good as asking again.
+/// Time for which the provider's answer is used without asking again.
 const FRESH: Duration = Duration::seconds(30);
 
 /// One product, opened.
-pub struct Product {
+pub struct OpenedProduct {
     pub id: ProductId,
     /// The provider behind the skill.
     pub servicer_id: Uuid,
     pub servicer_name: String,
-    /// When the provider was asked.
+    /// Time the provider was asked.
     pub fetched_at: DateTime<Utc>,
     pub details: ProductDetails,
 }
 
-/// What is kept sealed of a product.
+/// Details of a product that are stored sealed.
 #[derive(Serialize, Deserialize)]
 pub struct ProductDetails {
     pub kind: ProductKind,
@@ -51,7 +51,7 @@ pub async fn list(
     state: &AppState,
     client: &Client,
     credentials: &Credentials,
-) -> Result<Listing<Product, ProductId>, Failure> {
+) -> Result<Listing<OpenedProduct, ProductId>, ApiError> {
     let mut tx = state.db.read().await?;
     let consent = consents::authorise(state, &mut tx, client, credentials).await?;
     consents::require_user(&consent, credentials)?;
@@ -68,38 +68,41 @@ pub async fn list(
     let state = &state.for_tenant(&mut tx, consent.tenant_id).await?;
     drop(tx);
     let (servicer_id, servicer_name) = provider(state, &consent.skill);
-    let mut items = Vec::with_capacity(rows.len());
+    let (mut items, mut lost) = (Vec::with_capacity(rows.len()), 0);
     for row in rows {
-        items.push(Product {
+        let Ok(details) = data::open(state, &product_aad(consent.id, &row.bank_key), &row.sealed)
+        else {
+            tracing::error!(consent = %consent.id, product = %row.id, "a stored product does not open: it was altered, or sealed under a key that is lost");
+            lost += 1;
+            continue;
+        };
+        items.push(OpenedProduct {
             id: row.id,
             servicer_id,
             servicer_name: servicer_name.clone(),
             fetched_at: row.fetched_at,
-            details: data::open(state, &place(consent.id, &row.bank_key), &row.sealed)?,
+            details,
         });
     }
-    Ok(Listing {
-        items,
-        next: None,
-        fresh: Fresh {
-            as_of,
-            served_from,
-            budget: None,
-            suspect: false,
-            unreadable: 0,
-        },
-    })
+    let fresh = Freshness {
+        as_of,
+        served_from,
+        budget: None,
+        suspect: false,
+        unreadable: lost,
+    };
+    Ok(Listing::of(items, None, fresh, Vec::new()))
 }
 
-/// Asks the provider; what was known before does where it cannot be asked just now.
+/// Asks the provider. The stored products are used where it cannot be asked just now.
 async fn refreshed(
     state: &AppState,
     consent: &ConsentRow,
-) -> Result<(DateTime<Utc>, ServedFrom), Failure> {
+) -> Result<(DateTime<Utc>, ServedFrom), ApiError> {
     let state = &state.for_tenant_alone(consent.tenant_id).await?;
-    let (connector, grant) = grants::way_in(state, consent)?;
+    let (connector, grant) = grants::open_access(state, consent)?;
     let error = match connector.products(&grant).await {
-        Ok(products) => return keep(state, consent, &products).await,
+        Ok(products) => return store(state, consent, &products).await,
         Err(error) => error,
     };
     match consent.fetched_at.filter(|_| error.is_passing()) {
@@ -108,15 +111,15 @@ async fn refreshed(
     }
 }
 
-fn refused(consent: &ConsentRow, error: &ConnectorError) -> Failure {
+fn refused(consent: &ConsentRow, error: &ConnectorError) -> ApiError {
     provider_refusal(&consent.skill, error).into()
 }
 
-async fn keep(
+async fn store(
     state: &AppState,
     consent: &ConsentRow,
     products: &[BankProduct],
-) -> Result<(DateTime<Utc>, ServedFrom), Failure> {
+) -> Result<(DateTime<Utc>, ServedFrom), ApiError> {
     let now = state.clock.now().trunc_subsecs(0);
     let mut tx = state.db.write().await?;
     // A consent that ended meanwhile keeps nothing any more.
@@ -137,7 +140,7 @@ async fn keep(
         tx.put_product(&ProductRow {
             id: ProductId(state.clock.id()),
             consent_id: consent.id,
-            sealed: data::seal(state, &place(consent.id, &bank_key), &details)?,
+            sealed: data::seal(state, &product_aad(consent.id, &bank_key), &details)?,
             bank_key,
             place: i64::try_from(at).unwrap_or(i64::MAX),
             fetched_at: now,
@@ -149,8 +152,8 @@ async fn keep(
     Ok((now, ServedFrom::Bank))
 }
 
-/// Where a product's details are sealed.
-fn place(consent: CredentialsId, bank_key: &Digest) -> String {
+/// Returns the associated data that a product's details are sealed under.
+fn product_aad(consent: CredentialsId, bank_key: &Digest) -> String {
     format!("products.sealed/{consent}/{}", data::hex(&bank_key.0))
 }
 

@@ -6,7 +6,7 @@
 use app::domain::problem::Code;
 
 use crate::crypto::Unsealable;
-use crate::state::Locked;
+use crate::state::DataKeyError;
 use crate::storage::DbError;
 
 /// A refusal fit to be sent: nothing in it may be secret, internal, or about an end-user.
@@ -22,14 +22,14 @@ pub struct Refusal {
     pub retry_after: Option<u64>,
 }
 
-/// What is wrong with one field.
+/// Problem with one field of a request.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct FieldProblem {
-    /// Where it is: `data.psu_redirect_link`, `payment_info[0].amount`.
+    /// Path of the field: `data.psu_redirect_link`, `payment_info[0].amount`.
     pub path: String,
     /// `missing_fields`, `unknown_fields`, `invalid_field` or `invalid_input`.
     pub code: &'static str,
-    /// What was expected.
+    /// Expectation that the field does not meet, as a phrase that follows its path.
     pub message: String,
 }
 
@@ -83,41 +83,41 @@ impl Refusal {
     }
 }
 
-/// Why a service did not do what an API call asked.
+/// Reason why a service did not do what an API call asked.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub enum ApiError {
     #[error("refused: {}", .0.code)]
     Refused(Box<Refusal>),
     #[error("database: {0}")]
     Database(#[from] DbError),
-    /// Something that cannot be is so; the text is for the log alone.
+    /// An invariant does not hold; the text is for the log alone.
     #[error("{0}")]
     Broken(String),
 }
 
-impl From<Code> for Failure {
+impl From<Code> for ApiError {
     fn from(code: Code) -> Self {
         Refusal::new(code).into()
     }
 }
 
-impl From<Refusal> for Failure {
+impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(Box::new(refusal))
     }
 }
 
-impl From<Unsealable> for Failure {
+impl From<Unsealable> for ApiError {
     fn from(error: Unsealable) -> Self {
         Self::Broken(error.to_string())
     }
 }
 
-impl From<Locked> for Failure {
-    fn from(error: Locked) -> Self {
+impl From<DataKeyError> for ApiError {
+    fn from(error: DataKeyError) -> Self {
         match error {
-            Locked::Database(error) => error.into(),
-            Locked::Unsealable(error) => error.into(),
+            DataKeyError::Database(error) => error.into(),
+            DataKeyError::Unsealable(error) => error.into(),
         }
     }
 }

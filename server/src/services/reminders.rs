@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use app::domain::ids::TenantId;
 use chrono::Duration;
 
-use super::refusal::Failure;
+use super::refusal::ApiError;
 use crate::jobs::send_mail::SendMail;
 use crate::mail::letters;
 use crate::state::AppState;
 
 /// Writes today's letters, once however often it is called.
-pub async fn send(state: &AppState) -> Result<(), Failure> {
+pub async fn send(state: &AppState) -> Result<(), ApiError> {
     let now = state.clock.now();
     let mut tx = state.db.write().await?;
     if !tx.claim_reminders(now.date_naive()).await? {
@@ -40,7 +40,8 @@ pub async fn send(state: &AppState) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What a consent of such a length is born with: the reminder that would come before it has begun to run.
+/// Returns the reminder, in days before the end, that counts as sent for a new consent of this length: the nearest one
+/// that would be due before the consent begins. `None` if there is none.
 pub fn told_by_itself(state: &AppState, length: Duration) -> Option<i64> {
     sorted(state)
         .into_iter()

@@ -8,15 +8,15 @@ use app::domain::skill::SkillType;
 use super::consents::{self, Credentials};
 use super::grants;
 use super::keys::Client;
-use super::refusal::Failure;
-use super::sessions::{self, NewSession, Opened};
+use super::refusal::ApiError;
+use super::sessions::{self, NewSession, OpenedSession};
 use crate::jobs::fetch_data::FetchData;
 use crate::state::AppState;
 use crate::storage::Tx;
 use crate::storage::consents::{ConsentRow, Opening};
 use crate::storage::renewals::{Renewal, RenewalRow};
 
-/// What a renewal is begun with.
+/// Fields of a request to renew a consent.
 pub struct NewRenewal {
     /// PKCE, as for any session.
     pub code_challenge: Option<String>,
@@ -30,7 +30,7 @@ pub async fn begin(
     client: &Client,
     credentials: &Credentials,
     new: NewRenewal,
-) -> Result<Opened, Failure> {
+) -> Result<OpenedSession, ApiError> {
     let mut tx = state.db.write().await?;
     let consent = consents::authorise(state, &mut tx, client, credentials).await?;
     consents::require_user(&consent, credentials)?;
@@ -56,10 +56,10 @@ pub async fn complete(
     renewal: &RenewalRow,
     brought: &ConsentRow,
     opening: Opening<'_>,
-) -> Result<CredentialsId, Failure> {
+) -> Result<CredentialsId, ApiError> {
     let now = opening.now;
     let old = tx.consent(renewal.consent_id).await?;
-    let old = old.ok_or_else(|| Failure::Broken("a renewal without its consent".into()))?;
+    let old = old.ok_or_else(|| ApiError::Broken("a renewal without its consent".into()))?;
     let state = &state.for_tenant(tx, brought.tenant_id).await?;
     let grant = grants::open(state, brought)?.ok_or(Code::InactiveCredentials)?;
     let renewed = Renewal {
@@ -84,7 +84,7 @@ pub async fn complete(
 }
 
 /// The consent that the exchange of a session's token opened.
-pub async fn opened_by(tx: &mut Tx, session: SessionId) -> Result<Option<ConsentRow>, Failure> {
+pub async fn opened_by(tx: &mut Tx, session: SessionId) -> Result<Option<ConsentRow>, ApiError> {
     Ok(match tx.renewal(session).await? {
         Some(renewal) => tx.consent(renewal.consent_id).await?,
         None => tx.consent_of(session).await?,

@@ -7,10 +7,10 @@ use chrono::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::people::endings;
-use super::requests;
+use super::request_log;
 use crate::state::AppState;
 use crate::storage::DbError;
-use crate::storage::retention::{BATCH, RULES, Rule};
+use crate::storage::retention::{BATCH, RULES, RetentionRule};
 
 /// The name of the task that runs this, as `/readyz` gives it.
 pub const TASK: &str = "retention";
@@ -18,7 +18,7 @@ pub const TASK: &str = "retention";
 const EVERY: StdDuration = StdDuration::from_secs(30);
 
 /// Goes round until told to stop. `further` are rules of tables that are not the product's.
-pub async fn run(state: AppState, further: &'static [Rule], stop: CancellationToken) {
+pub async fn run(state: AppState, further: &'static [RetentionRule], stop: CancellationToken) {
     while !stop.is_cancelled() {
         state.pulse.beat(TASK);
         if let Err(error) = round(&state, further, &stop).await {
@@ -35,20 +35,20 @@ pub async fn run(state: AppState, further: &'static [Rule], stop: CancellationTo
 }
 
 /// Deletes all that is past its time, in short transactions; says how many rows.
-pub async fn sweep(state: &AppState, further: &'static [Rule]) -> Result<u64, DbError> {
+pub async fn sweep(state: &AppState, further: &'static [RetentionRule]) -> Result<u64, DbError> {
     round(state, further, &CancellationToken::new()).await
 }
 
 async fn round(
     state: &AppState,
-    further: &'static [Rule],
+    further: &'static [RetentionRule],
     stop: &CancellationToken,
 ) -> Result<u64, DbError> {
     let mut gone = 0;
     for rule in RULES.iter().chain(further) {
         gone += one(state, rule, stop).await?;
     }
-    gone += requests::keeping::trim(state, stop).await?;
+    gone += request_log::keeping::trim(state, stop).await?;
     if gone > 0 {
         tracing::debug!(rows = gone, "deleted what was past its time");
     }
@@ -56,7 +56,11 @@ async fn round(
 }
 
 /// Does a rule's work until nothing is left of it.
-async fn one(state: &AppState, rule: &Rule, stop: &CancellationToken) -> Result<u64, DbError> {
+async fn one(
+    state: &AppState,
+    rule: &RetentionRule,
+    stop: &CancellationToken,
+) -> Result<u64, DbError> {
     let audit = Duration::days(state.config.data.audit_days);
     let mut gone = 0;
     while !stop.is_cancelled() {

@@ -6,16 +6,17 @@ use app::domain::person::Email;
 use app::domain::servicer::{LONGEST_NAME, LegalForm, ServicerKind, ServicerStatus};
 use app::domain::text;
 use app::portal::admin::{Admin, CreatedServicer, ServicerRow};
-use app::portal::{Actor, Answered, Source, Trouble};
+use app::portal::{Actor, PortalError, PortalResult, RequestSource};
 use async_trait::async_trait;
 use chrono::Duration;
 use serde_json::json;
 
 use super::Services;
-use super::acts::{Proved, audit};
+use super::audit::{ProductionProof, audit};
 use super::people::links;
-use super::trouble::{Stop, answered};
+use super::service_error::{ServiceError, portal_result};
 use crate::mail::letters;
+use crate::security::SecurityEvent;
 use crate::state::AppState;
 use crate::storage::Tx;
 use crate::storage::people::NewPerson;
@@ -25,9 +26,9 @@ const CLAIM_LIVES: Duration = Duration::days(7);
 
 #[async_trait]
 impl Admin for Services {
-    async fn servicers(&self, actor: &Actor, query: &str) -> Answered<Vec<ServicerRow>> {
+    async fn servicers(&self, actor: &Actor, query: &str) -> PortalResult<Vec<ServicerRow>> {
         actor.admin()?;
-        answered(self, list(&self.state, query).await)
+        portal_result(self, list(&self.state, query).await)
     }
 
     async fn create_servicer(
@@ -35,22 +36,22 @@ impl Admin for Services {
         actor: &Actor,
         name: &str,
         kind: ServicerKind,
-        source: &Source,
-    ) -> Answered<CreatedServicer> {
+        source: &RequestSource,
+    ) -> PortalResult<CreatedServicer> {
         let proof = actor.admin()?.fresh(self.state.clock.now())?;
-        let by = Proved::fresh(proof, source);
-        answered(self, create(&self.state, &by, name, kind).await)
+        let by = ProductionProof::fresh(proof, source);
+        portal_result(self, create(&self.state, &by, name, kind).await)
     }
 
     async fn approve_servicer(
         &self,
         actor: &Actor,
         id: ServicerId,
-        source: &Source,
-    ) -> Answered<()> {
+        source: &RequestSource,
+    ) -> PortalResult<()> {
         let proof = actor.admin()?.fresh(self.state.clock.now())?;
-        let by = Proved::fresh(proof, source);
-        answered(self, approve(&self.state, &by, id).await)
+        let by = ProductionProof::fresh(proof, source);
+        portal_result(self, approve(&self.state, &by, id).await)
     }
 
     async fn suspend_servicer(
@@ -58,30 +59,30 @@ impl Admin for Services {
         actor: &Actor,
         id: ServicerId,
         reason: &str,
-        source: &Source,
-    ) -> Answered<()> {
+        source: &RequestSource,
+    ) -> PortalResult<()> {
         let proof = actor.admin()?.fresh(self.state.clock.now())?;
-        let by = Proved::fresh(proof, source);
-        answered(self, suspend(&self.state, &by, id, reason).await)
+        let by = ProductionProof::fresh(proof, source);
+        portal_result(self, suspend(&self.state, &by, id, reason).await)
     }
 
     async fn resume_servicer(
         &self,
         actor: &Actor,
         id: ServicerId,
-        source: &Source,
-    ) -> Answered<()> {
+        source: &RequestSource,
+    ) -> PortalResult<()> {
         let proof = actor.admin()?.fresh(self.state.clock.now())?;
-        let by = Proved::fresh(proof, source);
-        answered(self, resume(&self.state, &by, id).await)
+        let by = ProductionProof::fresh(proof, source);
+        portal_result(self, resume(&self.state, &by, id).await)
     }
 }
 
-async fn list(state: &AppState, query: &str) -> Result<Vec<ServicerRow>, Stop> {
+async fn list(state: &AppState, query: &str) -> Result<Vec<ServicerRow>, ServiceError> {
     let query = query.trim();
     let since = state.clock.now() - Duration::hours(24);
     let mut tx = state.db.read().await?;
-    let rows = tx.servicers(query, query.parse().ok(), since).await?;
+    let rows = tx.servicers(query, since).await?;
     Ok(rows
         .into_iter()
         .map(|row| ServicerRow {
@@ -102,12 +103,12 @@ async fn list(state: &AppState, query: &str) -> Result<Vec<ServicerRow>, Stop> {
 /// Makes a servicer and the one-time token that lets its first person in.
 pub async fn create(
     state: &AppState,
-    by: &Proved,
+    by: &ProductionProof,
     name: &str,
     kind: ServicerKind,
-) -> Result<CreatedServicer, Stop> {
+) -> Result<CreatedServicer, ServiceError> {
     let name = text::name(name, LONGEST_NAME)
-        .map_err(|error| Trouble::field("name", error.to_string()))?;
+        .map_err(|error| PortalError::field("name", error.to_string()))?;
     let name = name.as_str();
     let (id, now) = (ServicerId(state.clock.id()), state.clock.now());
     let claim_token = state.clock.token();
@@ -131,7 +132,7 @@ pub async fn create(
         &mut tx,
         by.by(),
         Some(id),
-        "servicer.created",
+        SecurityEvent::ServicerCreated,
         id,
         detail,
     )
@@ -151,23 +152,27 @@ pub async fn create(
 }
 
 /// Opens production to a servicer.
-pub async fn approve(state: &AppState, by: &Proved, id: ServicerId) -> Result<(), Stop> {
+pub async fn approve(
+    state: &AppState,
+    by: &ProductionProof,
+    id: ServicerId,
+) -> Result<(), ServiceError> {
     let mut tx = state.db.write().await?;
     let owner = tx.owner_of(id).await?;
     if owner.as_ref().is_some_and(|owner| !owner.proved) {
         let why = "No owner has confirmed their email address yet, so nobody knows whose servicer this is. Approve it once \
                    an owner has.";
-        return Err(Trouble::Conflict(why.to_owned()).into());
+        return Err(PortalError::Conflict(why.to_owned()).into());
     }
     if !tx.approve_servicer(id).await? {
-        return Err(otherwise(&mut tx, id).await?);
+        return Err(otherwise(&mut tx, id, "approved").await?);
     }
     audit(
         state,
         &mut tx,
         by.by(),
         Some(id),
-        "servicer.approved",
+        SecurityEvent::ServicerApproved,
         id,
         json!({}),
     )
@@ -186,18 +191,18 @@ pub async fn approve(state: &AppState, by: &Proved, id: ServicerId) -> Result<()
 /// Stops all calls of a servicer, from the next request on.
 pub async fn suspend(
     state: &AppState,
-    by: &Proved,
+    by: &ProductionProof,
     id: ServicerId,
     reason: &str,
-) -> Result<(), Stop> {
+) -> Result<(), ServiceError> {
     let reason = text::lines(reason, 1000).map_err(|error| {
         let why = format!("{error} The servicer is shown the reason.");
-        Trouble::field("reason", why)
+        PortalError::field("reason", why)
     })?;
     let reason = reason.as_str();
     let mut tx = state.db.write().await?;
     if !tx.suspend_servicer(id, reason).await? {
-        return Err(otherwise(&mut tx, id).await?);
+        return Err(otherwise(&mut tx, id, "suspended").await?);
     }
     let detail = json!({ "reason": reason });
     audit(
@@ -205,7 +210,7 @@ pub async fn suspend(
         &mut tx,
         by.by(),
         Some(id),
-        "servicer.suspended",
+        SecurityEvent::ServicerSuspended,
         id,
         detail,
     )
@@ -221,17 +226,21 @@ pub async fn suspend(
 }
 
 /// Takes a suspension back.
-pub async fn resume(state: &AppState, by: &Proved, id: ServicerId) -> Result<(), Stop> {
+pub async fn resume(
+    state: &AppState,
+    by: &ProductionProof,
+    id: ServicerId,
+) -> Result<(), ServiceError> {
     let mut tx = state.db.write().await?;
     if !tx.resume_servicer(id).await? {
-        return Err(otherwise(&mut tx, id).await?);
+        return Err(otherwise(&mut tx, id, "resumed").await?);
     }
     audit(
         state,
         &mut tx,
         by.by(),
         Some(id),
-        "servicer.resumed",
+        SecurityEvent::ServicerResumed,
         id,
         json!({}),
     )
@@ -239,18 +248,26 @@ pub async fn resume(state: &AppState, by: &Proved, id: ServicerId) -> Result<(),
     Ok(tx.commit().await?)
 }
 
-/// Why a change of status found nothing to change.
-async fn otherwise(tx: &mut Tx, id: ServicerId) -> Result<Stop, Stop> {
-    let trouble = match tx.servicer(id).await? {
-        None => Trouble::NotFound,
+/// Returns the error for a change of status that changed nothing: the servicer is unknown, or its status does not allow
+/// it. `wanted` is what it was to become.
+async fn otherwise(
+    tx: &mut Tx,
+    id: ServicerId,
+    wanted: &str,
+) -> Result<ServiceError, ServiceError> {
+    let error = match tx.servicer(id).await? {
+        None => PortalError::NotFound,
+        Some((name, status)) if status.as_str() == wanted => {
+            PortalError::Conflict(format!("{name} is {status} already: nothing was changed."))
+        }
         Some((name, ServicerStatus::Suspended)) => {
-            Trouble::Conflict(format!("{name} is suspended. Resume it first."))
+            PortalError::Conflict(format!("{name} is suspended. Resume it first."))
         }
         Some((name, status)) => {
-            Trouble::Conflict(format!("{name} is not suspended: it is {status}."))
+            PortalError::Conflict(format!("{name} is not suspended: it is {status}."))
         }
     };
-    Ok(trouble.into())
+    Ok(error.into())
 }
 
 /// Prepares somebody to be an operator; answers the password link to hand over. The operator who does this vouches for the
@@ -258,15 +275,17 @@ async fn otherwise(tx: &mut Tx, id: ServicerId) -> Result<Stop, Stop> {
 /// it is no operator until a new password was set by that very link.
 pub async fn create_admin(
     state: &AppState,
-    by: &Proved,
+    by: &ProductionProof,
     email: &Email,
-) -> Result<(PersonId, String), Stop> {
+) -> Result<(PersonId, String), ServiceError> {
     let now = state.clock.now();
     let mut tx = state.db.write().await?;
     let person = if let Some(row) = tx.owner_of_email(&email.key()).await? {
         tx.set_admin(row.id, false).await?;
         tx.clear_password(row.id).await?;
         tx.end_password_links(row.id, now).await?;
+        // One that was printed before may be in the wrong hands.
+        tx.end_operator_links(row.id, now).await?;
         tx.end_portal_sessions_of(row.id, None).await?;
         row.id
     } else {
@@ -290,7 +309,7 @@ pub async fn create_admin(
         &mut tx,
         by.by(),
         None,
-        "admin.created",
+        SecurityEvent::AdminCreated,
         person,
         json!({}),
     )

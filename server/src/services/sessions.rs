@@ -1,85 +1,87 @@
 //! Sessions: opening one, asking what comes next, and calling it off. Steps are in [`super::steps`], the end-user's way
-//! back from a provider in [`super::returns`].
+//! back from a provider in [`super::callbacks`].
+
+mod end_user;
 
 use app::domain::ids::{SessionId, StepId, TenantId};
 use app::domain::problem::Code;
-use app::domain::session::{Awaiting, EndedBy, Event, Progress, SessionStatus};
+use app::domain::session::{Awaiting, EndedBy, Progress, SessionEvent, SessionStatus};
 use app::domain::skill::SkillName;
 use chrono::{DateTime, Duration, Utc};
 use serde_json::Value;
 
-use super::issue::{self, Life};
 use super::keys::Client;
-use super::providers::open_ref;
-use super::refusal::{Failure, FieldProblem, Refusal};
-use super::{consents, turns};
-use crate::crypto::Digest;
-use crate::skills::Skill;
+use super::one_time_tokens::{self, TtlStart};
+use super::provider_access::open_ref;
+use super::refusal::{ApiError, FieldProblem, Refusal};
+use super::{consents, transition};
+use crate::skills::PublishedSkill;
 use crate::state::AppState;
 use crate::storage::Tx;
 use crate::storage::sessions::SessionRow;
 use crate::storage::steps::StepRow;
+pub use end_user::{check_user, check_user_of, user_digest};
 
-/// What a session is opened with.
+/// Fields of a request to open a session.
 pub struct NewSession {
     pub skill: String,
     /// The end-user, as the tenant knows them.
     pub tenant_user_id: Option<String>,
     /// PKCE (RFC 7636), S256: base64url of the SHA-256 of the verifier.
     pub code_challenge: Option<String>,
-    /// The caller's own, handed back on its redirect link.
+    /// Value of the caller's own, handed back on its redirect link.
     pub state: Option<String>,
 }
 
 /// A session that may be opened.
-pub struct Checked {
+pub struct CheckedSession {
     new: NewSession,
-    skill: Skill,
+    skill: PublishedSkill,
 }
 
 /// A session just opened.
-pub struct Opened {
+pub struct OpenedSession {
     pub session_id: SessionId,
     pub nonce: String,
     pub status: SessionStatus,
     pub next_step: String,
     pub expires_at: DateTime<Utc>,
-    /// As it was given.
+    /// The `state` it was opened with, unchanged.
     pub state: Option<String>,
 }
 
 /// A session that was called off.
 #[derive(Debug)]
-pub struct CalledOff {
+pub struct CancelledSession {
     pub status: SessionStatus,
-    /// The caller's own, as the session was opened with.
+    /// The `state` the session was opened with.
     pub state: Option<String>,
 }
 
-/// What shows that a caller may know what comes next in a session.
-pub enum Proof<'a> {
+/// Proof that a caller may learn the next step of a session.
+pub enum SessionProof<'a> {
     /// The nonce used last, or the one to be used next.
     Nonce(&'a str),
     /// The caller showed its `client_secret`.
     Secret,
-    /// It showed both: the nonce is looked at, and adds nothing.
+    /// It showed both: the nonce is checked, but adds nothing.
     Both(&'a str),
     None,
 }
 
-/// How much a caller may know of a session.
+/// Extent to which a caller may learn of a session.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Known {
+enum Disclosure {
     /// Its status.
     Status,
-    /// And the `state` it was opened with: the caller opened it, and the end-user has been away since.
+    /// Its status, and the `state` it was opened with: the caller opened it, but the end-user has been away since.
     Own,
     /// Everything, with what comes next.
     All,
 }
 
-/// Where a session stands; without proof the rest is empty.
-pub struct Standing {
+/// State of a session as the API reports it; without proof the optional fields are `None`.
+pub struct SessionState {
     pub session_id: SessionId,
     pub status: SessionStatus,
     pub next_step: Option<String>,
@@ -90,12 +92,16 @@ pub struct Standing {
     /// The answer to the step submitted last, brought up to date with what came of it.
     pub data: Option<Value>,
     pub expires_at: DateTime<Utc>,
-    /// The caller's own, as the session was opened with.
+    /// The `state` the session was opened with.
     pub state: Option<String>,
 }
 
 /// Opens a session of a skill that the client's whitelist names.
-pub async fn create(state: &AppState, client: &Client, new: NewSession) -> Result<Opened, Failure> {
+pub async fn create(
+    state: &AppState,
+    client: &Client,
+    new: NewSession,
+) -> Result<OpenedSession, ApiError> {
     let checked = check(state, client, new)?;
     let mut tx = state.db.write().await?;
     let opened = open(state, &mut tx, client, checked).await?;
@@ -103,8 +109,12 @@ pub async fn create(state: &AppState, client: &Client, new: NewSession) -> Resul
     Ok(opened)
 }
 
-/// Everything that can be refused without a look at the database.
-pub fn check(state: &AppState, client: &Client, new: NewSession) -> Result<Checked, Failure> {
+/// Checks everything that can be refused without reading the database.
+pub fn check(
+    state: &AppState,
+    client: &Client,
+    new: NewSession,
+) -> Result<CheckedSession, ApiError> {
     check_challenge(new.code_challenge.as_deref())?;
     check_length("state", new.state.as_deref(), 1024)?;
     check_length("tenant_user_id", new.tenant_user_id.as_deref(), 256)?;
@@ -112,7 +122,7 @@ pub fn check(state: &AppState, client: &Client, new: NewSession) -> Result<Check
     if skill.published {
         allowed(client, &skill)?;
     }
-    Ok(Checked { new, skill })
+    Ok(CheckedSession { new, skill })
 }
 
 /// Opens a session in the caller's transaction.
@@ -120,8 +130,8 @@ pub async fn open(
     state: &AppState,
     tx: &mut Tx,
     client: &Client,
-    Checked { new, skill }: Checked,
-) -> Result<Opened, Failure> {
+    CheckedSession { new, skill }: CheckedSession,
+) -> Result<OpenedSession, ApiError> {
     if tx
         .skill_terms(client.tenant(), &skill.name)
         .await?
@@ -138,8 +148,9 @@ pub async fn open(
     let own = new.state.clone();
     let row = new_row(state, client, &skill, new)?;
     tx.insert_session(&row).await?;
-    let nonce = issue::nonce(state, tx, row.id, row.position, Life::Now).await?;
-    Ok(Opened {
+    let nonce =
+        one_time_tokens::issue_nonce(state, tx, row.id, row.position, TtlStart::OnIssue).await?;
+    Ok(OpenedSession {
         session_id: row.id,
         nonce: nonce.text,
         status: row.status,
@@ -149,22 +160,22 @@ pub async fn open(
     })
 }
 
-/// Where a session stands and, with proof, what comes next: the same nonce or token until it is used. Once the end-user
-/// was sent away, the nonce used last proves no more than who opened the session: what a consent brings goes to the
-/// tenant's link or to its server, for whoever opened the session may not be who consented.
+/// Returns the state of a session and, with proof, what comes next: the same nonce or token until it is used. Once the
+/// end-user was sent away, the nonce used last proves no more than who opened the session: what a consent brings goes
+/// to the tenant's link or to its server, because whoever opened the session may not be the one who consented.
 pub async fn get(
     state: &AppState,
     client: &Client,
     id: SessionId,
-    proof: Proof<'_>,
-) -> Result<Standing, Failure> {
+    proof: SessionProof<'_>,
+) -> Result<SessionState, ApiError> {
     let mut tx = state.db.read().await?;
     let row = owned(&mut tx, client.tenant(), id).await?;
     let state = &state.for_tenant(&mut tx, row.tenant_id).await?;
-    let known = proved(state, &mut tx, &row, &proof).await?;
+    let known = disclosure(state, &mut tx, &row, &proof).await?;
     let now = state.clock.now();
     let status = status_at(&row, now);
-    let mut standing = Standing {
+    let mut standing = SessionState {
         session_id: id,
         status,
         next_step: None,
@@ -175,10 +186,10 @@ pub async fn get(
         expires_at: row.ends_at(now),
         state: None,
     };
-    if known != Known::Status {
-        standing.state = own_state(state, &row)?;
+    if known != Disclosure::Status {
+        standing.state = open_state(state, &row)?;
     }
-    if known != Known::All {
+    if known != Disclosure::All {
         return Ok(standing);
     }
     if let Some(step) = tx.last_step(id).await? {
@@ -189,36 +200,36 @@ pub async fn get(
         return Ok(standing);
     }
     if row.progress().lacks_uploads() && !status.is_final() {
-        let token = issue::temp_token_waiting(state, &mut tx, &row).await?;
+        let token = one_time_tokens::undelivered_temp_token(state, &mut tx, &row).await?;
         standing.temp_token = token.map(|token| token.text);
         return Ok(standing);
     }
     drop(tx);
     let mut tx = state.db.write().await?;
     if row.awaiting == Awaiting::Step && !status.is_final() {
-        let nonce = issue::nonce_again(state, &mut tx, id, row.position).await?;
+        let nonce = one_time_tokens::redeliver_nonce(state, &mut tx, id, row.position).await?;
         standing.next_step = nonce.is_some().then_some(row.next_step).flatten();
         standing.nonce = nonce.map(|nonce| nonce.text);
     } else if status == SessionStatus::Completed {
-        let token = issue::temp_token_again(state, &mut tx, &row).await?;
+        let token = one_time_tokens::redeliver_temp_token(state, &mut tx, &row).await?;
         standing.temp_token = token.map(|token| token.text);
     }
     tx.commit().await?;
     Ok(standing)
 }
 
-/// Calls a session off, for good: until its token was exchanged. The provider is told to forget what it had under way.
-/// Calling off what is off already changes nothing.
+/// Cancels a session for good, unless its token was exchanged. The provider is told to drop what it had under way.
+/// Cancelling again changes nothing.
 pub async fn cancel(
     state: &AppState,
     client: &Client,
     id: SessionId,
-    proof: Proof<'_>,
-) -> Result<CalledOff, Failure> {
+    proof: SessionProof<'_>,
+) -> Result<CancelledSession, ApiError> {
     let mut tx = state.db.write().await?;
     let row = owned(&mut tx, client.tenant(), id).await?;
     let state = &state.for_tenant(&mut tx, row.tenant_id).await?;
-    if proved(state, &mut tx, &row, &proof).await? == Known::Status {
+    if disclosure(state, &mut tx, &row, &proof).await? == Disclosure::Status {
         let path = FieldProblem::new(
             "nonce",
             Code::MissingFields,
@@ -230,15 +241,15 @@ pub async fn cancel(
             .into());
     }
     let now = state.clock.now();
-    let off = CalledOff {
+    let off = CancelledSession {
         status: SessionStatus::Cancelled,
-        state: own_state(state, &row)?,
+        state: open_state(state, &row)?,
     };
     let from = progress_at(&row, now);
     if from.status == off.status {
         return Ok(off);
     }
-    let Some(to) = from.after(Event::Cancelled) else {
+    let Some(to) = from.after(SessionEvent::Cancelled) else {
         return Err(ended(from.status).into());
     };
     // The session's row before the token's, as everywhere: nobody waits in a circle.
@@ -252,7 +263,7 @@ pub async fn cancel(
         return Err(ended(from.status).into());
     }
     let kept = open_ref(state, &row)?;
-    turns::stop(state, &mut tx, &row, kept.as_ref()).await?;
+    transition::stop_at_provider(state, &mut tx, &row, kept.as_ref()).await?;
     if let Some(consent) = tx.consent_of(id).await?
         && tx
             .end_consent(consent.id, now, now, EndedBy::Tenant)
@@ -260,26 +271,26 @@ pub async fn cancel(
     {
         consents::revoke_at_provider(state, &mut tx, &consent).await?;
     }
-    super::payments::session_over(state, &mut tx, id).await?;
+    super::payments::on_session_ended(state, &mut tx, id).await?;
     tx.commit().await?;
     state.queue.wake();
     Ok(off)
 }
 
 /// A session of this tenant's; a foreign one is an unknown one.
-pub async fn owned(tx: &mut Tx, tenant: TenantId, id: SessionId) -> Result<SessionRow, Failure> {
+pub async fn owned(tx: &mut Tx, tenant: TenantId, id: SessionId) -> Result<SessionRow, ApiError> {
     let row = tx.session(id).await?;
     row.filter(|row| row.tenant_id == tenant)
         .ok_or_else(|| Code::InvalidSessionId.into())
 }
 
-/// How far a session is at a time: as stored, or expired.
+/// Returns the progress of a session at a time: as stored, or expired.
 pub fn progress_at(row: &SessionRow, now: DateTime<Utc>) -> Progress {
     let stored = row.progress();
     if row.expires_at > now {
         return stored;
     }
-    stored.after(Event::Expired).unwrap_or(stored)
+    stored.after(SessionEvent::Expired).unwrap_or(stored)
 }
 
 /// The status at a time.
@@ -305,9 +316,18 @@ pub fn unpublished(skill: &SkillName) -> Refusal {
 }
 
 /// The skill of a name, published or not: what a session that is under way goes on with.
-pub fn skill_named(state: &AppState, name: &str) -> Result<Skill, Failure> {
+pub fn skill_named(state: &AppState, name: &str) -> Result<PublishedSkill, ApiError> {
     let name = SkillName::parse(name).map_err(|error| {
-        Refusal::new(Code::InvalidSkillName).says(format!("Not a skill's name: {error}."))
+        let refusal =
+            Refusal::new(Code::InvalidSkillName).says(format!("Not a skill's name: {error}."));
+        match name {
+            _ if name.contains("%23") => refusal
+                .hints("The # is percent-encoded in URLs alone: in JSON it is written as it is."),
+            _ if name.trim() != name => {
+                refusal.hints("There is a blank at one end: send the name without it.")
+            }
+            _ => refusal,
+        }
     })?;
     let skill = state.skills.get(&name).cloned();
     skill.ok_or_else(|| {
@@ -317,34 +337,28 @@ pub fn skill_named(state: &AppState, name: &str) -> Result<Skill, Failure> {
     })
 }
 
-/// The digest under which a tenant's end-user is known: not even their opaque id is kept.
-pub fn user_digest(state: &AppState, tenant: TenantId, tenant_user_id: &str) -> Digest {
-    let scoped = format!("{tenant}/{tenant_user_id}");
-    state.pepper.digest("tenant_user", &scoped)
-}
-
-/// Where a session's own `state` is sealed.
-pub fn state_place(id: SessionId) -> String {
+/// Returns the associated data that a session's `state` is sealed under.
+pub fn state_aad(id: SessionId) -> String {
     format!("sessions.client_state/{id}")
 }
 
-/// Where a step's answer is sealed.
-pub fn answer_place(id: SessionId, position: i64) -> String {
+/// Returns the associated data that a step's answer is sealed under.
+pub fn answer_aad(id: SessionId, position: i64) -> String {
     format!("session_steps.answer/{id}/{position}")
 }
 
 fn new_row(
     state: &AppState,
     client: &Client,
-    skill: &Skill,
+    skill: &PublishedSkill,
     new: NewSession,
-) -> Result<SessionRow, Failure> {
+) -> Result<SessionRow, ApiError> {
     let now = state.clock.now();
     let id = SessionId(state.clock.id());
     let seal = |text: String| {
         state
             .vault
-            .seal(&state.clock, &state_place(id), text.as_bytes())
+            .seal(&state.clock, &state_aad(id), text.as_bytes())
     };
     let user = new.tenant_user_id.as_deref();
     Ok(SessionRow {
@@ -368,7 +382,7 @@ fn new_row(
     })
 }
 
-fn allowed(client: &Client, skill: &Skill) -> Result<(), Failure> {
+fn allowed(client: &Client, skill: &PublishedSkill) -> Result<(), ApiError> {
     let flavour = skill.environment();
     if flavour == client.environment() {
         return Ok(());
@@ -392,7 +406,7 @@ fn not_whitelisted(skill: &SkillName) -> Refusal {
         .hints("Add it on the tenant's Skills page in the portal.")
 }
 
-fn check_challenge(challenge: Option<&str>) -> Result<(), Failure> {
+fn check_challenge(challenge: Option<&str>) -> Result<(), ApiError> {
     let Some(challenge) = challenge else {
         return Ok(());
     };
@@ -406,7 +420,7 @@ fn check_challenge(challenge: Option<&str>) -> Result<(), Failure> {
     Err(Refusal::new(Code::InvalidField).at(vec![field]).into())
 }
 
-fn check_length(name: &str, text: Option<&str>, longest: usize) -> Result<(), Failure> {
+fn check_length(name: &str, text: Option<&str>, longest: usize) -> Result<(), ApiError> {
     if text.is_none_or(|text| (1..=longest).contains(&text.chars().count())) {
         return Ok(());
     }
@@ -415,19 +429,22 @@ fn check_length(name: &str, text: Option<&str>, longest: usize) -> Result<(), Fa
     Err(Refusal::new(Code::InvalidField).at(vec![field]).into())
 }
 
-/// How much a caller may know; a nonce that shows nothing is refused rather than ignored.
-async fn proved(
+/// Returns the extent to which a caller may learn of a session; a nonce that proves nothing is refused rather than
+/// ignored.
+async fn disclosure(
     state: &AppState,
     tx: &mut Tx,
     row: &SessionRow,
-    proof: &Proof<'_>,
-) -> Result<Known, Failure> {
+    proof: &SessionProof<'_>,
+) -> Result<Disclosure, ApiError> {
     let nonce = match proof {
-        Proof::Secret => return Ok(Known::All),
-        Proof::None => return Ok(Known::Status),
-        Proof::Nonce(nonce) | Proof::Both(nonce) => nonce,
+        SessionProof::Secret => return Ok(Disclosure::All),
+        SessionProof::None => return Ok(Disclosure::Status),
+        SessionProof::Nonce(nonce) | SessionProof::Both(nonce) => nonce,
     };
-    let found = tx.nonce(&issue::nonce_digest(state, nonce)).await?;
+    let found = tx
+        .nonce(&one_time_tokens::nonce_digest(state, nonce))
+        .await?;
     // The nonce of the next step, or the one before it; and with nothing to come, the last there is.
     let recent = found
         .filter(|nonce| nonce.session_id == row.id)
@@ -440,26 +457,26 @@ async fn proved(
         };
         Refusal::new(Code::InvalidNonce).says(says)
     })?;
-    let server = matches!(proof, Proof::Both(_));
-    if server || recent.used_at.is_none() || !tx.was_sent_away(row.id).await? {
-        return Ok(Known::All);
+    let server = matches!(proof, SessionProof::Both(_));
+    if server || recent.used_at.is_none() || !tx.was_redirected(row.id).await? {
+        return Ok(Disclosure::All);
     }
-    Ok(Known::Own)
+    Ok(Disclosure::Own)
 }
 
 /// The `state` that a session was opened with.
-pub fn own_state(state: &AppState, row: &SessionRow) -> Result<Option<String>, Failure> {
+pub fn open_state(state: &AppState, row: &SessionRow) -> Result<Option<String>, ApiError> {
     let Some(sealed) = &row.client_state else {
         return Ok(None);
     };
-    let plain = state.vault.open(&state_place(row.id), sealed)?;
+    let plain = state.vault.open(&state_aad(row.id), sealed)?;
     Ok(Some(String::from_utf8_lossy(&plain).into_owned()))
 }
 
 /// A step's kept answer.
-fn answer(state: &AppState, row: &SessionRow, step: &StepRow) -> Result<Value, Failure> {
-    let place = answer_place(row.id, step.position);
+fn answer(state: &AppState, row: &SessionRow, step: &StepRow) -> Result<Value, ApiError> {
+    let place = answer_aad(row.id, step.position);
     let plain = state.vault.open(&place, &step.answer)?;
     serde_json::from_slice(&plain)
-        .map_err(|_| Failure::Broken("a step's kept answer cannot be read".into()))
+        .map_err(|_| ApiError::Broken("a step's kept answer cannot be read".into()))
 }

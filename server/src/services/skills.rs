@@ -4,34 +4,40 @@ use app::domain::ids::TenantId;
 use app::domain::person::Permission;
 use app::domain::skill::SkillName;
 use app::portal::skills::{Skill, Skills, Step};
-use app::portal::{Actor, Answered};
+use app::portal::{Actor, PortalResult};
 use async_trait::async_trait;
 use serde_json::Value;
 
 use super::Services;
-use super::trouble::{Stop, answered};
+use super::catalog::holds;
+use super::service_error::{ServiceError, portal_result};
 
 #[async_trait]
 impl Skills for Services {
-    async fn skills(&self) -> Answered<Vec<Skill>> {
-        Ok(self.state.skills.all().map(shown).collect())
+    async fn skills(&self) -> PortalResult<Vec<Skill>> {
+        Ok(self.state.skills.all().map(portal_skill).collect())
+    }
+
+    async fn skills_with(&self, text: &str) -> PortalResult<Vec<Skill>> {
+        let found = self.state.skills.all().filter(|skill| holds(skill, text));
+        Ok(found.map(portal_skill).collect())
     }
 
     async fn whitelisted_by(
         &self,
         actor: &Actor,
         skill: &SkillName,
-    ) -> Answered<Vec<(TenantId, String)>> {
+    ) -> PortalResult<Vec<(TenantId, String)>> {
         let tenants = async {
             let servicer = actor.may(Permission::ReadTenants)?.servicer;
             let mut tx = self.state.db.read().await?;
-            Ok::<_, Stop>(tx.tenants_with_skill(servicer, skill).await?)
+            Ok::<_, ServiceError>(tx.tenants_with_skill(servicer, skill).await?)
         };
-        answered(self, tenants.await)
+        portal_result(self, tenants.await)
     }
 }
 
-fn shown(skill: &crate::skills::Skill) -> Skill {
+fn portal_skill(skill: &crate::skills::PublishedSkill) -> Skill {
     let manifest = &skill.manifest;
     let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap_or_default();
     Skill {

@@ -7,33 +7,34 @@
 mod check;
 
 use app::domain::ids::{SessionId, StepId};
-use app::domain::session::{Event, SessionStatus};
+use app::domain::session::{SessionEvent, SessionStatus};
 use app::domain::terms::CONSENT_DURATION;
 use chrono::Duration;
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
-use super::keys::Named;
+use super::keys::NamedTenant;
 use super::payments;
-use super::providers::{
-    callback, connector, delay, link_place, open_ref, provider_refusal, return_digest,
+use super::provider_access::{
+    callback_digest, callback_url, connector, delay, link_aad, open_ref, provider_refusal,
 };
-use super::refusal::Failure;
-use super::sessions::{answer_place, ended, in_flight, owned, status_at};
-use super::turns::{self, After, Handed, Turn};
+use super::refusal::ApiError;
+use super::sessions::{answer_aad, ended, in_flight, owned, status_at};
+use super::transition::{self, ClaimedSession, Delivery, NextAction};
 use crate::crypto::{Digest, named_uuid};
 use crate::skills::payment_intent;
-use crate::skills::payment_texts::Written;
-use crate::skills::{Asker, Outcome, Psu, ReturnState, Skill, Submission};
+use crate::skills::payment_texts::AdaptedText;
+use crate::skills::{
+    Psu, PublishedSkill, RedirectTarget, RequestingApp, Submission, SubmitOutcome,
+};
 use crate::state::AppState;
-use crate::storage::returns::{ReturnOutcome, ReturnRow};
+use crate::storage::callbacks::{CallbackOutcome, CallbackRow};
 use crate::storage::sessions::SessionRow;
 use crate::storage::steps::StepRow;
 
-pub use check::check_user;
 use check::{check, usable};
 
-/// How long a claim on a session holds: longer than any provider may take.
+/// Time a claim on a session holds: longer than any provider may take.
 pub const LEASE: Duration = Duration::seconds(60);
 
 /// A step as submitted.
@@ -49,7 +50,7 @@ pub struct NewStep {
 }
 
 /// The answer to a step that took effect.
-pub struct Taken {
+pub struct StepResult {
     pub step_id: StepId,
     pub status: SessionStatus,
     pub nonce: Option<String>,
@@ -59,33 +60,40 @@ pub struct Taken {
 }
 
 /// A step that was checked, on its way to the provider.
-struct Ready {
-    skill: Skill,
+struct CheckedStep {
+    skill: PublishedSkill,
     digest: Digest,
     /// The tenant's link, if the step names one.
     link: Option<String>,
-    /// What the provider gets otherwise than it was given.
-    written: Vec<Written>,
+    /// Texts that the provider gets in another spelling than they were given.
+    written: Vec<AdaptedText>,
 }
 
 /// Submits a step. Once the provider is asked the work goes on to its end even if the caller hangs up.
-pub async fn submit(state: &AppState, client: &Named, mut new: NewStep) -> Result<Taken, Failure> {
+pub async fn submit(
+    state: &AppState,
+    client: &NamedTenant,
+    mut new: NewStep,
+) -> Result<StepResult, ApiError> {
     let ready = check(state, client, &mut new).await?;
     let state = state.for_tenant_alone(client.tenant()).await?;
     let step_id = StepId(state.clock.id());
     let row = claim(&state, client, &new, &ready, step_id).await?;
     let work = tokio::spawn(async move { work(&state, row, new, ready, step_id).await });
-    work.await
-        .unwrap_or_else(|error| Err(Failure::Broken(format!("a step's work broke off: {error}"))))
+    work.await.unwrap_or_else(|error| {
+        Err(ApiError::Broken(format!(
+            "a step's work broke off: {error}"
+        )))
+    })
 }
 
-/// The same without a task of its own: dropping it is a crash.
+/// Submits a step without a task of its own: dropping the future simulates a crash.
 #[cfg(test)]
-pub(super) async fn submit_here(
+pub(super) async fn submit_inline(
     state: &AppState,
-    client: &Named,
+    client: &NamedTenant,
     mut new: NewStep,
-) -> Result<Taken, Failure> {
+) -> Result<StepResult, ApiError> {
     let ready = check(state, client, &mut new).await?;
     let state = &state.for_tenant_alone(client.tenant()).await?;
     let step_id = StepId(state.clock.id());
@@ -96,11 +104,11 @@ pub(super) async fn submit_here(
 /// Takes the claim, committed before anything else happens; of many that race one gets it.
 async fn claim(
     state: &AppState,
-    client: &Named,
+    client: &NamedTenant,
     new: &NewStep,
-    ready: &Ready,
+    ready: &CheckedStep,
     step_id: StepId,
-) -> Result<SessionRow, Failure> {
+) -> Result<SessionRow, ApiError> {
     let now = state.clock.now();
     let mut tx = state.db.write().await?;
     let claimed = tx
@@ -127,20 +135,20 @@ async fn work(
     state: &AppState,
     row: SessionRow,
     new: NewStep,
-    ready: Ready,
+    ready: CheckedStep,
     step_id: StepId,
-) -> Result<Taken, Failure> {
+) -> Result<StepResult, ApiError> {
     let return_token = state.clock.token();
-    let turn = Turn {
+    let claimed = ClaimedSession {
         session: &row,
         claim: step_id,
     };
     let taken = match ask(state, &row, &new, &ready.skill, &return_token).await {
-        Ok(outcome) => complete(state, turn, &new, &ready, &return_token, outcome).await,
+        Ok(outcome) => complete(state, claimed, &new, &ready, &return_token, outcome).await,
         Err(failure) => Err(failure),
     };
     if taken.is_err() {
-        turn.release(state).await?;
+        claimed.release(state).await?;
     }
     taken
 }
@@ -149,21 +157,21 @@ async fn ask(
     state: &AppState,
     row: &SessionRow,
     new: &NewStep,
-    skill: &Skill,
+    skill: &PublishedSkill,
     return_token: &str,
-) -> Result<Outcome, Failure> {
+) -> Result<SubmitOutcome, ApiError> {
     let connector = connector(state, &skill.name)?;
-    let asker = asker(state, row).await?;
+    let requesting_app = requesting_app(state, row).await?;
     let submission = Submission {
-        asker,
+        asker: requesting_app,
         session_id: row.id,
         skill: row.skill.clone(),
         step: new.step.clone(),
         data: Value::Object(new.data.clone()),
         bank_ref: open_ref(state, row)?,
-        return_state: ReturnState {
+        return_state: RedirectTarget {
             state: SecretString::from(return_token.to_owned()),
-            callback: callback(state, skill),
+            callback: callback_url(state, skill),
             expires_at: row.expires_at,
         },
         psu: new.psu.clone(),
@@ -173,37 +181,39 @@ async fn ask(
     outcome.map_err(|error| provider_refusal(&row.skill, &error).into())
 }
 
-/// The tenant as the provider is told of it, and until when its terms let a consent last that is given now.
-async fn asker(state: &AppState, row: &SessionRow) -> Result<Asker, Failure> {
+/// Returns the tenant as the provider is told of it, and the time up to which its terms let a consent last that is
+/// given now.
+async fn requesting_app(state: &AppState, row: &SessionRow) -> Result<RequestingApp, ApiError> {
     let mut tx = state.db.read().await?;
-    let facts = tx.tenant_facts(row.tenant_id).await?;
+    let facts = tx.tenant_auth(row.tenant_id).await?;
     let terms = tx.skill_terms(row.tenant_id, &row.skill).await?;
-    let facts = facts.ok_or_else(|| Failure::Broken("a session without its tenant".into()))?;
+    let facts = facts.ok_or_else(|| ApiError::Broken("a session without its tenant".into()))?;
     let minutes = terms.map_or(CONSENT_DURATION.default, |terms| terms.consent_duration);
-    Ok(Asker {
+    Ok(RequestingApp {
         name: facts.name,
         until: state.clock.now() + Duration::minutes(minutes),
     })
 }
 
-/// What providers know a step's submission by: the same for every try, so that a retry after a crash is no second order.
+/// Returns the id that the provider receives with a step. It is the same for every try, so that a retry after a crash
+/// is no second order.
 pub fn request_id(session: SessionId, position: i64) -> uuid::Uuid {
     named_uuid(&format!("step/{session}/{position}"))
 }
 
-/// What an outcome means for the session, and what its caller is told.
-fn read(outcome: Outcome, of: &str) -> (After, Value) {
+/// Returns what an outcome means for the session, and the data that the caller is answered.
+fn next_action(outcome: SubmitOutcome, of: &str) -> (NextAction, Value) {
     match outcome {
-        Outcome::Next {
+        SubmitOutcome::Next {
             step: name,
             data,
             bank_ref,
-        } => (After::Step { name, bank_ref }, data),
-        Outcome::Redirect { url, bank_ref } => {
+        } => (NextAction::Step { name, bank_ref }, data),
+        SubmitOutcome::Redirect { url, bank_ref } => {
             let data = json!({ "method": "GET", "url": url, "headers": {} });
-            (After::Redirect { bank_ref }, data)
+            (NextAction::Redirect { bank_ref }, data)
         }
-        Outcome::Pending {
+        SubmitOutcome::Pending {
             poll_after,
             data,
             bank_ref,
@@ -213,71 +223,82 @@ fn read(outcome: Outcome, of: &str) -> (After, Value) {
             if let Value::Object(more) = data {
                 fields.extend(more);
             }
-            let after = After::Verification {
+            let after = NextAction::Verification {
                 poll_after,
                 bank_ref,
             };
             (after, Value::Object(fields))
         }
-        Outcome::Done { granted, data } => (After::end(granted, of), data),
+        SubmitOutcome::Done { granted, data } => (NextAction::end(granted, of), data),
     }
 }
 
 /// Writes the whole effect of a step, or nothing of it.
 async fn complete(
     state: &AppState,
-    turn: Turn<'_>,
+    claimed: ClaimedSession<'_>,
     new: &NewStep,
-    ready: &Ready,
+    ready: &CheckedStep,
     return_token: &str,
-    outcome: Outcome,
-) -> Result<Taken, Failure> {
-    let (row, step_id) = (turn.session, turn.claim);
-    let (after, mut data) = read(outcome, &new.step);
+    outcome: SubmitOutcome,
+) -> Result<StepResult, ApiError> {
+    let (row, step_id) = (claimed.session, claimed.claim);
+    let (after, mut data) = next_action(outcome, &new.step);
     if let (Value::Object(told), false) = (&mut data, ready.written.is_empty()) {
         told.insert("transliterated".into(), json!(ready.written));
     }
     let mut tx = state.db.write().await?;
     let now = state.clock.now();
-    let moved = if tx.use_nonce(&ready.digest, now).await? {
-        turn.go_on(state, &mut tx, Event::Accepted, &after, Handed::InAnswer)
+    let applied = if tx.use_nonce(&ready.digest, now).await? {
+        claimed
+            .advance(
+                state,
+                &mut tx,
+                SessionEvent::Accepted,
+                &after,
+                Delivery::InAnswer,
+            )
             .await?
     } else {
         None
     };
-    let Some(moved) = moved else {
+    let Some(applied) = applied else {
         drop(tx);
         return Err(too_late(state, row, &after).await?);
     };
     tx.insert_step(&step_row(state, row, new, step_id, &data)?)
         .await?;
     if new.step == payment_intent::STEP {
-        payments::ordered(state, &mut tx, row, &new.data, after.bank_ref()).await?;
+        payments::record_order(state, &mut tx, row, &new.data, after.bank_ref()).await?;
     }
-    if matches!(after, After::Redirect { .. }) {
+    if matches!(after, NextAction::Redirect { .. }) {
         let link = ready.link.as_deref().unwrap_or_default();
-        let way_back = return_row(state, row, new, moved.to.position, return_token, link)?;
-        tx.insert_return(&way_back).await?;
+        let way_back = callback_row(state, row, new, applied.to.position, return_token, link)?;
+        tx.insert_callback(&way_back).await?;
     }
     tx.commit().await?;
     state.queue.wake();
     let next_step = match after {
-        After::Step { name, .. } => Some(name),
+        NextAction::Step { name, .. } => Some(name),
         _ => None,
     };
-    Ok(Taken {
+    Ok(StepResult {
         step_id,
-        status: moved.to.status,
-        nonce: moved.nonce,
+        status: applied.to.status,
+        nonce: applied.nonce,
         next_step,
-        temp_token: moved.temp_token,
+        temp_token: applied.temp_token,
         data,
     })
 }
 
 /// The refusal when the lease ran out and somebody else went on, or the tenant called the session off.
-async fn too_late(state: &AppState, row: &SessionRow, after: &After) -> Result<Failure, Failure> {
-    turns::undo(state, row, after).await?;
+async fn too_late(
+    state: &AppState,
+    row: &SessionRow,
+    after: &NextAction,
+) -> Result<ApiError, ApiError> {
+    transition::undo_at_provider(state, row, after).await?;
     let mut tx = state.db.read().await?;
     let row = tx.session(row.id).await?;
     let over = row.map(|row| status_at(&row, state.clock.now()));
@@ -293,35 +314,35 @@ fn step_row(
     new: &NewStep,
     step_id: StepId,
     data: &Value,
-) -> Result<StepRow, Failure> {
-    let place = answer_place(row.id, row.position);
+) -> Result<StepRow, ApiError> {
+    let aad = answer_aad(row.id, row.position);
     let answer = data.to_string();
     Ok(StepRow {
         id: step_id,
         session_id: row.id,
         position: row.position,
         step: new.step.clone(),
-        answer: state.vault.seal(&state.clock, &place, answer.as_bytes())?,
+        answer: state.vault.seal(&state.clock, &aad, answer.as_bytes())?,
         created_at: state.clock.now(),
     })
 }
 
-fn return_row(
+fn callback_row(
     state: &AppState,
     row: &SessionRow,
     new: &NewStep,
     position: i64,
     return_token: &str,
     link: &str,
-) -> Result<ReturnRow, Failure> {
-    let place = link_place(row.id, position);
-    Ok(ReturnRow {
-        state: return_digest(state, return_token),
+) -> Result<CallbackRow, ApiError> {
+    let aad = link_aad(row.id, position);
+    Ok(CallbackRow {
+        state: callback_digest(state, return_token),
         session_id: row.id,
         position,
         step: new.step.clone(),
-        link: state.vault.seal(&state.clock, &place, link.as_bytes())?,
-        outcome: ReturnOutcome::Waiting,
+        link: state.vault.seal(&state.clock, &aad, link.as_bytes())?,
+        outcome: CallbackOutcome::Waiting,
         code: None,
         created_at: state.clock.now(),
     })

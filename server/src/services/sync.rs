@@ -14,27 +14,27 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Duration, Utc};
 
 use super::consents::Credentials;
-use super::data::{self, Fresh, UnreadableCount};
+use super::data::{self, Freshness, UnreadableCount};
 use super::keys::Client;
-use super::refusal::{Failure, FieldProblem, Refusal};
-use super::transactions::{Transaction, opened};
+use super::refusal::{ApiError, FieldProblem, Refusal};
+use super::transactions::{OpenedTransaction, lost, opened};
 use crate::state::AppState;
 pub use crate::storage::transactions::TransactionRow;
 
-/// How long a cursor stays good (`api.md`, section 1).
+/// Time for which a cursor can be used (docs/API.md, "Transactions").
 const CURSOR_LIFE: Duration = Duration::days(365);
-/// Bytes of a cursor's seal: it keeps one consent's cursor from being used with another, no secret.
+/// Bytes of a cursor's seal. It is no secret: it keeps one consent's cursor from being used with another.
 const SEAL: usize = 8;
 
-/// What has changed since a cursor.
-pub struct Changes {
-    pub added: Vec<Transaction>,
-    pub modified: Vec<Transaction>,
-    /// As they were last; nothing of them opens any more.
+/// Changes since a cursor.
+pub struct SyncChanges {
+    pub added: Vec<OpenedTransaction>,
+    pub modified: Vec<OpenedTransaction>,
+    /// The rows as they were last; their sealed details no longer open.
     pub removed: Vec<TransactionRow>,
     pub next_cursor: String,
     pub has_more: bool,
-    pub fresh: Fresh,
+    pub fresh: Freshness,
     pub unreadable: Vec<UnreadableCount>,
 }
 
@@ -45,7 +45,7 @@ pub async fn sync(
     credentials: &Credentials,
     cursor: Option<&str>,
     count: i64,
-) -> Result<Changes, Failure> {
+) -> Result<SyncChanges, ApiError> {
     let readable = data::readable(state, client, credentials).await?;
     let consent = readable.consent.id;
     let now = state.clock.now();
@@ -63,7 +63,7 @@ pub async fn sync(
     let has_more = rows.len() > count;
     rows.truncate(count);
     let last = rows.last().map_or(after, |row| row.change_no);
-    let mut changes = Changes {
+    let mut changes = SyncChanges {
         added: Vec::new(),
         modified: Vec::new(),
         removed: Vec::new(),
@@ -74,10 +74,13 @@ pub async fn sync(
     };
     for row in folded(rows) {
         match row.change_kind {
-            ChangeKind::Added => changes.added.push(opened(state, row)?),
-            ChangeKind::Modified => changes.modified.push(opened(state, row)?),
+            ChangeKind::Added => changes.added.push(opened(state, row)),
+            ChangeKind::Modified => changes.modified.push(opened(state, row)),
             ChangeKind::Removed => changes.removed.push(row),
         }
+    }
+    for items in [&changes.added, &changes.modified] {
+        changes.unreadable.extend(lost(consent, items));
     }
     Ok(changes)
 }
@@ -108,7 +111,7 @@ fn write_cursor(
     consent: CredentialsId,
     number: i64,
     now: DateTime<Utc>,
-) -> Result<String, Failure> {
+) -> Result<String, ApiError> {
     let mut bytes = number.to_be_bytes().to_vec();
     bytes.extend(now.timestamp().to_be_bytes());
     let (seal, _) = seals(state, consent, &bytes)?;
@@ -122,7 +125,7 @@ fn read_cursor(
     consent: CredentialsId,
     text: &str,
     now: DateTime<Utc>,
-) -> Result<i64, Failure> {
+) -> Result<i64, ApiError> {
     let read = || {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (plain, given) = bytes.split_at_checked(16)?;
@@ -155,7 +158,7 @@ fn seals(
     state: &AppState,
     consent: CredentialsId,
     plain: &[u8],
-) -> Result<(Vec<u8>, Vec<u8>), Failure> {
+) -> Result<(Vec<u8>, Vec<u8>), ApiError> {
     let text = format!("{consent}/{}", URL_SAFE_NO_PAD.encode(plain));
     let digest = state.vault.digest(&state.pepper, "sync_cursor", &text)?;
     // A data key's digest begins with its version.

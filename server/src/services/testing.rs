@@ -7,11 +7,11 @@ use app::domain::ids::{PersonId, ServicerId, TenantId};
 use app::domain::key::KeyKind;
 use app::domain::person::{Email, Role};
 use app::domain::servicer::{LegalForm, ServicerKind, ServicerStatus};
-use app::portal::{Actor, Membership, Source};
+use app::portal::{Actor, Membership, RequestSource};
 
 use super::Services;
-use super::keys::{self, Client, Given};
-use super::tenants::{Ready, create_in};
+use super::keys::{self, Client, PresentedKey};
+use super::tenants::{CheckedTenant, create_in};
 use crate::skills::offline;
 use crate::state::AppState;
 use crate::state::testing::state_with;
@@ -55,7 +55,7 @@ impl World {
         })
         .await
         .unwrap();
-        let ready = Ready::starter(&state, "Example app");
+        let ready = CheckedTenant::starter(&state, "Example app");
         let made = create_in(&mut tx, &state, servicer, &ready, "owner@example.com")
             .await
             .unwrap();
@@ -77,7 +77,7 @@ impl World {
 
     /// The tenant's server, which proved itself.
     pub async fn client(&self) -> Client {
-        let given = Given {
+        let given = PresentedKey {
             kind: KeyKind::Secret,
             text: &self.client_secret.clone().into(),
         };
@@ -111,8 +111,8 @@ pub fn actor(state: &AppState, servicer: ServicerId, role: Role, status: Service
     }
 }
 
-pub fn source() -> Source {
-    Source {
+pub fn source() -> RequestSource {
+    RequestSource {
         ip: "192.0.2.1".into(),
         user_agent: "test".into(),
         device: String::new(),

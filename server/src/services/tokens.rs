@@ -1,5 +1,5 @@
 //! The exchange of a `temp_token` for the pair `credentials_id` + `access_token`: once, by the tenant that opened the
-//! session (`api.md`, section 3).
+//! session (docs/API.md, "Token exchange").
 
 use app::domain::ids::{AuditId, CredentialsId};
 use app::domain::problem::Code;
@@ -12,14 +12,15 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use super::consents::access_digest;
-use super::idempotency::{Attempt, running};
-use super::issue::temp_token_digest;
+use super::consents::{self, Credentials, access_digest};
+use super::idempotency::{IdempotentRequest, running};
 use super::keys::Client;
-use super::refusal::{Failure, FieldProblem, Refusal};
+use super::one_time_tokens::temp_token_digest;
+use super::refusal::{ApiError, FieldProblem, Refusal};
 use super::sessions::{progress_at, user_digest};
 use super::{reminders, renewals, uploads};
 use crate::crypto::Digest;
+use crate::security::SecurityEvent;
 use crate::state::AppState;
 use crate::storage::Tx;
 use crate::storage::audit::AuditRow;
@@ -30,15 +31,17 @@ use crate::storage::temp_tokens::TempTokenRow;
 /// Deep links fire twice: a second use this soon is refused and nothing more.
 const GRACE: Duration = Duration::seconds(10);
 
-/// What a token is exchanged with.
+/// Fields of a request to exchange a token.
 pub struct Exchange {
     pub temp_token: SecretString,
     /// PKCE (RFC 7636, section 4.5): needed if the session was opened with a challenge.
     pub code_verifier: Option<SecretString>,
     pub tenant_user_id: Option<String>,
+    /// Pair that came along: it must be one of the tenant's own.
+    pub pair: Option<Credentials>,
 }
 
-/// What the exchange gives. The token is in here and nowhere else, once.
+/// Result of an exchange. The `access_token` is in here once, and stored nowhere else but as a digest.
 #[derive(Clone, Debug)]
 pub struct Exchanged {
     pub credentials_id: CredentialsId,
@@ -47,12 +50,12 @@ pub struct Exchanged {
     pub max_data_retention: DateTime<Utc>,
 }
 
-/// What an exchange answers.
+/// Answer to an exchange.
 #[derive(Debug)]
-pub enum Answer {
+pub enum ExchangeResult {
     First(Exchanged),
-    /// The status and body that the same call had before.
-    Again(u16, Vec<u8>),
+    /// The status and body that the same call was answered before.
+    Replay(u16, Vec<u8>),
 }
 
 /// Exchanges a token. A refusal leaves it as it was, but for a late second use, which ends what the first one opened.
@@ -63,13 +66,17 @@ pub async fn exchange_once(
     state: &AppState,
     client: &Client,
     exchange: Exchange,
-    once: Option<Attempt>,
+    once: Option<IdempotentRequest>,
     written: fn(&Exchanged) -> Vec<u8>,
-) -> Result<Answer, Failure> {
+) -> Result<ExchangeResult, ApiError> {
     let digest = temp_token_digest(state, exchange.temp_token.expose_secret());
     let mut tx = state.db.read().await?;
     if let Some(answer) = first_answer(state, &mut tx, once.as_ref()).await? {
         return Ok(answer);
+    }
+    // Behind the kept answer: a renewal's exchange ends the token that its own repeat still carries.
+    if let Some(pair) = &exchange.pair {
+        consents::check_pair(state, &mut tx, client, pair).await?;
     }
     let row = known(&mut tx, client, &exchange.temp_token, &digest).await?;
     if row.exchanged_at.is_some() {
@@ -77,7 +84,7 @@ pub async fn exchange_once(
         return used(state, client, &row, once.as_ref()).await;
     }
     let session = tx.session(row.session_id).await?;
-    let session = session.ok_or_else(|| Failure::Broken("a token without its session".into()))?;
+    let session = session.ok_or_else(|| ApiError::Broken("a token without its session".into()))?;
     let row = waited_for(state, &mut tx, &session, row).await?;
     alive(&mut tx, &row, state.clock.now()).await?;
     check_verifier(&session, exchange.code_verifier.as_ref())?;
@@ -92,23 +99,25 @@ pub async fn exchange(
     state: &AppState,
     client: &Client,
     exchange: Exchange,
-) -> Result<Exchanged, Failure> {
+) -> Result<Exchanged, ApiError> {
     match exchange_once(state, client, exchange, None, |_| Vec::new()).await? {
-        Answer::First(exchanged) => Ok(exchanged),
-        Answer::Again(..) => Err(Failure::Broken("an answer was kept without a key".into())),
+        ExchangeResult::First(exchanged) => Ok(exchanged),
+        ExchangeResult::Replay(..) => {
+            Err(ApiError::Broken("an answer was kept without a key".into()))
+        }
     }
 }
 
 async fn first_answer(
     state: &AppState,
     tx: &mut Tx,
-    once: Option<&Attempt>,
-) -> Result<Option<Answer>, Failure> {
+    once: Option<&IdempotentRequest>,
+) -> Result<Option<ExchangeResult>, ApiError> {
     let Some(once) = once else {
         return Ok(None);
     };
     let first = once.first_answer(state, tx).await?;
-    Ok(first.map(|(status, body)| Answer::Again(status, body)))
+    Ok(first.map(|(status, body)| ExchangeResult::Replay(status, body)))
 }
 
 /// Writes the body of an answer, so that it can be kept with its effect.
@@ -119,8 +128,8 @@ async fn open(
     client: &Client,
     digest: &Digest,
     session: &SessionRow,
-    (once, written): (Option<Attempt>, Written),
-) -> Result<Answer, Failure> {
+    (once, written): (Option<IdempotentRequest>, Written),
+) -> Result<ExchangeResult, ApiError> {
     let now = state.clock.now();
     let mut tx = state.db.write().await?;
     if let Some(once) = &once
@@ -131,19 +140,19 @@ async fn open(
         return first.ok_or_else(running);
     }
     tx.hold_session(session.id).await?;
-    let mark = once.as_ref().map(Attempt::mark);
+    let mark = once.as_ref().map(IdempotentRequest::mark);
     let exchanged = tx
         .exchange_temp_token(digest, client.tenant(), mark.as_deref(), now)
         .await?;
     if !exchanged {
         let row = tx.temp_token(digest).await?;
-        let row = row.ok_or_else(|| Failure::Broken("a token that was there is gone".into()))?;
+        let row = row.ok_or_else(|| ApiError::Broken("a token that was there is gone".into()))?;
         if row.exchanged_at.is_some() {
             drop(tx);
             return used(state, client, &row, once.as_ref()).await;
         }
         alive(&mut tx, &row, now).await?;
-        return Err(Failure::Broken(
+        return Err(ApiError::Broken(
             "a token that is alive could not be exchanged".into(),
         ));
     }
@@ -156,7 +165,7 @@ async fn open(
         ))
     })?;
     let consent = tx.consent_of(session.id).await?;
-    let consent = consent.ok_or_else(|| Failure::Broken("a token without its consent".into()))?;
+    let consent = consent.ok_or_else(|| ApiError::Broken("a token without its consent".into()))?;
     let asked = now + Duration::minutes(terms.consent_duration);
     // The provider may end it earlier than was asked.
     let expires_at = consent.valid_until.map_or(asked, |until| until.min(asked));
@@ -186,7 +195,7 @@ async fn open(
     }
     tx.commit().await?;
     state.queue.wake();
-    Ok(Answer::First(exchanged))
+    Ok(ExchangeResult::First(exchanged))
 }
 
 /// A token of this client's; another tenant's is an unknown one.
@@ -195,7 +204,7 @@ async fn known(
     client: &Client,
     text: &SecretString,
     digest: &Digest,
-) -> Result<TempTokenRow, Failure> {
+) -> Result<TempTokenRow, ApiError> {
     let row = tx.temp_token(digest).await?;
     row.filter(|row| row.tenant_id == client.tenant())
         .ok_or_else(|| {
@@ -215,7 +224,7 @@ async fn waited_for(
     tx: &mut Tx,
     session: &SessionRow,
     row: TempTokenRow,
-) -> Result<TempTokenRow, Failure> {
+) -> Result<TempTokenRow, ApiError> {
     let lacks = progress_at(session, state.clock.now()).lacks_uploads();
     if row.died_at.is_some() || row.expires_at.is_some() || !lacks {
         return Ok(row);
@@ -223,11 +232,11 @@ async fn waited_for(
     uploads::none_missing(state, tx, session).await?;
     // The last one came in this very moment.
     let row = tx.temp_token(&row.digest).await?;
-    row.ok_or_else(|| Failure::Broken("a token that was there is gone".into()))
+    row.ok_or_else(|| ApiError::Broken("a token that was there is gone".into()))
 }
 
 /// Refuses a token that can be exchanged no more. Another one of its session may have been: that ends nothing.
-async fn alive(tx: &mut Tx, row: &TempTokenRow, now: DateTime<Utc>) -> Result<(), Failure> {
+async fn alive(tx: &mut Tx, row: &TempTokenRow, now: DateTime<Utc>) -> Result<(), ApiError> {
     if row.died_at.is_some() {
         let siblings = tx.temp_tokens_of(row.session_id).await?;
         if siblings.iter().any(|other| other.exchanged_at.is_some()) {
@@ -251,8 +260,8 @@ async fn used(
     state: &AppState,
     client: &Client,
     row: &TempTokenRow,
-    once: Option<&Attempt>,
-) -> Result<Answer, Failure> {
+    once: Option<&IdempotentRequest>,
+) -> Result<ExchangeResult, ApiError> {
     let now = state.clock.now();
     if let Some(once) = once
         && row.exchange_mark == Some(once.mark())
@@ -282,7 +291,8 @@ async fn used(
             person: None,
             actor: "server".into(),
             servicer: Some(client.servicer()),
-            action: "consent.revoked",
+            tenant: Some(client.tenant()),
+            action: SecurityEvent::ConsentRevoked,
             target: consent.id.to_string(),
             detail: json!({ "why": "temp_token used again", "session_id": row.session_id, "tenant_id": client.tenant() }),
             ip: String::new(),
@@ -299,7 +309,7 @@ async fn used(
         .into())
 }
 
-fn check_verifier(session: &SessionRow, verifier: Option<&SecretString>) -> Result<(), Failure> {
+fn check_verifier(session: &SessionRow, verifier: Option<&SecretString>) -> Result<(), ApiError> {
     match (&session.code_challenge, verifier) {
         (None, None) => Ok(()),
         // A verifier nobody asked for hides a challenge that was lost on the way (RFC 9700, section 2.1.1).
@@ -328,7 +338,7 @@ fn check_user(
     client: &Client,
     session: &SessionRow,
     given: Option<&str>,
-) -> Result<(), Failure> {
+) -> Result<(), ApiError> {
     let Some(bound) = &session.tenant_user else {
         return Ok(());
     };

@@ -2,25 +2,30 @@
 
 use app::domain::ids::{CredentialsId, TransactionId};
 use app::domain::moment::Moment;
-use app::domain::money::Bound;
+use app::domain::money::{Bound, SCALE};
 use app::domain::problem::Code;
 use chrono::{DateTime, Datelike as _, Utc};
+use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::accounts;
+use super::bounds;
 use super::consents::Credentials;
 use super::cursors::{self, Cursor};
-use super::data::{self, Readable, TransactionDetails};
+use super::data::{self, ReadableConsent, StoredTransactionDetails, UnreadableCount};
 use super::keys::Client;
-use super::refusal::{Failure, FieldProblem, Refusal};
+use super::refusal::{ApiError, FieldProblem, Refusal};
+use super::utx::Stability;
 use crate::state::AppState;
 use crate::storage::transactions::TransactionRow;
-pub use crate::storage::transactions::{Newest, Range, TransactionFilter};
+pub use crate::storage::transactions::{Range, TransactionFilter, TransactionPosition};
 
 /// One transaction, opened.
-pub struct Transaction {
+pub struct OpenedTransaction {
     pub row: TransactionRow,
-    pub details: TransactionDetails,
+    pub details: StoredTransactionDetails,
+    /// `true` if the stored details do not open: they are then what is known without them.
+    pub lost: bool,
 }
 
 /// Bounds on an amount, as they were written.
@@ -43,9 +48,9 @@ pub struct TimeBounds {
     pub lte: Option<Moment>,
 }
 
-/// What a caller may filter by; all that is given must hold.
+/// Filter of a caller; all of its fields must hold.
 #[derive(Default)]
-pub struct Wanted {
+pub struct TransactionQuery {
     pub filter: TransactionFilter,
     pub amount: AmountBounds,
     pub booked_at: TimeBounds,
@@ -54,21 +59,23 @@ pub struct Wanted {
     /// No provider tells locations or tags: asking for one finds nothing.
     pub location: Option<String>,
     pub tag: Option<String>,
-    /// What stands before the names of these in the request: `filter.`.
+    /// Prefix of these fields' names in the request: `filter.`.
     pub under: &'static str,
 }
 
 /// A consent's transactions under one filter, to be read page by page: no connection is held between two pages.
-pub struct Reader {
+pub struct TransactionReader {
     state: AppState,
-    pub readable: Readable,
+    pub readable: ReadableConsent,
     filter: Option<TransactionFilter>,
 }
 
 /// One page, and where the next begins.
-pub struct Page {
-    pub items: Vec<Transaction>,
-    pub next: Option<Newest>,
+pub struct TransactionPage {
+    pub items: Vec<OpenedTransaction>,
+    pub next: Option<TransactionPosition>,
+    /// The items whose details do not open, counted.
+    pub lost: Vec<UnreadableCount>,
 }
 
 /// Opens a consent's transactions.
@@ -76,29 +83,37 @@ pub async fn reader(
     state: &AppState,
     client: &Client,
     credentials: &Credentials,
-    wanted: Wanted,
-) -> Result<Reader, Failure> {
+    wanted: TransactionQuery,
+) -> Result<TransactionReader, ApiError> {
     let readable = data::readable(state, client, credentials).await?;
+    bounds::check_amount(&wanted.amount, wanted.under)?;
+    bounds::check_times(&wanted.booked_at, wanted.under, "booking_date_")?;
+    bounds::check_times(&wanted.inserted_at, wanted.under, "timestamp_")?;
     if let Some(account) = wanted.filter.account_id {
         let field = format!("{}account_id", wanted.under);
         accounts::require_own(state, readable.consent.id, account, field).await?;
     }
     let state = state.for_tenant_alone(readable.consent.tenant_id).await?;
     let filter = resolve(&state, readable.consent.id, wanted)?;
-    Ok(Reader {
+    Ok(TransactionReader {
         state,
         readable,
         filter,
     })
 }
 
-impl Reader {
-    /// At most `limit` rows after a place, or from the newest on.
-    pub async fn page(&self, after: Option<Newest>, limit: i64) -> Result<Page, Failure> {
+impl TransactionReader {
+    /// At most `limit` rows after a position, or from the newest on.
+    pub async fn page(
+        &self,
+        after: Option<TransactionPosition>,
+        limit: i64,
+    ) -> Result<TransactionPage, ApiError> {
         let Some(filter) = &self.filter else {
-            return Ok(Page {
+            return Ok(TransactionPage {
                 items: Vec::new(),
                 next: None,
+                lost: Vec::new(),
             });
         };
         let consent = self.readable.consent.id;
@@ -110,34 +125,39 @@ impl Reader {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = rows.len() > limit;
         rows.truncate(limit);
-        let place = |row: &TransactionRow| Newest {
+        let position = |row: &TransactionRow| TransactionPosition {
             booked_at: row.booked_at,
             id: row.id,
         };
-        let next = if more { rows.last().map(place) } else { None };
+        let next = if more {
+            rows.last().map(position)
+        } else {
+            None
+        };
         let open = |row| opened(&self.state, row);
-        let items = rows.into_iter().map(open).collect::<Result<_, _>>()?;
-        Ok(Page { items, next })
+        let items: Vec<_> = rows.into_iter().map(open).collect();
+        let lost = lost(consent, &items);
+        Ok(TransactionPage { items, next, lost })
     }
 
-    /// The cursor of the page that follows a place.
-    pub fn cursor(&self, place: Newest) -> Result<String, Failure> {
-        write_cursor(&self.state, self.readable.consent.id, place)
+    /// Returns the cursor of the page that follows a position.
+    pub fn cursor(&self, position: TransactionPosition) -> Result<String, ApiError> {
+        write_cursor(&self.state, self.readable.consent.id, position)
     }
 
-    /// The place that `after` names: a cursor of this list, or the id of the last transaction that was seen.
-    pub async fn place(&self, after: &str) -> Result<Newest, Failure> {
+    /// Returns the position that `after` names: a cursor of this list, or the id of the last transaction that was seen.
+    pub async fn position(&self, after: &str) -> Result<TransactionPosition, ApiError> {
         let consent = self.readable.consent.id;
-        if let Some(place) = read_cursor(&self.state, consent, after) {
-            return Ok(place);
+        if let Some(position) = read_cursor(&self.state, consent, after) {
+            return Ok(position);
         }
         // Cursors of before they were sealed name a transaction too.
-        let unsealed = cursors::bare(after).as_deref().and_then(read_place);
-        let id = unsealed.map(|place| place.id).or(after.parse().ok());
+        let unsealed = cursors::bare(after).as_deref().and_then(read_position);
+        let id = unsealed.map(|position| position.id).or(after.parse().ok());
         let known = match id {
             Some(id) => {
                 let mut tx = self.state.db.read().await?;
-                tx.transaction_place(consent, id).await?
+                tx.transaction_position(consent, id).await?
             }
             None => None,
         };
@@ -153,35 +173,63 @@ impl Reader {
     }
 }
 
-/// A transaction with its details.
-pub fn opened(state: &AppState, row: TransactionRow) -> Result<Transaction, Failure> {
-    let place = data::transaction_place(row.consent_id, &row.utx);
-    let details = data::open(state, &place, &row.sealed)?;
-    Ok(Transaction { row, details })
+/// A transaction with its details; with what is in clear alone, if they do not open.
+pub fn opened(state: &AppState, row: TransactionRow) -> OpenedTransaction {
+    let aad = data::transaction_aad(row.consent_id, &row.utx);
+    let (details, lost) = match data::open(state, &aad, &row.sealed) {
+        Ok(details) => (details, false),
+        Err(_) => (in_clear(&row), true),
+    };
+    OpenedTransaction { row, details, lost }
 }
 
-/// The opaque cursor of the page that follows a place in a consent's list.
+fn in_clear(row: &TransactionRow) -> StoredTransactionDetails {
+    StoredTransactionDetails {
+        amount: Decimal::new(row.amount, SCALE).normalize().to_string(),
+        balance: None,
+        info: None,
+        merchant: None,
+        merchant_category_code: None,
+        value_date: None,
+        // What its id was made of is not known any more.
+        stability: Stability::Positional,
+        references: Vec::new(),
+    }
+}
+
+/// Counts the transactions that do not open.
+pub fn lost(consent: CredentialsId, items: &[OpenedTransaction]) -> Vec<UnreadableCount> {
+    let lost = items.iter().filter(|item| item.lost);
+    let accounts: Vec<_> = lost.map(|item| item.row.account_id).collect();
+    data::lost(consent, &accounts)
+}
+
+/// Returns the opaque cursor of the page that follows a position in a consent's list.
 pub fn write_cursor(
     state: &AppState,
     consent: CredentialsId,
-    place: Newest,
-) -> Result<String, Failure> {
-    let mut bytes = place.booked_at.timestamp_micros().to_be_bytes().to_vec();
-    bytes.extend(place.id.0.as_bytes());
+    position: TransactionPosition,
+) -> Result<String, ApiError> {
+    let mut bytes = position.booked_at.timestamp_micros().to_be_bytes().to_vec();
+    bytes.extend(position.id.0.as_bytes());
     cursors::write(state, Cursor::Transactions(consent), &bytes)
 }
 
-/// The place that an opaque cursor of a consent's list names.
-pub fn read_cursor(state: &AppState, consent: CredentialsId, text: &str) -> Option<Newest> {
-    read_place(&cursors::read(state, Cursor::Transactions(consent), text)?)
+/// Returns the position that an opaque cursor of a consent's list names.
+pub fn read_cursor(
+    state: &AppState,
+    consent: CredentialsId,
+    text: &str,
+) -> Option<TransactionPosition> {
+    read_position(&cursors::read(state, Cursor::Transactions(consent), text)?)
 }
 
-/// The place in 24 bytes: microseconds, and the id. Only years that are kept: no database is asked for others.
-pub fn read_place(bytes: &[u8]) -> Option<Newest> {
+/// Reads a position of 24 bytes: microseconds, and the id. Only years that are kept: no database is asked for others.
+pub fn read_position(bytes: &[u8]) -> Option<TransactionPosition> {
     let (at, id) = bytes.split_at_checked(8)?;
     let micros = i64::from_be_bytes(at.try_into().ok()?);
     let booked_at = DateTime::from_timestamp_micros(micros)?;
-    Some(Newest {
+    Some(TransactionPosition {
         booked_at: Some(booked_at).filter(|at| (1..=9999).contains(&at.year()))?,
         id: TransactionId(Uuid::from_slice(id).ok()?),
     })
@@ -191,8 +239,8 @@ pub fn read_place(bytes: &[u8]) -> Option<Newest> {
 fn resolve(
     state: &AppState,
     consent: CredentialsId,
-    wanted: Wanted,
-) -> Result<Option<TransactionFilter>, Failure> {
+    wanted: TransactionQuery,
+) -> Result<Option<TransactionFilter>, ApiError> {
     if wanted.location.is_some() || wanted.tag.is_some() {
         return Ok(None);
     }
@@ -246,16 +294,16 @@ mod tests {
 
     #[test]
     fn a_place_is_in_the_years_that_are_kept() {
-        let place = |micros: i64| {
+        let position = |micros: i64| {
             let mut bytes = micros.to_be_bytes().to_vec();
             bytes.extend([7; 16]);
-            read_place(&bytes)
+            read_position(&bytes)
         };
-        assert_eq!(place(0).unwrap().booked_at, DateTime::UNIX_EPOCH);
+        assert_eq!(position(0).unwrap().booked_at, DateTime::UNIX_EPOCH);
         for odd in [i64::MIN, i64::MAX, 253_402_300_800_000_000] {
-            assert_eq!(place(odd), None, "{odd}");
+            assert_eq!(position(odd), None, "{odd}");
         }
-        assert_eq!(read_place(&[0; 23]), None);
+        assert_eq!(read_position(&[0; 23]), None);
     }
 
     #[test]

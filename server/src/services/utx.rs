@@ -1,7 +1,7 @@
 //! `utx_id`: what a transaction is known by across all consents of one tenant, and by nobody else.
 //!
-//! An HMAC-SHA-256 over the bank's stable fields under a key of the tenant (`api.md`, section 5). Ids never change: what
-//! they are made from has versions, and a tenant keeps the one it began with.
+//! An HMAC-SHA-256 over the bank's stable fields under a key of the tenant (docs/API.md, "Transactions"). Ids
+//! never change: what they are made from has versions, and a tenant keeps the one it began with.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -12,21 +12,21 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use super::refusal::Failure;
+use super::refusal::ApiError;
 use crate::crypto::Digest;
 use crate::skills::BankTransaction;
 use crate::state::AppState;
 use crate::text::fold;
 
-/// What a `utx_id` was made from, and so how far it can be trusted to stay.
+/// Source of a `utx_id`, which decides how far it can be trusted not to change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stability {
     /// The bank's own id of the transaction.
     Bank,
-    /// What the bank says about it, for want of an id.
+    /// The bank's data about it, because there is no id.
     Derived,
-    /// The same, and its place among others that look just like it.
+    /// The bank's id or data, and its place among the transactions that have the same.
     Positional,
 }
 
@@ -42,15 +42,15 @@ impl Stability {
 
 /// The transactions of one account's list so far.
 #[derive(Default)]
-pub struct Met {
-    /// How many were told by the same fields.
+pub struct SeenTransactions {
+    /// Number of transactions with the same identity, by the id of the first of them.
     alike: HashMap<Vec<u8>, u64>,
-    /// What each was like, all in all.
+    /// Hash of all of a transaction's data, by its `utx`.
     looks: HashMap<Vec<u8>, u64>,
 }
 
-impl Met {
-    /// Whether a transaction was among them.
+impl SeenTransactions {
+    /// Returns `true` if a transaction was among them.
     pub fn knows(&self, utx: &Digest) -> bool {
         self.looks.contains_key(&utx.0)
     }
@@ -66,27 +66,27 @@ impl Met {
     }
 }
 
-/// Everything a bank says about a transaction, as one number.
-pub fn looks(transaction: &BankTransaction) -> u64 {
+/// Returns a hash of everything a bank says about a transaction.
+pub fn content_hash(transaction: &BankTransaction) -> u64 {
     let mut hasher = DefaultHasher::new();
     transaction.hash(&mut hasher);
     hasher.finish()
 }
 
-/// What an account is known by in the identities of its transactions.
+/// Identity of an account in the identities of its transactions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountIdentity {
     /// Its IBAN, or the bank's own id.
     pub known_by: String,
     pub currency: String,
-    /// What tells it from another account of the same IBAN and currency; none where there is no other.
+    /// Text that tells it from another account of the same IBAN and currency; `None` where there is no other.
     pub marker: Option<String>,
 }
 
-/// How derived identities take texts.
+/// Way in which derived identities treat texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
-    /// To the letter: of tenants of before texts were folded.
+    /// Unfolded: for tenants from before texts were folded.
     Exact,
     /// Folded ([`fold`]), so that one text in two spellings is one transaction.
     Folded,
@@ -151,7 +151,7 @@ impl Identity {
                 field.to_owned()
             }
         };
-        let party = |party: &Option<crate::skills::Party>| {
+        let party = |party: &Option<crate::skills::Counterparty>| {
             let party = party.clone().unwrap_or_default();
             format!("{}|{}", text(&party.name), text(&party.iban))
         };
@@ -173,12 +173,12 @@ impl Identity {
     }
 }
 
-/// The bank's own id of a transaction, if it gives one.
+/// The bank's own id of a transaction, if it gives one. Blanks around it are none of it.
 pub fn bank_id(transaction: &BankTransaction) -> Option<&str> {
-    transaction
-        .id
-        .as_deref()
-        .or(transaction.entry_reference.as_deref())
+    [&transaction.id, &transaction.entry_reference]
+        .into_iter()
+        .filter_map(|id| id.as_deref().map(str::trim))
+        .find(|id| !id.is_empty())
 }
 
 impl UtxKey {
@@ -188,9 +188,9 @@ impl UtxKey {
         tenant: TenantId,
         sealed: &[u8],
         version: i64,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, ApiError> {
         Ok(Self {
-            key: state.vault.open(&place(tenant), sealed)?,
+            key: state.vault.open(&utx_key_aad(tenant), sealed)?,
             version: Version::of(version),
         })
     }
@@ -203,10 +203,10 @@ impl UtxKey {
         account: &AccountIdentity,
         transaction: &BankTransaction,
         trusted: bool,
-        met: &mut Met,
+        seen: &mut SeenTransactions,
     ) -> Option<(Digest, Stability)> {
         let identity = Identity::of(account, transaction, trusted, self.version);
-        self.tell(&identity, looks(transaction), met)
+        self.tell(&identity, content_hash(transaction), seen)
     }
 
     /// The `utx` of a bank's own id.
@@ -220,30 +220,35 @@ impl UtxKey {
         Digest::of(self.mac(&Identity { fields, kind }, 0))
     }
 
-    fn tell(&self, identity: &Identity, looks: u64, met: &mut Met) -> Option<(Digest, Stability)> {
+    fn tell(
+        &self,
+        identity: &Identity,
+        content_hash: u64,
+        seen: &mut SeenTransactions,
+    ) -> Option<(Digest, Stability)> {
         let first = self.mac(identity, 0);
-        let mut place = met.alike.get(&first).copied().unwrap_or(0);
+        let mut ordinal = seen.alike.get(&first).copied().unwrap_or(0);
         let by_bank = identity.kind == Kind::Bank;
         if by_bank {
-            let mut alike = (0..place).map(|place| self.mac(identity, place));
-            if alike.any(|id| met.looks.get(&id) == Some(&looks)) {
+            let mut alike = (0..ordinal).map(|ordinal| self.mac(identity, ordinal));
+            if alike.any(|id| seen.looks.get(&id) == Some(&content_hash)) {
                 return None;
             }
         }
-        let stability = match (place, by_bank) {
+        let stability = match (ordinal, by_bank) {
             (0, true) => Stability::Bank,
             (0, false) => Stability::Derived,
             _ => Stability::Positional,
         };
-        let id = self.mac(identity, place);
-        met.looks.insert(id.clone(), looks);
-        place += 1;
-        met.alike.insert(first, place);
+        let id = self.mac(identity, ordinal);
+        seen.looks.insert(id.clone(), content_hash);
+        ordinal += 1;
+        seen.alike.insert(first, ordinal);
         Some((Digest::of(id), stability))
     }
 
     /// Every field with its length in front, so that no two lists of fields run together alike.
-    fn mac(&self, identity: &Identity, place: u64) -> Vec<u8> {
+    fn mac(&self, identity: &Identity, ordinal: u64) -> Vec<u8> {
         // HMAC pads a shorter key with zeros to the block size itself (RFC 2104, section 2).
         let key = Zeroizing::new(std::array::from_fn::<u8, 64, _>(|at| {
             self.key.get(at).copied().unwrap_or(0)
@@ -254,7 +259,7 @@ impl UtxKey {
             Kind::Exact => b"said",
             Kind::Folded => b"text",
         });
-        mac.update(&place.to_be_bytes());
+        mac.update(&ordinal.to_be_bytes());
         for field in &identity.fields {
             mac.update(&(field.len() as u64).to_be_bytes());
             mac.update(field.as_bytes());
@@ -263,8 +268,8 @@ impl UtxKey {
     }
 }
 
-/// Where a tenant's key is sealed.
-pub fn place(tenant: TenantId) -> String {
+/// Returns the associated data that a tenant's key is sealed under.
+pub fn utx_key_aad(tenant: TenantId) -> String {
     format!("tenants.utx_key/{tenant}")
 }
 
@@ -295,7 +300,7 @@ mod tests {
     }
 
     fn said(remittance: &str) -> BankTransaction {
-        let mut row = crate::services::trials::transaction("77", "-5.00", "2026-01-01");
+        let mut row = crate::services::tests::transaction("77", "-5.00", "2026-01-01");
         row.id = None;
         row.remittance = Some(remittance.into());
         row
@@ -305,7 +310,12 @@ mod tests {
     fn one_text_in_two_spellings_is_one_transaction() {
         let id = |version, text: &str| {
             let key = UtxKey { version, ..key(1) };
-            let told = key.identify(&account(None), &said(text), true, &mut Met::default());
+            let told = key.identify(
+                &account(None),
+                &said(text),
+                true,
+                &mut SeenTransactions::default(),
+            );
             told.unwrap().0
         };
         let one = id(Version::Folded, "Depozitul Meșter 5");
@@ -341,11 +351,21 @@ mod tests {
             "",
         ];
         let before = tell(1, &fields, false);
-        let told = exact.identify(&account(None), &said("Meşter"), true, &mut Met::default());
+        let told = exact.identify(
+            &account(None),
+            &said("Meşter"),
+            true,
+            &mut SeenTransactions::default(),
+        );
         assert!(told.unwrap().0 == before);
         let mut by_bank = said("x");
         by_bank.id = Some("77".into());
-        let told = exact.identify(&account(None), &by_bank, true, &mut Met::default());
+        let told = exact.identify(
+            &account(None),
+            &by_bank,
+            true,
+            &mut SeenTransactions::default(),
+        );
         assert!(told.unwrap().0 == tell(1, &["DE89370400440532013000", "EUR", "77"], true));
     }
 
@@ -354,7 +374,12 @@ mod tests {
         let mut row = said("x");
         row.id = Some("77".into());
         let id = |marker| {
-            let told = key(1).identify(&account(marker), &row, true, &mut Met::default());
+            let told = key(1).identify(
+                &account(marker),
+                &row,
+                true,
+                &mut SeenTransactions::default(),
+            );
             told.unwrap().0
         };
         assert!(id(None) != id(Some("space")) && id(Some("space")) != id(Some("other")));
@@ -362,7 +387,11 @@ mod tests {
     }
 
     fn tell(key: u8, fields: &[&str], by_bank: bool) -> Digest {
-        let told = super::tests::key(key).tell(&identity(fields, by_bank), 0, &mut Met::default());
+        let told = super::tests::key(key).tell(
+            &identity(fields, by_bank),
+            0,
+            &mut SeenTransactions::default(),
+        );
         told.unwrap().0
     }
 
@@ -381,11 +410,11 @@ mod tests {
 
     #[test]
     fn transactions_that_look_alike_are_told_by_their_place() {
-        let mut met = Met::default();
+        let mut seen = SeenTransactions::default();
         let ids: Vec<_> = (0..3)
             .map(|_| {
                 key(1)
-                    .tell(&identity(&["same"], false), 7, &mut met)
+                    .tell(&identity(&["same"], false), 7, &mut seen)
                     .unwrap()
             })
             .collect();
@@ -396,8 +425,9 @@ mod tests {
 
     #[test]
     fn a_banks_id_that_comes_twice_is_one_transaction_only_if_all_the_rest_is_the_same() {
-        let mut met = Met::default();
-        let mut come = |looks| key(1).tell(&identity(&["tx-1"], true), looks, &mut met);
+        let mut seen = SeenTransactions::default();
+        let mut come =
+            |content_hash| key(1).tell(&identity(&["tx-1"], true), content_hash, &mut seen);
         let one = come(7).unwrap();
         assert_eq!(one.1, Stability::Bank);
         assert!(come(7).is_none());
@@ -405,6 +435,6 @@ mod tests {
         assert_eq!(two.1, Stability::Positional);
         assert!(two.0 != one.0);
         assert!(come(7).is_none() && come(8).is_none());
-        assert!(met.knows(&one.0) && met.knows(&two.0));
+        assert!(seen.knows(&one.0) && seen.knows(&two.0));
     }
 }

@@ -7,23 +7,24 @@ use std::sync::Arc;
 
 use app::domain::ids::{SessionId, StepId};
 use app::domain::person::Permission;
-use app::domain::session::{Awaiting, Decision, Event};
+use app::domain::session::{Awaiting, Decision, SessionEvent};
 use app::portal::verifications::{Verification, Verifications};
-use app::portal::{Actor, Answered, Source, Trouble};
+use app::portal::{Actor, PortalError, PortalResult, RequestSource};
 use async_trait::async_trait;
 use chrono::Duration;
 use serde_json::{Value, json};
 
 use super::Services;
 use super::keys;
-use super::providers::{connector, delay, open_ref};
-use super::refusal::Failure;
+use super::provider_access::{connector, delay, open_ref};
+use super::refusal::ApiError;
+use super::service_error::{ServiceError, audit_entry, portal_result};
 use super::steps::LEASE;
-use super::trouble::{Stop, act, answered};
-use super::turns::{self, After, Handed, Turn};
+use super::transition::{self, ClaimedSession, Delivery, NextAction};
 use crate::jobs::decide_verification::DecideVerification;
 use crate::jobs::resume_session::ResumeSession;
-use crate::skills::{Connector, ConnectorError, Opaque, Verdict};
+use crate::security;
+use crate::skills::{Connector, ConnectorError, Opaque, VerificationOutcome};
 use crate::state::AppState;
 use crate::storage::Tx;
 use crate::storage::sessions::SessionRow;
@@ -31,21 +32,21 @@ use crate::storage::verifications::PendingRow;
 
 /// Sessions in the portal's list.
 const LISTED: i64 = 100;
-/// How long a tenant that is not served is left alone.
+/// Time after which a session of a tenant that is not served is asked about again.
 const LATER: std::time::Duration = std::time::Duration::from_hours(1);
 /// No verification takes longer: then the session has failed. Its time does not count, and would otherwise never end.
 const LONGEST: Duration = Duration::days(30);
 
 #[async_trait]
 impl Verifications for Services {
-    async fn verifications(&self, actor: &Actor) -> Answered<Vec<Verification>> {
+    async fn verifications(&self, actor: &Actor) -> PortalResult<Vec<Verification>> {
         let listed = async {
             let servicer = actor.may(Permission::UseConsole)?.servicer;
             let mut tx = self.state.db.read().await?;
             let rows = tx.pending_sessions(servicer, None, LISTED).await?;
-            Ok::<_, Stop>(rows.into_iter().map(shown).collect())
+            Ok::<_, ServiceError>(rows.into_iter().map(portal_verification).collect())
         };
-        answered(self, listed.await)
+        portal_result(self, listed.await)
     }
 
     async fn decide(
@@ -53,8 +54,8 @@ impl Verifications for Services {
         actor: &Actor,
         session: SessionId,
         decision: Decision,
-        source: &Source,
-    ) -> Answered<()> {
+        source: &RequestSource,
+    ) -> PortalResult<()> {
         let decided = async {
             let servicer = actor.may(Permission::UseConsole)?.servicer;
             let state = &self.state;
@@ -62,11 +63,11 @@ impl Verifications for Services {
             let waiting = tx.pending_sessions(servicer, Some(session), 1).await?;
             let waiting = waiting.into_iter().next().ok_or_else(gone)?;
             let detail = json!({ "decision": decision, "tenant": waiting.tenant_id });
-            let audit = act(
+            let audit = audit_entry(
                 state,
                 actor,
                 source,
-                "verification.decided",
+                security::SecurityEvent::VerificationDecided,
                 session,
                 detail,
             );
@@ -79,13 +80,13 @@ impl Verifications for Services {
             state.queue.add(&mut tx, &job).await?;
             tx.commit().await?;
             state.queue.wake();
-            Ok::<_, Stop>(())
+            Ok::<_, ServiceError>(())
         };
-        answered(self, decided.await)
+        portal_result(self, decided.await)
     }
 }
 
-fn shown(row: PendingRow) -> Verification {
+fn portal_verification(row: PendingRow) -> Verification {
     Verification {
         session: row.session_id,
         run: row.run,
@@ -97,73 +98,75 @@ fn shown(row: PendingRow) -> Verification {
     }
 }
 
-/// Of another servicer, of nobody, or decided meanwhile: the same answer.
-fn gone() -> Trouble {
-    Trouble::Conflict("This session no longer waits for a decision. Go back to the list.".into())
+/// Returns the error for a session of another servicer, of no servicer, or decided meanwhile: the same for all three.
+fn gone() -> PortalError {
+    PortalError::Conflict(
+        "This session no longer waits for a decision. Go back to the list.".into(),
+    )
 }
 
 /// Tells the provider what a person decided, and asks what follows. A provider that decided meanwhile stays with it.
-pub async fn decided(state: &AppState, by: &DecideVerification) -> Result<(), Failure> {
+pub async fn decided(state: &AppState, by: &DecideVerification) -> Result<(), ApiError> {
     let mut tx = state.db.read().await?;
     let row = tx.session(by.session).await?;
     drop(tx);
-    let turn = (by.position, Awaiting::Provider);
-    let Some(session) = row.filter(|row| (row.position, row.awaiting) == turn) else {
+    let claimed = (by.position, Awaiting::Provider);
+    let Some(session) = row.filter(|row| (row.position, row.awaiting) == claimed) else {
         return Ok(());
     };
     let state = &state.for_tenant_alone(session.tenant_id).await?;
     let (connector, bank_ref) = under_way(state, &session)?;
     match connector.decide(&bank_ref, by.decision).await {
         Ok(()) | Err(ConnectorError::Rejected { .. }) => {}
-        Err(error) => return Err(Failure::Broken(error.to_string())),
+        Err(error) => return Err(ApiError::Broken(error.to_string())),
     }
     let asking = ResumeSession {
         session: by.session,
         position: by.position,
         asked: session.asked,
     };
-    ask(state, &asking).await
+    poll(state, &asking).await
 }
 
-/// One asking. An error means that it has to be done again.
-pub async fn ask(state: &AppState, asking: &ResumeSession) -> Result<(), Failure> {
+/// Polls the provider once. An error means that it has to be done again.
+pub async fn poll(state: &AppState, asking: &ResumeSession) -> Result<(), ApiError> {
     let now = state.clock.now();
     let claim = StepId(state.clock.id());
     let mut tx = state.db.write().await?;
-    let turn = (asking.position, asking.asked);
+    let poll = (asking.position, asking.asked);
     let claimed = tx
-        .claim_asking(asking.session, turn, claim, now, now + LEASE)
+        .claim_verification_poll(asking.session, poll, claim, now, now + LEASE)
         .await?;
     let Some(session) = claimed else {
         let row = tx.session(asking.session).await?;
         let due = row.is_some_and(|row| {
-            row.awaiting == Awaiting::Provider && (row.position, row.asked) == turn
+            row.awaiting == Awaiting::Provider && (row.position, row.asked) == poll
         });
         return if due {
-            Err(Failure::Broken("somebody else is asking".into()))
+            Err(ApiError::Broken("somebody else is asking".into()))
         } else {
             Ok(())
         };
     };
     tx.commit().await?;
     let state = &state.for_tenant_alone(session.tenant_id).await?;
-    let turn = Turn {
+    let claimed = ClaimedSession {
         session: &session,
         claim,
     };
     let applied = match verdict(state, &session).await {
-        Ok(verdict) => apply(state, turn, asking, verdict).await,
+        Ok(verdict) => apply(state, claimed, asking, verdict).await,
         Err(failure) => Err(failure),
     };
     if applied.is_err() {
-        turn.release(state).await?;
+        claimed.release(state).await?;
     }
     applied
 }
 
-async fn verdict(state: &AppState, session: &SessionRow) -> Result<Verdict, Failure> {
+async fn verdict(state: &AppState, session: &SessionRow) -> Result<VerificationOutcome, ApiError> {
     let now = state.clock.now();
-    let failed = |reason: &str| Verdict::Failed {
+    let failed = |reason: &str| VerificationOutcome::Failed {
         reason: reason.into(),
     };
     let (connector, bank_ref) = under_way(state, session)?;
@@ -177,8 +180,8 @@ async fn verdict(state: &AppState, session: &SessionRow) -> Result<Verdict, Fail
     match keys::check_served(&mut tx, session.tenant_id).await {
         Ok(()) => {}
         // Nothing completes in the name of a tenant that is paused: it is asked about again.
-        Err(Failure::Refused(_)) => {
-            return Ok(Verdict::Pending { poll_after: LATER });
+        Err(ApiError::Refused(_)) => {
+            return Ok(VerificationOutcome::Pending { poll_after: LATER });
         }
         Err(failure) => return Err(failure),
     }
@@ -189,63 +192,66 @@ async fn verdict(state: &AppState, session: &SessionRow) -> Result<Verdict, Fail
         Err(ConnectorError::Rejected { .. } | ConnectorError::Unauthorized) => {
             Ok(failed("provider_error"))
         }
-        Err(error) => Err(Failure::Broken(error.to_string())),
+        Err(error) => Err(ApiError::Broken(error.to_string())),
     }
 }
 
-/// Who verifies a pending session, and what they know it by.
+/// Returns the connector that verifies a pending session, and the data that it asked to have kept.
 pub fn under_way(
     state: &AppState,
     session: &SessionRow,
-) -> Result<(Arc<dyn Connector>, Opaque), Failure> {
+) -> Result<(Arc<dyn Connector>, Opaque), ApiError> {
     let connector = connector(state, &session.skill)?;
     let bank_ref = open_ref(state, session)?;
     let bank_ref = bank_ref
-        .ok_or_else(|| Failure::Broken("a verification without what its connector kept".into()))?;
+        .ok_or_else(|| ApiError::Broken("a verification without what its connector kept".into()))?;
     Ok((connector, bank_ref))
 }
 
 async fn apply(
     state: &AppState,
-    turn: Turn<'_>,
+    claimed: ClaimedSession<'_>,
     asking: &ResumeSession,
-    verdict: Verdict,
-) -> Result<(), Failure> {
+    verdict: VerificationOutcome,
+) -> Result<(), ApiError> {
     match verdict {
-        Verdict::Pending { poll_after } => put_off(state, turn, asking, poll_after).await,
-        Verdict::Next {
+        VerificationOutcome::Pending { poll_after } => {
+            record_poll(state, claimed, asking, poll_after).await
+        }
+        VerificationOutcome::Next {
             step,
             data,
             bank_ref,
         } => {
-            let after = After::Step {
+            let after = NextAction::Step {
                 name: step,
                 bank_ref,
             };
-            verified(state, turn, after, data).await
+            verified(state, claimed, after, data).await
         }
-        Verdict::Done { granted, data } => {
+        VerificationOutcome::Done { granted, data } => {
             let mut tx = state.db.read().await?;
-            let of = step_of(&mut tx, turn.session).await?;
+            let of = step_of(&mut tx, claimed.session).await?;
             drop(tx);
-            verified(state, turn, After::end(granted, &of), data).await
+            verified(state, claimed, NextAction::end(granted, &of), data).await
         }
-        Verdict::Refused { reason } => {
+        VerificationOutcome::Refused { reason } => {
             let mut tx = state.db.write().await?;
-            let of = step_of(&mut tx, turn.session).await?;
-            let again = turn
-                .again(state, &mut tx, &of, &reason, Handed::WhenAsked)
+            let of = step_of(&mut tx, claimed.session).await?;
+            let again = claimed
+                .retry_step(state, &mut tx, &of, &reason, Delivery::OnRequest)
                 .await?;
             if again.is_some() {
                 tx.commit().await?;
             }
             Ok(())
         }
-        Verdict::Failed { reason } => {
+        VerificationOutcome::Failed { reason } => {
             let mut tx = state.db.write().await?;
-            let kept = open_ref(state, turn.session)?;
-            if turn.fail(state, &mut tx, &reason).await? {
-                turns::stop(state, &mut tx, turn.session, kept.as_ref()).await?;
+            let kept = open_ref(state, claimed.session)?;
+            if claimed.fail(state, &mut tx, &reason).await? {
+                transition::stop_at_provider(state, &mut tx, claimed.session, kept.as_ref())
+                    .await?;
                 tx.commit().await?;
                 state.queue.wake();
             }
@@ -255,20 +261,23 @@ async fn apply(
 }
 
 /// The step that is verified.
-async fn step_of(tx: &mut Tx, session: &SessionRow) -> Result<String, Failure> {
+async fn step_of(tx: &mut Tx, session: &SessionRow) -> Result<String, ApiError> {
     let last = tx.last_step(session.id).await?;
-    let last = last.ok_or_else(|| Failure::Broken("a verification of no step".into()))?;
+    let last = last.ok_or_else(|| ApiError::Broken("a verification of no step".into()))?;
     Ok(last.step)
 }
 
-async fn put_off(
+async fn record_poll(
     state: &AppState,
-    turn: Turn<'_>,
+    claimed: ClaimedSession<'_>,
     asking: &ResumeSession,
     poll_after: std::time::Duration,
-) -> Result<(), Failure> {
+) -> Result<(), ApiError> {
     let mut tx = state.db.write().await?;
-    if tx.put_off(turn.session.id, turn.claim).await? {
+    if tx
+        .record_verification_poll(claimed.session.id, claimed.claim)
+        .await?
+    {
         let next = ResumeSession {
             asked: asking.asked + 1,
             ..asking.clone()
@@ -282,20 +291,26 @@ async fn put_off(
 
 async fn verified(
     state: &AppState,
-    turn: Turn<'_>,
-    after: After,
+    claimed: ClaimedSession<'_>,
+    after: NextAction,
     data: Value,
-) -> Result<(), Failure> {
+) -> Result<(), ApiError> {
     let data = if data.is_null() { json!({}) } else { data };
     let mut tx = state.db.write().await?;
-    let moved = turn
-        .go_on(state, &mut tx, Event::Verified, &after, Handed::WhenAsked)
+    let applied = claimed
+        .advance(
+            state,
+            &mut tx,
+            SessionEvent::Verified,
+            &after,
+            Delivery::OnRequest,
+        )
         .await?;
-    if moved.is_none() {
+    if applied.is_none() {
         drop(tx);
-        return turns::undo(state, turn.session, &after).await;
+        return transition::undo_at_provider(state, claimed.session, &after).await;
     }
-    turns::answer(state, &mut tx, turn.session, data).await?;
+    transition::update_answer(state, &mut tx, claimed.session, data).await?;
     tx.commit().await?;
     state.queue.wake();
     Ok(())

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 
 use super::registry::{Connectors, ManifestError, Registry};
 use super::{
-    BankAccount, Connector, ConnectorError, Grant, Outcome, Page, PageRequest, Return, Returned,
-    Submission,
+    BankAccount, BankTransactionPage, Connector, ConnectorError, ConsentOutcome, Grant,
+    PageRequest, ProviderCallback, Submission, SubmitOutcome,
 };
 
 struct Offline;
@@ -35,11 +35,11 @@ pub fn connectors(manifests: &[SkillManifest]) -> Connectors {
 
 #[async_trait]
 impl Connector for Offline {
-    async fn submit(&self, _: Submission) -> Result<Outcome, ConnectorError> {
+    async fn submit(&self, _: Submission) -> Result<SubmitOutcome, ConnectorError> {
         Err(ConnectorError::Unreachable)
     }
 
-    async fn finish(&self, _: Return) -> Result<Returned, ConnectorError> {
+    async fn finish(&self, _: ProviderCallback) -> Result<ConsentOutcome, ConnectorError> {
         Err(ConnectorError::Unreachable)
     }
 
@@ -52,7 +52,7 @@ impl Connector for Offline {
         _: &Grant,
         _: &str,
         _: PageRequest,
-    ) -> Result<Page, ConnectorError> {
+    ) -> Result<BankTransactionPage, ConnectorError> {
         Err(ConnectorError::Unreachable)
     }
 

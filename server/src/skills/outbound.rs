@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use app::domain::json::{self, Limits};
+use app::domain::json::{self, ReadLimits};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
@@ -18,7 +18,7 @@ use super::connector::ConnectorError;
 
 const CONNECT: Duration = Duration::from_secs(2);
 const TOTAL: Duration = Duration::from_secs(15);
-const MOST_BYTES: usize = Limits::ANSWER.bytes;
+const MOST_BYTES: usize = ReadLimits::ANSWER.bytes;
 /// Idle connections are dropped before the servers at the other end commonly drop them.
 const IDLE: Duration = Duration::from_secs(20);
 
@@ -62,7 +62,7 @@ impl http_body::Body for Piped {
 }
 
 /// A whole answer.
-pub struct Answer {
+pub struct ProviderResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
@@ -73,7 +73,7 @@ impl Outbound {
         Self::with_total(TOTAL)
     }
 
-    /// With another limit for the whole call.
+    /// Makes a client with another time limit for the whole call.
     pub fn with_total(total: Duration) -> Result<Self, reqwest::Error> {
         let client = Client::builder()
             .connect_timeout(CONNECT)
@@ -91,7 +91,7 @@ impl Outbound {
     }
 
     /// Sends a request and reads its answer to the end.
-    pub async fn send(&self, request: RequestBuilder) -> Result<Answer, ConnectorError> {
+    pub async fn send(&self, request: RequestBuilder) -> Result<ProviderResponse, ConnectorError> {
         let mut response = request.send().await.map_err(failure)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = Vec::new();
@@ -101,7 +101,7 @@ impl Outbound {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer {
+        Ok(ProviderResponse {
             status,
             headers,
             body,
@@ -117,7 +117,7 @@ fn failure(error: reqwest::Error) -> ConnectorError {
     }
 }
 
-impl Answer {
+impl ProviderResponse {
     /// `Retry-After` in seconds (RFC 9110, section 10.2.3); a date is not read.
     pub fn retry_after(&self) -> Option<Duration> {
         let seconds = self.headers.get(RETRY_AFTER)?.to_str().ok()?;
@@ -126,7 +126,7 @@ impl Answer {
 
     /// The body as JSON.
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, ConnectorError> {
-        json::from_slice(&self.body, Limits::ANSWER)
+        json::from_slice(&self.body, ReadLimits::ANSWER)
             .map_err(|_| ConnectorError::BadAnswer("its body is not of the agreed shape"))
     }
 }
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     fn read<T: serde::de::DeserializeOwned>(body: &str) -> Result<T, ConnectorError> {
-        let answer = Answer {
+        let answer = ProviderResponse {
             status: StatusCode::OK,
             headers: HeaderMap::new(),
             body: body.as_bytes().to_vec(),

@@ -32,9 +32,9 @@ struct GroupHeader {
 #[derive(Deserialize)]
 pub struct PaymentInfo {
     pub requested_execution_date: Option<NaiveDate>,
-    pub debtor_account: Option<Account>,
+    pub debtor_account: Option<CashAccount>,
     pub charge_bearer: Option<String>,
-    /// Of a standing order, in the Berlin Group's words.
+    /// Frequency of a standing order, in the Berlin Group's words; `None` for other payments.
     pub frequency: Option<String>,
     pub start_date: Option<NaiveDate>,
     pub end_date: Option<NaiveDate>,
@@ -50,7 +50,7 @@ pub struct Transfer {
     pub payment_id: Option<PaymentIdentification>,
     pub amount: AmountType,
     pub creditor: Party,
-    pub creditor_account: Account,
+    pub creditor_account: CashAccount,
     pub creditor_agent: Option<Agent>,
     pub remittance_information: Option<Remittance>,
 }
@@ -78,7 +78,7 @@ pub struct Party {
 }
 
 #[derive(Deserialize)]
-pub struct Account {
+pub struct CashAccount {
     pub iban: String,
     pub currency: Option<String>,
 }
@@ -106,7 +106,7 @@ impl PaymentIntent {
 }
 
 impl PaymentInfo {
-    /// What kind of payment it is: the fields say.
+    /// Returns the kind of the payment, which follows from its fields.
     pub fn kind(&self, today: NaiveDate) -> PaymentKind {
         match self {
             Self {
@@ -143,7 +143,7 @@ impl InstructedAmount {
     }
 }
 
-/// What is wrong with data that the schema has let through.
+/// Returns the faults in data that the schema has let through.
 pub fn faults(data: &Value, today: NaiveDate) -> Vec<DataFault> {
     let mut found = Found::default();
     found.dates(data);
@@ -158,7 +158,7 @@ pub fn faults(data: &Value, today: NaiveDate) -> Vec<DataFault> {
 #[derive(Default)]
 struct Found(Vec<DataFault>);
 
-/// Where the one payment is.
+/// Path of the one payment in the data.
 const INFO: &str = "data.payment_info[0]";
 
 impl Found {
@@ -243,6 +243,11 @@ impl Found {
                 format!("{path}.creditor_account.iban"),
                 &transfer.creditor_account.iban,
             );
+            let debtor = info.debtor_account.as_ref().map(|account| &account.iban);
+            if debtor == Some(&transfer.creditor_account.iban) {
+                let message = "Must be another account than debtor_account: a payment to oneself moves nothing.";
+                self.at(format!("{path}.creditor_account.iban"), "range", message);
+            }
             self.amount(
                 format!("{path}.amount.instructed_amount.amount"),
                 &transfer.amount.instructed_amount,

@@ -1,28 +1,29 @@
 //! The texts of a payment, made ready for the next system: what people hold is taken (IBANs in groups of four), what SEPA
 //! carries otherwise is written in its letters and said to be, and what no bank carries is refused here, by name and place.
 
+use app::domain::country::COUNTRIES;
 use app::domain::currency::Currency;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::registry::DataFault;
-use crate::text::{nfc, odd_char, sepa};
+use crate::text::{is_invisible, nfc, odd_char, sepa};
 
-/// A text that the bank gets otherwise than it was given.
+/// A text that is sent to the bank otherwise than it was given.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Written {
+pub struct AdaptedText {
     /// `data.payment_info[0].…`.
     pub path: String,
     pub given: String,
     pub sent: String,
 }
 
-/// A payment's data as it goes on.
+/// Data of a payment, prepared for the schema and the bank.
 pub struct Prepared {
     pub data: Value,
     pub faults: Vec<DataFault>,
-    /// What the caller is told, before the end-user agrees to it.
-    pub written: Vec<Written>,
+    /// Texts that were changed. The caller is told of them before the end-user authorises the payment.
+    pub written: Vec<AdaptedText>,
 }
 
 /// Returns a payment's data as the schema and the bank read it, and what is wrong with its texts.
@@ -63,8 +64,18 @@ impl Prepared {
     /// A text as it goes on, if that is another.
     fn text(&mut self, text: &str, path: &str, name: &str) -> Option<String> {
         match name {
-            "iban" | "bic" => {
-                let plain = printed(text);
+            "iban" => {
+                let plain = printed(text, &["IBAN"]);
+                if let Some(message) = form_fault(&plain).or_else(|| iban_fault(&plain)) {
+                    self.fault(path, message);
+                }
+                (plain != text).then_some(plain)
+            }
+            "bic" => {
+                let plain = printed(text, &["BIC/SWIFT", "SWIFT/BIC", "SWIFT", "BIC"]);
+                if let Some(message) = form_fault(&plain).or_else(|| bic_fault(&plain)) {
+                    self.fault(path, message);
+                }
                 (plain != text).then_some(plain)
             }
             "currency" => {
@@ -95,7 +106,7 @@ impl Prepared {
         });
     }
 
-    /// Whether every character is one that somebody sees.
+    /// Returns `true` if every character is visible; otherwise notes a fault.
     fn visible(&mut self, text: &str, path: &str) -> bool {
         let Some(odd) = odd_char(text) else {
             return true;
@@ -105,7 +116,7 @@ impl Prepared {
         false
     }
 
-    /// A name, or what a payment is for.
+    /// Prepares a name or a payment's text; notes a fault and returns `None` if it cannot be sent.
     fn line(&mut self, text: &str, path: &str, name: &str) -> Option<String> {
         if !self.visible(text, path) {
             return None;
@@ -136,8 +147,16 @@ impl Prepared {
             self.fault(path, message);
             return None;
         }
+        let (most, length) = (if name == "name" { 70 } else { 140 }, sent.chars().count());
+        if length > most && given.chars().count() <= most {
+            let message = format!(
+                "Has {length} characters in the letters of SEPA, and may have {most}: some are written with several, as \
+                 EUR for the sign of the euro."
+            );
+            self.fault(path, message);
+        }
         if sent != given {
-            self.written.push(Written {
+            self.written.push(AdaptedText {
                 path: path.to_owned(),
                 given,
                 sent: sent.clone(),
@@ -182,22 +201,59 @@ impl Prepared {
                 "Travels in a header, which holds ASCII alone: `{c}` (U+{code:04X}, character {place}) is none."
             );
             self.fault(path, message);
+        } else if text.starts_with(' ') || text.ends_with(' ') {
+            let message = "Must not begin or end with a blank: headers lose it.";
+            self.fault(path, message);
         }
     }
 }
 
-/// Returns an IBAN or BIC as machines write it: in capitals and without the blanks of its print form (ISO 13616-1,
-/// section 6.2), whichever blanks they are.
-fn printed(text: &str) -> String {
-    let plain: String = text
+/// An IBAN or BIC as systems write it, from what people copy: in groups, in lower case, behind its name, with the dashes or
+/// dots of some prints and the marks that hold it left to right.
+fn printed(text: &str, names: &[&str]) -> String {
+    let shown: String = text.chars().filter(|c| !is_invisible(*c)).collect();
+    let shown = shown.trim().to_ascii_uppercase();
+    let behind = names.iter().find_map(|name| {
+        let rest = shown.strip_prefix(name)?;
+        // `BICD...` may be a BIC of its own: a name is followed by something.
+        let value = rest.trim_start_matches([':', '.', '-', ' ', '\t', '\u{a0}']);
+        (value.len() < rest.len() || *name == "IBAN").then(|| value.to_owned())
+    });
+    let dash = |c: char| matches!(c, '-' | '.' | '\u{2010}'..='\u{2015}' | '\u{2212}');
+    let plain = behind.unwrap_or(shown);
+    plain
         .chars()
-        .filter(|c| !c.is_whitespace() && !matches!(c, '\u{200b}' | '\u{feff}' | '\u{2060}'))
-        .map(|c| c.to_ascii_uppercase())
-        .collect();
-    match plain.strip_prefix("IBAN") {
-        Some(rest) => rest.trim_start_matches(':').to_owned(),
-        None => plain,
+        .filter(|c| !c.is_whitespace() && !dash(*c))
+        .collect()
+}
+
+/// The character of an IBAN or BIC that neither has.
+fn form_fault(plain: &str) -> Option<String> {
+    if plain.is_empty() {
+        return Some("Must not be empty.".to_owned());
     }
+    let (at, c) = plain
+        .chars()
+        .enumerate()
+        .find(|(_, c)| !c.is_ascii_alphanumeric())?;
+    let (code, place) = (u32::from(c), at + 1);
+    Some(format!(
+        "Has a `{c}` (U+{code:04X}, character {place} without blanks): it is written in the letters A to Z and digits."
+    ))
+}
+
+/// What is wrong with a BIC (ISO 9362): its length, or the country at characters 5 and 6.
+fn bic_fault(bic: &str) -> Option<String> {
+    let (Some(country), 8 | 11) = (bic.get(4..6), bic.len()) else {
+        return Some("Is no BIC (ISO 9362): those have 8 or 11 characters.".to_owned());
+    };
+    // Kosovo has a code of banks' own.
+    let known = country == "XK" || COUNTRIES.iter().any(|(code, _)| *code == country);
+    (!known).then(|| {
+        format!(
+            "Is no BIC (ISO 9362): `{country}` at characters 5 and 6 is the code of no country."
+        )
+    })
 }
 
 /// Returns what is wrong with an IBAN in electronic form, if anything is.
@@ -219,9 +275,14 @@ pub fn iban_fault(iban: &str) -> Option<String> {
     }
 }
 
-/// Whether a whole text is a creditor reference with wrong check digits (ISO 11649: `RF`, two digits, up to 21 more).
+/// Returns `true` if the whole text is a creditor reference with wrong check digits (ISO 11649: `RF`, two digits, up to
+/// 21 more).
 fn is_wrong_reference(text: &str) -> bool {
-    let plain: String = text.chars().filter(|c| *c != ' ').collect();
+    let plain = text.chars().filter(|c| !matches!(c, ' ' | '-'));
+    let written: String = plain.collect();
+    let plain = written.to_ascii_uppercase();
+    // "rf12 shoes" is a text: in small letters, only digits are surely a reference.
+    let is_small = written.chars().skip(2).any(|c| c.is_ascii_lowercase());
     let Some((digits, reference)) = plain
         .strip_prefix("RF")
         .and_then(|rest| rest.split_at_checked(2))
@@ -229,6 +290,7 @@ fn is_wrong_reference(text: &str) -> bool {
         return false;
     };
     let fits = digits.bytes().all(|b| b.is_ascii_digit())
+        && !is_small
         && (4..=21).contains(&reference.len())
         && reference
             .bytes()
@@ -291,6 +353,10 @@ mod tests {
             "de89370400440532013000",
             "DE89\u{a0}3704\u{a0}0044\u{202f}0532 0130 00 ",
             "IBAN DE89 3704 0044 0532 0130 00",
+            "iban: de89 3704 0044 0532 0130 00",
+            "DE89-3704-0044-0532-0130-00",
+            "DE89\u{2011}3704.0044.0532.0130.00",
+            "\u{202a}DE89370400440532013000\u{202c}",
         ] {
             assert_eq!(
                 iban(text).as_deref(),
@@ -301,6 +367,15 @@ mod tests {
         assert_eq!(
             sent("/creditor_agent/bic", "deut de ff").as_deref(),
             Ok("DEUTDEFF")
+        );
+        for text in ["BIC DEUTDEFF", "SWIFT: deut-de-ff", "BIC/SWIFT: DEUTDEFF"] {
+            let sent = sent("/creditor_agent/bic", text);
+            assert_eq!(sent.as_deref(), Ok("DEUTDEFF"), "{text}");
+        }
+        assert_eq!(
+            sent("/creditor_agent/bic", "BICDROBUXXX").as_deref(),
+            Ok("BICDROBUXXX"),
+            "a bank's own code"
         );
         let currency = "/amount/instructed_amount/currency";
         assert_eq!(sent(currency, "eur").as_deref(), Ok("EUR"));
@@ -317,7 +392,7 @@ mod tests {
         assert!(prepared.faults.is_empty());
         assert_eq!(
             prepared.written,
-            [Written {
+            [AdaptedText {
                 path: NAME.into(),
                 given: "Meșter & Söhne".into(),
                 sent: "Mester + Sohne".into(),
@@ -334,7 +409,19 @@ mod tests {
     #[test]
     fn what_no_bank_carries_is_refused_by_name_and_place() {
         let remittance = "/remittance_information/unstructured";
+        let euros = "€".repeat(47);
+        let (iban, bic) = ("/creditor_account/iban", "/creditor_agent/bic");
         for (place, text, part) in [
+            (remittance, euros.as_str(), "Has 141 characters"),
+            (remittance, "rf19 5390 0754 7034", "creditor reference"),
+            (remittance, "RF19-5390-0754-7034", "creditor reference"),
+            (iban, "DE89370400440532013000/EUR", "Has a `/` (U+002F"),
+            (iban, "ＤE89370400440532013000", "Has a `Ｄ`"),
+            (iban, "  ", "Must not be empty"),
+            (iban, "DE88370400440532013000", "check digits"),
+            (bic, "DEUTZZFF", "`ZZ` at characters 5 and 6"),
+            (bic, "DE1TD3FF", "`D3` at"),
+            (bic, "DEUTDEF", "8 or 11"),
             (remittance, "\0x", "U+0000 (NUL) at character 1"),
             (
                 remittance,

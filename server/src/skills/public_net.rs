@@ -16,18 +16,18 @@ use url::{Host, Url};
 
 const TOTAL: Duration = Duration::from_secs(5);
 
-/// Where requests may go.
+/// Addresses and ports that requests may be sent to.
 #[derive(Clone, Debug)]
 pub struct Reach {
-    /// To any address and port, and by `http:` too: for development alone.
+    /// Any address and port is allowed, by `http:` too: for development alone.
     pub private: bool,
-    /// Ports besides 443.
+    /// Ports allowed besides 443.
     pub ports: Vec<u16>,
     names: Names,
 }
 
 impl Reach {
-    /// With the system's names.
+    /// Makes one that resolves names with the system's resolver.
     pub fn new(private: bool, ports: &[u16]) -> Self {
         Self {
             private,
@@ -89,12 +89,18 @@ pub async fn get(url: &str, reach: &Reach, most: usize) -> Result<Vec<u8>, Strin
         .build()
         .map_err(|error| error.to_string())?;
     let request = client.get(url).header("accept", "application/json");
-    let mut response = request.send().await.map_err(|error| told(&error))?;
+    let mut response = request.send().await.map_err(|error| describe(&error))?;
     if response.status() != reqwest::StatusCode::OK {
-        return Err(format!("the URL answered {}", response.status().as_u16()));
+        let status = response.status();
+        let hint = if status.is_redirection() {
+            ", and redirects are not followed: give the address that it leads to"
+        } else {
+            ""
+        };
+        return Err(format!("the URL answered {}{hint}", status.as_u16()));
     }
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| told(&error))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| describe(&error))? {
         if body.len() + chunk.len() > most {
             return Err(format!("the answer has more than {most} bytes"));
         }
@@ -103,8 +109,8 @@ pub async fn get(url: &str, reach: &Reach, most: usize) -> Result<Vec<u8>, Strin
     Ok(body)
 }
 
-/// What went wrong, without what only this side of the network should know.
-fn told(error: &reqwest::Error) -> String {
+/// Describes an error without what only this side of the network should know.
+fn describe(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         format!("the URL did not answer within {} s", TOTAL.as_secs())
     } else if error.is_connect() {
@@ -116,7 +122,7 @@ fn told(error: &reqwest::Error) -> String {
 
 type Found = Pin<Box<dyn Future<Output = std::io::Result<Vec<SocketAddr>>> + Send>>;
 
-/// Who is asked for the addresses of a name.
+/// Source of a name's addresses.
 #[derive(Clone, Copy, Debug)]
 struct Names(fn(String) -> Found);
 
@@ -153,7 +159,7 @@ impl Resolve for PublicNames {
     }
 }
 
-/// Whether an address is anybody's to reach: none of the special-purpose ones (IANA registries of RFC 6890). Addresses
+/// Returns `true` if an address is public: none of the special-purpose ones (IANA registries of RFC 6890). Addresses
 /// that carry an IPv4 address inside are judged by that one.
 pub fn is_public(address: IpAddr) -> bool {
     match address {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use app::domain::skill::{SkillManifest, SkillName, SkillStep};
 use app::domain::tenant::Environment;
+use app::domain::zone::Zone;
+use chrono::{DateTime, NaiveDate, Utc};
 use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind as Kind;
 use serde_json::Value;
@@ -19,7 +21,7 @@ const SHIPPED: &[&str] = &[
     include_str!("manifests/xyz_sbx.json"),
 ];
 
-/// The longest session, in minutes (`api.md`, section 2).
+/// The longest session, in minutes (docs/API.md, "Sessions").
 const LONGEST_SESSION: i64 = 24 * 60;
 
 /// Connectors by the name manifests use.
@@ -31,16 +33,16 @@ pub struct Registry(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    by_name: BTreeMap<SkillName, Skill>,
+    by_name: BTreeMap<SkillName, PublishedSkill>,
     connectors: Connectors,
 }
 
 /// One published name and the manifest behind it.
 #[derive(Clone)]
-pub struct Skill {
+pub struct PublishedSkill {
     pub name: SkillName,
     pub manifest: Arc<SkillManifest>,
-    /// Whether everybody may see it.
+    /// `true` if everybody may see it; otherwise administrators, and tenants with it on their whitelist.
     pub published: bool,
     checks: Arc<HashMap<String, Validator>>,
 }
@@ -98,7 +100,7 @@ impl Registry {
             let checks = Arc::new(compile(&manifest).map_err(fail)?);
             let manifest = Arc::new(manifest);
             for name in &manifest.names {
-                let skill = Skill {
+                let skill = PublishedSkill {
                     name: name.clone(),
                     manifest: manifest.clone(),
                     published: manifest.published,
@@ -115,7 +117,8 @@ impl Registry {
         })))
     }
 
-    /// The same, with these skills published no more: sessions and consents of them go on.
+    /// Returns the registry with these skills unpublished. Their sessions and consents go on. Fails if there is no such
+    /// skill.
     pub fn withholding(self, names: &[String]) -> Result<Self, ManifestError> {
         let mut by_name = self.0.by_name.clone();
         for text in names {
@@ -134,17 +137,17 @@ impl Registry {
     }
 
     /// The skill of a name, published or not.
-    pub fn get(&self, name: &SkillName) -> Option<&Skill> {
+    pub fn get(&self, name: &SkillName) -> Option<&PublishedSkill> {
         self.0.by_name.get(name)
     }
 
     /// Every published skill, by its name.
-    pub fn all(&self) -> impl Iterator<Item = &Skill> {
+    pub fn all(&self) -> impl Iterator<Item = &PublishedSkill> {
         self.known().filter(|skill| skill.published)
     }
 
     /// Every skill, published or not, by its name.
-    pub fn known(&self) -> impl Iterator<Item = &Skill> {
+    pub fn known(&self) -> impl Iterator<Item = &PublishedSkill> {
         self.0.by_name.values()
     }
 
@@ -154,7 +157,12 @@ impl Registry {
     }
 }
 
-impl Skill {
+impl PublishedSkill {
+    /// The calendar day at its provider.
+    pub fn day(&self, at: DateTime<Utc>) -> NaiveDate {
+        self.manifest.time_zone.unwrap_or(Zone::UTC).day(at)
+    }
+
     /// Checks a step's data; empty if it is right. A step the manifest does not know takes nothing.
     pub fn check(&self, step: &str, data: &Value) -> Vec<DataFault> {
         let Some(validator) = self.checks.get(step) else {
@@ -286,7 +294,8 @@ fn faults(error: &jsonschema::ValidationError<'_>, schema: &Value) -> Vec<DataFa
     }
 }
 
-/// How the schema describes the value that broke a rule: patterns are no words for people.
+/// Returns the schema's description of the value that broke a rule, if there is one: a pattern is hard for people to
+/// read.
 fn about<'a>(schema: &'a Value, rule: &str) -> Option<&'a str> {
     let (owner, _) = rule.rsplit_once('/')?;
     schema.pointer(owner)?.get("description")?.as_str()
@@ -350,7 +359,7 @@ fn dotted(pointer: &str) -> String {
     path
 }
 
-impl Skill {
+impl PublishedSkill {
     /// The flavour, by the name.
     pub fn environment(&self) -> Environment {
         self.name.environment()

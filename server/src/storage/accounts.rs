@@ -4,7 +4,7 @@ use app::domain::ids::{AccountId, BalanceId, CredentialsId};
 use chrono::{DateTime, Utc};
 use sqlx::QueryBuilder;
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 use crate::crypto::Digest;
 
 /// One account.
@@ -13,15 +13,15 @@ pub struct AccountRow {
     pub id: AccountId,
     pub consent_id: CredentialsId,
     pub bank_key: Digest,
-    /// Its place in the bank's own order.
+    /// Position in the bank's own order.
     pub place: i64,
     pub sealed: Vec<u8>,
     pub fetched_at: DateTime<Utc>,
-    /// Keyed digest of the bank's own `resourceId`; none for accounts of before it was kept.
+    /// Keyed digest of the bank's own `resourceId`; `None` for accounts from before it was kept.
     pub resource_key: Option<Digest>,
-    /// Since when the bank has not shown it.
+    /// Time since which the bank has not listed it; `None` while it does.
     pub missing_since: Option<DateTime<Utc>>,
-    /// When the bank was first seen to use one transaction id for two.
+    /// Time the bank was first seen to use one transaction id for two entries; `None` if it never was.
     pub ids_reused_at: Option<DateTime<Utc>>,
 }
 
@@ -37,7 +37,7 @@ pub struct BalanceRow {
     pub fetched_at: DateTime<Utc>,
 }
 
-/// Which balances; what is none matches all.
+/// Filter of balances; a field that is `None` matches all.
 #[derive(Clone, Debug, Default)]
 pub struct BalanceFilter {
     pub account_id: Option<AccountId>,
@@ -45,7 +45,7 @@ pub struct BalanceFilter {
     pub currency: Option<String>,
 }
 
-/// A page of a list sorted by id: rows after this one, at most so many.
+/// Page of a list sorted by id: at most `limit` rows after `after`.
 #[derive(Clone, Copy, Debug)]
 pub struct IdPage<T> {
     pub after: Option<T>,
@@ -54,7 +54,7 @@ pub struct IdPage<T> {
 
 impl Tx {
     /// Puts an account in, or over the one that it is; answers the id it is known by.
-    pub async fn put_account(&mut self, row: &AccountRow) -> Stored<AccountId> {
+    pub async fn put_account(&mut self, row: &AccountRow) -> DbResult<AccountId> {
         run!(self, |conn| {
             sqlx::query_scalar(
                 "INSERT INTO accounts (id, consent_id, bank_key, place, sealed, fetched_at, resource_key)
@@ -81,7 +81,7 @@ impl Tx {
         &mut self,
         consent: CredentialsId,
         bank_key: &Digest,
-    ) -> Stored<()> {
+    ) -> DbResult<()> {
         if !bank_key.has_other() {
             return Ok(());
         }
@@ -97,7 +97,11 @@ impl Tx {
     }
 
     /// Notes since when the bank has not shown an account.
-    pub async fn mark_account_missing(&mut self, id: AccountId, now: DateTime<Utc>) -> Stored<()> {
+    pub async fn mark_account_missing(
+        &mut self,
+        id: AccountId,
+        now: DateTime<Utc>,
+    ) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE accounts SET missing_since = $2 WHERE id = $1 AND missing_since IS NULL",
@@ -111,7 +115,7 @@ impl Tx {
     }
 
     /// Notes that the bank uses one transaction id for several transactions of an account.
-    pub async fn mark_ids_reused(&mut self, id: AccountId, now: DateTime<Utc>) -> Stored<()> {
+    pub async fn mark_ids_reused(&mut self, id: AccountId, now: DateTime<Utc>) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE accounts SET ids_reused_at = $2 WHERE id = $1 AND ids_reused_at IS NULL",
@@ -125,7 +129,7 @@ impl Tx {
     }
 
     /// The accounts of a consent, in the bank's order.
-    pub async fn accounts(&mut self, consent: CredentialsId) -> Stored<Vec<AccountRow>> {
+    pub async fn accounts(&mut self, consent: CredentialsId) -> DbResult<Vec<AccountRow>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT id, consent_id, bank_key, place, sealed, fetched_at, resource_key, missing_since, ids_reused_at
@@ -137,8 +141,8 @@ impl Tx {
         })
     }
 
-    /// Whether an account is of a consent.
-    pub async fn is_account_of(&mut self, consent: CredentialsId, id: AccountId) -> Stored<bool> {
+    /// Returns `true` if an account belongs to a consent.
+    pub async fn is_account_of(&mut self, consent: CredentialsId, id: AccountId) -> DbResult<bool> {
         run!(self, |conn| {
             let found: i64 = sqlx::query_scalar(
                 "SELECT COUNT(*) FROM accounts WHERE consent_id = $1 AND id = $2",
@@ -151,8 +155,8 @@ impl Tx {
         })
     }
 
-    /// Whether a balance is of a consent.
-    pub async fn is_balance_of(&mut self, consent: CredentialsId, id: BalanceId) -> Stored<bool> {
+    /// Returns `true` if a balance belongs to a consent.
+    pub async fn is_balance_of(&mut self, consent: CredentialsId, id: BalanceId) -> DbResult<bool> {
         run!(self, |conn| {
             let found: i64 = sqlx::query_scalar(
                 "SELECT COUNT(*) FROM balances WHERE consent_id = $1 AND id = $2",
@@ -166,7 +170,7 @@ impl Tx {
     }
 
     /// Puts a balance in, or over the last one of its type and currency; answers the id it is known by.
-    pub async fn put_balance(&mut self, row: &BalanceRow) -> Stored<BalanceId> {
+    pub async fn put_balance(&mut self, row: &BalanceRow) -> DbResult<BalanceId> {
         run!(self, |conn| {
             sqlx::query_scalar(
                 "INSERT INTO balances (id, consent_id, account_id, balance_type, currency, sealed, fetched_at)
@@ -188,19 +192,25 @@ impl Tx {
     }
 
     /// Takes an account's balances out, but for these.
-    pub async fn keep_balances(&mut self, account: AccountId, kept: &[BalanceId]) -> Stored<()> {
+    pub async fn keep_balances(&mut self, account: AccountId, kept: &[BalanceId]) -> DbResult<()> {
         run!(self, |conn| {
             let mut sql = QueryBuilder::new("DELETE FROM balances WHERE account_id = ");
             sql.push_bind(account);
-            for id in kept {
-                sql.push(" AND id <> ").push_bind(*id);
+            if !kept.is_empty() {
+                // One condition: SQLite reads no thousand of them.
+                sql.push(" AND id NOT IN (");
+                let mut list = sql.separated(", ");
+                for id in kept {
+                    list.push_bind(*id);
+                }
+                sql.push(")");
             }
             sql.build().execute(conn).await.map(|_| ())
         })
     }
 
     /// Takes an account out that has neither transactions nor balances left.
-    pub async fn delete_account(&mut self, account: AccountId) -> Stored<()> {
+    pub async fn delete_account(&mut self, account: AccountId) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query("DELETE FROM accounts WHERE id = $1")
                 .bind(account)
@@ -216,7 +226,7 @@ impl Tx {
         consent: CredentialsId,
         filter: &BalanceFilter,
         page: IdPage<BalanceId>,
-    ) -> Stored<Vec<BalanceRow>> {
+    ) -> DbResult<Vec<BalanceRow>> {
         run!(self, |conn| {
             let mut sql = QueryBuilder::new(
                 "SELECT id, consent_id, account_id, balance_type, currency, sealed, fetched_at FROM balances

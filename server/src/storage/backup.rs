@@ -7,18 +7,18 @@ use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
-use super::{Db, DbError, Link, MIGRATIONS, OpenError, Pools, Stored, run};
+use super::{Connection, Db, DbError, DbResult, MIGRATIONS, OpenError, Pools, run};
 
-/// What a database says of itself.
+/// Metadata of a database, from its own tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Facts {
-    /// The id of the key file it was made with; none in a database that was never served.
+pub struct DatabaseMetadata {
+    /// The id of the key file it was made with; `None` in a database that was never served.
     pub secrets_id: Option<String>,
     /// The number of its last migration.
     pub schema: i64,
 }
 
-/// Why a database file is not fit for use.
+/// Reason a database file is not fit for use.
 #[derive(Debug, thiserror::Error)]
 pub enum Unfit {
     #[error("{0}")]
@@ -29,7 +29,7 @@ pub enum Unfit {
     Dangling(usize),
 }
 
-/// The number of the last migration that this program knows.
+/// Returns the number of the last migration that this program knows.
 pub fn newest_schema() -> i64 {
     MIGRATIONS
         .iter()
@@ -39,23 +39,25 @@ pub fn newest_schema() -> i64 {
 }
 
 impl Db {
-    /// What the database says of itself.
-    pub async fn facts(&self) -> Stored<Facts> {
+    /// Returns the metadata of the database.
+    pub async fn facts(&self) -> DbResult<DatabaseMetadata> {
         let secrets_id = self.read().await?.meta("secrets_id").await?;
         let mut tx = self.read().await?;
         let migrations = super::copy::migrations(&mut tx).await?;
-        Ok(Facts {
+        Ok(DatabaseMetadata {
             secrets_id,
             schema: migrations.last().map_or(0, |(version, _)| *version),
         })
     }
 
-    /// Whether any migration was ever run.
-    pub async fn is_migrated(&self) -> Stored<bool> {
+    /// Returns `true` if any migration was ever run.
+    pub async fn is_migrated(&self) -> DbResult<bool> {
         let mut tx = self.read().await?;
         let sql = match tx.link() {
-            Link::Sqlite(_) => "SELECT name FROM sqlite_master WHERE name = '_sqlx_migrations'",
-            Link::Postgres(_) => {
+            Connection::Sqlite(_) => {
+                "SELECT name FROM sqlite_master WHERE name = '_sqlx_migrations'"
+            }
+            Connection::Postgres(_) => {
                 "SELECT tablename::text FROM pg_tables
                  WHERE schemaname = current_schema() AND tablename = '_sqlx_migrations'"
             }
@@ -86,7 +88,7 @@ impl Db {
 
     /// Writes the database as it stands at this instant to a file that is empty or not there, while others read and
     /// write. `false` on Postgres, which has tools of its own.
-    pub async fn snapshot(&self, file: &Path) -> Stored<bool> {
+    pub async fn snapshot(&self, file: &Path) -> DbResult<bool> {
         let Pools::Sqlite { writer, .. } = &self.0 else {
             return Ok(false);
         };
@@ -102,7 +104,7 @@ impl Db {
 }
 
 /// Checks a database file that nobody uses: whole, consistent, and what it says of itself.
-pub async fn check_file(file: &Path) -> Result<Facts, Unfit> {
+pub async fn check_file(file: &Path) -> Result<DatabaseMetadata, Unfit> {
     let mut conn = open_alone(file).await?;
     let said: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check(3)")
         .fetch_all(&mut conn)
@@ -121,7 +123,7 @@ pub async fn check_file(file: &Path) -> Result<Facts, Unfit> {
     Ok(facts)
 }
 
-async fn open_alone(file: &Path) -> Stored<SqliteConnection> {
+async fn open_alone(file: &Path) -> DbResult<SqliteConnection> {
     SqliteConnectOptions::new()
         .filename(file)
         .create_if_missing(false)
@@ -132,14 +134,14 @@ async fn open_alone(file: &Path) -> Stored<SqliteConnection> {
         .await
 }
 
-async fn facts(conn: &mut SqliteConnection) -> Stored<Facts> {
+async fn facts(conn: &mut SqliteConnection) -> DbResult<DatabaseMetadata> {
     let secrets_id = sqlx::query_scalar("SELECT value FROM meta WHERE key = 'secrets_id'")
         .fetch_optional(&mut *conn)
         .await?;
     let schema: Option<i64> = sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations")
         .fetch_one(conn)
         .await?;
-    Ok(Facts {
+    Ok(DatabaseMetadata {
         secrets_id,
         schema: schema.unwrap_or(0),
     })

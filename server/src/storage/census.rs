@@ -1,17 +1,17 @@
-//! What hangs on a pepper: counted kind by kind, and ended where somebody says so.
+//! Census of the digests made under a pepper: counted kind by kind, and ended where an operator says so.
 
 use chrono::{DateTime, Utc};
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 
 /// One kind of digest.
-pub struct Kind {
-    /// In the words of an operator.
+pub struct DigestKind {
+    /// Name of the kind, in the words of an operator.
     pub name: &'static str,
-    /// What makes it go away by itself, or who has to do what.
+    /// Event that removes such digests by itself, or the action that an operator has to take.
     pub goes: &'static str,
     count: Count,
-    /// Ends what is left, bound like the count; none where it only fades.
+    /// Statement that ends what is left, bound like the count; `None` where digests only go away by themselves.
     end: Option<Count>,
 }
 
@@ -71,8 +71,8 @@ macro_rules! end {
 }
 
 /// Digests of secrets, which every rotation of the pepper moves.
-pub static SECRETS: [Kind; 9] = [
-    Kind {
+pub static SECRETS: [DigestKind; 9] = [
+    DigestKind {
         name: "client secrets and app keys",
         goes: "renewed when used next; rotate those that nobody uses",
         count: count!(
@@ -86,7 +86,7 @@ pub static SECRETS: [Kind; 9] = [
             "stopped_at IS NULL AND (ends_at IS NULL OR ends_at > $2)"
         ),
     },
-    Kind {
+    DigestKind {
         name: "access tokens of consents",
         goes: "renewed at the next read; those never read end with their consents",
         count: count!(
@@ -97,7 +97,7 @@ pub static SECRETS: [Kind; 9] = [
         // Their banks are told: consents_on_pepper.
         end: None,
     },
-    Kind {
+    DigestKind {
         name: "end-users that consents are bound to",
         goes: "renewed when tenant_user_id comes with the next read",
         count: count!(
@@ -108,13 +108,13 @@ pub static SECRETS: [Kind; 9] = [
         // Their banks are told: consents_on_pepper.
         end: None,
     },
-    Kind {
+    DigestKind {
         name: "sessions of the API under way",
         goes: "over within a day",
         count: count!("sessions", "tenant_user", "expires_at > $2"),
         end: None,
     },
-    Kind {
+    DigestKind {
         name: "nonces",
         goes: "over within half an hour, those that wait within a day",
         count: count!(
@@ -128,7 +128,7 @@ pub static SECRETS: [Kind; 9] = [
             "used_at IS NULL AND (expires_at IS NULL OR expires_at > $2)"
         ),
     },
-    Kind {
+    DigestKind {
         name: "temp_tokens",
         goes: "over within ten minutes, those that wait for files within a day",
         count: count!(
@@ -142,13 +142,13 @@ pub static SECRETS: [Kind; 9] = [
             "exchanged_at IS NULL AND died_at IS NULL AND (expires_at IS NULL OR expires_at > $2)"
         ),
     },
-    Kind {
+    DigestKind {
         name: "end-users at their bank",
         goes: "over when they come back, within a day",
         count: count!("bank_returns", "state", "outcome = 'waiting' AND $2 = $2"),
         end: None,
     },
-    Kind {
+    DigestKind {
         name: "links in letters and ways into servicers",
         goes: "over within a week",
         count: count!(
@@ -158,7 +158,7 @@ pub static SECRETS: [Kind; 9] = [
         ),
         end: None,
     },
-    Kind {
+    DigestKind {
         name: "people signed in to the portal",
         goes: "renewed at their next click; over within twelve hours",
         count: count!("portal_sessions", "digest", "expires_at > $2"),
@@ -167,14 +167,15 @@ pub static SECRETS: [Kind; 9] = [
 ];
 
 impl Tx {
-    /// How many of a kind hang on a pepper: the one with this id, or (`first`) the one from before there were ids.
+    /// Counts the digests of a kind made under a pepper: the one with this id, or with `first` the one from before
+    /// there were ids.
     pub async fn count_on_pepper(
         &mut self,
-        kind: &Kind,
+        kind: &DigestKind,
         tag: &[u8],
         first: bool,
         now: DateTime<Utc>,
-    ) -> Stored<i64> {
+    ) -> DbResult<i64> {
         let sql = if first {
             kind.count.first
         } else {
@@ -192,11 +193,11 @@ impl Tx {
     /// Ends what is left of a kind on a pepper.
     pub async fn end_on_pepper(
         &mut self,
-        kind: &Kind,
+        kind: &DigestKind,
         tag: &[u8],
         first: bool,
         now: DateTime<Utc>,
-    ) -> Stored<u64> {
+    ) -> DbResult<u64> {
         let Some(end) = &kind.end else {
             return Ok(0);
         };
@@ -211,8 +212,9 @@ impl Tx {
         })
     }
 
-    /// How many passwords were hashed with a pepper.
-    pub async fn count_passwords_on(&mut self, prefix: &str) -> Stored<i64> {
+    /// Counts the passwords that were hashed under the pepper with this prefix; empty for the one from before there
+    /// were ids.
+    pub async fn count_passwords_on(&mut self, prefix: &str) -> DbResult<i64> {
         run!(self, |conn| {
             sqlx::query_scalar(
                 "SELECT COUNT(*) FROM people WHERE password IS NOT NULL
@@ -225,7 +227,7 @@ impl Tx {
     }
 
     /// Clears the passwords that were hashed with a pepper: their people choose new ones by letter.
-    pub async fn clear_passwords_on(&mut self, prefix: &str) -> Stored<u64> {
+    pub async fn clear_passwords_on(&mut self, prefix: &str) -> DbResult<u64> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE people SET password = NULL WHERE password IS NOT NULL
@@ -238,11 +240,11 @@ impl Tx {
         })
     }
 
-    /// What was named under the pepper from before there were data keys and is not renamed yet: kinds and counts.
+    /// Counts, by kind, the digests made under a pepper, before there were data keys, that are not renewed yet.
     pub async fn count_former_names(
         &mut self,
         now: DateTime<Utc>,
-    ) -> Stored<Vec<(&'static str, i64)>> {
+    ) -> DbResult<Vec<(&'static str, i64)>> {
         let kinds = [
             (
                 "accounts, renamed when they are fetched next",

@@ -3,10 +3,10 @@
 use app::domain::ids::{CredentialsId, JobId, SessionId, TenantId};
 use app::domain::session::{ConsentStatus, EndedBy};
 use app::domain::skill::SkillName;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use sqlx::QueryBuilder;
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 use crate::crypto::Digest;
 
 /// One consent record. Before the exchange it has neither a token nor an end.
@@ -16,13 +16,13 @@ pub struct ConsentRow {
     pub tenant_id: TenantId,
     pub session_id: SessionId,
     pub skill: SkillName,
-    /// As stored: its time may have run out since.
+    /// Stored status: a consent whose time has run out since may still be stored as active.
     pub status: ConsentStatus,
     pub access_token: Option<Digest>,
     pub tenant_user: Option<Digest>,
-    /// What opens the data at the provider, sealed; gone once the data is.
+    /// Grant that gives access to the data at the provider, sealed; `None` once the data is erased.
     pub bank_grant: Option<Vec<u8>>,
-    /// When the provider ends the consent by itself.
+    /// Time the provider ends the consent by itself; `None` if it named none.
     pub valid_until: Option<DateTime<Utc>>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
@@ -31,57 +31,64 @@ pub struct ConsentRow {
     pub data_until: DateTime<Utc>,
     pub fetched_at: Option<DateTime<Utc>>,
     pub fetch_until: Option<DateTime<Utc>>,
-    /// When the bank was asked without the end-user, as [`crate::services::budget`] writes it.
+    /// Times of the calls to the bank without the end-user, as [`crate::services::bank_allowance`] writes them.
     pub bank_calls: Option<Vec<u8>>,
-    /// Until when the bank is left alone.
+    /// Time until which the bank is not called.
     pub quiet_until: Option<DateTime<Utc>>,
-    /// Since when what the bank says waits to be confirmed.
+    /// Time since which an answer of the bank waits to be confirmed; `None` if none does.
     pub suspect_since: Option<DateTime<Utc>>,
     /// Entries of the bank's last answer that could not be read.
     pub unreadable: i64,
     pub erased_at: Option<DateTime<Utc>>,
-    /// Who ended it before its time.
+    /// Party that ended it before its time.
     pub ended_by: Option<EndedBy>,
 }
 
-/// What the exchange of a token opens.
+/// Terms that the exchange of a token opens a consent with.
 pub struct Opening<'a> {
     pub access_token: &'a Digest,
     pub now: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
     pub data_until: DateTime<Utc>,
-    /// Of how many days before the end nobody needs to be told: it begins with fewer.
+    /// Days before the end for which no reminder is due, as the consent begins with fewer; `None` if every reminder is
+    /// due.
     pub reminded: Option<i64>,
 }
 
-/// Which of a tenant's consents; what is none matches all.
-#[derive(Clone, Debug, Default)]
+/// Filter of a tenant's consents; a field that is `None` matches all.
+#[derive(Default)]
 pub struct ConsentFilter {
     pub status: Option<ConsentStatus>,
     pub skill: Option<SkillName>,
+    /// The end-user whom the consent's session named.
+    pub tenant_user: Option<Digest>,
 }
 
-/// What a fetch claims a consent's data with.
+/// Terms on which a fetch claims a consent's data.
 pub struct FetchClaim<'a> {
     pub claim: JobId,
     pub now: DateTime<Utc>,
     pub until: DateTime<Utc>,
-    /// Data fetched by then is fetched again; none: only what was never fetched.
+    /// Data fetched by this time is fetched again; `None` claims only data that was never fetched.
     pub outdated: Option<DateTime<Utc>>,
     /// The bank calls that were counted when it was decided to fetch: the claim fails if there are others since.
     pub counted: Option<&'a [u8]>,
-    /// The same with this call.
+    /// The counted bank calls, with the call of this fetch added.
     pub calls: Option<&'a [u8]>,
 }
 
-/// How a fetch ended.
+/// Most that two clocks may differ. A fetch from later than that was dated by a clock that has been set back since.
+pub const CLOCKS: Duration = Duration::hours(1);
+
+/// Result of a fetch.
 pub struct FetchEnd<'a> {
-    /// When all was there; none if it failed.
+    /// Time all of the data was there; `None` if the fetch failed.
     pub fetched_at: Option<DateTime<Utc>>,
     pub quiet_until: Option<DateTime<Utc>>,
     pub refresh_at: Option<DateTime<Utc>>,
     pub calls: Option<&'a [u8]>,
-    /// Of one that came to its end: whether the answer waits to be confirmed, and how many entries could not be read.
+    /// `true` if the answer waits to be confirmed, and the number of entries that could not be read; `None` if the
+    /// fetch failed.
     pub judged: Option<(bool, i64)>,
     pub now: DateTime<Utc>,
 }
@@ -98,7 +105,7 @@ macro_rules! consent_columns {
 impl Tx {
     /// Keeps what an end-user consented to, in place of what a step before brought; nobody can read it before the
     /// exchange.
-    pub async fn put_consent(&mut self, row: &ConsentRow) -> Stored<()> {
+    pub async fn put_consent(&mut self, row: &ConsentRow) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "INSERT INTO consents (id, tenant_id, session_id, skill, status, tenant_user, bank_grant, valid_until,
@@ -125,7 +132,7 @@ impl Tx {
     }
 
     /// A consent by its id; whose it is has to be looked at.
-    pub async fn consent(&mut self, id: CredentialsId) -> Stored<Option<ConsentRow>> {
+    pub async fn consent(&mut self, id: CredentialsId) -> DbResult<Option<ConsentRow>> {
         run!(self, |conn| {
             sqlx::query_as(concat!(
                 "SELECT ",
@@ -139,7 +146,7 @@ impl Tx {
     }
 
     /// The consent that a session led to.
-    pub async fn consent_of(&mut self, session: SessionId) -> Stored<Option<ConsentRow>> {
+    pub async fn consent_of(&mut self, session: SessionId) -> DbResult<Option<ConsentRow>> {
         run!(self, |conn| {
             sqlx::query_as(concat!(
                 "SELECT ",
@@ -160,7 +167,7 @@ impl Tx {
         now: DateTime<Utc>,
         after: Option<CredentialsId>,
         limit: i64,
-    ) -> Stored<Vec<ConsentRow>> {
+    ) -> DbResult<Vec<ConsentRow>> {
         run!(self, |conn| {
             let mut sql = QueryBuilder::new(concat!(
                 "SELECT ",
@@ -187,6 +194,10 @@ impl Tx {
             if let Some(skill) = &filter.skill {
                 sql.push(" AND skill = ").push_bind(skill);
             }
+            if let Some(user) = &filter.tenant_user {
+                sql.push(" AND tenant_user IN (").push_bind(user);
+                sql.push(", ").push_bind(user.other()).push(")");
+            }
             if let Some(after) = after {
                 sql.push(" AND id < ").push_bind(after);
             }
@@ -200,7 +211,7 @@ impl Tx {
         &mut self,
         session: SessionId,
         opening: &Opening<'_>,
-    ) -> Stored<bool> {
+    ) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE consents SET access_token = $2, exchanged_at = $3, updated_at = $3, expires_at = $4, data_until = $5,
@@ -227,7 +238,7 @@ impl Tx {
         first: bool,
         now: DateTime<Utc>,
         limit: i64,
-    ) -> Stored<Vec<ConsentRow>> {
+    ) -> DbResult<Vec<ConsentRow>> {
         let sql = if first {
             concat!(
                 "SELECT ",
@@ -260,7 +271,7 @@ impl Tx {
         tenant: TenantId,
         now: DateTime<Utc>,
         limit: i64,
-    ) -> Stored<Vec<ConsentRow>> {
+    ) -> DbResult<Vec<ConsentRow>> {
         run!(self, |conn| {
             sqlx::query_as(concat!(
                 "SELECT ",
@@ -283,7 +294,7 @@ impl Tx {
         now: DateTime<Utc>,
         data_until: DateTime<Utc>,
         by: EndedBy,
-    ) -> Stored<bool> {
+    ) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE consents SET status = 'DELETED', updated_at = $2, data_until = $3, ended_by = $4
@@ -300,7 +311,7 @@ impl Tx {
     }
 
     /// Marks consents whose time has run out; readers look at the time itself and do not wait for this.
-    pub async fn expire_consents(&mut self, now: DateTime<Utc>) -> Stored<u64> {
+    pub async fn expire_consents(&mut self, now: DateTime<Utc>) -> DbResult<u64> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE consents SET status = 'EXPIRED', updated_at = $1
@@ -319,13 +330,15 @@ impl Tx {
         &mut self,
         id: CredentialsId,
         claim: &FetchClaim<'_>,
-    ) -> Stored<Option<ConsentRow>> {
+    ) -> DbResult<Option<ConsentRow>> {
         run!(self, |conn| {
             sqlx::query_as(concat!(
                 "UPDATE consents SET fetch_claim = $2, fetch_until = $4, bank_calls = $7
                  WHERE id = $1 AND status = 'ACTIVE' AND bank_grant IS NOT NULL
-                   AND (expires_at IS NULL OR expires_at > $3) AND (fetch_until IS NULL OR fetch_until <= $3)
-                   AND (fetched_at IS NULL OR (fetched_at <= $5 AND (quiet_until IS NULL OR quiet_until <= $3)))
+                   AND (expires_at IS NULL OR expires_at > $3)
+                   AND (fetch_until IS NULL OR fetch_until <= $3 OR fetch_until > $8)
+                   AND (fetched_at IS NULL OR ((fetched_at <= $5 OR ($5 IS NOT NULL AND fetched_at > $8))
+                                               AND (quiet_until IS NULL OR quiet_until <= $3 OR quiet_until > $9)))
                    AND bank_calls IS NOT DISTINCT FROM $6
                  RETURNING ",
                 consent_columns!()
@@ -337,6 +350,8 @@ impl Tx {
             .bind(claim.outdated)
             .bind(claim.counted)
             .bind(claim.calls)
+            .bind(claim.now + CLOCKS)
+            .bind(claim.now + Duration::days(1) + CLOCKS)
             .fetch_optional(conn)
             .await
         })
@@ -350,7 +365,7 @@ impl Tx {
         claim: JobId,
         now: DateTime<Utc>,
         until: DateTime<Utc>,
-    ) -> Stored<bool> {
+    ) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE consents SET fetch_until = $4
@@ -373,7 +388,7 @@ impl Tx {
         id: CredentialsId,
         claim: JobId,
         end: &FetchEnd<'_>,
-    ) -> Stored<bool> {
+    ) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE consents SET fetched_at = COALESCE($3, fetched_at), quiet_until = $4, refresh_at = $5,
@@ -405,7 +420,7 @@ impl Tx {
         now: DateTime<Utc>,
         next: DateTime<Utc>,
         limit: i64,
-    ) -> Stored<Vec<CredentialsId>> {
+    ) -> DbResult<Vec<CredentialsId>> {
         run!(self, |conn| {
             sqlx::query_scalar(
                 "UPDATE consents SET refresh_at = $2
@@ -427,7 +442,7 @@ impl Tx {
 
     /// Notes when a consent's data was asked of its provider; `false` if the consent has ended, and then nothing may be
     /// kept under it.
-    pub async fn mark_fetched(&mut self, id: CredentialsId, at: DateTime<Utc>) -> Stored<bool> {
+    pub async fn mark_fetched(&mut self, id: CredentialsId, at: DateTime<Utc>) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE consents SET fetched_at = $2
@@ -438,77 +453,6 @@ impl Tx {
             .execute(conn)
             .await
             .map(|done| done.rows_affected() == 1)
-        })
-    }
-
-    /// Consents whose data has to go by now, the oldest first.
-    pub async fn consents_to_erase(
-        &mut self,
-        now: DateTime<Utc>,
-        limit: i64,
-    ) -> Stored<Vec<CredentialsId>> {
-        run!(self, |conn| {
-            sqlx::query_scalar(
-                "SELECT id FROM consents WHERE erased_at IS NULL AND data_until <= $1 ORDER BY data_until LIMIT $2",
-            )
-            .bind(now)
-            .bind(limit)
-            .fetch_all(conn)
-            .await
-        })
-    }
-
-    /// Deletes up to `limit` each of a consent's transactions and past changes; says how many there were.
-    pub async fn erase_transactions(&mut self, id: CredentialsId, limit: i64) -> Stored<u64> {
-        run!(self, |conn| {
-            let rows = sqlx::query(
-                "DELETE FROM transactions WHERE consent_id = $1 AND change_no > 0 AND change_no IN
-                    (SELECT change_no FROM transactions WHERE consent_id = $1 AND change_no > 0
-                     ORDER BY change_no LIMIT $2)",
-            )
-            .bind(id)
-            .bind(limit)
-            .execute(&mut *conn)
-            .await?
-            .rows_affected();
-            let past = sqlx::query(
-                "DELETE FROM past_changes WHERE consent_id = $1 AND change_no IN
-                    (SELECT change_no FROM past_changes WHERE consent_id = $1 ORDER BY change_no LIMIT $2)",
-            )
-            .bind(id)
-            .bind(limit)
-            .execute(conn)
-            .await?
-            .rows_affected();
-            Ok(rows + past)
-        })
-    }
-
-    /// Deletes what else is kept under a consent, its way into the bank included. The record itself stays, empty.
-    pub async fn erase_consent(&mut self, id: CredentialsId, now: DateTime<Utc>) -> Stored<()> {
-        run!(self, |conn| {
-            for sql in [
-                "DELETE FROM past_changes WHERE consent_id = $1",
-                "DELETE FROM unreadable_entries WHERE consent_id = $1",
-                "DELETE FROM transactions WHERE consent_id = $1",
-                "DELETE FROM balances WHERE consent_id = $1",
-                "DELETE FROM accounts WHERE consent_id = $1",
-                "DELETE FROM payments WHERE consent_id = $1",
-                "DELETE FROM products WHERE consent_id = $1",
-            ] {
-                sqlx::query(sql).bind(id).execute(&mut *conn).await?;
-            }
-            sqlx::query(
-                "UPDATE consents SET bank_grant = NULL, tenant_user = NULL, erased_at = $2, bank_calls = NULL,
-                                     fetch_claim = NULL, fetch_until = NULL, refresh_at = NULL,
-                                     status = CASE WHEN status = 'ACTIVE' THEN 'EXPIRED' ELSE status END
-                 WHERE id = $1 AND erased_at IS NULL",
-            )
-            .bind(id)
-            .bind(now)
-            .execute(conn)
-            .await
-            .map(|_| ())
         })
     }
 }

@@ -8,7 +8,7 @@ use app::domain::ids::{PersonId, RequestId, RunId, ServicerId, SessionId, Tenant
 use app::domain::tenant::Environment;
 use chrono::{DateTime, Utc};
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 
 /// One run. `held` opens only in its own row.
 #[derive(Clone, sqlx::FromRow)]
@@ -26,7 +26,7 @@ pub struct RunRow {
     pub forget_at: DateTime<Utc>,
 }
 
-/// What a new run is made of.
+/// Values of a new run.
 pub struct NewRun {
     pub id: RunId,
     pub servicer: ServicerId,
@@ -38,8 +38,8 @@ pub struct NewRun {
     pub forget_at: DateTime<Utc>,
 }
 
-/// Where a run stands after a call or a return from the bank.
-pub struct Stand {
+/// State of a run after a call or a return from the bank.
+pub struct RunProgress {
     pub next: RunStage,
     pub session: Option<SessionId>,
     pub status: Option<String>,
@@ -62,7 +62,7 @@ pub struct CallRow {
     pub bodies: Vec<u8>,
 }
 
-/// What the console must know of a tenant before it prepares a run on it.
+/// Facts about a tenant that the console needs before it prepares a run on it.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct RunTenant {
     pub name: String,
@@ -75,13 +75,13 @@ const RUN: &str = "SELECT r.id, r.tenant_id, t.name AS tenant_name, r.skill, r.n
                    FROM console_runs r JOIN tenants t ON t.id = r.tenant_id ";
 
 impl Tx {
-    /// A servicer's tenant as the console sees it; none if it is another's.
+    /// Returns a servicer's tenant as the console sees it; `None` if it is another's.
     pub async fn run_tenant(
         &mut self,
         servicer: ServicerId,
         tenant: TenantId,
         skill: &str,
-    ) -> Stored<Option<RunTenant>> {
+    ) -> DbResult<Option<RunTenant>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT t.name, t.environment,
@@ -97,7 +97,7 @@ impl Tx {
     }
 
     /// Adds a run that waits for its first call.
-    pub async fn add_run(&mut self, new: &NewRun) -> Stored<()> {
+    pub async fn add_run(&mut self, new: &NewRun) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "INSERT INTO console_runs (id, servicer_id, tenant_id, person_id, skill, next_call, calls, held, started_at, forget_at)
@@ -118,7 +118,7 @@ impl Tx {
     }
 
     /// A servicer's last runs, newest first.
-    pub async fn runs(&mut self, servicer: ServicerId, limit: i64) -> Stored<Vec<RunRow>> {
+    pub async fn runs(&mut self, servicer: ServicerId, limit: i64) -> DbResult<Vec<RunRow>> {
         let text = format!("{RUN} WHERE r.servicer_id = $1 ORDER BY r.id DESC LIMIT $2");
         run!(self, |conn| {
             sqlx::query_as(sqlx::AssertSqlSafe(text))
@@ -130,7 +130,7 @@ impl Tx {
     }
 
     /// One run of a servicer.
-    pub async fn run_by_id(&mut self, servicer: ServicerId, id: RunId) -> Stored<Option<RunRow>> {
+    pub async fn run_by_id(&mut self, servicer: ServicerId, id: RunId) -> DbResult<Option<RunRow>> {
         let text = format!("{RUN} WHERE r.servicer_id = $1 AND r.id = $2");
         run!(self, |conn| {
             sqlx::query_as(sqlx::AssertSqlSafe(text))
@@ -146,7 +146,7 @@ impl Tx {
         &mut self,
         servicer: ServicerId,
         session: SessionId,
-    ) -> Stored<Option<RunRow>> {
+    ) -> DbResult<Option<RunRow>> {
         let text = format!("{RUN} WHERE r.servicer_id = $1 AND r.session_id = $2");
         run!(self, |conn| {
             sqlx::query_as(sqlx::AssertSqlSafe(text))
@@ -158,7 +158,7 @@ impl Tx {
     }
 
     /// The calls of a run, in order.
-    pub async fn run_calls(&mut self, id: RunId) -> Stored<Vec<CallRow>> {
+    pub async fn run_calls(&mut self, id: RunId) -> DbResult<Vec<CallRow>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT position, request_id, at, title, method, path, status, latency, browser_safe, bodies
@@ -176,7 +176,7 @@ impl Tx {
         run: &RunRow,
         now: DateTime<Utc>,
         until: DateTime<Utc>,
-    ) -> Stored<bool> {
+    ) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE console_runs SET claimed_until = $4
@@ -199,9 +199,9 @@ impl Tx {
         &mut self,
         run: RunId,
         until: DateTime<Utc>,
-        stand: &Stand,
+        progress: &RunProgress,
         call: &CallRow,
-    ) -> Stored<bool> {
+    ) -> DbResult<bool> {
         let moved = run!(self, |conn| {
             sqlx::query(
                 "UPDATE console_runs SET calls = calls + 1, claimed_until = NULL, next_call = $4,
@@ -211,10 +211,10 @@ impl Tx {
             .bind(run)
             .bind(call.position)
             .bind(until)
-            .bind(stand.next)
-            .bind(stand.session)
-            .bind(&stand.status)
-            .bind(&stand.held)
+            .bind(progress.next)
+            .bind(progress.session)
+            .bind(&progress.status)
+            .bind(&progress.held)
             .execute(conn)
             .await
             .map(|done| done.rows_affected() == 1)
@@ -225,7 +225,7 @@ impl Tx {
         Ok(moved)
     }
 
-    async fn add_run_call(&mut self, run: RunId, call: &CallRow) -> Stored<()> {
+    async fn add_run_call(&mut self, run: RunId, call: &CallRow) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "INSERT INTO console_calls (run_id, position, request_id, at, title, method, path, status, latency, browser_safe, bodies)
@@ -249,7 +249,7 @@ impl Tx {
     }
 
     /// Lets a claim go without a call, so that the next try need not wait for its end.
-    pub async fn release_run(&mut self, run: RunId, until: DateTime<Utc>) -> Stored<()> {
+    pub async fn release_run(&mut self, run: RunId, until: DateTime<Utc>) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE console_runs SET claimed_until = NULL WHERE id = $1 AND claimed_until = $2",
@@ -267,8 +267,8 @@ impl Tx {
         &mut self,
         run: &RunRow,
         now: DateTime<Utc>,
-        stand: &Stand,
-    ) -> Stored<bool> {
+        progress: &RunProgress,
+    ) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE console_runs SET next_call = $3, session_status = COALESCE($4, session_status), held = $5
@@ -277,9 +277,9 @@ impl Tx {
             )
             .bind(run.id)
             .bind(run.calls)
-            .bind(stand.next)
-            .bind(&stand.status)
-            .bind(&stand.held)
+            .bind(progress.next)
+            .bind(&progress.status)
+            .bind(&progress.held)
             .bind(run.next_call)
             .bind(now)
             .execute(conn)
@@ -289,7 +289,7 @@ impl Tx {
     }
 
     /// Forgets what a run held, if its day is over: tokens, nonces and every body.
-    pub async fn forget_run(&mut self, id: RunId, now: DateTime<Utc>) -> Stored<()> {
+    pub async fn forget_run(&mut self, id: RunId, now: DateTime<Utc>) -> DbResult<()> {
         let due = run!(self, |conn| {
             sqlx::query("UPDATE console_runs SET held = NULL WHERE id = $1 AND forget_at <= $2")
                 .bind(id)

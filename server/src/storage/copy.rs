@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt as _;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteLockingMode};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, QueryBuilder, Row};
 use uuid::Uuid;
 
-use super::{DbError, Link, Stored, Tx, run};
+use super::{Connection, DbError, DbResult, Tx, run};
 
 /// Rows in one statement; Postgres takes 65,535 values in one.
 const ROWS: usize = 200;
@@ -21,14 +24,14 @@ const BYTES: usize = 4 * 1024 * 1024;
 
 /// A column: its name, and how its values are read and written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
+pub struct CopiedColumn {
     pub name: String,
-    pub kind: Kind,
+    pub kind: ColumnType,
 }
 
 /// The types of the portable dialect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ColumnType {
     Uuid,
     Text,
     Bytes,
@@ -37,14 +40,14 @@ pub enum Kind {
     Time,
 }
 
-/// What is in a table: how many rows, and a sum of their hashes that does not depend on their order.
+/// Checksum of a table: the number of its rows, and a sum of their hashes that does not depend on their order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sum {
+pub struct TableChecksum {
     pub rows: u64,
     pub hash: [u64; 4],
 }
 
-/// Why a database cannot be copied.
+/// Reason a database cannot be copied.
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
     #[error("{0}")]
@@ -72,13 +75,13 @@ pub(super) enum Cell {
 }
 
 /// The names of the tables, but for the bookkeeping of migrations.
-pub async fn tables(tx: &mut Tx) -> Stored<Vec<String>> {
+pub async fn tables(tx: &mut Tx) -> DbResult<Vec<String>> {
     let sql = match tx.link() {
-        Link::Sqlite(_) => {
+        Connection::Sqlite(_) => {
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~'
                AND name <> '_sqlx_migrations' ORDER BY name"
         }
-        Link::Postgres(_) => {
+        Connection::Postgres(_) => {
             "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()
                AND tablename <> '_sqlx_migrations' ORDER BY 1"
         }
@@ -87,10 +90,10 @@ pub async fn tables(tx: &mut Tx) -> Stored<Vec<String>> {
 }
 
 /// The columns of a table.
-pub async fn columns(tx: &mut Tx, table: &str) -> Result<Vec<Column>, CopyError> {
+pub async fn columns(tx: &mut Tx, table: &str) -> Result<Vec<CopiedColumn>, CopyError> {
     let sql = match tx.link() {
-        Link::Sqlite(_) => "SELECT name, type FROM pragma_table_info($1) ORDER BY cid",
-        Link::Postgres(_) => {
+        Connection::Sqlite(_) => "SELECT name, type FROM pragma_table_info($1) ORDER BY cid",
+        Connection::Postgres(_) => {
             "SELECT column_name::text, data_type::text FROM information_schema.columns
              WHERE table_schema = current_schema() AND table_name = $1 ORDER BY ordinal_position"
         }
@@ -103,21 +106,21 @@ pub async fn columns(tx: &mut Tx, table: &str) -> Result<Vec<Column>, CopyError>
         .into_iter()
         .map(|(name, declared)| {
             let kind = match declared.to_lowercase().as_str() {
-                "uuid" => Kind::Uuid,
-                "text" => Kind::Text,
-                "bytea" => Kind::Bytes,
-                "bigint" => Kind::Integer,
-                "boolean" => Kind::Boolean,
-                "timestamptz" | "timestamp with time zone" => Kind::Time,
+                "uuid" => ColumnType::Uuid,
+                "text" => ColumnType::Text,
+                "bytea" => ColumnType::Bytes,
+                "bigint" => ColumnType::Integer,
+                "boolean" => ColumnType::Boolean,
+                "timestamptz" | "timestamp with time zone" => ColumnType::Time,
                 _ => return Err(CopyError::Type(table.to_owned(), declared)),
             };
-            Ok(Column { name, kind })
+            Ok(CopiedColumn { name, kind })
         })
         .collect()
 }
 
 /// The migrations that a database has been through: version and checksum.
-pub async fn migrations(tx: &mut Tx) -> Stored<Vec<(i64, Vec<u8>)>> {
+pub async fn migrations(tx: &mut Tx) -> DbResult<Vec<(i64, Vec<u8>)>> {
     run!(tx, |conn| {
         sqlx::query_as("SELECT version, checksum FROM _sqlx_migrations ORDER BY version")
             .fetch_all(conn)
@@ -125,8 +128,8 @@ pub async fn migrations(tx: &mut Tx) -> Stored<Vec<(i64, Vec<u8>)>> {
     })
 }
 
-/// What each table holds.
-pub async fn sums(tx: &mut Tx) -> Result<BTreeMap<String, Sum>, CopyError> {
+/// Returns the checksum of every table, by table name.
+pub async fn sums(tx: &mut Tx) -> Result<BTreeMap<String, TableChecksum>, CopyError> {
     let mut sums = BTreeMap::new();
     for table in tables(tx).await? {
         let columns = columns(tx, &table).await?;
@@ -136,10 +139,14 @@ pub async fn sums(tx: &mut Tx) -> Result<BTreeMap<String, Sum>, CopyError> {
     Ok(sums)
 }
 
-/// What a table holds in some of its columns.
-pub(super) async fn sum(tx: &mut Tx, table: &str, columns: &[Column]) -> Result<Sum, CopyError> {
+/// Returns the checksum of some of a table's columns.
+pub(super) async fn sum(
+    tx: &mut Tx,
+    table: &str,
+    columns: &[CopiedColumn],
+) -> Result<TableChecksum, CopyError> {
     let sql = select(table, columns);
-    let mut sum = Sum::default();
+    let mut sum = TableChecksum::default();
     run!(tx, |conn| {
         let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(conn);
         while let Some(row) = rows.try_next().await? {
@@ -151,11 +158,11 @@ pub(super) async fn sum(tx: &mut Tx, table: &str, columns: &[Column]) -> Result<
 }
 
 /// An SQLite database that nobody else has open, for as long as this lives.
-pub struct Source(SqliteConnection);
+pub struct CopySource(SqliteConnection);
 
-impl Source {
+impl CopySource {
     /// Opens a database for oneself alone; fails with "database is locked" while a server or anybody else has it open.
-    pub async fn open(path: &Path) -> Stored<Self> {
+    pub async fn open(path: &Path) -> DbResult<Self> {
         let mut conn = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(false)
@@ -168,7 +175,7 @@ impl Source {
     }
 
     /// Gives the database back.
-    pub async fn close(self) -> Stored<()> {
+    pub async fn close(self) -> DbResult<()> {
         self.0.close().await
     }
 
@@ -198,13 +205,13 @@ impl Source {
     }
 
     /// The id of the key file that the database was made with.
-    pub async fn secrets_id(&mut self) -> Stored<Option<String>> {
+    pub async fn secrets_id(&mut self) -> DbResult<Option<String>> {
         sqlx::query_scalar("SELECT value FROM meta WHERE key = 'secrets_id'")
             .fetch_optional(&mut self.0)
             .await
     }
 
-    async fn migrations(&mut self) -> Stored<Vec<(i64, Vec<u8>)>> {
+    async fn migrations(&mut self) -> DbResult<Vec<(i64, Vec<u8>)>> {
         sqlx::query_as("SELECT version, checksum FROM _sqlx_migrations ORDER BY version")
             .fetch_all(&mut self.0)
             .await
@@ -228,9 +235,9 @@ impl Source {
         &mut self,
         to: &mut Tx,
         table: &str,
-        columns: &[Column],
-    ) -> Result<Sum, CopyError> {
-        let mut left = Sum::default();
+        columns: &[CopiedColumn],
+    ) -> Result<TableChecksum, CopyError> {
+        let mut left = TableChecksum::default();
         let mut batch: Vec<Vec<Cell>> = Vec::new();
         let mut bytes = 0;
         let sql = select(table, columns);
@@ -277,11 +284,11 @@ pub(super) fn order_of(
     Ok(order)
 }
 
-fn select(table: &str, columns: &[Column]) -> String {
+pub(super) fn select(table: &str, columns: &[CopiedColumn]) -> String {
     format!("SELECT {} FROM \"{table}\"", names(columns))
 }
 
-fn names(columns: &[Column]) -> String {
+fn names(columns: &[CopiedColumn]) -> String {
     let names: Vec<String> = columns
         .iter()
         .map(|column| format!("\"{}\"", column.name))
@@ -293,9 +300,9 @@ fn names(columns: &[Column]) -> String {
 pub(super) async fn insert(
     to: &mut Tx,
     table: &str,
-    columns: &[Column],
+    columns: &[CopiedColumn],
     rows: Vec<Vec<Cell>>,
-) -> Stored<()> {
+) -> DbResult<()> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -323,7 +330,7 @@ pub(super) async fn insert(
     })
 }
 
-fn cells<R: Row>(row: &R, columns: &[Column]) -> Stored<Vec<Cell>>
+pub(super) fn cells<R: Row>(row: &R, columns: &[CopiedColumn]) -> DbResult<Vec<Cell>>
 where
     usize: sqlx::ColumnIndex<R>,
     for<'r> Option<Uuid>: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
@@ -338,18 +345,30 @@ where
         .enumerate()
         .map(|(at, column)| {
             Ok(match column.kind {
-                Kind::Uuid => Cell::Uuid(row.try_get_unchecked(at)?),
-                Kind::Text => Cell::Text(row.try_get_unchecked(at)?),
-                Kind::Bytes => Cell::Bytes(row.try_get_unchecked(at)?),
-                Kind::Integer => Cell::Integer(row.try_get_unchecked(at)?),
-                Kind::Boolean => Cell::Boolean(row.try_get_unchecked(at)?),
-                Kind::Time => Cell::Time(row.try_get_unchecked(at)?),
+                ColumnType::Uuid => Cell::Uuid(row.try_get_unchecked(at)?),
+                ColumnType::Text => Cell::Text(row.try_get_unchecked(at)?),
+                ColumnType::Bytes => Cell::Bytes(row.try_get_unchecked(at)?),
+                ColumnType::Integer => Cell::Integer(row.try_get_unchecked(at)?),
+                ColumnType::Boolean => Cell::Boolean(row.try_get_unchecked(at)?),
+                ColumnType::Time => Cell::Time(row.try_get_unchecked(at)?),
             })
         })
         .collect()
 }
 
 impl Cell {
+    /// Returns the value as JSON; bytes in base64.
+    pub(super) fn json(self) -> serde_json::Value {
+        match self {
+            Self::Uuid(value) => json!(value),
+            Self::Text(value) => json!(value),
+            Self::Bytes(value) => json!(value.map(|bytes| STANDARD.encode(bytes))),
+            Self::Integer(value) => json!(value),
+            Self::Boolean(value) => json!(value),
+            Self::Time(value) => json!(value),
+        }
+    }
+
     fn len(&self) -> usize {
         match self {
             Self::Text(Some(text)) => text.len(),
@@ -397,7 +416,7 @@ impl Cell {
     }
 }
 
-impl Sum {
+impl TableChecksum {
     fn add(&mut self, row: &[Cell]) {
         let mut hash = Sha256::new();
         for cell in row {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 use crate::crypto::Wrapped;
 
 /// A running process and the keys it has read.
@@ -21,7 +21,7 @@ pub struct HolderRow {
 
 impl Tx {
     /// Keeps the data key of a new owner; `false` if it has one.
-    pub async fn add_data_key(&mut self, key: &Wrapped, now: DateTime<Utc>) -> Stored<bool> {
+    pub async fn add_data_key(&mut self, key: &Wrapped, now: DateTime<Utc>) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query(
                 "INSERT INTO data_keys (owner, head, under, wrapped, created_at) VALUES ($1, $2, $3, $4, $5)
@@ -39,7 +39,7 @@ impl Tx {
     }
 
     /// The data key of an owner; `None` if it never had one, or it was erased.
-    pub async fn data_key(&mut self, owner: Uuid) -> Stored<Option<Wrapped>> {
+    pub async fn data_key(&mut self, owner: Uuid) -> DbResult<Option<Wrapped>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT owner, head, under, wrapped AS bytes FROM data_keys WHERE owner = $1 AND wrapped IS NOT NULL",
@@ -51,7 +51,7 @@ impl Tx {
     }
 
     /// Erases the data key of an owner: what was sealed under it never opens again. `false` if there was none.
-    pub async fn erase_data_key(&mut self, owner: Uuid, now: DateTime<Utc>) -> Stored<bool> {
+    pub async fn erase_data_key(&mut self, owner: Uuid, now: DateTime<Utc>) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE data_keys SET wrapped = NULL, erased_at = $2 WHERE owner = $1 AND wrapped IS NOT NULL",
@@ -65,7 +65,7 @@ impl Tx {
     }
 
     /// Owners whose data key was erased since a time.
-    pub async fn erased_owners(&mut self, since: DateTime<Utc>) -> Stored<Vec<Uuid>> {
+    pub async fn erased_owners(&mut self, since: DateTime<Utc>) -> DbResult<Vec<Uuid>> {
         run!(self, |conn| {
             sqlx::query_scalar("SELECT owner FROM data_keys WHERE erased_at >= $1")
                 .bind(since)
@@ -75,7 +75,7 @@ impl Tx {
     }
 
     /// Tenants from before there were data keys, at most `limit`.
-    pub async fn tenants_without_data_key(&mut self, limit: i64) -> Stored<Vec<Uuid>> {
+    pub async fn tenants_without_data_key(&mut self, limit: i64) -> DbResult<Vec<Uuid>> {
         run!(self, |conn| {
             sqlx::query_scalar(
                 "SELECT id FROM tenants WHERE NOT EXISTS (SELECT 1 FROM data_keys WHERE owner = tenants.id) LIMIT $1",
@@ -87,7 +87,11 @@ impl Tx {
     }
 
     /// Data keys that are wrapped under another vault key than this one, at most `limit`.
-    pub async fn data_keys_not_under(&mut self, under: &[u8], limit: i64) -> Stored<Vec<Wrapped>> {
+    pub async fn data_keys_not_under(
+        &mut self,
+        under: &[u8],
+        limit: i64,
+    ) -> DbResult<Vec<Wrapped>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT owner, head, under, wrapped AS bytes FROM data_keys
@@ -100,8 +104,8 @@ impl Tx {
         })
     }
 
-    /// How many data keys are wrapped under a vault key.
-    pub async fn count_data_keys_under(&mut self, under: &[u8]) -> Stored<i64> {
+    /// Counts the data keys wrapped under a vault key.
+    pub async fn count_data_keys_under(&mut self, under: &[u8]) -> DbResult<i64> {
         run!(self, |conn| {
             sqlx::query_scalar(
                 "SELECT COUNT(*) FROM data_keys WHERE under = $1 AND wrapped IS NOT NULL",
@@ -113,7 +117,7 @@ impl Tx {
     }
 
     /// Wraps a data key anew, unless somebody did or it was erased meanwhile.
-    pub async fn rewrap_data_key(&mut self, from: &Wrapped, to: &Wrapped) -> Stored<bool> {
+    pub async fn rewrap_data_key(&mut self, from: &Wrapped, to: &Wrapped) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE data_keys SET under = $3, wrapped = $4 WHERE owner = $1 AND under = $2 AND wrapped IS NOT NULL",
@@ -128,8 +132,8 @@ impl Tx {
         })
     }
 
-    /// Says which keys a process has read.
-    pub async fn hold_keys(&mut self, row: &HolderRow) -> Stored<()> {
+    /// Stores the keys that a process has read from the key file.
+    pub async fn hold_keys(&mut self, row: &HolderRow) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "INSERT INTO key_holders (process, vault, pepper, keys, seen_at) VALUES ($1, $2, $3, $4, $5)
@@ -148,7 +152,7 @@ impl Tx {
     }
 
     /// Forgets a process that ends, and those that have not been heard of since a time.
-    pub async fn forget_holders(&mut self, process: Uuid, before: DateTime<Utc>) -> Stored<()> {
+    pub async fn forget_holders(&mut self, process: Uuid, before: DateTime<Utc>) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query("DELETE FROM key_holders WHERE process = $1 OR seen_at < $2")
                 .bind(process)
@@ -160,7 +164,7 @@ impl Tx {
     }
 
     /// The processes heard of since a time.
-    pub async fn key_holders(&mut self, since: DateTime<Utc>) -> Stored<Vec<HolderRow>> {
+    pub async fn key_holders(&mut self, since: DateTime<Utc>) -> DbResult<Vec<HolderRow>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT process, vault, pepper, keys, seen_at FROM key_holders WHERE seen_at >= $1 ORDER BY process",

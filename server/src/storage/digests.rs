@@ -3,36 +3,41 @@
 use app::domain::ids::{CredentialsId, KeyId};
 use uuid::Uuid;
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 use crate::crypto::Digest;
 
-/// Whose digest.
+/// Owner of a digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Whose {
+pub enum DigestOwner {
     Key(KeyId),
     AccessToken(CredentialsId),
     TenantUser(CredentialsId),
-    /// By the session's handle.
+    /// A portal session, named by its handle.
     PortalSession(Uuid),
 }
 
 impl Tx {
     /// Puts `to` in the place of `from`, the digest of the same secret under another pepper.
-    pub async fn renew_digest(&mut self, whose: Whose, from: &Digest, to: &Digest) -> Stored<()> {
+    pub async fn renew_digest(
+        &mut self,
+        whose: DigestOwner,
+        from: &Digest,
+        to: &Digest,
+    ) -> DbResult<()> {
         let (statement, id) = match whose {
-            Whose::Key(id) => (
+            DigestOwner::Key(id) => (
                 "UPDATE tenant_keys SET digest = $3 WHERE id = $1 AND digest = $2",
                 id.0,
             ),
-            Whose::AccessToken(id) => (
+            DigestOwner::AccessToken(id) => (
                 "UPDATE consents SET access_token = $3 WHERE id = $1 AND access_token = $2",
                 id.0,
             ),
-            Whose::TenantUser(id) => (
+            DigestOwner::TenantUser(id) => (
                 "UPDATE consents SET tenant_user = $3 WHERE id = $1 AND tenant_user = $2",
                 id.0,
             ),
-            Whose::PortalSession(handle) => (
+            DigestOwner::PortalSession(handle) => (
                 "UPDATE portal_sessions SET digest = $3 WHERE handle = $1 AND digest = $2",
                 handle,
             ),

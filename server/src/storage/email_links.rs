@@ -3,10 +3,10 @@
 use app::domain::ids::PersonId;
 use chrono::{DateTime, Utc};
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 use crate::crypto::Digest;
 
-/// What a mailed link is good for.
+/// Purpose of a mailed link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkPurpose {
     Verify,
@@ -31,7 +31,7 @@ impl Tx {
         purpose: LinkPurpose,
         created_at: DateTime<Utc>,
         expires_at: DateTime<Utc>,
-    ) -> Stored<()> {
+    ) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "INSERT INTO email_links (digest, person_id, purpose, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)",
@@ -53,7 +53,7 @@ impl Tx {
         digest: &Digest,
         purpose: LinkPurpose,
         now: DateTime<Utc>,
-    ) -> Stored<Option<PersonId>> {
+    ) -> DbResult<Option<PersonId>> {
         run!(self, |conn| {
             sqlx::query_scalar(
                 "SELECT person_id FROM email_links
@@ -69,7 +69,7 @@ impl Tx {
     }
 
     /// Makes a password link one that makes its person an operator.
-    pub async fn make_operator_link(&mut self, digest: &Digest) -> Stored<()> {
+    pub async fn make_operator_link(&mut self, digest: &Digest) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query("UPDATE email_links SET operator = TRUE WHERE digest IN ($1, $2)")
                 .bind(digest)
@@ -80,8 +80,8 @@ impl Tx {
         })
     }
 
-    /// Whether using a link makes its person an operator.
-    pub async fn is_operator_link(&mut self, digest: &Digest) -> Stored<bool> {
+    /// Returns `true` if using a link makes its person an operator; `false` if there is no such link.
+    pub async fn is_operator_link(&mut self, digest: &Digest) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query_scalar("SELECT operator FROM email_links WHERE digest IN ($1, $2)")
                 .bind(digest)
@@ -92,13 +92,13 @@ impl Tx {
         })
     }
 
-    /// Uses a link up and answers the person it is for; nothing if it was used, is too old or never was.
+    /// Uses a link up and returns the person it is for; `None` if it was used, is too old or never was.
     pub async fn use_email_link(
         &mut self,
         digest: &Digest,
         purpose: LinkPurpose,
         now: DateTime<Utc>,
-    ) -> Stored<Option<PersonId>> {
+    ) -> DbResult<Option<PersonId>> {
         run!(self, |conn| {
             sqlx::query_scalar(
                 "UPDATE email_links SET used_at = $3
@@ -116,10 +116,32 @@ impl Tx {
 
     /// Ends every mailed password link of a person: after one was used, the others in the mailbox are dead too. The link
     /// that an operator printed was mailed to nobody, and stays.
-    pub async fn end_password_links(&mut self, person: PersonId, now: DateTime<Utc>) -> Stored<()> {
+    pub async fn end_password_links(
+        &mut self,
+        person: PersonId,
+        now: DateTime<Utc>,
+    ) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE email_links SET used_at = $2 WHERE person_id = $1 AND purpose = 'password' AND NOT operator AND used_at IS NULL",
+            )
+            .bind(person)
+            .bind(now)
+            .execute(conn)
+            .await
+            .map(|_| ())
+        })
+    }
+
+    /// Ends every printed link that makes a person an operator: a newer one takes its place, or one was used.
+    pub async fn end_operator_links(
+        &mut self,
+        person: PersonId,
+        now: DateTime<Utc>,
+    ) -> DbResult<()> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE email_links SET used_at = $2 WHERE person_id = $1 AND operator AND used_at IS NULL",
             )
             .bind(person)
             .bind(now)

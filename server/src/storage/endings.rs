@@ -3,7 +3,7 @@
 use app::domain::ids::{PersonId, ServicerId};
 use chrono::{DateTime, Utc};
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 
 /// Servicers that end with their only member `$1`: never approved, without production, and registered with the one form;
 /// those that operators make have no country.
@@ -13,8 +13,9 @@ const SERVICERS: &str = "SELECT m.servicer_id FROM memberships m JOIN servicers 
        AND v.country <> ''
        AND NOT EXISTS (SELECT 1 FROM tenants t WHERE t.servicer_id = m.servicer_id AND t.environment = 'production')";
 
-/// What hangs on a servicer `$1`, in an order in which nothing is left that refers to what is gone. Every table with a
-/// servicer, tenant, session or consent in it has its line: a test compares the list with the schema.
+/// Tables with rows that belong to a servicer `$1`, in an order of deletion that leaves no reference to a deleted row.
+/// Every table with a servicer, tenant, session or consent in it has its line: a test compares the list with the
+/// schema.
 pub const SERVICER_TABLES: &[(&str, &str)] = &[
     ("upload_chunks", UPLOADS),
     ("uploads", SESSIONS),
@@ -49,7 +50,7 @@ pub const SERVICER_TABLES: &[(&str, &str)] = &[
     ("servicers", "id = $1"),
 ];
 
-/// What hangs on a person `$1` beside their servicers.
+/// Tables with rows that belong to a person `$1`, besides those of their servicers.
 pub const PERSON_TABLES: &[(&str, &str)] = &[
     (
         "console_calls",
@@ -71,8 +72,8 @@ const UPLOADS: &str =
 const RUNS: &str = "run_id IN (SELECT id FROM console_runs WHERE servicer_id = $1)";
 
 impl Tx {
-    /// Whether there are accounts from before their use was noted.
-    pub async fn has_undated_people(&mut self) -> Stored<bool> {
+    /// Returns `true` if there are unproved accounts from before their use was noted.
+    pub async fn has_undated_people(&mut self) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query(
                 "SELECT 1 FROM people WHERE last_used_at IS NULL AND verified_at IS NULL LIMIT 1",
@@ -83,8 +84,8 @@ impl Tx {
         })
     }
 
-    /// Begins the days of accounts from before their use was noted.
-    pub async fn begin_days_of_unproved(&mut self, now: DateTime<Utc>) -> Stored<u64> {
+    /// Notes `now` as the last use of unproved accounts from before their use was noted, so that their days begin.
+    pub async fn begin_days_of_unproved(&mut self, now: DateTime<Utc>) -> DbResult<u64> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE people SET last_used_at = $1 WHERE last_used_at IS NULL AND verified_at IS NULL",
@@ -102,7 +103,7 @@ impl Tx {
         &mut self,
         since: DateTime<Utc>,
         limit: i64,
-    ) -> Stored<Vec<PersonId>> {
+    ) -> DbResult<Vec<PersonId>> {
         run!(self, |conn| {
             sqlx::query_scalar(
                 "SELECT p.id FROM people p
@@ -124,7 +125,7 @@ impl Tx {
         &mut self,
         person: PersonId,
         since: DateTime<Utc>,
-    ) -> Stored<Option<Vec<ServicerId>>> {
+    ) -> DbResult<Option<Vec<ServicerId>>> {
         let taken = run!(self, |conn| {
             sqlx::query(
                 "UPDATE people SET email_key = '' WHERE id = $1 AND verified_at IS NULL AND last_used_at <= $2",
@@ -153,7 +154,7 @@ impl Tx {
         &mut self,
         servicer: ServicerId,
         now: DateTime<Utc>,
-    ) -> Stored<Vec<uuid::Uuid>> {
+    ) -> DbResult<Vec<uuid::Uuid>> {
         run!(self, |conn| {
             sqlx::query_scalar(
                 "UPDATE data_keys SET wrapped = NULL, erased_at = $2
@@ -168,12 +169,12 @@ impl Tx {
     }
 
     /// Deletes a servicer with everything that hangs on it.
-    pub async fn delete_servicer(&mut self, servicer: ServicerId) -> Stored<()> {
+    pub async fn delete_servicer(&mut self, servicer: ServicerId) -> DbResult<()> {
         self.delete_all(SERVICER_TABLES, servicer.0).await
     }
 
     /// Deletes a person with everything that hangs on them beside their servicers.
-    pub async fn delete_person(&mut self, person: PersonId) -> Stored<()> {
+    pub async fn delete_person(&mut self, person: PersonId) -> DbResult<()> {
         self.delete_all(PERSON_TABLES, person.0).await
     }
 
@@ -181,7 +182,7 @@ impl Tx {
         &mut self,
         tables: &'static [(&'static str, &'static str)],
         id: uuid::Uuid,
-    ) -> Stored<()> {
+    ) -> DbResult<()> {
         for (table, condition) in tables {
             let sql = sqlx::AssertSqlSafe(format!("DELETE FROM {table} WHERE {condition}"));
             run!(self, |conn| {

@@ -4,16 +4,16 @@
 use app::domain::ids::{AccountId, CredentialsId, SessionId, TenantId};
 use sqlx::QueryBuilder;
 
-use super::{Db, Pools, Stored, Tx, run};
+use super::{Db, DbResult, Pools, Tx, run};
 
 /// A consent that holds copies, and what they hang on.
-pub struct Holder {
+pub struct FilledConsent {
     pub tenant: TenantId,
     pub session: SessionId,
     pub id: CredentialsId,
 }
 
-/// Which of a model's rows are copied for each holder: its first so many changes.
+/// Number of a model's rows that are copied for each holder: its first changes.
 pub const MODELS: i64 = 2_000;
 
 /// The copies: every model row for every holder, those of one time beside each other, as banks bring them in.
@@ -39,7 +39,7 @@ macro_rules! copies {
 
 impl Tx {
     /// A tenant like another, under a new id and without keys.
-    pub async fn copy_tenant(&mut self, of: TenantId, id: TenantId) -> Stored<()> {
+    pub async fn copy_tenant(&mut self, of: TenantId, id: TenantId) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "INSERT INTO tenants (id, servicer_id, name, environment, status, utx_key, created_at)
@@ -54,7 +54,7 @@ impl Tx {
     }
 
     /// A consent like another, with its session and without a token.
-    pub async fn copy_consent(&mut self, of: CredentialsId, copy: &Holder) -> Stored<()> {
+    pub async fn copy_consent(&mut self, of: CredentialsId, copy: &FilledConsent) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "INSERT INTO sessions (id, tenant_id, skill, status, awaiting, position, created_at, updated_at, expires_at, erased_at)
@@ -87,7 +87,7 @@ impl Tx {
         of: AccountId,
         id: AccountId,
         under: CredentialsId,
-    ) -> Stored<()> {
+    ) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "INSERT INTO accounts (id, consent_id, bank_key, place, sealed, fetched_at)
@@ -109,14 +109,14 @@ impl Tx {
         model: CredentialsId,
         tenant: TenantId,
         prefix: &str,
-    ) -> Stored<u64> {
+    ) -> DbResult<u64> {
         match self.link() {
-            super::Link::Sqlite(conn) => {
+            super::Connection::Sqlite(conn) => {
                 let sql = sqlx::query(copies!("unhex($4 || printf('%016x', n))"));
                 let sql = sql.bind(model).bind(MODELS).bind(tenant).bind(prefix);
                 Ok(sql.execute(conn).await?.rows_affected())
             }
-            super::Link::Postgres(conn) => {
+            super::Connection::Postgres(conn) => {
                 let sql = sqlx::query(copies!("CAST($4 || lpad(to_hex(n), 16, '0') AS UUID)"));
                 let sql = sql.bind(model).bind(MODELS).bind(tenant).bind(prefix);
                 Ok(sql.execute(conn).await?.rows_affected())
@@ -124,8 +124,8 @@ impl Tx {
         }
     }
 
-    /// How many transactions there are, of a consent or of all.
-    pub async fn count_transactions(&mut self, consent: Option<CredentialsId>) -> Stored<i64> {
+    /// Counts the transactions of a consent, or all of them with `None`.
+    pub async fn count_transactions(&mut self, consent: Option<CredentialsId>) -> DbResult<i64> {
         run!(self, |conn| {
             let mut sql = QueryBuilder::new("SELECT COUNT(*) FROM transactions");
             if let Some(consent) = consent {
@@ -137,8 +137,9 @@ impl Tx {
 }
 
 impl Db {
-    /// What either database does by itself after many writes, done at once, so that it does not happen under a measurement.
-    pub async fn settle(&self) -> Stored<()> {
+    /// Does at once the upkeep that either database does by itself after many writes, so that it does not fall into a
+    /// measurement.
+    pub async fn settle(&self) -> DbResult<()> {
         match &self.0 {
             Pools::Sqlite { .. } => self.scrub().await.map(|_| ()),
             Pools::Postgres { writer, .. } => {

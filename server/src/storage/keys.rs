@@ -9,19 +9,19 @@ use app::domain::servicer::ServicerStatus;
 use app::domain::tenant::{Environment, TenantStatus};
 use chrono::{DateTime, Utc};
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 use crate::crypto::Digest;
 
-/// What a call must know about the tenant it names.
+/// Facts about a tenant that every call in its name needs.
 #[derive(Clone, Debug, sqlx::FromRow)]
-pub struct TenantFacts {
+pub struct TenantAuth {
     pub tenant: TenantId,
     pub servicer: ServicerId,
     pub name: String,
     pub environment: Environment,
     pub tenant_status: TenantStatus,
     pub servicer_status: ServicerStatus,
-    /// Whether its server calls must be signed.
+    /// `true` if its server calls must be signed.
     pub signed_only: bool,
     /// Seconds a signature may live at most.
     pub signature_seconds: i64,
@@ -31,19 +31,19 @@ pub struct TenantFacts {
 
 /// A key found by its digest, with its tenant.
 #[derive(Clone, sqlx::FromRow)]
-pub struct KeyFacts {
+pub struct KeyAuth {
     pub key: KeyId,
-    /// As stored: of today's pepper, or of one on its way in or out.
+    /// Stored digest, under the active pepper or the other one of a rotation.
     pub digest: Digest,
     pub kind: KeyKind,
     pub ends_at: Option<DateTime<Utc>>,
     pub stopped_at: Option<DateTime<Utc>>,
     #[sqlx(flatten)]
-    pub tenant: TenantFacts,
+    pub tenant: TenantAuth,
 }
 
-impl KeyFacts {
-    /// Whether calls may be made with it.
+impl KeyAuth {
+    /// Returns `true` if calls may be made with it: it is neither stopped nor at its end.
     pub fn is_live(&self, now: DateTime<Utc>) -> bool {
         self.stopped_at.is_none() && self.ends_at.is_none_or(|end| end > now)
     }
@@ -79,7 +79,7 @@ pub struct NewKeyRow<'a> {
 
 impl Tx {
     /// The key with this digest, live or not, and its tenant: one indexed read.
-    pub async fn key_by_digest(&mut self, digest: &Digest) -> Stored<Option<KeyFacts>> {
+    pub async fn key_by_digest(&mut self, digest: &Digest) -> DbResult<Option<KeyAuth>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT k.id AS key, k.digest, k.kind, k.ends_at, k.stopped_at,
@@ -99,7 +99,7 @@ impl Tx {
     }
 
     /// The tenant of this id, for calls that a nonce authorises.
-    pub async fn tenant_facts(&mut self, tenant: TenantId) -> Stored<Option<TenantFacts>> {
+    pub async fn tenant_auth(&mut self, tenant: TenantId) -> DbResult<Option<TenantAuth>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT t.id AS tenant, t.servicer_id AS servicer, t.name, t.environment,
@@ -114,8 +114,8 @@ impl Tx {
         })
     }
 
-    /// Whether a tenant registered a web origin.
-    pub async fn has_origin(&mut self, tenant: TenantId, origin: &str) -> Stored<bool> {
+    /// Returns `true` if a tenant registered a web origin.
+    pub async fn has_origin(&mut self, tenant: TenantId, origin: &str) -> DbResult<bool> {
         let count: i64 = run!(self, |conn| {
             sqlx::query_scalar(
                 "SELECT COUNT(*) FROM tenant_origins WHERE tenant_id = $1 AND origin = $2",
@@ -129,7 +129,11 @@ impl Tx {
     }
 
     /// The keys of a tenant that are live at `now`, newest first within a kind.
-    pub async fn live_keys(&mut self, tenant: TenantId, now: DateTime<Utc>) -> Stored<Vec<KeyRow>> {
+    pub async fn live_keys(
+        &mut self,
+        tenant: TenantId,
+        now: DateTime<Utc>,
+    ) -> DbResult<Vec<KeyRow>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT id, kind, slot, sealed, tail, created_at, created_by, ends_at, last_used_at, last_used_by
@@ -145,7 +149,7 @@ impl Tx {
     }
 
     /// Adds a key. Fails as [taken](super::is_taken) while its place holds a key that was not stopped.
-    pub async fn add_key(&mut self, key: &NewKeyRow<'_>) -> Stored<()> {
+    pub async fn add_key(&mut self, key: &NewKeyRow<'_>) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "INSERT INTO tenant_keys (id, tenant_id, kind, slot, digest, sealed, tail, created_at, created_by)
@@ -172,7 +176,7 @@ impl Tx {
         tenant: TenantId,
         kind: KeyKind,
         now: DateTime<Utc>,
-    ) -> Stored<()> {
+    ) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE tenant_keys SET stopped_at = ends_at
@@ -193,7 +197,7 @@ impl Tx {
         tenant: TenantId,
         key: KeyId,
         at: DateTime<Utc>,
-    ) -> Stored<Option<DateTime<Utc>>> {
+    ) -> DbResult<Option<DateTime<Utc>>> {
         run!(self, |conn| {
             sqlx::query_scalar(
                 "UPDATE tenant_keys
@@ -215,7 +219,7 @@ impl Tx {
         tenant: TenantId,
         key: KeyId,
         now: DateTime<Utc>,
-    ) -> Stored<Option<KeyKind>> {
+    ) -> DbResult<Option<KeyKind>> {
         run!(self, |conn| {
             sqlx::query_scalar(
                 "UPDATE tenant_keys SET stopped_at = $3
@@ -230,12 +234,25 @@ impl Tx {
         })
     }
 
+    /// Returns `true` if a tenant has a key, or had it.
+    pub async fn has_key(&mut self, tenant: TenantId, key: KeyId) -> DbResult<bool> {
+        run!(self, |conn| {
+            sqlx::query_scalar(
+                "SELECT EXISTS (SELECT 1 FROM tenant_keys WHERE tenant_id = $1 AND id = $2)",
+            )
+            .bind(tenant)
+            .bind(key)
+            .fetch_one(conn)
+            .await
+        })
+    }
+
     /// Stops every key of the sandbox tenants that a person owns.
     pub async fn stop_sandbox_keys_of(
         &mut self,
         person: PersonId,
         now: DateTime<Utc>,
-    ) -> Stored<u64> {
+    ) -> DbResult<u64> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE tenant_keys SET stopped_at = $2
@@ -256,7 +273,7 @@ impl Tx {
         &mut self,
         person: PersonId,
         now: DateTime<Utc>,
-    ) -> Stored<u64> {
+    ) -> DbResult<u64> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE signing_keys SET stopped_at = $2
@@ -273,7 +290,7 @@ impl Tx {
     }
 
     /// Notes that somebody kept a key that they were shown.
-    pub async fn note_key_seen(&mut self, key: KeyId, now: DateTime<Utc>) -> Stored<()> {
+    pub async fn note_key_seen(&mut self, key: KeyId, now: DateTime<Utc>) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query("UPDATE tenant_keys SET seen_at = $2 WHERE id = $1 AND seen_at IS NULL")
                 .bind(key)
@@ -285,7 +302,7 @@ impl Tx {
     }
 
     /// Notes when and from where a key was last used; an older note never replaces a newer one.
-    pub async fn note_key_use(&mut self, key: KeyId, at: DateTime<Utc>, by: &str) -> Stored<()> {
+    pub async fn note_key_use(&mut self, key: KeyId, at: DateTime<Utc>, by: &str) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE tenant_keys SET last_used_at = $2, last_used_by = $3

@@ -1,19 +1,19 @@
-//! When letters went to an address that nobody proved. A subject is a digest, so that the table holds no address.
+//! Times of letters to addresses that nobody proved. A subject is a digest, so that the table holds no address.
 
 use chrono::{DateTime, Utc};
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 
 impl Tx {
     /// Takes one of an address's places for letters: the first that is free or was taken before `again`. Says whether
     /// there was one. Each try is one conditional statement, so that many at once take no place twice.
-    pub async fn take_letter_place(
+    pub async fn take_letter_slot(
         &mut self,
         subject: &str,
         places: i64,
         now: DateTime<Utc>,
         again: DateTime<Utc>,
-    ) -> Stored<bool> {
+    ) -> DbResult<bool> {
         for place in 0..places {
             let taken = run!(self, |conn| {
                 sqlx::query(

@@ -1,10 +1,10 @@
 //! Facts about the installation, one line each: which key file belongs to this database, and the like.
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 
 impl Tx {
     /// A fact, if it is known.
-    pub async fn meta(&mut self, key: &str) -> Stored<Option<String>> {
+    pub async fn meta(&mut self, key: &str) -> DbResult<Option<String>> {
         run!(self, |conn| {
             sqlx::query_scalar("SELECT value FROM meta WHERE key = $1")
                 .bind(key)
@@ -14,7 +14,7 @@ impl Tx {
     }
 
     /// Holds a fact until the transaction ends: whoever else wants to hold it waits.
-    pub async fn hold_meta(&mut self, key: &str) -> Stored<()> {
+    pub async fn hold_meta(&mut self, key: &str) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query("UPDATE meta SET value = value WHERE key = $1")
                 .bind(key)
@@ -26,7 +26,7 @@ impl Tx {
 
     /// Writes a fact down unless it is known already; says whether this call wrote it.
     /// Of several processes that try at once the others wait until the first has committed.
-    pub async fn claim_meta(&mut self, key: &str, value: &str) -> Stored<bool> {
+    pub async fn claim_meta(&mut self, key: &str, value: &str) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query("INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT DO NOTHING")
                 .bind(key)

@@ -8,7 +8,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod backup;
-pub mod budgets;
+pub mod callbacks;
 pub mod census;
 pub mod consents;
 pub mod console;
@@ -18,12 +18,14 @@ pub mod digests;
 pub mod email_links;
 pub mod endings;
 pub mod erasures;
+pub mod export;
 pub mod filler;
+pub mod idempotency_keys;
 pub mod inventory;
 pub mod jobs;
-pub mod kept_answers;
 pub mod keys;
 pub mod letters_sent;
+pub mod login_throttle;
 pub mod meta;
 pub mod nonces;
 mod open;
@@ -31,19 +33,19 @@ pub mod payments;
 pub mod people;
 pub mod portal_sessions;
 pub mod products;
+pub mod rate_limits;
 mod readers;
 pub mod reminders;
 pub mod renewals;
+pub mod request_log;
 pub mod request_sizes;
-pub mod requests;
 pub mod reseal;
 pub mod retention;
-pub mod returns;
 pub mod servicers;
 pub mod sessions;
-pub mod sign_in_failures;
 pub mod signatures;
 pub mod signing_keys;
+mod statistics;
 pub mod steps;
 pub mod sync;
 pub mod temp_tokens;
@@ -64,12 +66,12 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::{Postgres, Sqlite, Transaction};
 
 pub use self::open::{OpenError, sqlite_path};
-use self::readers::{Reader, Readers};
+use self::readers::{ReadConnection, ReadPool};
 
-/// What went wrong in the database. Never shown to a caller.
+/// Error of the database. Never shown to a caller.
 pub type DbError = sqlx::Error;
-/// What storage functions answer.
-pub type Stored<T> = Result<T, DbError>;
+/// Result of a storage function.
+pub type DbResult<T> = Result<T, DbError>;
 
 static MIGRATIONS: Migrator = sqlx::sqlx_macros::migrate!("../migrations");
 
@@ -81,27 +83,27 @@ pub struct Db(Pools);
 enum Pools {
     Sqlite {
         writer: SqlitePool,
-        readers: Readers<Sqlite>,
+        readers: ReadPool<Sqlite>,
     },
     Postgres {
         writer: PgPool,
-        readers: Readers<Postgres>,
-        counters: Readers<Postgres>,
+        readers: ReadPool<Postgres>,
+        counters: ReadPool<Postgres>,
     },
 }
 
-/// One request's way to the database: reading, or the one transaction that writes.
-pub struct Tx(Inner);
+/// One request's way to the database: reading, or the one transaction that writes, with the acts that it wrote down.
+pub struct Tx(Inner, Vec<audit::AuditedAct>);
 
 enum Inner {
-    SqliteRead(Reader<Sqlite>),
+    SqliteRead(ReadConnection<Sqlite>),
     SqliteWrite(Transaction<'static, Sqlite>),
-    PostgresRead(Reader<Postgres>),
+    PostgresRead(ReadConnection<Postgres>),
     PostgresWrite(Transaction<'static, Postgres>),
 }
 
 /// The connection behind a [`Tx`], for the [`run!`] macro.
-pub enum Link<'c> {
+pub enum Connection<'c> {
     Sqlite(&'c mut SqliteConnection),
     Postgres(&'c mut PgConnection),
 }
@@ -112,8 +114,8 @@ pub enum Link<'c> {
 macro_rules! run {
     ($tx:expr, |$conn:ident| $body:expr) => {
         match $tx.link() {
-            $crate::storage::Link::Sqlite($conn) => $body,
-            $crate::storage::Link::Postgres($conn) => $body,
+            $crate::storage::Connection::Sqlite($conn) => $body,
+            $crate::storage::Connection::Postgres($conn) => $body,
         }
     };
 }
@@ -123,45 +125,59 @@ impl Db {
     /// Brings the schema up to date; safe to call from several processes at once.
     pub async fn migrate(&self) -> Result<(), OpenError> {
         match &self.0 {
-            Pools::Sqlite { writer, .. } => MIGRATIONS.run(writer).await?,
-            Pools::Postgres { writer, .. } => MIGRATIONS.run(writer).await?,
+            Pools::Sqlite { writer, .. } => open::migrate_sqlite(&MIGRATIONS, writer).await,
+            Pools::Postgres { writer, .. } => {
+                MIGRATIONS.run(writer).await?;
+                Ok(statistics::restrict(writer).await?)
+            }
         }
-        Ok(())
     }
 
     /// A connection that reads; each statement sees what was committed before it.
-    pub async fn read(&self) -> Stored<Tx> {
+    pub async fn read(&self) -> DbResult<Tx> {
         #[cfg(test)]
         testing::crash::point();
-        Ok(Tx(match &self.0 {
+        Ok(Tx::of(match &self.0 {
             Pools::Sqlite { readers, .. } => Inner::SqliteRead(readers.lend().await?),
             Pools::Postgres { readers, .. } => Inner::PostgresRead(readers.lend().await?),
         }))
     }
 
+    /// How many wait for each connection that reads.
+    pub fn queue(&self) -> usize {
+        match &self.0 {
+            Pools::Sqlite { readers, .. } => readers.queue(),
+            Pools::Postgres { readers, .. } => readers.queue(),
+        }
+    }
+
     /// Begins the transaction of a request that may write.
-    pub async fn write(&self) -> Stored<Tx> {
+    pub async fn write(&self) -> DbResult<Tx> {
         #[cfg(test)]
         testing::crash::point();
-        Ok(Tx(match &self.0 {
-            Pools::Sqlite { writer, .. } => Inner::SqliteWrite(begin(writer).await?),
+        Ok(Tx::of(match &self.0 {
+            Pools::Sqlite { writer, .. } => {
+                Inner::SqliteWrite(writer.begin_with("BEGIN IMMEDIATE").await?)
+            }
             Pools::Postgres { writer, .. } => Inner::PostgresWrite(writer.begin().await?),
         }))
     }
 
     /// A connection for counters: on Postgres each statement commits by itself without waiting for the disk, because a
     /// count that a power cut takes back harms nobody. Elsewhere the transaction of one who writes.
-    pub async fn counting(&self) -> Stored<Tx> {
+    pub async fn counting(&self) -> DbResult<Tx> {
         match &self.0 {
             Pools::Sqlite { .. } => self.write().await,
-            Pools::Postgres { counters, .. } => Ok(Tx(Inner::PostgresRead(counters.lend().await?))),
+            Pools::Postgres { counters, .. } => {
+                Ok(Tx::of(Inner::PostgresRead(counters.lend().await?)))
+            }
         }
     }
 
     /// Writes the log of past writes over into the database file and empties it, so that nothing deleted is left in it.
     /// `false` if somebody was reading from it just then: try again later. Postgres has nothing like it; there, what was
     /// deleted is out of reach at once, and its space is used again after the next vacuum.
-    pub async fn scrub(&self) -> Stored<bool> {
+    pub async fn scrub(&self) -> DbResult<bool> {
         let Pools::Sqlite { writer, .. } = &self.0 else {
             return Ok(true);
         };
@@ -171,7 +187,7 @@ impl Db {
         Ok(busy == 0)
     }
 
-    /// Whether the two processes' worth of coordination (`LISTEN/NOTIFY`) is there.
+    /// Returns `true` on PostgreSQL, where several processes may share the database.
     pub fn is_postgres(&self) -> bool {
         matches!(self.0, Pools::Postgres { .. })
     }
@@ -197,8 +213,12 @@ impl Db {
 }
 
 impl Tx {
+    fn of(inner: Inner) -> Self {
+        Self(inner, Vec::new())
+    }
+
     /// Ends the transaction: what it wrote is durable when this returns.
-    pub async fn commit(self) -> Stored<()> {
+    pub async fn commit(self) -> DbResult<()> {
         #[cfg(test)]
         testing::crash::point();
         let committed = match self.0 {
@@ -208,12 +228,15 @@ impl Tx {
         };
         // The benchmark counts these lines: each is a wait for the disk.
         tracing::trace!("committed");
+        if committed.is_ok() {
+            self.1.iter().for_each(audit::AuditedAct::tell);
+        }
         #[cfg(test)]
         testing::crash::point();
         committed
     }
 
-    /// Whether the database answers.
+    /// Returns `true` if the database answers.
     pub async fn is_alive(&mut self) -> bool {
         run!(self, |conn| sqlx::query("SELECT 1")
             .execute(conn)
@@ -222,44 +245,28 @@ impl Tx {
     }
 
     /// The connection to speak through; see [`run!`].
-    pub fn link(&mut self) -> Link<'_> {
+    pub fn link(&mut self) -> Connection<'_> {
         #[cfg(test)]
         testing::crash::point();
         match &mut self.0 {
-            Inner::SqliteRead(reader) => Link::Sqlite(reader.connection()),
-            Inner::SqliteWrite(tx) => Link::Sqlite(tx),
-            Inner::PostgresRead(reader) => Link::Postgres(reader.connection()),
-            Inner::PostgresWrite(tx) => Link::Postgres(tx),
+            Inner::SqliteRead(reader) => Connection::Sqlite(reader.connection()),
+            Inner::SqliteWrite(tx) => Connection::Sqlite(tx),
+            Inner::PostgresRead(reader) => Connection::Postgres(reader.connection()),
+            Inner::PostgresWrite(tx) => Connection::Postgres(tx),
         }
     }
 }
 
-/// Begins a transaction that may write at once.
-///
-/// SQLite itself ends a transaction whose statement finds the disk full. sqlx, which did not, tries to roll it back, fails,
-/// and believes from then on that the connection is in a transaction: nothing could be written until a restart.
-async fn begin(writer: &SqlitePool) -> Stored<Transaction<'static, Sqlite>> {
-    const BEGIN: &str = "BEGIN IMMEDIATE";
-    match writer.begin_with(BEGIN).await {
-        Err(DbError::InvalidSavePointStatement) => {
-            // Another one takes its place.
-            writer.acquire().await?.close().await.ok();
-            writer.begin_with(BEGIN).await
-        }
-        begun => begun,
-    }
-}
-
-/// Whether an error says that a row like this exists already.
+/// Returns `true` if an error says that a row like this exists already.
 pub fn is_taken(error: &DbError) -> bool {
     error
         .as_database_error()
         .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
 }
 
-/// Whether an error says that somebody else did the same at this instant and was faster: the row is theirs, or Postgres
-/// chose this transaction to break a circle of waiting (`deadlock_detected`, 40P01). The transaction is lost either
-/// way; a new one sees what the other did.
+/// Returns `true` if an error says that another transaction did the same at this instant and was faster: the row is its
+/// own, or PostgreSQL chose this transaction to break a deadlock (`deadlock_detected`, 40P01). The transaction is lost
+/// either way; a new one sees what the other did.
 pub fn lost_race(error: &DbError) -> bool {
     is_taken(error)
         || error
@@ -267,8 +274,8 @@ pub fn lost_race(error: &DbError) -> bool {
             .is_some_and(|error| error.code().as_deref() == Some("40P01"))
 }
 
-/// Whether an error says that the same is worth another try later: no connection was free, another writer held the
-/// database, the server of the database is going down, or there is no room on the disk.
+/// Returns `true` if an error says that a later try may succeed: no connection was free, another writer held the
+/// database, the database server is going down, or the disk is full.
 pub fn is_busy(error: &DbError) -> bool {
     match error {
         DbError::PoolTimedOut => true,
@@ -306,7 +313,7 @@ mod tests {
         .unwrap()
     }
 
-    async fn put(tx: &mut Tx, key: &str) -> Stored<()> {
+    async fn put(tx: &mut Tx, key: &str) -> DbResult<()> {
         run!(tx, |conn| sqlx::query(
             "INSERT INTO meta (key, value) VALUES ($1, 'x')"
         )

@@ -3,10 +3,10 @@
 use app::domain::ids::SessionId;
 use chrono::{DateTime, Utc};
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 use crate::crypto::Digest;
 
-/// One nonce. Its life has not started while `expires_at` is none.
+/// One nonce. It is not delivered yet while `expires_at` is `None`.
 #[derive(Clone, sqlx::FromRow)]
 pub struct NonceRow {
     pub digest: Digest,
@@ -21,7 +21,7 @@ pub struct NonceRow {
 
 impl Tx {
     /// Issues a nonce.
-    pub async fn insert_nonce(&mut self, row: &NonceRow) -> Stored<()> {
+    pub async fn insert_nonce(&mut self, row: &NonceRow) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "INSERT INTO nonces (digest, session_id, position, sealed, created_at, expires_at)
@@ -40,7 +40,7 @@ impl Tx {
     }
 
     /// A nonce by its digest.
-    pub async fn nonce(&mut self, digest: &Digest) -> Stored<Option<NonceRow>> {
+    pub async fn nonce(&mut self, digest: &Digest) -> DbResult<Option<NonceRow>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT digest, session_id, position, sealed, created_at, expires_at, used_at FROM nonces
@@ -54,7 +54,7 @@ impl Tx {
     }
 
     /// Uses a nonce up; `false` if it was used before.
-    pub async fn use_nonce(&mut self, digest: &Digest, now: DateTime<Utc>) -> Stored<bool> {
+    pub async fn use_nonce(&mut self, digest: &Digest, now: DateTime<Utc>) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE nonces SET used_at = $2 WHERE digest IN ($1, $3) AND used_at IS NULL",
@@ -68,13 +68,13 @@ impl Tx {
         })
     }
 
-    /// The unused nonce of a step, its life starting now if it had not; `None` if it was used or never made.
+    /// Returns the unused nonce of a step, and sets its expiry if it has none yet; `None` if it was used or never made.
     pub async fn deliver_nonce(
         &mut self,
         session: SessionId,
         position: i64,
         expires_at: DateTime<Utc>,
-    ) -> Stored<Option<NonceRow>> {
+    ) -> DbResult<Option<NonceRow>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "UPDATE nonces SET expires_at = COALESCE(expires_at, $3)

@@ -1,20 +1,27 @@
 //! Opening a database, in the one way it may be run: SQLite with its log, synced at each commit, with one writer, on a local
 //! disk; Postgres with commits that wait for the disk. What is otherwise is refused.
 
+mod advice;
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::time::Duration;
 
 use sqlx::Connection as _;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 
-use super::readers::Readers;
+use self::advice::{unmigrated, unopened};
+use super::readers::ReadPool;
 use super::{Db, DbError, Pools};
 
-/// Where the kernel says what is mounted where.
+/// File in which the kernel lists the mounted filesystems.
 const MOUNTS: &str = "/proc/self/mountinfo";
 /// Filesystems whose locks or shared memory do not hold between machines.
 const NETWORK: [&str; 13] = [
@@ -33,15 +40,15 @@ const NETWORK: [&str; 13] = [
     "smb3",
 ];
 
-/// Why a database cannot be opened.
+/// Reason a database cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error("the database URL must begin with sqlite: or postgres:, not {0:?}")]
     Scheme(String),
-    #[error("cannot open the database: {0}")]
+    #[error("cannot open the database: {}", unopened(.0))]
     Database(#[from] DbError),
-    #[error("cannot bring the database up to date: {0}")]
-    Migration(#[from] sqlx::migrate::MigrateError),
+    #[error("cannot bring the database up to date: {}", unmigrated(.0))]
+    Migration(#[from] MigrateError),
     #[error(
         "SQLite {0} has a bug that can corrupt the database (fixed in 3.51.3): rebuild with a newer one"
     )]
@@ -98,6 +105,7 @@ impl Db {
         path: &Path,
         synchronous: SqliteSynchronous,
     ) -> Result<Self, OpenError> {
+        make_private(path);
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -116,7 +124,11 @@ impl Db {
             .acquire_timeout(wait)
             .test_before_acquire(false)
             .idle_timeout(None)
-            .max_lifetime(None);
+            .max_lifetime(None)
+            // SQLite itself ends a transaction whose statement finds the disk full. sqlx, which did not, tries to roll it
+            // back, fails, and believes from then on that the connection is in a transaction: nothing could be written
+            // with it any more. Another one takes its place.
+            .before_acquire(|conn, _| Box::pin(async move { Ok(!conn.is_in_transaction()) }));
         let writer = writer.connect_with(options.clone()).await?;
         let least = match synchronous {
             SqliteSynchronous::Full | SqliteSynchronous::Extra => 2,
@@ -133,7 +145,7 @@ impl Db {
         let readers = readers.connect_lazy_with(options.create_if_missing(false).read_only(true));
         Ok(Self(Pools::Sqlite {
             writer,
-            readers: Readers::new(readers),
+            readers: ReadPool::new(readers),
         }))
     }
 
@@ -168,10 +180,40 @@ impl Db {
         ]));
         Ok(Self(Pools::Postgres {
             writer,
-            readers: Readers::new(readers),
-            counters: Readers::new(counters),
+            readers: ReadPool::new(readers),
+            counters: ReadPool::new(counters),
         }))
     }
+}
+
+/// Runs the migrations that an SQLite database lacks. Nothing keeps two processes from doing so at once, as sqlx locks
+/// Postgres only: of each migration one of them then finds that it is done. That is no failure while somebody gets on.
+pub(super) async fn migrate_sqlite(all: &Migrator, writer: &SqlitePool) -> Result<(), OpenError> {
+    let count = async || {
+        let sql = "SELECT COUNT(*) FROM _sqlx_migrations";
+        let count: Result<i64, DbError> = sqlx::query_scalar(sql).fetch_one(writer).await;
+        // The table is made with the first of them.
+        count.unwrap_or(0)
+    };
+    loop {
+        let before = count().await;
+        match all.run(writer).await {
+            Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..))
+                if count().await > before => {}
+            done => return Ok(done?),
+        }
+    }
+}
+
+/// Makes the file of a new SQLite database one that its owner alone may read, as SQLite's own files beside it will be. What is
+/// wrong with the place is told by SQLite, which opens it next.
+fn make_private(path: &Path) {
+    let mut file = OpenOptions::new();
+    file.write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .ok();
 }
 
 /// The path of an SQLite database's URL.
@@ -433,5 +475,21 @@ mod tests {
         drop(tx);
         two.close().await;
         one.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_new_database_is_read_by_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = TempFolder::new();
+        let path = folder.path().join("test.db");
+        let url = format!("sqlite:{}", path.display());
+        let db = Db::open(&url).await.unwrap();
+        db.migrate().await.unwrap();
+        for file in std::fs::read_dir(folder.path()).unwrap() {
+            let file = file.unwrap();
+            let mode = file.metadata().unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, 0o600, "{:?}", file.file_name());
+        }
+        db.close().await;
     }
 }

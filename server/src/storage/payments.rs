@@ -5,7 +5,7 @@ use app::domain::payment::{PaymentKind, PaymentStatus};
 use app::domain::skill::SkillName;
 use chrono::{DateTime, Utc};
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 
 /// One payment. It has no pair of its own before its end-user has authorised it.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -23,9 +23,9 @@ pub struct PaymentRow {
     pub is_final: bool,
     /// The order as submitted; sealed.
     pub ordered: Vec<u8>,
-    /// What its connector asks the bank by before there is a grant; sealed.
+    /// State that its connector asks the bank with before there is a grant; sealed.
     pub bank_ref: Option<Vec<u8>>,
-    /// What the bank said last; sealed.
+    /// Last answer of the bank about it; sealed.
     pub said: Option<Vec<u8>>,
     pub as_of: Option<DateTime<Utc>>,
     pub look_at: DateTime<Utc>,
@@ -33,13 +33,13 @@ pub struct PaymentRow {
     pub updated_at: DateTime<Utc>,
 }
 
-/// What a bank said about a payment.
-pub struct Said<'a> {
+/// Answer of a bank about a payment.
+pub struct ProviderStatus<'a> {
     pub status: PaymentStatus,
     pub is_final: bool,
-    /// Sealed.
+    /// The answer; sealed.
     pub said: &'a [u8],
-    /// When it was asked.
+    /// Time the bank was asked.
     pub as_of: DateTime<Utc>,
     pub now: DateTime<Utc>,
 }
@@ -54,7 +54,7 @@ macro_rules! payment_columns {
 
 impl Tx {
     /// Writes down what a step has ordered.
-    pub async fn insert_payment(&mut self, row: &PaymentRow) -> Stored<()> {
+    pub async fn insert_payment(&mut self, row: &PaymentRow) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "INSERT INTO payments (id, tenant_id, session_id, position, skill, kind, status, final, ordered, bank_ref,
@@ -85,7 +85,7 @@ impl Tx {
         &mut self,
         session: SessionId,
         consent: CredentialsId,
-    ) -> Stored<Option<PaymentId>> {
+    ) -> DbResult<Option<PaymentId>> {
         run!(self, |conn| {
             sqlx::query_scalar(
                 "UPDATE payments SET consent_id = $2
@@ -99,7 +99,7 @@ impl Tx {
         })
     }
 
-    pub async fn payment(&mut self, id: PaymentId) -> Stored<Option<PaymentRow>> {
+    pub async fn payment(&mut self, id: PaymentId) -> DbResult<Option<PaymentRow>> {
         run!(self, |conn| {
             sqlx::query_as(concat!(
                 "SELECT ",
@@ -113,7 +113,7 @@ impl Tx {
     }
 
     /// The payment that a consent reads.
-    pub async fn payment_of(&mut self, consent: CredentialsId) -> Stored<Option<PaymentRow>> {
+    pub async fn payment_of(&mut self, consent: CredentialsId) -> DbResult<Option<PaymentRow>> {
         run!(self, |conn| {
             sqlx::query_as(concat!(
                 "SELECT ",
@@ -127,7 +127,11 @@ impl Tx {
     }
 
     /// Writes down what the bank said; what is final stays, and so does what was asked later.
-    pub async fn put_said(&mut self, id: PaymentId, said: &Said<'_>) -> Stored<bool> {
+    pub async fn put_provider_status(
+        &mut self,
+        id: PaymentId,
+        said: &ProviderStatus<'_>,
+    ) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE payments SET updated_at = CASE WHEN status = $2 THEN updated_at ELSE $6 END,
@@ -146,13 +150,13 @@ impl Tx {
         })
     }
 
-    /// Takes a look that is due, and says when the next one is; `None` if another took it, or nothing can change.
-    pub async fn take_look(
+    /// Claims a poll that is due, and sets the time of the next one; `None` if another took it, or nothing can change.
+    pub async fn claim_payment_poll(
         &mut self,
         id: PaymentId,
         now: DateTime<Utc>,
         next: DateTime<Utc>,
-    ) -> Stored<Option<PaymentRow>> {
+    ) -> DbResult<Option<PaymentRow>> {
         run!(self, |conn| {
             sqlx::query_as(concat!(
                 "UPDATE payments SET look_at = $3 WHERE id = $1 AND look_at <= $2 AND NOT final RETURNING ",
@@ -166,12 +170,12 @@ impl Tx {
         })
     }
 
-    /// Makes a look at the open payment of a session due; says which it is.
-    pub async fn look_now(
+    /// Makes a poll of the open payment of a session due; returns the payment's id.
+    pub async fn poll_now(
         &mut self,
         session: SessionId,
         now: DateTime<Utc>,
-    ) -> Stored<Option<PaymentId>> {
+    ) -> DbResult<Option<PaymentId>> {
         run!(self, |conn| {
             sqlx::query_scalar(
                 "UPDATE payments SET look_at = $2
@@ -187,7 +191,7 @@ impl Tx {
     }
 
     /// Writes down that nobody will authorise what a session has ordered so far.
-    pub async fn reject_payment(&mut self, session: SessionId, now: DateTime<Utc>) -> Stored<()> {
+    pub async fn reject_payment(&mut self, session: SessionId, now: DateTime<Utc>) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE payments SET status = 'RJCT', final = TRUE, updated_at = $2

@@ -4,7 +4,7 @@ use app::domain::ids::{PersonId, ServicerId};
 use app::domain::person::Role;
 use chrono::{DateTime, Utc};
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 
 /// A person about to be made. The password is a PHC string; none until a password link was used.
 pub struct NewPerson {
@@ -38,9 +38,18 @@ pub struct UnprovedRow {
     pub servicer: Option<String>,
 }
 
+/// An account whose address is not in ASCII alone, in its stored spellings.
+#[derive(Clone, sqlx::FromRow)]
+pub struct AddressRow {
+    pub id: PersonId,
+    pub email: String,
+    pub verified_at: Option<DateTime<Utc>>,
+    pub registered_key: String,
+}
+
 impl Tx {
     /// Adds a person.
-    pub async fn add_person(&mut self, new: &NewPerson) -> Stored<()> {
+    pub async fn add_person(&mut self, new: &NewPerson) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "INSERT INTO people (id, email, email_key, registered_key, password, verified_at, admin, created_at, last_used_at)
@@ -60,7 +69,7 @@ impl Tx {
     }
 
     /// A person by id.
-    pub async fn person(&mut self, id: PersonId) -> Stored<Option<PersonRow>> {
+    pub async fn person(&mut self, id: PersonId) -> DbResult<Option<PersonRow>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT id, email, password, verified_at, admin, registered_key FROM people WHERE id = $1",
@@ -77,7 +86,7 @@ impl Tx {
         &mut self,
         email_key: &str,
         known: Option<PersonId>,
-    ) -> Stored<Vec<PersonRow>> {
+    ) -> DbResult<Vec<PersonRow>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT id, email, password, verified_at, admin, registered_key FROM people WHERE email_key = $1
@@ -93,7 +102,7 @@ impl Tx {
     }
 
     /// The account that proved an address, if one did.
-    pub async fn owner_of_email(&mut self, email_key: &str) -> Stored<Option<PersonRow>> {
+    pub async fn owner_of_email(&mut self, email_key: &str) -> DbResult<Option<PersonRow>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT id, email, password, verified_at, admin, registered_key FROM people
@@ -112,7 +121,7 @@ impl Tx {
         registered_key: &str,
         signing_in: bool,
         limit: i64,
-    ) -> Stored<Vec<UnprovedRow>> {
+    ) -> DbResult<Vec<UnprovedRow>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT p.id, p.password, p.created_at,
@@ -132,7 +141,7 @@ impl Tx {
     }
 
     /// Puts one password hash in another's place, unless it has been changed meanwhile.
-    pub async fn replace_password(&mut self, id: PersonId, old: &str, new: &str) -> Stored<bool> {
+    pub async fn replace_password(&mut self, id: PersonId, old: &str, new: &str) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query("UPDATE people SET password = $3 WHERE id = $1 AND password = $2")
                 .bind(id)
@@ -145,7 +154,7 @@ impl Tx {
     }
 
     /// Sets a password hash, whatever it was.
-    pub async fn set_password(&mut self, id: PersonId, password: &str) -> Stored<()> {
+    pub async fn set_password(&mut self, id: PersonId, password: &str) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query("UPDATE people SET password = $2 WHERE id = $1")
                 .bind(id)
@@ -162,7 +171,7 @@ impl Tx {
         id: PersonId,
         email_key: &str,
         now: DateTime<Utc>,
-    ) -> Stored<()> {
+    ) -> DbResult<()> {
         run!(self, |conn| {
             // A row that was cut off its address gets it back by proving it.
             sqlx::query(
@@ -179,7 +188,7 @@ impl Tx {
     }
 
     /// Makes a person an operator, or takes that back.
-    pub async fn set_admin(&mut self, id: PersonId, admin: bool) -> Stored<()> {
+    pub async fn set_admin(&mut self, id: PersonId, admin: bool) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query("UPDATE people SET admin = $2 WHERE id = $1")
                 .bind(id)
@@ -191,7 +200,7 @@ impl Tx {
     }
 
     /// Makes a person's password useless: a link is needed to set another.
-    pub async fn clear_password(&mut self, id: PersonId) -> Stored<()> {
+    pub async fn clear_password(&mut self, id: PersonId) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query("UPDATE people SET password = NULL WHERE id = $1")
                 .bind(id)
@@ -202,7 +211,7 @@ impl Tx {
     }
 
     /// Notes the servicer that a person works in.
-    pub async fn set_last_servicer(&mut self, id: PersonId, servicer: ServicerId) -> Stored<()> {
+    pub async fn set_last_servicer(&mut self, id: PersonId, servicer: ServicerId) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query("UPDATE people SET last_servicer = $2 WHERE id = $1")
                 .bind(id)
@@ -214,7 +223,7 @@ impl Tx {
     }
 
     /// Notes that an account was used.
-    pub async fn touch_person(&mut self, id: PersonId, now: DateTime<Utc>) -> Stored<()> {
+    pub async fn touch_person(&mut self, id: PersonId, now: DateTime<Utc>) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query("UPDATE people SET last_used_at = $2 WHERE id = $1")
                 .bind(id)
@@ -227,7 +236,7 @@ impl Tx {
 
     /// Cuts everybody who did not prove an address off it: they are signed out and cannot sign in with it again.
     /// What they hold stays theirs until it ends, or until the owner of the address shows their password.
-    pub async fn release_email(&mut self, email_key: &str) -> Stored<()> {
+    pub async fn release_email(&mut self, email_key: &str) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "DELETE FROM portal_sessions WHERE person_id IN
@@ -249,8 +258,44 @@ impl Tx {
         })
     }
 
+    /// Accounts whose address is not in ASCII alone, those that proved it before the others, the oldest first.
+    pub async fn addresses_beyond_ascii(&mut self) -> DbResult<Vec<AddressRow>> {
+        run!(self, |conn| {
+            sqlx::query_as(
+                "SELECT id, email, verified_at, registered_key FROM people WHERE octet_length(email) > length(email)
+                 ORDER BY CASE WHEN verified_at IS NULL THEN 1 ELSE 0 END, created_at, id",
+            )
+            .fetch_all(conn)
+            .await
+        })
+    }
+
+    /// Writes an account's address in another spelling, unless it was changed meanwhile. One that was cut off its address
+    /// stays so. Fails with a unique violation if another account proved it in that spelling.
+    pub async fn respell_email(
+        &mut self,
+        row: &AddressRow,
+        email: &str,
+        email_key: &str,
+    ) -> DbResult<()> {
+        run!(self, |conn| {
+            sqlx::query(
+                "UPDATE people SET email = $3, registered_key = $4,
+                        email_key = CASE WHEN email_key = '' THEN '' ELSE $4 END
+                 WHERE id = $1 AND email = $2",
+            )
+            .bind(row.id)
+            .bind(&row.email)
+            .bind(email)
+            .bind(email_key)
+            .execute(conn)
+            .await
+            .map(|_| ())
+        })
+    }
+
     /// Gives one person's places in servicers to another, who keeps the role they have where both are members.
-    pub async fn move_memberships(&mut self, from: PersonId, to: PersonId) -> Stored<()> {
+    pub async fn move_memberships(&mut self, from: PersonId, to: PersonId) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "INSERT INTO memberships (person_id, servicer_id, role, created_at)
@@ -280,7 +325,7 @@ impl Tx {
         servicer: ServicerId,
         otherwise: Role,
         now: DateTime<Utc>,
-    ) -> Stored<Role> {
+    ) -> DbResult<Role> {
         run!(self, |conn| {
             sqlx::query_scalar(
                 "INSERT INTO memberships (person_id, servicer_id, role, created_at)
@@ -296,8 +341,12 @@ impl Tx {
         })
     }
 
-    /// The servicers a person works for, by name, the one they joined first before the others.
-    pub async fn places_of(&mut self, person: PersonId) -> Stored<Vec<(ServicerId, String)>> {
+    /// The servicers a person is in, by name, the one they joined first before the others: those that wait for a proved
+    /// address, too.
+    pub async fn memberships_of(
+        &mut self,
+        person: PersonId,
+    ) -> DbResult<Vec<(ServicerId, String)>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT s.id, s.name FROM memberships m JOIN servicers s ON s.id = m.servicer_id
@@ -309,8 +358,27 @@ impl Tx {
         })
     }
 
-    /// The servicers a person works for, by id.
-    pub async fn servicers_of(&mut self, person: PersonId) -> Stored<Vec<ServicerId>> {
+    /// The servicers that a person may work in, by name, the one they joined first before the others: as long as the
+    /// address is not proved, those alone that they own.
+    pub async fn open_memberships_of(
+        &mut self,
+        person: PersonId,
+    ) -> DbResult<Vec<(ServicerId, String)>> {
+        run!(self, |conn| {
+            sqlx::query_as(
+                "SELECT s.id, s.name FROM memberships m JOIN servicers s ON s.id = m.servicer_id
+                 JOIN people p ON p.id = m.person_id
+                 WHERE m.person_id = $1 AND (p.verified_at IS NOT NULL OR m.role = 'owner')
+                 ORDER BY m.created_at, s.id LIMIT 100",
+            )
+            .bind(person)
+            .fetch_all(conn)
+            .await
+        })
+    }
+
+    /// The servicers a person is in, by id.
+    pub async fn servicers_of(&mut self, person: PersonId) -> DbResult<Vec<ServicerId>> {
         run!(self, |conn| {
             sqlx::query_scalar(
                 "SELECT servicer_id FROM memberships WHERE person_id = $1 ORDER BY created_at DESC, servicer_id DESC",
@@ -335,6 +403,27 @@ mod tests {
         an_address_is_held_by_whoever_proved_it,
         newer_registrations_push_nobody_out
     );
+
+    impl Db {
+        /// Stores an account's address as versions did in which a domain was only put into lower case.
+        pub async fn age_email(&self, person: PersonId, email: &str) {
+            let mut tx = self.write().await.unwrap();
+            let key = email.to_lowercase();
+            run!(tx, |conn| {
+                sqlx::query(
+                    "UPDATE people SET email = $2, email_key = $3, registered_key = $3 WHERE id = $1",
+                )
+                .bind(person)
+                .bind(email)
+                .bind(key)
+                .execute(conn)
+                .await
+                .map(|_| ())
+            })
+            .unwrap();
+            tx.commit().await.unwrap();
+        }
+    }
 
     fn clock() -> Clock {
         Clock::mock("2026-01-01T00:00:00Z".parse().unwrap(), 1)

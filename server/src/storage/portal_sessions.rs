@@ -6,7 +6,7 @@ use app::domain::servicer::ServicerStatus;
 use chrono::{DateTime, Duration, Utc};
 use uuid::Uuid;
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 use crate::crypto::Digest;
 
 /// Without a request for so long, a session ends: 2 hours, 15 minutes for operators.
@@ -15,7 +15,7 @@ const ADMIN_IDLE: Duration = Duration::minutes(15);
 
 /// One signed-in browser.
 #[derive(Clone, Debug, sqlx::FromRow)]
-pub struct SessionRow {
+pub struct PortalSessionRow {
     /// Names it in the device list; the same over changes of the cookie.
     pub handle: Uuid,
     pub person_id: Option<PersonId>,
@@ -28,14 +28,14 @@ pub struct SessionRow {
     pub created_at: DateTime<Utc>,
     pub seen_at: DateTime<Utc>,
     pub proved_at: Option<DateTime<Utc>>,
-    /// Its end, however busy it is.
+    /// Time it ends at the latest, however busy it is.
     pub expires_at: DateTime<Utc>,
 }
 
-/// Who a session belongs to, with the servicer they work in: everything an `Actor` is made of.
+/// Owner of a session, with the servicer they work in: everything an `Actor` is made of.
 #[derive(Clone, sqlx::FromRow)]
 pub struct ActorRow {
-    /// As stored: of today's pepper, or of one on its way in or out.
+    /// Stored digest, under the active pepper or the other one of a rotation.
     pub digest: Digest,
     pub handle: Uuid,
     pub person_id: PersonId,
@@ -50,13 +50,17 @@ pub struct ActorRow {
     pub servicer_name: Option<String>,
     pub servicer_status: Option<ServicerStatus>,
     pub suspended_reason: Option<String>,
-    /// How many servicers the person may work in.
+    /// Number of servicers the person may work in.
     pub places: i64,
 }
 
 impl Tx {
     /// Adds a signed-in browser.
-    pub async fn add_portal_session(&mut self, digest: &Digest, row: &SessionRow) -> Stored<()> {
+    pub async fn add_portal_session(
+        &mut self,
+        digest: &Digest,
+        row: &PortalSessionRow,
+    ) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "INSERT INTO portal_sessions (digest, handle, person_id, servicer_id, data, user_agent, ip, created_at, seen_at, proved_at, expires_at)
@@ -84,7 +88,7 @@ impl Tx {
         &mut self,
         digest: &Digest,
         now: DateTime<Utc>,
-    ) -> Stored<Option<SessionRow>> {
+    ) -> DbResult<Option<PortalSessionRow>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT handle, person_id, servicer_id, data, user_agent, ip, created_at, seen_at, proved_at, expires_at
@@ -99,7 +103,7 @@ impl Tx {
     }
 
     /// Changes what a session keeps; one that has ended stays ended.
-    pub async fn save_portal_session(&mut self, digest: &Digest, data: &str) -> Stored<()> {
+    pub async fn save_portal_session(&mut self, digest: &Digest, data: &str) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query("UPDATE portal_sessions SET data = $2 WHERE digest IN ($1, $3)")
                 .bind(digest)
@@ -112,7 +116,7 @@ impl Tx {
     }
 
     /// Ends the session of a cookie.
-    pub async fn end_portal_session(&mut self, digest: &Digest) -> Stored<()> {
+    pub async fn end_portal_session(&mut self, digest: &Digest) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query("DELETE FROM portal_sessions WHERE digest IN ($1, $2)")
                 .bind(digest)
@@ -123,22 +127,29 @@ impl Tx {
         })
     }
 
-    /// Who a cookie belongs to, if it is live: neither at its end nor idle for too long. Of several servicers the one
-    /// chosen in this browser, else the one chosen last anywhere, else the first joined: nothing that happens to a
-    /// person elsewhere changes where they work.
-    pub async fn actor(&mut self, digest: &Digest, now: DateTime<Utc>) -> Stored<Option<ActorRow>> {
+    /// Returns the owner of a cookie's session if it is live: neither at its end nor idle for too long. Of several
+    /// servicers it names the one chosen in this browser, else the one chosen last anywhere, else the first joined:
+    /// nothing that happens to a person elsewhere changes where they work.
+    ///
+    /// As long as the address is not proved, places other than the person's own are not open: whoever typed the address
+    /// need not be who reads its mail.
+    pub async fn actor(
+        &mut self,
+        digest: &Digest,
+        now: DateTime<Utc>,
+    ) -> DbResult<Option<ActorRow>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT s.digest, s.handle, s.proved_at, s.created_at, s.seen_at, p.id AS person_id, p.email, p.verified_at, p.admin,
                         m.servicer_id, m.role, v.name AS servicer_name, v.status AS servicer_status, v.suspended_reason,
-                        (SELECT COUNT(*) FROM memberships WHERE person_id = p.id) AS places
+                        (SELECT COUNT(*) FROM memberships n WHERE n.person_id = p.id AND (p.verified_at IS NOT NULL OR n.role = 'owner')) AS places
                  FROM portal_sessions s
                  JOIN people p ON p.id = s.person_id
                  LEFT JOIN memberships m ON m.person_id = p.id AND m.servicer_id =
                       COALESCE(
-                          (SELECT c.servicer_id FROM memberships c WHERE c.person_id = p.id AND c.servicer_id = s.servicer_id),
-                          (SELECT l.servicer_id FROM memberships l WHERE l.person_id = p.id AND l.servicer_id = p.last_servicer),
-                          (SELECT f.servicer_id FROM memberships f WHERE f.person_id = p.id
+                          (SELECT c.servicer_id FROM memberships c WHERE c.person_id = p.id AND (p.verified_at IS NOT NULL OR c.role = 'owner') AND c.servicer_id = s.servicer_id),
+                          (SELECT l.servicer_id FROM memberships l WHERE l.person_id = p.id AND (p.verified_at IS NOT NULL OR l.role = 'owner') AND l.servicer_id = p.last_servicer),
+                          (SELECT f.servicer_id FROM memberships f WHERE f.person_id = p.id AND (p.verified_at IS NOT NULL OR f.role = 'owner')
                            ORDER BY f.created_at, f.servicer_id LIMIT 1))
                  LEFT JOIN servicers v ON v.id = m.servicer_id
                  WHERE s.digest IN ($1, $5) AND s.expires_at > $2
@@ -160,7 +171,7 @@ impl Tx {
         handle: Uuid,
         now: DateTime<Utc>,
         unless_after: DateTime<Utc>,
-    ) -> Stored<()> {
+    ) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE portal_sessions SET seen_at = $2 WHERE handle = $1 AND seen_at < $3",
@@ -175,7 +186,11 @@ impl Tx {
     }
 
     /// Chooses the servicer that a browser works in.
-    pub async fn set_session_servicer(&mut self, handle: Uuid, servicer: ServicerId) -> Stored<()> {
+    pub async fn set_session_servicer(
+        &mut self,
+        handle: Uuid,
+        servicer: ServicerId,
+    ) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query("UPDATE portal_sessions SET servicer_id = $2 WHERE handle = $1")
                 .bind(handle)
@@ -192,7 +207,7 @@ impl Tx {
         handle: Uuid,
         person: PersonId,
         now: DateTime<Utc>,
-    ) -> Stored<bool> {
+    ) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE portal_sessions SET proved_at = $3 WHERE handle = $1 AND person_id = $2",
@@ -211,7 +226,7 @@ impl Tx {
         &mut self,
         person: PersonId,
         now: DateTime<Utc>,
-    ) -> Stored<Vec<SessionRow>> {
+    ) -> DbResult<Vec<PortalSessionRow>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT s.handle, s.person_id, s.servicer_id, s.data, s.user_agent, s.ip, s.created_at, s.seen_at, s.proved_at, s.expires_at
@@ -229,7 +244,11 @@ impl Tx {
     }
 
     /// Ends one session of a person; says whether it was theirs and alive.
-    pub async fn end_portal_session_of(&mut self, person: PersonId, handle: Uuid) -> Stored<bool> {
+    pub async fn end_portal_session_of(
+        &mut self,
+        person: PersonId,
+        handle: Uuid,
+    ) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query("DELETE FROM portal_sessions WHERE person_id = $1 AND handle = $2")
                 .bind(person)
@@ -245,7 +264,7 @@ impl Tx {
         &mut self,
         person: PersonId,
         but: Option<Uuid>,
-    ) -> Stored<u64> {
+    ) -> DbResult<u64> {
         run!(self, |conn| {
             sqlx::query(
                 "DELETE FROM portal_sessions WHERE person_id = $1 AND ($2 IS NULL OR handle <> $2)",

@@ -3,7 +3,7 @@
 use app::domain::ids::{CredentialsId, ProductId};
 use chrono::{DateTime, Utc};
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 use crate::crypto::Digest;
 
 /// One product; its details open with the place of `services::products`.
@@ -11,9 +11,9 @@ use crate::crypto::Digest;
 pub struct ProductRow {
     pub id: ProductId,
     pub consent_id: CredentialsId,
-    /// What the provider knows it by, as a keyed digest.
+    /// Keyed digest of the provider's own id.
     pub bank_key: Digest,
-    /// The provider's own order.
+    /// Position in the provider's own order.
     pub place: i64,
     pub sealed: Vec<u8>,
     pub fetched_at: DateTime<Utc>,
@@ -21,7 +21,7 @@ pub struct ProductRow {
 
 impl Tx {
     /// Keeps a product, in place of what was known of it.
-    pub async fn put_product(&mut self, row: &ProductRow) -> Stored<()> {
+    pub async fn put_product(&mut self, row: &ProductRow) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "INSERT INTO products (id, consent_id, bank_key, place, sealed, fetched_at)
@@ -46,7 +46,7 @@ impl Tx {
         &mut self,
         consent: CredentialsId,
         bank_key: &Digest,
-    ) -> Stored<()> {
+    ) -> DbResult<()> {
         if !bank_key.has_other() {
             return Ok(());
         }
@@ -66,7 +66,7 @@ impl Tx {
         &mut self,
         consent: CredentialsId,
         not_seen_since: DateTime<Utc>,
-    ) -> Stored<()> {
+    ) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query("DELETE FROM products WHERE consent_id = $1 AND fetched_at < $2")
                 .bind(consent)
@@ -78,7 +78,7 @@ impl Tx {
     }
 
     /// The products of a consent, in the provider's order.
-    pub async fn products(&mut self, consent: CredentialsId) -> Stored<Vec<ProductRow>> {
+    pub async fn products(&mut self, consent: CredentialsId) -> DbResult<Vec<ProductRow>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT id, consent_id, bank_key, place, sealed, fetched_at FROM products

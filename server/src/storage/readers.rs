@@ -5,28 +5,47 @@
 //! died can fail what is read within that second, and nothing after it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use sqlx::pool::Pool;
 use sqlx::{Connection as _, Database, Error};
 use tokio::sync::{Mutex, OwnedMappedMutexGuard, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
-use super::Stored;
+use super::DbResult;
 
-/// How long a connection is believed to live.
+/// Time after its last check that a connection is taken to be alive.
 const BELIEVED: Duration = Duration::from_secs(1);
-/// How long it is used at all: what it gathered in the database's memory ends with it.
+/// Longest life of a connection: the memory it takes in the database is freed with it.
 const LIFE: Duration = Duration::from_mins(30);
-/// How long a request waits for one.
+/// Time a request waits for a connection.
 const WAIT: Duration = Duration::from_secs(5);
 
 /// Lends connections. Cheap to clone.
-pub struct Readers<DB: Database> {
-    /// Makes the connections, and knows when it is worth trying again.
+pub struct ReadPool<DB: Database> {
+    /// Makes the connections; knows when another attempt is due.
     maker: Pool<DB>,
     slots: Arc<[Slot<DB>]>,
-    /// As many as slots, given in the order of asking: whoever has one finds a slot free.
+    /// One permit for each slot, given in the order of asking: whoever has one finds a slot free.
     places: Arc<Semaphore>,
+    /// How many wait for a place.
+    waiting: Arc<AtomicUsize>,
+}
+
+/// Somebody who waits for a place.
+struct Waits<'w>(&'w AtomicUsize);
+
+impl<'w> Waits<'w> {
+    fn begin(waiting: &'w AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 type Slot<DB> = Arc<Mutex<Option<Kept<DB>>>>;
@@ -38,22 +57,23 @@ struct Kept<DB: Database> {
 }
 
 /// A connection that is lent. Fields are dropped in this order: the slot is free before its place is.
-pub struct Reader<DB: Database> {
+pub struct ReadConnection<DB: Database> {
     lent: OwnedMappedMutexGuard<Option<Kept<DB>>, DB::Connection>,
     _place: OwnedSemaphorePermit,
 }
 
-impl<DB: Database> Clone for Readers<DB> {
+impl<DB: Database> Clone for ReadPool<DB> {
     fn clone(&self) -> Self {
         Self {
             maker: self.maker.clone(),
             slots: self.slots.clone(),
             places: self.places.clone(),
+            waiting: self.waiting.clone(),
         }
     }
 }
 
-impl<DB: Database> Readers<DB> {
+impl<DB: Database> ReadPool<DB> {
     /// Lends as many connections as the pool may make.
     pub fn new(maker: Pool<DB>) -> Self {
         let count = maker.options().get_max_connections() as usize;
@@ -61,17 +81,25 @@ impl<DB: Database> Readers<DB> {
             maker,
             slots: (0..count).map(|_| Slot::<DB>::default()).collect(),
             places: Arc::new(Semaphore::new(count)),
+            waiting: Arc::default(),
         }
     }
 
+    /// How many wait for each connection.
+    pub fn queue(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed) / self.slots.len().max(1)
+    }
+
     /// A connection that answers.
-    pub async fn lend(&self) -> Stored<Reader<DB>> {
+    pub async fn lend(&self) -> DbResult<ReadConnection<DB>> {
         let lent = tokio::time::timeout(WAIT, self.find()).await;
         lent.map_err(|_| Error::PoolTimedOut)?
     }
 
-    async fn find(&self) -> Stored<Reader<DB>> {
+    async fn find(&self) -> DbResult<ReadConnection<DB>> {
+        let waits = Waits::begin(&self.waiting);
         let place = self.places.clone().acquire_owned().await;
+        drop(waits);
         let place = place.map_err(|_| Error::PoolClosed)?;
         // From the first on: what was used last is used again, and stays in the processor's memory.
         let free = self
@@ -89,7 +117,7 @@ impl<DB: Database> Readers<DB> {
         }
         let lent =
             OwnedMutexGuard::try_map(slot, |slot| slot.as_mut().map(|kept| &mut kept.connection));
-        Ok(Reader {
+        Ok(ReadConnection {
             lent: lent.map_err(|_| Error::PoolClosed)?,
             _place: place,
         })
@@ -128,7 +156,7 @@ impl<DB: Database> Kept<DB> {
     }
 }
 
-impl<DB: Database> Reader<DB> {
+impl<DB: Database> ReadConnection<DB> {
     pub fn connection(&mut self) -> &mut DB::Connection {
         &mut self.lent
     }
@@ -138,7 +166,7 @@ impl<DB: Database> Reader<DB> {
 mod tests {
     use super::*;
     use crate::storage::testing::{self, on_both};
-    use crate::storage::{Db, Link};
+    use crate::storage::{Connection, Db};
 
     on_both!(
         a_read_that_is_given_up_disturbs_nobody,
@@ -180,7 +208,7 @@ mod tests {
     async fn a_connection_that_died_on_postgres_is_replaced() {
         let db = testing::postgres().await;
         let mut tx = db.read().await.unwrap();
-        let Link::Postgres(conn) = tx.link() else {
+        let Connection::Postgres(conn) = tx.link() else {
             panic!("not Postgres");
         };
         let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
@@ -189,7 +217,7 @@ mod tests {
             .unwrap();
         drop(tx);
         let mut tx = db.write().await.unwrap();
-        if let Link::Postgres(conn) = tx.link() {
+        if let Connection::Postgres(conn) = tx.link() {
             let end = sqlx::query("SELECT pg_terminate_backend($1)").bind(backend);
             end.execute(conn).await.unwrap();
         }

@@ -1,16 +1,16 @@
-//! Who is told that consents end soon, and of which they were told already.
+//! Owners that are reminded of consents that end soon, and the reminders already sent.
 
 use app::domain::ids::TenantId;
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 
 /// The day on which owners were reminded last.
 const LAST_DAY: &str = "owners_reminded_on";
 
 /// An owner of a tenant's servicer, with a proved address.
 #[derive(Clone, Debug, sqlx::FromRow)]
-pub struct OwnerRow {
+pub struct ReminderOwnerRow {
     pub email: String,
     /// The tenant's name.
     pub tenant: String,
@@ -18,7 +18,7 @@ pub struct OwnerRow {
 
 impl Tx {
     /// Takes a day's reminders upon this transaction; `false` if they were sent.
-    pub async fn claim_reminders(&mut self, day: NaiveDate) -> Stored<bool> {
+    pub async fn claim_reminders(&mut self, day: NaiveDate) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query(
                 "INSERT INTO meta (key, value) VALUES ($1, $2)
@@ -38,7 +38,7 @@ impl Tx {
         days: i64,
         now: DateTime<Utc>,
         until: DateTime<Utc>,
-    ) -> Stored<Vec<TenantId>> {
+    ) -> DbResult<Vec<TenantId>> {
         run!(self, |conn| {
             sqlx::query_scalar(
                 "UPDATE consents SET reminded = $1
@@ -54,7 +54,7 @@ impl Tx {
     }
 
     /// The owners of the servicer that a tenant belongs to.
-    pub async fn owners_of_tenant(&mut self, tenant: TenantId) -> Stored<Vec<OwnerRow>> {
+    pub async fn owners_of_tenant(&mut self, tenant: TenantId) -> DbResult<Vec<ReminderOwnerRow>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT p.email, t.name AS tenant FROM tenants t

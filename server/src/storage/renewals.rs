@@ -4,7 +4,7 @@ use app::domain::ids::{CredentialsId, SessionId};
 use chrono::{DateTime, Utc};
 
 use super::consents::Opening;
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 
 /// A session that renews a consent.
 #[derive(Clone, Copy, sqlx::FromRow)]
@@ -14,7 +14,7 @@ pub struct RenewalRow {
     pub done_at: Option<DateTime<Utc>>,
 }
 
-/// What a consent goes on with.
+/// Values that a renewed consent goes on with.
 pub struct Renewal<'a> {
     pub opening: Opening<'a>,
     /// Sealed for the consent's own place.
@@ -23,12 +23,12 @@ pub struct Renewal<'a> {
 }
 
 impl Tx {
-    /// Says that a session renews a consent.
+    /// Notes that a session renews a consent.
     pub async fn insert_renewal(
         &mut self,
         session: SessionId,
         consent: CredentialsId,
-    ) -> Stored<()> {
+    ) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query("INSERT INTO renewals (session_id, consent_id) VALUES ($1, $2)")
                 .bind(session)
@@ -40,7 +40,7 @@ impl Tx {
     }
 
     /// The renewal that a session is, if it is one.
-    pub async fn renewal(&mut self, session: SessionId) -> Stored<Option<RenewalRow>> {
+    pub async fn renewal(&mut self, session: SessionId) -> DbResult<Option<RenewalRow>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT session_id, consent_id, done_at FROM renewals WHERE session_id = $1",
@@ -51,12 +51,12 @@ impl Tx {
         })
     }
 
-    /// Whether a consent is being renewed: a session for it is under way, or waits for its exchange.
+    /// Returns `true` if a consent is being renewed: a session for it is under way, or waits for its exchange.
     pub async fn is_renewing(
         &mut self,
         consent: CredentialsId,
         now: DateTime<Utc>,
-    ) -> Stored<bool> {
+    ) -> DbResult<bool> {
         let count: i64 = run!(self, |conn| {
             sqlx::query_scalar(
                 "SELECT COUNT(*) FROM renewals r JOIN sessions s ON s.id = r.session_id
@@ -77,7 +77,7 @@ impl Tx {
         &mut self,
         consent: CredentialsId,
         renewal: &Renewal<'_>,
-    ) -> Stored<bool> {
+    ) -> DbResult<bool> {
         let opening = &renewal.opening;
         run!(self, |conn| {
             sqlx::query(
@@ -101,7 +101,7 @@ impl Tx {
     }
 
     /// Notes that a renewal is done, and empties the record its session made on the way.
-    pub async fn finish_renewal(&mut self, session: SessionId, now: DateTime<Utc>) -> Stored<()> {
+    pub async fn finish_renewal(&mut self, session: SessionId, now: DateTime<Utc>) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query("UPDATE renewals SET done_at = $2 WHERE session_id = $1")
                 .bind(session)

@@ -1,4 +1,4 @@
-//! How much the request log holds of each servicer, and the end of what is too much or too old.
+//! Size of the request log by servicer, and deletion of what is too much or too old.
 
 use std::collections::HashMap;
 
@@ -6,16 +6,16 @@ use app::domain::ids::{ServicerId, TenantId};
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
 use sqlx::QueryBuilder;
 
-use super::requests::RequestLogRow;
-use super::{Stored, Tx, run};
+use super::request_log::RequestLogRow;
+use super::{DbResult, Tx, run};
 
-/// What a row takes besides its texts, indexes included, in bytes.
+/// Bytes that a row takes besides its texts, indexes included.
 const ROW: i64 = 600;
 /// Rows that go in one transaction.
 pub const BATCH: i64 = 500;
 
 impl RequestLogRow {
-    /// What it takes on disk, about; the same as [`Tx::trim_requests`] gives back.
+    /// Returns its approximate size on disk in bytes, as [`Tx::trim_requests`] counts it too.
     fn size(&self) -> i64 {
         let texts = [
             &self.path,
@@ -37,7 +37,7 @@ impl Tx {
     pub async fn tenants_servicers(
         &mut self,
         tenants: &[TenantId],
-    ) -> Stored<HashMap<TenantId, ServicerId>> {
+    ) -> DbResult<HashMap<TenantId, ServicerId>> {
         if tenants.is_empty() {
             return Ok(HashMap::new());
         }
@@ -58,7 +58,7 @@ impl Tx {
         &mut self,
         rows: &[RequestLogRow],
         servicers: &HashMap<TenantId, ServicerId>,
-    ) -> Stored<()> {
+    ) -> DbResult<()> {
         let mut sizes: HashMap<(ServicerId, DateTime<Utc>), i64> = HashMap::new();
         for row in rows {
             if let Some(servicer) = row.tenant_id.and_then(|tenant| servicers.get(&tenant)) {
@@ -83,7 +83,7 @@ impl Tx {
     }
 
     /// Servicers of whom the log holds more than `most` bytes, and how much more.
-    pub async fn heavy_servicers(&mut self, most: i64) -> Stored<Vec<(ServicerId, i64)>> {
+    pub async fn heavy_servicers(&mut self, most: i64) -> DbResult<Vec<(ServicerId, i64)>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT servicer_id, CAST(SUM(bytes) - $1 AS BIGINT) FROM request_log_sizes
@@ -97,7 +97,7 @@ impl Tx {
 
     /// Deletes the oldest rows of a servicer, a bounded number at a time; says how many bytes that gave back. None: it
     /// has no rows, and is counted as empty from now on.
-    pub async fn trim_requests(&mut self, servicer: ServicerId) -> Stored<Option<i64>> {
+    pub async fn trim_requests(&mut self, servicer: ServicerId) -> DbResult<Option<i64>> {
         let gone: Vec<(DateTime<Utc>, i64)> = run!(self, |conn| {
             sqlx::query_as(
                 "DELETE FROM requests WHERE id IN
@@ -143,7 +143,7 @@ impl Tx {
     }
 
     /// Forgets what was counted of hours whose rows are gone.
-    pub async fn forget_request_sizes(&mut self, before: DateTime<Utc>) -> Stored<u64> {
+    pub async fn forget_request_sizes(&mut self, before: DateTime<Utc>) -> DbResult<u64> {
         run!(self, |conn| {
             sqlx::query("DELETE FROM request_log_sizes WHERE hour < $1")
                 .bind(hour(before))

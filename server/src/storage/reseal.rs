@@ -4,46 +4,46 @@
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 use crate::crypto::SYSTEM;
 
 /// A column that holds sealed bytes. Its texts are SQL, of which `t` is the table.
-pub struct Column {
+pub struct SealedColumn {
     /// `table.column`, as places begin.
     pub name: &'static str,
     table: &'static str,
     holds: &'static str,
-    /// How a row leads to its tenant.
+    /// SQL join from a row to its tenant; empty if none is needed.
     join: &'static str,
-    /// The tenant's id; none of what belongs to the system.
+    /// SQL expression of the tenant's id; `None` if the column belongs to the system.
     owner: Option<&'static str>,
-    /// What orders the rows and finds each: an id, and a number within it.
+    /// SQL expressions that order the rows and identify each: an id, and a number within it.
     id: &'static str,
     number: Option<&'static str>,
-    /// What the place is made of beside these.
+    /// SQL expressions of the further parts of the associated data that a value is sealed under.
     parent: &'static str,
     bytes: Option<&'static str>,
     kind: Option<&'static str>,
     currency: Option<&'static str>,
-    /// Whether the row has a merchant's key, which is made anew as well.
+    /// `true` if the row has a merchant's digest, which is made anew as well.
     pub merchants: bool,
 }
 
-/// A row with what its place is made of. What a column does not need is nil, zero or empty.
+/// A row with the parts of its associated data. What a column does not need is nil, zero or empty.
 #[derive(sqlx::FromRow)]
 pub struct SealedRow {
     pub owner: Uuid,
     pub id: Uuid,
     pub number: i64,
     pub parent: Uuid,
-    /// The sealed bytes again where the place needs none.
+    /// The sealed bytes again where the associated data needs none.
     pub bytes: Vec<u8>,
     pub kind: String,
     pub currency: String,
     pub sealed: Vec<u8>,
 }
 
-const PLAIN: Column = Column {
+const PLAIN: SealedColumn = SealedColumn {
     name: "",
     table: "",
     holds: "sealed",
@@ -57,7 +57,7 @@ const PLAIN: Column = Column {
     currency: None,
     merchants: false,
 };
-const BY_SESSION: Column = Column {
+const BY_SESSION: SealedColumn = SealedColumn {
     join: "JOIN sessions s ON s.id = t.session_id",
     owner: Some("s.tenant_id"),
     id: "t.session_id",
@@ -65,7 +65,7 @@ const BY_SESSION: Column = Column {
     parent: "t.session_id",
     ..PLAIN
 };
-const BY_CONSENT: Column = Column {
+const BY_CONSENT: SealedColumn = SealedColumn {
     join: "JOIN consents c ON c.id = t.consent_id",
     owner: Some("c.tenant_id"),
     parent: "t.consent_id",
@@ -74,64 +74,64 @@ const BY_CONSENT: Column = Column {
 
 /// Every sealed column but `temp_tokens.sealed`, whose rows end within a day, and `kept_answers.sealed`, which only its
 /// caller's secret opens and which ends within a day as well.
-pub static COLUMNS: [Column; 20] = [
-    Column {
+pub static COLUMNS: [SealedColumn; 20] = [
+    SealedColumn {
         name: "tenants.utx_key",
         table: "tenants",
         holds: "utx_key",
         owner: Some("t.id"),
         ..PLAIN
     },
-    Column {
+    SealedColumn {
         name: "tenant_keys.sealed",
         table: "tenant_keys",
         parent: "t.tenant_id",
         ..PLAIN
     },
-    Column {
+    SealedColumn {
         name: "sessions.client_state",
         table: "sessions",
         holds: "client_state",
         ..PLAIN
     },
-    Column {
+    SealedColumn {
         name: "sessions.bank_ref",
         table: "sessions",
         holds: "bank_ref",
         parent: "t.tenant_id",
         ..PLAIN
     },
-    Column {
+    SealedColumn {
         name: "session_steps.answer",
         table: "session_steps",
         holds: "answer",
         ..BY_SESSION
     },
-    Column {
+    SealedColumn {
         name: "nonces.sealed",
         table: "nonces",
         ..BY_SESSION
     },
-    Column {
+    SealedColumn {
         name: "bank_returns.link",
         table: "bank_returns",
         holds: "link",
         ..BY_SESSION
     },
-    Column {
+    SealedColumn {
         name: "consents.bank_grant",
         table: "consents",
         holds: "bank_grant",
         parent: "t.session_id",
         ..PLAIN
     },
-    Column {
+    SealedColumn {
         name: "accounts.sealed",
         table: "accounts",
         bytes: Some("t.bank_key"),
         ..BY_CONSENT
     },
-    Column {
+    SealedColumn {
         name: "balances.sealed",
         table: "balances",
         parent: "t.account_id",
@@ -139,20 +139,20 @@ pub static COLUMNS: [Column; 20] = [
         currency: Some("t.currency"),
         ..BY_CONSENT
     },
-    Column {
+    SealedColumn {
         name: "products.sealed",
         table: "products",
         bytes: Some("t.bank_key"),
         ..BY_CONSENT
     },
-    Column {
+    SealedColumn {
         name: "transactions.sealed",
         table: "transactions",
         bytes: Some("t.utx"),
         merchants: true,
         ..BY_CONSENT
     },
-    Column {
+    SealedColumn {
         name: "past_changes.sealed",
         table: "past_changes",
         id: "t.consent_id",
@@ -161,25 +161,25 @@ pub static COLUMNS: [Column; 20] = [
         merchants: true,
         ..BY_CONSENT
     },
-    Column {
+    SealedColumn {
         name: "payments.ordered",
         table: "payments",
         holds: "ordered",
         ..PLAIN
     },
-    Column {
+    SealedColumn {
         name: "payments.bank_ref",
         table: "payments",
         holds: "bank_ref",
         ..PLAIN
     },
-    Column {
+    SealedColumn {
         name: "payments.said",
         table: "payments",
         holds: "said",
         ..PLAIN
     },
-    Column {
+    SealedColumn {
         name: "upload_chunks.sealed",
         table: "upload_chunks",
         join: "JOIN uploads u ON u.id = t.upload_id JOIN sessions s ON s.id = u.session_id",
@@ -189,21 +189,21 @@ pub static COLUMNS: [Column; 20] = [
         parent: "u.session_id",
         ..PLAIN
     },
-    Column {
+    SealedColumn {
         name: "jobs.payload",
         table: "jobs",
         holds: "payload",
         owner: None,
         ..PLAIN
     },
-    Column {
+    SealedColumn {
         name: "console_runs.held",
         table: "console_runs",
         holds: "held",
         owner: None,
         ..PLAIN
     },
-    Column {
+    SealedColumn {
         name: "console_calls.bodies",
         table: "console_calls",
         holds: "bodies",
@@ -215,7 +215,7 @@ pub static COLUMNS: [Column; 20] = [
     },
 ];
 
-impl Column {
+impl SealedColumn {
     fn columns<DB: sqlx::Database>(&self, sql: &mut QueryBuilder<DB>) {
         let sealed = self.holds;
         sql.push(format!(
@@ -273,10 +273,10 @@ impl Tx {
     /// Rows of a column that are not sealed under their owner's data key, after a row's id and number.
     pub async fn stale_rows(
         &mut self,
-        column: &Column,
+        column: &SealedColumn,
         after: (Uuid, i64),
         limit: i64,
-    ) -> Stored<Vec<SealedRow>> {
+    ) -> DbResult<Vec<SealedRow>> {
         run!(self, |conn| {
             let mut sql = QueryBuilder::new("SELECT k.owner, ");
             column.columns(&mut sql);
@@ -301,7 +301,7 @@ impl Tx {
 
     /// Rows of a column that are sealed under their owner's data key: all of them, for tests.
     #[cfg(test)]
-    pub async fn fresh_rows(&mut self, column: &Column) -> Stored<Vec<SealedRow>> {
+    pub async fn fresh_rows(&mut self, column: &SealedColumn) -> DbResult<Vec<SealedRow>> {
         run!(self, |conn| {
             let mut sql = QueryBuilder::new("SELECT k.owner, ");
             column.columns(&mut sql);
@@ -312,8 +312,8 @@ impl Tx {
         })
     }
 
-    /// How many rows of a column are not sealed under their owner's data key.
-    pub async fn count_stale(&mut self, column: &Column) -> Stored<i64> {
+    /// Counts the rows of a column that are not sealed under their owner's data key.
+    pub async fn count_stale(&mut self, column: &SealedColumn) -> DbResult<i64> {
         run!(self, |conn| {
             let mut sql = QueryBuilder::new("SELECT COUNT(*)");
             column.from(&mut sql);
@@ -326,11 +326,11 @@ impl Tx {
     /// Puts newly sealed bytes in the place of those that were read, unless somebody changed the row meanwhile.
     pub async fn reseal(
         &mut self,
-        column: &Column,
+        column: &SealedColumn,
         row: &SealedRow,
         sealed: &[u8],
         merchant: Option<&[u8]>,
-    ) -> Stored<bool> {
+    ) -> DbResult<bool> {
         run!(self, |conn| {
             let mut sql = QueryBuilder::new("UPDATE ");
             sql.push(format!("{} SET {} = ", column.table, column.holds));
@@ -351,7 +351,10 @@ impl Tx {
 
     /// Forgets the copies of tokens that nobody may have again, and the merchants of removed transactions, which nothing
     /// asks for: both from before there were data keys.
-    pub async fn forget_stale_copies(&mut self, now: chrono::DateTime<chrono::Utc>) -> Stored<u64> {
+    pub async fn forget_stale_copies(
+        &mut self,
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> DbResult<u64> {
         run!(self, |conn| {
             let tokens = sqlx::query(
                 "UPDATE temp_tokens SET sealed = $2 WHERE length(sealed) > 0
@@ -373,8 +376,8 @@ impl Tx {
         })
     }
 
-    /// How many copies of tokens were sealed before there were data keys.
-    pub async fn count_stale_tokens(&mut self) -> Stored<i64> {
+    /// Counts the copies of temporary tokens that were sealed before there were data keys.
+    pub async fn count_stale_tokens(&mut self) -> DbResult<i64> {
         run!(self, |conn| {
             sqlx::query_scalar(
                 "SELECT COUNT(*) FROM temp_tokens t JOIN data_keys k ON k.owner = t.tenant_id

@@ -5,7 +5,7 @@ use app::domain::servicer::{LegalForm, ServicerKind, ServicerStatus};
 use chrono::{DateTime, Utc};
 use sqlx::QueryBuilder;
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 use crate::crypto::Digest;
 use crate::text::fold;
 
@@ -29,7 +29,7 @@ pub struct OwnerRow {
     pub email: String,
     /// The address as the key of its mailbox.
     pub registered_key: String,
-    /// Whether the owner proved the address.
+    /// `true` if the owner proved the address.
     pub proved: bool,
 }
 
@@ -42,7 +42,7 @@ pub struct ServicerListRow {
     pub status: ServicerStatus,
     pub country: String,
     pub owner: Option<String>,
-    /// Whether an owner proved their address.
+    /// `true` if an owner proved their address.
     pub owner_proved: bool,
     pub tenants: i64,
     pub requests_24h: i64,
@@ -51,7 +51,7 @@ pub struct ServicerListRow {
 
 impl Tx {
     /// Adds a servicer; it starts in the sandbox.
-    pub async fn add_servicer(&mut self, new: &NewServicer) -> Stored<()> {
+    pub async fn add_servicer(&mut self, new: &NewServicer) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "INSERT INTO servicers (id, name, kind, legal_form, country, status, created_at)
@@ -71,7 +71,7 @@ impl Tx {
 
     /// Takes the servicer's row for the rest of the transaction, so that two who join at once come one after the
     /// other; answers its status, or nothing if there is no such servicer.
-    pub async fn hold_servicer(&mut self, id: ServicerId) -> Stored<Option<ServicerStatus>> {
+    pub async fn hold_servicer(&mut self, id: ServicerId) -> DbResult<Option<ServicerStatus>> {
         run!(self, |conn| {
             sqlx::query_scalar(
                 "UPDATE servicers SET status = status WHERE id = $1 RETURNING status",
@@ -83,7 +83,7 @@ impl Tx {
     }
 
     /// A servicer's name and status.
-    pub async fn servicer(&mut self, id: ServicerId) -> Stored<Option<(String, ServicerStatus)>> {
+    pub async fn servicer(&mut self, id: ServicerId) -> DbResult<Option<(String, ServicerStatus)>> {
         run!(self, |conn| {
             sqlx::query_as("SELECT name, status FROM servicers WHERE id = $1")
                 .bind(id)
@@ -93,7 +93,7 @@ impl Tx {
     }
 
     /// Opens production to a servicer that is in the sandbox; says whether it was.
-    pub async fn approve_servicer(&mut self, id: ServicerId) -> Stored<bool> {
+    pub async fn approve_servicer(&mut self, id: ServicerId) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE servicers SET status = 'approved' WHERE id = $1 AND status = 'sandbox'",
@@ -106,7 +106,7 @@ impl Tx {
     }
 
     /// Suspends a servicer that is not; says whether it was not.
-    pub async fn suspend_servicer(&mut self, id: ServicerId, reason: &str) -> Stored<bool> {
+    pub async fn suspend_servicer(&mut self, id: ServicerId, reason: &str) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE servicers SET resumes_as = status, suspended_reason = $2, status = 'suspended'
@@ -121,7 +121,7 @@ impl Tx {
     }
 
     /// Gives a suspended servicer the status it had; says whether it was suspended.
-    pub async fn resume_servicer(&mut self, id: ServicerId) -> Stored<bool> {
+    pub async fn resume_servicer(&mut self, id: ServicerId) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE servicers SET status = COALESCE(resumes_as, 'sandbox'), resumes_as = NULL, suspended_reason = NULL
@@ -135,7 +135,7 @@ impl Tx {
     }
 
     /// A servicer's first owner, if it has one: one with a proved address before all others.
-    pub async fn owner_of(&mut self, id: ServicerId) -> Stored<Option<OwnerRow>> {
+    pub async fn owner_of(&mut self, id: ServicerId) -> DbResult<Option<OwnerRow>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT s.name AS servicer, p.email, p.registered_key, p.verified_at IS NOT NULL AS proved
@@ -155,10 +155,9 @@ impl Tx {
     pub async fn servicers(
         &mut self,
         query: &str,
-        id: Option<ServicerId>,
         since: DateTime<Utc>,
-    ) -> Stored<Vec<ServicerListRow>> {
-        let found = self.servicers_found(query, id).await?;
+    ) -> DbResult<Vec<ServicerListRow>> {
+        let found = self.servicers_found(query).await?;
         if found.as_ref().is_some_and(Vec::is_empty) {
             return Ok(Vec::new());
         }
@@ -190,26 +189,36 @@ impl Tx {
         })
     }
 
-    /// The newest 200 servicers whose name holds a text, or whose id it is; none if nothing is looked for. Names are folded
-    /// here: each database has its own idea of letters.
-    async fn servicers_found(
-        &mut self,
-        query: &str,
-        id: Option<ServicerId>,
-    ) -> Stored<Option<Vec<ServicerId>>> {
+    /// The newest 200 servicers whose name, id or owner's address holds a text; none if nothing is looked for. Texts are
+    /// folded here: each database has its own idea of letters.
+    async fn servicers_found(&mut self, query: &str) -> DbResult<Option<Vec<ServicerId>>> {
         let wanted = fold(query);
         if wanted.is_empty() {
             return Ok(None);
         }
-        let all: Vec<(ServicerId, String)> = run!(self, |conn| {
-            sqlx::query_as("SELECT id, name FROM servicers ORDER BY created_at DESC, id DESC")
-                .fetch_all(conn)
-                .await
+        let all: Vec<(ServicerId, String, Option<String>)> = run!(self, |conn| {
+            sqlx::query_as(
+                "SELECT s.id, s.name, p.email FROM servicers s
+                 LEFT JOIN memberships m ON m.servicer_id = s.id AND m.role = 'owner'
+                 LEFT JOIN people p ON p.id = m.person_id
+                 ORDER BY s.created_at DESC, s.id DESC",
+            )
+            .fetch_all(conn)
+            .await
         })?;
-        let found = all
-            .into_iter()
-            .filter(|(own, name)| Some(*own) == id || fold(name).contains(&wanted));
-        Ok(Some(found.map(|(own, _)| own).take(200).collect()))
+        // Ids are written in several ways: with braces, as a URN, without dashes.
+        let id = query.trim().parse::<ServicerId>().ok();
+        let holds = |text: &str| fold(text).contains(&wanted);
+        let found = all.into_iter().filter(|(own, name, owner)| {
+            Some(*own) == id
+                || holds(name)
+                || own.to_string().contains(&wanted)
+                || owner.as_deref().is_some_and(holds)
+        });
+        let mut found: Vec<ServicerId> = found.map(|(own, _, _)| own).collect();
+        found.dedup();
+        found.truncate(200);
+        Ok(Some(found))
     }
 
     /// Adds a one-time way into a servicer.
@@ -219,7 +228,7 @@ impl Tx {
         servicer: ServicerId,
         created_at: DateTime<Utc>,
         expires_at: DateTime<Utc>,
-    ) -> Stored<()> {
+    ) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "INSERT INTO claim_tokens (digest, servicer_id, created_at, expires_at) VALUES ($1, $2, $3, $4)",
@@ -240,7 +249,7 @@ impl Tx {
         digest: &Digest,
         servicer: ServicerId,
         now: DateTime<Utc>,
-    ) -> Stored<bool> {
+    ) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE claim_tokens SET used_at = $3
@@ -356,13 +365,19 @@ mod tests {
         let one = add(&db, &clock, "Example Ltd").await;
         let two = add(&db, &clock, "100% Apps").await;
         let mut tx = db.read().await.unwrap();
-        let found = async |tx: &mut Tx, query: &str, id| -> Vec<ServicerId> {
-            let rows = tx.servicers(query, id, clock.now()).await.unwrap();
+        let found = async |tx: &mut Tx, query: &str| -> Vec<ServicerId> {
+            let rows = tx.servicers(query, clock.now()).await.unwrap();
             rows.into_iter().map(|row| row.id).collect()
         };
-        assert_eq!(found(&mut tx, "", None).await.len(), 2);
-        assert_eq!(found(&mut tx, "eXample", None).await, [one]);
-        assert_eq!(found(&mut tx, "%", None).await, [two]);
-        assert_eq!(found(&mut tx, "no such name", Some(two)).await, [two]);
+        assert_eq!(found(&mut tx, "").await.len(), 2);
+        assert_eq!(found(&mut tx, "eXample").await, [one]);
+        assert_eq!(found(&mut tx, "%").await, [two]);
+        for id in [
+            two.to_string(),
+            two.to_string().replace('-', "").to_uppercase(),
+        ] {
+            assert_eq!(found(&mut tx, &id).await, [two], "{id}");
+        }
+        assert_eq!(found(&mut tx, "no such name").await, []);
     }
 }

@@ -1,4 +1,4 @@
-//! Sessions. Their steps are in [`super::steps`], the ways back from providers' pages in [`super::returns`].
+//! Sessions. Their steps are in [`super::steps`], the callbacks from providers' pages in [`super::callbacks`].
 //!
 //! A session changes only from the progress it is believed to be in, and work on it is claimed first: the claim is
 //! committed before a bank is called, and is free again when it is let go or its lease has run out.
@@ -8,7 +8,7 @@ use app::domain::session::{Awaiting, Progress, SessionStatus};
 use app::domain::skill::SkillName;
 use chrono::{DateTime, Utc};
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 use crate::crypto::Digest;
 
 /// One session. The sealed columns open with the places of `services::sessions`.
@@ -30,18 +30,18 @@ pub struct SessionRow {
     pub updated_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
     pub pending_since: Option<DateTime<Utc>>,
-    /// How often the provider was asked what its verification says, in the present one.
+    /// Number of enquiries at the provider about the present verification.
     pub asked: i64,
 }
 
 impl SessionRow {
-    /// When the session's time is up, as far as can be said now: time in an offline verification does not count.
+    /// Returns the time the session ends, as far as can be said now: time in an offline verification does not count.
     pub fn ends_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         self.pending_since
             .map_or(self.expires_at, |since| self.expires_at + (now - since))
     }
 
-    /// How far the session is, as stored: its time may have run out since.
+    /// Returns the stored progress of the session: its time may have run out since.
     pub fn progress(&self) -> Progress {
         Progress {
             status: self.status,
@@ -52,7 +52,7 @@ impl SessionRow {
 }
 
 /// The new face of a session after an event.
-pub struct Advance<'a> {
+pub struct SessionAdvance<'a> {
     pub from: Progress,
     pub to: Progress,
     pub next_step: Option<&'a str>,
@@ -72,7 +72,7 @@ macro_rules! session_columns {
 
 impl Tx {
     /// Opens a session.
-    pub async fn insert_session(&mut self, row: &SessionRow) -> Stored<()> {
+    pub async fn insert_session(&mut self, row: &SessionRow) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "INSERT INTO sessions (id, tenant_id, skill, status, awaiting, position, next_step, tenant_user,
@@ -99,7 +99,7 @@ impl Tx {
     }
 
     /// A session by its id; whose it is has to be looked at.
-    pub async fn session(&mut self, id: SessionId) -> Stored<Option<SessionRow>> {
+    pub async fn session(&mut self, id: SessionId) -> DbResult<Option<SessionRow>> {
         run!(self, |conn| {
             sqlx::query_as(concat!(
                 "SELECT ",
@@ -113,7 +113,7 @@ impl Tx {
     }
 
     /// Holds a session's row until the transaction ends, and reads it: whoever changes its tokens waits for each other here.
-    pub async fn hold_session(&mut self, id: SessionId) -> Stored<Option<SessionRow>> {
+    pub async fn hold_session(&mut self, id: SessionId) -> DbResult<Option<SessionRow>> {
         run!(self, |conn| {
             sqlx::query_as(concat!(
                 "UPDATE sessions SET updated_at = updated_at WHERE id = $1 RETURNING ",
@@ -134,7 +134,7 @@ impl Tx {
         claim: StepId,
         now: DateTime<Utc>,
         until: DateTime<Utc>,
-    ) -> Stored<Option<SessionRow>> {
+    ) -> DbResult<Option<SessionRow>> {
         run!(self, |conn| {
             sqlx::query_as(concat!(
                 "UPDATE sessions SET claim = $5, claim_until = $6
@@ -159,14 +159,14 @@ impl Tx {
     }
 
     /// Claims the finishing of a redirect; `None` if nobody is away any more, or somebody else follows them.
-    pub async fn claim_return(
+    pub async fn claim_callback(
         &mut self,
         session: SessionId,
         position: i64,
         claim: StepId,
         now: DateTime<Utc>,
         until: DateTime<Utc>,
-    ) -> Stored<Option<SessionRow>> {
+    ) -> DbResult<Option<SessionRow>> {
         run!(self, |conn| {
             sqlx::query_as(concat!(
                 "UPDATE sessions SET claim = $4, claim_until = $5
@@ -185,15 +185,15 @@ impl Tx {
         })
     }
 
-    /// Claims one asking after a verification; `None` if it took place already, or somebody else asks.
-    pub async fn claim_asking(
+    /// Claims one poll of a verification; `None` if it took place already, or somebody else polls.
+    pub async fn claim_verification_poll(
         &mut self,
         session: SessionId,
         (position, asked): (i64, i64),
         claim: StepId,
         now: DateTime<Utc>,
         until: DateTime<Utc>,
-    ) -> Stored<Option<SessionRow>> {
+    ) -> DbResult<Option<SessionRow>> {
         run!(self, |conn| {
             sqlx::query_as(concat!(
                 "UPDATE sessions SET claim = $5, claim_until = $6
@@ -214,7 +214,11 @@ impl Tx {
     }
 
     /// Counts an asking that brought no decision and lets its claim go; `false` if the claim was lost.
-    pub async fn put_off(&mut self, session: SessionId, claim: StepId) -> Stored<bool> {
+    pub async fn record_verification_poll(
+        &mut self,
+        session: SessionId,
+        claim: StepId,
+    ) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE sessions SET asked = asked + 1, claim = NULL, claim_until = NULL
@@ -229,7 +233,7 @@ impl Tx {
     }
 
     /// Lets a claim go; nothing else changes.
-    pub async fn release_claim(&mut self, session: SessionId, claim: StepId) -> Stored<()> {
+    pub async fn release_claim(&mut self, session: SessionId, claim: StepId) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE sessions SET claim = NULL, claim_until = NULL WHERE id = $1 AND claim = $2",
@@ -247,8 +251,8 @@ impl Tx {
         &mut self,
         session: SessionId,
         claim: StepId,
-        advance: &Advance<'_>,
-    ) -> Stored<bool> {
+        advance: &SessionAdvance<'_>,
+    ) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE sessions SET status = $6, awaiting = $7, position = $8, next_step = $9, bank_ref = $10,
@@ -283,7 +287,7 @@ impl Tx {
         to: Progress,
         expires_at: DateTime<Utc>,
         now: DateTime<Utc>,
-    ) -> Stored<bool> {
+    ) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE sessions SET status = $5, awaiting = $6, next_step = NULL, bank_ref = NULL, expires_at = $7,
@@ -309,7 +313,7 @@ impl Tx {
         &mut self,
         before: DateTime<Utc>,
         limit: i64,
-    ) -> Stored<Vec<SessionId>> {
+    ) -> DbResult<Vec<SessionId>> {
         run!(self, |conn| {
             sqlx::query_scalar(
                 "SELECT id FROM sessions
@@ -323,7 +327,7 @@ impl Tx {
     }
 
     /// Forgets what only a living session needs; that it took place, and which token it issued, stays known.
-    pub async fn erase_session(&mut self, id: SessionId, now: DateTime<Utc>) -> Stored<()> {
+    pub async fn erase_session(&mut self, id: SessionId, now: DateTime<Utc>) -> DbResult<()> {
         run!(self, |conn| {
             for sql in [
                 "DELETE FROM uploads WHERE session_id = $1",

@@ -4,18 +4,18 @@ use app::domain::ids::{RequestId, ServicerId, TenantId};
 use app::domain::signature::SignatureTerms;
 use chrono::{DateTime, Utc};
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 use crate::crypto::Digest;
 
 /// Refused signatures that are kept for a servicer: so many whose sender proved something, and so many others.
 const KEPT: i64 = 50;
 
-/// How using a signature up went.
+/// Result of using a signature up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Used {
     First,
     Before,
-    /// It ends no later than one that was forgotten, so that nobody knows: the clock went back.
+    /// It ends no later than one that was deleted, so that its use cannot be known: the clock went back.
     Forgotten {
         to: DateTime<Utc>,
     },
@@ -31,13 +31,18 @@ pub struct RefusedRow {
     pub path: String,
     /// JSON.
     pub findings: String,
-    /// Whether a secret or a signature that verifies came with it: what strangers send pushes none of these out.
+    /// `true` if a valid secret or signature came with it. Such rows are counted apart, so that strangers' requests
+    /// push none of them out.
     pub proved: bool,
 }
 
 impl Tx {
     /// Uses a signature up. `ends_at`: from when on it would be refused anyway.
-    pub async fn use_signature(&mut self, digest: &Digest, ends_at: DateTime<Utc>) -> Stored<Used> {
+    pub async fn use_signature(
+        &mut self,
+        digest: &Digest,
+        ends_at: DateTime<Utc>,
+    ) -> DbResult<Used> {
         // Under the name it had before there were data keys.
         if digest.has_other() && self.is_used_signature(digest).await? {
             return Ok(Used::Before);
@@ -61,7 +66,7 @@ impl Tx {
     }
 
     /// The latest end of a signature that was forgotten.
-    pub async fn signatures_forgotten_to(&mut self) -> Stored<Option<DateTime<Utc>>> {
+    pub async fn signatures_forgotten_to(&mut self) -> DbResult<Option<DateTime<Utc>>> {
         run!(self, |conn| {
             sqlx::query_scalar("SELECT forgotten_to FROM forgotten_signatures WHERE id = 1")
                 .fetch_optional(conn)
@@ -69,8 +74,8 @@ impl Tx {
         })
     }
 
-    /// Whether a signature was used.
-    pub async fn is_used_signature(&mut self, digest: &Digest) -> Stored<bool> {
+    /// Returns `true` if a signature was used.
+    pub async fn is_used_signature(&mut self, digest: &Digest) -> DbResult<bool> {
         let count: i64 = run!(self, |conn| {
             sqlx::query_scalar("SELECT COUNT(*) FROM used_signatures WHERE digest IN ($1, $2)")
                 .bind(digest)
@@ -83,7 +88,7 @@ impl Tx {
 
     /// Notes which of the signatures that are about to be forgotten ends last: a clock that goes back further must make
     /// none of them good again.
-    pub async fn note_forgotten_signatures(&mut self, before: DateTime<Utc>) -> Stored<()> {
+    pub async fn note_forgotten_signatures(&mut self, before: DateTime<Utc>) -> DbResult<()> {
         let last: Option<DateTime<Utc>> = run!(self, |conn| {
             sqlx::query_scalar(
                 "SELECT ends_at FROM used_signatures WHERE ends_at <= $1 ORDER BY ends_at DESC LIMIT 1",
@@ -113,7 +118,7 @@ impl Tx {
         &mut self,
         servicer: ServicerId,
         row: &RefusedRow,
-    ) -> Stored<()> {
+    ) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "INSERT INTO refused_signatures (request_id, servicer_id, tenant_id, at, method, path, findings, proved)
@@ -152,7 +157,7 @@ impl Tx {
         servicer: ServicerId,
         proved: bool,
         limit: i64,
-    ) -> Stored<Vec<RefusedRow>> {
+    ) -> DbResult<Vec<RefusedRow>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT request_id, tenant_id, at, method, path, findings, proved FROM refused_signatures
@@ -171,7 +176,7 @@ impl Tx {
         &mut self,
         servicer: ServicerId,
         request: RequestId,
-    ) -> Stored<Option<RefusedRow>> {
+    ) -> DbResult<Option<RefusedRow>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT request_id, tenant_id, at, method, path, findings, proved FROM refused_signatures
@@ -185,7 +190,7 @@ impl Tx {
     }
 
     /// A tenant's demands on signatures.
-    pub async fn signature_terms(&mut self, tenant: TenantId) -> Stored<Option<SignatureTerms>> {
+    pub async fn signature_terms(&mut self, tenant: TenantId) -> DbResult<Option<SignatureTerms>> {
         let found: Option<(bool, i64)> = run!(self, |conn| {
             sqlx::query_as("SELECT signed_only, signature_seconds FROM tenants WHERE id = $1")
                 .bind(tenant)
@@ -204,7 +209,7 @@ impl Tx {
         tenant: TenantId,
         from: SignatureTerms,
         to: SignatureTerms,
-    ) -> Stored<bool> {
+    ) -> DbResult<bool> {
         let changed = run!(self, |conn| {
             sqlx::query(
                 "UPDATE tenants SET signed_only = $4, signature_seconds = $5

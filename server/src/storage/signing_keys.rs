@@ -5,7 +5,7 @@ use app::domain::ids::{ServicerId, SigningKeyId};
 use app::domain::signature::KeySource;
 use chrono::{DateTime, Utc};
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 
 /// One live key, or set of keys behind a URL.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -19,15 +19,15 @@ pub struct SigningKeyRow {
     pub created_at: DateTime<Utc>,
     pub created_by: String,
     pub last_used_at: Option<DateTime<Utc>>,
-    /// Of a URL: the set it last answered.
+    /// Key set last fetched, if the source is a URL; otherwise `None`.
     pub fetched: Option<String>,
     pub fetched_at: Option<DateTime<Utc>>,
-    /// Why it could not be read the last time, if it could not.
+    /// Reason the last fetch failed; `None` if it did not.
     pub problem: Option<String>,
 }
 
 /// A key to be stored.
-pub struct NewSigningKey<'a> {
+pub struct NewSigningKeyRow<'a> {
     pub id: SigningKeyId,
     pub servicer: ServicerId,
     pub slot: i64,
@@ -42,7 +42,7 @@ pub struct NewSigningKey<'a> {
 
 impl Tx {
     /// The live keys of a servicer, the oldest first.
-    pub async fn signing_keys(&mut self, servicer: ServicerId) -> Stored<Vec<SigningKeyRow>> {
+    pub async fn signing_keys(&mut self, servicer: ServicerId) -> DbResult<Vec<SigningKeyRow>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT id, issuer, source, material, kid, created_at, created_by, last_used_at, fetched, fetched_at, problem
@@ -55,7 +55,7 @@ impl Tx {
     }
 
     /// Places that live keys of a servicer hold.
-    pub async fn signing_places(&mut self, servicer: ServicerId) -> Stored<Vec<i64>> {
+    pub async fn signing_slots(&mut self, servicer: ServicerId) -> DbResult<Vec<i64>> {
         run!(self, |conn| {
             sqlx::query_scalar(
                 "SELECT slot FROM signing_keys WHERE servicer_id = $1 AND stopped_at IS NULL",
@@ -67,7 +67,7 @@ impl Tx {
     }
 
     /// Adds a key. Fails as [taken](super::is_taken) if somebody else took its place.
-    pub async fn add_signing_key(&mut self, key: &NewSigningKey<'_>) -> Stored<()> {
+    pub async fn add_signing_key(&mut self, key: &NewSigningKeyRow<'_>) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "INSERT INTO signing_keys (id, servicer_id, slot, issuer, source, material, kid, created_at, created_by,
@@ -97,7 +97,7 @@ impl Tx {
         servicer: ServicerId,
         key: SigningKeyId,
         now: DateTime<Utc>,
-    ) -> Stored<Option<String>> {
+    ) -> DbResult<Option<String>> {
         run!(self, |conn| {
             sqlx::query_scalar(
                 "UPDATE signing_keys SET stopped_at = $3
@@ -117,7 +117,7 @@ impl Tx {
         key: SigningKeyId,
         now: DateTime<Utc>,
         since: DateTime<Utc>,
-    ) -> Stored<bool> {
+    ) -> DbResult<bool> {
         let claimed = run!(self, |conn| {
             sqlx::query(
                 "UPDATE signing_keys SET asked_at = $2
@@ -139,7 +139,7 @@ impl Tx {
         key: SigningKeyId,
         set: &str,
         now: DateTime<Utc>,
-    ) -> Stored<()> {
+    ) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE signing_keys SET fetched = $2, fetched_at = $3, problem = NULL WHERE id = $1",
@@ -154,7 +154,7 @@ impl Tx {
     }
 
     /// Notes that a set's URL could not be read; the set it answered before stays.
-    pub async fn note_key_set_problem(&mut self, key: SigningKeyId, problem: &str) -> Stored<()> {
+    pub async fn note_key_set_problem(&mut self, key: SigningKeyId, problem: &str) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query("UPDATE signing_keys SET problem = $2 WHERE id = $1")
                 .bind(key)
@@ -170,7 +170,7 @@ impl Tx {
         &mut self,
         key: SigningKeyId,
         now: DateTime<Utc>,
-    ) -> Stored<()> {
+    ) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE signing_keys SET last_used_at = $2

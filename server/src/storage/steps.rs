@@ -3,7 +3,7 @@
 use app::domain::ids::{SessionId, StepId};
 use chrono::{DateTime, Utc};
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 
 /// One submitted step.
 #[derive(Clone, sqlx::FromRow)]
@@ -19,7 +19,7 @@ pub struct StepRow {
 
 impl Tx {
     /// Writes down a step that took effect.
-    pub async fn insert_step(&mut self, row: &StepRow) -> Stored<()> {
+    pub async fn insert_step(&mut self, row: &StepRow) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "INSERT INTO session_steps (id, session_id, position, step, answer, created_at)
@@ -43,7 +43,7 @@ impl Tx {
         session: SessionId,
         position: i64,
         answer: &[u8],
-    ) -> Stored<()> {
+    ) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE session_steps SET answer = $3 WHERE session_id = $1 AND position = $2",
@@ -58,7 +58,7 @@ impl Tx {
     }
 
     /// The step submitted last.
-    pub async fn last_step(&mut self, session: SessionId) -> Stored<Option<StepRow>> {
+    pub async fn last_step(&mut self, session: SessionId) -> DbResult<Option<StepRow>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT id, session_id, position, step, answer, created_at FROM session_steps
@@ -71,7 +71,7 @@ impl Tx {
     }
 
     /// A step by its id; whose it is has to be looked at.
-    pub async fn step(&mut self, id: StepId) -> Stored<Option<StepRow>> {
+    pub async fn step(&mut self, id: StepId) -> DbResult<Option<StepRow>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT id, session_id, position, step, answer, created_at FROM session_steps WHERE id = $1",
@@ -83,7 +83,7 @@ impl Tx {
     }
 
     /// Notes that the attempt which a step began ended with the end-user's or the provider's no.
-    pub async fn refuse_step(&mut self, session: SessionId, position: i64) -> Stored<()> {
+    pub async fn refuse_step(&mut self, session: SessionId, position: i64) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE session_steps SET refused = TRUE WHERE session_id = $1 AND position = $2",
@@ -96,8 +96,8 @@ impl Tx {
         })
     }
 
-    /// Whether that is so.
-    pub async fn was_refused(&mut self, session: SessionId, position: i64) -> Stored<bool> {
+    /// Returns `true` if the attempt which a step began was refused; `false` if there is no such step.
+    pub async fn was_refused(&mut self, session: SessionId, position: i64) -> DbResult<bool> {
         let refused: Option<bool> = run!(self, |conn| {
             sqlx::query_scalar(
                 "SELECT refused FROM session_steps WHERE session_id = $1 AND position = $2",

@@ -9,7 +9,7 @@ use app::domain::ids::CredentialsId;
 use sqlx::QueryBuilder;
 
 use super::transactions::{BATCH, TransactionRow, push_transaction, transaction_columns};
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 
 /// The statement for changes after a number, with something in front. That numbers are positive is said for the index,
 /// which asks for it.
@@ -33,7 +33,7 @@ macro_rules! changes_sql {
 
 impl Tx {
     /// Takes the next `count` numbers of a consent; answers the last of them.
-    pub async fn take_changes(&mut self, consent: CredentialsId, count: i64) -> Stored<i64> {
+    pub async fn take_changes(&mut self, consent: CredentialsId, count: i64) -> DbResult<i64> {
         run!(self, |conn| {
             sqlx::query_scalar(
                 "UPDATE consents SET changes = changes + $2 WHERE id = $1 RETURNING changes",
@@ -46,7 +46,7 @@ impl Tx {
     }
 
     /// Keeps changes that others have overtaken.
-    pub async fn put_past_changes(&mut self, rows: &[TransactionRow]) -> Stored<()> {
+    pub async fn put_past_changes(&mut self, rows: &[TransactionRow]) -> DbResult<()> {
         for batch in rows.chunks(BATCH) {
             run!(self, |conn| {
                 let mut sql = QueryBuilder::new(concat!(
@@ -70,7 +70,7 @@ impl Tx {
         consent: CredentialsId,
         after: i64,
         limit: i64,
-    ) -> Stored<Vec<TransactionRow>> {
+    ) -> DbResult<Vec<TransactionRow>> {
         run!(self, |conn| {
             sqlx::query_as(changes_sql!(""))
                 .bind(consent)
@@ -81,11 +81,15 @@ impl Tx {
         })
     }
 
-    /// How the database goes about the changes after a number.
+    /// Returns the database's query plan for the changes after a number.
     #[cfg(test)]
-    pub async fn explain_changes(&mut self, consent: CredentialsId, after: i64) -> Stored<String> {
+    pub async fn explain_changes(
+        &mut self,
+        consent: CredentialsId,
+        after: i64,
+    ) -> DbResult<String> {
         let lines: Vec<String> = match self.link() {
-            super::Link::Sqlite(conn) => {
+            super::Connection::Sqlite(conn) => {
                 let rows: Vec<(i64, i64, i64, String)> =
                     sqlx::query_as(changes_sql!("EXPLAIN QUERY PLAN "))
                         .bind(consent)
@@ -95,7 +99,7 @@ impl Tx {
                         .await?;
                 rows.into_iter().map(|row| row.3).collect()
             }
-            super::Link::Postgres(conn) => {
+            super::Connection::Postgres(conn) => {
                 sqlx::query_scalar(changes_sql!("EXPLAIN "))
                     .bind(consent)
                     .bind(after)

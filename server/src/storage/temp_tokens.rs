@@ -5,10 +5,10 @@
 use app::domain::ids::{SessionId, TenantId};
 use chrono::{DateTime, Utc};
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 use crate::crypto::Digest;
 
-/// One `temp_token`. Its life has not started while `expires_at` is none.
+/// One `temp_token`. It is not delivered yet while `expires_at` is `None`.
 #[derive(Clone, sqlx::FromRow)]
 pub struct TempTokenRow {
     pub digest: Digest,
@@ -26,7 +26,7 @@ pub struct TempTokenRow {
 }
 
 impl TempTokenRow {
-    /// Whether it may still be exchanged, as far as its session goes: its time may have run out.
+    /// Returns `true` if it is neither exchanged nor dead; its time may still have run out.
     pub fn is_alive(&self) -> bool {
         self.exchanged_at.is_none() && self.died_at.is_none()
     }
@@ -41,7 +41,7 @@ macro_rules! token_columns {
 
 impl Tx {
     /// Issues a token.
-    pub async fn insert_temp_token(&mut self, row: &TempTokenRow) -> Stored<()> {
+    pub async fn insert_temp_token(&mut self, row: &TempTokenRow) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "INSERT INTO temp_tokens (digest, session_id, tenant_id, sealed, created_at, expires_at)
@@ -60,7 +60,7 @@ impl Tx {
     }
 
     /// A token by its digest.
-    pub async fn temp_token(&mut self, digest: &Digest) -> Stored<Option<TempTokenRow>> {
+    pub async fn temp_token(&mut self, digest: &Digest) -> DbResult<Option<TempTokenRow>> {
         run!(self, |conn| {
             sqlx::query_as(concat!(
                 "SELECT ",
@@ -75,7 +75,7 @@ impl Tx {
     }
 
     /// Every token of a session, dead or alive; the newest first.
-    pub async fn temp_tokens_of(&mut self, session: SessionId) -> Stored<Vec<TempTokenRow>> {
+    pub async fn temp_tokens_of(&mut self, session: SessionId) -> DbResult<Vec<TempTokenRow>> {
         run!(self, |conn| {
             sqlx::query_as(concat!(
                 "SELECT ",
@@ -96,7 +96,7 @@ impl Tx {
         tenant: TenantId,
         mark: Option<&[u8]>,
         now: DateTime<Utc>,
-    ) -> Stored<bool> {
+    ) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE temp_tokens SET exchanged_at = $3, exchange_mark = $5
@@ -119,7 +119,7 @@ impl Tx {
         &mut self,
         session: SessionId,
         now: DateTime<Utc>,
-    ) -> Stored<bool> {
+    ) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE temp_tokens SET died_at = $2
@@ -134,7 +134,10 @@ impl Tx {
     }
 
     /// A session's newest unexchanged token, as it is.
-    pub async fn living_temp_token(&mut self, session: SessionId) -> Stored<Option<TempTokenRow>> {
+    pub async fn living_temp_token(
+        &mut self,
+        session: SessionId,
+    ) -> DbResult<Option<TempTokenRow>> {
         run!(self, |conn| {
             sqlx::query_as(concat!(
                 "SELECT ",
@@ -148,12 +151,12 @@ impl Tx {
         })
     }
 
-    /// A session's newest unexchanged token, its life starting now if it had not.
+    /// Returns a session's newest unexchanged token, and sets its expiry if it has none yet.
     pub async fn deliver_temp_token(
         &mut self,
         session: SessionId,
         expires_at: DateTime<Utc>,
-    ) -> Stored<Option<TempTokenRow>> {
+    ) -> DbResult<Option<TempTokenRow>> {
         run!(self, |conn| {
             sqlx::query_as(concat!(
                 "UPDATE temp_tokens SET expires_at = COALESCE(expires_at, $2)

@@ -6,7 +6,7 @@ use app::domain::tenant::{Environment, Origin, RedirectLink, TenantStatus};
 use chrono::{DateTime, Utc};
 use sqlx::QueryBuilder;
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 use crate::text::fold;
 
 /// A tenant's own row.
@@ -35,7 +35,7 @@ pub struct ListedTenant {
 
 /// One line of a whitelist; durations in minutes.
 #[derive(Clone, Debug, sqlx::FromRow)]
-pub struct SkillRow {
+pub struct WhitelistRow {
     pub skill: SkillName,
     pub consent_duration: i64,
     pub cache_max_data_retention: i64,
@@ -43,7 +43,7 @@ pub struct SkillRow {
 
 impl Tx {
     /// Adds a tenant; `utx_key` is sealed.
-    pub async fn add_tenant(&mut self, tenant: &TenantRow, utx_key: &[u8]) -> Stored<()> {
+    pub async fn add_tenant(&mut self, tenant: &TenantRow, utx_key: &[u8]) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "INSERT INTO tenants (id, servicer_id, name, environment, status, utx_key, created_at, utx_version)
@@ -67,7 +67,7 @@ impl Tx {
         &mut self,
         servicer: ServicerId,
         id: TenantId,
-    ) -> Stored<Option<TenantRow>> {
+    ) -> DbResult<Option<TenantRow>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT id, servicer_id, name, environment, status, created_at, version FROM tenants
@@ -86,7 +86,7 @@ impl Tx {
         servicer: ServicerId,
         query: &str,
         since: DateTime<Utc>,
-    ) -> Stored<Vec<ListedTenant>> {
+    ) -> DbResult<Vec<ListedTenant>> {
         let found = self.tenants_found(servicer, query).await?;
         if found.as_ref().is_some_and(Vec::is_empty) {
             return Ok(Vec::new());
@@ -122,7 +122,7 @@ impl Tx {
     }
 
     /// Moves a tenant's settings on by one, if they are at `version`; says whether they were.
-    pub async fn take_tenant_version(&mut self, id: TenantId, version: i64) -> Stored<bool> {
+    pub async fn take_tenant_version(&mut self, id: TenantId, version: i64) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query("UPDATE tenants SET version = version + 1 WHERE id = $1 AND version = $2")
                 .bind(id)
@@ -139,7 +139,7 @@ impl Tx {
         servicer: ServicerId,
         id: TenantId,
         count: i64,
-    ) -> Stored<Vec<(String, String)>> {
+    ) -> DbResult<Vec<(String, String)>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT action, actor FROM audit_log
@@ -161,7 +161,7 @@ impl Tx {
         &mut self,
         servicer: ServicerId,
         query: &str,
-    ) -> Stored<Option<Vec<TenantId>>> {
+    ) -> DbResult<Option<Vec<TenantId>>> {
         let wanted = fold(query);
         if wanted.is_empty() {
             return Ok(None);
@@ -172,15 +172,17 @@ impl Tx {
                 .fetch_all(conn)
                 .await
         })?;
-        let found = all
-            .into_iter()
-            .filter(|(id, name)| fold(name).contains(&wanted) || id.to_string().contains(&wanted));
+        // Ids are written in several ways: with braces, as a URN, without dashes.
+        let named = query.trim().parse::<TenantId>().ok();
+        let found = all.into_iter().filter(|(id, name)| {
+            Some(*id) == named || fold(name).contains(&wanted) || id.to_string().contains(&wanted)
+        });
         // As many as a statement takes parameters without a thought, and far more than a page shows.
         Ok(Some(found.map(|(id, _)| id).take(5_000).collect()))
     }
 
     /// Gives a tenant another name.
-    pub async fn rename_tenant(&mut self, id: TenantId, name: &str) -> Stored<()> {
+    pub async fn rename_tenant(&mut self, id: TenantId, name: &str) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query("UPDATE tenants SET name = $2 WHERE id = $1")
                 .bind(id)
@@ -192,7 +194,11 @@ impl Tx {
     }
 
     /// Pauses or resumes; says whether that changed anything.
-    pub async fn set_tenant_status(&mut self, id: TenantId, status: TenantStatus) -> Stored<bool> {
+    pub async fn set_tenant_status(
+        &mut self,
+        id: TenantId,
+        status: TenantStatus,
+    ) -> DbResult<bool> {
         let rows = run!(self, |conn| {
             sqlx::query("UPDATE tenants SET status = $2 WHERE id = $1 AND status <> $2")
                 .bind(id)
@@ -205,7 +211,7 @@ impl Tx {
     }
 
     /// The networks a tenant's server may call from, in CIDR form with a blank between two.
-    pub async fn tenant_networks(&mut self, id: TenantId) -> Stored<String> {
+    pub async fn tenant_networks(&mut self, id: TenantId) -> DbResult<String> {
         run!(self, |conn| {
             sqlx::query_scalar("SELECT networks FROM tenants WHERE id = $1")
                 .bind(id)
@@ -215,7 +221,7 @@ impl Tx {
     }
 
     /// Replaces the networks a tenant's server may call from.
-    pub async fn set_tenant_networks(&mut self, id: TenantId, networks: &str) -> Stored<()> {
+    pub async fn set_tenant_networks(&mut self, id: TenantId, networks: &str) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query("UPDATE tenants SET networks = $2 WHERE id = $1")
                 .bind(id)
@@ -227,7 +233,7 @@ impl Tx {
     }
 
     /// The redirect links of a tenant, in alphabetical order.
-    pub async fn tenant_links(&mut self, id: TenantId) -> Stored<Vec<String>> {
+    pub async fn tenant_links(&mut self, id: TenantId) -> DbResult<Vec<String>> {
         let mut links: Vec<String> = run!(self, |conn| {
             sqlx::query_scalar("SELECT link FROM tenant_redirect_links WHERE tenant_id = $1")
                 .bind(id)
@@ -240,7 +246,7 @@ impl Tx {
     }
 
     /// The origins of a tenant, in alphabetical order.
-    pub async fn tenant_origins(&mut self, id: TenantId) -> Stored<Vec<String>> {
+    pub async fn tenant_origins(&mut self, id: TenantId) -> DbResult<Vec<String>> {
         let mut origins: Vec<String> = run!(self, |conn| {
             sqlx::query_scalar("SELECT origin FROM tenant_origins WHERE tenant_id = $1")
                 .bind(id)
@@ -257,7 +263,7 @@ impl Tx {
         id: TenantId,
         links: &[RedirectLink],
         origins: &[Origin],
-    ) -> Stored<()> {
+    ) -> DbResult<()> {
         for sql in [
             "DELETE FROM tenant_redirect_links WHERE tenant_id = $1",
             "DELETE FROM tenant_origins WHERE tenant_id = $1",
@@ -281,7 +287,7 @@ impl Tx {
         table: &'static str,
         id: TenantId,
         texts: impl Iterator<Item = &str>,
-    ) -> Stored<()> {
+    ) -> DbResult<()> {
         let texts: Vec<&str> = texts.collect();
         if texts.is_empty() {
             return Ok(());
@@ -298,8 +304,8 @@ impl Tx {
     }
 
     /// The whitelist of a tenant, by name.
-    pub async fn tenant_skills(&mut self, id: TenantId) -> Stored<Vec<SkillRow>> {
-        let mut skills: Vec<SkillRow> = run!(self, |conn| {
+    pub async fn tenant_skills(&mut self, id: TenantId) -> DbResult<Vec<WhitelistRow>> {
+        let mut skills: Vec<WhitelistRow> = run!(self, |conn| {
             sqlx::query_as(
                 "SELECT skill, consent_duration, cache_max_data_retention FROM tenant_skills WHERE tenant_id = $1",
             )
@@ -315,9 +321,9 @@ impl Tx {
     pub async fn add_tenant_skill(
         &mut self,
         id: TenantId,
-        skill: &SkillRow,
+        skill: &WhitelistRow,
         now: DateTime<Utc>,
-    ) -> Stored<bool> {
+    ) -> DbResult<bool> {
         let rows = run!(self, |conn| {
             sqlx::query(
                 "INSERT INTO tenant_skills (tenant_id, skill, consent_duration, cache_max_data_retention, created_at)
@@ -336,7 +342,7 @@ impl Tx {
     }
 
     /// Takes a skill off the whitelist; says whether it was there.
-    pub async fn remove_tenant_skill(&mut self, id: TenantId, skill: &SkillName) -> Stored<bool> {
+    pub async fn remove_tenant_skill(&mut self, id: TenantId, skill: &SkillName) -> DbResult<bool> {
         let rows = run!(self, |conn| {
             sqlx::query("DELETE FROM tenant_skills WHERE tenant_id = $1 AND skill = $2")
                 .bind(id)
@@ -353,7 +359,7 @@ impl Tx {
         &mut self,
         servicer: ServicerId,
         skill: &SkillName,
-    ) -> Stored<Vec<(TenantId, String)>> {
+    ) -> DbResult<Vec<(TenantId, String)>> {
         let mut tenants: Vec<(TenantId, String)> = run!(self, |conn| {
             sqlx::query_as(
                 "SELECT t.id, t.name FROM tenants t JOIN tenant_skills k ON k.tenant_id = t.id

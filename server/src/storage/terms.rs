@@ -1,11 +1,11 @@
-//! What a tenant set up that its sessions go by: the skills it may use and for how long, and the key of its `utx_id`s.
+//! Settings of a tenant that its sessions go by: the skills it may use and for how long, and the key of its `utx_id`s.
 
 use app::domain::ids::TenantId;
 use app::domain::skill::SkillName;
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 
-/// How long a tenant's consents for one skill last, and how long what they gave is kept; minutes.
+/// Duration of a tenant's consents for one skill, and the time their data is kept, in minutes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct SkillTerms {
     pub consent_duration: i64,
@@ -13,12 +13,12 @@ pub struct SkillTerms {
 }
 
 impl Tx {
-    /// A tenant's terms for a skill; `None` if the skill is not on its whitelist.
+    /// Returns a tenant's terms for a skill; `None` if the skill is not on its whitelist.
     pub async fn skill_terms(
         &mut self,
         tenant: TenantId,
         skill: &SkillName,
-    ) -> Stored<Option<SkillTerms>> {
+    ) -> DbResult<Option<SkillTerms>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT consent_duration, cache_max_data_retention FROM tenant_skills
@@ -38,7 +38,7 @@ impl Tx {
         skill: &SkillName,
         from: SkillTerms,
         to: SkillTerms,
-    ) -> Stored<bool> {
+    ) -> DbResult<bool> {
         let rows = run!(self, |conn| {
             sqlx::query(
                 "UPDATE tenant_skills SET consent_duration = $5, cache_max_data_retention = $6
@@ -58,7 +58,7 @@ impl Tx {
     }
 
     /// The key of a tenant's `utx_id`s, sealed, and the version of the rule they are made by.
-    pub async fn sealed_utx_key(&mut self, tenant: TenantId) -> Stored<Option<(Vec<u8>, i64)>> {
+    pub async fn sealed_utx_key(&mut self, tenant: TenantId) -> DbResult<Option<(Vec<u8>, i64)>> {
         run!(self, |conn| {
             sqlx::query_as("SELECT utx_key, utx_version FROM tenants WHERE id = $1")
                 .bind(tenant)

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use app::domain::ids::SessionId;
 use chrono::{DateTime, Utc};
+use tokio::sync::OnceCell;
 
 use super::{Db, run};
 
@@ -37,7 +38,7 @@ macro_rules! on_both {
 }
 pub(crate) use on_both;
 
-/// The same for tests that make their databases themselves: `async fn name(make: Make)`.
+/// Runs tests as `on_both`, but leaves it to them to make their databases: `async fn name(make: Make)`.
 macro_rules! on_both_empty {
     ($($name:ident),+ $(,)?) => {
         mod on_sqlite {
@@ -123,7 +124,8 @@ pub async fn sqlite(folder: &TempFolder) -> Db {
     db
 }
 
-/// The same without waiting for the disk: for tests of very many short stories, in which only processes die.
+/// A migrated SQLite database in the folder that does not wait for the disk: for many short tests in which only
+/// processes die.
 pub async fn sqlite_unsynced(folder: &TempFolder) -> Db {
     let path = folder.path().join("test.db");
     let db = Db::open_sqlite(&path, sqlx::sqlite::SqliteSynchronous::Off)
@@ -133,26 +135,26 @@ pub async fn sqlite_unsynced(folder: &TempFolder) -> Db {
     db
 }
 
-/// Of a token: the end of its life, its exchange, and whether it is dead.
+/// Expiry of a token, its exchange, and `true` if it is dead.
 pub type TokenStory = (Option<DateTime<Utc>>, Option<DateTime<Utc>>, bool);
 
 /// Everything that is stored of a session, as far as its rules go.
 pub struct Story {
     pub session: super::sessions::SessionRow,
-    /// Used, and the end of its life; by number.
+    /// `true` if used, and the expiry, of each nonce; by number.
     pub nonces: Vec<(bool, Option<DateTime<Utc>>)>,
     /// The names of the steps taken.
     pub steps: Vec<String>,
-    /// How each way back ended, and the number of the step that follows it.
-    pub ways: Vec<(super::returns::ReturnOutcome, i64)>,
+    /// Outcome of each redirect, and the number of the step that follows it.
+    pub ways: Vec<(super::callbacks::CallbackOutcome, i64)>,
     pub tokens: Vec<TokenStory>,
-    /// Its status, and whether it was opened.
+    /// Its status, and `true` if it was opened.
     pub consent: Option<(String, bool)>,
 }
 
 impl super::Tx {
-    /// What is stored of a session.
-    pub async fn story(&mut self, id: SessionId) -> super::Stored<Story> {
+    /// Returns what is stored of a session.
+    pub async fn story(&mut self, id: SessionId) -> super::DbResult<Story> {
         let session = self.session(id).await?.expect("the session");
         run!(self, |conn| {
             let nonces = sqlx::query_as(
@@ -189,10 +191,23 @@ impl super::Tx {
 
 /// A migrated database of its own on the test server.
 pub async fn postgres() -> Db {
-    postgres_with("").await.0
+    let options = format!("TEMPLATE {}", template().await);
+    empty_postgres_with(&options).await.0
 }
 
-/// The same, sorting texts by the rules of a language, as databases that people install do; and its name.
+/// Returns the name of a database that is up to date and empty: a copy of it is there sooner than the migrations run.
+async fn template() -> &'static str {
+    static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+    let migrated = async {
+        let (db, name) = postgres_with("").await;
+        db.close().await;
+        name
+    };
+    TEMPLATE.get_or_init(|| migrated).await
+}
+
+/// A database as `postgres` makes it that sorts texts by the rules of a language, as databases that people install
+/// do; and its name.
 pub async fn postgres_of_a_language() -> (Db, String) {
     postgres_with("TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LOCALE 'C.UTF-8'").await
 }
@@ -297,7 +312,7 @@ impl Db {
             return format!("sqlite:{}", file.display());
         }
         let mut tx = self.read().await.expect("a connection");
-        let super::Link::Postgres(conn) = tx.link() else {
+        let super::Connection::Postgres(conn) = tx.link() else {
             unreachable!("SQLite has a file");
         };
         let name: String = sqlx::query_scalar("SELECT current_database()::text")
@@ -326,7 +341,7 @@ impl Db {
     /// Every row of every table of a Postgres database, as text.
     pub async fn dump(&self) -> String {
         let mut tx = self.read().await.expect("a connection");
-        let super::Link::Postgres(conn) = tx.link() else {
+        let super::Connection::Postgres(conn) = tx.link() else {
             return String::new();
         };
         let tables: Vec<String> =
@@ -346,7 +361,7 @@ impl Db {
         all
     }
 
-    /// How many rows a table has.
+    /// Counts the rows of a table.
     pub async fn count(&self, table: &str) -> i64 {
         let sql = format!("SELECT COUNT(*) FROM {table}");
         let mut tx = self.read().await.expect("a connection");
@@ -382,7 +397,7 @@ impl Db {
     /// line, and indexes. Not its log of writes, which the cluster has in common.
     pub async fn postgres_files(&self) -> Vec<u8> {
         let mut tx = self.read().await.expect("a connection");
-        let super::Link::Postgres(conn) = tx.link() else {
+        let super::Connection::Postgres(conn) = tx.link() else {
             return Vec::new();
         };
         let mut say = async |sql: String| {
@@ -391,8 +406,7 @@ impl Db {
                 .await
                 .expect("it is done");
         };
-        let tables: Vec<String> = crate::storage::inventory::TABLES
-            .iter()
+        let tables: Vec<String> = crate::storage::inventory::tables()
             .map(|table| table.name.to_owned())
             .collect();
         say("SET default_transaction_read_only = off".into()).await;
@@ -401,13 +415,20 @@ impl Db {
         say("SET default_transaction_read_only = on".into()).await;
         let files: Vec<Vec<u8>> = sqlx::query_scalar(
             "SELECT pg_read_binary_file(pg_relation_filepath(c.oid)) FROM pg_class c
-             WHERE c.relkind IN ('r', 't', 'i') AND c.relnamespace IN
-                (SELECT oid FROM pg_namespace WHERE nspname IN ('public', 'pg_toast'))",
+             WHERE c.relkind IN ('r', 't', 'i') AND (c.relname = 'pg_statistic' OR c.relnamespace IN
+                (SELECT oid FROM pg_namespace WHERE nspname IN ('public', 'pg_toast')))",
         )
         .fetch_all(conn)
         .await
         .expect("the files");
         files.concat()
+    }
+
+    /// Lets Postgres collect the statistics that its autovacuum daemon would collect at some time.
+    pub async fn analyse(&self) {
+        if let super::Pools::Postgres { .. } = &self.0 {
+            self.alter("ANALYZE").await;
+        }
     }
 
     /// Takes the audit log away, so that acts cannot be written down.

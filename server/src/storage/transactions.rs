@@ -6,7 +6,7 @@ use app::domain::transaction::{BookingStatus, ChangeKind};
 use chrono::{DateTime, Utc};
 use sqlx::QueryBuilder;
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 use crate::crypto::Digest;
 
 /// Rows in one statement: 16 columns each stay far below both databases' limits on parameters (32,766 and 65,535).
@@ -73,7 +73,7 @@ pub(super) use push_transaction;
 
 /// A place in the order of transactions, newest first: rows after it are older.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct Newest {
+pub struct TransactionPosition {
     pub booked_at: DateTime<Utc>,
     pub id: TransactionId,
 }
@@ -101,7 +101,7 @@ impl<T> Default for Range<T> {
 }
 
 impl<T: Copy + Ord> Range<T> {
-    /// What lies in both. Of two that are to be equalled the first counts.
+    /// Returns the range of values that lie in both. If both have an `eq`, that of `self` counts.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         let least = |a: Option<T>, b: Option<T>| match (a, b) {
@@ -119,7 +119,7 @@ impl<T: Copy + Ord> Range<T> {
 }
 
 impl<T: Copy> Range<T> {
-    /// Its ends, with the operator of each.
+    /// Returns the bounds that are set, each with its SQL operator.
     fn ends(&self) -> impl Iterator<Item = (&'static str, T)> {
         [
             (" > ", self.gt),
@@ -133,7 +133,7 @@ impl<T: Copy> Range<T> {
     }
 }
 
-/// Which transactions; all that is given must hold.
+/// Filter of transactions; every field that is set must match.
 #[derive(Clone, Default)]
 pub struct TransactionFilter {
     pub account_id: Option<AccountId>,
@@ -141,9 +141,9 @@ pub struct TransactionFilter {
     pub status: Option<BookingStatus>,
     pub credit_debit: Option<String>,
     pub category: Option<String>,
-    /// One of these.
+    /// Digests of merchants, of which one must match.
     pub merchant: Option<Vec<Digest>>,
-    /// Ten-thousandths.
+    /// Amount in ten-thousandths of the currency unit.
     pub amount: Range<i64>,
     pub booked_at: Range<DateTime<Utc>>,
     pub inserted_at: Range<DateTime<Utc>>,
@@ -205,7 +205,7 @@ macro_rules! page_sql {
             sql.push(" AND inserted_at").push(operator).push_bind(end);
         }
         if let Some(after) = $after {
-            let after: Newest = after;
+            let after: TransactionPosition = after;
             sql.push(" AND (booked_at, id) < (")
                 .push_bind(after.booked_at);
             sql.push(", ").push_bind(after.id).push(")");
@@ -218,7 +218,7 @@ macro_rules! page_sql {
 
 impl Tx {
     /// Puts transactions in, or over the rows that they are. A row keeps its id and the time it was inserted.
-    pub async fn put_transactions(&mut self, rows: &[TransactionRow]) -> Stored<()> {
+    pub async fn put_transactions(&mut self, rows: &[TransactionRow]) -> DbResult<()> {
         for batch in rows.chunks(BATCH) {
             run!(self, |conn| {
                 let mut sql = QueryBuilder::new(concat!(
@@ -247,7 +247,7 @@ impl Tx {
         &mut self,
         consent: CredentialsId,
         utx: &[&Digest],
-    ) -> Stored<Vec<TransactionRow>> {
+    ) -> DbResult<Vec<TransactionRow>> {
         let mut rows = Vec::with_capacity(utx.len());
         for batch in utx.chunks(BATCH) {
             run!(self, |conn| {
@@ -256,10 +256,12 @@ impl Tx {
                     transaction_columns!(),
                     " FROM transactions WHERE consent_id = "
                 ));
-                sql.push_bind(consent).push(" AND utx IN (");
+                // As rows: of a plain list Postgres, while it has no statistics, compares each value with each row.
+                sql.push_bind(consent).push(" AND utx IN (VALUES ");
                 let mut list = sql.separated(", ");
                 for one in batch {
-                    list.push_bind(*one);
+                    list.push("(").push_bind_unseparated(*one);
+                    list.push_unseparated(")");
                 }
                 sql.push(")");
                 rows.extend(
@@ -277,7 +279,7 @@ impl Tx {
         &mut self,
         consent: CredentialsId,
         account: AccountId,
-    ) -> Stored<Vec<TransactionRow>> {
+    ) -> DbResult<Vec<TransactionRow>> {
         run!(self, |conn| {
             sqlx::query_as(concat!(
                 "SELECT ",
@@ -297,9 +299,9 @@ impl Tx {
         &mut self,
         account: AccountId,
         from: DateTime<Utc>,
-        after: Option<Newest>,
+        after: Option<TransactionPosition>,
         limit: i64,
-    ) -> Stored<Vec<TransactionRow>> {
+    ) -> DbResult<Vec<TransactionRow>> {
         run!(self, |conn| {
             let mut sql = QueryBuilder::new(concat!(
                 "SELECT ",
@@ -328,7 +330,7 @@ impl Tx {
         account: AccountId,
         (from, until): (DateTime<Utc>, DateTime<Utc>),
         limit: i64,
-    ) -> Stored<Vec<TransactionRow>> {
+    ) -> DbResult<Vec<TransactionRow>> {
         run!(self, |conn| {
             sqlx::query_as(concat!(
                 "SELECT ",
@@ -346,7 +348,11 @@ impl Tx {
     }
 
     /// Notes since when the bank has not shown these.
-    pub async fn mark_missing(&mut self, ids: &[TransactionId], now: DateTime<Utc>) -> Stored<()> {
+    pub async fn mark_missing(
+        &mut self,
+        ids: &[TransactionId],
+        now: DateTime<Utc>,
+    ) -> DbResult<()> {
         for batch in ids.chunks(BATCH) {
             run!(self, |conn| {
                 let mut sql = QueryBuilder::new("UPDATE transactions SET missing_since = ");
@@ -364,7 +370,7 @@ impl Tx {
     }
 
     /// Notes that nothing is amiss with these after all.
-    pub async fn unmark_missing(&mut self, ids: &[TransactionId]) -> Stored<()> {
+    pub async fn unmark_missing(&mut self, ids: &[TransactionId]) -> DbResult<()> {
         for batch in ids.chunks(BATCH) {
             run!(self, |conn| {
                 let mut sql =
@@ -384,7 +390,7 @@ impl Tx {
     pub async fn missing_transactions(
         &mut self,
         account: AccountId,
-    ) -> Stored<Vec<(TransactionId, DateTime<Utc>)>> {
+    ) -> DbResult<Vec<(TransactionId, DateTime<Utc>)>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT id, missing_since FROM transactions
@@ -397,7 +403,7 @@ impl Tx {
     }
 
     /// Takes transactions out.
-    pub async fn delete_transactions(&mut self, ids: &[TransactionId]) -> Stored<()> {
+    pub async fn delete_transactions(&mut self, ids: &[TransactionId]) -> DbResult<()> {
         for batch in ids.chunks(BATCH) {
             run!(self, |conn| {
                 let mut sql = QueryBuilder::new("DELETE FROM transactions WHERE id IN (");
@@ -412,12 +418,13 @@ impl Tx {
         Ok(())
     }
 
-    /// Where a transaction stands in the order of its consent.
-    pub async fn transaction_place(
+    /// Returns the position of a transaction in the order of its consent; `None` if the consent has no such
+    /// transaction.
+    pub async fn transaction_position(
         &mut self,
         consent: CredentialsId,
         id: TransactionId,
-    ) -> Stored<Option<Newest>> {
+    ) -> DbResult<Option<TransactionPosition>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT booked_at, id FROM transactions WHERE consent_id = $1 AND id = $2",
@@ -434,31 +441,31 @@ impl Tx {
         &mut self,
         consent: CredentialsId,
         filter: &TransactionFilter,
-        after: Option<Newest>,
+        after: Option<TransactionPosition>,
         limit: i64,
-    ) -> Stored<Vec<TransactionRow>> {
+    ) -> DbResult<Vec<TransactionRow>> {
         run!(self, |conn| {
             let mut sql = page_sql!("", consent, filter, after, limit);
             sql.build_query_as().fetch_all(conn).await
         })
     }
 
-    /// How the database goes about [`Tx::transactions`], in its own words: for the benchmark, and for the test that holds
-    /// the indexes.
+    /// Returns the database's query plan for [`Tx::transactions`]: for the benchmark, and for the test that holds the
+    /// indexes.
     pub async fn explain_transactions(
         &mut self,
         consent: CredentialsId,
         filter: &TransactionFilter,
-        after: Option<Newest>,
-    ) -> Stored<String> {
+        after: Option<TransactionPosition>,
+    ) -> DbResult<String> {
         let lines: Vec<String> = match self.link() {
-            super::Link::Sqlite(conn) => {
+            super::Connection::Sqlite(conn) => {
                 let mut sql = page_sql!("EXPLAIN QUERY PLAN ", consent, filter, after, 101_i64);
                 let rows: Vec<(i64, i64, i64, String)> =
                     sql.build_query_as().fetch_all(conn).await?;
                 rows.into_iter().map(|row| row.3).collect()
             }
-            super::Link::Postgres(conn) => {
+            super::Connection::Postgres(conn) => {
                 let mut sql = page_sql!(
                     "EXPLAIN (ANALYZE, BUFFERS) ",
                     consent,

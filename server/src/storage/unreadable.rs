@@ -4,7 +4,7 @@ use app::domain::ids::{AccountId, CredentialsId};
 use chrono::{DateTime, Utc};
 use sqlx::QueryBuilder;
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 use crate::crypto::Digest;
 
 /// One entry.
@@ -19,7 +19,7 @@ pub struct UnreadableRow {
     pub seen_at: DateTime<Utc>,
 }
 
-/// How many entries of an account could not be read for one member.
+/// Number of an account's entries that could not be read for one member.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct UnreadableCount {
     pub account_id: AccountId,
@@ -29,7 +29,7 @@ pub struct UnreadableCount {
 
 impl Tx {
     /// Keeps an entry; one that is kept already was seen again.
-    pub async fn put_unreadable(&mut self, row: &UnreadableRow) -> Stored<()> {
+    pub async fn put_unreadable(&mut self, row: &UnreadableRow) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
                 "INSERT INTO unreadable_entries (consent_id, account_id, digest, field, sealed, seen_at)
@@ -54,7 +54,7 @@ impl Tx {
         consent: CredentialsId,
         account: AccountId,
         kept: &[Digest],
-    ) -> Stored<()> {
+    ) -> DbResult<()> {
         run!(self, |conn| {
             let mut sql = QueryBuilder::new("DELETE FROM unreadable_entries WHERE consent_id = ");
             sql.push_bind(consent)
@@ -67,8 +67,8 @@ impl Tx {
         })
     }
 
-    /// How many of a consent's entries could not be read, by account and member.
-    pub async fn unreadable(&mut self, consent: CredentialsId) -> Stored<Vec<UnreadableCount>> {
+    /// Counts the entries of a consent that could not be read, by account and member.
+    pub async fn unreadable(&mut self, consent: CredentialsId) -> DbResult<Vec<UnreadableCount>> {
         let mut counts: Vec<UnreadableCount> = run!(self, |conn| {
             sqlx::query_as(
                 "SELECT account_id, field, COUNT(*) AS count FROM unreadable_entries

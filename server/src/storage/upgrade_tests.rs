@@ -37,8 +37,11 @@ async fn aged(db: &Db, schema: i64) {
     twin.close().await;
 }
 
-/// What each table of an old schema holds, in the columns it had then.
-async fn held(db: &Db, then: &BTreeMap<String, Vec<copy::Column>>) -> BTreeMap<String, copy::Sum> {
+/// Returns the checksum of each table of an old schema, over the columns it had then.
+async fn held(
+    db: &Db,
+    then: &BTreeMap<String, Vec<copy::CopiedColumn>>,
+) -> BTreeMap<String, copy::TableChecksum> {
     let mut tx = db.read().await.unwrap();
     let mut sums = BTreeMap::new();
     for (table, columns) in then {
@@ -48,7 +51,7 @@ async fn held(db: &Db, then: &BTreeMap<String, Vec<copy::Column>>) -> BTreeMap<S
     sums
 }
 
-async fn columns_of(db: &Db) -> BTreeMap<String, Vec<copy::Column>> {
+async fn columns_of(db: &Db) -> BTreeMap<String, Vec<copy::CopiedColumn>> {
     let mut tx = db.read().await.unwrap();
     let mut all = BTreeMap::new();
     for table in copy::tables(&mut tx).await.unwrap() {

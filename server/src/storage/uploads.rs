@@ -3,11 +3,11 @@
 //! Pieces are written in transactions of their own, so that none is open while the network is waited for. What is only
 //! `receiving` is nobody's upload: it is never read, and goes with its pieces when its sender does.
 
-use app::domain::ids::{SessionId, StepId, UploadId};
+use app::domain::ids::{SessionId, StepId, TenantId, UploadId};
 use app::domain::upload::MediaType;
 use chrono::{DateTime, Utc};
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 use crate::crypto::Digest;
 
 /// A file that is about to come in.
@@ -16,7 +16,7 @@ pub struct NewUpload {
     pub session_id: SessionId,
     pub step_id: StepId,
     pub kind: String,
-    /// By its first bytes.
+    /// Media type, recognised by the file's first bytes.
     pub media_type: MediaType,
     pub now: DateTime<Utc>,
 }
@@ -44,7 +44,7 @@ macro_rules! upload_columns {
 
 impl Tx {
     /// Makes the row for a file; `false` if the step has `most` files coming in already.
-    pub async fn begin_upload(&mut self, new: &NewUpload, most: i64) -> Stored<bool> {
+    pub async fn begin_upload(&mut self, new: &NewUpload, most: i64) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query(
                 "INSERT INTO uploads (id, session_id, step_id, kind, state, media_type, created_at, touched_at)
@@ -71,7 +71,7 @@ impl Tx {
         position: i64,
         sealed: &[u8],
         now: DateTime<Utc>,
-    ) -> Stored<bool> {
+    ) -> DbResult<bool> {
         run!(self, |conn| {
             let touched = sqlx::query(
                 "UPDATE uploads SET touched_at = $2 WHERE id = $1 AND state = 'receiving'",
@@ -102,7 +102,7 @@ impl Tx {
         id: UploadId,
         size: i64,
         content: &Digest,
-    ) -> Stored<bool> {
+    ) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE uploads SET state = 'stored', size = $2, content = $3 WHERE id = $1 AND state = 'receiving'",
@@ -123,7 +123,7 @@ impl Tx {
         session: SessionId,
         position: i64,
         now: DateTime<Utc>,
-    ) -> Stored<bool> {
+    ) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE sessions SET updated_at = $3
@@ -140,7 +140,7 @@ impl Tx {
     }
 
     /// Throws away a file that is not whole, with its pieces; one that is stays.
-    pub async fn discard_upload(&mut self, id: UploadId) -> Stored<()> {
+    pub async fn discard_upload(&mut self, id: UploadId) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query("DELETE FROM uploads WHERE id = $1 AND state = 'receiving'")
                 .bind(id)
@@ -151,7 +151,7 @@ impl Tx {
     }
 
     /// Throws away a file whose sender has not been heard of since `before`; `false` if there is none.
-    pub async fn sweep_upload(&mut self, before: DateTime<Utc>) -> Stored<bool> {
+    pub async fn sweep_upload(&mut self, before: DateTime<Utc>) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query(
                 "DELETE FROM uploads WHERE state = 'receiving' AND touched_at < $1
@@ -165,7 +165,7 @@ impl Tx {
     }
 
     /// Erases one file of a session, in whatever state; `false` if none is left.
-    pub async fn erase_upload(&mut self, session: SessionId) -> Stored<bool> {
+    pub async fn erase_upload(&mut self, session: SessionId) -> DbResult<bool> {
         run!(self, |conn| {
             sqlx::query(
                 "DELETE FROM uploads WHERE id = (SELECT id FROM uploads WHERE session_id = $1 LIMIT 1)",
@@ -177,8 +177,22 @@ impl Tx {
         })
     }
 
+    /// Erases one file of a tenant's sessions, in whatever state; `false` if none is left.
+    pub async fn erase_upload_of_tenant(&mut self, tenant: TenantId) -> DbResult<bool> {
+        run!(self, |conn| {
+            sqlx::query(
+                "DELETE FROM uploads WHERE id = (SELECT u.id FROM uploads u JOIN sessions s ON s.id = u.session_id
+                                                 WHERE s.tenant_id = $1 LIMIT 1)",
+            )
+            .bind(tenant)
+            .execute(conn)
+            .await
+            .map(|done| done.rows_affected() == 1)
+        })
+    }
+
     /// The files of a step, the oldest first.
-    pub async fn uploads_of(&mut self, step: StepId) -> Stored<Vec<UploadRow>> {
+    pub async fn uploads_of(&mut self, step: StepId) -> DbResult<Vec<UploadRow>> {
         run!(self, |conn| {
             sqlx::query_as(concat!(
                 "SELECT ",
@@ -192,7 +206,7 @@ impl Tx {
     }
 
     /// A file by its id.
-    pub async fn upload(&mut self, id: UploadId) -> Stored<Option<UploadRow>> {
+    pub async fn upload(&mut self, id: UploadId) -> DbResult<Option<UploadRow>> {
         run!(self, |conn| {
             sqlx::query_as(concat!(
                 "SELECT ",
@@ -206,7 +220,7 @@ impl Tx {
     }
 
     /// One piece of a file.
-    pub async fn upload_chunk(&mut self, id: UploadId, position: i64) -> Stored<Option<Vec<u8>>> {
+    pub async fn upload_chunk(&mut self, id: UploadId, position: i64) -> DbResult<Option<Vec<u8>>> {
         run!(self, |conn| {
             sqlx::query_scalar(
                 "SELECT sealed FROM upload_chunks WHERE upload_id = $1 AND position = $2",

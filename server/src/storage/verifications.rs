@@ -4,7 +4,7 @@ use app::domain::ids::{RunId, ServicerId, SessionId, TenantId};
 use app::domain::skill::SkillName;
 use chrono::{DateTime, Utc};
 
-use super::{Stored, Tx, run};
+use super::{DbResult, Tx, run};
 
 /// One sandbox session that waits for its provider.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -28,7 +28,7 @@ impl Tx {
         servicer: ServicerId,
         one: Option<SessionId>,
         limit: i64,
-    ) -> Stored<Vec<PendingRow>> {
+    ) -> DbResult<Vec<PendingRow>> {
         run!(self, |conn| {
             sqlx::query_as(
                 "SELECT s.id AS session_id, r.id AS run, t.id AS tenant_id, t.name AS tenant_name, s.skill, s.position, p.step,

@@ -28,6 +28,19 @@ pub fn fold(text: &str) -> String {
         let lower = text.to_ascii_lowercase();
         return blanks(lower.chars().filter(|c| !is_invisible(*c)).collect());
     }
+    // Marks that one folding brings together are one more letter for the next.
+    let mut folded = fold_once(text);
+    for _ in 0..8 {
+        let again = fold_once(&folded);
+        if again == folded {
+            break;
+        }
+        folded = again;
+    }
+    folded
+}
+
+fn fold_once(text: &str) -> String {
     let shown = text.nfc().filter(|c| !is_invisible(*c)).map(comma_below);
     // Upper case first: it takes apart what lower case leaves as it is (ß is SS, ﬁ is FI).
     let upper = shown.flat_map(char::to_uppercase);
@@ -59,7 +72,7 @@ const fn comma_below(c: char) -> char {
 }
 
 /// Returns true for characters that nobody sees and that are no blank.
-fn is_invisible(c: char) -> bool {
+pub fn is_invisible(c: char) -> bool {
     matches!(
         get_general_category(c),
         GeneralCategory::Format | GeneralCategory::Control
@@ -93,6 +106,8 @@ mod tests {
         assert_eq!(fold("İ"), fold("i\u{307}"));
         assert_eq!(fold("A\tb\nC"), "a b c");
         assert_eq!(fold(" \u{2003} "), "");
+        let heaped = fold("ß\u{327}\u{327}");
+        assert_eq!(fold(&heaped), heaped, "once is enough");
     }
 
     proptest! {

@@ -35,19 +35,13 @@ pub fn transliterate(text: &str) -> Result<String, NoWay> {
                 .nfd()
                 .filter(|part| !unicode_normalization::char::is_combining_mark(*part))
                 .collect();
-            let mut known = String::new();
-            for part in &base {
-                if is_carried(*part) {
-                    known.push(*part);
-                } else if let Some(writing) = writing(*part).filter(|_| *part != c) {
-                    known.push_str(writing);
-                } else {
-                    return Err(NoWay {
-                        char: c,
-                        place: at + 1,
-                    });
-                }
-            }
+            let known = latin(&base, c).or_else(|| latin(&compatible(c)?, c));
+            let Some(known) = known else {
+                return Err(NoWay {
+                    char: c,
+                    place: at + 1,
+                });
+            };
             // A mark alone stands on the letter before it.
             carried.push_str(&known);
         }
@@ -55,19 +49,46 @@ pub fn transliterate(text: &str) -> Result<String, NoWay> {
     Ok(carried)
 }
 
+/// Returns what the parts of a character are written with; none if one of them cannot be.
+fn latin(parts: &[char], whole: char) -> Option<String> {
+    let mut known = String::new();
+    for part in parts {
+        if is_carried(*part) {
+            known.push(*part);
+        } else {
+            known.push_str(writing(*part).filter(|_| *part != whole)?);
+        }
+    }
+    Some(known)
+}
+
+/// Returns the plain letters of a form of letters (ﬁ, Ǆ, Ａ), or the digit of a wide one. No other numbers: a raised 2 is
+/// no 2.
+fn compatible(c: char) -> Option<Vec<char>> {
+    let is_form = c.is_alphabetic() || matches!(c, '０'..='９');
+    let parts = std::iter::once(c).nfkd();
+    is_form.then(|| {
+        parts
+            .filter(|part| !unicode_normalization::char::is_combining_mark(*part))
+            .collect()
+    })
+}
+
 /// Returns how a character is written that has no base letter of its own.
 const fn writing(c: char) -> Option<&'static str> {
     Some(match c {
         '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' => " ",
         '&' => "+",
+        '¿' => "?",
+        '×' => "x",
+        'ŉ' => "'n",
         '"' | '“' | '”' | '„' | '‟' | '«' | '»' | '`' | '´' | '‘' | '’' | '‚' | '‛' | '′' | '″' => {
             "'"
         }
         '_' | '‐' | '‑' | '‒' | '–' | '—' | '―' | '−' | '~' => "-",
         '…' => "...",
-        '!' | '*' | '#' | '$' | '%' | '@' | '=' | '^' | '|' | '§' | '°' | '·' | '•' | '<' | '>' => {
-            "."
-        }
+        '!' | '¡' | '*' | '#' | '$' | '%' | '@' | '=' | '^' | '|' | '§' | '°' | '·' | '•' | '<'
+        | '>' => ".",
         ';' => ",",
         '\\' => "/",
         '[' | '{' => "(",
@@ -197,6 +218,8 @@ mod tests {
             ("София", "Sofiya"),
             ("Nº 5 – “x”", "No 5 - 'x'"),
             ("a\u{a0}b", "a b"),
+            ("¿Qué? ¡Sí!", "?Que? .Si."),
+            ("ﬁn Ａ１ Ǆ", "fin A1 DZ"),
         ] {
             assert_eq!(transliterate(text).as_deref(), Ok(carried), "{text}");
         }
@@ -204,8 +227,13 @@ mod tests {
 
     #[test]
     fn what_cannot_be_written_is_named() {
-        for (text, char, place) in [("株式会社", '株', 1), ("ok 👍", '👍', 4), ("שלום", 'ש', 1)]
-        {
+        for (text, char, place) in [
+            ("株式会社", '株', 1),
+            ("ok 👍", '👍', 4),
+            ("10²", '²', 3),
+            ("½", '½', 1),
+            ("שלום", 'ש', 1),
+        ] {
             assert_eq!(transliterate(text), Err(NoWay { char, place }), "{text}");
         }
     }

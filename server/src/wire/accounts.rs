@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::Time;
 use crate::services::accounts;
-use crate::services::data::{AccountDetails, BalanceDetails};
+use crate::services::data::{StoredAccountDetails, StoredBalanceDetails};
 use crate::services::utx::Stability;
 
 /// One account that the end-user consented to.
@@ -17,20 +17,20 @@ pub struct Account {
     /// The servicer that supplies the skill.
     pub servicer_id: Uuid,
     pub servicer_name: String,
-    /// When it was fetched from the bank.
+    /// Time the account was fetched from the bank.
     pub timestamp: Time,
-    /// What it is recognised by from one fetch to the next: `bank` (its IBAN, or the bank's own id), or `positional` where
-    /// the bank tells it from another in no way but their order.
+    /// Basis on which the account is recognised from one fetch to the next: `bank` (its IBAN, or the bank's own id), or
+    /// `positional` where the bank tells it from another in no way but their order.
     #[schema(value_type = String)]
     pub id_stability: &'static str,
     pub data: AccountData,
 }
 
-/// What the bank says about an account.
+/// Account as the bank describes it.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct AccountData {
     pub account_schemes: Vec<AccountScheme>,
-    /// The bank's own name for the kind of account, or ours where it has none.
+    /// The bank's own name for the kind of account, or a general one where it has none.
     pub account_type: String,
     /// `CurrentAccount`, `Savings`, `CreditCard`, `Loan` or `Other`.
     #[schema(value_type = String)]
@@ -44,7 +44,7 @@ pub struct AccountData {
     pub balances: Vec<AccountBalance>,
 }
 
-/// How an account is known to the world.
+/// Identification of an account under a scheme.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct AccountScheme {
     /// `IBAN` or `BICFI`.
@@ -67,8 +67,8 @@ pub struct AccountBalance {
     pub credit_debit_indicator: &'static str,
 }
 
-impl From<accounts::Account> for Account {
-    fn from(account: accounts::Account) -> Self {
+impl From<accounts::OpenedAccount> for Account {
+    fn from(account: accounts::OpenedAccount) -> Self {
         Self {
             id: account.id.0,
             servicer_id: account.servicer_id,
@@ -84,8 +84,8 @@ impl From<accounts::Account> for Account {
     }
 }
 
-impl From<AccountDetails> for AccountData {
-    fn from(details: AccountDetails) -> Self {
+impl From<StoredAccountDetails> for AccountData {
+    fn from(details: StoredAccountDetails) -> Self {
         let sub_type = sub_type(details.cash_account_type.as_deref());
         let scheme = |scheme_name, identification: Option<String>| {
             identification.map(|identification| AccountScheme {
@@ -108,8 +108,8 @@ impl From<AccountDetails> for AccountData {
     }
 }
 
-impl From<BalanceDetails> for AccountBalance {
-    fn from(balance: BalanceDetails) -> Self {
+impl From<StoredBalanceDetails> for AccountBalance {
+    fn from(balance: StoredBalanceDetails) -> Self {
         Self {
             balance_amount: balance.amount,
             balance_currency: balance.currency,

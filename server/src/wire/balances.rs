@@ -12,12 +12,12 @@ use crate::services::accounts;
 pub struct Balance {
     pub id: Uuid,
     pub account_id: Uuid,
-    /// When the bank was asked.
+    /// Time the balance was fetched from the bank.
     pub timestamp: Time,
     pub data: BalanceData,
 }
 
-/// What the bank says about a balance.
+/// Balance as the bank states it.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct BalanceData {
     /// `ClosingBooked`, `InterimAvailable` and so on (ISO 20022).
@@ -35,14 +35,14 @@ pub struct BalanceData {
     /// Reserved.
     #[schema(value_type = Option<Value>)]
     pub credit_line: Option<()>,
-    /// The day the balance belongs to, if the bank says so.
+    /// Day the balance belongs to; `null` if the bank does not say.
     pub native_date: Option<NaiveDate>,
-    /// When it last changed, if the bank says so.
+    /// Time the balance last changed; `null` if the bank does not say.
     pub native_timestamp: Option<Time>,
 }
 
-impl From<accounts::Balance> for Balance {
-    fn from(balance: accounts::Balance) -> Self {
+impl From<accounts::OpenedBalance> for Balance {
+    fn from(balance: accounts::OpenedBalance) -> Self {
         let details = balance.details;
         let time: Option<DateTime<Utc>> = details.changed_at;
         Self {

@@ -16,12 +16,16 @@ pub struct SkillSummary {
     pub kind: &'static str,
     /// ISO 3166-1 alpha-2, lower case.
     pub country: Option<String>,
+    /// Where its days begin, as the IANA database names it: "today" of a payment's dates. Absent where it is UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Europe/Bucharest")]
+    pub time_zone: Option<&'static str>,
     /// `sandbox` or `production`.
     pub flavour: &'static str,
     pub servicer: CatalogServicer,
     /// Names of the steps, in order.
     pub steps: Vec<String>,
-    /// Whether the tenant may use it; absent without keys.
+    /// `true` if the tenant may use the skill. Absent if the call was made without keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub whitelisted: Option<bool>,
 }
@@ -39,9 +43,9 @@ pub struct CatalogServicer {
 pub struct SkillDetail {
     #[serde(flatten)]
     pub summary: SkillSummary,
-    /// How long a session may take, in minutes.
+    /// Time a session may take, in minutes.
     pub session_minutes: i64,
-    /// What data the skill gives once consented.
+    /// Description of the data that the skill gives after consent.
     pub data_contract: String,
     /// The steps in the order in which a session without branches takes them.
     pub step_details: Vec<StepDetail>,
@@ -50,30 +54,30 @@ pub struct SkillDetail {
 /// One step of a skill.
 #[derive(Serialize, ToSchema)]
 pub struct StepDetail {
-    /// Sent as `step`.
+    /// Name of the step, sent as `step`.
     pub step: String,
     pub title: String,
     /// JSON Schema (draft 2020-12) of `data`.
     #[schema(value_type = Object)]
     pub schema: Value,
-    /// `data` the schema accepts.
+    /// Example of `data` that the schema accepts.
     #[schema(value_type = Object)]
     pub example: Value,
-    /// Whether the answer may send the end-user's browser to the provider.
+    /// `true` if the answer may redirect the end-user's browser to the provider.
     pub redirect: bool,
-    /// Whether the provider may verify the step offline: the session is then `SESSION_PENDING` for a while.
+    /// `true` if the provider may verify the step offline: the session is then `SESSION_PENDING` for a while.
     pub pending: bool,
-    /// Whether the session may be complete after this step.
+    /// `true` if the session may be complete after this step.
     pub last: bool,
     pub uploads: Vec<UploadDetail>,
-    /// How many files the step takes in all.
+    /// Largest number of files that the step takes, of all kinds together.
     pub max_uploads: u32,
 }
 
 /// A file that a step takes.
 #[derive(Serialize, ToSchema)]
 pub struct UploadDetail {
-    /// Sent beside the file.
+    /// Kind of the file, sent as `kind` beside it.
     pub kind: String,
     pub title: String,
     pub required: bool,
@@ -84,7 +88,7 @@ pub struct UploadDetail {
 #[derive(Serialize, ToSchema)]
 pub struct SkillPage {
     pub items: Vec<SkillSummary>,
-    /// Give it as `after` to read on.
+    /// Cursor of the next page: send it as `after`. `null` on the last page.
     pub next_cursor: Option<String>,
     pub has_more: bool,
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::Time;
 use crate::services::consents::ConsentInfo;
 
-/// What was done to a consent.
+/// Result of an operation on a consent.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct ConsentAnswer<T> {
     /// `read` or `delete`.
@@ -33,12 +33,12 @@ pub struct Consent {
     pub tenant_app_info: TenantApp,
     pub utc_created: Time,
     pub utc_last_update: Time,
-    /// When the consent ends by itself.
+    /// Time at which the consent expires.
     pub consent_exp: Time,
-    /// When the data cached under it is erased.
+    /// Time at which the data cached under the consent is erased.
     pub max_data_retention: Time,
-    /// Who ended the consent before its time: `tenant`, or `bank` for the end-user at their bank. Absent while it is alive, and
-    /// where its time ran out.
+    /// Party that ended the consent before it expired: `tenant`, or `bank` for the end-user at their bank. Absent while
+    /// the consent is active, and if it expired.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub ended_by: Option<&'static str>,
@@ -53,7 +53,7 @@ pub struct ConsentPage {
     pub has_more: bool,
 }
 
-/// Where the data comes from.
+/// Origin of the data: country, servicer and skill.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Originator {
     /// Name of the country, or empty.

@@ -21,8 +21,8 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{KnownFormat, RefOr, Schema, SchemaFormat};
 use uuid::Uuid;
 
-use crate::services::budget;
-use crate::services::data::{Fresh, UnreadableCount};
+use crate::services::bank_allowance;
+use crate::services::data::{Freshness, UnreadableCount};
 
 /// A time as sent: ISO 8601, UTC, whole seconds, `Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,26 +58,28 @@ pub struct List<T> {
     /// Opaque; send it as `after` for the page that follows. `null` on the last page.
     pub next_cursor: Option<String>,
     pub has_more: bool,
-    /// When the data was fetched from the bank.
+    /// Time the data was fetched from the bank.
     pub as_of: Time,
     /// `cache`, or `bank` if it was fetched for this very call.
     #[schema(value_type = String)]
     pub served_from: &'static str,
-    /// Of account data; `null` where the provider may be asked at any time.
+    /// Calls to the bank that are left for this consent; `null` where the provider may be asked at any time.
     pub bank_budget: Option<BankBudget>,
     /// `current`, or `suspect` while the bank's last answer took so much away that what is here waits for a later answer to
     /// confirm it.
     #[schema(value_type = String)]
     pub freshness: &'static str,
-    /// Of transactions: entries of the bank's that could not be read. They are kept, and read as soon as they can be.
+    /// Transactions of the bank that could not be read, counted by account and field. They are kept, and read as soon
+    /// as they can be. In every list, rows stored here that can no longer be opened, under the field `sealed`: a
+    /// transaction is then shown with what else is known of it, an account or balance is left out.
     pub unreadable: Vec<Unreadable>,
 }
 
-/// How many entries of an account could not be read for one member of theirs.
+/// Number of entries of an account that could not be read because of one of their fields.
 #[derive(Clone, Debug, Serialize, utoipa::ToSchema)]
 pub struct Unreadable {
     pub account_id: Uuid,
-    /// The bank's name of the member: `bookingDate`.
+    /// The bank's name of the member: `bookingDate`; `sealed` if what is stored here can no longer be opened.
     pub field: String,
     pub count: i64,
 }
@@ -93,23 +95,23 @@ impl From<UnreadableCount> for Unreadable {
 }
 
 /// The word for how far data is to be trusted.
-pub const fn freshness(fresh: Fresh) -> &'static str {
+pub const fn freshness(fresh: Freshness) -> &'static str {
     if fresh.suspect { "suspect" } else { "current" }
 }
 
-/// How often the bank may still be asked for one consent while the end-user is not there.
+/// Calls that the bank still accepts for one consent while the end-user is not present.
 #[derive(Clone, Copy, Debug, Serialize, utoipa::ToSchema)]
 pub struct BankBudget {
     /// Calls in 24 hours.
     pub limit: i64,
-    /// With none left, answers come from the cache until one is given back.
+    /// Calls left. With none left, answers come from the cache until one is given back.
     pub left: i64,
-    /// When the next used call is given back; `null` if none was used.
+    /// Time at which the next used call is given back; `null` if none was used.
     pub resets_at: Option<Time>,
 }
 
-impl From<budget::BankBudget> for BankBudget {
-    fn from(budget: budget::BankBudget) -> Self {
+impl From<bank_allowance::BankAllowance> for BankBudget {
+    fn from(budget: bank_allowance::BankAllowance) -> Self {
         Self {
             limit: budget.limit,
             left: budget.left,
@@ -120,7 +122,7 @@ impl From<budget::BankBudget> for BankBudget {
 
 impl<T> List<T> {
     /// A page of data that is so fresh; `next` is the cursor of the page that follows, if one does.
-    pub fn of(items: Vec<T>, next: Option<String>, fresh: Fresh) -> Self {
+    pub fn of(items: Vec<T>, next: Option<String>, fresh: Freshness) -> Self {
         Self {
             items,
             has_more: next.is_some(),
@@ -133,7 +135,7 @@ impl<T> List<T> {
         }
     }
 
-    /// The same, with what could not be read.
+    /// Returns the page with the counts of entries that could not be read.
     #[must_use]
     pub fn beside(self, unreadable: Vec<UnreadableCount>) -> Self {
         Self {

@@ -29,30 +29,31 @@ pub struct Payment {
     /// The status in plain words.
     #[schema(value_type = String)]
     pub status_text: &'static str,
-    /// Whether nothing can happen to the payment any more.
+    /// `true` if the status cannot change any more.
     #[serde(rename = "final")]
     pub is_final: bool,
-    /// Why it was rejected, if the bank says: ISO 20022 `ExternalStatusReason1Code`.
+    /// Reason of the rejection, ISO 20022 `ExternalStatusReason1Code`; `null` if there is none or the bank does not
+    /// say.
     pub reason: Option<String>,
     /// The sum of all transfers: a decimal, without sign.
     pub amount: String,
     /// ISO 4217.
     pub currency: String,
-    /// The day it is executed, of a standing order the next one.
+    /// Day the payment is executed; of a standing order the next one.
     pub execution_date: Option<NaiveDate>,
     /// The account that pays: as ordered, or as the end-user chose it.
     pub debtor_account: Option<PaymentAccount>,
     /// Every transfer; a single payment has one.
     pub items: Vec<PaymentItem>,
-    /// Of a standing order.
+    /// Executions of a standing order; `null` for other payments, and before the bank has told them.
     pub executions: Option<Executions>,
-    /// What was ordered: the step's `data`, without what is about the end-user's browser.
+    /// Payment as ordered: the step's `data`, without the fields about the end-user's browser.
     #[schema(value_type = Object)]
     pub ordered: Value,
     pub created_at: Time,
-    /// When the status last changed.
+    /// Time the status last changed.
     pub updated_at: Time,
-    /// When the bank was last asked; `null` before that.
+    /// Time the bank was last asked for the status; `null` before the first time.
     pub as_of: Option<Time>,
     /// `cache`, or `bank` if it was asked for this very call.
     #[schema(value_type = String)]
@@ -69,7 +70,7 @@ pub struct PaymentAccount {
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct PaymentItem {
     pub end_to_end_id: Option<String>,
-    /// Of a bulk, as far as the bank tells them apart; else the payment's own.
+    /// Status of the transfer, if the bank reports the transfers of a bulk one by one; otherwise that of the payment.
     #[schema(value_type = String)]
     pub status: &'static str,
     #[schema(value_type = String)]
@@ -83,7 +84,7 @@ pub struct PaymentItem {
     pub creditor_account: PaymentAccount,
 }
 
-/// How often a standing order was executed.
+/// Executions of a standing order: their number, the last and the next.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Executions {
     pub done: i64,
@@ -91,8 +92,8 @@ pub struct Executions {
     pub next_date: Option<NaiveDate>,
 }
 
-impl From<payments::Payment> for Payment {
-    fn from(payment: payments::Payment) -> Self {
+impl From<payments::OpenedPayment> for Payment {
+    fn from(payment: payments::OpenedPayment) -> Self {
         let info = payment.intent.info();
         let iban = payment.said.debtor_iban.clone();
         let iban = iban.or(info
@@ -132,7 +133,11 @@ impl From<payments::Payment> for Payment {
     }
 }
 
-fn item(payment: &payments::Payment, one: &Transfer, told: Option<&ItemDetails>) -> PaymentItem {
+fn item(
+    payment: &payments::OpenedPayment,
+    one: &Transfer,
+    told: Option<&ItemDetails>,
+) -> PaymentItem {
     let status = told.map_or(payment.status, |told| told.status);
     let reason = told.map_or(&payment.said.reason, |told| &told.reason);
     let amount = &one.amount.instructed_amount;

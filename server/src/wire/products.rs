@@ -15,12 +15,12 @@ pub struct Product {
     /// The servicer that supplies the skill.
     pub servicer_id: Uuid,
     pub servicer_name: String,
-    /// When the servicer was asked.
+    /// Time the product was fetched from the servicer.
     pub timestamp: Time,
     pub data: ProductData,
 }
 
-/// What its provider says about a product.
+/// Product as its provider describes it.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct ProductData {
     /// `deposit` or `credit_card`.
@@ -30,17 +30,17 @@ pub struct ProductData {
     #[schema(value_type = String)]
     pub status: &'static str,
     pub name: String,
-    /// What the provider calls it to the end-user; may be empty.
+    /// Reference of the product that the provider gave the end-user; may be empty.
     pub reference: String,
     pub terms: Terms,
 }
 
-/// What was agreed on. Amounts and rates are decimals; only what the kind of product has is there.
+/// Agreed terms. Amounts and rates are decimals; terms that the kind of product does not have are absent.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Terms {
     /// ISO 4217.
     pub currency: String,
-    /// What was deposited.
+    /// Deposited amount.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub principal: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,15 +52,15 @@ pub struct Terms {
     pub starts_on: Option<NaiveDate>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matures_on: Option<NaiveDate>,
-    /// What is paid out at maturity.
+    /// Amount paid out at maturity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maturity_amount: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub credit_limit: Option<String>,
 }
 
-impl From<products::Product> for Product {
-    fn from(product: products::Product) -> Self {
+impl From<products::OpenedProduct> for Product {
+    fn from(product: products::OpenedProduct) -> Self {
         let details = product.details;
         Self {
             id: product.id.0,

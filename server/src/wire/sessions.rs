@@ -5,8 +5,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::Time;
-use crate::services::sessions::{Opened, Standing};
-use crate::services::steps::Taken;
+use crate::services::sessions::{OpenedSession, SessionState};
+use crate::services::steps::StepResult;
 
 /// A session just opened.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -19,9 +19,9 @@ pub struct SessionOpened {
     pub status: &'static str,
     /// Name of the first step.
     pub next_step: String,
-    /// When the session ends by itself.
+    /// Time at which the session expires.
     pub expires_at: Time,
-    /// Your own, as you sent it.
+    /// Your own `state`, as you sent it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
 }
@@ -47,8 +47,8 @@ pub struct StepTaken {
     pub next_step: Option<String>,
 }
 
-/// Where a session stands. With the `client_secret` it says what comes next, and so it does with the nonce used last until
-/// the end-user is sent to a provider; without, the status only.
+/// Status of a session. With the `client_secret`, or with the nonce used last until the end-user is redirected to a
+/// provider, it also says what comes next; otherwise it is the status only.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct SessionStanding {
     pub session_id: Uuid,
@@ -69,7 +69,7 @@ pub struct SessionStanding {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<Value>,
     pub expires_at: Time,
-    /// Your own, as you sent it when the session was opened.
+    /// Your own `state`, as you sent it when the session was opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
 }
@@ -81,13 +81,13 @@ pub struct SessionCancelled {
     /// `SESSION_CANCELLED`.
     #[schema(value_type = String)]
     pub status: &'static str,
-    /// Your own, as you sent it when the session was opened.
+    /// Your own `state`, as you sent it when the session was opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
 }
 
-impl From<Opened> for SessionOpened {
-    fn from(opened: Opened) -> Self {
+impl From<OpenedSession> for SessionOpened {
+    fn from(opened: OpenedSession) -> Self {
         Self {
             nonce: opened.nonce,
             session_id: opened.session_id.0,
@@ -99,8 +99,8 @@ impl From<Opened> for SessionOpened {
     }
 }
 
-impl From<Taken> for StepTaken {
-    fn from(taken: Taken) -> Self {
+impl From<StepResult> for StepTaken {
+    fn from(taken: StepResult) -> Self {
         Self {
             step_id: taken.step_id.0,
             nonce: taken.nonce,
@@ -112,8 +112,8 @@ impl From<Taken> for StepTaken {
     }
 }
 
-impl From<Standing> for SessionStanding {
-    fn from(standing: Standing) -> Self {
+impl From<SessionState> for SessionStanding {
+    fn from(standing: SessionState) -> Self {
         Self {
             session_id: standing.session_id.0,
             status: standing.status.as_str(),

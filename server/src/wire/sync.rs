@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use super::transactions::Transaction;
 use super::{BankBudget, Time, Unreadable, freshness};
-use crate::services::sync::{Changes, TransactionRow};
+use crate::services::sync::{SyncChanges, TransactionRow};
 
-/// What has changed since a cursor. Put `added` and `modified` over what you have of the same `id`, take out `removed`,
-/// and store `next_cursor` with it, all in one transaction.
+/// Changes since a cursor. Put `added` and `modified` over what you have of the same `id`, take out `removed`, and
+/// store `next_cursor` with it, all in one transaction.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct TransactionChanges {
     /// New since the cursor.
@@ -21,9 +21,9 @@ pub struct TransactionChanges {
     pub removed: Vec<RemovedTransaction>,
     /// Good for a year. Send it as `cursor` next time, also when nothing has changed.
     pub next_cursor: String,
-    /// Whether there is more already: ask again at once.
+    /// `true` if there are more changes already: ask again at once.
     pub has_more: bool,
-    /// When the data was fetched from the bank.
+    /// Time the data was fetched from the bank.
     pub as_of: Time,
     /// `cache`, or `bank` if it was fetched for this very call.
     #[schema(value_type = String)]
@@ -45,8 +45,8 @@ pub struct RemovedTransaction {
     pub account_id: Uuid,
 }
 
-impl From<Changes> for TransactionChanges {
-    fn from(changes: Changes) -> Self {
+impl From<SyncChanges> for TransactionChanges {
+    fn from(changes: SyncChanges) -> Self {
         Self {
             added: changes.added.into_iter().map(Into::into).collect(),
             modified: changes.modified.into_iter().map(Into::into).collect(),

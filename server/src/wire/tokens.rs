@@ -13,9 +13,9 @@ pub struct Token {
     pub credentials_id: Uuid,
     /// Shown here once and never again.
     pub access_token: String,
-    /// When the consent ends by itself.
+    /// Time at which the consent expires.
     pub consent_exp: Time,
-    /// When the data cached under it is erased.
+    /// Time at which the data cached under the consent is erased.
     pub max_data_retention: Time,
 }
 

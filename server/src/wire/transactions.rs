@@ -11,15 +11,15 @@ use crate::services::transactions;
 /// One transaction of an account.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Transaction {
-    /// This row, under this consent.
+    /// Id of this row, under this consent.
     pub id: Uuid,
-    /// The transaction itself: the same in every consent of your tenant. Upsert on it.
+    /// Id of the transaction itself, the same in every consent of your tenant. Upsert on it.
     pub utx_id: String,
     pub account_id: Uuid,
-    /// When the row was stored here.
+    /// Time the row was stored here.
     pub timestamp: Time,
-    /// What `utx_id` was made from: `bank` (the bank's own id), `derived` (what the bank says about the transaction) or
-    /// `positional` (the same, and its place among others that look just like it).
+    /// Basis of `utx_id`: `bank` (the bank's own id), `derived` (the transaction's fields as the bank gives them) or
+    /// `positional` (those fields, and its place among others that look just like it).
     #[schema(value_type = String)]
     pub id_stability: &'static str,
     /// `utx_id` of the pending transaction this one took the place of, if that is known.
@@ -27,7 +27,7 @@ pub struct Transaction {
     pub data: TransactionData,
 }
 
-/// What the bank says about a transaction.
+/// Transaction as the bank describes it.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct TransactionData {
     /// A decimal, without sign.
@@ -40,17 +40,17 @@ pub struct TransactionData {
     /// `booked` or `pending`.
     #[schema(value_type = String)]
     pub status: &'static str,
-    /// The day it was booked, or for a pending one the day it is known from.
+    /// Day the transaction was booked; of a pending one, the day it is known from.
     pub booking_date_time: Time,
-    /// The same as the bank said it: a day of no time zone.
+    /// Day of `booking_date_time` as the bank gave it, without a time zone.
     #[schema(value_type = String, format = Date)]
     pub booking_date: String,
-    /// The day from which it counts for interest, if the bank says so.
+    /// Day from which it counts for interest; `null` if the bank does not say.
     #[schema(value_type = Option<String>, format = Date)]
     pub value_date: Option<String>,
-    /// What the account held afterwards, if the bank says so.
+    /// Balance of the account after the transaction, a decimal; `null` if the bank does not say.
     pub balance: Option<String>,
-    /// What the end-user reads on the statement.
+    /// Text of the transaction on the end-user's statement.
     pub info: String,
     pub details: Option<TransactionDetails>,
     /// Reserved.
@@ -58,7 +58,7 @@ pub struct TransactionData {
     pub exchange_rate: Option<()>,
 }
 
-/// What more is known about a transaction.
+/// Further details of a transaction.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct TransactionDetails {
     /// Reserved.
@@ -68,16 +68,16 @@ pub struct TransactionDetails {
     /// Reserved.
     #[schema(value_type = Option<String>)]
     pub location: Option<()>,
-    /// The other side.
+    /// Name of the counterparty.
     pub merchant: Option<String>,
     /// Reserved.
     #[schema(value_type = Vec<String>)]
     pub tags: [&'static str; 0],
 }
 
-impl From<transactions::Transaction> for Transaction {
-    fn from(transaction: transactions::Transaction) -> Self {
-        let transactions::Transaction { row, details } = transaction;
+impl From<transactions::OpenedTransaction> for Transaction {
+    fn from(transaction: transactions::OpenedTransaction) -> Self {
+        let transactions::OpenedTransaction { row, details, .. } = transaction;
         let more =
             (row.category.is_some() || details.merchant.is_some()).then_some(TransactionDetails {
                 attach: [],

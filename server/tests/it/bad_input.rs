@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::doors::{Actor, Line, Lock, Made, OPERATIONS, Town};
+use crate::authorization_matrix::{Actor, Fixture, Line, Lock, Made, OPERATIONS};
 use crate::world::sql::changes;
 use crate::world::{Database, SKILL, World, client, on_both};
 use cases::Expected::{Exactly, Naming, Refused};
@@ -20,7 +20,7 @@ on_both!(
 );
 
 async fn every_operation_refuses_every_wrong_input_and_does_nothing(database: Database) {
-    let town = Town::new(database).await;
+    let town = Fixture::new(database).await;
     let document = town.openapi().await;
     let (mut tried, mut wrong) = (0, Vec::new());
     for line in OPERATIONS.iter().filter(|line| line.lock != Lock::Open) {
@@ -41,8 +41,8 @@ async fn every_operation_refuses_every_wrong_input_and_does_nothing(database: Da
             wrong.push(format!("{}: {}", line.operation, changed.join("\n")));
             continue;
         }
-        let right = town.knock(line, right(line), &made).await;
-        assert_eq!(right.words(), line.right, "{} after all", line.operation);
+        let right = town.call(line, right(line), &made).await;
+        assert_eq!(right.summary(), line.right, "{} after all", line.operation);
     }
     assert!(
         wrong.is_empty(),
@@ -56,7 +56,7 @@ async fn every_operation_refuses_every_wrong_input_and_does_nothing(database: Da
     );
 }
 
-/// Who is right at an operation.
+/// Returns the actor that holds the right keys for an operation.
 fn right(line: &Line) -> Actor {
     match line.lock {
         Lock::App | Lock::Nonce => Actor::AppKey,
@@ -109,7 +109,7 @@ fn complaint(
     (!said).then(|| format!("the OpenAPI does not list {status} {code}"))
 }
 
-async fn send(town: &Town, line: &Line, made: &Made, case: &Wrong) -> (u16, Value) {
+async fn send(town: &Fixture, line: &Line, made: &Made, case: &Wrong) -> (u16, Value) {
     let (method, _) = line.operation.split_once(' ').unwrap();
     let url = format!("{}{}", town.url(line, made), case.query);
     let mut request = client().request(method.parse().unwrap(), url);

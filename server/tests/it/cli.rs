@@ -22,6 +22,17 @@ impl Drop for Folder {
     }
 }
 
+/// Registers a servicer.
+const SERVICER: [&str; 7] = [
+    "servicer",
+    "create",
+    "--name",
+    "Example Ltd",
+    "--kind",
+    "consumer",
+    "--json",
+];
+
 fn server(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_server"))
         .args(arguments)
@@ -151,18 +162,7 @@ fn jobs_that_were_given_up_are_listed_retried_and_dropped() {
 #[test]
 fn what_cannot_be_done_ends_with_1_and_says_why() {
     let folder = Folder::new("refused");
-    let made = json(&server(
-        &folder.0,
-        &[
-            "servicer",
-            "create",
-            "--name",
-            "Example Ltd",
-            "--kind",
-            "consumer",
-            "--json",
-        ],
-    ));
+    let made = json(&server(&folder.0, &SERVICER));
     let id = made["servicer_id"].as_str().unwrap();
     let claim = made["claim_token"].as_str().unwrap();
     let url = made["sign_up_url"].as_str().unwrap();
@@ -200,18 +200,7 @@ fn what_cannot_be_done_ends_with_1_and_says_why() {
 #[test]
 fn a_tenants_keys_are_printed_once_and_rotated() {
     let folder = Folder::new("tenant");
-    let made = json(&server(
-        &folder.0,
-        &[
-            "servicer",
-            "create",
-            "--name",
-            "Example Ltd",
-            "--kind",
-            "consumer",
-            "--json",
-        ],
-    ));
+    let made = json(&server(&folder.0, &SERVICER));
     let create = |skill: &str| {
         let id = made["servicer_id"].as_str().unwrap();
         server(
@@ -263,4 +252,182 @@ fn a_tenants_keys_are_printed_once_and_rotated() {
         &["admin", "create", "--email", "ana@example.com", "--json"],
     ));
     assert!(link["password_url"].as_str().unwrap().contains("/reset/"));
+}
+
+#[test]
+fn a_place_without_an_installation_is_not_made_into_one() {
+    let folder = Folder::new("nowhere");
+    let id = "00000000-0000-7000-8000-000000000000";
+    for arguments in [
+        &["jobs", "list"][..],
+        &["jobs", "retry", "--all"],
+        &["secrets", "list"],
+        &["servicer", "approve", id],
+        &["servicer", "export", id, "--out", "servicer.jsonl"],
+        &["signing-key", "stop", "--servicer", id, id],
+        &["tenant", "revoke-secret", id],
+        &["tenant", "erase", id, "--yes"],
+    ] {
+        let output = server(&folder.0, arguments);
+        let words = said(&output);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {words}");
+        assert!(
+            words.contains("there is no database at") && words.contains("--data-dir"),
+            "{arguments:?}: {words}"
+        );
+        assert!(!folder.0.join("data").exists(), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_database_that_cannot_be_opened_says_why_and_what_to_do() {
+    let folder = Folder::new("unopened");
+    let at = |name: &str| folder.0.join(name).display().to_string();
+    std::fs::write(
+        at("junk.db"),
+        "no database, but long enough to look like one",
+    )
+    .unwrap();
+    let sqlite = |name: &str| format!("sqlite:{}", at(name));
+    for (url, code, words) in [
+        ("sqlite:".to_owned(), 2, "storage.database"),
+        ("sqlite::memory:".to_owned(), 2, "in memory"),
+        (sqlite("x.db?mode=ro"), 2, "no options"),
+        ("mysql://db.example.com/x".to_owned(), 2, "postgres://"),
+        (sqlite("no/folder/x.db"), 1, "Make its folder"),
+        (sqlite("junk.db"), 1, "Put a backup in its place"),
+        (
+            "postgres://tessera@127.0.0.1:1/tessera".to_owned(),
+            1,
+            "Check that it is running",
+        ),
+    ] {
+        let output = server(&folder.0, &["--database", &url, "migrate"]);
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(code), "{url}: {said}");
+        assert!(said.contains(words), "{url}: {said}");
+        assert!(!said.contains("pool timed out"), "{said}");
+    }
+    assert!(!folder.0.join("x.db?mode=ro").exists());
+    let missing = server(&folder.0, &["--config", &at("none.toml"), "migrate"]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(
+        said(&missing).contains("config-example"),
+        "{}",
+        said(&missing)
+    );
+}
+
+#[test]
+fn a_database_of_a_newer_release_is_left_alone_and_says_so() {
+    let folder = Folder::new("newer");
+    assert!(server(&folder.0, &["migrate"]).status.success());
+    let url = format!("sqlite:{}", folder.0.join("data/tessera.db").display());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        use sqlx::Connection as _;
+        let mut conn = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        let sql =
+            "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                   VALUES (9999, 'of later', TRUE, x'00', 1)";
+        sqlx::query(sql).execute(&mut conn).await.unwrap();
+        conn.close().await.unwrap();
+    });
+    for arguments in [
+        &["migrate"][..],
+        &["jobs", "list"],
+        &["check-config"],
+        &["serve"],
+    ] {
+        let output = server(&folder.0, arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        let said = said(&output);
+        assert!(
+            said.contains("newer release") && said.contains("9999"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn commands_that_make_a_database_at_once_all_succeed() {
+    let folder = Folder::new("at-once");
+    let start = || {
+        Command::new(env!("CARGO_BIN_EXE_server"))
+            .args(["migrate", "--data-dir"])
+            .arg(folder.0.join("data"))
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    let all: Vec<_> = (0..6).map(|_| start()).collect();
+    for one in all {
+        let output = one.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+    }
+}
+
+/// Waits until something holds.
+fn wait_for(what: &str, holds: impl Fn() -> bool) {
+    let begun = std::time::Instant::now();
+    while !holds() {
+        assert!(begun.elapsed().as_secs() < 60, "{what}");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_command_that_is_stopped_leaves_no_half_file() {
+    let folder = Folder::new("stopped");
+    // A backup needs the key file, which comes with whatever is kept first.
+    assert!(server(&folder.0, &SERVICER).status.success());
+    let to = folder.0.join("copies");
+    std::fs::create_dir_all(&to).unwrap();
+    let names = || {
+        let files = std::fs::read_dir(&to).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        names.collect::<Vec<_>>()
+    };
+    // Rows enough that a backup takes a while.
+    let url = format!("sqlite:{}", folder.0.join("data/tessera.db").display());
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        use sqlx::Connection as _;
+        let mut conn = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        let sql = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 400)
+                   INSERT INTO meta (key, value) SELECT 'filler ' || i, hex(randomblob(200000)) FROM n";
+        sqlx::query(sql).execute(&mut conn).await.unwrap();
+        conn.close().await.unwrap();
+    });
+    for signal in ["-TERM", "-INT"] {
+        let command = Command::new(env!("CARGO_BIN_EXE_server"))
+            .arg("backup")
+            .arg(to.join("tessera.backup"))
+            .arg("--data-dir")
+            .arg(folder.0.join("data"))
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        wait_for("the backup begins", || {
+            names().iter().any(|name| name.contains(".plain-"))
+        });
+        let id = command.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args([signal, &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let output = command.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(
+            said(&output).contains("stopped by a signal"),
+            "{}",
+            said(&output)
+        );
+        assert_eq!(names(), [""; 0], "{signal}");
+    }
+    let whole = server(&folder.0, &["backup", &to.display().to_string()]);
+    assert!(whole.status.success(), "{}", said(&whole));
 }

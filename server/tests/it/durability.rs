@@ -9,7 +9,7 @@ use tokio::sync::Mutex;
 use crate::world::sql::Sql;
 use crate::world::{Database, Keys, SKILL, World, on_both};
 
-/// How often the server is killed; `TESSERA_TEST_KILLS=200` makes a long run of it.
+/// Number of times the server is killed; `TESSERA_TEST_KILLS=200` makes a long run of it.
 const KILLS: usize = 10;
 const WRITERS: usize = 8;
 const ACKNOWLEDGED_BEFORE_KILL: usize = 40;
@@ -17,7 +17,7 @@ const ACKNOWLEDGED_BEFORE_KILL: usize = 40;
 on_both!(no_acknowledged_write_is_lost);
 
 /// Opens sessions one after another until the server is gone; keeps those that were acknowledged.
-async fn write(url: String, keys: Keys, acknowledged: Arc<Mutex<Vec<String>>>) {
+pub async fn write(url: String, keys: Keys, acknowledged: Arc<Mutex<Vec<String>>>) {
     let client = reqwest::Client::new();
     let body =
         json!({"client_id": keys.client_id, "client_app_key": keys.client_app_key, "skill": SKILL});
@@ -80,7 +80,7 @@ async fn no_acknowledged_write_is_lost(database: Database) {
     println!("{kills} kills, ready again after at most {slowest:?}");
 }
 
-/// Whether the database is whole, and every row refers to one that is there. Postgres checks itself.
+/// Asserts that the SQLite database is intact and has no dangling foreign keys. PostgreSQL checks itself.
 async fn whole(world: &World) {
     let sql = world.sql().await;
     if matches!(sql, Sql::Sqlite(_)) {
@@ -90,7 +90,7 @@ async fn whole(world: &World) {
     }
 }
 
-/// How many answers are traced; `TESSERA_TEST_TRACED=1000` makes a long run of it.
+/// Number of answers that are traced; `TESSERA_TEST_TRACED=1000` makes a long run of it.
 const TRACED: usize = 100;
 
 /// The calls that wait for the disk.
@@ -120,8 +120,8 @@ async fn an_answer_leaves_after_the_sync_of_what_it_says() {
     assert_eq!(unsynced(&without.join("\n"), count), Ok(count));
 }
 
-/// Of the last so many answers of a trace (`strace -f -y`), how many left without a write and a sync of the log since the
-/// answer before.
+/// Counts, among the last `count` answers of a trace (`strace -f -y`), those that left without a write and a sync of
+/// the log since the answer before. Fails with a description if the trace holds fewer answers.
 fn unsynced(trace: &str, count: usize) -> Result<usize, String> {
     let (mut written, mut synced) = (false, false);
     // Per thread: whether it is in a sync of the log that has not come back.

@@ -8,6 +8,7 @@ use crate::world::{Database, Keys, World, on_both};
 
 on_both!(
     every_transaction_filter_finds_what_it_says,
+    bounds_that_nothing_meets_are_refused_by_name,
     every_balance_filter_finds_what_it_says
 );
 
@@ -101,7 +102,7 @@ fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-/// How two times, as they are written, are compared.
+/// Comparison of two times as text.
 type Compare = fn(&str, &str) -> bool;
 
 /// Every filter alone, then some together. Bounds lie on amounts that occur, beside them, and between two.
@@ -289,6 +290,60 @@ async fn every_transaction_filter_finds_what_it_says(database: Database) {
 fn ids(rows: &Value) -> Vec<&str> {
     let rows = rows.as_array().unwrap().iter();
     rows.map(|row| row["id"].as_str().unwrap()).collect()
+}
+
+async fn bounds_that_nothing_meets_are_refused_by_name(database: Database) {
+    let world = World::shared(database).await;
+    let keys = world.tenant().await;
+    let pair = world.pair(&keys, "family").await;
+    for (filter, wrong) in [
+        (&[("eq", "-37.27")][..], &["eq"][..]),
+        (&[("lt", "0")], &["lt"]),
+        (&[("lte", "-1")], &["lte"]),
+        (&[("gt", "10"), ("lt", "5")], &["gt", "lt"]),
+        (&[("eq", "5"), ("gte", "7")], &["gte", "eq"]),
+        (
+            &[
+                ("booking_date_gte", "2026-02-01"),
+                ("booking_date_lte", "2026-01-31"),
+            ],
+            &["booking_date_gte", "booking_date_lte"],
+        ),
+        (
+            &[
+                ("timestamp_eq", "2026-02-01"),
+                ("timestamp_lt", "2026-01-31T23:59:59Z"),
+            ],
+            &["timestamp_eq", "timestamp_lt"],
+        ),
+        (&[("location", " ")], &["location"]),
+        (&[("tag", "")], &["tag"]),
+    ] {
+        let object: serde_json::Map<String, Value> = filter
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), Value::from(*value)))
+            .collect();
+        let mut asked = keys.data(&pair);
+        asked["filter"] = object.into();
+        let (status, said) = world.post("/v1/transactions/get", &asked).await;
+        let paths = |said: &Value| {
+            let fields = said["fields"].as_array().unwrap().iter();
+            fields.map(|field| text(&field["path"])).collect::<Vec<_>>()
+        };
+        assert_eq!(status, 400, "{filter:?}: {said}");
+        let under: Vec<String> = wrong.iter().map(|name| format!("filter.{name}")).collect();
+        assert_eq!(paths(&said), under, "{said}");
+        let mut url = url::Url::parse(&world.api("/v1/transactions")).unwrap();
+        url.query_pairs_mut().extend_pairs(filter);
+        let answer = reqwest::Client::new()
+            .get(url)
+            .basic_auth(&keys.client_id, Some(&keys.client_secret))
+            .header("X-Credentials-Id", &pair.0)
+            .header("X-Access-Token", &pair.1);
+        let answer = answer.send().await.unwrap();
+        assert_eq!(answer.status(), 400, "{filter:?}");
+        assert_eq!(paths(&answer.json().await.unwrap()), wrong);
+    }
 }
 
 async fn every_balance_filter_finds_what_it_says(database: Database) {

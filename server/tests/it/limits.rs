@@ -1,4 +1,4 @@
-//! What callers may ask for, counted across two server processes on one database.
+//! How much callers may ask for: counted across two server processes on one database, and a crowd's at once.
 
 use std::time::Duration;
 
@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 use crate::world::race::all_at_once;
 use crate::world::{Database, Keys, World, client, on_both, post};
 
-on_both!(a_forwarded_address_is_believed_from_a_trusted_proxy_alone);
+on_both!(
+    a_forwarded_address_is_believed_from_a_trusted_proxy_alone,
+    a_crowd_of_readers_stops_nobody_who_goes_on
+);
 
 const QUOTA: usize = 50;
 
@@ -102,4 +105,38 @@ async fn a_forwarded_address_is_believed_from_a_trusted_proxy_alone(database: Da
         let passed = statuses.iter().filter(|status| **status == 200).count();
         assert_eq!(passed, if believed { 6 } else { 2 }, "{statuses:?}");
     }
+}
+
+async fn a_crowd_of_readers_stops_nobody_who_goes_on(database: Database) {
+    let settings = [
+        ("TESSERA_LIMITS__CALLS_AT_ONCE", "5"),
+        ("TESSERA_HTTP__CONNECTIONS_PER_SOURCE", "512"),
+    ];
+    let world = World::with(database, &settings).await;
+    let keys = world.tenant().await;
+    let url = world.api("/v1/catalogs/get");
+    let crowd = tokio::spawn(async move {
+        let (mut served, mut refused) = (0, 0);
+        for _ in 0..6 {
+            let calls = (0..64).map(|_| client().post(&url).json(&json!({})).send());
+            for answer in futures_util::future::join_all(calls).await {
+                let answer = answer.unwrap();
+                match answer.status().as_u16() {
+                    200 => served += 1,
+                    503 => {
+                        assert!(answer.headers().contains_key("retry-after"));
+                        refused += 1;
+                    }
+                    other => panic!("{other}"),
+                }
+            }
+        }
+        (served, refused)
+    });
+    while !crowd.is_finished() {
+        world.session(&keys).await;
+    }
+    let (served, refused) = crowd.await.unwrap();
+    println!("{database:?}: {served} readings served, {refused} told to come again");
+    assert!(served > 0);
 }

@@ -1,5 +1,5 @@
 //! The one integration test binary: linking is slow, so there is one. What runs against a server starts the real
-//! binary, on SQLite and on Postgres alike, and knocks on its doors as any client would.
+//! binary, on SQLite and on Postgres alike, and calls it as any client would.
 
 #![expect(
     clippy::unwrap_used,
@@ -17,22 +17,30 @@
     reason = "tables of decisions are read line by line; and beside a real server there is no clock but the real one"
 )]
 
+mod authorization_matrix;
 mod bad_input;
 mod cli;
 mod console;
-mod doors;
+mod credentials;
 mod durability;
 mod edge;
 mod edge_answers;
+mod export;
 mod filters;
+#[cfg(target_os = "linux")]
+mod full_disk;
+mod heads;
 mod json;
 mod limits;
 mod marketplace;
+mod memory;
 mod networks;
 mod one_time;
 mod operating;
 mod payments;
 mod people;
+#[cfg(target_os = "linux")]
+mod power;
 mod promises;
 mod protocol;
 mod restarts;
@@ -41,8 +49,11 @@ mod returns;
 mod rooms;
 mod rotation;
 mod secrets;
+mod security_events;
 mod seed_flow;
+mod slips;
 mod streaming;
 mod unpublished;
 mod uploads;
+mod uploads_corpus;
 mod world;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use server::storage::Db;
-use server::storage::copy::{Sum, sums};
+use server::storage::copy::{TableChecksum, sums};
 use tokio::sync::Mutex;
 
 use crate::world::{Database, Keys, SKILL, World, on_both};
@@ -291,7 +291,7 @@ async fn load(
     }
 }
 
-async fn sums_of(url: &str) -> BTreeMap<String, Sum> {
+async fn sums_of(url: &str) -> BTreeMap<String, TableChecksum> {
     let db = Db::open_existing(url).await.unwrap();
     let mut tx = db.read().await.unwrap();
     let sums = sums(&mut tx).await.unwrap();

@@ -44,9 +44,8 @@ pub fn single(members: &Value) -> Value {
 pub fn in_days(days: i64) -> String {
     // The server of these tests goes by the machine's clock, and so must the test.
     let now = server::clock::Clock::system().now();
-    (now + chrono::Duration::days(days))
-        .date_naive()
-        .to_string()
+    let today = app::domain::zone::Zone::BUCHAREST.day(now);
+    (today + chrono::Duration::days(days)).to_string()
 }
 
 async fn session(world: &World, keys: &Keys) -> (String, String) {

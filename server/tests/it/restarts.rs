@@ -11,7 +11,7 @@ use crate::world::{Database, Keys, SKILL, World, client, on_both};
 
 on_both!(restarts_under_load_lose_nothing);
 
-/// How often; `TESSERA_TEST_RESTARTS=100` makes a long run of it.
+/// Number of restarts; `TESSERA_TEST_RESTARTS=100` makes a long run of it.
 const RESTARTS: usize = 5;
 const WRITERS: usize = 6;
 

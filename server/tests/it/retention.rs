@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use server::storage::inventory::{TABLES, Until};
+use server::storage::inventory::{Until, tables};
 
 #[test]
 fn what_the_schedule_deletes_has_a_rule_and_nothing_else_has() {
@@ -11,8 +11,7 @@ fn what_the_schedule_deletes_has_a_rule_and_nothing_else_has() {
         .chain(server::bank::retention::RULES)
         .map(|rule| rule.table)
         .collect();
-    let told: BTreeSet<_> = TABLES
-        .iter()
+    let told: BTreeSet<_> = tables()
         .filter(|table| table.until == Until::Schedule)
         .map(|table| table.name)
         .collect();

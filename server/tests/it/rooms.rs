@@ -13,7 +13,7 @@ struct Room {
 const ROOMS: &[Room] = &[
     Room {
         path: "storage",
-        may_name: &["clock", "crypto", "text"],
+        may_name: &["clock", "crypto", "text", "security"],
         never: &["axum", "leptos", "reqwest", "lettre", "utoipa"],
     },
     Room {
@@ -52,9 +52,11 @@ const ROOMS: &[Room] = &[
             "jobs",
             "mail",
             "skills",
+            "security",
             "state",
             "storage",
             "text",
+            "partial_file",
         ],
         never: &["leptos", "sqlx", "utoipa"],
     },
@@ -74,14 +76,22 @@ const ROOMS: &[Room] = &[
     Room {
         path: "portal",
         may_name: &[
-            "clock", "config", "crypto", "gate", "http", "json", "problem", "services", "state",
-            "storage", "text",
+            "clock", "config", "crypto", "gate", "http", "json", "problem", "security", "services",
+            "state", "storage", "text",
         ],
         never: &["sqlx", "utoipa"],
     },
     Room {
         path: "bank",
-        may_name: &["clock", "crypto", "gate", "json", "storage", "text"],
+        may_name: &[
+            "background",
+            "clock",
+            "crypto",
+            "gate",
+            "json",
+            "storage",
+            "text",
+        ],
         never: &["leptos", "utoipa"],
     },
     Room {
@@ -92,13 +102,20 @@ const ROOMS: &[Room] = &[
     Room {
         path: "http",
         may_name: &[
-            "clock", "gate", "json", "problem", "services", "state", "storage", "text",
+            "clock", "gate", "json", "problem", "security", "services", "state", "storage", "text",
         ],
         never: &["leptos", "sqlx", "reqwest", "lettre"],
     },
     Room {
         path: "backup",
-        may_name: &["clock", "config", "crypto", "storage"],
+        may_name: &[
+            "clock",
+            "config",
+            "crypto",
+            "storage",
+            "security",
+            "partial_file",
+        ],
         never: &["axum", "leptos", "reqwest", "lettre", "utoipa"],
     },
     Room {
@@ -120,7 +137,7 @@ const ROOMS: &[Room] = &[
     },
 ];
 
-/// What may name everything: the start of the program, and the tests that run with random input.
+/// Rooms that may name every other: the start of the program, and the tests that run with random input.
 const ABOVE_ALL: [&str; 2] = ["cli", "fuzz"];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -142,7 +159,7 @@ fn code(path: &Path) -> Vec<String> {
     let test_file = path.components().any(|part| {
         matches!(
             part.as_os_str().to_str(),
-            Some("testing.rs" | "tests.rs" | "tests" | "testing" | "trials")
+            Some("testing.rs" | "tests.rs" | "tests" | "testing")
         )
     });
     if test_file {

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use super::load::{self, Rate, Took};
 use crate::files;
 
-/// What a small transaction appends.
+/// Bytes appended at a time, as many as a small transaction appends.
 const PAGE: [u8; 4096] = [7; 4096];
 
 /// Appends a page and waits for the disk, again and again for `time`, in the folder of the database.

@@ -12,7 +12,7 @@ use crate::project::output;
 const JSON: (&str, &str) = ("Content-Type", "application/json");
 const RETURN: &str = "myapp://return";
 
-/// What a user goes to the bank for: a skill whose first step takes them there.
+/// Purpose for which a user goes to the bank: a skill whose first step takes them there.
 pub struct Errand {
     pub skill: &'static str,
     pub step: &'static str,
@@ -31,7 +31,7 @@ impl Errand {
     }
 }
 
-/// What a tenant's backend keeps after the exchange.
+/// Keys and credentials that a tenant's backend keeps after the exchange.
 pub struct Pair {
     pub client_id: String,
     pub client_secret: String,

@@ -11,10 +11,10 @@ pub struct Connection {
     stream: BufReader<TcpStream>,
 }
 
-/// What came back.
+/// Answer to a request.
 pub struct Answer {
     pub status: u16,
-    /// When its first bytes were there.
+    /// Time at which its first bytes were there.
     pub begun: Instant,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,

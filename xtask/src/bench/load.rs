@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, anyhow};
 
 use super::http::Connection;
 
-/// What one run showed.
+/// Result of one run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rate {
     pub count: u32,
@@ -19,7 +19,7 @@ pub struct Rate {
     pub first_byte: Duration,
 }
 
-/// How long one request took: to its first byte, and to its last.
+/// Time that one request took: to the first byte of its answer, and to the last.
 #[derive(Clone, Copy)]
 pub struct Took {
     pub first: Duration,
@@ -118,7 +118,7 @@ fn rate(took: &[Took], elapsed: Duration) -> Rate {
 }
 
 /// The value below which `percent` of the sorted values lie.
-fn percentile(sorted: &[Duration], percent: usize) -> Duration {
+pub fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     let at = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
     sorted.get(at).copied().unwrap_or_default()
 }

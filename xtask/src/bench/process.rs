@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::subject::Subject;
 
-/// How long a server may take to come to rest.
+/// Longest time that a server may take to come to rest.
 const REST: Duration = Duration::from_mins(1);
 /// It rests when it used no more than this in a glance.
 const GLANCE: Duration = Duration::from_millis(250);
@@ -41,7 +41,8 @@ pub fn rest(subject: &Subject<'_>) {
     }
 }
 
-fn id(subject: &Subject<'_>) -> Option<u32> {
+/// The server's process.
+pub fn id(subject: &Subject<'_>) -> Option<u32> {
     let (parent, program) = (subject.parent()?, subject.program().canonicalize().ok()?);
     let mut found = fs::read_dir("/proc").ok()?.filter_map(|entry| {
         let id: u32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
@@ -56,7 +57,7 @@ fn runs(id: u32, program: &Path) -> bool {
 }
 
 /// Clock ticks the server used.
-fn ticks(subject: &Subject<'_>) -> Option<u64> {
+pub fn ticks(subject: &Subject<'_>) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{}/stat", id(subject)?)).ok()?;
     Some(field(&stat, 14)? + field(&stat, 15)?)
 }

@@ -13,7 +13,7 @@ use super::{CONNECTIONS, Extent, load};
 /// A kind of request: what tables call it, and its bytes.
 pub type Named = (&'static str, Vec<u8>);
 
-/// What every table's ratios are against.
+/// Returns the request against which the ratios of every table are taken.
 pub fn livez(address: &str) -> Named {
     ("GET /livez", request("GET", address, "/livez", &[], ""))
 }

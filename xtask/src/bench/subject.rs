@@ -21,7 +21,7 @@ const START: Duration = Duration::from_secs(30);
 /// The filter under which the server says that it committed, and how it says it.
 const COMMITS: &str = "info,server::storage=trace";
 const COMMITTED: &str = " TRACE committed";
-/// How much is passed on of a line: a statement can be very long.
+/// Longest part of a line that is passed on, in characters: a statement can be very long.
 const LINE: usize = 240;
 
 /// A running server.
@@ -39,7 +39,7 @@ pub struct Subject<'a> {
     _keeper: Leash,
 }
 
-/// What the server said so far.
+/// Facts read from the server's output so far.
 #[derive(Default)]
 struct Said {
     commits: AtomicU64,
@@ -47,7 +47,7 @@ struct Said {
     login: Mutex<Option<(String, String)>>,
 }
 
-/// How a server is started.
+/// Options with which a server is started.
 #[derive(Clone, Copy, Default)]
 pub struct Start {
     /// With somebody who can sign in.
@@ -161,14 +161,14 @@ impl<'a> Subject<'a> {
         command
     }
 
-    /// Who can sign in: e-mail and password.
+    /// Returns e-mail and password of the demo, or an error if the server printed none.
     pub fn login(&self) -> Result<(String, String)> {
         let login = self.said.login.lock();
         let login = login.unwrap_or_else(PoisonError::into_inner).clone();
         login.context("the server printed no demo login")
     }
 
-    /// How often the server committed since it started, if it was started so that it says it.
+    /// Returns the number of commits since the server started; 0 unless it was started so that they are counted.
     pub fn commits(&self) -> u64 {
         self.said.commits.load(Ordering::Relaxed)
     }
@@ -242,7 +242,7 @@ impl Said {
     }
 }
 
-/// Whether a line of the log is about an ordinary call.
+/// Returns `true` if a line of the log is about an ordinary call.
 fn is_routine(line: &str) -> bool {
     [" INFO ", " DEBUG ", " TRACE "]
         .iter()

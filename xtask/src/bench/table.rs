@@ -13,7 +13,7 @@ pub struct Case<'a> {
     pub run: Box<dyn Fn() -> Result<Rate> + 'a>,
 }
 
-/// What the rounds of a case showed.
+/// Results of the rounds of a case.
 pub struct Figures {
     pub name: String,
     pub rates: Vec<Rate>,
@@ -59,12 +59,12 @@ pub fn measure(cases: &[Case<'_>], rounds: usize) -> Result<Vec<Figures>> {
 }
 
 impl Figures {
-    /// Of requests per second.
+    /// Returns the spread of requests per second.
     pub fn per_second(&self) -> Spread {
         Spread::of(self.rates.iter().map(|rate| rate.per_second).collect())
     }
 
-    /// Of a time, in milliseconds.
+    /// Returns the spread of a time, in milliseconds.
     pub fn millis(&self, pick: fn(&Rate) -> Duration) -> Spread {
         let millis = |rate: &Rate| pick(rate).as_secs_f64() * 1000.0;
         Spread::of(self.rates.iter().map(millis).collect())

@@ -19,7 +19,7 @@ use super::{CONNECTIONS, Extent, disk, reads};
 const USERS: usize = 8;
 /// A user with one account: what is measured is the way, not how much a bank has to tell.
 const USER: &str = "student";
-/// What a round uses up has to be made before it; so many are.
+/// Sessions that are made before a round, which uses them up; likewise `TOKENS`.
 const STEPS: usize = 256;
 const TOKENS: usize = 64;
 

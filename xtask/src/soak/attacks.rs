@@ -18,7 +18,7 @@ const HELD: usize = 500;
 const PACE: Duration = Duration::from_millis(20);
 /// The time between two rounds of a slow attacker, in which each of its connections moves by a byte.
 const ROUND: Duration = Duration::from_secs(2);
-/// How long a quick attacker waits for an answer.
+/// Longest time that a quick attacker waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One way to attack.
@@ -85,7 +85,7 @@ impl Attackers {
         }
     }
 
-    /// How often each attack was played.
+    /// Returns the name of each attack, and the number of times it was played.
     pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let one = |attack: &Attack| (attack.name, attack.times.load(Ordering::Relaxed));
         self.attacks.iter().map(one)

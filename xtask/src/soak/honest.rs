@@ -29,7 +29,7 @@ pub struct Honest {
     address: String,
     keys: Value,
     cookie: String,
-    /// What the server acknowledged: it has to be there afterwards.
+    /// Consents that the server acknowledged: they have to be there afterwards.
     pairs: Mutex<Vec<Pair>>,
     calls: AtomicU64,
     failures: Mutex<Vec<String>>,
@@ -150,7 +150,7 @@ impl Honest {
         )
     }
 
-    /// How many consents were acknowledged.
+    /// Counts the consents that were acknowledged.
     pub fn acknowledged(&self) -> usize {
         lock(&self.pairs).len()
     }

@@ -10,7 +10,8 @@ use crate::bench::subject::Subject;
 
 /// The time between two samples.
 pub const EVERY: Duration = Duration::from_secs(5);
-/// How much faster than with honest callers alone the disk may fill for honest reasons (the write-ahead log, pages half full).
+/// Factor by which the disk may fill faster than with honest callers alone, for honest reasons (the write-ahead log,
+/// pages half full).
 const SLACK: f64 = 2.0;
 
 /// One look at the server.
@@ -96,7 +97,8 @@ impl Watch {
         }
     }
 
-    /// How fast the disk filled: under attack no faster than before, but for what the attackers sent.
+    /// Compares the growth of the disk under attack with that before: it may be no faster, but for the factor `SLACK`
+    /// and the bytes that the attackers sent.
     pub fn disk(&self, sent: u64) -> Verdict {
         let from = self.attacked_from.unwrap_or(self.samples.len());
         let alone = growth(self.samples.get(..from).unwrap_or_default());

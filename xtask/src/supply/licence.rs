@@ -1,7 +1,7 @@
 //! Licence expressions (SPDX 2.3, annex D), as far as crates use them: `OR`, `AND`, `WITH`, parentheses, and the slash of
 //! old manifests, which means `OR`.
 
-/// Whether a licence expression can be met with allowed licences; `None` if it cannot be read.
+/// Returns `true` if a licence expression can be met with allowed licences; `None` if it cannot be read.
 pub fn allows(expression: &str, allowed: &impl Fn(&str) -> bool) -> Option<bool> {
     let spaced = expression
         .replace('(', " ( ")

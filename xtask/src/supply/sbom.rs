@@ -70,7 +70,7 @@ pub fn bill(project: &Project) -> Result<Value> {
     }))
 }
 
-/// Who needs whom for what is built, not for tests.
+/// Returns the ids of the packages that each package is built from; those that only tests need are left out.
 fn needs(metadata: &Value) -> Result<BTreeMap<String, BTreeSet<String>>> {
     let nodes = metadata.pointer("/resolve/nodes").and_then(Value::as_array);
     let nodes = nodes.context("`cargo metadata` has no resolve")?;

@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{why} at line {line} column {column}")]
 pub struct Fault {
-    pub why: Why,
+    pub why: FaultReason,
     /// From 1 on.
     pub line: usize,
     /// In characters, from 1 on.
@@ -15,14 +15,14 @@ pub struct Fault {
     pub byte: usize,
 }
 
-/// What is wrong with a text.
+/// Reason a text was not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// More bytes than are read.
+pub enum FaultReason {
+    /// More bytes than the limit, which is given.
     TooLong(usize),
-    /// Deeper nesting than is read.
+    /// Deeper nesting than the limit, which is given.
     TooDeep(usize),
-    /// More values than are read.
+    /// More values than the limit, which is given.
     TooMany(usize),
     NotUtf8,
     ByteOrderMark,
@@ -53,16 +53,16 @@ pub enum Why {
 }
 
 impl Fault {
-    /// Tells whether the text was refused for its size, not for what it says.
+    /// Returns `true` if the text was refused for its size, not for its content.
     pub fn is_too_large(&self) -> bool {
         matches!(
             self.why,
-            Why::TooLong(_) | Why::TooDeep(_) | Why::TooMany(_)
+            FaultReason::TooLong(_) | FaultReason::TooDeep(_) | FaultReason::TooMany(_)
         )
     }
 
-    /// Says where `byte` is in a text.
-    pub(super) fn at(why: Why, text: &[u8], byte: usize) -> Self {
+    /// Makes a fault at an offset in bytes, with its line and column in the text.
+    pub(super) fn at(why: FaultReason, text: &[u8], byte: usize) -> Self {
         let before = text.get(..byte).unwrap_or(text);
         let line = before.split(|byte| *byte == b'\n');
         let column = line.clone().next_back().unwrap_or_default();
@@ -75,7 +75,7 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Why {
+impl fmt::Display for FaultReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong(most) => write!(f, "there are more than {most} bytes"),
@@ -89,13 +89,13 @@ impl fmt::Display for Why {
             Self::NoValue('\'') => {
                 f.write_str("texts stand in double quotes (\"), and not in single ones")
             }
-            Self::NoValue(found) => write!(f, "no value begins with {}", shown(*found)),
+            Self::NoValue(found) => write!(f, "no value begins with {}", printable(*found)),
             Self::NoComma(end) => write!(f, "a comma or {end} is expected"),
             Self::LastComma(end) => write!(f, "a comma stands before {end}"),
             Self::NoName(found) => write!(
                 f,
                 "a name in double quotes is expected, not {}",
-                shown(*found)
+                printable(*found)
             ),
             Self::NoColon => f.write_str("a colon is expected behind the name"),
             Self::LeadingZero => f.write_str("a number has a zero in front"),
@@ -117,7 +117,7 @@ impl fmt::Display for Why {
     }
 }
 
-fn shown(found: char) -> String {
+fn printable(found: char) -> String {
     if found.is_ascii_graphic() {
         format!("`{found}`")
     } else {

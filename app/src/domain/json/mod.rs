@@ -11,8 +11,8 @@
 //! assert_eq!(value.get("amount").unwrap().to_string(), "4.270000000000000000001");
 //! ```
 //!
-//! [`Json`] is what was read; [`from_slice`] makes a type of one's own of it (serde), [`Json::to_value`] a
-//! `serde_json::Value`, and [`Reader`] goes through a text without keeping it.
+//! [`JsonValue`] is what was read; [`from_slice`] makes a type of one's own of it (serde), [`JsonValue::to_value`] a
+//! `serde_json::Value`, and [`JsonReader`] goes through a text without keeping it.
 
 mod fault;
 mod number;
@@ -24,17 +24,17 @@ mod tree;
 mod typed;
 mod write;
 
-pub use fault::{Fault, Why};
+pub use fault::{Fault, FaultReason};
 pub use number::Number;
 pub use plain::{Inexact, PlainValue};
-pub use reader::{Reader, Start};
-pub use tree::{Json, Object, read};
-pub use typed::{Exact, ExactValue, NotRead, from_slice};
+pub use reader::{JsonReader, ValueStart};
+pub use tree::{JsonValue, Object, read};
+pub use typed::{Exact, ExactValue, ReadError, from_slice};
 pub use write::Style;
 
-/// How much of a text is read. What goes beyond ends the reading where it does.
+/// Limits on the size of a text. Reading ends with a [`Fault`] as soon as one of them is exceeded.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub struct ReadLimits {
     /// The longest text, in bytes.
     pub bytes: usize,
     /// The deepest nesting of arrays and objects.
@@ -43,7 +43,7 @@ pub struct Limits {
     pub values: usize,
 }
 
-impl Limits {
+impl ReadLimits {
     /// A request's body, and whatever else a person or a client sends.
     pub const BODY: Self = Self {
         bytes: 256 * 1024,

@@ -10,8 +10,10 @@ pub struct Number<'a>(pub(super) Cow<'a, str>);
 impl Number<'_> {
     /// Reads a text that is one number and nothing else.
     pub fn parse(text: &str) -> Option<Number<'static>> {
-        match super::read(text.as_bytes(), super::Limits::CLAIMS) {
-            Ok(super::Json::Number(number)) if number.as_str() == text => Some(number.into_owned()),
+        match super::read(text.as_bytes(), super::ReadLimits::CLAIMS) {
+            Ok(super::JsonValue::Number(number)) if number.as_str() == text => {
+                Some(number.into_owned())
+            }
             _ => None,
         }
     }

@@ -5,14 +5,14 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::{Json, Object};
+use super::{JsonValue, Object};
 
 /// A number that binary floating point would change, with its path.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the number at `{0}` has more digits than can be kept: send it as a string")]
 pub struct Inexact(pub String);
 
-impl Json<'_> {
+impl JsonValue<'_> {
     /// Returns the same as the library's value, for checking against schemas; refused where a number would change.
     pub fn to_value(&self) -> Result<Value, Inexact> {
         let nested = |at: String, error: Inexact| match error.0.as_str() {
@@ -48,9 +48,9 @@ impl Json<'_> {
 }
 
 impl Object<'_> {
-    /// Returns the same as the library's map; see [`Json::to_value`].
+    /// Returns the same as the library's map; see [`JsonValue::to_value`].
     pub fn to_map(&self) -> Result<Map<String, Value>, Inexact> {
-        match Json::Object(self.clone()).to_value()? {
+        match JsonValue::Object(self.clone()).to_value()? {
             Value::Object(map) => Ok(map),
             _ => Ok(Map::new()),
         }

@@ -2,40 +2,40 @@
 
 use std::borrow::Cow;
 
-use super::{Fault, Limits, Why};
+use super::{Fault, FaultReason, ReadLimits};
 
-/// Goes through a text.
-pub struct Reader<'a> {
+/// Reads a JSON text value by value.
+pub struct JsonReader<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
     values: usize,
-    limits: Limits,
+    limits: ReadLimits,
 }
 
-/// What a value begins as.
+/// Start of a value: all of a text, number or word, but only the opening of an array or object.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Start<'a> {
+pub enum ValueStart<'a> {
     Null,
     Bool(bool),
-    /// As it is written.
+    /// The number as it is written.
     Number(&'a str),
     /// With its escapes decoded; borrowed if there are none.
     Text(Cow<'a, str>),
-    /// [`Reader::item`] goes on.
+    /// [`JsonReader::item`] goes on.
     List,
-    /// [`Reader::name`] goes on.
+    /// [`JsonReader::name`] goes on.
     Object,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> JsonReader<'a> {
     /// Begins to read. Too many bytes, other encodings than UTF-8 and a byte order mark end it here.
-    pub fn new(bytes: &'a [u8], limits: Limits) -> Result<Self, Fault> {
+    pub fn new(bytes: &'a [u8], limits: ReadLimits) -> Result<Self, Fault> {
         if bytes.len() > limits.bytes {
-            return Err(Fault::at(Why::TooLong(limits.bytes), &[], 0));
+            return Err(Fault::at(FaultReason::TooLong(limits.bytes), &[], 0));
         }
         let text = std::str::from_utf8(bytes)
-            .map_err(|error| Fault::at(Why::NotUtf8, bytes, error.valid_up_to()))?;
+            .map_err(|error| Fault::at(FaultReason::NotUtf8, bytes, error.valid_up_to()))?;
         let reader = Self {
             text,
             at: 0,
@@ -44,29 +44,29 @@ impl<'a> Reader<'a> {
             limits,
         };
         if text.starts_with('\u{feff}') {
-            return Err(reader.fault(Why::ByteOrderMark));
+            return Err(reader.fault(FaultReason::ByteOrderMark));
         }
         Ok(reader)
     }
 
-    /// Reads what the next value begins as; of a text, number or word, all of it.
-    pub fn start(&mut self) -> Result<Start<'a>, Fault> {
+    /// Reads the start of the next value; of a text, number or word, all of it.
+    pub fn start(&mut self) -> Result<ValueStart<'a>, Fault> {
         self.space();
         self.values += 1;
         if self.values > self.limits.values {
-            return Err(self.fault(Why::TooMany(self.limits.values)));
+            return Err(self.fault(FaultReason::TooMany(self.limits.values)));
         }
         match self.peek() {
-            Some(b'"') => self.text().map(Start::Text),
-            Some(b'{') => self.open(Start::Object),
-            Some(b'[') => self.open(Start::List),
-            Some(b'-' | b'0'..=b'9') => self.number().map(Start::Number),
-            Some(b't') => self.word("true", Start::Bool(true)),
-            Some(b'f') => self.word("false", Start::Bool(false)),
-            Some(b'n') => self.word("null", Start::Null),
+            Some(b'"') => self.text().map(ValueStart::Text),
+            Some(b'{') => self.open(ValueStart::Object),
+            Some(b'[') => self.open(ValueStart::List),
+            Some(b'-' | b'0'..=b'9') => self.number().map(ValueStart::Number),
+            Some(b't') => self.word("true", ValueStart::Bool(true)),
+            Some(b'f') => self.word("false", ValueStart::Bool(false)),
+            Some(b'n') => self.word("null", ValueStart::Null),
             Some(_) => Err(self.no_value()),
-            None if self.text.trim_ascii().is_empty() => Err(self.fault(Why::Nothing)),
-            None => Err(self.fault(Why::BrokenOff)),
+            None if self.text.trim_ascii().is_empty() => Err(self.fault(FaultReason::Nothing)),
+            None => Err(self.fault(FaultReason::BrokenOff)),
         }
     }
 
@@ -82,15 +82,15 @@ impl<'a> Reader<'a> {
         }
         match self.peek() {
             Some(b'"') => {}
-            None => return Err(self.fault(Why::BrokenOff)),
-            Some(_) => return Err(self.fault(Why::NoName(self.found()))),
+            None => return Err(self.fault(FaultReason::BrokenOff)),
+            Some(_) => return Err(self.fault(FaultReason::NoName(self.found()))),
         }
         let name = self.text()?;
         self.space();
         match self.peek() {
             Some(b':') => self.at += 1,
-            None => return Err(self.fault(Why::BrokenOff)),
-            Some(_) => return Err(self.fault(Why::NoColon)),
+            None => return Err(self.fault(FaultReason::BrokenOff)),
+            Some(_) => return Err(self.fault(FaultReason::NoColon)),
         }
         Ok(Some(name))
     }
@@ -100,11 +100,11 @@ impl<'a> Reader<'a> {
         let mut objects: Vec<bool> = Vec::new();
         loop {
             let mut first = match self.start()? {
-                Start::List => {
+                ValueStart::List => {
                     objects.push(false);
                     true
                 }
-                Start::Object => {
+                ValueStart::Object => {
                     objects.push(true);
                     true
                 }
@@ -130,7 +130,7 @@ impl<'a> Reader<'a> {
         self.space();
         match self.peek() {
             None => Ok(()),
-            Some(_) => Err(self.fault(Why::MoreFollows)),
+            Some(_) => Err(self.fault(FaultReason::MoreFollows)),
         }
     }
 
@@ -140,7 +140,7 @@ impl<'a> Reader<'a> {
         self.peek()
     }
 
-    /// Returns where the next value begins; for [`Reader::since`].
+    /// Returns where the next value begins; for [`JsonReader::since`].
     pub fn mark(&mut self) -> usize {
         self.space();
         self.at
@@ -151,8 +151,8 @@ impl<'a> Reader<'a> {
         self.slice(mark)
     }
 
-    /// Says that something is wrong where the reader is.
-    pub fn fault(&self, why: Why) -> Fault {
+    /// Returns a fault at the reader's position.
+    pub fn fault(&self, why: FaultReason) -> Fault {
         Fault::at(why, self.text.as_bytes(), self.at)
     }
 
@@ -176,10 +176,10 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn open(&mut self, start: Start<'a>) -> Result<Start<'a>, Fault> {
+    fn open(&mut self, start: ValueStart<'a>) -> Result<ValueStart<'a>, Fault> {
         self.depth += 1;
         if self.depth > self.limits.depth {
-            return Err(self.fault(Why::TooDeep(self.limits.depth)));
+            return Err(self.fault(FaultReason::TooDeep(self.limits.depth)));
         }
         self.at += 1;
         Ok(start)
@@ -189,7 +189,7 @@ impl<'a> Reader<'a> {
     fn next(&mut self, first: bool, end: char) -> Result<bool, Fault> {
         self.space();
         let Some(byte) = self.peek() else {
-            return Err(self.fault(Why::BrokenOff));
+            return Err(self.fault(FaultReason::BrokenOff));
         };
         if char::from(byte) == end {
             self.at += 1;
@@ -200,17 +200,17 @@ impl<'a> Reader<'a> {
             return Ok(true);
         }
         if byte != b',' {
-            return Err(self.fault(Why::NoComma(end)));
+            return Err(self.fault(FaultReason::NoComma(end)));
         }
         self.at += 1;
         self.space();
         if self.peek().map(char::from) == Some(end) {
-            return Err(self.fault(Why::LastComma(end)));
+            return Err(self.fault(FaultReason::LastComma(end)));
         }
         Ok(true)
     }
 
-    fn word(&mut self, word: &str, start: Start<'a>) -> Result<Start<'a>, Fault> {
+    fn word(&mut self, word: &str, start: ValueStart<'a>) -> Result<ValueStart<'a>, Fault> {
         let rest = self.text.get(self.at..).unwrap_or_default();
         if !rest.starts_with(word) {
             return Err(self.no_value());
@@ -220,7 +220,7 @@ impl<'a> Reader<'a> {
     }
 
     fn no_value(&self) -> Fault {
-        self.fault(Why::NoValue(self.found()))
+        self.fault(FaultReason::NoValue(self.found()))
     }
 
     fn digits(&mut self) -> bool {
@@ -239,15 +239,15 @@ impl<'a> Reader<'a> {
         if self.peek() == Some(b'0') {
             self.at += 1;
             if let Some(b'0'..=b'9') = self.peek() {
-                return Err(self.fault(Why::LeadingZero));
+                return Err(self.fault(FaultReason::LeadingZero));
             }
         } else if !self.digits() {
-            return Err(self.fault(Why::NoDigit("-")));
+            return Err(self.fault(FaultReason::NoDigit("-")));
         }
         if self.peek() == Some(b'.') {
             self.at += 1;
             if !self.digits() {
-                return Err(self.fault(Why::NoDigit("the point")));
+                return Err(self.fault(FaultReason::NoDigit("the point")));
             }
         }
         if let Some(b'e' | b'E') = self.peek() {
@@ -256,7 +256,7 @@ impl<'a> Reader<'a> {
                 self.at += 1;
             }
             if !self.digits() {
-                return Err(self.fault(Why::NoDigit("the exponent’s e")));
+                return Err(self.fault(FaultReason::NoDigit("the exponent’s e")));
             }
         }
         Ok(self.slice(from))
@@ -287,8 +287,8 @@ impl<'a> Reader<'a> {
                     text.push(escaped);
                     from = self.at;
                 }
-                Some(byte @ 0..0x20) => return Err(self.fault(Why::Control(byte))),
-                _ => return Err(self.fault(Why::BrokenOff)),
+                Some(byte @ 0..0x20) => return Err(self.fault(FaultReason::Control(byte))),
+                _ => return Err(self.fault(FaultReason::BrokenOff)),
             }
         }
     }
@@ -304,8 +304,8 @@ impl<'a> Reader<'a> {
             Some(b'r') => '\r',
             Some(b't') => '\t',
             Some(b'u') => return self.unit(from),
-            Some(_) => return Err(self.fault(Why::NoEscape(self.found()))),
-            None => return Err(self.fault(Why::BrokenOff)),
+            Some(_) => return Err(self.fault(FaultReason::NoEscape(self.found()))),
+            None => return Err(self.fault(FaultReason::BrokenOff)),
         };
         self.at += 1;
         Ok(plain)
@@ -326,7 +326,7 @@ impl<'a> Reader<'a> {
             return Ok(character);
         }
         self.at = from;
-        Err(self.fault(Why::HalfCharacter(first)))
+        Err(self.fault(FaultReason::HalfCharacter(first)))
     }
 
     fn hex(&mut self) -> Result<u16, Fault> {
@@ -335,7 +335,7 @@ impl<'a> Reader<'a> {
         let digits = digits.filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
         let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
         let unit = digits.and_then(|digits| u16::from_str_radix(digits, 16).ok());
-        let unit = unit.ok_or_else(|| self.fault(Why::NoHex))?;
+        let unit = unit.ok_or_else(|| self.fault(FaultReason::NoHex))?;
         self.at += 4;
         Ok(unit)
     }

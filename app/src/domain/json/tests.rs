@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn read_text(text: &str) -> Result<Json<'_>, Fault> {
-    read(text.as_bytes(), Limits::BODY)
+fn read_text(text: &str) -> Result<JsonValue<'_>, Fault> {
+    read(text.as_bytes(), ReadLimits::BODY)
 }
 
 fn why(text: &str) -> String {
@@ -83,14 +83,17 @@ fn whatever_is_no_json_is_told_where_and_why() {
         let message = why(text);
         assert!(message.contains(says), "{text:?}: {message}");
     }
-    let bytes = read(b"{\"a\":\"\xff\"}", Limits::BODY).unwrap_err();
-    assert_eq!((bytes.why, bytes.byte), (Why::NotUtf8, 6));
+    let bytes = read(b"{\"a\":\"\xff\"}", ReadLimits::BODY).unwrap_err();
+    assert_eq!((bytes.why, bytes.byte), (FaultReason::NotUtf8, 6));
     for overlong in [
         &b"\"\xc0\xaf\""[..],
         b"\"\xed\xa0\x80\"",
         b"\"\xf4\x90\x80\x80\"",
     ] {
-        assert_eq!(read(overlong, Limits::BODY).unwrap_err().why, Why::NotUtf8);
+        assert_eq!(
+            read(overlong, ReadLimits::BODY).unwrap_err().why,
+            FaultReason::NotUtf8
+        );
     }
 }
 
@@ -124,25 +127,28 @@ fn a_name_that_stands_twice_is_refused_at_every_level() {
 fn size_depth_and_number_of_values_are_bounded_while_it_is_read() {
     let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
     assert!(read_text(&nested(64)).is_ok());
-    assert_eq!(read_text(&nested(65)).unwrap_err().why, Why::TooDeep(64));
+    assert_eq!(
+        read_text(&nested(65)).unwrap_err().why,
+        FaultReason::TooDeep(64)
+    );
     assert_eq!(
         read_text(&"[".repeat(200_000)).unwrap_err().why,
-        Why::TooDeep(64)
+        FaultReason::TooDeep(64)
     );
     assert_eq!(
         read_text(&"{\"a\":".repeat(1_000)).unwrap_err().why,
-        Why::TooDeep(64)
+        FaultReason::TooDeep(64)
     );
     assert!(read_text(&format!("\"{}\"", "[".repeat(1_000))).is_ok());
     let wide = |items: usize| format!("[{}0]", "0,".repeat(items - 1));
     assert!(read_text(&wide(16_383)).is_ok());
     assert_eq!(
         read_text(&wide(16_384)).unwrap_err().why,
-        Why::TooMany(16_384)
+        FaultReason::TooMany(16_384)
     );
-    let long = vec![b' '; Limits::BODY.bytes + 1];
-    let long = read(&long, Limits::BODY).unwrap_err();
-    assert_eq!(long.why, Why::TooLong(256 * 1024));
+    let long = vec![b' '; ReadLimits::BODY.bytes + 1];
+    let long = read(&long, ReadLimits::BODY).unwrap_err();
+    assert_eq!(long.why, FaultReason::TooLong(256 * 1024));
     assert!(long.is_too_large());
     // Closing makes room: side by side is not deep.
     assert!(read_text(&format!("[{}]", vec![nested(63); 50].join(","))).is_ok());
@@ -174,7 +180,7 @@ fn private_names_of_the_library_mean_nothing() {
             value.as_object().unwrap().values().all(Value::is_string),
             "{value}"
         );
-        let PlainValue(plain) = from_slice(text.as_bytes(), Limits::BODY).unwrap();
+        let PlainValue(plain) = from_slice(text.as_bytes(), ReadLimits::BODY).unwrap();
         assert_eq!(plain, value);
         // And no dependency has turned them on: the library itself says the same.
         let library: Value = serde_json::from_str(text).unwrap();
@@ -187,7 +193,7 @@ fn private_names_of_the_library_mean_nothing() {
         // Small stacks are enough, whatever is nested in a text.
         let text = raw_values(levels, brackets);
         let reading = std::thread::Builder::new().stack_size(256 * 1024);
-        let read = reading.spawn(move || read(text.as_bytes(), Limits::ANSWER).map(|_| ()));
+        let read = reading.spawn(move || read(text.as_bytes(), ReadLimits::ANSWER).map(|_| ()));
         let read = read.unwrap().join().unwrap();
         assert_eq!(read.is_ok(), brackets <= 60, "{levels} of {brackets}");
     }
@@ -252,7 +258,7 @@ fn types_are_read_strictly_and_amounts_exactly() {
         note: Option<String>,
         more: Vec<PlainValue>,
     }
-    let typed = |text: &str| from_slice::<Typed>(text.as_bytes(), Limits::BODY);
+    let typed = |text: &str| from_slice::<Typed>(text.as_bytes(), ReadLimits::BODY);
     let read = typed(
         r#"{"kind":"plain","amount":4.270000000000000000001,"note":null,"more":[1,{"a":"b"}],"else":[]}"#,
     );
@@ -372,7 +378,7 @@ proptest! {
     #[test]
     fn the_library_reads_the_same_documents(value in value()) {
         for text in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {
-            let read = from_slice::<PlainValue>(text.as_bytes(), Limits::ANSWER).unwrap();
+            let read = from_slice::<PlainValue>(text.as_bytes(), ReadLimits::ANSWER).unwrap();
             prop_assert_eq!(&read.0, &serde_json::from_str::<Value>(&text).unwrap());
         }
     }
@@ -380,11 +386,11 @@ proptest! {
     #[test]
     fn the_library_agrees_on_what_is_json(bytes in mutated()) {
         let library: Result<Value, _> = serde_json::from_slice(&bytes);
-        match (from_slice::<PlainValue>(&bytes, Limits::BODY), library) {
+        match (from_slice::<PlainValue>(&bytes, ReadLimits::BODY), library) {
             (Ok(PlainValue(ours)), Ok(theirs)) => prop_assert_eq!(ours, theirs),
             // Ours is stricter: a name twice. And it bounds what it reads.
-            (Err(NotRead::Fault(fault)), Ok(_)) => prop_assert!(
-                matches!(fault.why, Why::Twice(_)) || fault.is_too_large(),
+            (Err(ReadError::Fault(fault)), Ok(_)) => prop_assert!(
+                matches!(fault.why, FaultReason::Twice(_)) || fault.is_too_large(),
                 "{}", fault
             ),
             (Err(_), Err(_)) => {}
@@ -395,13 +401,13 @@ proptest! {
 
     #[test]
     fn reading_over_a_value_is_reading_it(bytes in mutated()) {
-        let over = Reader::new(&bytes, Limits::BODY).and_then(|mut reader| {
+        let over = JsonReader::new(&bytes, ReadLimits::BODY).and_then(|mut reader| {
             reader.skip()?;
             reader.end()
         });
-        match read(&bytes, Limits::BODY) {
+        match read(&bytes, ReadLimits::BODY) {
             Ok(_) => prop_assert!(over.is_ok()),
-            Err(fault) if matches!(fault.why, Why::Twice(_)) => {}
+            Err(fault) if matches!(fault.why, FaultReason::Twice(_)) => {}
             Err(_) => prop_assert!(over.is_err()),
         }
     }

@@ -3,60 +3,61 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{Fault, Limits, Number, Reader, Start, Style, Why};
+use super::{Fault, FaultReason, JsonReader, Number, ReadLimits, Style, ValueStart};
 
 /// A value.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Json<'a> {
+pub enum JsonValue<'a> {
     Null,
     Bool(bool),
     Number(Number<'a>),
     Text(Cow<'a, str>),
-    List(Vec<Json<'a>>),
+    List(Vec<JsonValue<'a>>),
     Object(Object<'a>),
 }
 
 /// The members of an object, in the order in which they came; no name stands twice.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Object<'a>(pub(super) Vec<(Cow<'a, str>, Json<'a>)>);
+pub struct Object<'a>(pub(super) Vec<(Cow<'a, str>, JsonValue<'a>)>);
 
 /// Reads one text, all of it.
-pub fn read(bytes: &[u8], limits: Limits) -> Result<Json<'_>, Fault> {
-    let mut reader = Reader::new(bytes, limits)?;
+pub fn read(bytes: &[u8], limits: ReadLimits) -> Result<JsonValue<'_>, Fault> {
+    let mut reader = JsonReader::new(bytes, limits)?;
     let value = value(&mut reader, &Place::Top)?;
     reader.end()?;
     Ok(value)
 }
 
-/// Where a value stands. Lives on the stack, as deep as the text may nest.
+/// Position of a value in its text, from which the path in a fault is made. Lives on the stack, as deep as the text may
+/// nest.
 enum Place<'p> {
     Top,
     Member(&'p Place<'p>, &'p str),
     Item(&'p Place<'p>, usize),
 }
 
-fn value<'a>(reader: &mut Reader<'a>, place: &Place<'_>) -> Result<Json<'a>, Fault> {
+fn value<'a>(reader: &mut JsonReader<'a>, place: &Place<'_>) -> Result<JsonValue<'a>, Fault> {
     Ok(match reader.start()? {
-        Start::Null => Json::Null,
-        Start::Bool(flag) => Json::Bool(flag),
-        Start::Number(text) => Json::Number(Number(Cow::Borrowed(text))),
-        Start::Text(text) => Json::Text(text),
-        Start::List => {
+        ValueStart::Null => JsonValue::Null,
+        ValueStart::Bool(flag) => JsonValue::Bool(flag),
+        ValueStart::Number(text) => JsonValue::Number(Number(Cow::Borrowed(text))),
+        ValueStart::Text(text) => JsonValue::Text(text),
+        ValueStart::List => {
             let mut items = Vec::new();
             while reader.item(items.is_empty())? {
                 items.push(value(reader, &Place::Item(place, items.len()))?);
             }
-            Json::List(items)
+            JsonValue::List(items)
         }
-        Start::Object => Json::Object(members(reader, place)?),
+        ValueStart::Object => JsonValue::Object(members(reader, place)?),
     })
 }
 
 /// Up to so many members are compared one by one; more are sorted.
 const FEW: usize = 16;
 
-fn members<'a>(reader: &mut Reader<'a>, place: &Place<'_>) -> Result<Object<'a>, Fault> {
-    let mut members: Vec<(Cow<'a, str>, Json<'a>)> = Vec::new();
+fn members<'a>(reader: &mut JsonReader<'a>, place: &Place<'_>) -> Result<Object<'a>, Fault> {
+    let mut members: Vec<(Cow<'a, str>, JsonValue<'a>)> = Vec::new();
     while let Some(name) = reader.name(members.is_empty())? {
         if members.len() < FEW && members.iter().any(|(known, _)| *known == name) {
             return Err(twice(reader, place, &name));
@@ -75,7 +76,7 @@ fn members<'a>(reader: &mut Reader<'a>, place: &Place<'_>) -> Result<Object<'a>,
     Ok(Object(members))
 }
 
-fn twice(reader: &Reader<'_>, place: &Place<'_>, name: &str) -> Fault {
+fn twice(reader: &JsonReader<'_>, place: &Place<'_>, name: &str) -> Fault {
     /// Characters of one name that are told, and of the whole path.
     const NAME: usize = 64;
     const PATH: usize = 256;
@@ -97,12 +98,12 @@ fn twice(reader: &Reader<'_>, place: &Place<'_>, name: &str) -> Fault {
     }
     let mut whole = String::new();
     path(&Place::Member(place, name), &mut whole);
-    reader.fault(Why::Twice(whole.chars().take(PATH).collect()))
+    reader.fault(FaultReason::Twice(whole.chars().take(PATH).collect()))
 }
 
-impl<'a> Json<'a> {
+impl<'a> JsonValue<'a> {
     /// Returns a member of an object.
-    pub fn get(&self, name: &str) -> Option<&Json<'a>> {
+    pub fn get(&self, name: &str) -> Option<&JsonValue<'a>> {
         self.as_object()?.get(name)
     }
 
@@ -113,7 +114,7 @@ impl<'a> Json<'a> {
         }
     }
 
-    pub fn as_list(&self) -> Option<&[Json<'a>]> {
+    pub fn as_list(&self) -> Option<&[JsonValue<'a>]> {
         match self {
             Self::List(items) => Some(items),
             _ => None,
@@ -134,7 +135,7 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// Says in words which kind of value this is.
+    /// Returns the name of this kind of value, for messages.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -147,20 +148,22 @@ impl<'a> Json<'a> {
     }
 
     /// Returns the value on its own, no more borrowed from its text.
-    pub fn into_owned(self) -> Json<'static> {
+    pub fn into_owned(self) -> JsonValue<'static> {
         match self {
-            Self::Null => Json::Null,
-            Self::Bool(flag) => Json::Bool(flag),
-            Self::Number(number) => Json::Number(number.into_owned()),
-            Self::Text(text) => Json::Text(Cow::Owned(text.into_owned())),
-            Self::List(items) => Json::List(items.into_iter().map(Json::into_owned).collect()),
-            Self::Object(object) => Json::Object(object.into_owned()),
+            Self::Null => JsonValue::Null,
+            Self::Bool(flag) => JsonValue::Bool(flag),
+            Self::Number(number) => JsonValue::Number(number.into_owned()),
+            Self::Text(text) => JsonValue::Text(Cow::Owned(text.into_owned())),
+            Self::List(items) => {
+                JsonValue::List(items.into_iter().map(JsonValue::into_owned).collect())
+            }
+            Self::Object(object) => JsonValue::Object(object.into_owned()),
         }
     }
 }
 
 impl<'a> Object<'a> {
-    pub fn get(&self, name: &str) -> Option<&Json<'a>> {
+    pub fn get(&self, name: &str) -> Option<&JsonValue<'a>> {
         self.iter()
             .find(|(known, _)| *known == name)
             .map(|(_, value)| value)
@@ -171,13 +174,13 @@ impl<'a> Object<'a> {
     }
 
     /// Takes a member out; the others keep their order.
-    pub fn remove(&mut self, name: &str) -> Option<Json<'a>> {
+    pub fn remove(&mut self, name: &str) -> Option<JsonValue<'a>> {
         let at = self.0.iter().position(|(known, _)| known == name)?;
         Some(self.0.remove(at).1)
     }
 
     /// Puts a member at the end, or in the place of the one that has its name; `true` if there was one.
-    pub fn insert(&mut self, name: impl Into<Cow<'a, str>>, value: Json<'a>) -> bool {
+    pub fn insert(&mut self, name: impl Into<Cow<'a, str>>, value: JsonValue<'a>) -> bool {
         let name = name.into();
         if let Some((_, place)) = self.0.iter_mut().find(|(known, _)| *known == name) {
             *place = value;
@@ -187,7 +190,7 @@ impl<'a> Object<'a> {
         false
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Json<'a>)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &JsonValue<'a>)> {
         self.0.iter().map(|(name, value)| (&**name, value))
     }
 
@@ -204,7 +207,7 @@ impl<'a> Object<'a> {
     }
 
     pub fn into_owned(self) -> Object<'static> {
-        let owned = |(name, value): (Cow<'a, str>, Json<'a>)| {
+        let owned = |(name, value): (Cow<'a, str>, JsonValue<'a>)| {
             (Cow::Owned(name.into_owned()), value.into_owned())
         };
         Object(self.0.into_iter().map(owned).collect())
@@ -212,7 +215,7 @@ impl<'a> Object<'a> {
 }
 
 /// Without spaces; numbers as they came.
-impl fmt::Display for Json<'_> {
+impl fmt::Display for JsonValue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.write(Style::COMPACT))
     }

@@ -11,23 +11,26 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 use serde_json::Value;
 
-use super::{Fault, Json, Limits, Number, read};
+use super::{Fault, JsonValue, Number, ReadLimits, read};
 
-/// Why a text did not become what it should.
+/// Reason a text was not read into a type.
 #[derive(Debug, thiserror::Error)]
-pub enum NotRead {
+pub enum ReadError {
     #[error("{0}")]
     Fault(#[from] Fault),
-    /// It is JSON, and says something else.
+    /// It is JSON, but does not have the shape of the type.
     #[error("{0}")]
     Shape(#[from] Misfit),
 }
 
-/// What does not fit a type.
+/// Mismatch between a value and the type that it is read into.
 pub type Misfit = serde::de::value::Error;
 
 /// Reads a text into a type.
-pub fn from_slice<'a, T: Deserialize<'a>>(bytes: &'a [u8], limits: Limits) -> Result<T, NotRead> {
+pub fn from_slice<'a, T: Deserialize<'a>>(
+    bytes: &'a [u8],
+    limits: ReadLimits,
+) -> Result<T, ReadError> {
     Ok(T::deserialize(read(bytes, limits)?)?)
 }
 
@@ -134,14 +137,14 @@ impl<'de> Visitor<'de> for AnyWritten {
     }
 }
 
-impl<'de> IntoDeserializer<'de, Misfit> for Json<'de> {
+impl<'de> IntoDeserializer<'de, Misfit> for JsonValue<'de> {
     type Deserializer = Self;
     fn into_deserializer(self) -> Self {
         self
     }
 }
 
-impl<'de> Deserializer<'de> for Json<'de> {
+impl<'de> Deserializer<'de> for JsonValue<'de> {
     type Error = Misfit;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {

@@ -1,6 +1,6 @@
 //! What was read, written again: on one line, indented, or as the libraries of other languages would write it.
 
-use super::Json;
+use super::JsonValue;
 
 /// One way to write JSON.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +53,7 @@ impl Style {
     };
 }
 
-impl Json<'_> {
+impl JsonValue<'_> {
     /// Writes the value in a style.
     pub fn write(&self, style: Style) -> String {
         let mut pen = Pen {
@@ -73,13 +73,13 @@ struct Pen {
 }
 
 impl Pen {
-    fn value(&mut self, value: &Json<'_>) {
+    fn value(&mut self, value: &JsonValue<'_>) {
         match value {
-            Json::Null => self.text.push_str("null"),
-            Json::Bool(flag) => self.text.push_str(if *flag { "true" } else { "false" }),
-            Json::Number(number) => self.number(number.as_str()),
-            Json::Text(text) => self.quoted(text),
-            Json::List(items) => {
+            JsonValue::Null => self.text.push_str("null"),
+            JsonValue::Bool(flag) => self.text.push_str(if *flag { "true" } else { "false" }),
+            JsonValue::Number(number) => self.number(number.as_str()),
+            JsonValue::Text(text) => self.quoted(text),
+            JsonValue::List(items) => {
                 self.text.push('[');
                 self.depth += 1;
                 for (index, item) in items.iter().enumerate() {
@@ -88,7 +88,7 @@ impl Pen {
                 }
                 self.close(']', items.is_empty());
             }
-            Json::Object(object) => {
+            JsonValue::Object(object) => {
                 self.text.push('{');
                 self.depth += 1;
                 let mut members: Vec<_> = object.iter().collect();

@@ -162,3 +162,26 @@ fn only_the_port_of_a_loopback_link_may_differ() {
     assert!(!link("https://app.example.com/cb").matches("https://app.example.com:444/cb"));
     assert!(!link("https://app.example.com/cb").matches("https://app.example.com/cb/"));
 }
+
+#[test]
+fn a_port_is_one_that_a_browser_opens() {
+    let port = |text: &str| RedirectLink::parse(text, Environment::Sandbox);
+    for text in [
+        "https://a.example:0/x",
+        "https://a.example:99999/x",
+        "https://a.example:/x",
+        "https://a.example:80a/x",
+        "https://[::1]:x/y",
+        "http://localhost:65536/x",
+    ] {
+        assert_eq!(port(text), Err(LinkError::Port), "{text}");
+    }
+    for text in [
+        "https://a.example:8443/x",
+        "https://a.example/x",
+        "http://[::1]:3000/x",
+        "myapp://return:99999/x",
+    ] {
+        assert!(port(text).is_ok(), "{text}");
+    }
+}

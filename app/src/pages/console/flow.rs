@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::portal::console::{Call, NextCall, Nonce, Run};
-use crate::ui::sequence::{Kind, Mark, Message};
+use crate::portal::console::{ConsoleCall, NextCall, NonceUse, Run};
+use crate::ui::sequence::{ArrowKind, Mark, Message};
 
 const FRONT: usize = 0;
 const API: usize = 1;
@@ -50,7 +50,7 @@ pub(super) fn folded(run: &Run) -> Vec<(usize, usize)> {
     groups
 }
 
-/// Whether a call asked for a decision that was not there yet.
+/// Returns `true` if a call asked for a decision that was not there yet.
 fn still_waits(run: &Run, at: usize) -> bool {
     let answer = run.calls.get(at).map(|call| call.response_body.as_str());
     let answer: Value = serde_json::from_str(answer.unwrap_or_default()).unwrap_or_default();
@@ -61,22 +61,22 @@ fn still_waits(run: &Run, at: usize) -> bool {
 fn conversation(
     run: &Run,
     (first, at): (usize, usize),
-    call: &Call,
+    call: &ConsoleCall,
     answer: &Value,
     arrows: &mut Vec<Message>,
 ) {
     let times = if at > first {
-        format!("{}, asked {} times", asked(call), at - first + 1)
+        format!("{}, asked {} times", request_label(call), at - first + 1)
     } else {
-        asked(call)
+        request_label(call)
     };
-    let mut request = Message::new(Kind::Call, FRONT, API, times);
+    let mut request = Message::new(ArrowKind::Call, FRONT, API, times);
     if let Some(nonce) = run.nonces.iter().find(|nonce| nonce.used_by == Some(at)) {
         request = request.noted(format!("● {} used", nonce.label), Mark::First);
     }
     if call.path.ends_with("/upload") {
         // Files go with the nonce of their step, whatever was handed out since.
-        let used = |nonce: &&Nonce| nonce.used_by.is_some_and(|by| by < at);
+        let used = |nonce: &&NonceUse| nonce.used_by.is_some_and(|by| by < at);
         let of_step = run.nonces.iter().rfind(used);
         request = match of_step {
             Some(nonce) => request.noted(format!("● {}", nonce.label), Mark::First),
@@ -89,23 +89,28 @@ fn conversation(
         return;
     }
     if answer.pointer("/data/url").is_some() {
-        arrows.push(Message::new(Kind::Call, API, BANK, "ask for consent"));
-        arrows.push(Message::new(Kind::Answer, API, FRONT, "link to the bank"));
+        arrows.push(Message::new(ArrowKind::Call, API, BANK, "ask for consent"));
+        arrows.push(Message::new(
+            ArrowKind::Answer,
+            API,
+            FRONT,
+            "link to the bank",
+        ));
         return;
     }
     let pending = answer.get("status").and_then(Value::as_str) == Some("SESSION_PENDING");
     if pending && call.path.ends_with("/steps") {
-        arrows.push(Message::new(Kind::Call, API, BANK, "ask to verify"));
+        arrows.push(Message::new(ArrowKind::Call, API, BANK, "ask to verify"));
     }
     if !pending && is_asking_for_decision(run, at) {
-        arrows.push(Message::new(Kind::Answer, BANK, API, "decision"));
+        arrows.push(Message::new(ArrowKind::Answer, BANK, API, "decision"));
     }
     let said = if pending {
         "200 pending".to_owned()
     } else {
         call.status.to_string()
     };
-    let mut reply = Message::new(Kind::Answer, API, FRONT, said);
+    let mut reply = Message::new(ArrowKind::Answer, API, FRONT, said);
     if let Some(nonce) = run.nonces.iter().find(|nonce| nonce.made_by == at) {
         reply = reply.noted(format!("● {}", nonce.label), Mark::First);
     }
@@ -115,13 +120,13 @@ fn conversation(
     arrows.push(reply);
 }
 
-/// Whether a call asked a session whose provider was deciding.
+/// Returns `true` if a call asked a session whose provider was deciding.
 fn is_asking_for_decision(run: &Run, at: usize) -> bool {
     let call = run.calls.get(at);
     call.is_some_and(|call| call.path.ends_with("/get") && call.title.ends_with("decision"))
 }
 
-/// Whether a call's answer led the end-user to the bank, and they have come back since.
+/// Returns `true` if a call's answer led the end-user to the bank, and they have come back since.
 pub(super) fn left_for_bank(run: &Run, at: usize) -> bool {
     let answer = run
         .calls
@@ -133,18 +138,18 @@ pub(super) fn left_for_bank(run: &Run, at: usize) -> bool {
     answer.pointer("/data/url").is_some() && !still_there
 }
 
-/// What happened between the link to the bank and the next call.
+/// Adds the arrows of the end-user's visit to the bank, between the link to the bank and the next call.
 fn at_the_bank(run: &Run, at: usize, arrows: &mut Vec<Message>) {
     let last = at + 1 == run.calls.len();
     arrows.push(Message::new(
-        Kind::Call,
+        ArrowKind::Call,
         FRONT,
         BANK,
         "end-user signs in and decides",
     ));
     let exchanged = run.calls.get(at + 1).is_some_and(|call| !call.browser_safe);
     if exchanged || (last && run.refusal.is_none()) {
-        let back = Message::new(Kind::Answer, BANK, FRONT, "your return link");
+        let back = Message::new(ArrowKind::Answer, BANK, FRONT, "your return link");
         arrows.push(back.noted("◆ temp_token", Mark::Second));
     } else {
         let error = run
@@ -153,7 +158,7 @@ fn at_the_bank(run: &Run, at: usize, arrows: &mut Vec<Message>) {
             .filter(|_| last)
             .unwrap_or("without a token");
         arrows.push(Message::new(
-            Kind::Refusal,
+            ArrowKind::Refusal,
             BANK,
             FRONT,
             format!("your return link: {error}"),
@@ -161,32 +166,37 @@ fn at_the_bank(run: &Run, at: usize, arrows: &mut Vec<Message>) {
     }
 }
 
-fn server_side(call: &Call, answer: &Value, arrows: &mut Vec<Message>) {
+fn server_side(call: &ConsoleCall, answer: &Value, arrows: &mut Vec<Message>) {
     if call.path.ends_with("/token") {
         arrows.push(Message::new(
-            Kind::Call,
+            ArrowKind::Call,
             FRONT,
             BACK,
             "hand temp_token to your server",
         ));
     }
-    arrows.push(Message::new(Kind::Call, BACK, API, asked(call)));
+    arrows.push(Message::new(
+        ArrowKind::Call,
+        BACK,
+        API,
+        request_label(call),
+    ));
     if call.status >= 300 {
         arrows.push(refusal(call, answer, API, BACK));
         return;
     }
     let reply = match answer {
-        Value::Array(rows) => Message::new(Kind::Answer, API, BACK, counted(rows.len())),
+        Value::Array(rows) => Message::new(ArrowKind::Answer, API, BACK, row_count(rows.len())),
         _ if call.path.contains("/payments/") => {
             let status = answer.get("status").and_then(Value::as_str);
-            Message::new(Kind::Answer, API, BACK, status.unwrap_or("200"))
+            Message::new(ArrowKind::Answer, API, BACK, status.unwrap_or("200"))
         }
-        _ => Message::new(Kind::Answer, API, BACK, "200").noted("■ access_token", Mark::Third),
+        _ => Message::new(ArrowKind::Answer, API, BACK, "200").noted("■ access_token", Mark::Third),
     };
     arrows.push(reply);
 }
 
-fn counted(rows: usize) -> String {
+fn row_count(rows: usize) -> String {
     if rows == 1 {
         "1 row".into()
     } else {
@@ -194,16 +204,21 @@ fn counted(rows: usize) -> String {
     }
 }
 
-fn refusal(call: &Call, answer: &Value, from: usize, to: usize) -> Message {
+fn refusal(call: &ConsoleCall, answer: &Value, from: usize, to: usize) -> Message {
     let code = answer
         .get("code")
         .and_then(Value::as_str)
         .unwrap_or_default();
-    Message::new(Kind::Refusal, from, to, format!("{} {code}", call.status))
+    Message::new(
+        ArrowKind::Refusal,
+        from,
+        to,
+        format!("{} {code}", call.status),
+    )
 }
 
 /// `POST …/steps`: the version, ids and what stands before them left out, as people speak of it.
-fn asked(call: &Call) -> String {
+fn request_label(call: &ConsoleCall) -> String {
     let path = call.path.strip_prefix("/v1").unwrap_or(&call.path);
     match path.rsplit_once('/') {
         Some((before, last)) if before.len() > 36 => format!("{} …/{last}", call.method),
@@ -212,7 +227,7 @@ fn asked(call: &Call) -> String {
 }
 
 fn next(next: &NextCall) -> Option<Message> {
-    let arrow = |from, to, text: &str| Some(Message::new(Kind::Next, from, to, text));
+    let arrow = |from, to, text: &str| Some(Message::new(ArrowKind::Next, from, to, text));
     match next {
         NextCall::OpenSession => arrow(FRONT, API, "POST /sessions"),
         NextCall::Step { name, .. } => arrow(FRONT, API, &step(name)),
@@ -241,18 +256,30 @@ fn step(name: &str) -> String {
 pub(crate) fn guide() -> Vec<Message> {
     let arrow = Message::new;
     vec![
-        arrow(Kind::Call, FRONT, API, "POST /v1/sessions"),
-        arrow(Kind::Answer, API, FRONT, "session_id").noted("● nonce 1", Mark::First),
-        arrow(Kind::Call, FRONT, API, "POST …/steps sca").noted("● nonce 1", Mark::First),
-        arrow(Kind::Call, API, BANK, "ask for consent"),
-        arrow(Kind::Answer, API, FRONT, "link to the bank: data.url"),
-        arrow(Kind::Call, FRONT, BANK, "end-user signs in and decides"),
-        arrow(Kind::Answer, BANK, API, "one-time code"),
-        arrow(Kind::Answer, API, FRONT, "your return link").noted("◆ temp_token", Mark::Second),
-        arrow(Kind::Call, FRONT, BACK, "hand temp_token to your server"),
-        arrow(Kind::Call, BACK, API, "POST /v1/token").noted("◆ temp_token", Mark::Second),
-        arrow(Kind::Answer, API, BACK, "credentials_id").noted("■ access_token", Mark::Third),
-        arrow(Kind::Call, BACK, API, "POST /v1/accounts/get").noted("■ access_token", Mark::Third),
-        arrow(Kind::Answer, API, BACK, "accounts"),
+        arrow(ArrowKind::Call, FRONT, API, "POST /v1/sessions"),
+        arrow(ArrowKind::Answer, API, FRONT, "session_id").noted("● nonce 1", Mark::First),
+        arrow(ArrowKind::Call, FRONT, API, "POST …/steps sca").noted("● nonce 1", Mark::First),
+        arrow(ArrowKind::Call, API, BANK, "ask for consent"),
+        arrow(ArrowKind::Answer, API, FRONT, "link to the bank: data.url"),
+        arrow(
+            ArrowKind::Call,
+            FRONT,
+            BANK,
+            "end-user signs in and decides",
+        ),
+        arrow(ArrowKind::Answer, BANK, API, "one-time code"),
+        arrow(ArrowKind::Answer, API, FRONT, "your return link")
+            .noted("◆ temp_token", Mark::Second),
+        arrow(
+            ArrowKind::Call,
+            FRONT,
+            BACK,
+            "hand temp_token to your server",
+        ),
+        arrow(ArrowKind::Call, BACK, API, "POST /v1/token").noted("◆ temp_token", Mark::Second),
+        arrow(ArrowKind::Answer, API, BACK, "credentials_id").noted("■ access_token", Mark::Third),
+        arrow(ArrowKind::Call, BACK, API, "POST /v1/accounts/get")
+            .noted("■ access_token", Mark::Third),
+        arrow(ArrowKind::Answer, API, BACK, "accounts"),
     ]
 }

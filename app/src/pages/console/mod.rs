@@ -9,30 +9,30 @@ use leptos::prelude::*;
 
 pub(super) use run::{back, decided, screen as run};
 
-use super::parts::FIRST_SKILL;
+use super::components::FIRST_SKILL;
 use super::skills::type_name;
-use super::{Answer, Fields, Frame, Page, Shown, Visit};
+use super::{Answer, FormFields, Frame, Page, ScreenResult, Visit};
 use crate::domain::console::RunStage;
 use crate::domain::ids::TenantId;
 use crate::domain::tenant::Environment;
 use crate::links;
-use crate::portal::Trouble;
-use crate::portal::console::{Act, RunRow};
+use crate::portal::PortalError;
+use crate::portal::console::{RunAction, RunSummary};
 use crate::portal::skills::Skill;
 use crate::portal::tenants::Tenant;
 use crate::ui::{
-    Ago, Chip, Column, Empty, Entry, Notice, PageHead, PostButton, Select, Table, Tone,
+    Ago, Chip, Empty, FormField, Notice, PageHead, PostButton, Select, Table, TableColumn, Tone,
 };
 
-/// How many sandbox tenants the form offers.
+/// Highest number of sandbox tenants that the form offers.
 const OFFERED: usize = 20;
 
-pub(super) async fn screen(visit: Visit) -> Shown {
+pub(super) async fn screen(visit: Visit) -> ScreenResult {
     let mut refused = None;
     if let Some(form) = visit.form.clone() {
         match begin(&visit, &form).await {
             Ok(answer) => return Ok(answer),
-            Err(Trouble::Conflict(why)) => refused = Some(why),
+            Err(PortalError::Conflict(why)) => refused = Some(why),
             Err(other) => return Err(other),
         }
     }
@@ -64,10 +64,13 @@ pub(super) async fn screen(visit: Visit) -> Shown {
 }
 
 /// Makes a run and its first call; whitelists the skill before, where the form asked for it.
-async fn begin(visit: &Visit, form: &Fields) -> Shown {
+async fn begin(visit: &Visit, form: &FormFields) -> ScreenResult {
     let actor = visit.actor()?;
-    let (tenant, skill) = form.get("on").split_once(' ').ok_or(Trouble::NotFound)?;
-    let tenant: TenantId = tenant.parse().map_err(|_| Trouble::NotFound)?;
+    let (tenant, skill) = form
+        .get("on")
+        .split_once(' ')
+        .ok_or(PortalError::NotFound)?;
+    let tenant: TenantId = tenant.parse().map_err(|_| PortalError::NotFound)?;
     if form.get("whitelist") == "yes" {
         visit
             .portal
@@ -81,14 +84,14 @@ async fn begin(visit: &Visit, form: &Fields) -> Shown {
     if form.get("how") == "all" {
         visit.portal.run_all(actor, run, &visit.source).await?;
     } else {
-        let open = Act::Next(None);
+        let open = RunAction::Next(None);
         let made = visit.portal.advance(actor, run, 0, open, &visit.source);
         made.await?;
     }
     Ok(Answer::See(links::run(run)))
 }
 
-async fn sandbox_tenants(visit: &Visit) -> Result<Vec<Tenant>, Trouble> {
+async fn sandbox_tenants(visit: &Visit) -> Result<Vec<Tenant>, PortalError> {
     let actor = visit.actor()?;
     let mut found = Vec::new();
     let rows = visit.portal.tenants(actor, "").await?;
@@ -138,10 +141,10 @@ fn new_run(
         .or(values.first())
         .map(|value| (*value).clone());
     let more = links::tenant_skills(chosen.unwrap_or(first.id));
-    let entry = Entry {
+    let entry = FormField {
         name: "on".into(),
         value: value.unwrap_or_default(),
-        ..Entry::default()
+        ..FormField::default()
     };
     view! {
         <form method="post" action=links::CONSOLE class="card new-run">
@@ -160,7 +163,8 @@ fn new_run(
     .into_any()
 }
 
-/// Every pair of tenant and whitelisted sandbox skill, with what the skill is for. One tenant need not be named.
+/// Returns every pair of tenant and whitelisted sandbox skill, with the skill's purpose in words. A single tenant is
+/// not named in them.
 fn options(tenants: &[Tenant], skills: &[Skill]) -> Vec<(String, String)> {
     let several = tenants.len() > 1;
     let pairs = tenants.iter().flat_map(|tenant| {
@@ -197,13 +201,13 @@ fn whitelist_first(tenant: &Tenant, skill: String) -> AnyView {
     .into_any()
 }
 
-fn list(runs: Vec<RunRow>, now: chrono::DateTime<chrono::Utc>) -> impl IntoView {
+fn list(runs: Vec<RunSummary>, now: chrono::DateTime<chrono::Utc>) -> impl IntoView {
     let columns = vec![
-        Column::text("Run"),
-        Column::text("Skill"),
-        Column::text("Status"),
-        Column::number("Calls"),
-        Column::number("Started"),
+        TableColumn::text("Run"),
+        TableColumn::text("Skill"),
+        TableColumn::text("Status"),
+        TableColumn::number("Calls"),
+        TableColumn::number("Started"),
     ];
     let rows = runs
         .into_iter()
@@ -226,7 +230,7 @@ fn list(runs: Vec<RunRow>, now: chrono::DateTime<chrono::Utc>) -> impl IntoView 
     }
 }
 
-/// Where a run stands, in words.
+/// Returns the stage of a run in words, with their colour.
 const fn stage(stage: RunStage) -> (Tone, &'static str) {
     match stage {
         RunStage::OpenSession => (Tone::Neutral, "Prepared"),

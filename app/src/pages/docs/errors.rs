@@ -6,9 +6,9 @@ use super::{ERRORS, page as framed, plain};
 use crate::domain::problem::{Code, Fault};
 use crate::links;
 use crate::pages::samples::Lang;
-use crate::pages::{Answer, Shown, Visit};
-use crate::portal::Trouble;
-use crate::ui::{Chip, Column, Facts, HttpStatus, Table, Tone, prose};
+use crate::pages::{Answer, ScreenResult, Visit};
+use crate::portal::PortalError;
+use crate::ui::{Chip, Facts, HttpStatus, Table, TableColumn, Tone, prose};
 
 /// Every code.
 pub(crate) fn index(visit: Visit) -> Answer {
@@ -23,10 +23,10 @@ pub(crate) fn index(visit: Visit) -> Answer {
         lang,
         || {
             let columns = vec![
-                Column::text("Code"),
-                Column::text("Status"),
-                Column::text("Meaning"),
-                Column::text("Retry"),
+                TableColumn::text("Code"),
+                TableColumn::text("Status"),
+                TableColumn::text("Meaning"),
+                TableColumn::text("Retry"),
             ];
             let rows = Code::ALL
             .iter()
@@ -52,8 +52,8 @@ pub(crate) fn index(visit: Visit) -> Answer {
 }
 
 /// One code.
-pub(crate) fn page(visit: Visit) -> Shown {
-    let code = Code::parse(visit.params.get("code")).ok_or(Trouble::NotFound)?;
+pub(crate) fn page(visit: Visit) -> ScreenResult {
+    let code = Code::parse(visit.params.get("code")).ok_or(PortalError::NotFound)?;
     if visit.markdown {
         return Ok(Answer::markdown(plain::error(code)));
     }

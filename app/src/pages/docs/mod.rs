@@ -12,13 +12,13 @@ pub(super) use errors::{index as errors, page as error};
 pub(super) use reference::{index as reference, page as operation};
 
 use super::samples::Lang;
-use super::{Answer, Frame, Page, Shown, Site, Visit};
+use super::{Answer, Frame, Page, ScreenResult, Site, Visit};
 use crate::domain::key::KeyKind;
 use crate::domain::person::Permission;
 use crate::islands::CopyButton;
 use crate::links;
 use crate::pages::console::flow;
-use crate::portal::Trouble;
+use crate::portal::PortalError;
 use crate::text::{self, Guide, Piece, highlight};
 use crate::ui::sequence::Sequence;
 use crate::ui::{Tab, Tabs};
@@ -54,21 +54,21 @@ pub(super) fn index(visit: Visit) -> Answer {
 }
 
 /// One guide, its Markdown, or its shell samples as a script.
-pub(super) async fn guide(visit: Visit) -> Shown {
+pub(super) async fn guide(visit: Visit) -> ScreenResult {
     let slug = visit.params.get("page").to_owned();
     if let Some(slug) = slug.strip_suffix(".md") {
-        let guide = text::guide(slug).ok_or(Trouble::NotFound)?;
+        let guide = text::guide(slug).ok_or(PortalError::NotFound)?;
         return Ok(Answer::markdown(filled(guide.source, &visit.site)));
     }
     if let Some(slug) = slug.strip_suffix(".sh") {
-        let guide = text::guide(slug).ok_or(Trouble::NotFound)?;
-        let script = script(guide).ok_or(Trouble::NotFound)?;
+        let guide = text::guide(slug).ok_or(PortalError::NotFound)?;
+        let script = script(guide).ok_or(PortalError::NotFound)?;
         return Ok(Answer::Text {
             content_type: "text/plain; charset=utf-8",
             body: filled(&script, &visit.site),
         });
     }
-    let guide = text::guide(&slug).ok_or(Trouble::NotFound)?;
+    let guide = text::guide(&slug).ok_or(PortalError::NotFound)?;
     if visit.markdown {
         return Ok(Answer::markdown(filled(guide.source, &visit.site)));
     }
@@ -99,8 +99,8 @@ fn script(guide: &Guide) -> Option<String> {
     Some(script)
 }
 
-/// What a guide is filled in with: the site's words, and for whoever is signed in what browsers may know of their first
-/// sandbox tenant.
+/// Values that fill in a guide: the site's own and, for a person who is signed in, those of their first sandbox tenant
+/// that browsers may know.
 struct Words {
     site: std::sync::Arc<Site>,
     client_id: Option<String>,
@@ -118,7 +118,7 @@ impl Words {
     }
 }
 
-async fn own_words(visit: &Visit) -> Result<Words, Trouble> {
+async fn own_words(visit: &Visit) -> Result<Words, PortalError> {
     let mut words = Words {
         site: visit.site.clone(),
         client_id: None,
@@ -247,7 +247,7 @@ fn link(path: &str, lang: Lang) -> String {
     }
 }
 
-/// The same without anybody's own words.
+/// Fills in a text without the values of any tenant.
 fn filled(text: &str, site: &Site) -> String {
     filled_with(text, site, None, None)
 }

@@ -4,12 +4,12 @@ use leptos::prelude::*;
 use serde_json::{Map, Value};
 
 use super::reference::{Listed, method_chip};
-use super::schema::{Field, example, kind, required, resolved, text, unfold};
+use super::schema::{SchemaField, example, kind, required, resolved, text, unfold};
 use super::{ERRORS, block, language_tabs};
 use crate::links;
 use crate::pages::Site;
 use crate::pages::samples::{self, Lang, Sample};
-use crate::ui::{Chip, Column, HttpStatus, Table, Tone, prose};
+use crate::ui::{Chip, HttpStatus, Table, TableColumn, Tone, prose};
 
 /// The article of an operation.
 pub(super) fn article(listed: &Listed, site: &Site, lang: Lang) -> AnyView {
@@ -66,9 +66,9 @@ pub(super) fn article(listed: &Listed, site: &Site, lang: Lang) -> AnyView {
 
 fn parameters(operation: &Value, openapi: &Value) -> Option<AnyView> {
     let all = operation.get("parameters")?.as_array()?;
-    let fields: Vec<Field> = all
+    let fields: Vec<SchemaField> = all
         .iter()
-        .map(|parameter| Field {
+        .map(|parameter| SchemaField {
             path: text(parameter, "name"),
             kind: format!(
                 "{}, in {}",
@@ -114,9 +114,9 @@ fn answers(operation: &Value, openapi: &Value) -> Option<AnyView> {
     });
     let errors = errors.collect_view();
     let columns = vec![
-        Column::text("Code"),
-        Column::text("Status"),
-        Column::text("Meaning"),
+        TableColumn::text("Code"),
+        TableColumn::text("Status"),
+        TableColumn::text("Meaning"),
     ];
     Some(
         view! {
@@ -141,7 +141,7 @@ fn error_row(status: &str, code: &str, meaning: String) -> impl IntoView + use<>
     }
 }
 
-fn fields_table(caption: &'static str, fields: Vec<Field>) -> impl IntoView {
+fn fields_table(caption: &'static str, fields: Vec<SchemaField>) -> impl IntoView {
     let rows = fields
         .into_iter()
         .map(|field| {
@@ -155,9 +155,9 @@ fn fields_table(caption: &'static str, fields: Vec<Field>) -> impl IntoView {
         })
         .collect_view();
     let columns = vec![
-        Column::text("Name"),
-        Column::text("Type"),
-        Column::text("Meaning"),
+        TableColumn::text("Name"),
+        TableColumn::text("Type"),
+        TableColumn::text("Meaning"),
     ];
     view! { <Table caption=caption columns=columns folds=true>{rows}</Table> }
 }
@@ -240,7 +240,7 @@ fn form_fields(schema: &Value, openapi: &Value) -> Vec<(String, String)> {
         .collect()
 }
 
-/// What samples say for fields that occur everywhere.
+/// Returns the value that samples use for a field that occurs everywhere; `None` for other fields.
 fn known(name: &str) -> Option<Value> {
     let text = match name {
         "client_id" => "$TESSERA_CLIENT_ID",

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::reference::Listed;
-use super::schema::{Field, kind, text, unfold};
+use super::schema::{SchemaField, kind, text, unfold};
 use crate::domain::problem::{Code, Fault};
 use crate::links;
 use crate::pages::Site;
@@ -101,10 +101,10 @@ pub(super) fn operation(listed: &Listed, site: &Site) -> Option<String> {
         }
     }
     let parameters = operation.get("parameters").and_then(Value::as_array);
-    let parameters: Vec<Field> = parameters
+    let parameters: Vec<SchemaField> = parameters
         .into_iter()
         .flatten()
-        .map(|parameter| Field {
+        .map(|parameter| SchemaField {
             path: text(parameter, "name"),
             kind: format!(
                 "{}, in {}",
@@ -155,7 +155,7 @@ fn place(listed: &Listed) -> &'static str {
     }
 }
 
-fn table(page: &mut String, title: &str, fields: &[Field]) {
+fn table(page: &mut String, title: &str, fields: &[SchemaField]) {
     if fields.is_empty() {
         return;
     }

@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::operation::article;
 use super::{API, link, page as framed, plain};
 use crate::pages::samples::Lang;
-use crate::pages::{Answer, Shown, Visit};
-use crate::portal::Trouble;
+use crate::pages::{Answer, ScreenResult, Visit};
+use crate::portal::PortalError;
 use crate::ui::{Chip, Tone};
 
 const METHODS: [&str; 5] = ["get", "post", "put", "patch", "delete"];
@@ -32,7 +32,8 @@ impl Listed {
         format!("{API}/{}-{}", self.method, words.join("-"))
     }
 
-    /// Whether browsers may call: the operations that answer cross-origin calls (`api.md`, section 1).
+    /// Returns `true` if browsers may call the operation: if it answers cross-origin calls (docs/API.md, "Rules of every
+    /// call").
     pub(super) fn browser_safe(&self) -> bool {
         ["/v1/sessions", "/v1/steps", "/v1/catalog"]
             .iter()
@@ -166,16 +167,16 @@ pub(super) fn method_chip(method: &str) -> impl IntoView + use<> {
 }
 
 /// One operation.
-pub(crate) fn page(visit: Visit) -> Shown {
+pub(crate) fn page(visit: Visit) -> ScreenResult {
     let here = format!("{API}/{}", visit.params.get("operation"));
     let lang = Lang::of(visit.query.get("lang"));
     let found = listed(&visit.site.openapi)
         .into_iter()
         .find(|operation| operation.href() == here)
-        .ok_or(Trouble::NotFound)?;
+        .ok_or(PortalError::NotFound)?;
     if visit.markdown {
         let page = plain::operation(&found, &visit.site);
-        return page.map(Answer::markdown).ok_or(Trouble::NotFound);
+        return page.map(Answer::markdown).ok_or(PortalError::NotFound);
     }
     let site = visit.site.clone();
     let title = format!("{} {}", found.method.to_uppercase(), found.path);

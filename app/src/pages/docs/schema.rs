@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value};
 
-/// How deep schemas are unfolded: deeper ones are told by their type.
+/// Deepest nesting of schemas that is unfolded: of deeper ones only the type is shown.
 const DEEPEST: usize = 4;
 
 /// One line of a table of fields.
-pub(super) struct Field {
+pub(super) struct SchemaField {
     pub path: String,
     pub kind: String,
     pub required: bool,
@@ -47,7 +47,7 @@ pub(super) fn required(schema: &Value) -> Vec<&str> {
 }
 
 /// Every field of a schema, nested ones by their path.
-pub(super) fn unfold(schema: &Value, openapi: &Value) -> Vec<Field> {
+pub(super) fn unfold(schema: &Value, openapi: &Value) -> Vec<SchemaField> {
     let mut fields = Vec::new();
     add_fields(schema, openapi, "", 0, &mut fields);
     fields
@@ -58,7 +58,7 @@ fn add_fields(
     openapi: &Value,
     prefix: &str,
     depth: usize,
-    fields: &mut Vec<Field>,
+    fields: &mut Vec<SchemaField>,
 ) {
     let schema = resolved(schema, openapi);
     if let Some(items) = schema.get("items") {
@@ -77,7 +77,7 @@ fn add_fields(
         let about = [property, resolved(property, openapi)]
             .iter()
             .find_map(|part| part.get("description")?.as_str());
-        fields.push(Field {
+        fields.push(SchemaField {
             kind: kind(property, openapi),
             required: required.contains(&name.as_str()),
             about: about.unwrap_or_default().to_owned(),

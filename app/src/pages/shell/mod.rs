@@ -10,7 +10,7 @@ use crate::domain::tenant::Environment;
 use crate::islands;
 use crate::links;
 use crate::ui::{Icon, escaped};
-use signed_in::{Place, shell};
+use signed_in::{ShellLocation, shell};
 
 /// Renders a whole page. `nonce` is the one of the answer's Content-Security-Policy: the only inline script, which
 /// wakes the islands, carries it. Pages without an island get no script at all.
@@ -36,7 +36,7 @@ pub fn render(page: Page, visit: &Visit, nonce: &str) -> String {
                 focus(visit, environment == Some(Environment::Sandbox), body).into_any()
             }
             Frame::App | Frame::Admin => {
-                let place = Place {
+                let place = ShellLocation {
                     here: last(&title),
                     trail,
                     wide,
@@ -65,7 +65,7 @@ pub fn render(page: Page, visit: &Visit, nonce: &str) -> String {
     format!("<!DOCTYPE html>{html}")
 }
 
-/// What search results and previews say of a page that has no words of its own for that.
+/// Returns the description, for search results and previews, of a page that has none of its own.
 fn described(title: &str, visit: &Visit) -> String {
     let brand = &visit.site.brand;
     if title.is_empty() {

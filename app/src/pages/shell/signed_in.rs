@@ -8,8 +8,8 @@ use crate::pages::Visit;
 use crate::portal::Actor;
 use crate::ui::{Icon, PostButton};
 
-/// Where a page stands in the signed-in shell.
-pub(super) struct Place {
+/// Place of a page in the signed-in shell.
+pub(super) struct ShellLocation {
     pub here: String,
     pub trail: Vec<(String, String)>,
     pub wide: bool,
@@ -17,7 +17,7 @@ pub(super) struct Place {
     pub sandbox: bool,
 }
 
-pub(super) fn shell(visit: &Visit, place: Place, body: String) -> impl IntoView + use<> {
+pub(super) fn shell(visit: &Visit, place: ShellLocation, body: String) -> impl IntoView + use<> {
     let class = if place.admin { "shell admin" } else { "shell" };
     let home = if place.admin {
         links::ADMIN_SERVICERS
@@ -50,7 +50,7 @@ pub(super) fn shell(visit: &Visit, place: Place, body: String) -> impl IntoView 
     }
 }
 
-fn trail(visit: &Visit, place: Place) -> impl IntoView + use<> {
+fn trail(visit: &Visit, place: ShellLocation) -> impl IntoView + use<> {
     let servicer = if place.admin {
         Some(("Operators".to_owned(), links::ADMIN_SERVICERS.to_owned()))
     } else {

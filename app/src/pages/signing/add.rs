@@ -6,13 +6,13 @@ use super::under_signing;
 use crate::domain::signature::may_be_private;
 use crate::links;
 use crate::pages::form::Form;
-use crate::pages::{Answer, Frame, Page, Shown, Visit};
+use crate::pages::{Answer, Frame, Page, ScreenResult, Visit};
 use crate::portal::signing::NewSigningKey;
 use crate::ui::{ErrorSummary, Field, PageHead, TextArea};
 
 const FIELDS: &[&str] = &["issuer", "material"];
 
-pub(in crate::pages) async fn screen(visit: Visit) -> Shown {
+pub(in crate::pages) async fn screen(visit: Visit) -> ScreenResult {
     let actor = visit.actor()?;
     let Some(mut fields) = visit.form.clone() else {
         return Ok(page(Form::default()).into());
@@ -28,11 +28,11 @@ pub(in crate::pages) async fn screen(visit: Visit) -> Shown {
     {
         Ok(()) => Ok(Answer::See(links::with(links::SIGNING, "done", "added"))),
         // A private key is not sent back over the wire once more, nor left on a screen.
-        Err(trouble) if may_be_private(fields.get("material")) => {
+        Err(error) if may_be_private(fields.get("material")) => {
             fields.0.retain(|(name, _)| name != "material");
-            Ok(page(Form::refused(fields, trouble)?).into())
+            Ok(page(Form::refused(fields, error)?).into())
         }
-        Err(trouble) => Ok(page(Form::refused(fields, trouble)?).into()),
+        Err(error) => Ok(page(Form::refused(fields, error)?).into()),
     }
 }
 

@@ -8,30 +8,30 @@ use super::under_signing;
 use crate::domain::ids::{RequestId, TenantId};
 use crate::links;
 use crate::pages::form::Form;
-use crate::pages::{Fields, Frame, Page, Shown, Visit};
-use crate::portal::Trouble;
+use crate::pages::{FormFields, Frame, Page, ScreenResult, Visit};
+use crate::portal::PortalError;
 use crate::portal::signing::{Diagnosis, RefusedSignature, Specimen};
-use crate::portal::tenants::TenantRow;
-use crate::ui::{Ago, Column, ErrorSummary, Field, Notice, PageHead, Select, Table, TextArea};
+use crate::portal::tenants::TenantSummary;
+use crate::ui::{Ago, ErrorSummary, Field, Notice, PageHead, Select, Table, TableColumn, TextArea};
 
 const FIELDS: &[&str] = &["tenant", "jws", "method", "url", "body"];
 
-pub(in crate::pages) async fn screen(visit: Visit) -> Shown {
+pub(in crate::pages) async fn screen(visit: Visit) -> ScreenResult {
     let actor = visit.actor()?;
     let tenants = visit.portal.tenants(actor, "").await?;
     if let Some(fields) = visit.form.clone() {
         let diagnosed = match specimen(&fields) {
             Ok(specimen) => visit.portal.diagnose(actor, specimen).await,
-            Err(trouble) => Err(trouble),
+            Err(error) => Err(error),
         };
         return match diagnosed {
             Ok(diagnosis) => {
                 Ok(page(&visit, tenants, Form::typed(fields), Seen::Typed(diagnosis)).into())
             }
-            Err(trouble) => Ok(page(
+            Err(error) => Ok(page(
                 &visit,
                 tenants,
-                Form::refused(fields, trouble)?,
+                Form::refused(fields, error)?,
                 Seen::Nothing(Vec::new()),
             )
             .into()),
@@ -48,7 +48,7 @@ pub(in crate::pages) async fn screen(visit: Visit) -> Shown {
     Ok(page(&visit, tenants, form, seen).into())
 }
 
-/// What is above the form.
+/// Contents of the page above the form.
 enum Seen {
     /// The latest refused signatures.
     Nothing(Vec<RefusedSignature>),
@@ -58,11 +58,12 @@ enum Seen {
     Typed(Diagnosis),
 }
 
-fn specimen(fields: &Fields) -> Result<Specimen, Trouble> {
+fn specimen(fields: &FormFields) -> Result<Specimen, PortalError> {
     let tenant: Option<TenantId> = fields.parse("tenant");
     Ok(Specimen {
-        tenant: tenant
-            .ok_or_else(|| Trouble::field("tenant", "Choose the tenant that sends the request."))?,
+        tenant: tenant.ok_or_else(|| {
+            PortalError::field("tenant", "Choose the tenant that sends the request.")
+        })?,
         jws: fields.get("jws").to_owned(),
         method: fields.get("method").to_owned(),
         url: fields.get("url").to_owned(),
@@ -75,7 +76,7 @@ fn sent(typed: &str) -> Vec<u8> {
     typed.replace("\r\n", "\n").into_bytes()
 }
 
-fn page(visit: &Visit, tenants: Vec<TenantRow>, form: Form, seen: Seen) -> Page {
+fn page(visit: &Visit, tenants: Vec<TenantSummary>, form: Form, seen: Seen) -> Page {
     let (now, shown) = (visit.now, form.clone());
     let page = Page::new(Frame::App, "Signature debugger", move || {
         view! {
@@ -129,9 +130,9 @@ fn above(seen: Seen, now: DateTime<Utc>) -> AnyView {
 
 fn refused_table(latest: Vec<RefusedSignature>, now: DateTime<Utc>) -> impl IntoView {
     let columns = vec![
-        Column::text("Refused"),
-        Column::text("Request"),
-        Column::text("Fails"),
+        TableColumn::text("Refused"),
+        TableColumn::text("Request"),
+        TableColumn::text("Fails"),
     ];
     let rows = latest.into_iter().map(move |one| {
         let failed = one.findings.iter().find(|finding| finding.is_failed());
@@ -160,7 +161,7 @@ fn refused_table(latest: Vec<RefusedSignature>, now: DateTime<Utc>) -> impl Into
     }
 }
 
-fn request_form(tenants: Vec<TenantRow>, form: &Form) -> impl IntoView + use<> {
+fn request_form(tenants: Vec<TenantSummary>, form: &Form) -> impl IntoView + use<> {
     let options = tenants
         .into_iter()
         .map(|row| (row.id.to_string(), row.name))

@@ -11,12 +11,12 @@ use leptos::prelude::*;
 pub(super) use self::add::screen as add;
 pub(super) use self::debugger::screen as debugger;
 pub(super) use self::stop::screen as stop;
-use super::parts::done_notice;
-use super::{Frame, Page, Shown, Visit};
+use super::components::done_notice;
+use super::{Frame, Page, ScreenResult, Visit};
 use crate::domain::signature::MOST_KEYS;
 use crate::links;
 use crate::portal::signing::SigningKey;
-use crate::ui::{Ago, Column, Empty, Notice, PageHead, Table, Tone};
+use crate::ui::{Ago, Empty, Notice, PageHead, Table, TableColumn, Tone};
 
 const DONE: &[(&str, &str)] = &[
     (
@@ -26,7 +26,7 @@ const DONE: &[(&str, &str)] = &[
     ("stopped", "Stopped. Signatures made with it are refused."),
 ];
 
-pub(super) async fn list(visit: Visit) -> Shown {
+pub(super) async fn list(visit: Visit) -> ScreenResult {
     let keys = visit.portal.signing_keys(visit.actor()?).await?;
     let now = visit.now;
     Ok(Page::new(Frame::App, "Signing", move || {
@@ -81,11 +81,11 @@ fn no_keys() -> impl IntoView {
 
 fn table(keys: Vec<SigningKey>, now: DateTime<Utc>) -> impl IntoView {
     let columns = vec![
-        Column::text("Issuer"),
-        Column::text("Key"),
-        Column::text("Last used"),
-        Column::text("Added"),
-        Column::actions("Act"),
+        TableColumn::text("Issuer"),
+        TableColumn::text("Key"),
+        TableColumn::text("Last used"),
+        TableColumn::text("Added"),
+        TableColumn::actions("Act"),
     ];
     let rows = keys.into_iter().map(|key| row(key, now)).collect_view();
     view! {

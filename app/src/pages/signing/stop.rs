@@ -5,12 +5,12 @@ use leptos::prelude::*;
 use super::under_signing;
 use crate::domain::ids::SigningKeyId;
 use crate::links;
-use crate::pages::{Answer, Frame, Page, Shown, Visit};
-use crate::portal::Trouble;
+use crate::pages::{Answer, Frame, Page, ScreenResult, Visit};
+use crate::portal::PortalError;
 use crate::portal::signing::SigningKey;
 use crate::ui::{Ago, Icon, PageHead};
 
-pub(in crate::pages) async fn screen(visit: Visit) -> Shown {
+pub(in crate::pages) async fn screen(visit: Visit) -> ScreenResult {
     let id: SigningKeyId = visit.param("signing_key")?;
     let actor = visit.actor()?;
     if visit.form.is_some() {
@@ -24,7 +24,7 @@ pub(in crate::pages) async fn screen(visit: Visit) -> Shown {
     let key = keys
         .iter()
         .find(|key| key.id == id)
-        .ok_or(Trouble::NotFound)?;
+        .ok_or(PortalError::NotFound)?;
     let others = keys
         .iter()
         .filter(|other| other.issuer == key.issuer)

@@ -3,11 +3,11 @@
 
 use crate::domain::key::KeyKind;
 use crate::links;
-use crate::pages::parts::{DOTENV, dotenv};
+use crate::pages::components::{DOTENV, dotenv};
 use crate::pages::tenant::load;
-use crate::pages::{Answer, Shown, Visit};
+use crate::pages::{Answer, ScreenResult, Visit};
 
-pub(in crate::pages) async fn screen(visit: Visit) -> Shown {
+pub(in crate::pages) async fn screen(visit: Visit) -> ScreenResult {
     let tenant = load(&visit).await?;
     let Some(form) = &visit.form else {
         return Ok(Answer::See(links::tenant_keys(tenant.id)));

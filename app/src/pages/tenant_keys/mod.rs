@@ -14,38 +14,40 @@ pub(super) use rotate::screen as rotate;
 pub(super) use saved::screen as saved;
 pub(super) use stop::screen as stop;
 
+use super::components::{done_notice, holder_chip, key_chip, key_row};
 use super::overview::group;
-use super::parts::{done_notice, holder_chip, key_chip, key_row};
 use super::requests::{Beside, request_rows};
 use super::tenant::{TenantTab, load, tenant_page};
-use super::{Page, Shown, Visit};
+use super::{Page, ScreenResult, Visit};
 use crate::domain::ids::{KeyId, TenantId};
 use crate::domain::key::{KeyKind, KeyShape};
 use crate::domain::tenant::Environment;
 use crate::islands::CopyButton;
 use crate::links;
-use crate::portal::Trouble;
+use crate::portal::PortalError;
 use crate::portal::requests::{RequestFilter, RequestRow};
-use crate::portal::tenants::{Key, Tenant};
+use crate::portal::tenants::{Tenant, TenantKey};
 use crate::ui::{Ago, Chip, Notice, Tone, time};
 
-/// How long an old key must have been silent before it is called safe to end.
+/// Time for which an old key must not have been used before it is called safe to end.
 const SILENCE: Duration = Duration::hours(1);
-/// How many of the latest calls are shown.
+/// Highest number of the latest calls that are shown.
 const LATEST: usize = 8;
 
-pub(super) async fn list(visit: Visit) -> Shown {
+pub(super) async fn list(visit: Visit) -> ScreenResult {
     let tenant = load(&visit).await?;
     let keys = visit.portal.keys(visit.actor()?, tenant.id).await?;
     let calls = latest_calls(&visit, &tenant, &keys).await?;
     let notice = done_notice(&visit, &[("stopped", "That key is refused from now on.")]);
     let unsaved = (visit.query.get("done") == "unsaved").then(|| unsaved_notice(tenant.id));
+    let registered = (visit.query.get("done") == "registered").then(registered_notice);
     let now = visit.now;
     let shown = tenant.clone();
     Ok(tenant_page(&tenant, TenantTab::Keys, move || {
         view! {
             {notice}
             {unsaved}
+            {registered}
             <p class="muted">
                 "Three values identify and authorise this tenant. Only two of them may leave your server."
             </p>
@@ -66,7 +68,7 @@ pub(super) async fn list(visit: Visit) -> Shown {
     .into())
 }
 
-/// For whoever left the page of a secret without saying that they kept it.
+/// Renders a notice for those who left the page of a secret without saying that they kept it.
 fn unsaved_notice(tenant: TenantId) -> impl IntoView {
     let rotate = links::rotate_key(tenant, KeyKind::Secret);
     view! {
@@ -79,12 +81,24 @@ fn unsaved_notice(tenant: TenantId) -> impl IntoView {
     }
 }
 
+/// Renders a notice for those who sent the form of the start while they were signed in.
+fn registered_notice() -> impl IntoView {
+    view! {
+        <Notice title="You are signed in already">
+            <p>
+                "So nothing was registered again: this is your first tenant. To register somebody else, "
+                <a href=links::SIGN_OUT>"sign out"</a> " first."
+            </p>
+        </Notice>
+    }
+}
+
 /// The newest calls that the live keys authorised.
 async fn latest_calls(
     visit: &Visit,
     tenant: &Tenant,
-    keys: &[Key],
-) -> Result<Vec<RequestRow>, Trouble> {
+    keys: &[TenantKey],
+) -> Result<Vec<RequestRow>, PortalError> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }
@@ -98,7 +112,7 @@ async fn latest_calls(
     Ok(calls)
 }
 
-fn calls_of_keys(keys: &[Key], calls: Vec<RequestRow>) -> AnyView {
+fn calls_of_keys(keys: &[TenantKey], calls: Vec<RequestRow>) -> AnyView {
     if calls.is_empty() {
         return view! {
             <p class="muted">
@@ -117,8 +131,8 @@ fn calls_of_keys(keys: &[Key], calls: Vec<RequestRow>) -> AnyView {
     request_rows("Recent calls with these keys", calls, &Beside::Key(names)).into_any()
 }
 
-/// What tells two live keys of a kind apart.
-fn mark(keys: &[Key], key: &Key) -> &'static str {
+/// Returns a suffix that tells two live keys of a kind apart; empty if there is no other.
+fn mark(keys: &[TenantKey], key: &TenantKey) -> &'static str {
     let others = keys
         .iter()
         .any(|other| other.kind == key.kind && other.id != key.id);
@@ -139,7 +153,7 @@ fn client_id_row(tenant: TenantId) -> AnyView {
 }
 
 /// One row for each live key of a kind; two while it is being rotated.
-fn rows_of_kind(tenant: &Tenant, keys: &[Key], kind: KeyKind, now: DateTime<Utc>) -> AnyView {
+fn rows_of_kind(tenant: &Tenant, keys: &[TenantKey], kind: KeyKind, now: DateTime<Utc>) -> AnyView {
     let live: Vec<_> = keys.iter().filter(|key| key.kind == kind).collect();
     if live.is_empty() {
         return none_left(tenant.id, kind).into_any();
@@ -168,7 +182,7 @@ fn none_left(tenant: TenantId, kind: KeyKind) -> impl IntoView {
 
 fn live_row(
     tenant: &Tenant,
-    key: &Key,
+    key: &TenantKey,
     (rotating, mark): (bool, &'static str),
     now: DateTime<Utc>,
 ) -> impl IntoView + use<> {
@@ -220,7 +234,7 @@ fn live_row(
 }
 
 /// The whole key where that may be shown, else its prefix and last four characters.
-fn shown_value(environment: Environment, key: &Key) -> String {
+fn shown_value(environment: Environment, key: &TenantKey) -> String {
     if let Some(value) = &key.value {
         return value.clone();
     }
@@ -229,8 +243,8 @@ fn shown_value(environment: Environment, key: &Key) -> String {
     format!("{prefix}{}{}", "•".repeat(20), key.tail)
 }
 
-/// Who made the key, who uses it, and, for an old one, whether it may be ended.
-fn use_note(tenant: TenantId, key: &Key, now: DateTime<Utc>) -> AnyView {
+/// Renders by whom the key was made and used and, for an old one, whether it may be ended.
+fn use_note(tenant: TenantId, key: &TenantKey, now: DateTime<Utc>) -> AnyView {
     let used = match key.last_used_at {
         None => "Never used.".into_any(),
         Some(at) => {
@@ -265,7 +279,7 @@ fn use_note(tenant: TenantId, key: &Key, now: DateTime<Utc>) -> AnyView {
     .into_any()
 }
 
-fn safe_to_end(key: &Key, now: DateTime<Utc>) -> String {
+fn safe_to_end(key: &TenantKey, now: DateTime<Utc>) -> String {
     match key.last_used_at {
         None => " Safe to end: nothing ever called with it.".into(),
         Some(at) if now - at >= SILENCE => {

@@ -4,16 +4,17 @@ use chrono::{DateTime, Duration, Utc};
 use leptos::prelude::*;
 
 use super::{in_keys, use_note};
+use crate::domain::ids::KeyId;
 use crate::domain::key::KeyKind;
 use crate::links;
-use crate::pages::parts::{Onward, dotenv_button, key_purpose, leave_form, made_key};
+use crate::pages::components::{NextLink, dotenv_button, key_purpose, leave_form, made_key};
 use crate::pages::tenant::load;
-use crate::pages::{Answer, Frame, Page, Shown, Visit};
-use crate::portal::Trouble;
-use crate::portal::tenants::{Key, NewKey, Tenant};
-use crate::ui::{Choice, ChoiceGroup, Entry, Notice, PageHead, Until};
+use crate::pages::{Answer, Frame, Page, ScreenResult, Visit};
+use crate::portal::PortalError;
+use crate::portal::tenants::{NewKey, Replaces, Rotation, Tenant, TenantKey};
+use crate::ui::{Choice, ChoiceGroup, FormField, Notice, PageHead, Until};
 
-/// How long the old key may go on: value, label and consequence, the first preselected.
+/// Returns the choices for the time in which the old key still works, the preselected one first.
 fn overlaps(kind: KeyKind) -> Vec<(Duration, Choice)> {
     let choice = |length: Duration, label: &str| {
         (length, Choice::new(length.num_minutes().to_string(), label))
@@ -36,43 +37,69 @@ fn overlaps(kind: KeyKind) -> Vec<(Duration, Choice)> {
     choices
 }
 
-pub(in crate::pages) async fn screen(visit: Visit) -> Shown {
+pub(in crate::pages) async fn screen(visit: Visit) -> ScreenResult {
     let tenant = load(&visit).await?;
     let kind: KeyKind = visit.param("kind")?;
-    let chosen = visit.form.as_ref().unwrap_or(&visit.query).get("overlap");
-    let overlap = overlaps(kind)
+    let Some(form) = &visit.form else {
+        return confirm_rotation(&visit, &tenant, kind, None).await;
+    };
+    let chosen = overlaps(kind)
         .into_iter()
-        .map(|(length, choice)| (length, choice.value))
-        .find(|(_, value)| value == chosen);
-    let Some((overlap, _)) = overlap.filter(|_| visit.form.is_some()) else {
-        return confirm_rotation(&visit, &tenant, kind).await;
+        .find(|(_, choice)| choice.value == form.get("overlap"));
+    let Some((overlap, _)) = chosen else {
+        let why = "Choose for how long the old key keeps working.";
+        return confirm_rotation(&visit, &tenant, kind, Some(why)).await;
     };
     if sent_again(&visit, &tenant, kind).await? {
-        return Ok(Answer::See(links::tenant_keys(tenant.id)));
+        return Ok(been_here(&tenant));
     }
+    let replaces = form.parse("key").map_or(Replaces::Nothing, Replaces::Key);
+    let rotation = Rotation { overlap, replaces };
     let rotated = visit
         .portal
-        .rotate_key(visit.actor()?, tenant.id, kind, overlap, &visit.source)
-        .await?;
-    Ok(rotated_page(&tenant, rotated, visit.now).into())
+        .rotate_key(visit.actor()?, tenant.id, kind, rotation, &visit.source)
+        .await;
+    match rotated {
+        Ok(rotated) => Ok(rotated_page(&tenant, rotated, visit.now).into()),
+        Err(PortalError::Conflict(_)) if sent_again(&visit, &tenant, kind).await? => {
+            Ok(been_here(&tenant))
+        }
+        Err(error) => Err(error),
+    }
 }
 
-/// Whether the form names a key that is no longer the newest: its answer was reloaded, and the key that it made once
-/// must not be replaced by that.
-async fn sent_again(visit: &Visit, tenant: &Tenant, kind: KeyKind) -> Result<bool, Trouble> {
+/// The answer to a form whose key was rotated already: by the same form, most likely, whose answer showed the new key.
+fn been_here(tenant: &Tenant) -> Answer {
+    let keys = links::tenant_keys(tenant.id);
+    Answer::See(links::with(&keys, "done", "unsaved"))
+}
+
+/// Returns `true` if the form names a key that is no longer the newest: its answer was reloaded, and the key that it
+/// made once must not be replaced by that.
+async fn sent_again(visit: &Visit, tenant: &Tenant, kind: KeyKind) -> Result<bool, PortalError> {
     let keys = visit.portal.keys(visit.actor()?, tenant.id).await?;
     let replaced = visit.form.as_ref().map(|form| form.get("key"));
     Ok(replaced != Some(newest(&keys, kind).as_str()))
 }
 
 /// The id of the newest live key of a kind; empty where there is none.
-fn newest(keys: &[Key], kind: KeyKind) -> String {
+fn newest(keys: &[TenantKey], kind: KeyKind) -> String {
     let key = keys.iter().find(|key| key.kind == kind);
     key.map(|key| key.id.to_string()).unwrap_or_default()
 }
 
-async fn confirm_rotation(visit: &Visit, tenant: &Tenant, kind: KeyKind) -> Shown {
+/// `wrong`: what was wrong with the form, if one was sent.
+async fn confirm_rotation(
+    visit: &Visit,
+    tenant: &Tenant,
+    kind: KeyKind,
+    wrong: Option<&'static str>,
+) -> ScreenResult {
     let keys = visit.portal.keys(visit.actor()?, tenant.id).await?;
+    let mut live = keys.iter().filter(|key| key.kind == kind);
+    if let (Some(_), Some(older)) = (live.next(), live.next()) {
+        return Ok(two_live(tenant, kind, older.id).into());
+    }
     let replaced = newest(&keys, kind);
     let current = keys.into_iter().find(|key| key.kind == kind);
     let name = kind.as_str();
@@ -88,11 +115,13 @@ async fn confirm_rotation(visit: &Visit, tenant: &Tenant, kind: KeyKind) -> Show
         .or(choices.first().map(|(_, choice)| choice.value.as_str()))
         .unwrap_or_default()
         .to_owned();
-    let entry = Entry {
+    let entry = FormField {
         name: "overlap".into(),
         value,
-        ..Entry::default()
+        error: wrong.map(str::to_owned),
+        first_error: wrong.is_some(),
     };
+    let status = if wrong.is_some() { 422 } else { 200 };
     let (id, tenant_name, now) = (tenant.id, tenant.name.clone(), visit.now);
     let page = Page::new(
         Frame::App,
@@ -133,7 +162,29 @@ async fn confirm_rotation(visit: &Visit, tenant: &Tenant, kind: KeyKind) -> Show
             }
         },
     );
-    Ok(in_keys(page, tenant).into())
+    Ok(in_keys(page, tenant).status(status).into())
+}
+
+/// The page for a key that cannot be rotated yet: two of its kind work.
+fn two_live(tenant: &Tenant, kind: KeyKind, older: KeyId) -> Page {
+    let (id, name) = (tenant.id, tenant.name.clone());
+    let page = Page::new(Frame::App, format!("Rotate {kind} · {name}"), move || {
+        view! {
+            <PageHead
+                title=format!("Rotate {kind} of {name}")
+                lead=format!("Two {kind}s work already: stop the older one, or wait until its overlap ends, then rotate again.")
+            />
+            <div class="actions">
+                <a class="btn primary" href=links::stop_key(id, older)>
+                    "Stop the older one…"
+                </a>
+                <a class="btn quiet" href=links::tenant_keys(id)>
+                    "Back to the keys"
+                </a>
+            </div>
+        }
+    });
+    in_keys(page, tenant)
 }
 
 /// For a key that is not needed any more, or leaked with nothing to take its place.
@@ -145,8 +196,8 @@ fn stop_instead(stop: String) -> impl IntoView {
     }
 }
 
-/// Where the page with a rotated secret leads.
-const WITH_ROTATED: &[Onward] = &[("keys", "Back to the keys", "btn primary")];
+/// Links from the page with a rotated secret.
+const WITH_ROTATED: &[NextLink] = &[("keys", "Back to the keys", "btn primary")];
 
 fn rotated_page(tenant: &Tenant, new: NewKey, now: DateTime<Utc>) -> Page {
     let (id, name) = (tenant.id, tenant.name.clone());

@@ -2,9 +2,9 @@
 
 use crate::links;
 use crate::pages::tenant::load;
-use crate::pages::{Answer, Shown, Visit, first_call};
+use crate::pages::{Answer, ScreenResult, Visit, first_call};
 
-pub(in crate::pages) async fn screen(visit: Visit) -> Shown {
+pub(in crate::pages) async fn screen(visit: Visit) -> ScreenResult {
     let tenant = load(&visit).await?;
     let keys = links::tenant_keys(tenant.id);
     let Some(form) = &visit.form else {

@@ -7,12 +7,11 @@ use super::{in_keys, use_note};
 use crate::domain::ids::KeyId;
 use crate::links;
 use crate::pages::tenant::load;
-use crate::pages::{Answer, Frame, Page, Shown, Visit};
-use crate::portal::Trouble;
-use crate::portal::tenants::{Key, Tenant};
+use crate::pages::{Answer, Frame, Page, ScreenResult, Visit};
+use crate::portal::tenants::{Tenant, TenantKey};
 use crate::ui::{Icon, PageHead};
 
-pub(in crate::pages) async fn screen(visit: Visit) -> Shown {
+pub(in crate::pages) async fn screen(visit: Visit) -> ScreenResult {
     let tenant = load(&visit).await?;
     let id: KeyId = visit.param("key")?;
     let actor = visit.actor()?;
@@ -26,14 +25,14 @@ pub(in crate::pages) async fn screen(visit: Visit) -> Shown {
     }
     let keys = visit.portal.keys(actor, tenant.id).await?;
     let others = |kind| keys.iter().filter(|key| key.kind == kind).count() > 1;
-    let key = keys
-        .iter()
-        .find(|key| key.id == id)
-        .ok_or(Trouble::NotFound)?;
+    let Some(key) = keys.iter().find(|key| key.id == id) else {
+        // It was stopped meanwhile, or its time is over: the tenant's keys show what there is.
+        return Ok(Answer::See(links::tenant_keys(tenant.id)));
+    };
     Ok(confirm_stop(&tenant, key, others(key.kind), visit.now).into())
 }
 
-fn confirm_stop(tenant: &Tenant, key: &Key, another: bool, now: DateTime<Utc>) -> Page {
+fn confirm_stop(tenant: &Tenant, key: &TenantKey, another: bool, now: DateTime<Utc>) -> Page {
     let kind = key.kind.as_str();
     let (id, name, key) = (tenant.id, tenant.name.clone(), key.clone());
     let page = Page::new(Frame::App, format!("Stop {kind} · {name}"), move || {

@@ -3,7 +3,7 @@
 use app::domain::ids::ServicerId;
 use app::domain::servicer::{ServicerKind, ServicerStatus};
 use app::portal::admin::{Admin, CreatedServicer, ServicerRow};
-use app::portal::{Actor, Answered, Source, Trouble};
+use app::portal::{Actor, PortalError, PortalResult, RequestSource};
 use async_trait::async_trait;
 use chrono::Duration;
 
@@ -11,7 +11,7 @@ use super::{Fake, World, ago, id, now};
 
 #[async_trait]
 impl Admin for Fake {
-    async fn servicers(&self, _: &Actor, query: &str) -> Answered<Vec<ServicerRow>> {
+    async fn servicers(&self, _: &Actor, query: &str) -> PortalResult<Vec<ServicerRow>> {
         if self.0 == World::Empty || query == "xyz" {
             return Ok(Vec::new());
         }
@@ -48,8 +48,8 @@ impl Admin for Fake {
         _: &Actor,
         _: &str,
         _: ServicerKind,
-        _: &Source,
-    ) -> Answered<CreatedServicer> {
+        _: &RequestSource,
+    ) -> PortalResult<CreatedServicer> {
         Ok(CreatedServicer {
             id: ServicerId(id(83)),
             claim_token: "clm_7QmX2dPz9fWvK3rTnB8sLcY5hJ1gU4eA".into(),
@@ -57,7 +57,12 @@ impl Admin for Fake {
             sign_up_url: "http://127.0.0.1:3000/signup?servicer=x&claim=y".into(),
         })
     }
-    async fn approve_servicer(&self, _: &Actor, _: ServicerId, _: &Source) -> Answered<()> {
+    async fn approve_servicer(
+        &self,
+        _: &Actor,
+        _: ServicerId,
+        _: &RequestSource,
+    ) -> PortalResult<()> {
         Ok(())
     }
     async fn suspend_servicer(
@@ -65,17 +70,22 @@ impl Admin for Fake {
         _: &Actor,
         _: ServicerId,
         reason: &str,
-        _: &Source,
-    ) -> Answered<()> {
+        _: &RequestSource,
+    ) -> PortalResult<()> {
         if reason.is_empty() {
-            return Err(Trouble::field(
+            return Err(PortalError::field(
                 "reason",
                 "Say why: the servicer is shown this.",
             ));
         }
         Ok(())
     }
-    async fn resume_servicer(&self, _: &Actor, _: ServicerId, _: &Source) -> Answered<()> {
+    async fn resume_servicer(
+        &self,
+        _: &Actor,
+        _: ServicerId,
+        _: &RequestSource,
+    ) -> PortalResult<()> {
         Ok(())
     }
 }

@@ -15,15 +15,15 @@ use app::domain::person::{Email, Role};
 use app::domain::servicer::ServicerStatus;
 use app::domain::skill::SkillName;
 use app::domain::tenant::{Environment, TenantStatus};
-use app::pages::{Assets, Fields, Site, Visit};
-use app::portal::tenants::TenantRow;
-use app::portal::{Actor, Membership, Source};
+use app::pages::{Assets, FormFields, Site, Visit};
+use app::portal::tenants::TenantSummary;
+use app::portal::{Actor, Membership, RequestSource};
 use chrono::{DateTime, Duration, Utc};
 
 /// A name that must never reach a page unescaped.
 pub const HOSTILE: &str = "Budget <img src=x onerror=alert(1)> \"app\"";
 
-/// How full the world is.
+/// Amount of data in the portal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum World {
     /// Nobody has done anything yet.
@@ -93,11 +93,11 @@ pub fn visit(world: World, path: &str, actor: Option<Actor>) -> Visit {
         actor,
         places: Vec::new(),
         path: path.to_owned(),
-        params: Fields::default(),
+        params: FormFields::default(),
         query: fields(query),
         form: None,
         file: None,
-        source: Source::default(),
+        source: RequestSource::default(),
         now: now(),
         site: Arc::new(Site {
             brand: "Tessera".into(),
@@ -117,8 +117,8 @@ pub fn visit(world: World, path: &str, actor: Option<Actor>) -> Visit {
 }
 
 /// `a=1&b=2`, without decoding.
-pub fn fields(text: &str) -> Fields {
-    Fields(
+pub fn fields(text: &str) -> FormFields {
+    FormFields(
         text.split('&')
             .filter_map(|pair| pair.split_once('='))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
@@ -135,8 +135,8 @@ impl Fake {
         }
     }
 
-    fn tenant_row(&self) -> TenantRow {
-        TenantRow {
+    fn tenant_row(&self) -> TenantSummary {
+        TenantSummary {
             id: tenant_id(),
             name: self.name(),
             environment: Environment::Sandbox,

@@ -8,14 +8,14 @@ use app::portal::people::{
     AddressLink, Device, GivenPasswords, PasswordChoice, PasswordLink, People, SignUp, Start,
     Started,
 };
-use app::portal::{Actor, Answered, FieldError, Source, Trouble};
+use app::portal::{Actor, FieldError, PortalError, PortalResult, RequestSource};
 use async_trait::async_trait;
 
 use super::{Fake, World, ago, id, key, now, tenant_id};
 
 #[async_trait]
 impl People for Fake {
-    async fn start(&self, form: Start, _: &Source) -> Answered<Started> {
+    async fn start(&self, form: Start, _: &RequestSource) -> PortalResult<Started> {
         let mut errors = Vec::new();
         let mut refuse = |name, message: &str| {
             errors.push(FieldError {
@@ -33,7 +33,7 @@ impl People for Fake {
             refuse("password", "Use at least 12 characters.");
         }
         if !errors.is_empty() {
-            return Err(Trouble::Refused(errors));
+            return Err(PortalError::Refused(errors));
         }
         assert_eq!(form.legal_form, LegalForm::Company);
         Ok(Started {
@@ -44,34 +44,34 @@ impl People for Fake {
             client_app_key: key(KeyKind::AppKey, 2),
         })
     }
-    async fn sign_up(&self, _: SignUp, _: &Source) -> Answered<PersonId> {
-        Err(Trouble::field(
+    async fn sign_up(&self, _: SignUp, _: &RequestSource) -> PortalResult<PersonId> {
+        Err(PortalError::field(
             "claim_token",
             "This token does not fit this servicer id, or it has been used.",
         ))
     }
-    async fn sign_in(&self, _: &str, password: &str, _: &Source) -> Answered<PersonId> {
+    async fn sign_in(&self, _: &str, password: &str, _: &RequestSource) -> PortalResult<PersonId> {
         match password {
             "right" => Ok(PersonId(id(90))),
-            "often" => Err(Trouble::Wait(30)),
-            _ => Err(Trouble::field(
+            "often" => Err(PortalError::Wait(30)),
+            _ => Err(PortalError::field(
                 "password",
                 "Email or password is incorrect.",
             )),
         }
     }
-    async fn prove(&self, _: &Actor, password: &str, _: &Source) -> Answered<()> {
+    async fn prove(&self, _: &Actor, password: &str, _: &RequestSource) -> PortalResult<()> {
         if password == "right" {
             return Ok(());
         }
-        Err(Trouble::field("password", "This is not your password."))
+        Err(PortalError::field("password", "This is not your password."))
     }
-    async fn forgot(&self, _: &str, _: &Source) -> Answered<()> {
+    async fn forgot(&self, _: &str, _: &RequestSource) -> PortalResult<()> {
         Ok(())
     }
-    async fn reset_link(&self, token: &str, _: &Source) -> Answered<PasswordLink> {
+    async fn reset_link(&self, token: &str, _: &RequestSource) -> PortalResult<PasswordLink> {
         if !["good", "several"].contains(&token) {
-            return Err(Trouble::NotFound);
+            return Err(PortalError::NotFound);
         }
         let choice = |n, servicer: &str| PasswordChoice {
             account: PersonId(id(n)),
@@ -90,15 +90,18 @@ impl People for Fake {
         token: &str,
         account: &str,
         password: &str,
-        source: &Source,
-    ) -> Answered<PersonId> {
+        source: &RequestSource,
+    ) -> PortalResult<PersonId> {
         let link = self.reset_link(token, source).await?;
         if password.len() < 12 {
-            return Err(Trouble::field("password", "Use at least 12 characters."));
+            return Err(PortalError::field(
+                "password",
+                "Use at least 12 characters.",
+            ));
         }
         if !link.choices.is_empty() && account.is_empty() {
             let why = "Choose which of these accounts is yours.";
-            return Err(Trouble::field("account", why));
+            return Err(PortalError::field("account", why));
         }
         Ok(PersonId(id(90)))
     }
@@ -106,10 +109,10 @@ impl People for Fake {
         &self,
         actor: Option<&Actor>,
         token: &str,
-        _: &Source,
-    ) -> Answered<AddressLink> {
+        _: &RequestSource,
+    ) -> PortalResult<AddressLink> {
         if !["good", "confirmed"].contains(&token) {
-            return Err(Trouble::NotFound);
+            return Err(PortalError::NotFound);
         }
         Ok(AddressLink {
             address: "de…@example.com".into(),
@@ -123,63 +126,78 @@ impl People for Fake {
         actor: Option<&Actor>,
         token: &str,
         given: GivenPasswords,
-        source: &Source,
-    ) -> Answered<PersonId> {
+        source: &RequestSource,
+    ) -> PortalResult<PersonId> {
         let link = self.verify_link(actor, token, source).await?;
         if !link.signed_in && given.own != "right" {
-            return Err(Trouble::field("password", "This is not your password."));
+            return Err(PortalError::field("password", "This is not your password."));
         }
         if link.confirmed_elsewhere && given.confirmed != "right" {
-            return Err(Trouble::field("confirmed", "This is not your password."));
+            return Err(PortalError::field(
+                "confirmed",
+                "This is not your password.",
+            ));
         }
         Ok(PersonId(id(90)))
     }
-    async fn unconfirmed(&self, _: &Actor) -> Answered<usize> {
+    async fn unconfirmed(&self, _: &Actor) -> PortalResult<usize> {
         Ok(usize::from(self.0 == World::Full))
     }
-    async fn bring_in(&self, actor: &Actor, password: &str, _: &Source) -> Answered<()> {
+    async fn bring_in(&self, actor: &Actor, password: &str, _: &RequestSource) -> PortalResult<()> {
         actor.fresh(now())?;
         if password == "right" {
             return Ok(());
         }
         let why = "No unconfirmed account has this password.";
-        Err(Trouble::field("other_password", why))
+        Err(PortalError::field("other_password", why))
     }
-    async fn join(&self, actor: &Actor, _: &str, claim_token: &str, _: &Source) -> Answered<()> {
+    async fn join(
+        &self,
+        actor: &Actor,
+        _: &str,
+        claim_token: &str,
+        _: &RequestSource,
+    ) -> PortalResult<()> {
         if !actor.verified {
             let why = "Confirm your email address first.";
-            return Err(Trouble::Forbidden(why.into()));
+            return Err(PortalError::Forbidden(why.into()));
         }
         if claim_token == "good" {
             return Ok(());
         }
-        Err(Trouble::field(
+        Err(PortalError::field(
             "claim_token",
             "This token does not fit this servicer id.",
         ))
     }
-    async fn places(&self, _: &Actor) -> Answered<Vec<(ServicerId, String)>> {
+    async fn places(&self, _: &Actor) -> PortalResult<Vec<(ServicerId, String)>> {
         Ok(vec![(ServicerId(id(80)), "Example Ltd".into())])
     }
-    async fn work_in(&self, _: &Actor, servicer: ServicerId) -> Answered<()> {
+    async fn work_in(&self, _: &Actor, servicer: ServicerId) -> PortalResult<()> {
         if servicer == ServicerId(id(80)) {
             return Ok(());
         }
-        Err(Trouble::NotFound)
+        Err(PortalError::NotFound)
     }
-    async fn send_verification(&self, _: &Actor) -> Answered<()> {
+    async fn send_verification(&self, _: &Actor) -> PortalResult<()> {
         Ok(())
     }
-    async fn change_password(&self, _: &Actor, old: &str, new: &str, _: &Source) -> Answered<()> {
+    async fn change_password(
+        &self,
+        _: &Actor,
+        old: &str,
+        new: &str,
+        _: &RequestSource,
+    ) -> PortalResult<()> {
         if new.len() < 12 {
-            return Err(Trouble::field("new", "Use at least 12 characters."));
+            return Err(PortalError::field("new", "Use at least 12 characters."));
         }
         if old != "right" {
-            return Err(Trouble::field("old", "This is not your password."));
+            return Err(PortalError::field("old", "This is not your password."));
         }
         Ok(())
     }
-    async fn devices(&self, _: &Actor) -> Answered<Vec<Device>> {
+    async fn devices(&self, _: &Actor) -> PortalResult<Vec<Device>> {
         let device = |handle: &str, agent: &str, current| Device {
             handle: handle.into(),
             user_agent: agent.into(),
@@ -193,10 +211,10 @@ impl People for Fake {
             device("b", "Safari on iPhone", false),
         ])
     }
-    async fn end_device(&self, actor: &Actor, handle: &str, _: &Source) -> Answered<()> {
+    async fn end_device(&self, actor: &Actor, handle: &str, _: &RequestSource) -> PortalResult<()> {
         actor.fresh(now())?;
         let devices = self.devices(actor).await?;
         let found = devices.iter().any(|device| device.handle == handle);
-        found.then_some(()).ok_or(Trouble::NotFound)
+        found.then_some(()).ok_or(PortalError::NotFound)
     }
 }

@@ -2,7 +2,7 @@
 
 use app::domain::ids::{KeyId, RequestId, SessionId};
 use app::portal::requests::{Explanation, RequestDetail, RequestFilter, RequestRow, Requests};
-use app::portal::{Actor, Answered, Trouble};
+use app::portal::{Actor, PortalError, PortalResult};
 use async_trait::async_trait;
 use chrono::Duration;
 
@@ -10,7 +10,7 @@ use super::{Fake, World, id, now, tenant_id};
 
 #[async_trait]
 impl Requests for Fake {
-    async fn requests(&self, _: &Actor, filter: &RequestFilter) -> Answered<Vec<RequestRow>> {
+    async fn requests(&self, _: &Actor, filter: &RequestFilter) -> PortalResult<Vec<RequestRow>> {
         if matches!(self.0, World::Empty | World::Started) || filter.q.is_some() {
             return Ok(Vec::new());
         }
@@ -45,9 +45,9 @@ impl Requests for Fake {
             })
             .collect())
     }
-    async fn request(&self, _: &Actor, request: RequestId) -> Answered<RequestDetail> {
+    async fn request(&self, _: &Actor, request: RequestId) -> PortalResult<RequestDetail> {
         if !(100..=200).any(|n| request == RequestId(id(n))) {
-            return Err(Trouble::NotFound);
+            return Err(PortalError::NotFound);
         }
         Ok(RequestDetail {
             row: row(100, 401, "POST /v1/token", Some("invalid_api_keys"), 0.8),

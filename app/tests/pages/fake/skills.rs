@@ -4,14 +4,14 @@ use app::domain::ids::TenantId;
 use app::domain::skill::{SkillName, SkillType};
 use app::domain::tenant::Environment;
 use app::portal::skills::{Skill, Skills, Step};
-use app::portal::{Actor, Answered};
+use app::portal::{Actor, PortalResult};
 use async_trait::async_trait;
 
 use super::{Fake, World, skill_name, tenant_id};
 
 #[async_trait]
 impl Skills for Fake {
-    async fn skills(&self) -> Answered<Vec<Skill>> {
+    async fn skills(&self) -> PortalResult<Vec<Skill>> {
         if self.0 == World::Empty {
             return Ok(Vec::new());
         }
@@ -36,11 +36,16 @@ impl Skills for Fake {
             skill("xyz_ro_aisp_sbx_#1.0", Some("RO")),
         ])
     }
+    async fn skills_with(&self, text: &str) -> PortalResult<Vec<Skill>> {
+        let mut skills = self.skills().await?;
+        skills.retain(|skill| skill.name.as_str().contains(text));
+        Ok(skills)
+    }
     async fn whitelisted_by(
         &self,
         _: &Actor,
         skill: &SkillName,
-    ) -> Answered<Vec<(TenantId, String)>> {
+    ) -> PortalResult<Vec<(TenantId, String)>> {
         Ok(if skill.as_str() == "xyz_aisp_sbx_#1.0" {
             vec![(tenant_id(), self.name())]
         } else {

@@ -6,10 +6,10 @@ use app::domain::person::Permission;
 use app::domain::skill::SkillName;
 use app::domain::tenant::{Environment, TenantStatus};
 use app::portal::tenants::{
-    CreatedTenant, Creation, Key, NewKey, NewTenant, Overview, Tenant, TenantRow, Tenants,
-    TypedTerms, WhitelistedSkill,
+    CreatedTenant, Creation, NewKey, NewTenant, Overview, Rotation, Tenant, TenantKey,
+    TenantSummary, Tenants, TypedTerms, WhitelistedSkill,
 };
-use app::portal::{Actor, Answered, Source, Trouble};
+use app::portal::{Actor, PortalError, PortalResult, RequestSource};
 use async_trait::async_trait;
 use chrono::Duration;
 
@@ -17,7 +17,7 @@ use super::{Fake, World, ago, id, key, now, skill_name, tenant_id};
 
 #[async_trait]
 impl Tenants for Fake {
-    async fn overview(&self, _: &Actor) -> Answered<Overview> {
+    async fn overview(&self, _: &Actor) -> PortalResult<Overview> {
         let full = matches!(self.0, World::Full | World::Hostile);
         Ok(Overview {
             first_tenant: (self.0 != World::Empty).then(tenant_id),
@@ -33,11 +33,11 @@ impl Tenants for Fake {
             sessions_completed_24h: if full { 38 } else { 0 },
         })
     }
-    async fn tenants(&self, _: &Actor, query: &str) -> Answered<Vec<TenantRow>> {
+    async fn tenants(&self, _: &Actor, query: &str) -> PortalResult<Vec<TenantSummary>> {
         if self.0 == World::Empty || query == "xyz" {
             return Ok(Vec::new());
         }
-        let second = TenantRow {
+        let second = TenantSummary {
             id: TenantId(id(2)),
             name: "Budget app, live".into(),
             environment: Environment::Production,
@@ -50,9 +50,9 @@ impl Tenants for Fake {
         };
         Ok(vec![self.tenant_row(), second])
     }
-    async fn tenant(&self, _: &Actor, id: TenantId) -> Answered<Tenant> {
+    async fn tenant(&self, _: &Actor, id: TenantId) -> PortalResult<Tenant> {
         if id != tenant_id() {
-            return Err(Trouble::NotFound);
+            return Err(PortalError::NotFound);
         }
         let allowed = |name| WhitelistedSkill {
             skill: skill_name(name),
@@ -80,14 +80,19 @@ impl Tenants for Fake {
     fn tenant_form(&self) -> uuid::Uuid {
         id(700)
     }
-    async fn create_tenant(&self, _: &Actor, new: NewTenant, _: &Source) -> Answered<Creation> {
+    async fn create_tenant(
+        &self,
+        _: &Actor,
+        new: NewTenant,
+        _: &RequestSource,
+    ) -> PortalResult<Creation> {
         if new.form == Some(id(701)) {
             return Ok(Creation::Again(tenant_id()));
         }
         app::domain::text::name(&new.name, app::domain::tenant::LONGEST_NAME)
-            .map_err(|error| Trouble::field("name", error.to_string()))?;
+            .map_err(|error| PortalError::field("name", error.to_string()))?;
         if new.environment == Environment::Production {
-            return Err(Trouble::Forbidden(
+            return Err(PortalError::Forbidden(
                 "Production opens once an operator has approved your servicer.".into(),
             ));
         }
@@ -103,12 +108,12 @@ impl Tenants for Fake {
         id: TenantId,
         version: i64,
         name: &str,
-        _: &Source,
-    ) -> Answered<()> {
+        _: &RequestSource,
+    ) -> PortalResult<()> {
         self.tenant(actor, id).await?;
         actor.may(Permission::ManageSandboxTenants)?;
         app::domain::text::name(name, app::domain::tenant::LONGEST_NAME)
-            .map_err(|error| Trouble::field("name", error.to_string()))?;
+            .map_err(|error| PortalError::field("name", error.to_string()))?;
         since(version)
     }
     async fn set_links(
@@ -117,11 +122,11 @@ impl Tenants for Fake {
         id: TenantId,
         version: i64,
         (links, _): (Vec<String>, Vec<String>),
-        _: &Source,
-    ) -> Answered<()> {
+        _: &RequestSource,
+    ) -> PortalResult<()> {
         self.tenant(actor, id).await?;
         if links.iter().any(|link| link.starts_with("javascript")) {
-            return Err(Trouble::field(
+            return Err(PortalError::field(
                 "redirect_links",
                 "Links of this scheme cannot be used.",
             ));
@@ -134,17 +139,23 @@ impl Tenants for Fake {
         _: TenantId,
         version: i64,
         (networks, leaves_me_out): (Vec<String>, bool),
-        _: &Source,
-    ) -> Answered<()> {
+        _: &RequestSource,
+    ) -> PortalResult<()> {
         if networks.is_empty() || leaves_me_out {
             return since(version);
         }
-        Err(Trouble::field(
+        Err(PortalError::field(
             "networks",
             "The list leaves out the address you come from now.",
         ))
     }
-    async fn pause_tenant(&self, actor: &Actor, id: TenantId, _: bool, _: &Source) -> Answered<()> {
+    async fn pause_tenant(
+        &self,
+        actor: &Actor,
+        id: TenantId,
+        _: bool,
+        _: &RequestSource,
+    ) -> PortalResult<()> {
         self.tenant(actor, id).await.map(drop)
     }
     async fn whitelist(
@@ -153,8 +164,8 @@ impl Tenants for Fake {
         _: TenantId,
         _: &str,
         _: bool,
-        _: &Source,
-    ) -> Answered<()> {
+        _: &RequestSource,
+    ) -> PortalResult<()> {
         Ok(())
     }
     async fn set_terms(
@@ -164,17 +175,17 @@ impl Tenants for Fake {
         _: &SkillName,
         version: i64,
         terms: TypedTerms,
-        _: &Source,
-    ) -> Answered<()> {
+        _: &RequestSource,
+    ) -> PortalResult<()> {
         match app::domain::terms::CONSENT_DURATION.parse(&terms.consent_duration) {
             Ok(_) => since(version),
-            Err(error) => Err(Trouble::field("consent_duration", error.to_string())),
+            Err(error) => Err(PortalError::field("consent_duration", error.to_string())),
         }
     }
-    async fn keys(&self, actor: &Actor, tenant: TenantId) -> Answered<Vec<Key>> {
+    async fn keys(&self, actor: &Actor, tenant: TenantId) -> PortalResult<Vec<TenantKey>> {
         self.tenant(actor, tenant).await?;
         actor.may(Permission::ManageSandboxKeys)?;
-        let made = |n: u128, kind, value: String, shown: bool| Key {
+        let made = |n: u128, kind, value: String, shown: bool| TenantKey {
             id: KeyId(id(n)),
             kind,
             tail: app::domain::key::tail(&value),
@@ -186,25 +197,30 @@ impl Tenants for Fake {
             last_used_by: None,
             calls_24h: 98,
         };
-        let old = Key {
+        let old = TenantKey {
             ends_at: Some(now() + Duration::hours(21)),
             last_used_at: Some(ago(240)),
             last_used_by: Some("node-fetch/3.2".into()),
             ..made(13, KeyKind::Secret, key(KeyKind::Secret, 3), false)
         };
-        Ok(vec![
+        let mut keys = vec![
             made(11, KeyKind::AppKey, key(KeyKind::AppKey, 2), true),
             made(12, KeyKind::Secret, key(KeyKind::Secret, 1), false),
-            old,
-        ])
+        ];
+        if self.0 != World::Started {
+            keys.push(old);
+        }
+        Ok(keys)
     }
-    async fn holds_secret(&self, _: &Actor, _: TenantId, secret: &str) -> Answered<()> {
+    async fn holds_secret(&self, _: &Actor, _: TenantId, secret: &str) -> PortalResult<()> {
         if secret == key(KeyKind::Secret, 1) {
             return Ok(());
         }
-        Err(Trouble::Conflict("That is no live client_secret.".into()))
+        Err(PortalError::Conflict(
+            "That is no live client_secret.".into(),
+        ))
     }
-    async fn secret_saved(&self, _: &Actor, _: TenantId) -> Answered<()> {
+    async fn secret_saved(&self, _: &Actor, _: TenantId) -> PortalResult<()> {
         Ok(())
     }
     async fn rotate_key(
@@ -212,15 +228,16 @@ impl Tenants for Fake {
         actor: &Actor,
         _: TenantId,
         kind: KeyKind,
-        overlap: Duration,
-        _: &Source,
-    ) -> Answered<NewKey> {
+        rotation: Rotation,
+        _: &RequestSource,
+    ) -> PortalResult<NewKey> {
+        let overlap = rotation.overlap;
         if overlap == Duration::zero() {
             actor.fresh(now())?;
         }
         if kind == KeyKind::Secret && overlap > Duration::days(7) {
             let why = "The old client_secret may stay valid for 0 to 7 days.";
-            return Err(Trouble::field("overlap", why));
+            return Err(PortalError::field("overlap", why));
         }
         Ok(NewKey {
             id: KeyId(id(14)),
@@ -234,19 +251,19 @@ impl Tenants for Fake {
         actor: &Actor,
         tenant: TenantId,
         key: KeyId,
-        _: &Source,
-    ) -> Answered<()> {
+        _: &RequestSource,
+    ) -> PortalResult<()> {
         let keys = self.keys(actor, tenant).await?;
         let found = keys.iter().any(|known| known.id == key);
-        found.then_some(()).ok_or(Trouble::NotFound)
+        found.then_some(()).ok_or(PortalError::NotFound)
     }
 }
 
 /// The settings are at version 3.
-fn since(version: i64) -> Answered<()> {
+fn since(version: i64) -> PortalResult<()> {
     if version == 3 {
         return Ok(());
     }
     let why = "Not saved: since you opened this page, somebody changed the name (b@example.com).";
-    Err(Trouble::Conflict(why.into()))
+    Err(PortalError::Conflict(why.into()))
 }

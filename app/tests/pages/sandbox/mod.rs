@@ -9,7 +9,8 @@ use app::domain::console::Offer;
 use app::domain::ids::*;
 use app::domain::skill::{SkillName, SkillType};
 use app::portal::console::{
-    Act, Call, File, NextCall, Nonce, Run, SentFile as Arrived, StepName, WantedFile,
+    ConsoleCall, File, NextCall, NonceUse, Run, RunAction, SentFile as Arrived, StepName,
+    WantedFile,
 };
 use chrono::Duration;
 use serde_json::{Value, json};
@@ -21,7 +22,7 @@ use crate::runs::call;
 const DEPOSIT: &str = include_str!("../../../../server/src/skills/manifests/xyz_sbx.json");
 const PAYMENT: &str = include_str!("../../../../server/src/skills/manifests/xyz_pisp_sbx.json");
 
-/// Which run stands where.
+/// Numbers of the runs' ids, and the state of each.
 const STATES: [(u128, &str); 9] = [
     (431, "form"),
     (432, "form-wrong"),
@@ -35,19 +36,19 @@ const STATES: [(u128, &str); 9] = [
 ];
 
 thread_local! {
-    /// What the page asked the portal to do, last.
+    /// Action that the page asked of the portal last.
     static DONE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
 /// Notes what a page asked for.
-pub fn note(act: Act<'_>) {
+pub fn note(act: RunAction<'_>) {
     let words = match act {
-        Act::Next(data) => format!("next {}", data.unwrap_or_default()),
-        Act::Upload { kind, file } => match file {
+        RunAction::Next(data) => format!("next {}", data.unwrap_or_default()),
+        RunAction::Upload { kind, file } => match file {
             File::Sample => format!("sample {kind}"),
             File::Chosen { name, bytes } => format!("file {kind} {name} {}", bytes.len()),
         },
-        Act::Offered(offer) => format!("offer {offer}"),
+        RunAction::Offered(offer) => format!("offer {offer}"),
     };
     DONE.with(|done| *done.borrow_mut() = Some(words));
 }
@@ -196,8 +197,8 @@ fn steps(manifest: &Value) -> Vec<StepName> {
     steps.iter().map(name).collect()
 }
 
-fn nonces(calls: usize) -> Vec<Nonce> {
-    vec![Nonce {
+fn nonces(calls: usize) -> Vec<NonceUse> {
+    vec![NonceUse {
         label: "nonce 1".into(),
         masked: "F3YX…bm9u".into(),
         made_by: 0,
@@ -209,21 +210,21 @@ fn nonces(calls: usize) -> Vec<Nonce> {
 const ASKED: &str =
     "{\n  \"nonce\": \"$NONCE\",\n  \"kind\": \"selfie\",\n  \"file\": \"@portrait.png\"\n}";
 
-fn made(place: u128, title: &str, path: &str, answer: &Value, browser_safe: bool) -> Call {
+fn made(place: u128, title: &str, path: &str, answer: &Value, browser_safe: bool) -> ConsoleCall {
     let answer = serde_json::to_string_pretty(answer).unwrap();
     call(place, title, path, ASKED, answer, browser_safe)
 }
 
-fn refused(of: Call, fields: &Value) -> Call {
+fn refused(of: ConsoleCall, fields: &Value) -> ConsoleCall {
     let answer = json!({"http": 400, "code": "invalid_input", "message": "The data is not valid.", "fields": fields});
-    Call {
+    ConsoleCall {
         status: 400,
         response_body: answer.to_string(),
         ..of
     }
 }
 
-fn calls(n: u128) -> Vec<Call> {
+fn calls(n: u128) -> Vec<ConsoleCall> {
     let (session, steps) = (id(440), format!("/v1/sessions/{}/steps", id(440)));
     let answer = json!({"session_id": session, "nonce": "F3YX…bm9u"});
     let opened = made(1, "Open session", "/v1/sessions", &answer, true);

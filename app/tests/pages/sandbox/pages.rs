@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use app::pages::{Answer, SentFile, Visit};
+use app::pages::{Answer, FormFile, Visit};
 use serde_json::{Value, json};
 
 use super::{TO_JSON, done};
@@ -187,7 +187,7 @@ fn files_are_asked_for_one_by_one_with_a_sample_for_each() {
     assert!(matches!(answer, Answer::See(_)));
     assert_eq!(done().as_deref(), Some("sample selfie"));
     let mut own = page(433, Some("act=upload&at=3&kind=selfie"));
-    own.file = Some(SentFile {
+    own.file = Some(FormFile {
         name: "me.png".into(),
         bytes: Arc::from(&b"bytes"[..]),
     });

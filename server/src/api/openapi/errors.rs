@@ -95,7 +95,7 @@ fn take_declared(operation: &mut Value) -> Vec<Code> {
     codes
 }
 
-/// What every call of a kind may be answered.
+/// Returns the codes that every call of this kind may be answered with, by its path, body and headers.
 fn general(path: &str, operation: &Value) -> Vec<Code> {
     let mut codes = vec![
         Code::NotAcceptable,
@@ -134,12 +134,10 @@ fn general(path: &str, operation: &Value) -> Vec<Code> {
         ]);
         // What a nonce authorises takes no secret.
         if !path.ends_with("/steps") && !path.ends_with("/upload") {
-            codes.push(Code::IpNotAllowed);
+            codes.extend([Code::IpNotAllowed, Code::SignatureRequired]);
         }
         if cors::is_open(path) {
             codes.push(Code::OriginNotAllowed);
-        } else {
-            codes.push(Code::SignatureRequired);
         }
     }
     codes

@@ -23,7 +23,10 @@ pub fn complete(operation: &mut Value, document: &Value) {
             add(content, |schema| value(schema, document, 0));
         }
         if let Some(response) = response.as_object_mut()
-            && response.get("description").and_then(Value::as_str) == Some("")
+            && response
+                .get("description")
+                .and_then(Value::as_str)
+                .is_none_or(str::is_empty)
         {
             response.insert("description".to_owned(), "It is done.".into());
         }
@@ -41,7 +44,7 @@ fn add(content: &mut Value, example: impl Fn(&Value) -> Value) {
     }
 }
 
-/// What a request needs, and the key that opens browser-safe calls.
+/// Returns an example of a request: its required fields, and `client_app_key` where the operation takes one.
 fn request(schema: &Value, document: &Value) -> Value {
     let (name, schema) = resolved(schema, document);
     let needed = required(schema);
@@ -109,7 +112,8 @@ fn by_type(schema: &Value) -> Value {
     }
 }
 
-/// What fields of some names hold; the same name may hold something else in one schema.
+/// Returns the example of a field by its name, or by schema and name where the name alone is ambiguous; `None` if the
+/// name is not known.
 fn known(schema: &str, field: &str) -> Option<Value> {
     Some(match (schema, field) {
         ("SessionOpened", "status") => json!("SESSION_CREATED"),

@@ -107,3 +107,137 @@ fn keys_in_headers_are_security_schemes() {
         }
     }
 }
+
+/// Calls `see` with every schema of a document: with those inside of it, too.
+fn each_schema(value: &Value, see: &mut impl FnMut(&Value)) {
+    match value {
+        Value::Object(members) => {
+            see(value);
+            members.values().for_each(|member| each_schema(member, see));
+        }
+        Value::Array(items) => items.iter().for_each(|item| each_schema(item, see)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_response_is_described() {
+    let document = crate::api::openapi("http://127.0.0.1:3000");
+    for (operation, described) in operations(&document) {
+        for (status, response) in described["responses"].as_object().unwrap() {
+            let words = response["description"].as_str().unwrap_or_default();
+            assert!(!words.is_empty(), "{operation} {status}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_left_out_that_linters_ask_for() {
+    let document = crate::api::openapi("https://api.example.com");
+    assert_eq!(
+        document["info"]["contact"]["url"],
+        "https://api.example.com"
+    );
+    let tags: BTreeSet<_> = document["tags"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|tag| &tag["name"])
+        .map(Value::to_string)
+        .collect();
+    let text = document.to_string();
+    for (operation, described) in operations(&document) {
+        assert!(described["security"].is_array(), "{operation}");
+        for tag in described["tags"].as_array().unwrap() {
+            assert!(tags.contains(&tag.to_string()), "{operation}: {tag}");
+        }
+    }
+    for name in document["components"]["schemas"]
+        .as_object()
+        .unwrap()
+        .keys()
+    {
+        let reference = format!("\"#/components/schemas/{name}\"");
+        assert!(text.contains(&reference), "{name} is used nowhere");
+    }
+}
+
+#[test]
+fn schemas_are_of_a_kind_that_generators_make_types_of() {
+    let document = crate::api::openapi("http://127.0.0.1:3000");
+    each_schema(&document["components"]["schemas"], &mut |schema| {
+        if let Some(properties) = schema["properties"].as_object() {
+            assert!(properties.values().all(Value::is_object), "{schema}");
+            assert!(schema.get("oneOf").is_none(), "{schema}");
+        }
+    });
+    let schemas = &document["components"]["schemas"];
+    let words = |name: &str, field: &str| schemas[name]["properties"][field]["enum"].clone();
+    for name in [
+        "SessionOpened",
+        "SessionStanding",
+        "SessionCancelled",
+        "StepTaken",
+        "Uploaded",
+    ] {
+        assert_eq!(words(name, "status").as_array().unwrap().len(), 7, "{name}");
+    }
+    assert_eq!(
+        words("Consent", "status"),
+        json!(["ACTIVE", "DELETED", "EXPIRED"])
+    );
+    for (name, field) in [
+        ("Payment", "status"),
+        ("Payment", "kind"),
+        ("TransactionData", "status"),
+        ("BalanceData", "credit_debit_indicator"),
+        ("Error", "type"),
+        ("SkillSummary", "flavour"),
+    ] {
+        assert!(words(name, field).is_array(), "{name}.{field}");
+    }
+    assert_eq!(
+        schemas["List_Account"]["properties"]["items"]["items"],
+        json!({ "$ref": "#/components/schemas/Account" })
+    );
+}
+
+#[test]
+fn a_request_shows_one_key_and_not_two() {
+    let document = crate::api::openapi("http://127.0.0.1:3000");
+    let fits = |name: &str, keys: &[&str]| {
+        let schema = json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "$ref": format!("#/components/schemas/{name}"),
+            "components": document["components"],
+        });
+        let mut request = json!({ "skill": "xyz_ro_aisp_sbx_#1.0" });
+        if name == "CatalogQuery" {
+            request = json!({});
+        }
+        for key in keys {
+            request[*key] = match *key {
+                "client_id" => json!("7489fe74-a91d-4897-8895-cd5e05c0fc4b"),
+                _ => json!("tsr_sbx_x"),
+            };
+        }
+        jsonschema::is_valid(&schema, &request)
+    };
+    let (id, app, secret) = ("client_id", "client_app_key", "client_secret");
+    for name in ["CreateSession", "CatalogQuery"] {
+        assert!(
+            fits(name, &[id, app]) && fits(name, &[id, secret]),
+            "{name}"
+        );
+        for keys in [
+            &[id][..],
+            &[app],
+            &[secret],
+            &[app, secret],
+            &[id, app, secret],
+        ] {
+            assert!(!fits(name, keys), "{name} {keys:?}");
+        }
+    }
+    assert!(fits("CatalogQuery", &[]) && !fits("CreateSession", &[]));
+}

@@ -14,6 +14,7 @@ on_both!(
     every_filter_finds_what_it_says_in_both_styles,
     pages_follow_each_other,
     a_wrong_question_is_refused,
+    what_is_no_text_is_answered_as_the_api_answers,
     a_skill_tells_all_that_implementing_it_needs,
     keys_show_which_skills_are_whitelisted,
     what_is_known_is_not_sent_again
@@ -95,6 +96,7 @@ async fn every_filter_finds_what_it_says_in_both_styles(db: Db) {
         (json!({ "flavour": "production" }), vec![]),
         (json!({ "servicer": "abc" }), vec![GERMAN]),
         (json!({ "servicer": "xyz" }), SHIPPED.to_vec()),
+        (json!({ "servicer": "XYZ" }), SHIPPED.to_vec()),
         (json!({ "servicer": "none" }), vec![]),
         // Text is found in name, title and provider, in any case.
         (json!({ "q": "RO_aisp" }), vec!["xyz_ro_aisp_sbx_#1.0"]),
@@ -167,6 +169,50 @@ async fn a_wrong_question_is_refused(db: Db) {
             (404, &json!("not_found")),
             "{nobodys}"
         );
+    }
+}
+
+async fn what_is_no_text_is_answered_as_the_api_answers(db: Db) {
+    let (world, router) = open(db).await;
+    for path in [
+        "/v1/catalog/skills/%ff",
+        "/v1/catalog/skills/%C3",
+        "/v1/catalog/skills/xyz%ED%A0%80",
+    ] {
+        let (status, _, error) = get(&router, path).await;
+        assert_eq!(
+            (status, &error["code"]),
+            (404, &json!("not_found")),
+            "{path}"
+        );
+    }
+    for path in ["/v1/payments/%ff", "/v1/consents/%ff"] {
+        let (status, _, error) = get(&router, path).await;
+        assert_eq!(
+            (status, &error["code"]),
+            (401, &json!("invalid_api_keys")),
+            "{path}"
+        );
+    }
+    let (_, _, twice) = get(&router, "/v1/catalog/skills/xyz_sbx_%25233.0").await;
+    let hint = twice["hint"].as_str().unwrap();
+    assert!(hint.contains("encoded twice"), "{hint}");
+    for query in [
+        "q=%ff", "q=%", "q=%zz", "q=%4", "q=a%C3", "%ff=1", "q=x&q%=1",
+    ] {
+        let path = format!("/v1/catalog/skills?{query}");
+        let (status, _, error) = get_as(&router, &world, &path, None).await;
+        assert_eq!(
+            (status, &error["code"]),
+            (400, &json!("invalid_field")),
+            "{query}"
+        );
+        let said = error["message"].as_str().unwrap();
+        assert!(said.contains("percent-encoded"), "{query}: {said}");
+    }
+    for query in ["q=%25", "q=+%20", "q=%C3%A4", "", "&", "q=xyz&"] {
+        let path = format!("/v1/catalog/skills?{query}");
+        assert_eq!(get(&router, &path).await.0, 200, "{query}");
     }
 }
 

@@ -31,7 +31,7 @@ pub const USERS: &[User] = &[
 ];
 
 /// An account, as opened. Ids are places in the books and never reused.
-pub struct Account {
+pub struct LedgerAccount {
     pub id: i64,
     pub username: &'static str,
     pub currency: &'static str,
@@ -52,7 +52,7 @@ pub const HOUSEHOLD: i64 = 203;
 pub const EURO: i64 = 204;
 pub const BUSINESS: i64 = 301;
 
-pub const ACCOUNTS: &[Account] = &[
+pub const ACCOUNTS: &[LedgerAccount] = &[
     account(
         STUDENT,
         "student",
@@ -98,7 +98,7 @@ pub const ACCOUNTS: &[Account] = &[
         "CACC",
         0,
     ),
-    Account {
+    LedgerAccount {
         usage: "ORGA",
         ..account(
             BUSINESS,
@@ -120,8 +120,8 @@ const fn account(
     product: &'static str,
     cash_account_type: &'static str,
     credit_limit: i64,
-) -> Account {
-    Account {
+) -> LedgerAccount {
+    LedgerAccount {
         id,
         username,
         currency,
@@ -133,7 +133,7 @@ const fn account(
     }
 }
 
-impl Account {
+impl LedgerAccount {
     /// A valid IBAN of a bank that does not exist.
     pub fn iban(&self) -> String {
         romanian("XYZB", 1_000_000_000 + self.id * 7_919)
@@ -141,7 +141,7 @@ impl Account {
 }
 
 /// The account of an id, if it is given and one of ours.
-pub fn of_id(id: Option<i64>) -> Option<&'static Account> {
+pub fn of_id(id: Option<i64>) -> Option<&'static LedgerAccount> {
     ACCOUNTS.iter().find(|account| Some(account.id) == id)
 }
 

@@ -6,17 +6,18 @@
 //! An entry is shown for [`HISTORY_DAYS`] after it was made, pending from the day it was made until its booking day.
 
 pub mod accounts;
-pub mod dice;
 pub mod iban;
-pub mod lives;
 pub mod payees;
+pub mod seeded_rng;
+pub mod simulation;
 
+use app::domain::zone::Zone;
 use chrono::{DateTime, Datelike as _, Duration, NaiveDate, Utc};
 
 /// The day every account was opened, a Monday: 2022-01-03.
 pub const EPOCH: Day = Day(18_995);
 
-/// How much history the bank gives: 160 weeks, a little over three years. A whole number of fortnights, so that
+/// Days of history that the bank returns: 160 weeks, a little over three years. A whole number of fortnights, so that
 /// `business`, whose fortnights all have 625 entries, shows 50,000 of them on any day.
 pub const HISTORY_DAYS: i64 = 160 * 7;
 
@@ -28,9 +29,9 @@ pub const VERSION: i64 = 1;
 pub struct Day(pub i64);
 
 impl Day {
-    /// The day of an instant, in UTC: the sandbox bank has no other time zone.
+    /// The day of an instant, where the sandbox bank is: in Romania.
     pub fn of(instant: DateTime<Utc>) -> Self {
-        Self::from_date(instant.date_naive())
+        Self::from_date(Zone::BUCHAREST.day(instant))
     }
 
     pub fn from_date(date: NaiveDate) -> Self {
@@ -83,23 +84,23 @@ impl Day {
 
 /// One line of an account's books. Amounts are minor units with their sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct LedgerEntry {
     pub account: i64,
     pub booking_day: Day,
     pub position: i64,
     pub made_day: Day,
     /// Index into [`payees::PAYEES`].
     pub payee: i64,
-    /// What tells this entry's words from another's of the same payee.
+    /// Number that the reference numbers in the entry's texts are made from, so that entries of one payee differ.
     pub salt: i64,
     pub amount: i64,
     pub balance_after: i64,
 }
 
 /// Every entry of a user's accounts with a booking day in `from..=to`, in the order in which they are booked.
-pub fn entries(username: &str, from: Day, to: Day) -> Vec<Entry> {
+pub fn entries(username: &str, from: Day, to: Day) -> Vec<LedgerEntry> {
     let mut all = Vec::new();
-    for (account, mut made) in lives::made_until(username, to) {
+    for (account, mut made) in simulation::entries_until(username, to) {
         // Stable: entries of one day stay in the order in which they were made.
         made.sort_by_key(|event| (event.books_on, event.day));
         let (mut balance, mut day, mut position) = (0, EPOCH, 0);
@@ -115,7 +116,7 @@ pub fn entries(username: &str, from: Day, to: Day) -> Vec<Entry> {
             day = event.books_on;
             balance += event.amount;
             if day >= from {
-                all.push(Entry {
+                all.push(LedgerEntry {
                     account,
                     booking_day: day,
                     position,

@@ -1,11 +1,11 @@
-//! Who the bank's customers pay and are paid by, all of them invented, and the words such an entry carries.
+//! Counterparties of the bank's accounts, all of them invented, and the texts of the entries that name them.
 
-use super::Entry;
+use super::LedgerEntry;
 use super::iban::romanian;
 
-/// How money moves; decides which side of the entry has a name and a number.
+/// Means of payment of an entry. Decides if its counterparty has a name and an account number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub enum PaymentMeans {
     /// A card at a shop: a name, no account number.
     Card,
     /// A credit transfer to or from an account elsewhere.
@@ -18,10 +18,10 @@ pub enum Way {
     Bank,
 }
 
-/// What is always the same about a payee.
-pub struct Facts {
+/// Fixed properties of a payee.
+pub struct PayeeProfile {
     pub name: &'static str,
-    pub way: Way,
+    pub way: PaymentMeans,
     /// ISO 18245 merchant category code, for cards.
     pub mcc: Option<&'static str>,
     /// The bank's own word for the kind of spending.
@@ -32,7 +32,7 @@ pub struct Facts {
     pub text: &'static str,
 }
 
-/// Lists payees: a variant, and its facts in the order of [`Facts`].
+/// Lists payees: a variant, and its facts in the order of [`PayeeProfile`].
 macro_rules! payees {
     ($($who:ident: $name:literal $way:ident $mcc:tt $category:literal $code:literal $text:literal;)+) => {
         /// A payee. Its place in the list is what entries keep, so the list only ever grows at its end.
@@ -40,9 +40,9 @@ macro_rules! payees {
         pub enum Payee { $($who,)+ }
 
         /// Every payee's facts, in the order of [`Payee`].
-        pub const PAYEES: &[Facts] = &[$(Facts {
+        pub const PAYEES: &[PayeeProfile] = &[$(PayeeProfile {
             name: $name,
-            way: Way::$way,
+            way: PaymentMeans::$way,
             mcc: payees!(@mcc $mcc),
             category: $category,
             code: $code,
@@ -112,8 +112,8 @@ payees! {
     Tax: "Trezoreria Orașului" Transfer - "taxes" "PMNT-ICDT-ESCT" "Taxes, declaration {n}";
 }
 
-/// What an entry says, beyond its numbers.
-pub struct Words {
+/// Texts and codes of an entry: everything but its days, amount and balance.
+pub struct EntryTexts {
     pub name: Option<&'static str>,
     pub iban: Option<String>,
     pub mcc: Option<&'static str>,
@@ -123,14 +123,14 @@ pub struct Words {
     pub end_to_end_id: Option<String>,
 }
 
-impl Entry {
+impl LedgerEntry {
     /// The entry's words; an entry of a payee that is not on the list has none.
-    pub fn words(&self) -> Option<Words> {
+    pub fn words(&self) -> Option<EntryTexts> {
         let facts = PAYEES.get(usize::try_from(self.payee).ok()?)?;
         let number = format!("{:06}", self.salt % 1_000_000);
-        let transfer = matches!(facts.way, Way::Transfer | Way::Debit);
-        Some(Words {
-            name: (facts.way != Way::Bank).then_some(facts.name),
+        let transfer = matches!(facts.way, PaymentMeans::Transfer | PaymentMeans::Debit);
+        Some(EntryTexts {
+            name: (facts.way != PaymentMeans::Bank).then_some(facts.name),
             // One account each, at a bank that does not exist.
             iban: transfer.then(|| romanian("TEIU", 70_000 + self.payee)),
             mcc: facts.mcc,

@@ -9,14 +9,14 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::browser;
-use super::visit::{COOKIE_NAME, Trouble, denied};
-use crate::bank::Desk;
-use crate::bank::storage::visits::{self, Kind, NewVisit};
+use super::visit::{COOKIE_NAME, VisitError, denied};
+use crate::bank::BankState;
+use crate::bank::storage::visits::{self, NewVisit, VisitSubject};
 use crate::bank::storage::{consents, payments};
 use crate::crypto::sha256_hex;
 use crate::storage::Tx;
 
-/// How long a visit may take.
+/// Lifetime of a visit.
 const VISIT: Duration = Duration::minutes(15);
 
 /// The parameters of an authorization request; whatever is missing is empty.
@@ -34,29 +34,29 @@ pub struct Request {
 
 /// `GET /authorise`: begins a visit of this browser and sends it to its own page.
 pub async fn begin(
-    State(desk): State<Desk>,
+    State(bank): State<BankState>,
     headers: HeaderMap,
     Query(ask): Query<Request>,
-) -> Result<Response, Trouble> {
-    let (kind, subject) = check(&desk, &ask)?;
-    let now = desk.clock.now();
-    let mut tx = desk.db.write().await?;
+) -> Result<Response, VisitError> {
+    let (kind, subject) = check(&bank, &ask)?;
+    let now = bank.clock.now();
+    let mut tx = bank.db.write().await?;
     let subject = find_subject(&mut tx, kind, subject, now).await?;
     // An address that the subject's own client did not name is never redirected to.
     let subject = subject
         .filter(|subject| {
             subject.client_id == ask.client_id && subject.redirect_uri == ask.redirect_uri
         })
-        .ok_or(Trouble::BadRequest(
+        .ok_or(VisitError::BadRequest(
             "it names nothing of its own to agree to, or another address to return to",
         ))?;
     if !subject.waits {
-        return Err(Trouble::Over(Some(denied(
+        return Err(VisitError::Over(Some(denied(
             &subject.redirect_uri,
             &ask.state,
         ))));
     }
-    let (id, cookie) = (desk.clock.id(), desk.clock.token());
+    let (id, cookie) = (bank.clock.id(), bank.clock.token());
     let visit = NewVisit {
         id,
         kind,
@@ -72,7 +72,7 @@ pub async fn begin(
     visits::start(&mut tx, &visit).await?;
     tx.commit().await?;
     // One cookie a visit, so that two windows do not disturb each other.
-    let secure = if desk.public_url.starts_with("https:") {
+    let secure = if bank.public_url.starts_with("https:") {
         "; Secure"
     } else {
         ""
@@ -87,32 +87,32 @@ pub async fn begin(
         .into_response();
     // Another one for the browser itself, by which it finds what was agreed to in it.
     if browser::digest(&headers).is_none()
-        && let Ok(cookie) = HeaderValue::try_from(browser::fresh(&desk))
+        && let Ok(cookie) = HeaderValue::try_from(browser::fresh(&bank))
     {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
     Ok(response)
 }
 
-/// What a visit is to be about.
+/// Consent or payment that a visit is about.
 struct Subject {
     id: Uuid,
     client_id: String,
     redirect_uri: String,
     authorise_by: DateTime<Utc>,
     brand: Option<String>,
-    /// Whether nobody has decided on it yet.
+    /// `true` if it is not decided yet and may still be authorised.
     waits: bool,
 }
 
 async fn find_subject(
     tx: &mut Tx,
-    kind: Kind,
+    kind: VisitSubject,
     id: Uuid,
     now: DateTime<Utc>,
-) -> Result<Option<Subject>, Trouble> {
+) -> Result<Option<Subject>, VisitError> {
     Ok(match kind {
-        Kind::Consent => consents::find(tx, id).await?.map(|row| Subject {
+        VisitSubject::Consent => consents::find(tx, id).await?.map(|row| Subject {
             id,
             waits: row.status_at(now) == "received",
             client_id: row.client_id,
@@ -120,7 +120,7 @@ async fn find_subject(
             authorise_by: row.authorise_by,
             brand: row.brand,
         }),
-        Kind::Payment => payments::find(tx, id).await?.map(|row| Subject {
+        VisitSubject::Payment => payments::find(tx, id).await?.map(|row| Subject {
             id,
             waits: row.waits(now),
             client_id: row.client_id,
@@ -131,12 +131,12 @@ async fn find_subject(
     })
 }
 
-fn check(desk: &Desk, ask: &Request) -> Result<(Kind, Uuid), Trouble> {
-    let bad = |why| Err(Trouble::BadRequest(why));
+fn check(bank: &BankState, ask: &Request) -> Result<(VisitSubject, Uuid), VisitError> {
+    let bad = |why| Err(VisitError::BadRequest(why));
     if ask.response_type != "code" {
         return bad("response_type is not code");
     }
-    if ask.client_id != desk.client.id {
+    if ask.client_id != bank.client.id {
         return bad("the client is not registered");
     }
     if ask.code_challenge_method != "S256" || ask.code_challenge.len() != 43 {
@@ -147,8 +147,8 @@ fn check(desk: &Desk, ask: &Request) -> Result<(Kind, Uuid), Trouble> {
     }
     let scope = ask.scope.split_once(':');
     let kind = scope.and_then(|(word, _)| match word {
-        "AIS" => Some(Kind::Consent),
-        "PIS" => Some(Kind::Payment),
+        "AIS" => Some(VisitSubject::Consent),
+        "PIS" => Some(VisitSubject::Payment),
         _ => None,
     });
     match (kind, scope.map(|(_, id)| Uuid::try_parse(id))) {

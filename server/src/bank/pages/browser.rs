@@ -1,5 +1,6 @@
-//! What was agreed to in a browser, and how it is ended. Every sandbox shares the bank's test users, so a user's name says
-//! nothing about whose consents these are: the browser they were given in does, by a cookie of its own.
+//! List of the consents that were given in a browser, and the form that ends one. Every sandbox shares the bank's test
+//! users, so a user's name says nothing about whose consents these are: the browser they were given in does, by a
+//! cookie of its own.
 
 use axum::extract::{Path, Query, State};
 use axum::http::header::COOKIE;
@@ -8,28 +9,28 @@ use axum::response::{Html, IntoResponse as _, Response};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::views::{self, Given};
-use super::visit::{Trouble, host, see_other};
-use crate::bank::Desk;
-use crate::bank::storage::consents::{self, ConsentRow};
+use super::views::{self, ConsentListItem};
+use super::visit::{VisitError, host, see_other};
+use crate::bank::BankState;
+use crate::bank::storage::consents::{self, BankConsentRow};
 use crate::crypto::sha256_hex;
 
 const COOKIE_NAME: &str = "xyzbank_browser";
-/// As long as a consent may last, in seconds: 180 days.
+/// Lifetime of the cookie, in seconds: 180 days, the longest a consent may last.
 const LIVES: u32 = 15_552_000;
-/// Consents on the page.
+/// Largest number of consents on the page.
 const LISTED: i64 = 100;
 
 /// A cookie for a browser that has none.
-pub fn fresh(desk: &Desk) -> String {
-    let secure = if desk.public_url.starts_with("https:") {
+pub fn fresh(bank: &BankState) -> String {
+    let secure = if bank.public_url.starts_with("https:") {
         "; Secure"
     } else {
         ""
     };
     format!(
         "{COOKIE_NAME}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age={LIVES}{secure}",
-        desk.clock.token()
+        bank.clock.token()
     )
 }
 
@@ -45,35 +46,35 @@ pub fn digest(headers: &HeaderMap) -> Option<String> {
         .map(|(_, value)| sha256_hex(format!("browser/{value}").as_bytes()))
 }
 
-/// What the page was come to from.
+/// Query of the list page. `ended` is `yes` after a redirect from the form that ended a consent.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub struct Asked {
+pub struct ListPageQuery {
     ended: String,
 }
 
 /// `GET /consents`: what was agreed to in this browser and is alive.
 pub async fn list(
-    State(desk): State<Desk>,
+    State(bank): State<BankState>,
     headers: HeaderMap,
-    Query(asked): Query<Asked>,
-) -> Result<Response, Trouble> {
-    let now = desk.clock.now();
-    let mut tx = desk.db.read().await?;
+    Query(asked): Query<ListPageQuery>,
+) -> Result<Response, VisitError> {
+    let now = bank.clock.now();
+    let mut tx = bank.db.read().await?;
     let rows = match digest(&headers) {
         Some(browser) => consents::given_in(&mut tx, &browser, now, LISTED).await?,
         None => Vec::new(),
     };
-    let given: Vec<Given> = rows.into_iter().map(|row| given(&desk, row)).collect();
+    let given: Vec<ConsentListItem> = rows.into_iter().map(|row| given(&bank, row)).collect();
     Ok(Html(views::given(&given, asked.ended == "yes")).into_response())
 }
 
-fn given(desk: &Desk, row: ConsentRow) -> Given {
+fn given(bank: &BankState, row: BankConsentRow) -> ConsentListItem {
     let last_day = row.expires_at.date_naive();
-    Given {
+    ConsentListItem {
         id: row.id.to_string(),
-        app: row.brand.unwrap_or_else(|| desk.client.name.clone()),
-        client: desk.client.name.clone(),
+        app: row.brand.unwrap_or_else(|| bank.client.name.clone()),
+        client: bank.client.name.clone(),
         user: row.username.unwrap_or_default(),
         since: row.changed_at.date_naive(),
         until: last_day.pred_opt().unwrap_or(last_day),
@@ -83,17 +84,17 @@ fn given(desk: &Desk, row: ConsentRow) -> Given {
 
 /// `POST /consents/{id}/end`: ends one of them, at once.
 pub async fn end(
-    State(desk): State<Desk>,
+    State(bank): State<BankState>,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Result<Response, Trouble> {
+) -> Result<Response, VisitError> {
     let missing = || (StatusCode::NOT_FOUND, Html(views::not_found())).into_response();
     let (Ok(id), Some(browser)) = (Uuid::try_parse(&id), digest(&headers)) else {
         return Ok(missing());
     };
-    let mut tx = desk.db.write().await?;
+    let mut tx = bank.db.write().await?;
     // Ended already, by a form sent twice: the list says so.
-    consents::revoke(&mut tx, id, &browser, desk.clock.now()).await?;
+    consents::revoke(&mut tx, id, &browser, bank.clock.now()).await?;
     tx.commit().await?;
     Ok(see_other("/consents?ended=yes"))
 }

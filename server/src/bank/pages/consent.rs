@@ -2,38 +2,38 @@
 
 use chrono::{DateTime, Utc};
 
-use super::decision::{Judged, Yes};
-use super::views::{self, Asker, Choice};
-use super::visit::{Trouble, path};
-use super::words::{grouped, thousands};
-use crate::bank::Desk;
+use super::decision::{Approval, CheckedDecision};
+use super::format::{grouped, thousands};
+use super::views::{self, AccountChoice, RequestingParties};
+use super::visit::{VisitError, path};
+use crate::bank::BankState;
 use crate::bank::storage::visits::VisitRow;
 use crate::bank::storage::{books, consents};
-use crate::storage::{Stored, Tx};
+use crate::storage::{DbResult, Tx};
 
 /// The accounts that were ticked.
 pub struct Ticked(Vec<i64>);
 
 /// The page with every account ticked: the end-user takes off what they want to keep to themselves.
-pub async fn page(desk: &Desk, tx: &mut Tx, visit: &VisitRow) -> Result<String, Trouble> {
-    let mut choices = choices(desk, tx, visit, &[]).await?;
+pub async fn page(bank: &BankState, tx: &mut Tx, visit: &VisitRow) -> Result<String, VisitError> {
+    let mut choices = choices(bank, tx, visit, &[]).await?;
     for choice in &mut choices {
         choice.ticked = true;
     }
-    render(desk, tx, visit, &choices, None).await
+    render(bank, tx, visit, &choices, None).await
 }
 
 /// Judges the form: only what is on the page can be ticked.
 pub async fn judge(
-    desk: &Desk,
+    bank: &BankState,
     tx: &mut Tx,
     visit: &VisitRow,
     fields: &[(String, String)],
     approves: bool,
-) -> Result<Judged, Trouble> {
+) -> Result<CheckedDecision, VisitError> {
     let accounts = fields.iter().filter(|(key, _)| key == "accounts");
     let accounts: Vec<i64> = accounts.filter_map(|(_, id)| id.parse().ok()).collect();
-    let choices = choices(desk, tx, visit, &accounts).await?;
+    let choices = choices(bank, tx, visit, &accounts).await?;
     let ticked = choices.iter().filter(|choice| choice.ticked);
     let ticked: Vec<i64> = ticked.map(|choice| choice.id).collect();
     let error = if !approves {
@@ -41,20 +41,20 @@ pub async fn judge(
     } else if ticked.is_empty() {
         "Tick at least one account, or choose Refuse."
     } else {
-        return Ok(Judged::Yes(Yes::Accounts(Ticked(ticked))));
+        return Ok(CheckedDecision::Yes(Approval::Accounts(Ticked(ticked))));
     };
-    let page = render(desk, tx, visit, &choices, Some(error)).await?;
-    Ok(Judged::Again(page))
+    let page = render(bank, tx, visit, &choices, Some(error)).await?;
+    Ok(CheckedDecision::Again(page))
 }
 
 /// Makes the consent valid for the accounts ticked; false if it no longer waits.
 pub async fn give(
-    desk: &Desk,
+    bank: &BankState,
     tx: &mut Tx,
     visit: &VisitRow,
     (ticked, browser): (&Ticked, Option<&str>),
     now: DateTime<Utc>,
-) -> Stored<bool> {
+) -> DbResult<bool> {
     let user = visit.username.as_deref();
     if !consents::decide(tx, visit.subject_id, "valid", user, now).await? {
         return Ok(false);
@@ -63,21 +63,21 @@ pub async fn give(
         consents::note_browser(tx, visit.subject_id, browser).await?;
     }
     for account in &ticked.0 {
-        consents::tick(tx, visit.subject_id, desk.clock.id(), *account).await?;
+        consents::tick(tx, visit.subject_id, bank.clock.id(), *account).await?;
     }
     Ok(true)
 }
 
 async fn choices(
-    desk: &Desk,
+    bank: &BankState,
     tx: &mut Tx,
     visit: &VisitRow,
     ticked: &[i64],
-) -> Result<Vec<Choice>, Trouble> {
+) -> Result<Vec<AccountChoice>, VisitError> {
     let mut choices = Vec::new();
     for account in books::accounts_of(tx, visit.username.as_deref().unwrap_or_default()).await? {
-        let booked = books::holdings(tx, account.id, desk.today()).await?.booked;
-        choices.push(Choice {
+        let booked = books::holdings(tx, account.id, bank.today()).await?.booked;
+        choices.push(AccountChoice {
             id: account.id,
             ticked: ticked.contains(&account.id),
             name: account.name,
@@ -91,21 +91,21 @@ async fn choices(
 }
 
 async fn render(
-    desk: &Desk,
+    bank: &BankState,
     tx: &mut Tx,
     visit: &VisitRow,
-    choices: &[Choice],
+    choices: &[AccountChoice],
     error: Option<&str>,
-) -> Result<String, Trouble> {
+) -> Result<String, VisitError> {
     let path = path(visit);
-    let asker = Asker::of(desk, visit);
+    let asker = RequestingParties::of(bank, visit);
     if choices.is_empty() {
         return Ok(views::no_accounts(&path, &asker));
     }
     let consent = consents::find(tx, visit.subject_id).await?;
     let ends = consent.map_or(visit.expires_at, |consent| consent.expires_at);
     let last_day = ends.date_naive().pred_opt().unwrap_or_default();
-    let today = desk.clock.now().date_naive();
+    let today = bank.clock.now().date_naive();
     Ok(views::consent(
         &path,
         &asker,

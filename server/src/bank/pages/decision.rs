@@ -10,12 +10,12 @@ use serde::Deserialize;
 
 use super::consent::Ticked;
 use super::payment::Confirmed;
-use super::views::{self, Asker};
-use super::visit::{self, Trouble, code, decided, denied, granted, path, see_other};
+use super::views::{self, RequestingParties};
+use super::visit::{self, VisitError, code, decided, denied, granted, path, see_other};
 use super::{browser, consent, payment};
-use crate::bank::Desk;
+use crate::bank::BankState;
 use crate::bank::ledger::accounts::{PASSWORD, USERS};
-use crate::bank::storage::visits::{self, Kind, VisitRow};
+use crate::bank::storage::visits::{self, VisitRow, VisitSubject};
 use crate::bank::storage::{books, consents, payments};
 use crate::crypto::sha256_hex;
 
@@ -23,7 +23,7 @@ const CODE_LIFE: Duration = Duration::seconds(60);
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub struct Credentials {
+pub struct BankLogin {
     /// A test user, by their button: their password is printed beside it.
     user: String,
     username: String,
@@ -32,31 +32,31 @@ pub struct Credentials {
 
 /// `GET /authorise/{id}`: sign-in, or the decision once signed in.
 pub async fn show(
-    State(desk): State<Desk>,
+    State(bank): State<BankState>,
     Path(id): Path<String>,
     headers: HeaderMap,
-) -> Result<Response, Trouble> {
-    let mut tx = desk.db.read().await?;
-    let visit = visit::open(&desk, &mut tx, &id, &headers).await?;
+) -> Result<Response, VisitError> {
+    let mut tx = bank.db.read().await?;
+    let visit = visit::open(&bank, &mut tx, &id, &headers).await?;
     if visit.state == "started" {
-        return Ok(Html(sign_in_page(&desk, &visit, None)).into_response());
+        return Ok(Html(sign_in_page(&bank, &visit, None)).into_response());
     }
     let page = match visit.kind {
-        Kind::Consent => consent::page(&desk, &mut tx, &visit).await?,
-        Kind::Payment => payment::page(&desk, &mut tx, &visit).await?,
+        VisitSubject::Consent => consent::page(&bank, &mut tx, &visit).await?,
+        VisitSubject::Payment => payment::page(&bank, &mut tx, &visit).await?,
     };
     Ok(Html(page).into_response())
 }
 
 /// `POST /authorise/{id}/sign-in`
 pub async fn sign_in(
-    State(desk): State<Desk>,
+    State(bank): State<BankState>,
     Path(id): Path<String>,
     headers: HeaderMap,
-    Form(given): Form<Credentials>,
-) -> Result<Response, Trouble> {
-    let mut tx = desk.db.read().await?;
-    let visit = visit::open(&desk, &mut tx, &id, &headers).await?;
+    Form(given): Form<BankLogin>,
+) -> Result<Response, VisitError> {
+    let mut tx = bank.db.read().await?;
+    let visit = visit::open(&bank, &mut tx, &id, &headers).await?;
     drop(tx);
     let by_button = !given.user.is_empty();
     let name = if by_button {
@@ -67,32 +67,32 @@ pub async fn sign_in(
     let known = USERS.iter().find(|user| user.username == name);
     let Some(user) = known.filter(|_| by_button || given.password == PASSWORD) else {
         let shown: String = name.chars().take(64).collect();
-        let page = sign_in_page(&desk, &visit, Some(&shown));
+        let page = sign_in_page(&bank, &visit, Some(&shown));
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(page)).into_response());
     };
-    books::keep_loaded(&desk.db, user.username, desk.today()).await?;
-    let mut tx = desk.db.write().await?;
+    books::keep_loaded(&bank.db, user.username, bank.today()).await?;
+    let mut tx = bank.db.write().await?;
     // Signed in already, by a form sent twice: the page behind is the same.
-    visits::sign_in(&mut tx, visit.id, user.username, desk.clock.now()).await?;
+    visits::sign_in(&mut tx, visit.id, user.username, bank.clock.now()).await?;
     tx.commit().await?;
     Ok(see_other(&path(&visit)))
 }
 
 /// `POST /authorise/{id}/decision`
 pub async fn decide(
-    State(desk): State<Desk>,
+    State(bank): State<BankState>,
     Path(id): Path<String>,
     headers: HeaderMap,
     Form(fields): Form<Vec<(String, String)>>,
-) -> Result<Response, Trouble> {
-    let mut tx = desk.db.read().await?;
+) -> Result<Response, VisitError> {
+    let mut tx = bank.db.read().await?;
     let visit = visit::find(&mut tx, &id, &headers).await?;
     // A form sent twice, or again after going back: what was decided stands, and leads to the same place.
     if let Some(end) = decided(&visit, &headers) {
         return Ok(see_other(&end));
     }
-    if visit.expires_at <= desk.clock.now() {
-        return Err(Trouble::Over(Some(denied(
+    if visit.expires_at <= bank.clock.now() {
+        return Err(VisitError::Over(Some(denied(
             &visit.redirect_uri,
             &visit.client_state,
         ))));
@@ -100,32 +100,34 @@ pub async fn decide(
     let decision = field(&fields, "decision");
     if decision == Some("refuse") {
         drop(tx);
-        return refuse(&desk, &visit).await;
+        return refuse(&bank, &visit).await;
     }
     if visit.state != "signed_in" {
         return Ok(see_other(&path(&visit)));
     }
     let approves = decision == Some("approve");
     let judged = match visit.kind {
-        Kind::Consent => consent::judge(&desk, &mut tx, &visit, &fields, approves).await?,
-        Kind::Payment => payment::judge(&desk, &mut tx, &visit, &fields, approves).await?,
+        VisitSubject::Consent => consent::judge(&bank, &mut tx, &visit, &fields, approves).await?,
+        VisitSubject::Payment => payment::judge(&bank, &mut tx, &visit, &fields, approves).await?,
     };
     drop(tx);
     match judged {
-        Judged::Yes(yes) => approve(&desk, &visit, &headers, &yes).await,
-        Judged::Again(page) => Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(page)).into_response()),
+        CheckedDecision::Yes(yes) => approve(&bank, &visit, &headers, &yes).await,
+        CheckedDecision::Again(page) => {
+            Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(page)).into_response())
+        }
     }
 }
 
-/// What came of a decision form.
-pub enum Judged {
-    Yes(Yes),
-    /// The form again, saying what is wrong with it.
+/// Result of judging a decision form.
+pub enum CheckedDecision {
+    Yes(Approval),
+    /// The form is shown again; holds the page, which says what is wrong.
     Again(String),
 }
 
-/// What the end-user agrees to.
-pub enum Yes {
+/// Content of an approval.
+pub enum Approval {
     Accounts(Ticked),
     Payment(Confirmed),
 }
@@ -136,42 +138,47 @@ pub fn field<'f>(fields: &'f [(String, String)], name: &str) -> Option<&'f str> 
     found.map(|(_, value)| value.as_str())
 }
 
-fn sign_in_page(desk: &Desk, visit: &VisitRow, wrong: Option<&str>) -> String {
+fn sign_in_page(bank: &BankState, visit: &VisitRow, wrong: Option<&str>) -> String {
     let asks = match visit.kind {
-        Kind::Consent => {
+        VisitSubject::Consent => {
             "It wants to read accounts you have with us. Sign in to see what exactly: nothing is shared before you agree."
         }
-        Kind::Payment => {
+        VisitSubject::Payment => {
             "It asks for a payment from an account you have with us. Sign in to see it: nothing is paid before you agree."
         }
     };
-    views::sign_in(&path(visit), &Asker::of(desk, visit), asks, wrong)
+    views::sign_in(
+        &path(visit),
+        &RequestingParties::of(bank, visit),
+        asks,
+        wrong,
+    )
 }
 
 async fn approve(
-    desk: &Desk,
+    bank: &BankState,
     visit: &VisitRow,
     headers: &HeaderMap,
-    yes: &Yes,
-) -> Result<Response, Trouble> {
-    let over = || Trouble::Over(Some(denied(&visit.redirect_uri, &visit.client_state)));
+    yes: &Approval,
+) -> Result<Response, VisitError> {
+    let over = || VisitError::Over(Some(denied(&visit.redirect_uri, &visit.client_state)));
     let (now, code) = (
-        desk.clock.now(),
-        code(visit, headers).ok_or(Trouble::OtherBrowser)?,
+        bank.clock.now(),
+        code(visit, headers).ok_or(VisitError::OtherBrowser)?,
     );
     let digest = sha256_hex(code.as_bytes());
-    let mut tx = desk.db.write().await?;
+    let mut tx = bank.db.write().await?;
     if !visits::approve(&mut tx, visit.id, &digest, now + CODE_LIFE, now).await? {
         drop(tx);
-        return settled(desk, visit, headers).await;
+        return settled(bank, visit, headers).await;
     }
     let done = match yes {
-        Yes::Accounts(ticked) => {
+        Approval::Accounts(ticked) => {
             let browser = browser::digest(headers);
             let given = (ticked, browser.as_deref());
-            consent::give(desk, &mut tx, visit, given, now).await?
+            consent::give(bank, &mut tx, visit, given, now).await?
         }
-        Yes::Payment(confirmed) => payment::authorise(&mut tx, visit, confirmed, now).await?,
+        Approval::Payment(confirmed) => payment::authorise(&mut tx, visit, confirmed, now).await?,
     };
     if !done {
         return Err(over());
@@ -180,31 +187,35 @@ async fn approve(
     Ok(see_other(&granted(visit, &code)))
 }
 
-async fn refuse(desk: &Desk, visit: &VisitRow) -> Result<Response, Trouble> {
-    let now = desk.clock.now();
+async fn refuse(bank: &BankState, visit: &VisitRow) -> Result<Response, VisitError> {
+    let now = bank.clock.now();
     let end = denied(&visit.redirect_uri, &visit.client_state);
-    let mut tx = desk.db.write().await?;
+    let mut tx = bank.db.write().await?;
     if !visits::refuse(&mut tx, visit.id, now).await? {
-        return Err(Trouble::Over(Some(end)));
+        return Err(VisitError::Over(Some(end)));
     }
     // Refused in this window; if another one approved first, that stands.
     let user = visit.username.as_deref();
     match visit.kind {
-        Kind::Consent => {
+        VisitSubject::Consent => {
             consents::decide(&mut tx, visit.subject_id, "rejected", user, now).await?;
         }
-        Kind::Payment => payments::refuse(&mut tx, visit.subject_id, now).await?,
+        VisitSubject::Payment => payments::refuse(&mut tx, visit.subject_id, now).await?,
     }
     tx.commit().await?;
     Ok(see_other(&end))
 }
 
-/// Where a visit ended that another request decided meanwhile.
-async fn settled(desk: &Desk, visit: &VisitRow, headers: &HeaderMap) -> Result<Response, Trouble> {
-    let mut tx = desk.db.read().await?;
+/// Redirects to the outcome of a visit that another request decided meanwhile.
+async fn settled(
+    bank: &BankState,
+    visit: &VisitRow,
+    headers: &HeaderMap,
+) -> Result<Response, VisitError> {
+    let mut tx = bank.db.read().await?;
     let now = visits::find(&mut tx, visit.id)
         .await?
         .and_then(|visit| decided(&visit, headers));
     now.map(|end| see_other(&end))
-        .ok_or_else(|| Trouble::Over(Some(denied(&visit.redirect_uri, &visit.client_state))))
+        .ok_or_else(|| VisitError::Over(Some(denied(&visit.redirect_uri, &visit.client_state))))
 }

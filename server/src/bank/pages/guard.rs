@@ -1,4 +1,5 @@
-//! What every page carries, and the check that a form was sent from one of ours.
+//! Headers that every page carries, the check that a form was sent from one of the bank's own pages, and the rate
+//! limit.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -13,10 +14,10 @@ use axum::middleware::Next;
 use axum::response::{Html, IntoResponse as _, Response};
 
 use super::views;
-use crate::bank::Desk;
-use crate::gate::gcra::{MINUTE, Rule};
-use crate::gate::memory::Memory;
-use crate::gate::{Peer, Source};
+use crate::bank::BankState;
+use crate::gate::gcra::{MINUTE, QuotaPolicy};
+use crate::gate::quota_store::QuotaStore;
+use crate::gate::{Peer, SourceAddress};
 
 /// No `form-action`: browsers hold the whole chain of redirects to it, and the consent form ends at the app's own link.
 const POLICY: &str =
@@ -36,28 +37,32 @@ pub async fn headers(mut response: Response) -> Response {
 
 /// Refuses forms that another site's page sent (`Sec-Fetch-Site`, else `Origin`). A client that sends neither is no
 /// browser, and carries nobody's cookie by accident.
-pub async fn own_forms_only(State(desk): State<Desk>, request: Request, next: Next) -> Response {
-    if request.method() == Method::POST && !is_own(request.headers(), &desk.public_url) {
+pub async fn own_forms_only(
+    State(bank): State<BankState>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if request.method() == Method::POST && !is_own(request.headers(), &bank.public_url) {
         return (StatusCode::FORBIDDEN, Html(views::foreign_form())).into_response();
     }
     next.run(request).await
 }
 
-/// How many pages each source may ask for. Counted in this process alone.
+/// Rate limit of pages per source. Counted in this process alone.
 #[derive(Clone)]
-pub struct Budget {
-    desk: Desk,
-    spent: Arc<Memory<Source>>,
-    rule: Rule,
+pub struct PageRateLimit {
+    bank: BankState,
+    spent: Arc<QuotaStore<SourceAddress>>,
+    rule: QuotaPolicy,
 }
 
-impl Budget {
-    /// So many pages a minute.
-    pub fn new(desk: &Desk, per_minute: u32) -> Self {
+impl PageRateLimit {
+    /// Makes a rate limit of `per_minute` pages a minute, at least one.
+    pub fn new(bank: &BankState, per_minute: u32) -> Self {
         Self {
-            desk: desk.clone(),
+            bank: bank.clone(),
             spent: Arc::default(),
-            rule: Rule {
+            rule: QuotaPolicy {
                 policy: "pages",
                 quota: per_minute.max(1),
                 window: MINUTE,
@@ -66,11 +71,15 @@ impl Budget {
     }
 }
 
-/// Counts a request before anything is done for it.
-pub async fn within_budget(State(budget): State<Budget>, request: Request, next: Next) -> Response {
+/// Counts a request before anything is done for it; answers 429 with `Retry-After`, in seconds, beyond the limit.
+pub async fn within_budget(
+    State(budget): State<PageRateLimit>,
+    request: Request,
+    next: Next,
+) -> Response {
     let peer = request.extensions().get::<Peer>();
-    let source = Source::from(peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0));
-    let now = budget.desk.clock.now().timestamp_micros();
+    let source = SourceAddress::from(peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0));
+    let now = budget.bank.clock.now().timestamp_micros();
     match budget.spent.spend(source, budget.rule, now).wait {
         None => next.run(request).await,
         Some(seconds) => {

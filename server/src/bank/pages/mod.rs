@@ -1,5 +1,5 @@
-//! What end-users see of the bank: sign in, choose accounts or look at a payment, approve or refuse. Plain forms without scripts; a person
-//! with any browser, or a script with none, walks the same way.
+//! Pages of the bank for end-users: sign in, choose accounts or look at a payment, approve or refuse. Plain forms
+//! without scripts, so that a browser and a script use them alike.
 //!
 //! | page | form | fields |
 //! |---|---|---|
@@ -14,13 +14,13 @@ mod authorise;
 mod browser;
 mod consent;
 mod decision;
+mod format;
 mod guard;
 mod html;
 mod payment;
 mod payment_view;
 mod views;
 mod visit;
-mod words;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -30,13 +30,13 @@ use axum::middleware;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 
-use super::{Desk, bodies};
+use super::{BankState, bodies};
 
 /// The largest form an end-user may send.
 const MOST_BYTES: usize = 16 * 1024;
 
 /// `per_minute` is how many pages one source may ask for.
-pub(super) fn router(desk: &Desk, per_minute: u32) -> Router<Desk> {
+pub(super) fn router(bank: &BankState, per_minute: u32) -> Router<BankState> {
     Router::new()
         .route("/", get(home))
         .route("/authorise", get(authorise::begin))
@@ -46,13 +46,13 @@ pub(super) fn router(desk: &Desk, per_minute: u32) -> Router<Desk> {
         .route("/consents", get(browser::list))
         .route("/consents/{id}/end", post(browser::end))
         .layer(middleware::from_fn_with_state(
-            desk.clone(),
+            bank.clone(),
             guard::own_forms_only,
         ))
         .layer(middleware::from_fn_with_state(MOST_BYTES, bodies::read))
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .layer(middleware::from_fn_with_state(
-            guard::Budget::new(desk, per_minute),
+            guard::PageRateLimit::new(bank, per_minute),
             guard::within_budget,
         ))
         .route("/bank.css", get(style))

@@ -2,18 +2,18 @@
 
 use chrono::{DateTime, Utc};
 
-use super::decision::{Judged, Yes, field};
-use super::payment_view::{self, Payer, Shown};
-use super::views::Asker;
-use super::visit::{Trouble, path};
-use super::words::{grouped, thousands};
-use crate::bank::Desk;
+use super::decision::{Approval, CheckedDecision, field};
+use super::format::{grouped, thousands};
+use super::payment_view::{self, Payer, PaymentView};
+use super::views::RequestingParties;
+use super::visit::{VisitError, path};
+use crate::bank::BankState;
 use crate::bank::payments::order::{Order, Service};
-use crate::bank::payments::standing::binding_at;
+use crate::bank::payments::status::binding_at;
 use crate::bank::storage::books;
 use crate::bank::storage::payments::{self, Authorised};
 use crate::bank::storage::visits::VisitRow;
-use crate::storage::{Stored, Tx};
+use crate::storage::{DbResult, Tx};
 
 /// The account that pays, and from when on that is binding.
 pub struct Confirmed {
@@ -24,38 +24,38 @@ pub struct Confirmed {
 /// An account that could pay.
 struct Candidate {
     id: i64,
-    /// What can be spent of it, in minor units.
+    /// Amount that can be spent from it, in minor units.
     available: i64,
     payer: Payer,
 }
 
 /// The page with the first account chosen that has enough.
-pub async fn page(desk: &Desk, tx: &mut Tx, visit: &VisitRow) -> Result<String, Trouble> {
+pub async fn page(bank: &BankState, tx: &mut Tx, visit: &VisitRow) -> Result<String, VisitError> {
     let order = order(tx, visit).await?;
-    let mut candidates = candidates(desk, tx, visit, &order, None).await?;
+    let mut candidates = candidates(bank, tx, visit, &order, None).await?;
     let enough = |candidate: &&mut Candidate| candidate.available >= order.total();
     if order.debtor_account.is_none()
         && let Some(first) = candidates.iter_mut().find(enough)
     {
         first.payer.chosen = true;
     }
-    Ok(render(desk, visit, &order, candidates, None))
+    Ok(render(bank, visit, &order, candidates, None))
 }
 
 /// Judges the form: only an account on the page can pay, and only what is there.
 pub async fn judge(
-    desk: &Desk,
+    bank: &BankState,
     tx: &mut Tx,
     visit: &VisitRow,
     fields: &[(String, String)],
     approves: bool,
-) -> Result<Judged, Trouble> {
+) -> Result<CheckedDecision, VisitError> {
     let order = order(tx, visit).await?;
     let chosen = field(fields, "account").and_then(|id| id.parse().ok());
-    let candidates = candidates(desk, tx, visit, &order, chosen).await?;
+    let candidates = candidates(bank, tx, visit, &order, chosen).await?;
     let payer = candidates.iter().find(|candidate| candidate.payer.chosen);
     // What falls due later is paid from what will be there then.
-    let at_once = order.schedule.is_none() && order.on.is_none_or(|on| on <= desk.today());
+    let at_once = order.schedule.is_none() && order.on.is_none_or(|on| on <= bank.today());
     let error = match (approves, payer) {
         (false, _) => "Choose Confirm or Refuse.",
         (true, None) => "Choose the account to pay from.",
@@ -63,14 +63,14 @@ pub async fn judge(
             "There is not enough on this account. Choose another one, or Refuse."
         }
         (true, Some(payer)) => {
-            return Ok(Judged::Yes(Yes::Payment(Confirmed {
+            return Ok(CheckedDecision::Yes(Approval::Payment(Confirmed {
                 account: payer.id,
-                binding_at: binding_at(&order, desk.clock.now()),
+                binding_at: binding_at(&order, bank.clock.now()),
             })));
         }
     };
-    let page = render(desk, visit, &order, candidates, Some(error));
-    Ok(Judged::Again(page))
+    let page = render(bank, visit, &order, candidates, Some(error));
+    Ok(CheckedDecision::Again(page))
 }
 
 /// Authorises the payment; false if it no longer waits.
@@ -79,7 +79,7 @@ pub async fn authorise(
     visit: &VisitRow,
     confirmed: &Confirmed,
     now: DateTime<Utc>,
-) -> Stored<bool> {
+) -> DbResult<bool> {
     let yes = Authorised {
         username: visit.username.as_deref().unwrap_or_default(),
         account: confirmed.account,
@@ -88,8 +88,8 @@ pub async fn authorise(
     payments::authorise(tx, visit.subject_id, &yes, now).await
 }
 
-async fn order(tx: &mut Tx, visit: &VisitRow) -> Result<Order, Trouble> {
-    let unreadable = || Trouble::BadRequest("the payment is not one of ours");
+async fn order(tx: &mut Tx, visit: &VisitRow) -> Result<Order, VisitError> {
+    let unreadable = || VisitError::BadRequest("the payment is not one of ours");
     let row = payments::find(tx, visit.subject_id)
         .await?
         .ok_or_else(unreadable)?;
@@ -100,19 +100,19 @@ async fn order(tx: &mut Tx, visit: &VisitRow) -> Result<Order, Trouble> {
 
 /// The user's accounts in the payment's currency, or the one that the order names.
 async fn candidates(
-    desk: &Desk,
+    bank: &BankState,
     tx: &mut Tx,
     visit: &VisitRow,
     order: &Order,
     chosen: Option<i64>,
-) -> Result<Vec<Candidate>, Trouble> {
+) -> Result<Vec<Candidate>, VisitError> {
     let named = order.debtor_account.as_ref().map(|account| &account.iban);
     let mut candidates = Vec::new();
     for account in books::accounts_of(tx, visit.username.as_deref().unwrap_or_default()).await? {
         if account.currency != order.currency || named.is_some_and(|iban| *iban != account.iban) {
             continue;
         }
-        let holdings = books::holdings(tx, account.id, desk.today()).await?;
+        let holdings = books::holdings(tx, account.id, bank.today()).await?;
         let available = holdings.booked + holdings.pending + account.credit_limit;
         candidates.push(Candidate {
             id: account.id,
@@ -131,16 +131,16 @@ async fn candidates(
 }
 
 fn render(
-    desk: &Desk,
+    bank: &BankState,
     visit: &VisitRow,
     order: &Order,
     candidates: Vec<Candidate>,
     error: Option<&str>,
 ) -> String {
     let payers: Vec<Payer> = candidates.into_iter().map(|one| one.payer).collect();
-    payment_view::confirm(&Shown {
+    payment_view::confirm(&PaymentView {
         path: &path(visit),
-        asker: &Asker::of(desk, visit),
+        asker: &RequestingParties::of(bank, visit),
         order,
         payers: &payers,
         error,

@@ -1,12 +1,12 @@
 //! The words and the form of the page on which a payment is confirmed.
 
+use super::format::{grouped, thousands};
 use super::html::{esc, page};
-use super::views::Asker;
-use super::words::{grouped, thousands};
-use crate::bank::payments::order::{Order, Transfer, minor};
+use super::views::RequestingParties;
+use crate::bank::payments::order::{Order, OrderTransfer, minor};
 use crate::bank::payments::schedule::{Frequency, Schedule};
 
-/// How many transfers of a bulk are shown one by one.
+/// Number of transfers of a bulk that are shown one by one.
 const MOST_SHOWN: usize = 20;
 
 /// An account to pay from, as its row shows it.
@@ -19,19 +19,19 @@ pub struct Payer {
     pub chosen: bool,
 }
 
-/// What the page shows.
-pub struct Shown<'a> {
+/// Content of the page.
+pub struct PaymentView<'a> {
     pub path: &'a str,
-    pub asker: &'a Asker,
+    pub asker: &'a RequestingParties,
     pub order: &'a Order,
     /// One if the order names the account, none if the user has no account that could pay.
     pub payers: &'a [Payer],
     pub error: Option<&'a str>,
 }
 
-/// The page.
-pub fn confirm(shown: &Shown<'_>) -> String {
-    let Shown {
+/// Renders the page.
+pub fn confirm(shown: &PaymentView<'_>) -> String {
+    let PaymentView {
         path,
         asker,
         order,
@@ -81,7 +81,7 @@ pub fn confirm(shown: &Shown<'_>) -> String {
     page("Confirm payment", &main)
 }
 
-/// Who gets how much, what for, and when.
+/// Renders the order: payees, amounts, texts and dates.
 fn summary(order: &Order) -> String {
     let line = |name: &str, class: &str, text: &str| {
         format!("<div><dt>{name}</dt><dd{class}>{}</dd></div>\n", esc(text))
@@ -109,7 +109,7 @@ fn summary(order: &Order) -> String {
     format!("<dl class=\"sum\">\n{lines}</dl>{list}")
 }
 
-fn list(transfers: &[Transfer], currency: &str) -> String {
+fn list(transfers: &[OrderTransfer], currency: &str) -> String {
     let rows: String = transfers
         .iter()
         .take(MOST_SHOWN)

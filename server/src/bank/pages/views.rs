@@ -4,12 +4,12 @@ use chrono::NaiveDate;
 
 use super::html::{esc, page};
 use super::visit::host;
-use crate::bank::Desk;
+use crate::bank::BankState;
 use crate::bank::ledger::accounts::{PASSWORD, USERS};
-use crate::bank::storage::visits::{Kind, VisitRow};
+use crate::bank::storage::visits::{VisitRow, VisitSubject};
 
 /// An account to tick, as its row shows it.
-pub struct Choice {
+pub struct AccountChoice {
     pub id: i64,
     pub name: String,
     pub iban: String,
@@ -19,31 +19,31 @@ pub struct Choice {
     pub ticked: bool,
 }
 
-/// Who asks, as far as the bank knows.
-pub struct Asker {
+/// Parties that ask for the authorisation, as far as the bank knows.
+pub struct RequestingParties {
     /// The provider that is registered with the bank.
     pub client: String,
-    /// What the app calls itself that the provider asks for.
+    /// Name of the app that the provider asks for, as the provider gives it; not verified.
     pub brand: Option<String>,
-    /// Where the browser goes afterwards.
+    /// Host that the browser is redirected to afterwards.
     pub host: String,
 }
 
-impl Asker {
-    pub fn of(desk: &Desk, visit: &VisitRow) -> Self {
+impl RequestingParties {
+    pub fn of(bank: &BankState, visit: &VisitRow) -> Self {
         Self {
-            client: desk.client.name.clone(),
+            client: bank.client.name.clone(),
             brand: visit.brand.clone(),
             host: host(&visit.redirect_uri),
         }
     }
 
-    /// What the page calls it.
+    /// Returns the name that the page shows for the app: its brand, or the provider's name if none was given.
     pub fn app(&self) -> &str {
         self.brand.as_deref().unwrap_or(&self.client)
     }
 
-    /// Who it is, and what of that is only said.
+    /// Returns the HTML paragraph that names the app and the provider, and says that the app's name is not verified.
     pub fn paragraph(&self) -> String {
         let client = esc(&self.client);
         match &self.brand {
@@ -60,7 +60,7 @@ impl Asker {
 }
 
 /// A consent in the list of what was agreed to.
-pub struct Given {
+pub struct ConsentListItem {
     pub id: String,
     pub app: String,
     pub client: String,
@@ -137,13 +137,13 @@ pub fn over(back: Option<&str>) -> String {
 }
 
 /// The person decided and came back to the page; `back` leads where the decision led.
-pub fn answered(agreed: Option<Kind>, back: &str) -> String {
+pub fn answered(agreed: Option<VisitSubject>, back: &str) -> String {
     let (title, text) = match agreed {
-        Some(Kind::Consent) => (
+        Some(VisitSubject::Consent) => (
             "You have agreed already",
             "The accounts you ticked are shared with the app that asked. You can end this at any time, in the app or on this bank’s page “What you have agreed to”.",
         ),
-        Some(Kind::Payment) => (
+        Some(VisitSubject::Payment) => (
             "You have confirmed already",
             "The payment is with the bank. The app that asked for it shows how far it is.",
         ),
@@ -175,7 +175,7 @@ pub fn unavailable() -> String {
 }
 
 /// The sign-in page; `asks` is what the client wants, and `wrong` the name that was tried.
-pub fn sign_in(path: &str, asker: &Asker, asks: &str, wrong: Option<&str>) -> String {
+pub fn sign_in(path: &str, asker: &RequestingParties, asks: &str, wrong: Option<&str>) -> String {
     let (error, marks) = match wrong {
         Some(_) => (
             "<p class=\"error\" id=\"wrong\" role=\"alert\">User name or password is not right. The test users are listed above.</p>",
@@ -226,9 +226,9 @@ pub fn sign_in(path: &str, asker: &Asker, asks: &str, wrong: Option<&str>) -> St
 /// The consent page of someone who has accounts: who asks, for what, until when, and where it ends.
 pub fn consent(
     path: &str,
-    asker: &Asker,
+    asker: &RequestingParties,
     (today, until): (NaiveDate, NaiveDate),
-    choices: &[Choice],
+    choices: &[AccountChoice],
     error: Option<&str>,
 ) -> String {
     let rows: String = choices.iter().map(row).collect();
@@ -249,7 +249,7 @@ pub fn consent(
 <div><dt>It reads</dt><dd>account numbers and names, balances, and transactions of up to three years</dd></div>
 <div><dt>Until</dt><dd>{until} ({days})</dd></div>
 <div><dt>It cannot</dt><dd>move money or change anything</dd></div>
-<div><dt>Then back to</dt><dd><code>{host}</code></dd></div>
+<div><dt>Returns to</dt><dd><code>{host}</code></dd></div>
 </dl>
 <p>You can end this at any time, in the app or here under <a href="/consents">What you have agreed to</a>.</p>
 <form method="post" action="{path}/decision">
@@ -279,8 +279,8 @@ fn days(count: i64) -> String {
     }
 }
 
-/// What was agreed to in this browser; `ended`: one of them was just ended.
-pub fn given(given: &[Given], ended: bool) -> String {
+/// Renders the list of consents given in this browser. With `ended`, it says that one of them was just ended.
+pub fn given(given: &[ConsentListItem], ended: bool) -> String {
     let notice = if ended {
         "<p class=\"done\" role=\"status\">Ended. The app cannot read anything from now on.</p>\n"
     } else {
@@ -300,7 +300,7 @@ pub fn given(given: &[Given], ended: bool) -> String {
     page("What you have agreed to", &main)
 }
 
-fn given_row(one: &Given) -> String {
+fn given_row(one: &ConsentListItem) -> String {
     format!(
         r#"<li><h2 id="c-{id}">{app}</h2>
 <dl class="sum">
@@ -322,7 +322,7 @@ fn given_row(one: &Given) -> String {
     )
 }
 
-fn row(choice: &Choice) -> String {
+fn row(choice: &AccountChoice) -> String {
     let ticked = if choice.ticked { " checked" } else { "" };
     let below = if choice.overdrawn {
         " class=\"below\""
@@ -341,7 +341,7 @@ fn row(choice: &Choice) -> String {
 }
 
 /// The consent page of someone who has none.
-pub fn no_accounts(path: &str, asker: &Asker) -> String {
+pub fn no_accounts(path: &str, asker: &RequestingParties) -> String {
     let main = format!(
         r#"<h1>You have no accounts with us</h1>
 <p>There is nothing that <strong>{client}</strong> could read, so there is nothing to agree to.</p>

@@ -1,4 +1,4 @@
-//! One browser's visit: whose it is, whether it is still open, and where it ends.
+//! A browser's visit: its owner, its state, and the redirect it ends with.
 
 use axum::http::header::{COOKIE, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -7,51 +7,57 @@ use url::Url;
 use uuid::Uuid;
 
 use super::views;
-use crate::bank::Desk;
-use crate::bank::storage::visits::{self, Kind, VisitRow};
+use crate::bank::BankState;
+use crate::bank::storage::visits::{self, VisitRow, VisitSubject};
+use crate::bank::xs2a::problem::later;
 use crate::crypto::sha256_hex;
-use crate::storage::{DbError, Tx};
+use crate::storage::{DbError, Tx, is_busy};
 
 /// The cookie that ties a visit to its browser.
 pub const COOKIE_NAME: &str = "xyzbank";
 
-/// What keeps a page from being shown.
-pub enum Trouble {
+/// Reason a page cannot be shown.
+pub enum VisitError {
     BadRequest(&'static str),
     OtherBrowser,
-    /// Over; where the app waits.
+    /// The visit is over; holds the address that leads back to the app, if there is one.
     Over(Option<String>),
-    /// Decided already: what was agreed to, if anything was, and where that led.
+    /// The visit is decided already: the kind that was approved, if it was, and the address of the redirect.
     Answered {
-        agreed: Option<Kind>,
+        agreed: Option<VisitSubject>,
         back: String,
     },
     Database(DbError),
 }
 
-impl From<DbError> for Trouble {
+impl From<DbError> for VisitError {
     fn from(error: DbError) -> Self {
         Self::Database(error)
     }
 }
 
-impl IntoResponse for Trouble {
+impl IntoResponse for VisitError {
     fn into_response(self) -> Response {
         let (status, page) = match self {
             Self::BadRequest(why) => (StatusCode::BAD_REQUEST, views::bad_request(why)),
             Self::OtherBrowser => (StatusCode::FORBIDDEN, views::other_browser()),
             Self::Over(back) => (StatusCode::GONE, views::over(back.as_deref())),
             Self::Answered { agreed, back } => (StatusCode::GONE, views::answered(agreed, &back)),
+            Self::Database(error) if is_busy(&error) => {
+                tracing::warn!(%error, "the sandbox bank's books are busy");
+                (StatusCode::SERVICE_UNAVAILABLE, views::unavailable())
+            }
             Self::Database(error) => {
                 tracing::error!(%error, "a page of the sandbox bank cannot be shown");
                 (StatusCode::INTERNAL_SERVER_ERROR, views::unavailable())
             }
         };
-        (status, Html(page)).into_response()
+        later((status, Html(page)).into_response())
     }
 }
 
-/// Where a visit leads that was decided; nowhere, while it was not.
+/// Returns the redirect URL of a decided visit, or `None` if it is undecided or, once approved, the browser's cookie is
+/// missing.
 pub fn decided(visit: &VisitRow, headers: &HeaderMap) -> Option<String> {
     match visit.state.as_str() {
         "approved" => Some(granted(visit, &code(visit, headers)?)),
@@ -60,7 +66,8 @@ pub fn decided(visit: &VisitRow, headers: &HeaderMap) -> Option<String> {
     }
 }
 
-/// The visit's one code, made from the browser's own secret: the same however often the form is sent, and nowhere stored.
+/// Returns the visit's one code, made from the browser's own secret, or `None` without its cookie. The code is the same
+/// however often the form is sent, and is stored nowhere.
 pub fn code(visit: &VisitRow, headers: &HeaderMap) -> Option<String> {
     let cookie = cookie(headers)?;
     Some(sha256_hex(format!("code/{}/{cookie}", visit.id).as_bytes()))
@@ -90,7 +97,8 @@ fn with_query(uri: &str, pairs: &[(&str, &str)]) -> String {
     url.into()
 }
 
-/// Where an address leads, as people know places: its host, and its port where that is not the usual one.
+/// Returns the host of an address, with its port if that is not the scheme's default; empty if the address is not a
+/// URL.
 pub fn host(uri: &str) -> String {
     let Ok(url) = Url::parse(uri) else {
         return String::new();
@@ -109,35 +117,35 @@ pub fn path(visit: &VisitRow) -> String {
     format!("/authorise/{}", visit.id)
 }
 
-/// The visit of an address, if this browser began it.
-pub async fn find(tx: &mut Tx, id: &str, headers: &HeaderMap) -> Result<VisitRow, Trouble> {
-    let id = Uuid::try_parse(id).map_err(|_| Trouble::BadRequest("there is no such visit"))?;
+/// Finds the visit with this id. Refuses if there is none, or if another browser began it.
+pub async fn find(tx: &mut Tx, id: &str, headers: &HeaderMap) -> Result<VisitRow, VisitError> {
+    let id = Uuid::try_parse(id).map_err(|_| VisitError::BadRequest("there is no such visit"))?;
     let visit = visits::find(tx, id)
         .await?
-        .ok_or(Trouble::BadRequest("there is no such visit"))?;
+        .ok_or(VisitError::BadRequest("there is no such visit"))?;
     match cookie(headers) {
         Some(cookie) if sha256_hex(cookie.as_bytes()) == visit.cookie => Ok(visit),
-        _ => Err(Trouble::OtherBrowser),
+        _ => Err(VisitError::OtherBrowser),
     }
 }
 
-/// The same, if it still waits for something.
+/// Finds a visit as [`find`] does, and refuses it if it is decided or expired.
 pub async fn open(
-    desk: &Desk,
+    bank: &BankState,
     tx: &mut Tx,
     id: &str,
     headers: &HeaderMap,
-) -> Result<VisitRow, Trouble> {
+) -> Result<VisitRow, VisitError> {
     let visit = find(tx, id, headers).await?;
     let waits = matches!(visit.state.as_str(), "started" | "signed_in")
-        && visit.expires_at > desk.clock.now();
+        && visit.expires_at > bank.clock.now();
     if waits {
         Ok(visit)
     } else if let Some(back) = decided(&visit, headers) {
         let agreed = (visit.state == "approved").then_some(visit.kind);
-        Err(Trouble::Answered { agreed, back })
+        Err(VisitError::Answered { agreed, back })
     } else {
-        Err(Trouble::Over(Some(denied(
+        Err(VisitError::Over(Some(denied(
             &visit.redirect_uri,
             &visit.client_state,
         ))))

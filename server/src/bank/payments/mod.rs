@@ -7,4 +7,4 @@
 
 pub mod order;
 pub mod schedule;
-pub mod standing;
+pub mod status;

@@ -6,14 +6,14 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::schedule::{Frequency, Rule, Schedule};
+use super::schedule::{ExecutionRule, Frequency, Schedule};
 use crate::bank::ledger::Day;
 use crate::bank::ledger::accounts::ACCOUNTS;
-use crate::bank::xs2a::problem::Refusal;
+use crate::bank::xs2a::problem::Xs2aError;
 
-/// Transfers in one bulk.
+/// Largest number of transfers in one bulk.
 const MOST_TRANSFERS: usize = 500;
-/// How far ahead a payment may be dated, and a standing order may go, in days.
+/// Days ahead that a payment, or the start of a standing order, may be dated at most.
 const FARTHEST: i64 = 366;
 const LONGEST_PERIOD: i64 = 10 * 366;
 
@@ -55,7 +55,7 @@ pub fn currency_of(product: &str) -> Option<&'static str> {
 }
 
 #[derive(Clone, Deserialize, Serialize)]
-pub struct Amount {
+pub struct OrderAmount {
     pub currency: String,
     pub amount: String,
 }
@@ -70,9 +70,9 @@ pub struct AccountReference {
 /// One transfer: what single, periodic and bulk payments have in common.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Transfer {
+pub struct OrderTransfer {
     pub end_to_end_identification: Option<String>,
-    pub instructed_amount: Amount,
+    pub instructed_amount: OrderAmount,
     pub creditor_account: AccountReference,
     pub creditor_name: String,
     pub remittance_information_unstructured: Option<String>,
@@ -92,29 +92,29 @@ struct Period {
     end_date: Option<NaiveDate>,
     frequency: Frequency,
     day_of_execution: Option<String>,
-    execution_rule: Option<Rule>,
+    execution_rule: Option<ExecutionRule>,
 }
 
 #[derive(Deserialize)]
 struct Several {
-    payments: Vec<Transfer>,
+    payments: Vec<OrderTransfer>,
 }
 
 /// An order that the bank would take.
 pub struct Order {
     pub debtor_account: Option<AccountReference>,
-    /// The day it is to be executed; none: at once.
+    /// The day it is to be executed; `None` to execute it at once.
     pub on: Option<Day>,
-    /// Of a standing order.
+    /// Due days of a standing order; `None` for other payments.
     pub schedule: Option<Schedule>,
-    pub transfers: Vec<Transfer>,
+    pub transfers: Vec<OrderTransfer>,
     pub currency: &'static str,
 }
 
 impl Order {
     /// Reads an order as it came, without judging dates: they were right when it came.
-    pub fn read(service: Service, product: &str, body: &Value) -> Result<Self, Refusal> {
-        let currency = currency_of(product).ok_or(Refusal::product_unknown())?;
+    pub fn read(service: Service, product: &str, body: &Value) -> Result<Self, Xs2aError> {
+        let currency = currency_of(product).ok_or(Xs2aError::product_unknown())?;
         let terms: Terms = part(body)?;
         let transfers = match service {
             Service::Bulk => part::<Several>(body)?.payments,
@@ -133,10 +133,10 @@ impl Order {
         })
     }
 
-    /// Whether the bank takes it today.
-    pub fn judge(&self, today: Day) -> Result<(), Refusal> {
+    /// Refuses an order that the bank does not accept today.
+    pub fn judge(&self, today: Day) -> Result<(), Xs2aError> {
         if self.transfers.is_empty() || self.transfers.len() > MOST_TRANSFERS {
-            return Err(Refusal::format("a bulk has 1 to 500 payments"));
+            return Err(Xs2aError::format("a bulk has 1 to 500 payments"));
         }
         for transfer in &self.transfers {
             judge_transfer(transfer, self.currency)?;
@@ -146,13 +146,13 @@ impl Order {
             .as_ref()
             .is_some_and(|account| !is_ours(&account.iban))
         {
-            return Err(Refusal::debtor_unknown());
+            return Err(Xs2aError::debtor_unknown());
         }
         if self
             .on
             .is_some_and(|on| on < today || on > today.plus(FARTHEST))
         {
-            return Err(Refusal::execution_date());
+            return Err(Xs2aError::execution_date());
         }
         let Some(schedule) = &self.schedule else {
             return Ok(());
@@ -166,7 +166,7 @@ impl Order {
         if sensible {
             Ok(())
         } else {
-            Err(Refusal::period())
+            Err(Xs2aError::period())
         }
     }
 
@@ -180,15 +180,15 @@ impl Order {
     }
 }
 
-fn part<T: DeserializeOwned>(body: &Value) -> Result<T, Refusal> {
+fn part<T: DeserializeOwned>(body: &Value) -> Result<T, Xs2aError> {
     T::deserialize(body).map_err(|_| {
-        Refusal::format(
+        Xs2aError::format(
             "the body lacks members of its payment service, or has them in another form",
         )
     })
 }
 
-fn schedule(period: Period) -> Result<Schedule, Refusal> {
+fn schedule(period: Period) -> Result<Schedule, Xs2aError> {
     let day = match &period.day_of_execution {
         None => None,
         Some(text) => {
@@ -196,11 +196,11 @@ fn schedule(period: Period) -> Result<Schedule, Refusal> {
                 .parse()
                 .ok()
                 .filter(|day| (1..=31).contains(day) && !text.starts_with('0'));
-            Some(day.ok_or(Refusal::format("dayOfExecution must be from 1 to 31"))?)
+            Some(day.ok_or(Xs2aError::format("dayOfExecution must be from 1 to 31"))?)
         }
     };
     if day.is_some() && !period.frequency.is_monthly() {
-        return Err(Refusal::parameter(
+        return Err(Xs2aError::parameter(
             "dayOfExecution is for monthly and rarer payments",
         ));
     }
@@ -209,19 +209,19 @@ fn schedule(period: Period) -> Result<Schedule, Refusal> {
         end: period.end_date.map(Day::from_date),
         frequency: period.frequency,
         day,
-        rule: period.execution_rule.unwrap_or(Rule::Following),
+        rule: period.execution_rule.unwrap_or(ExecutionRule::Following),
     })
 }
 
-fn judge_transfer(transfer: &Transfer, currency: &str) -> Result<(), Refusal> {
+fn judge_transfer(transfer: &OrderTransfer, currency: &str) -> Result<(), Xs2aError> {
     let amount = &transfer.instructed_amount;
     if amount.currency != currency {
-        return Err(Refusal::parameter(
+        return Err(Xs2aError::parameter(
             "sepa-credit-transfers are in EUR, domestic-credit-transfers in RON",
         ));
     }
     if minor(&amount.amount).is_none_or(|amount| amount <= 0) {
-        return Err(Refusal::format(
+        return Err(Xs2aError::format(
             "an amount is a decimal above zero with at most two decimals",
         ));
     }
@@ -231,7 +231,7 @@ fn judge_transfer(transfer: &Transfer, currency: &str) -> Result<(), Refusal> {
         .parse::<iban::Iban>()
         .is_err()
     {
-        return Err(Refusal::format("creditorAccount has no valid IBAN"));
+        return Err(Xs2aError::format("creditorAccount has no valid IBAN"));
     }
     let fits = |text: &str, most: usize| !text.trim().is_empty() && text.chars().count() <= most;
     let reference = transfer.end_to_end_identification.as_deref();
@@ -240,7 +240,7 @@ fn judge_transfer(transfer: &Transfer, currency: &str) -> Result<(), Refusal> {
         || reference.is_some_and(|text| !fits(text, 35))
         || remittance.is_some_and(|text| !fits(text, 140))
     {
-        return Err(Refusal::format(
+        return Err(Xs2aError::format(
             "a name, reference or text is empty or too long",
         ));
     }
@@ -265,7 +265,7 @@ fn is_ours(iban: &str) -> bool {
     ACCOUNTS.iter().any(|account| account.iban() == iban)
 }
 
-/// Whether a creditor can be paid: of the accounts at this bank, those that exist.
+/// Returns `true` if a creditor can be paid: an account at another bank, or one of this bank's that exists.
 pub fn creditor_exists(iban: &str) -> bool {
     iban.get(4..8) != Some("XYZB") || is_ours(iban)
 }
@@ -273,7 +273,7 @@ pub fn creditor_exists(iban: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bank::ledger::accounts::Account;
+    use crate::bank::ledger::accounts::LedgerAccount;
 
     #[test]
     fn amounts_are_read_to_the_cent() {
@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn of_this_banks_accounts_only_existing_ones_can_be_paid() {
-        let own = ACCOUNTS.iter().map(Account::iban);
+        let own = ACCOUNTS.iter().map(LedgerAccount::iban);
         assert!(own.into_iter().all(|iban| creditor_exists(&iban)));
         assert!(creditor_exists("DE89370400440532013000"));
         assert!(!creditor_exists("RO00XYZB0000000000000042"));

@@ -1,4 +1,4 @@
-//! When a standing order is due (`startDate`, `endDate`, `frequency`, `dayOfExecution`, `executionRule`).
+//! Due days of a standing order (`startDate`, `endDate`, `frequency`, `dayOfExecution`, `executionRule`).
 
 use chrono::{Datelike as _, NaiveDate};
 use serde::Deserialize;
@@ -18,10 +18,10 @@ pub enum Frequency {
     Annual,
 }
 
-/// What happens to a day on a weekend.
+/// Direction in which a due day on a weekend is moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Rule {
+pub enum ExecutionRule {
     Following,
     Preceding,
 }
@@ -30,15 +30,15 @@ pub enum Rule {
 #[derive(Clone, Copy, Debug)]
 pub struct Schedule {
     pub start: Day,
-    /// The last day it may be due; none: until it is cancelled.
+    /// The last day it may be due; `None` if it runs until it is cancelled.
     pub end: Option<Day>,
     pub frequency: Frequency,
     /// Day of the month; 31 is the last one. The start's own if none.
     pub day: Option<u32>,
-    pub rule: Rule,
+    pub rule: ExecutionRule,
 }
 
-/// How many days or months lie between two payments.
+/// Days or months between two payments.
 enum Step {
     Days(i64),
     Months(i32),
@@ -88,8 +88,8 @@ impl Schedule {
 
     fn working(self, day: Day) -> Day {
         match self.rule {
-            Rule::Following => day.next_working(),
-            Rule::Preceding => (0..3)
+            ExecutionRule::Following => day.next_working(),
+            ExecutionRule::Preceding => (0..3)
                 .map(|back| day.plus(-back))
                 .find(|day| !day.is_weekend())
                 .unwrap_or(day),
@@ -119,7 +119,7 @@ mod tests {
         end: Option<&str>,
         frequency: Frequency,
         day: Option<u32>,
-        rule: Rule,
+        rule: ExecutionRule,
     ) -> Vec<String> {
         let read = |text: &str| Day::from_date(text.parse().unwrap());
         let schedule = Schedule {
@@ -139,17 +139,23 @@ mod tests {
     #[test]
     fn months_are_counted_and_their_last_day_is_kept() {
         use Frequency::*;
-        let monthly = days("2026-01-31", None, Monthly, None, Rule::Preceding);
+        let monthly = days("2026-01-31", None, Monthly, None, ExecutionRule::Preceding);
         assert_eq!(
             monthly,
             ["2026-01-30", "2026-02-27", "2026-03-31", "2026-04-30"]
         );
-        let quarterly = days("2026-01-15", None, Quarterly, Some(5), Rule::Following);
+        let quarterly = days(
+            "2026-01-15",
+            None,
+            Quarterly,
+            Some(5),
+            ExecutionRule::Following,
+        );
         assert_eq!(
             quarterly,
             ["2026-02-05", "2026-05-05", "2026-08-05", "2026-11-05"]
         );
-        let leap = days("2028-02-29", None, Annual, None, Rule::Following);
+        let leap = days("2028-02-29", None, Annual, None, ExecutionRule::Following);
         assert_eq!(
             leap,
             ["2028-02-29", "2029-02-28", "2030-02-28", "2031-02-28"]
@@ -163,7 +169,7 @@ mod tests {
             Some("2026-01-19"),
             Frequency::Weekly,
             None,
-            Rule::Following,
+            ExecutionRule::Following,
         );
         assert_eq!(weekly, ["2026-01-05", "2026-01-12", "2026-01-19"]);
         // Planned for a Saturday, its last day, and moved behind it.
@@ -172,7 +178,7 @@ mod tests {
             Some("2026-01-03"),
             Frequency::Weekly,
             None,
-            Rule::Following,
+            ExecutionRule::Following,
         );
         assert_eq!(moved, ["2026-01-05"]);
         let never = days(
@@ -180,7 +186,7 @@ mod tests {
             Some("2026-01-20"),
             Frequency::Monthly,
             Some(5),
-            Rule::Following,
+            ExecutionRule::Following,
         );
         assert!(never.is_empty());
     }

@@ -9,45 +9,49 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::Partner;
-use super::offer::{DOCUMENTS, Wanted};
-use super::problem::No;
-use crate::bank::Desk;
+use super::offer::{DOCUMENTS, RequestedProduct};
+use super::problem::ProductError;
+use crate::bank::BankState;
 use crate::bank::storage::applications::{self, ApplicationRow};
-use crate::json::{Json, Unread};
+use crate::json::{Json, JsonBodyError};
 use crate::storage::Tx;
 
-/// How long the bank waits for documents before it asks again.
+/// Time the bank waits for documents before it asks again.
 const DOCUMENTS_WITHIN: Duration = Duration::days(1);
 
-/// An application of the caller's own, with what was wanted.
-pub(super) struct Own {
+/// An application of the calling partner, and the product it asks for.
+pub(super) struct OwnApplication {
     pub row: ApplicationRow,
-    pub wanted: Wanted,
+    pub wanted: RequestedProduct,
 }
 
-/// An application of this partner's; somebody else's is an unknown one.
-pub(super) async fn own(tx: &mut Tx, partner: &Partner, id: &str) -> Result<Own, No> {
-    let id = Uuid::try_parse(id).map_err(|_| No::Unknown)?;
+/// Finds an application of this partner; one of another partner is unknown.
+pub(super) async fn own(
+    tx: &mut Tx,
+    partner: &Partner,
+    id: &str,
+) -> Result<OwnApplication, ProductError> {
+    let id = Uuid::try_parse(id).map_err(|_| ProductError::Unknown)?;
     let row = applications::find(tx, id).await?;
     let row = row.filter(|row| row.client_id == partner.client_id);
-    let row = row.ok_or(No::Unknown)?;
-    let wanted = serde_json::from_str(&row.terms).map_err(|_| No::Server)?;
-    Ok(Own { row, wanted })
+    let row = row.ok_or(ProductError::Unknown)?;
+    let wanted = serde_json::from_str(&row.terms).map_err(|_| ProductError::Server)?;
+    Ok(OwnApplication { row, wanted })
 }
 
 /// `PUT /applications/{id}`: until somebody is named in it, an application can be changed.
 pub async fn apply(
-    State(desk): State<Desk>,
+    State(bank): State<BankState>,
     partner: Partner,
     Path(id): Path<String>,
-    wanted: Result<Json<Wanted>, Unread>,
-) -> Result<Json<Value>, No> {
-    let Json(wanted) = wanted.map_err(|_| No::Unfit("malformed"))?;
+    wanted: Result<Json<RequestedProduct>, JsonBodyError>,
+) -> Result<Json<Value>, ProductError> {
+    let Json(wanted) = wanted.map_err(|_| ProductError::Unfit("malformed"))?;
     wanted.check()?;
-    let id = Uuid::try_parse(&id).map_err(|_| No::Unfit("id_is_no_uuid"))?;
-    let terms = serde_json::to_string(&wanted).map_err(|_| No::Server)?;
-    let now = desk.clock.now();
-    let mut tx = desk.db.write().await?;
+    let id = Uuid::try_parse(&id).map_err(|_| ProductError::Unfit("id_is_no_uuid"))?;
+    let terms = serde_json::to_string(&wanted).map_err(|_| ProductError::Server)?;
+    let now = bank.clock.now();
+    let mut tx = bank.db.write().await?;
     let row = ApplicationRow {
         id,
         client_id: partner.client_id.clone(),
@@ -63,75 +67,75 @@ pub async fn apply(
     applications::put(&mut tx, &row).await?;
     let id = id.to_string();
     if own(&mut tx, &partner, &id).await?.wanted != wanted {
-        return Err(No::OutOfTurn);
+        return Err(ProductError::OutOfTurn);
     }
-    settled(&desk, tx, &partner, &id).await
+    settled(&bank, tx, &partner, &id).await
 }
 
 /// `GET /applications/{id}`
 pub async fn read(
-    State(desk): State<Desk>,
+    State(bank): State<BankState>,
     partner: Partner,
     Path(id): Path<String>,
-) -> Result<Json<Value>, No> {
-    let mut tx = desk.db.read().await?;
+) -> Result<Json<Value>, ProductError> {
+    let mut tx = bank.db.read().await?;
     let own = own(&mut tx, &partner, &id).await?;
-    if let Some((status, reason)) = due(&desk, &mut tx, &own).await? {
+    if let Some((status, reason)) = due(&bank, &mut tx, &own).await? {
         drop(tx);
-        tx = desk.db.write().await?;
-        settle(&desk, &mut tx, &own.row, status, reason).await?;
+        tx = bank.db.write().await?;
+        settle(&bank, &mut tx, &own.row, status, reason).await?;
     }
-    settled(&desk, tx, &partner, &id).await
+    settled(&bank, tx, &partner, &id).await
 }
 
 /// `DELETE /applications/{id}`: takes it back, if it has led to nothing yet.
 pub async fn withdraw(
-    State(desk): State<Desk>,
+    State(bank): State<BankState>,
     partner: Partner,
     Path(id): Path<String>,
-) -> Result<StatusCode, No> {
-    let mut tx = desk.db.write().await?;
+) -> Result<StatusCode, ProductError> {
+    let mut tx = bank.db.write().await?;
     let own = own(&mut tx, &partner, &id).await?;
-    applications::withdraw(&mut tx, own.row.id, desk.clock.now()).await?;
+    applications::withdraw(&mut tx, own.row.id, bank.clock.now()).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Who applies: looked at, and not kept.
+/// Body of a verification: the applicant. Checked to be there, and not stored.
 #[derive(Deserialize)]
 pub struct Person {
     person: PlainValue,
 }
 
-/// Tells whether nothing is said of a person.
+/// Returns `true` if nothing is said of a person.
 pub(super) fn is_nobody(person: &PlainValue) -> bool {
     person.0.as_object().is_none_or(Map::is_empty)
 }
 
 /// `PUT /applications/{id}/verifications/{part}`
 pub async fn verify(
-    State(desk): State<Desk>,
+    State(bank): State<BankState>,
     partner: Partner,
     Path((id, part)): Path<(String, Uuid)>,
-    person: Result<Json<Person>, Unread>,
-) -> Result<Json<Value>, No> {
-    let Json(Person { person }) = person.map_err(|_| No::Unfit("malformed"))?;
+    person: Result<Json<Person>, JsonBodyError>,
+) -> Result<Json<Value>, ProductError> {
+    let Json(Person { person }) = person.map_err(|_| ProductError::Unfit("malformed"))?;
     if is_nobody(&person) {
-        return Err(No::Unfit("nobody_applies"));
+        return Err(ProductError::Unfit("nobody_applies"));
     }
-    let mut tx = desk.db.write().await?;
+    let mut tx = bank.db.write().await?;
     let before = own(&mut tx, &partner, &id).await?;
     if !before.wanted.is_verified_first() {
-        return Err(No::OutOfTurn);
+        return Err(ProductError::OutOfTurn);
     }
-    let begun = applications::verify(&mut tx, before.row.id, part, desk.clock.now()).await?;
+    let begun = applications::verify(&mut tx, before.row.id, part, bank.clock.now()).await?;
     if !begun && own(&mut tx, &partner, &id).await?.row.verification != Some(part) {
-        return Err(No::OutOfTurn);
+        return Err(ProductError::OutOfTurn);
     }
-    settled(&desk, tx, &partner, &id).await
+    settled(&bank, tx, &partner, &id).await
 }
 
-/// Where the money comes from.
+/// Body that names the source of an applicant's funds.
 #[derive(Deserialize)]
 pub struct Funds {
     source: String,
@@ -139,18 +143,18 @@ pub struct Funds {
 
 /// `PUT /applications/{id}/source-of-funds`
 pub async fn source_of_funds(
-    State(desk): State<Desk>,
+    State(bank): State<BankState>,
     partner: Partner,
     Path(id): Path<String>,
-    funds: Result<Json<Funds>, Unread>,
-) -> Result<Json<Value>, No> {
-    let Json(Funds { source }) = funds.map_err(|_| No::Unfit("malformed"))?;
+    funds: Result<Json<Funds>, JsonBodyError>,
+) -> Result<Json<Value>, ProductError> {
+    let Json(Funds { source }) = funds.map_err(|_| ProductError::Unfit("malformed"))?;
     if source.is_empty() {
-        return Err(No::Unfit("no_source"));
+        return Err(ProductError::Unfit("no_source"));
     }
-    let mut tx = desk.db.write().await?;
+    let mut tx = bank.db.write().await?;
     let before = own(&mut tx, &partner, &id).await?;
-    let now = desk.clock.now();
+    let now = bank.clock.now();
     let moved = applications::move_on(
         &mut tx,
         before.row.id,
@@ -163,15 +167,15 @@ pub async fn source_of_funds(
         // Moved on already, perhaps in this very moment, by a repetition of this call.
         let own = own(&mut tx, &partner, &id).await?;
         if !matches!(own.row.status.as_str(), "offered" | "signed") {
-            return Err(No::OutOfTurn);
+            return Err(ProductError::OutOfTurn);
         }
     }
-    settled(&desk, tx, &partner, &id).await
+    settled(&bank, tx, &partner, &id).await
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Verdict {
+pub enum ApplicationVerdict {
     Approve,
     AskAgain,
     Reject,
@@ -179,30 +183,30 @@ pub enum Verdict {
 
 #[derive(Deserialize)]
 pub struct Decision {
-    decision: Verdict,
+    decision: ApplicationVerdict,
 }
 
 /// `POST /applications/{id}/decision`: what was decided already stays so.
 pub async fn decide(
-    State(desk): State<Desk>,
+    State(bank): State<BankState>,
     partner: Partner,
     Path(id): Path<String>,
-    decision: Result<Json<Decision>, Unread>,
-) -> Result<Json<Value>, No> {
-    let Json(Decision { decision }) = decision.map_err(|_| No::Unfit("malformed"))?;
-    let mut tx = desk.db.write().await?;
+    decision: Result<Json<Decision>, JsonBodyError>,
+) -> Result<Json<Value>, ProductError> {
+    let Json(Decision { decision }) = decision.map_err(|_| ProductError::Unfit("malformed"))?;
+    let mut tx = bank.db.write().await?;
     let before = own(&mut tx, &partner, &id).await?;
     let (status, reason) = match decision {
-        Verdict::Approve => (approved(&before.wanted), None),
-        Verdict::AskAgain => ("ask_again", Some("document_unreadable")),
-        Verdict::Reject => ("rejected", Some("rejected_by_bank")),
+        ApplicationVerdict::Approve => (approved(&before.wanted), None),
+        ApplicationVerdict::AskAgain => ("ask_again", Some("document_unreadable")),
+        ApplicationVerdict::Reject => ("rejected", Some("rejected_by_bank")),
     };
-    settle(&desk, &mut tx, &before.row, status, reason).await?;
-    settled(&desk, tx, &partner, &id).await
+    settle(&bank, &mut tx, &before.row, status, reason).await?;
+    settled(&bank, tx, &partner, &id).await
 }
 
-/// What follows an approval.
-fn approved(wanted: &Wanted) -> &'static str {
+/// Returns the status that follows an approval.
+fn approved(wanted: &RequestedProduct) -> &'static str {
     if wanted.needs_source_of_funds() {
         "source_of_funds"
     } else {
@@ -211,32 +215,38 @@ fn approved(wanted: &Wanted) -> &'static str {
 }
 
 async fn settle(
-    desk: &Desk,
+    bank: &BankState,
     tx: &mut Tx,
     row: &ApplicationRow,
     status: &'static str,
     reason: Option<&'static str>,
-) -> Result<(), No> {
-    let now = desk.clock.now();
+) -> Result<(), ProductError> {
+    let now = bank.clock.now();
     applications::move_on(tx, row.id, "verifying", (status, reason), now).await?;
     Ok(())
 }
 
 /// Commits what was done to an application, and shows it as it is then.
-async fn settled(desk: &Desk, mut tx: Tx, partner: &Partner, id: &str) -> Result<Json<Value>, No> {
+async fn settled(
+    bank: &BankState,
+    mut tx: Tx,
+    partner: &Partner,
+    id: &str,
+) -> Result<Json<Value>, ProductError> {
     let own = own(&mut tx, partner, id).await?;
-    let body = shown(desk, &mut tx, &own).await?;
+    let body = application_view(bank, &mut tx, &own).await?;
     tx.commit().await?;
     Ok(Json(body))
 }
 
-/// What the bank decides by itself now, if anything: by what the documents ask for, and in favour where they are silent.
+/// Returns the status and reason that the bank decides on by itself now, or `None` if nothing is due. The documents'
+/// wishes decide; without one, the application is approved.
 async fn due(
-    desk: &Desk,
+    bank: &BankState,
     tx: &mut Tx,
-    own: &Own,
-) -> Result<Option<(&'static str, Option<&'static str>)>, No> {
-    let now = desk.clock.now();
+    own: &OwnApplication,
+) -> Result<Option<(&'static str, Option<&'static str>)>, ProductError> {
+    let now = bank.clock.now();
     let row = &own.row;
     if row.status != "verifying" {
         return Ok(None);
@@ -263,7 +273,7 @@ async fn due(
 pub(super) async fn documents(
     tx: &mut Tx,
     row: &ApplicationRow,
-) -> Result<Vec<(String, Option<String>)>, No> {
+) -> Result<Vec<(String, Option<String>)>, ProductError> {
     match row.verification {
         Some(part) => Ok(applications::documents(tx, row.id, part).await?),
         None => Ok(Vec::new()),
@@ -279,7 +289,11 @@ pub(super) fn missing(there: &[(String, Option<String>)]) -> Vec<&'static str> {
 }
 
 /// An application as the partner sees it.
-async fn shown(desk: &Desk, tx: &mut Tx, own: &Own) -> Result<Value, No> {
+async fn application_view(
+    bank: &BankState,
+    tx: &mut Tx,
+    own: &OwnApplication,
+) -> Result<Value, ProductError> {
     let there = documents(tx, &own.row).await?;
     let missing = if own.row.status == "verifying" {
         missing(&there)
@@ -293,7 +307,7 @@ async fn shown(desk: &Desk, tx: &mut Tx, own: &Own) -> Result<Value, No> {
         "status": own.row.status,
         "reason": own.row.reason,
         "missingDocuments": missing,
-        "offer": own.wanted.terms(desk.today().date()),
+        "offer": own.wanted.terms(bank.today().date()),
         "productId": product,
     }))
 }

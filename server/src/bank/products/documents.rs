@@ -10,44 +10,44 @@ use uuid::Uuid;
 
 use super::Partner;
 use super::applications;
-use super::problem::No;
-use crate::bank::Desk;
+use super::problem::ProductError;
+use crate::bank::BankState;
 use crate::bank::storage::applications::{self as stored, DocumentRow};
 use crate::json::Json;
 
-/// The largest document.
+/// Size of the largest document, in bytes.
 const LARGEST: u64 = 10 * 1024 * 1024;
-/// What a wish begins with, and the wishes there are.
+/// Prefix of a wish in a document's bytes.
 const MARK: &[u8] = b"SANDBOX:";
 const WISHES: [(&[u8], &str); 3] = [
     (b"REJECT", "reject"),
     (b"ASK-AGAIN", "ask_again"),
     (b"WAIT", "wait"),
 ];
-/// The longest mark with its wish.
+/// Length of the longest mark with its wish, in bytes.
 const LONGEST: usize = 17;
 
 /// `PUT /applications/{id}/parts/{part}/documents/{kind}`: the same again is no error, and another one of the kind takes
 /// its place.
 pub async fn take(
-    State(desk): State<Desk>,
+    State(bank): State<BankState>,
     partner: Partner,
     Path((id, part, kind)): Path<(String, Uuid, String)>,
     body: Body,
-) -> Result<Json<Value>, No> {
-    let mut tx = desk.db.read().await?;
+) -> Result<Json<Value>, ProductError> {
+    let mut tx = bank.db.read().await?;
     applications::own(&mut tx, &partner, &id).await?;
     drop(tx);
     let read = read(body).await?;
-    let mut tx = desk.db.write().await?;
+    let mut tx = bank.db.write().await?;
     let own = applications::own(&mut tx, &partner, &id).await?;
-    let now = desk.clock.now();
+    let now = bank.clock.now();
     let row = DocumentRow {
         application_id: own.row.id,
         part,
         kind: kind.chars().take(64).collect(),
         sha256: read.sha256,
-        size: i64::try_from(read.size).map_err(|_| No::TooLarge)?,
+        size: i64::try_from(read.size).map_err(|_| ProductError::TooLarge)?,
         wish: read.wish.map(str::to_owned),
         received_at: now,
     };
@@ -57,7 +57,7 @@ pub async fn take(
         .iter()
         .any(|(_, wish)| wish.as_deref() == Some("wait"));
     if own.row.verification == Some(part) && applications::missing(&there).is_empty() && !waits {
-        stored::decide_at(&mut tx, own.row.id, part, now + desk.verification).await?;
+        stored::decide_at(&mut tx, own.row.id, part, now + bank.verification).await?;
     }
     tx.commit().await?;
     Ok(Json(
@@ -71,20 +71,20 @@ struct Read {
     wish: Option<&'static str>,
 }
 
-async fn read(mut body: Body) -> Result<Read, No> {
+async fn read(mut body: Body) -> Result<Read, ProductError> {
     let mut hash = Sha256::new();
     let mut size = 0;
     let mut wish = None;
     // The end of what came before: a mark may lie across two pieces.
     let mut seen: Vec<u8> = Vec::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| No::Unfit("broken_off"))?;
+        let frame = frame.map_err(|_| ProductError::Unfit("broken_off"))?;
         let Ok(piece) = frame.into_data() else {
             continue;
         };
         size += u64::try_from(piece.len()).unwrap_or(u64::MAX);
         if size > LARGEST {
-            return Err(No::TooLarge);
+            return Err(ProductError::TooLarge);
         }
         hash.update(&piece);
         seen.extend_from_slice(&piece);
@@ -93,7 +93,7 @@ async fn read(mut body: Body) -> Result<Read, No> {
         seen.drain(..keep);
     }
     if size == 0 {
-        return Err(No::Unfit("empty"));
+        return Err(ProductError::Unfit("empty"));
     }
     let sha256 = hash
         .finalize()
@@ -142,6 +142,6 @@ mod tests {
         let piece = vec![0_u8; 1 << 20];
         let pieces = (0..11).map(move |_| Ok::<_, std::io::Error>(piece.clone()));
         let body = Body::from_stream(futures_util::stream::iter(pieces));
-        assert!(matches!(read(body).await, Err(No::TooLarge)));
+        assert!(matches!(read(body).await, Err(ProductError::TooLarge)));
     }
 }

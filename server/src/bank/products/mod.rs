@@ -15,10 +15,10 @@
 //! Every operation may be repeated: ids are the partner's, and a repetition finds what the first one did.
 
 mod applications;
+mod contracts;
 mod documents;
 mod offer;
 mod problem;
-mod sold;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts};
@@ -30,8 +30,8 @@ use axum::response::Response;
 use axum::routing::{delete, get, post, put};
 
 use super::xs2a::Tpp;
-use super::{Desk, bodies};
-use problem::No;
+use super::{BankState, bodies};
+use problem::ProductError;
 
 /// The largest body besides documents.
 const MOST_BYTES: usize = 64 * 1024;
@@ -41,17 +41,17 @@ struct Partner {
     client_id: String,
 }
 
-impl FromRequestParts<Desk> for Partner {
-    type Rejection = No;
-    async fn from_request_parts(parts: &mut Parts, desk: &Desk) -> Result<Self, No> {
-        let tpp = Tpp::prove(desk, &parts.headers).map_err(|_| No::Stranger)?;
+impl FromRequestParts<BankState> for Partner {
+    type Rejection = ProductError;
+    async fn from_request_parts(parts: &mut Parts, bank: &BankState) -> Result<Self, ProductError> {
+        let tpp = Tpp::prove(bank, &parts.headers).map_err(|_| ProductError::Stranger)?;
         Ok(Self {
             client_id: tpp.client_id,
         })
     }
 }
 
-pub(super) fn router() -> Router<Desk> {
+pub(super) fn router() -> Router<BankState> {
     let documents = Router::new()
         .route(
             "/products/v1/applications/{id}/parts/{part}/documents/{kind}",
@@ -74,13 +74,19 @@ pub(super) fn router() -> Router<Desk> {
             "/products/v1/applications/{id}/source-of-funds",
             put(applications::source_of_funds),
         )
-        .route("/products/v1/applications/{id}/contract", put(sold::sign))
+        .route(
+            "/products/v1/applications/{id}/contract",
+            put(contracts::sign),
+        )
         .route(
             "/products/v1/applications/{id}/decision",
             post(applications::decide),
         )
-        .route("/products/v1/products/{id}", get(sold::read))
-        .route("/products/v1/products/{id}/access", delete(sold::forget))
+        .route("/products/v1/products/{id}", get(contracts::read))
+        .route(
+            "/products/v1/products/{id}/access",
+            delete(contracts::forget),
+        )
         .layer(middleware::from_fn_with_state(MOST_BYTES, bodies::read))
         .layer(DefaultBodyLimit::max(MOST_BYTES))
         .merge(documents)

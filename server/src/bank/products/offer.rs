@@ -1,4 +1,4 @@
-//! What the bank offers, and on which terms. All of it is arithmetic: nothing is stored but what was asked for.
+//! Products that the bank offers, and their terms. All of it is arithmetic: nothing is stored but what was asked for.
 
 use app::domain::json::Exact;
 use chrono::{Months, NaiveDate};
@@ -7,28 +7,28 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-use super::problem::No;
+use super::problem::ProductError;
 
 /// Deposits above this need a word about where the money comes from, in any currency.
 const SOURCE_OF_FUNDS_ABOVE: Decimal = Decimal::from_parts(250_000, 0, 0, false, 0);
 const SMALLEST: Decimal = Decimal::from_parts(100, 0, 0, false, 0);
 const LARGEST: Decimal = Decimal::from_parts(10_000_000, 0, 0, false, 0);
 const LONGEST_MONTHS: u32 = 60;
-/// Per cent a year of what a card's holder owes.
+/// Interest rate on what a card's holder owes, in per cent a year.
 const CARD_RATE: &str = "21.90";
-/// What has to be seen of whoever applies.
+/// Kinds of documents that every applicant must hand in.
 pub const DOCUMENTS: [&str; 2] = ["id_document", "selfie"];
 
-/// What is applied for, as asked.
+/// Product that is applied for, with its amount and period.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Wanted {
+pub struct RequestedProduct {
     product: Kind,
-    /// What is deposited, or may be owed.
+    /// Amount of the deposit, or credit limit of the card.
     #[serde(deserialize_with = "written")]
     amount: Decimal,
     currency: Currency,
-    /// How long a deposit lies.
+    /// Term of a deposit in months; `None` for a card.
     #[serde(default)]
     months: Option<u32>,
 }
@@ -54,20 +54,20 @@ enum Currency {
     Usd,
 }
 
-impl Wanted {
-    /// Whether the bank offers it at all.
-    pub fn check(&self) -> Result<(), No> {
+impl RequestedProduct {
+    /// Refuses what the bank does not offer: an amount or a term out of range.
+    pub fn check(&self) -> Result<(), ProductError> {
         if !(SMALLEST..=LARGEST).contains(&self.amount) || self.amount.normalize().scale() > 2 {
-            return Err(No::Unfit("amount_out_of_range"));
+            return Err(ProductError::Unfit("amount_out_of_range"));
         }
         match (self.product, self.months) {
             (Kind::CreditCard, None) => Ok(()),
             (Kind::Deposit, Some(months)) if (1..=LONGEST_MONTHS).contains(&months) => Ok(()),
-            _ => Err(No::Unfit("period_out_of_range")),
+            _ => Err(ProductError::Unfit("period_out_of_range")),
         }
     }
 
-    /// The word its applications are stored under.
+    /// Returns the word that its applications are stored under.
     pub const fn kind(&self) -> &'static str {
         match self.product {
             Kind::Deposit => "deposit",
@@ -83,17 +83,17 @@ impl Wanted {
         }
     }
 
-    /// Whether who applies is verified before the contract; else their documents may follow it.
+    /// Returns `true` if the applicant is verified before the contract; otherwise the documents may follow it.
     pub fn is_verified_first(&self) -> bool {
         self.product == Kind::Deposit
     }
 
-    /// Whether the bank asks where the money comes from.
+    /// Returns `true` if the bank asks for the source of the funds.
     pub fn needs_source_of_funds(&self) -> bool {
         self.product == Kind::Deposit && self.amount > SOURCE_OF_FUNDS_ABOVE
     }
 
-    /// The terms when opened on a day.
+    /// Returns the terms of a product that is opened on this day.
     pub fn terms(&self, day: NaiveDate) -> Value {
         let Some(months) = self.months else {
             return json!({
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_deposit_pays_what_its_rate_says() {
-        let wanted: Wanted = serde_json::from_value(
+        let wanted: RequestedProduct = serde_json::from_value(
             json!({ "product": "deposit", "amount": "100000", "currency": "EUR", "months": 12 }),
         )
         .unwrap();
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn what_the_bank_does_not_offer_is_refused() {
-        let deposit = |amount: &str, months: Option<u32>| Wanted {
+        let deposit = |amount: &str, months: Option<u32>| RequestedProduct {
             product: Kind::Deposit,
             amount: amount.parse().unwrap(),
             currency: Currency::Ron,

@@ -1,35 +1,41 @@
-//! How the counter says no: a code for machines.
+//! Refusals of the product interface, each with a code for machines.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use crate::bank::xs2a::problem::later;
 use crate::json::Json;
-use crate::storage::DbError;
+use crate::storage::{DbError, is_busy};
 
 /// A refusal.
 #[derive(Debug)]
-pub enum No {
-    /// No partner, or not with this secret.
+pub enum ProductError {
+    /// The partner is unknown, or its secret is wrong.
     Stranger,
-    /// Of another partner, or of nobody: the same answer.
+    /// There is no such application or product, or it belongs to another partner: both are answered alike.
     Unknown,
-    /// What was sent cannot be read, or is nothing the bank offers; says what.
+    /// The body cannot be read, or asks for something the bank does not offer; holds the code.
     Unfit(&'static str),
-    /// Not as things stand.
+    /// The state of the application does not allow the call.
     OutOfTurn,
     TooLarge,
+    Unavailable,
     Server,
 }
 
-impl From<DbError> for No {
+impl From<DbError> for ProductError {
     fn from(error: DbError) -> Self {
+        if is_busy(&error) {
+            tracing::warn!(%error, "the sandbox bank's books are busy");
+            return Self::Unavailable;
+        }
         tracing::error!(%error, "the sandbox bank cannot read its applications");
         Self::Server
     }
 }
 
-impl IntoResponse for No {
+impl IntoResponse for ProductError {
     fn into_response(self) -> Response {
         let (status, code) = match self {
             Self::Stranger => (StatusCode::UNAUTHORIZED, "stranger"),
@@ -37,8 +43,9 @@ impl IntoResponse for No {
             Self::Unfit(what) => (StatusCode::UNPROCESSABLE_ENTITY, what),
             Self::OutOfTurn => (StatusCode::CONFLICT, "out_of_turn"),
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
             Self::Server => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
         };
-        (status, Json(json!({ "error": code }))).into_response()
+        later((status, Json(json!({ "error": code }))).into_response())
     }
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::storage::{Stored, Tx, run};
+use crate::storage::{DbResult, Tx, run};
 
 /// An application as stored; see the migration for what each column is.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -20,7 +20,7 @@ pub struct ApplicationRow {
     pub changed_at: DateTime<Utc>,
 }
 
-/// What is kept of a document.
+/// Metadata of a document. Its bytes are not kept.
 #[derive(Clone, Debug)]
 pub struct DocumentRow {
     pub application_id: Uuid,
@@ -34,7 +34,7 @@ pub struct DocumentRow {
 
 /// A product that was opened.
 #[derive(Clone, Debug, sqlx::FromRow)]
-pub struct ProductRow {
+pub struct BankProductRow {
     pub id: Uuid,
     pub application_id: Uuid,
     pub client_id: String,
@@ -45,7 +45,7 @@ pub struct ProductRow {
 }
 
 /// Writes an application, or what it asks for while it is a draft of the same client's.
-pub async fn put(tx: &mut Tx, row: &ApplicationRow) -> Stored<()> {
+pub async fn put(tx: &mut Tx, row: &ApplicationRow) -> DbResult<()> {
     run!(tx, |conn| {
         sqlx::query(
             "INSERT INTO bank_applications (id, client_id, kind, status, terms, created_at, changed_at)
@@ -66,7 +66,7 @@ pub async fn put(tx: &mut Tx, row: &ApplicationRow) -> Stored<()> {
     })
 }
 
-pub async fn find(tx: &mut Tx, id: Uuid) -> Stored<Option<ApplicationRow>> {
+pub async fn find(tx: &mut Tx, id: Uuid) -> DbResult<Option<ApplicationRow>> {
     run!(tx, |conn| {
         sqlx::query_as(
             "SELECT id, client_id, kind, status, terms, verification, decide_at, reason, created_at, changed_at
@@ -79,7 +79,7 @@ pub async fn find(tx: &mut Tx, id: Uuid) -> Stored<Option<ApplicationRow>> {
 }
 
 /// Begins a verification; false where none can begin now.
-pub async fn verify(tx: &mut Tx, id: Uuid, part: Uuid, now: DateTime<Utc>) -> Stored<bool> {
+pub async fn verify(tx: &mut Tx, id: Uuid, part: Uuid, now: DateTime<Utc>) -> DbResult<bool> {
     run!(tx, |conn| {
         sqlx::query(
             "UPDATE bank_applications
@@ -95,8 +95,8 @@ pub async fn verify(tx: &mut Tx, id: Uuid, part: Uuid, now: DateTime<Utc>) -> St
     })
 }
 
-/// Says when the verification under way is decided, unless that has been said.
-pub async fn decide_at(tx: &mut Tx, id: Uuid, part: Uuid, at: DateTime<Utc>) -> Stored<()> {
+/// Sets the time the verification under way is decided, unless it is set already.
+pub async fn decide_at(tx: &mut Tx, id: Uuid, part: Uuid, at: DateTime<Utc>) -> DbResult<()> {
     run!(tx, |conn| {
         sqlx::query(
             "UPDATE bank_applications SET decide_at = $3
@@ -118,7 +118,7 @@ pub async fn move_on(
     from: &str,
     (to, reason): (&str, Option<&str>),
     now: DateTime<Utc>,
-) -> Stored<bool> {
+) -> DbResult<bool> {
     run!(tx, |conn| {
         sqlx::query(
             "UPDATE bank_applications SET status = $3, reason = $4, changed_at = $5 WHERE id = $1 AND status = $2",
@@ -135,7 +135,7 @@ pub async fn move_on(
 }
 
 /// Takes an application back that has led to nothing yet.
-pub async fn withdraw(tx: &mut Tx, id: Uuid, now: DateTime<Utc>) -> Stored<()> {
+pub async fn withdraw(tx: &mut Tx, id: Uuid, now: DateTime<Utc>) -> DbResult<()> {
     run!(tx, |conn| {
         sqlx::query(
             "UPDATE bank_applications SET status = 'withdrawn', changed_at = $2
@@ -150,7 +150,7 @@ pub async fn withdraw(tx: &mut Tx, id: Uuid, now: DateTime<Utc>) -> Stored<()> {
 }
 
 /// Keeps what is kept of a document, in place of an earlier one of its kind.
-pub async fn put_document(tx: &mut Tx, row: &DocumentRow) -> Stored<()> {
+pub async fn put_document(tx: &mut Tx, row: &DocumentRow) -> DbResult<()> {
     run!(tx, |conn| {
         sqlx::query(
             "INSERT INTO bank_documents (application_id, part, kind, sha256, size, wish, received_at)
@@ -176,7 +176,7 @@ pub async fn documents(
     tx: &mut Tx,
     application: Uuid,
     part: Uuid,
-) -> Stored<Vec<(String, Option<String>)>> {
+) -> DbResult<Vec<(String, Option<String>)>> {
     run!(tx, |conn| {
         sqlx::query_as(
             "SELECT kind, wish FROM bank_documents WHERE application_id = $1 AND part = $2 ORDER BY kind",
@@ -189,7 +189,7 @@ pub async fn documents(
 }
 
 /// Opens a product; an application has one at most.
-pub async fn add_product(tx: &mut Tx, row: &ProductRow) -> Stored<()> {
+pub async fn add_product(tx: &mut Tx, row: &BankProductRow) -> DbResult<()> {
     run!(tx, |conn| {
         sqlx::query(
             "INSERT INTO bank_products (id, application_id, client_id, reference, part, opened_on, shared)
@@ -208,7 +208,7 @@ pub async fn add_product(tx: &mut Tx, row: &ProductRow) -> Stored<()> {
     })
 }
 
-pub async fn product(tx: &mut Tx, id: Uuid) -> Stored<Option<ProductRow>> {
+pub async fn product(tx: &mut Tx, id: Uuid) -> DbResult<Option<BankProductRow>> {
     run!(tx, |conn| {
         sqlx::query_as(
             "SELECT id, application_id, client_id, reference, part, opened_on, shared FROM bank_products WHERE id = $1",
@@ -220,7 +220,7 @@ pub async fn product(tx: &mut Tx, id: Uuid) -> Stored<Option<ProductRow>> {
 }
 
 /// The product that an application led to.
-pub async fn product_of(tx: &mut Tx, application: Uuid) -> Stored<Option<Uuid>> {
+pub async fn product_of(tx: &mut Tx, application: Uuid) -> DbResult<Option<Uuid>> {
     run!(tx, |conn| {
         sqlx::query_scalar("SELECT id FROM bank_products WHERE application_id = $1")
             .bind(application)
@@ -231,7 +231,7 @@ pub async fn product_of(tx: &mut Tx, application: Uuid) -> Stored<Option<Uuid>> 
 
 /// Every application: its status, and to how many products it led.
 #[cfg(test)]
-pub async fn all(tx: &mut Tx) -> Stored<Vec<(String, i64)>> {
+pub async fn all(tx: &mut Tx) -> DbResult<Vec<(String, i64)>> {
     run!(tx, |conn| {
         sqlx::query_as(
             "SELECT a.status, (SELECT COUNT(*) FROM bank_products p WHERE p.application_id = a.id)
@@ -243,7 +243,7 @@ pub async fn all(tx: &mut Tx) -> Stored<Vec<(String, i64)>> {
 }
 
 /// Hides a product from the client it was sold by.
-pub async fn stop_sharing(tx: &mut Tx, id: Uuid, client: &str) -> Stored<()> {
+pub async fn stop_sharing(tx: &mut Tx, id: Uuid, client: &str) -> DbResult<()> {
     run!(tx, |conn| {
         sqlx::query("UPDATE bank_products SET shared = FALSE WHERE id = $1 AND client_id = $2")
             .bind(id)

@@ -6,19 +6,19 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use crate::bank::ledger::accounts::ACCOUNTS;
-use crate::bank::ledger::{self, Day, Entry, HISTORY_DAYS, VERSION};
-use crate::storage::{Db, Stored, Tx, run};
+use crate::bank::ledger::{self, Day, HISTORY_DAYS, LedgerEntry, VERSION};
+use crate::storage::{Db, DbResult, Tx, run};
 
-/// How far ahead of today entries are kept: they come to light as their days come.
+/// Days beyond today for which entries are stored in advance; an entry becomes visible when its day comes.
 const AHEAD: i64 = 35;
-/// When fewer days than this are left, more are loaded.
+/// Days of stored entries ahead of today below which more are loaded.
 const ENOUGH: i64 = 7;
 /// Rows in one statement.
 const BATCH: usize = 2_000;
 
 /// An account as the bank knows it; amounts in minor units.
 #[derive(Clone, Debug, sqlx::FromRow)]
-pub struct AccountRow {
+pub struct BankAccountRow {
     pub id: i64,
     pub iban: String,
     pub currency: String,
@@ -34,26 +34,27 @@ pub struct AccountRow {
 pub struct ConsentedRow {
     pub resource_id: Uuid,
     #[sqlx(flatten)]
-    pub account: AccountRow,
+    pub account: BankAccountRow,
 }
 
-/// What an account holds, in minor units.
+/// Balances of an account, in minor units.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holdings {
     pub booked: i64,
-    /// The sum of what is made and not yet booked.
+    /// Sum of the entries that are made and not yet booked.
     pub pending: i64,
     /// The last day on which something was booked.
     pub booked_on: Day,
 }
 
-/// Which entries of an account: made by `today` and within the bank's history, booked in a span of days, after a place.
+/// Selection of an account's entries: made by `today` and within the bank's history, booked from `from` to `to`, and
+/// after a position in the list.
 #[derive(Clone, Copy, Debug)]
 pub struct Span {
     pub today: Day,
     pub from: Day,
     pub to: Day,
-    /// Newest first: the booking day and position of the last entry seen.
+    /// Booking day and position of the last entry seen; `None` begins with the newest.
     pub after: Option<(i64, i64)>,
     pub limit: i64,
 }
@@ -71,7 +72,7 @@ struct EntryRow {
 
 /// Makes sure that a user's books reach beyond today, and forgets what is older than the bank's history. One read
 /// when there is nothing to do; several processes may call it at once.
-pub async fn keep_loaded(db: &Db, username: &str, today: Day) -> Stored<()> {
+pub async fn keep_loaded(db: &Db, username: &str, today: Day) -> DbResult<()> {
     let mut tx = db.read().await?;
     let loaded = loaded_to(&mut tx, username).await?;
     drop(tx);
@@ -95,7 +96,7 @@ pub async fn keep_loaded(db: &Db, username: &str, today: Day) -> Stored<()> {
 }
 
 /// The last day loaded, if the books are of this version.
-async fn loaded_to(tx: &mut Tx, username: &str) -> Stored<Option<Day>> {
+async fn loaded_to(tx: &mut Tx, username: &str) -> DbResult<Option<Day>> {
     let found: Option<i64> = run!(tx, |conn| {
         sqlx::query_scalar(
             "SELECT loaded_to FROM bank_ledgers WHERE username = $1 AND version = $2",
@@ -109,7 +110,7 @@ async fn loaded_to(tx: &mut Tx, username: &str) -> Stored<Option<Day>> {
 }
 
 /// Takes the loading upon this transaction, unless another did so since `loaded` was read.
-async fn claim(tx: &mut Tx, username: &str, loaded: Option<Day>, to: Day) -> Stored<bool> {
+async fn claim(tx: &mut Tx, username: &str, loaded: Option<Day>, to: Day) -> DbResult<bool> {
     run!(tx, |conn| {
         sqlx::query(
             "INSERT INTO bank_ledgers (username, version, loaded_to) VALUES ($1, 0, 0) ON CONFLICT (username) DO NOTHING",
@@ -135,7 +136,7 @@ async fn claim(tx: &mut Tx, username: &str, loaded: Option<Day>, to: Day) -> Sto
     Ok(claimed.is_some())
 }
 
-async fn open_accounts(tx: &mut Tx, username: &str) -> Stored<()> {
+async fn open_accounts(tx: &mut Tx, username: &str) -> DbResult<()> {
     for account in ACCOUNTS
         .iter()
         .filter(|account| account.username == username)
@@ -167,7 +168,7 @@ async fn open_accounts(tx: &mut Tx, username: &str) -> Stored<()> {
 }
 
 /// Forgets what was made before a day, or everything of a user.
-async fn forget(tx: &mut Tx, username: &str, before: Option<Day>) -> Stored<()> {
+async fn forget(tx: &mut Tx, username: &str, before: Option<Day>) -> DbResult<()> {
     run!(tx, |conn| {
         sqlx::query(
             "DELETE FROM bank_entries
@@ -181,14 +182,14 @@ async fn forget(tx: &mut Tx, username: &str, before: Option<Day>) -> Stored<()> 
     })
 }
 
-async fn write(tx: &mut Tx, entries: &[Entry]) -> Stored<()> {
+async fn write(tx: &mut Tx, entries: &[LedgerEntry]) -> DbResult<()> {
     for batch in entries.chunks(BATCH) {
         let mut text = String::from(
             "INSERT INTO bank_entries (account_id, booking_day, position, made_day, payee, salt, amount, balance_after) VALUES",
         );
         for (at, entry) in batch.iter().enumerate() {
             let comma = if at == 0 { "" } else { "," };
-            let Entry {
+            let LedgerEntry {
                 account,
                 position,
                 payee,
@@ -214,7 +215,7 @@ async fn write(tx: &mut Tx, entries: &[Entry]) -> Stored<()> {
 }
 
 /// A user's accounts.
-pub async fn accounts_of(tx: &mut Tx, username: &str) -> Stored<Vec<AccountRow>> {
+pub async fn accounts_of(tx: &mut Tx, username: &str) -> DbResult<Vec<BankAccountRow>> {
     run!(tx, |conn| {
         sqlx::query_as(
             "SELECT id, iban, currency, name, product, cash_account_type, usage, credit_limit
@@ -227,7 +228,7 @@ pub async fn accounts_of(tx: &mut Tx, username: &str) -> Stored<Vec<AccountRow>>
 }
 
 /// The accounts ticked in a consent.
-pub async fn accounts_in(tx: &mut Tx, consent: Uuid) -> Stored<Vec<ConsentedRow>> {
+pub async fn accounts_in(tx: &mut Tx, consent: Uuid) -> DbResult<Vec<ConsentedRow>> {
     run!(tx, |conn| {
         sqlx::query_as(
             "SELECT c.resource_id, a.id, a.iban, a.currency, a.name, a.product, a.cash_account_type, a.usage, a.credit_limit
@@ -240,8 +241,8 @@ pub async fn accounts_in(tx: &mut Tx, consent: Uuid) -> Stored<Vec<ConsentedRow>
     })
 }
 
-/// What an account holds today.
-pub async fn holdings(tx: &mut Tx, account: i64, today: Day) -> Stored<Holdings> {
+/// Returns the balances of an account today; zero if nothing was booked yet.
+pub async fn holdings(tx: &mut Tx, account: i64, today: Day) -> DbResult<Holdings> {
     let last: Option<(i64, i64)> = run!(tx, |conn| {
         sqlx::query_as(
             "SELECT balance_after, booking_day FROM bank_entries WHERE account_id = $1 AND booking_day <= $2
@@ -271,7 +272,7 @@ pub async fn holdings(tx: &mut Tx, account: i64, today: Day) -> Stored<Holdings>
 }
 
 /// Entries of an account, newest first.
-pub async fn entries(tx: &mut Tx, account: i64, span: Span) -> Stored<Vec<Entry>> {
+pub async fn entries(tx: &mut Tx, account: i64, span: Span) -> DbResult<Vec<LedgerEntry>> {
     let (day, position) = span.after.unwrap_or((i64::MAX, i64::MAX));
     let rows: Vec<EntryRow> = run!(tx, |conn| {
         sqlx::query_as(
@@ -295,8 +296,8 @@ pub async fn entries(tx: &mut Tx, account: i64, span: Span) -> Stored<Vec<Entry>
 }
 
 impl EntryRow {
-    fn entry(self, account: i64) -> Entry {
-        Entry {
+    fn entry(self, account: i64) -> LedgerEntry {
+        LedgerEntry {
             account,
             booking_day: Day(self.booking_day),
             position: self.position,

@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::storage::{Stored, Tx, run};
+use crate::storage::{DbResult, Tx, run};
 
 /// A consent as stored; see the migration for what each column is.
 #[derive(Clone, Debug, sqlx::FromRow)]
-pub struct ConsentRow {
+pub struct BankConsentRow {
     pub id: Uuid,
     pub client_id: String,
     pub status: String,
@@ -19,13 +19,13 @@ pub struct ConsentRow {
     pub authorise_by: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
     pub changed_at: DateTime<Utc>,
-    /// What the app calls itself that the client asks for.
+    /// Name of the app that the client asks for, as the client gives it.
     pub brand: Option<String>,
-    /// When its user ended it here.
+    /// Time its user ended it at the bank.
     pub revoked_at: Option<DateTime<Utc>>,
 }
 
-impl ConsentRow {
+impl BankConsentRow {
     /// The Berlin Group `consentStatus` at an instant.
     pub fn status_at(&self, now: DateTime<Utc>) -> &str {
         if self.revoked_at.is_some() {
@@ -41,7 +41,7 @@ impl ConsentRow {
 }
 
 /// Writes a new consent.
-pub async fn add(tx: &mut Tx, row: &ConsentRow) -> Stored<()> {
+pub async fn add(tx: &mut Tx, row: &BankConsentRow) -> DbResult<()> {
     run!(tx, |conn| {
         sqlx::query(
             "INSERT INTO bank_consents (id, client_id, status, redirect_uri, recurring, frequency_per_day, created_at,
@@ -65,7 +65,7 @@ pub async fn add(tx: &mut Tx, row: &ConsentRow) -> Stored<()> {
     })
 }
 
-pub async fn find(tx: &mut Tx, id: Uuid) -> Stored<Option<ConsentRow>> {
+pub async fn find(tx: &mut Tx, id: Uuid) -> DbResult<Option<BankConsentRow>> {
     run!(tx, |conn| {
         sqlx::query_as(
             "SELECT id, client_id, status, redirect_uri, recurring, frequency_per_day, username, created_at,
@@ -85,7 +85,7 @@ pub async fn decide(
     status: &str,
     username: Option<&str>,
     now: DateTime<Utc>,
-) -> Stored<bool> {
+) -> DbResult<bool> {
     let decided: Option<Uuid> = run!(tx, |conn| {
         sqlx::query_scalar(
             "UPDATE bank_consents SET status = $2, username = $3, changed_at = $4
@@ -102,7 +102,7 @@ pub async fn decide(
 }
 
 /// Notes in which browser a consent was given, by the digest of its cookie.
-pub async fn note_browser(tx: &mut Tx, id: Uuid, browser: &str) -> Stored<()> {
+pub async fn note_browser(tx: &mut Tx, id: Uuid, browser: &str) -> DbResult<()> {
     run!(tx, |conn| {
         sqlx::query("UPDATE bank_consents SET browser = $2 WHERE id = $1")
             .bind(id)
@@ -113,13 +113,13 @@ pub async fn note_browser(tx: &mut Tx, id: Uuid, browser: &str) -> Stored<()> {
     })
 }
 
-/// What was given in a browser and is alive, the newest first.
+/// Returns the consents given in a browser that are still valid, newest first, at most `most`.
 pub async fn given_in(
     tx: &mut Tx,
     browser: &str,
     now: DateTime<Utc>,
     most: i64,
-) -> Stored<Vec<ConsentRow>> {
+) -> DbResult<Vec<BankConsentRow>> {
     run!(tx, |conn| {
         sqlx::query_as(
             "SELECT id, client_id, status, redirect_uri, recurring, frequency_per_day, username, created_at,
@@ -137,7 +137,7 @@ pub async fn given_in(
 }
 
 /// Ends a consent for its user, tokens and all, in the browser it was given in; false if it is another's or over.
-pub async fn revoke(tx: &mut Tx, id: Uuid, browser: &str, now: DateTime<Utc>) -> Stored<bool> {
+pub async fn revoke(tx: &mut Tx, id: Uuid, browser: &str, now: DateTime<Utc>) -> DbResult<bool> {
     let revoked: Option<Uuid> = run!(tx, |conn| {
         sqlx::query_scalar(
             "UPDATE bank_consents SET revoked_at = $3, changed_at = $3
@@ -163,7 +163,7 @@ pub async fn revoke(tx: &mut Tx, id: Uuid, browser: &str, now: DateTime<Utc>) ->
 }
 
 /// Puts an account under a consent.
-pub async fn tick(tx: &mut Tx, consent: Uuid, resource: Uuid, account: i64) -> Stored<()> {
+pub async fn tick(tx: &mut Tx, consent: Uuid, resource: Uuid, account: i64) -> DbResult<()> {
     run!(tx, |conn| {
         sqlx::query(
             "INSERT INTO bank_consent_accounts (consent_id, resource_id, account_id) VALUES ($1, $2, $3)",
@@ -178,7 +178,7 @@ pub async fn tick(tx: &mut Tx, consent: Uuid, resource: Uuid, account: i64) -> S
 }
 
 /// Ends a consent for its third-party provider, tokens and all. Ending it twice changes nothing.
-pub async fn terminate(tx: &mut Tx, id: Uuid, now: DateTime<Utc>) -> Stored<()> {
+pub async fn terminate(tx: &mut Tx, id: Uuid, now: DateTime<Utc>) -> DbResult<()> {
     run!(tx, |conn| {
         sqlx::query(
             "UPDATE bank_consents SET status = 'terminatedByTpp', changed_at = $2
@@ -205,7 +205,7 @@ pub async fn add_token(
     digest: &str,
     consent: Uuid,
     expires_at: DateTime<Utc>,
-) -> Stored<()> {
+) -> DbResult<()> {
     run!(tx, |conn| {
         sqlx::query("INSERT INTO bank_tokens (digest, consent_id, expires_at) VALUES ($1, $2, $3)")
             .bind(digest)
@@ -218,7 +218,7 @@ pub async fn add_token(
 }
 
 /// The consent a token opens and when the token ends.
-pub async fn token(tx: &mut Tx, digest: &str) -> Stored<Option<(Uuid, DateTime<Utc>)>> {
+pub async fn token(tx: &mut Tx, digest: &str) -> DbResult<Option<(Uuid, DateTime<Utc>)>> {
     run!(tx, |conn| {
         sqlx::query_as("SELECT consent_id, expires_at FROM bank_tokens WHERE digest = $1")
             .bind(digest)

@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::storage::{Stored, Tx, run};
+use crate::storage::{DbResult, Tx, run};
 
 /// A payment as stored; see the migration for what each column is.
 #[derive(Clone, Debug, sqlx::FromRow)]
-pub struct PaymentRow {
+pub struct BankPaymentRow {
     pub id: Uuid,
     pub client_id: String,
     pub request_id: Uuid,
@@ -22,23 +22,23 @@ pub struct PaymentRow {
     pub refused_at: Option<DateTime<Utc>>,
     pub cancelled_at: Option<DateTime<Utc>>,
     pub account_id: Option<i64>,
-    /// What the app calls itself that the client asks for.
+    /// Name of the app that the client asks for, as the client gives it.
     pub brand: Option<String>,
 }
 
-impl PaymentRow {
-    /// Whether its user may still decide on it.
+impl BankPaymentRow {
+    /// Returns `true` if the end-user may still decide on it.
     pub fn waits(&self, now: DateTime<Utc>) -> bool {
         let undecided = [self.authorised_at, self.refused_at, self.cancelled_at];
         undecided.iter().all(Option::is_none) && self.authorise_by > now
     }
 }
 
-/// What the end-user's yes settles.
+/// Values that the end-user's authorisation sets on a payment.
 pub struct Authorised<'a> {
     pub username: &'a str,
     pub account: i64,
-    /// From when on it cannot be cancelled.
+    /// Time from which it cannot be cancelled; `None` if it always can.
     pub binding_at: Option<DateTime<Utc>>,
 }
 
@@ -51,7 +51,7 @@ macro_rules! payment_columns {
 }
 
 /// Writes a new payment, unless its client used the same request id before.
-pub async fn add(tx: &mut Tx, row: &PaymentRow) -> Stored<bool> {
+pub async fn add(tx: &mut Tx, row: &BankPaymentRow) -> DbResult<bool> {
     run!(tx, |conn| {
         sqlx::query(
             "INSERT INTO bank_payments (id, client_id, request_id, fingerprint, service, product, redirect_uri, body,
@@ -80,7 +80,7 @@ pub async fn by_request(
     tx: &mut Tx,
     client_id: &str,
     request_id: Uuid,
-) -> Stored<Option<PaymentRow>> {
+) -> DbResult<Option<BankPaymentRow>> {
     run!(tx, |conn| {
         sqlx::query_as(concat!(
             "SELECT ",
@@ -94,7 +94,7 @@ pub async fn by_request(
     })
 }
 
-pub async fn find(tx: &mut Tx, id: Uuid) -> Stored<Option<PaymentRow>> {
+pub async fn find(tx: &mut Tx, id: Uuid) -> DbResult<Option<BankPaymentRow>> {
     run!(tx, |conn| {
         sqlx::query_as(concat!(
             "SELECT ",
@@ -108,7 +108,7 @@ pub async fn find(tx: &mut Tx, id: Uuid) -> Stored<Option<PaymentRow>> {
 }
 
 #[cfg(test)]
-pub async fn all(tx: &mut Tx) -> Stored<Vec<PaymentRow>> {
+pub async fn all(tx: &mut Tx) -> DbResult<Vec<BankPaymentRow>> {
     run!(tx, |conn| {
         sqlx::query_as(concat!(
             "SELECT ",
@@ -126,7 +126,7 @@ pub async fn authorise(
     id: Uuid,
     yes: &Authorised<'_>,
     now: DateTime<Utc>,
-) -> Stored<bool> {
+) -> DbResult<bool> {
     run!(tx, |conn| {
         sqlx::query(
             "UPDATE bank_payments SET authorised_at = $2, username = $3, account_id = $4, binding_at = $5
@@ -144,7 +144,7 @@ pub async fn authorise(
 }
 
 /// Refuses a payment that waits for its user; what was decided before stands.
-pub async fn refuse(tx: &mut Tx, id: Uuid, now: DateTime<Utc>) -> Stored<()> {
+pub async fn refuse(tx: &mut Tx, id: Uuid, now: DateTime<Utc>) -> DbResult<()> {
     run!(tx, |conn| {
         sqlx::query(
             "UPDATE bank_payments SET refused_at = $2
@@ -159,7 +159,7 @@ pub async fn refuse(tx: &mut Tx, id: Uuid, now: DateTime<Utc>) -> Stored<()> {
 }
 
 /// Cancels a payment that waits for its user, or whose day has not come; false if it is too late.
-pub async fn cancel(tx: &mut Tx, id: Uuid, now: DateTime<Utc>) -> Stored<bool> {
+pub async fn cancel(tx: &mut Tx, id: Uuid, now: DateTime<Utc>) -> DbResult<bool> {
     run!(tx, |conn| {
         sqlx::query(
             "UPDATE bank_payments SET cancelled_at = $2

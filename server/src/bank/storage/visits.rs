@@ -4,12 +4,12 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use crate::storage::{Stored, Tx, run};
+use crate::storage::{DbResult, Tx, run};
 
-/// What a visit is about.
+/// Kind of a visit's subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
 #[sqlx(type_name = "TEXT")]
-pub enum Kind {
+pub enum VisitSubject {
     /// A consent to account information.
     #[sqlx(rename = "AIS")]
     Consent,
@@ -18,7 +18,7 @@ pub enum Kind {
     Payment,
 }
 
-impl Kind {
+impl VisitSubject {
     /// The first word of the OAuth scope that names a subject of this kind.
     pub const fn scope(self) -> &'static str {
         match self {
@@ -32,7 +32,7 @@ impl Kind {
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct VisitRow {
     pub id: Uuid,
-    pub kind: Kind,
+    pub kind: VisitSubject,
     /// The consent or payment.
     pub subject_id: Uuid,
     pub redirect_uri: String,
@@ -43,14 +43,14 @@ pub struct VisitRow {
     pub client_state: String,
     pub username: Option<String>,
     pub expires_at: DateTime<Utc>,
-    /// What the app calls itself that the client asks for.
+    /// Name of the app that the client asks for, as the client gives it.
     pub brand: Option<String>,
 }
 
 /// A new visit.
 pub struct NewVisit<'a> {
     pub id: Uuid,
-    pub kind: Kind,
+    pub kind: VisitSubject,
     pub subject_id: Uuid,
     pub redirect_uri: &'a str,
     pub cookie: &'a str,
@@ -61,15 +61,15 @@ pub struct NewVisit<'a> {
     pub brand: Option<&'a str>,
 }
 
-/// What a redeemed code stood for.
+/// Subject and PKCE challenge of a redeemed authorization code.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct RedeemedRow {
-    pub kind: Kind,
+    pub kind: VisitSubject,
     pub subject_id: Uuid,
     pub code_challenge: String,
 }
 
-pub async fn start(tx: &mut Tx, new: &NewVisit<'_>) -> Stored<()> {
+pub async fn start(tx: &mut Tx, new: &NewVisit<'_>) -> DbResult<()> {
     run!(tx, |conn| {
         sqlx::query(
             "INSERT INTO bank_visits (id, kind, subject_id, redirect_uri, state, cookie, client_state, code_challenge,
@@ -92,7 +92,7 @@ pub async fn start(tx: &mut Tx, new: &NewVisit<'_>) -> Stored<()> {
     })
 }
 
-pub async fn find(tx: &mut Tx, id: Uuid) -> Stored<Option<VisitRow>> {
+pub async fn find(tx: &mut Tx, id: Uuid) -> DbResult<Option<VisitRow>> {
     run!(tx, |conn| {
         sqlx::query_as(
             "SELECT id, kind, subject_id, redirect_uri, state, cookie, client_state, username, expires_at, brand
@@ -105,7 +105,7 @@ pub async fn find(tx: &mut Tx, id: Uuid) -> Stored<Option<VisitRow>> {
 }
 
 /// Signs a user in; false if the visit is over or further on.
-pub async fn sign_in(tx: &mut Tx, id: Uuid, username: &str, now: DateTime<Utc>) -> Stored<bool> {
+pub async fn sign_in(tx: &mut Tx, id: Uuid, username: &str, now: DateTime<Utc>) -> DbResult<bool> {
     let done: Option<Uuid> = run!(tx, |conn| {
         sqlx::query_scalar(
             "UPDATE bank_visits SET state = 'signed_in', username = $2
@@ -127,7 +127,7 @@ pub async fn approve(
     code: &str,
     code_expires_at: DateTime<Utc>,
     now: DateTime<Utc>,
-) -> Stored<bool> {
+) -> DbResult<bool> {
     let done: Option<Uuid> = run!(tx, |conn| {
         sqlx::query_scalar(
             "UPDATE bank_visits SET state = 'approved', code = $2, code_expires_at = $3
@@ -144,7 +144,7 @@ pub async fn approve(
 }
 
 /// Refuses, once, before or after signing in.
-pub async fn refuse(tx: &mut Tx, id: Uuid, now: DateTime<Utc>) -> Stored<bool> {
+pub async fn refuse(tx: &mut Tx, id: Uuid, now: DateTime<Utc>) -> DbResult<bool> {
     let done: Option<Uuid> = run!(tx, |conn| {
         sqlx::query_scalar(
             "UPDATE bank_visits SET state = 'refused'
@@ -164,7 +164,7 @@ pub async fn redeem(
     code: &str,
     redirect_uri: &str,
     now: DateTime<Utc>,
-) -> Stored<Option<RedeemedRow>> {
+) -> DbResult<Option<RedeemedRow>> {
     run!(tx, |conn| {
         sqlx::query_as(
             "UPDATE bank_visits SET code_used_at = $3

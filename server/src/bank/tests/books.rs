@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
 
-use crate::bank::ledger::accounts::{ACCOUNTS, Account, BUSINESS, HOUSEHOLD, USERS};
-use crate::bank::ledger::{self, Day, EPOCH, Entry, HISTORY_DAYS};
+use crate::bank::ledger::accounts::{ACCOUNTS, BUSINESS, HOUSEHOLD, LedgerAccount, USERS};
+use crate::bank::ledger::{self, Day, EPOCH, HISTORY_DAYS, LedgerEntry};
 use crate::bank::storage::books::{self, Span};
 use crate::storage::Db;
 use crate::storage::testing::on_both;
@@ -30,7 +30,7 @@ fn everything(today: Day) -> Span {
     }
 }
 
-fn told(from: Day, to: Day) -> Vec<Entry> {
+fn told(from: Day, to: Day) -> Vec<LedgerEntry> {
     USERS
         .iter()
         .flat_map(|user| ledger::entries(user.username, from, to))
@@ -43,8 +43,8 @@ async fn load(db: &Db, today: Day) {
     }
 }
 
-fn by_account(entries: &[Entry]) -> HashMap<i64, Vec<Entry>> {
-    let mut accounts: HashMap<i64, Vec<Entry>> = HashMap::new();
+fn by_account(entries: &[LedgerEntry]) -> HashMap<i64, Vec<LedgerEntry>> {
+    let mut accounts: HashMap<i64, Vec<LedgerEntry>> = HashMap::new();
     for entry in entries {
         accounts.entry(entry.account).or_default().push(*entry);
     }
@@ -100,7 +100,7 @@ fn every_account_adds_up_from_its_first_day() {
             sum,
             "closing balance of {account}"
         );
-        let ids: HashSet<_> = entries.iter().map(Entry::id).collect();
+        let ids: HashSet<_> = entries.iter().map(LedgerEntry::id).collect();
         assert_eq!(ids.len(), entries.len(), "ids of {account}");
     }
 }
@@ -136,15 +136,16 @@ fn business_shows_fifty_thousand_entries_on_any_day() {
     let until = today().plus(20);
     let business = by_account(&told(EPOCH, until.plus(7)))[&BUSINESS].clone();
     for today in (0..20).map(|day| today().plus(day)) {
-        let shown =
-            |entry: &&Entry| entry.made_day <= today && entry.made_day > today.plus(-HISTORY_DAYS);
+        let shown = |entry: &&LedgerEntry| {
+            entry.made_day <= today && entry.made_day > today.plus(-HISTORY_DAYS)
+        };
         assert_eq!(business.iter().filter(shown).count(), 50_000);
     }
 }
 
 #[test]
 fn account_numbers_are_valid_and_ours() {
-    let ibans: HashSet<_> = ACCOUNTS.iter().map(Account::iban).collect();
+    let ibans: HashSet<_> = ACCOUNTS.iter().map(LedgerAccount::iban).collect();
     assert_eq!(ibans.len(), ACCOUNTS.len());
     for text in ibans {
         text.parse::<iban::Iban>().unwrap();
@@ -179,7 +180,7 @@ fn there_are_pending_rows_refunds_and_fees_wherever_one_looks() {
     }
 }
 
-async fn shown(db: &Db, account: i64, today: Day) -> Vec<Entry> {
+async fn shown(db: &Db, account: i64, today: Day) -> Vec<LedgerEntry> {
     let mut tx = db.read().await.unwrap();
     books::entries(&mut tx, account, everything(today))
         .await
@@ -192,8 +193,9 @@ async fn what_is_loaded_is_what_was_told(db: Db) {
     println!("loaded in {:?}", started.elapsed());
     let business = shown(&db, BUSINESS, today()).await;
     assert_eq!(business.len(), 50_000);
-    let newest_first =
-        |a: &Entry, b: &Entry| (a.booking_day, a.position) > (b.booking_day, b.position);
+    let newest_first = |a: &LedgerEntry, b: &LedgerEntry| {
+        (a.booking_day, a.position) > (b.booking_day, b.position)
+    };
     assert!(
         business
             .windows(2)
@@ -203,7 +205,7 @@ async fn what_is_loaded_is_what_was_told(db: Db) {
     for account in ACCOUNTS {
         let holdings = books::holdings(&mut tx, account.id, today()).await.unwrap();
         let entries = shown(&db, account.id, today()).await;
-        let (booked, pending): (Vec<Entry>, Vec<Entry>) = entries
+        let (booked, pending): (Vec<LedgerEntry>, Vec<LedgerEntry>) = entries
             .into_iter()
             .partition(|entry| entry.booking_day <= today());
         let last = booked.first().unwrap();
@@ -217,7 +219,7 @@ async fn what_is_loaded_is_what_was_told(db: Db) {
         );
         // What is shown adds up to what the account holds, from what it held when the shown history begins.
         // (The first days are left out: of them some entries were made before it.)
-        let whole: Vec<&Entry> = booked
+        let whole: Vec<&LedgerEntry> = booked
             .iter()
             .filter(|entry| entry.booking_day > today().plus(5 - HISTORY_DAYS))
             .collect();
@@ -248,8 +250,8 @@ async fn the_books_grow_with_the_days(db: Db) {
     let later = today().plus(90);
     load(&db, later).await;
     let now = shown(&db, HOUSEHOLD, later).await;
-    let kept = |entry: &&Entry| entry.made_day > later.plus(-HISTORY_DAYS);
-    let known: HashSet<_> = now.iter().map(Entry::id).collect();
+    let kept = |entry: &&LedgerEntry| entry.made_day > later.plus(-HISTORY_DAYS);
+    let known: HashSet<_> = now.iter().map(LedgerEntry::id).collect();
     assert!(
         then.iter()
             .filter(kept)

@@ -1,4 +1,4 @@
-//! What the bank refuses: strangers, foreign ids, what is over, and what it does not offer.
+//! Tests of refusals: unknown clients, ids of others, what is over, and what the bank does not offer.
 
 use chrono::Duration;
 use reqwest::StatusCode;

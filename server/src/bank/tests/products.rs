@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
-use crate::bank::{Client, Desk, Inner, products, testing};
+use crate::bank::{BankState, Inner, RegisteredTpp, products, testing};
 use crate::clock::Clock;
 use crate::storage::Db;
 use crate::storage::testing::crash::{Sweeps, break_off};
@@ -27,7 +27,7 @@ on_both!(
 
 #[derive(Clone)]
 struct Counter {
-    desk: Desk,
+    bank: BankState,
     router: Router,
 }
 
@@ -39,10 +39,10 @@ impl Counter {
 
     /// The counter as it is open to one partner.
     fn of(db: Db, clock: Clock, partner: &str) -> Self {
-        let desk = Desk(Arc::new(Inner {
+        let bank = BankState(Arc::new(Inner {
             db,
             clock,
-            client: Client {
+            client: RegisteredTpp {
                 id: partner.into(),
                 secret: "s3cret".to_owned().into(),
                 name: "A <Budget> App".into(),
@@ -50,18 +50,18 @@ impl Counter {
             public_url: "http://127.0.0.1:9".into(),
             verification: chrono::Duration::seconds(5),
         }));
-        let router = products::router().with_state(desk.clone());
-        Self { desk, router }
+        let router = products::router().with_state(bank.clone());
+        Self { bank, router }
     }
 
-    /// The same counter, as it is open to another partner.
+    /// Opens the same bank's product interface to another partner.
     fn beside(&self) -> Self {
-        let (db, clock) = (self.desk.db.clone(), self.desk.clock.clone());
+        let (db, clock) = (self.bank.db.clone(), self.bank.clock.clone());
         Self::of(db, clock, "rival")
     }
 
     async fn call(&self, method: Method, path: &str, body: Value) -> (StatusCode, Value) {
-        let keys = format!("{}:s3cret", self.desk.client.id);
+        let keys = format!("{}:s3cret", self.bank.client.id);
         self.call_as(&keys, method, path, body).await
     }
 
@@ -95,7 +95,7 @@ impl Counter {
     /// An application for a deposit that was verified and waits for its contract.
     async fn offered(&self) -> Uuid {
         let id = self.applied().await;
-        let part = self.desk.clock.id();
+        let part = self.bank.clock.id();
         let verify = format!("applications/{id}/verifications/{part}");
         assert_eq!(self.put(&verify, ana()).await.0, StatusCode::OK);
         let decision = json!({ "decision": "approve" });
@@ -106,7 +106,7 @@ impl Counter {
     }
 
     async fn applied(&self) -> Uuid {
-        let id = self.desk.clock.id();
+        let id = self.bank.clock.id();
         let (status, said) = self
             .put(&format!("applications/{id}"), deposit("100000"))
             .await;
@@ -121,7 +121,7 @@ impl Counter {
     }
 
     async fn all(&self) -> Vec<(String, i64)> {
-        testing::applications(&self.desk.db).await
+        testing::applications(&self.bank.db).await
     }
 }
 
@@ -140,7 +140,7 @@ fn refused(answer: (StatusCode, Value), status: u16, code: &str) {
     );
 }
 
-/// How often every place is tried at least: how many there are differs from run to run, as some waits are over at once.
+/// Least number of times every place is tried. The number of places differs from run to run, as some waits end at once.
 const SWEEPS: usize = 3;
 
 async fn a_signature_broken_off_anywhere_opens_one_product(db: Db) {
@@ -213,7 +213,7 @@ async fn an_application_is_what_it_was_once_somebody_is_named(db: Db) {
         409,
         "out_of_turn",
     );
-    let other = format!("{path}/verifications/{}", counter.desk.clock.id());
+    let other = format!("{path}/verifications/{}", counter.bank.clock.id());
     refused(counter.put(&other, ana()).await, 409, "out_of_turn");
     assert_eq!(counter.all().await, [("verifying".to_owned(), 0)]);
 }
@@ -233,7 +233,7 @@ async fn nothing_happens_out_of_turn(db: Db) {
     let source = format!("{path}/source-of-funds");
     refused(counter.put(&source, funds).await, 409, "out_of_turn");
     for wrong in [deposit("99.99"), deposit("100.001"), json!({})] {
-        let new = format!("applications/{}", counter.desk.clock.id());
+        let new = format!("applications/{}", counter.bank.clock.id());
         let (status, _) = counter.put(&new, wrong).await;
         assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     }

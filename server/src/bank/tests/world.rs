@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::bank::{Bank, Client, Settings, serve};
+use crate::bank::{Bank, RegisteredTpp, Settings, serve};
 use crate::clock::Clock;
 use crate::storage::Db;
 
@@ -41,12 +41,13 @@ impl World {
             clock: clock.clone(),
             listen: "127.0.0.1:0".parse().unwrap(),
             public_url: String::new(),
-            client: Client {
+            client: RegisteredTpp {
                 id: "tpp".into(),
                 secret: "s3cret".to_owned().into(),
                 name: "A <Budget> App".into(),
             },
             verification: chrono::Duration::seconds(5),
+            pulse: crate::background::Pulse::default(),
         };
         let bank = serve(settings, stop.clone()).await.unwrap();
         let http = reqwest::Client::builder()

@@ -1,4 +1,4 @@
-//! Who is calling: a registered client, or the holder of an access token and its consent.
+//! Authentication of callers: a registered client, or the holder of an access token and its consent.
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
@@ -10,8 +10,8 @@ use secrecy::ExposeSecret as _;
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
-use super::problem::Refusal;
-use crate::bank::Desk;
+use super::problem::Xs2aError;
+use crate::bank::BankState;
 use crate::bank::storage::{books, consents};
 use crate::crypto::sha256_hex;
 
@@ -27,61 +27,61 @@ pub struct Access {
 
 impl Tpp {
     /// Checks HTTP Basic credentials (RFC 6749, section 2.3.1); the same time for every wrong one.
-    pub fn prove(desk: &Desk, headers: &HeaderMap) -> Result<Self, Refusal> {
+    pub fn prove(bank: &BankState, headers: &HeaderMap) -> Result<Self, Xs2aError> {
         let given = bare(headers, "basic")
             .and_then(|coded| STANDARD.decode(coded).ok())
-            .ok_or(Refusal::stranger())?;
-        let client = &desk.client;
+            .ok_or(Xs2aError::stranger())?;
+        let client = &bank.client;
         let wanted = format!("{}:{}", client.id, client.secret.expose_secret());
         if bool::from(given.as_slice().ct_eq(wanted.as_bytes())) {
             Ok(Self {
                 client_id: client.id.clone(),
             })
         } else {
-            Err(Refusal::stranger())
+            Err(Xs2aError::stranger())
         }
     }
 }
 
-impl FromRequestParts<Desk> for Tpp {
-    type Rejection = Refusal;
-    async fn from_request_parts(parts: &mut Parts, desk: &Desk) -> Result<Self, Refusal> {
-        Self::prove(desk, &parts.headers)
+impl FromRequestParts<BankState> for Tpp {
+    type Rejection = Xs2aError;
+    async fn from_request_parts(parts: &mut Parts, bank: &BankState) -> Result<Self, Xs2aError> {
+        Self::prove(bank, &parts.headers)
     }
 }
 
-impl FromRequestParts<Desk> for Access {
-    type Rejection = Refusal;
-    async fn from_request_parts(parts: &mut Parts, desk: &Desk) -> Result<Self, Refusal> {
-        let bearer = bare(&parts.headers, "bearer").ok_or(Refusal::token_missing())?;
+impl FromRequestParts<BankState> for Access {
+    type Rejection = Xs2aError;
+    async fn from_request_parts(parts: &mut Parts, bank: &BankState) -> Result<Self, Xs2aError> {
+        let bearer = bare(&parts.headers, "bearer").ok_or(Xs2aError::token_missing())?;
         let named = parts
             .headers
             .get("consent-id")
             .and_then(|id| id.to_str().ok());
         let named = named
             .and_then(|id| Uuid::try_parse(id).ok())
-            .ok_or(Refusal::format("Consent-ID must name a consent"))?;
-        let now = desk.clock.now();
-        let mut tx = desk.db.read().await?;
+            .ok_or(Xs2aError::format("Consent-ID must name a consent"))?;
+        let now = bank.clock.now();
+        let mut tx = bank.db.read().await?;
         let (consent, token_ends) = consents::token(&mut tx, &sha256_hex(bearer.as_bytes()))
             .await?
-            .ok_or(Refusal::token_unknown())?;
+            .ok_or(Xs2aError::token_unknown())?;
         if consent != named {
-            return Err(Refusal::consent_unknown());
+            return Err(Xs2aError::consent_unknown());
         }
         let row = consents::find(&mut tx, consent)
             .await?
-            .ok_or(Refusal::consent_unknown())?;
+            .ok_or(Xs2aError::consent_unknown())?;
         drop(tx);
         match row.status_at(now) {
-            "valid" if token_ends <= now => return Err(Refusal::token_expired()),
+            "valid" if token_ends <= now => return Err(Xs2aError::token_expired()),
             "valid" => {}
-            "expired" => return Err(Refusal::consent_expired()),
-            _ => return Err(Refusal::consent_invalid()),
+            "expired" => return Err(Xs2aError::consent_expired()),
+            _ => return Err(Xs2aError::consent_invalid()),
         }
         let username = row.username.unwrap_or_default();
         // The calendar may have moved on since the user signed in.
-        books::keep_loaded(&desk.db, &username, desk.today()).await?;
+        books::keep_loaded(&bank.db, &username, bank.today()).await?;
         Ok(Self { consent })
     }
 }

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::access::Access;
-use super::problem::Refusal;
-use super::shapes::{AccountDetails, Balance, Link, Transaction};
-use crate::bank::Desk;
+use super::problem::Xs2aError;
+use super::shapes::{HrefType, Xs2aAccount, Xs2aBalance, Xs2aTransaction};
+use crate::bank::BankState;
 use crate::bank::ledger::{Day, HISTORY_DAYS};
 use crate::bank::storage::books::{self, ConsentedRow, Span};
 use crate::json::Json;
@@ -40,53 +40,51 @@ pub struct TransactionsQuery {
 
 /// `GET /v1/accounts`
 pub async fn list(
-    State(desk): State<Desk>,
+    State(bank): State<BankState>,
     access: Access,
     query: Result<Query<ListQuery>, QueryRejection>,
-) -> Result<Json<Value>, Refusal> {
-    let Query(query) = query.map_err(|_| Refusal::format("withBalance must be true or false"))?;
-    let mut tx = desk.db.read().await?;
+) -> Result<Json<Value>, Xs2aError> {
+    let Query(query) = query.map_err(|_| Xs2aError::format("withBalance must be true or false"))?;
+    let mut tx = bank.db.read().await?;
     let mut accounts = Vec::new();
     for row in books::accounts_in(&mut tx, access.consent).await? {
         let balances = if query.with_balance {
-            Some(balances_of(&desk, &mut tx, &row).await?)
+            Some(balances_of(&bank, &mut tx, &row).await?)
         } else {
             None
         };
-        accounts.push(AccountDetails::of(row, balances));
+        accounts.push(Xs2aAccount::of(row, balances));
     }
     Ok(Json(json!({ "accounts": accounts })))
 }
 
 /// `GET /v1/accounts/{id}`
 pub async fn one(
-    State(desk): State<Desk>,
+    State(bank): State<BankState>,
     access: Access,
     Path(id): Path<String>,
     query: Result<Query<ListQuery>, QueryRejection>,
-) -> Result<Json<Value>, Refusal> {
-    let Query(query) = query.map_err(|_| Refusal::format("withBalance must be true or false"))?;
-    let mut tx = desk.db.read().await?;
+) -> Result<Json<Value>, Xs2aError> {
+    let Query(query) = query.map_err(|_| Xs2aError::format("withBalance must be true or false"))?;
+    let mut tx = bank.db.read().await?;
     let row = account(&mut tx, &access, &id).await?;
     let balances = if query.with_balance {
-        Some(balances_of(&desk, &mut tx, &row).await?)
+        Some(balances_of(&bank, &mut tx, &row).await?)
     } else {
         None
     };
-    Ok(Json(
-        json!({ "account": AccountDetails::of(row, balances) }),
-    ))
+    Ok(Json(json!({ "account": Xs2aAccount::of(row, balances) })))
 }
 
 /// `GET /v1/accounts/{id}/balances`
 pub async fn balances(
-    State(desk): State<Desk>,
+    State(bank): State<BankState>,
     access: Access,
     Path(id): Path<String>,
-) -> Result<Json<Value>, Refusal> {
-    let mut tx = desk.db.read().await?;
+) -> Result<Json<Value>, Xs2aError> {
+    let mut tx = bank.db.read().await?;
     let row = account(&mut tx, &access, &id).await?;
-    let balances = balances_of(&desk, &mut tx, &row).await?;
+    let balances = balances_of(&bank, &mut tx, &row).await?;
     Ok(Json(
         json!({ "account": reference(&row), "balances": balances }),
     ))
@@ -94,23 +92,23 @@ pub async fn balances(
 
 /// `GET /v1/accounts/{id}/transactions`: newest first, pending ones on top; `_links.next` leads on.
 pub async fn transactions(
-    State(desk): State<Desk>,
+    State(bank): State<BankState>,
     access: Access,
     Path(id): Path<String>,
     query: Result<Query<TransactionsQuery>, QueryRejection>,
-) -> Result<Json<Value>, Refusal> {
+) -> Result<Json<Value>, Xs2aError> {
     let Query(query) = query.map_err(|_| {
-        Refusal::format(
+        Xs2aError::format(
             "bookingStatus is required; dateFrom and dateTo are ISO dates, itemsPerPage a number",
         )
     })?;
-    let today = desk.today();
+    let today = bank.today();
     let span = span(&query, today)?;
-    let mut tx = desk.db.read().await?;
+    let mut tx = bank.db.read().await?;
     let row = account(&mut tx, &access, &id).await?;
     let entries = books::entries(&mut tx, row.account.id, span).await?;
     let more = i64::try_from(entries.len()).is_ok_and(|found| found == span.limit);
-    let next = entries.last().filter(|_| more).map(|last| Link {
+    let next = entries.last().filter(|_| more).map(|last| HrefType {
         href: next_href(&id, &query, (last.booking_day.0, last.position)),
     });
     let (mut booked, mut pending) = (Vec::new(), Vec::new());
@@ -120,9 +118,9 @@ pub async fn transactions(
         } else {
             &mut pending
         };
-        list.extend(Transaction::of(entry, &row.account.currency, today));
+        list.extend(Xs2aTransaction::of(entry, &row.account.currency, today));
     }
-    let mut links = json!({ "account": Link { href: format!("/v1/accounts/{id}") } });
+    let mut links = json!({ "account": HrefType { href: format!("/v1/accounts/{id}") } });
     if let (Some(next), Some(links)) = (next, links.as_object_mut()) {
         links.insert("next".into(), json!(next));
     }
@@ -141,19 +139,21 @@ pub async fn transactions(
 }
 
 /// The days and the place that a query asks for.
-fn span(query: &TransactionsQuery, today: Day) -> Result<Span, Refusal> {
+fn span(query: &TransactionsQuery, today: Day) -> Result<Span, Xs2aError> {
     let (low, high) = match query.booking_status.as_str() {
         "both" => (Day(i64::MIN), Day(i64::MAX)),
         "booked" => (Day(i64::MIN), today),
         "pending" => (today.plus(1), Day(i64::MAX)),
         _ => {
-            return Err(Refusal::parameter(
+            return Err(Xs2aError::parameter(
                 "bookingStatus must be booked, pending or both",
             ));
         }
     };
     let after = match &query.page_key {
-        Some(key) => Some(place(key).ok_or(Refusal::format("pageKey is not one of ours"))?),
+        Some(key) => {
+            Some(cursor_position(key).ok_or(Xs2aError::format("pageKey is not one of ours"))?)
+        }
         None => None,
     };
     let oldest = today.plus(-HISTORY_DAYS);
@@ -166,7 +166,7 @@ fn span(query: &TransactionsQuery, today: Day) -> Result<Span, Refusal> {
     })
 }
 
-fn place(key: &str) -> Option<(i64, i64)> {
+fn cursor_position(key: &str) -> Option<(i64, i64)> {
     let (day, position) = key.split_once('.')?;
     Some((day.parse().ok()?, position.parse().ok()?))
 }
@@ -189,21 +189,21 @@ fn next_href(id: &str, query: &TransactionsQuery, (day, position): (i64, i64)) -
 }
 
 /// The account of an id, if it is in the caller's consent.
-async fn account(tx: &mut Tx, access: &Access, id: &str) -> Result<ConsentedRow, Refusal> {
-    let id = Uuid::try_parse(id).map_err(|_| Refusal::account_unknown())?;
+async fn account(tx: &mut Tx, access: &Access, id: &str) -> Result<ConsentedRow, Xs2aError> {
+    let id = Uuid::try_parse(id).map_err(|_| Xs2aError::account_unknown())?;
     let rows = books::accounts_in(tx, access.consent).await?;
     rows.into_iter()
         .find(|row| row.resource_id == id)
-        .ok_or(Refusal::account_unknown())
+        .ok_or(Xs2aError::account_unknown())
 }
 
 async fn balances_of(
-    desk: &Desk,
+    bank: &BankState,
     tx: &mut Tx,
     row: &ConsentedRow,
-) -> Result<Vec<Balance>, Refusal> {
-    let today = desk.today();
-    Ok(Balance::all(
+) -> Result<Vec<Xs2aBalance>, Xs2aError> {
+    let today = bank.today();
+    Ok(Xs2aBalance::all(
         books::holdings(tx, row.account.id, today).await?,
         row,
         today,

@@ -11,13 +11,13 @@ use url::Url;
 use uuid::Uuid;
 
 use super::access::Tpp;
-use super::problem::Refusal;
-use crate::bank::Desk;
+use super::problem::Xs2aError;
+use crate::bank::BankState;
 use crate::bank::storage::books;
-use crate::bank::storage::consents::{self, ConsentRow};
-use crate::json::{Json, Unread};
+use crate::bank::storage::consents::{self, BankConsentRow};
+use crate::json::{Json, JsonBodyError};
 
-/// How long the end-user has to decide.
+/// Time the end-user has to decide.
 const TIME_TO_AUTHORISE: Duration = Duration::minutes(30);
 /// The longest a consent may last: 180 days (Delegated Regulation (EU) 2022/2360).
 const LONGEST_DAYS: i64 = 180;
@@ -25,7 +25,7 @@ const LONGEST_DAYS: i64 = 180;
 /// `consents` of the specification; all five members are required by it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Ask {
+pub struct ConsentRequest {
     access: PlainValue,
     recurring_indicator: bool,
     valid_until: NaiveDate,
@@ -36,25 +36,25 @@ pub struct Ask {
 
 /// `POST /v1/consents`: a bank-offered consent, whose accounts the end-user will tick.
 pub async fn create(
-    State(desk): State<Desk>,
+    State(bank): State<BankState>,
     tpp: Tpp,
     headers: HeaderMap,
-    ask: Result<Json<Ask>, Unread>,
-) -> Result<Response, Refusal> {
+    ask: Result<Json<ConsentRequest>, JsonBodyError>,
+) -> Result<Response, Xs2aError> {
     let Json(ask) = ask.map_err(|_| {
-        Refusal::format("the body must have access, recurringIndicator, validUntil, frequencyPerDay and combinedServiceIndicator")
+        Xs2aError::format("the body must have access, recurringIndicator, validUntil, frequencyPerDay and combinedServiceIndicator")
     })?;
     let redirect_uri = redirect_uri(&headers)?;
-    let mut row = row(&desk, tpp, &ask, redirect_uri)?;
+    let mut row = row(&bank, tpp, &ask, redirect_uri)?;
     row.brand = brand(&headers);
-    let mut tx = desk.db.write().await?;
+    let mut tx = bank.db.write().await?;
     consents::add(&mut tx, &row).await?;
     tx.commit().await?;
     let path = format!("/v1/consents/{}", row.id);
     let body = json!({
         "consentStatus": "received",
         "consentId": row.id,
-        "_links": links(&desk, &path),
+        "_links": links(&bank, &path),
     });
     let headers = [
         ("location", path),
@@ -64,7 +64,12 @@ pub async fn create(
     Ok((StatusCode::CREATED, headers, Json(body)).into_response())
 }
 
-fn row(desk: &Desk, tpp: Tpp, ask: &Ask, redirect_uri: String) -> Result<ConsentRow, Refusal> {
+fn row(
+    bank: &BankState,
+    tpp: Tpp,
+    ask: &ConsentRequest,
+    redirect_uri: String,
+) -> Result<BankConsentRow, Xs2aError> {
     let bank_offered = ["accounts", "balances", "transactions"].iter().all(|kind| {
         ask.access
             .0
@@ -73,22 +78,22 @@ fn row(desk: &Desk, tpp: Tpp, ask: &Ask, redirect_uri: String) -> Result<Consent
     });
     let few = ask.access.0.as_object().is_some_and(|all| all.len() <= 3);
     if ask.combined || !bank_offered || !few {
-        return Err(Refusal::not_offered(
+        return Err(Xs2aError::not_offered(
             "this bank offers consents whose access has accounts, balances and transactions, each an empty list",
         ));
     }
     if ask.frequency_per_day < 1 || (!ask.recurring_indicator && ask.frequency_per_day != 1) {
-        return Err(Refusal::format(
+        return Err(Xs2aError::format(
             "frequencyPerDay must be at least 1, and 1 for a one-off consent",
         ));
     }
-    let now = desk.clock.now();
+    let now = bank.clock.now();
     if ask.valid_until < now.date_naive() {
-        return Err(Refusal::format("validUntil is over"));
+        return Err(Xs2aError::format("validUntil is over"));
     }
     let longest = now.date_naive() + Duration::days(LONGEST_DAYS);
-    Ok(ConsentRow {
-        id: desk.clock.id(),
+    Ok(BankConsentRow {
+        id: bank.clock.id(),
         client_id: tpp.client_id,
         status: "received".into(),
         redirect_uri,
@@ -104,18 +109,19 @@ fn row(desk: &Desk, tpp: Tpp, ask: &Ask, redirect_uri: String) -> Result<Consent
     })
 }
 
-/// Where something that was asked for is, and how its user agrees to it: an address that is ready to be completed with the
-/// parameters of an authorization request (RFC 6749, section 4.1.1).
-pub fn links(desk: &Desk, path: &str) -> Value {
+/// Returns the links of a consent or payment at `path`. `scaOAuth` is the authorization endpoint, to be completed with
+/// the parameters of an authorization request (RFC 6749, section 4.1.1).
+pub fn links(bank: &BankState, path: &str) -> Value {
     json!({
-        "scaOAuth": { "href": format!("{}/authorise", desk.public_url) },
+        "scaOAuth": { "href": format!("{}/authorise", bank.public_url) },
         "self": { "href": path },
         "status": { "href": format!("{path}/status") },
     })
 }
 
-/// Where the end-user goes afterwards: an absolute web address. Only a client that proved itself can name one.
-pub fn redirect_uri(headers: &HeaderMap) -> Result<String, Refusal> {
+/// Reads `TPP-Redirect-URI`, the address the end-user is redirected to afterwards. Refuses anything but an absolute
+/// http or https address without a fragment. Only an authenticated client can name one.
+pub fn redirect_uri(headers: &HeaderMap) -> Result<String, Xs2aError> {
     let given = headers
         .get("tpp-redirect-uri")
         .and_then(|uri| uri.to_str().ok())
@@ -123,14 +129,14 @@ pub fn redirect_uri(headers: &HeaderMap) -> Result<String, Refusal> {
     let web = |url: &Url| matches!(url.scheme(), "http" | "https") && url.fragment().is_none();
     match Url::parse(given) {
         Ok(url) if web(&url) => Ok(given.to_owned()),
-        _ => Err(Refusal::format(
+        _ => Err(Xs2aError::format(
             "TPP-Redirect-URI must be an absolute http or https address",
         )),
     }
 }
 
-/// What the app calls itself that a provider asks for, where the provider says so (`TPP-Brand-Logging-Information`): at most 140
-/// characters, none of them a control character.
+/// Reads `TPP-Brand-Logging-Information`, the name of the app that a provider asks for. `None` if it is missing, empty,
+/// longer than 140 characters, or holds a control character.
 pub fn brand(headers: &HeaderMap) -> Option<String> {
     let given = headers.get("tpp-brand-logging-information")?;
     let text = std::str::from_utf8(given.as_bytes()).ok()?.trim();
@@ -148,32 +154,32 @@ fn end_of(last_day: NaiveDate) -> DateTime<Utc> {
         .and_utc()
 }
 
-fn last_day_of(row: &ConsentRow) -> NaiveDate {
+fn last_day_of(row: &BankConsentRow) -> NaiveDate {
     let day = row.expires_at.date_naive();
     day.pred_opt().unwrap_or(day)
 }
 
 async fn own(
-    desk: &Desk,
+    bank: &BankState,
     tpp: &Tpp,
     id: &str,
-) -> Result<(crate::storage::Tx, ConsentRow), Refusal> {
-    let id = Uuid::try_parse(id).map_err(|_| Refusal::consent_unknown())?;
-    let mut tx = desk.db.read().await?;
+) -> Result<(crate::storage::Tx, BankConsentRow), Xs2aError> {
+    let id = Uuid::try_parse(id).map_err(|_| Xs2aError::consent_unknown())?;
+    let mut tx = bank.db.read().await?;
     let row = consents::find(&mut tx, id).await?;
     let row = row
         .filter(|row| row.client_id == tpp.client_id)
-        .ok_or(Refusal::consent_unknown())?;
+        .ok_or(Xs2aError::consent_unknown())?;
     Ok((tx, row))
 }
 
 /// `GET /v1/consents/{id}`: what was really consented, and until when.
 pub async fn read(
-    State(desk): State<Desk>,
+    State(bank): State<BankState>,
     tpp: Tpp,
     Path(id): Path<String>,
-) -> Result<Json<Value>, Refusal> {
-    let (mut tx, row) = own(&desk, &tpp, &id).await?;
+) -> Result<Json<Value>, Xs2aError> {
+    let (mut tx, row) = own(&bank, &tpp, &id).await?;
     let accounts: Vec<Value> = books::accounts_in(&mut tx, row.id)
         .await?
         .into_iter()
@@ -185,32 +191,32 @@ pub async fn read(
         "validUntil": last_day_of(&row),
         "frequencyPerDay": row.frequency_per_day,
         "lastActionDate": row.changed_at.date_naive(),
-        "consentStatus": row.status_at(desk.clock.now()),
+        "consentStatus": row.status_at(bank.clock.now()),
     })))
 }
 
 /// `GET /v1/consents/{id}/status`
 pub async fn status(
-    State(desk): State<Desk>,
+    State(bank): State<BankState>,
     tpp: Tpp,
     Path(id): Path<String>,
-) -> Result<Json<Value>, Refusal> {
-    let (_, row) = own(&desk, &tpp, &id).await?;
+) -> Result<Json<Value>, Xs2aError> {
+    let (_, row) = own(&bank, &tpp, &id).await?;
     Ok(Json(
-        json!({ "consentStatus": row.status_at(desk.clock.now()) }),
+        json!({ "consentStatus": row.status_at(bank.clock.now()) }),
     ))
 }
 
 /// `DELETE /v1/consents/{id}`: ends it; ending it twice is no error.
 pub async fn end(
-    State(desk): State<Desk>,
+    State(bank): State<BankState>,
     tpp: Tpp,
     Path(id): Path<String>,
-) -> Result<StatusCode, Refusal> {
-    let (tx, row) = own(&desk, &tpp, &id).await?;
+) -> Result<StatusCode, Xs2aError> {
+    let (tx, row) = own(&bank, &tpp, &id).await?;
     drop(tx);
-    let mut tx = desk.db.write().await?;
-    consents::terminate(&mut tx, row.id, desk.clock.now()).await?;
+    let mut tx = bank.db.write().await?;
+    consents::terminate(&mut tx, row.id, bank.clock.now()).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

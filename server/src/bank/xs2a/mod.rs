@@ -23,14 +23,14 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use uuid::Uuid;
 
-use super::{Desk, bodies};
+use super::{BankState, bodies};
 pub(super) use access::Tpp;
-use problem::Refusal;
+use problem::Xs2aError;
 
 /// The largest body a third-party provider may send.
 const MOST_BYTES: usize = 512 * 1024;
 
-pub(super) fn router(_desk: &Desk) -> Router<Desk> {
+pub(super) fn router(_bank: &BankState) -> Router<BankState> {
     let v1 = Router::new()
         .route("/v1/consents", post(consents::create))
         .route(
@@ -66,7 +66,7 @@ async fn request_id(request: Request, next: Next) -> Response {
         .and_then(|id| id.to_str().ok())
         .is_some_and(|id| Uuid::try_parse(id).is_ok());
     let Some(id) = given.filter(|_| valid) else {
-        return Refusal::format("X-Request-ID must be a UUID").into_response();
+        return Xs2aError::format("X-Request-ID must be a UUID").into_response();
     };
     let mut response = next.run(request).await;
     response.headers_mut().insert("x-request-id", id);

@@ -12,16 +12,16 @@ use uuid::Uuid;
 
 use super::access::Tpp;
 use super::consents::{brand, links, redirect_uri};
-use super::problem::Refusal;
-use crate::bank::Desk;
+use super::problem::Xs2aError;
+use crate::bank::BankState;
 use crate::bank::ledger::{Day, accounts};
 use crate::bank::payments::order::{Order, Service};
-use crate::bank::payments::standing::{Standing, standing};
-use crate::bank::storage::payments::{self, PaymentRow};
+use crate::bank::payments::status::{OrderStatus, standing};
+use crate::bank::storage::payments::{self, BankPaymentRow};
 use crate::crypto::sha256_hex;
-use crate::json::{Json, Unread};
+use crate::json::{Json, JsonBodyError};
 
-/// How long the end-user has to decide.
+/// Time the end-user has to decide.
 const TIME_TO_AUTHORISE: Duration = Duration::minutes(30);
 
 /// Service, product and id of a path.
@@ -29,18 +29,18 @@ type Named = Result<Path<(Service, String, String)>, PathRejection>;
 
 /// `POST /v1/{payment-service}/{payment-product}`. The same `X-Request-ID` again is the same payment.
 pub async fn create(
-    State(desk): State<Desk>,
+    State(bank): State<BankState>,
     tpp: Tpp,
     headers: HeaderMap,
     path: Result<Path<(Service, String)>, PathRejection>,
-    body: Result<Json<PlainValue>, Unread>,
-) -> Result<Response, Refusal> {
-    let Path((service, product)) = path.map_err(|_| Refusal::product_unknown())?;
-    let Json(PlainValue(body)) = body.map_err(|_| Refusal::format("the body must be JSON"))?;
+    body: Result<Json<PlainValue>, JsonBodyError>,
+) -> Result<Response, Xs2aError> {
+    let Path((service, product)) = path.map_err(|_| Xs2aError::product_unknown())?;
+    let Json(PlainValue(body)) = body.map_err(|_| Xs2aError::format("the body must be JSON"))?;
     let order = Order::read(service, &product, &body)?;
-    order.judge(desk.today())?;
-    let row = row(&desk, tpp, &headers, (service, product), &body)?;
-    let mut tx = desk.db.write().await?;
+    order.judge(bank.today())?;
+    let row = row(&bank, tpp, &headers, (service, product), &body)?;
+    let mut tx = bank.db.write().await?;
     let row = if payments::add(&mut tx, &row).await? {
         tx.commit().await?;
         row
@@ -48,13 +48,13 @@ pub async fn create(
         let first = payments::by_request(&mut tx, &row.client_id, row.request_id).await?;
         first
             .filter(|first| first.fingerprint == row.fingerprint)
-            .ok_or(Refusal::request_reused())?
+            .ok_or(Xs2aError::request_reused())?
     };
     let path = address(&row);
     let body = json!({
-        "transactionStatus": standing(&row, &order, desk.clock.now()).status,
+        "transactionStatus": standing(&row, &order, bank.clock.now()).status,
         "paymentId": row.id,
-        "_links": links(&desk, &path),
+        "_links": links(&bank, &path),
     });
     let headers = [
         ("location", path),
@@ -64,22 +64,22 @@ pub async fn create(
 }
 
 fn row(
-    desk: &Desk,
+    bank: &BankState,
     tpp: Tpp,
     headers: &HeaderMap,
     (service, product): (Service, String),
     body: &Value,
-) -> Result<PaymentRow, Refusal> {
+) -> Result<BankPaymentRow, Xs2aError> {
     let request_id = headers.get("x-request-id").and_then(|id| id.to_str().ok());
     let request_id = request_id.and_then(|id| Uuid::try_parse(id).ok());
     let redirect_uri = redirect_uri(headers)?;
-    let now = desk.clock.now();
+    let now = bank.clock.now();
     let body = body.to_string();
     let ordered = format!("{}/{product}\n{redirect_uri}\n{body}", service.as_str());
-    Ok(PaymentRow {
-        id: desk.clock.id(),
+    Ok(BankPaymentRow {
+        id: bank.clock.id(),
         client_id: tpp.client_id,
-        request_id: request_id.ok_or(Refusal::format("X-Request-ID must be a UUID"))?,
+        request_id: request_id.ok_or(Xs2aError::format("X-Request-ID must be a UUID"))?,
         fingerprint: sha256_hex(ordered.as_bytes()),
         service: service.as_str().to_owned(),
         product,
@@ -95,39 +95,43 @@ fn row(
     })
 }
 
-fn address(row: &PaymentRow) -> String {
+fn address(row: &BankPaymentRow) -> String {
     format!("/v1/{}/{}/{}", row.service, row.product, row.id)
 }
 
 /// The caller's payment of a path, as ordered; another client's, or one of another service, is an unknown one.
-async fn own(desk: &Desk, tpp: &Tpp, named: Named) -> Result<(PaymentRow, Value), Refusal> {
-    let Path((service, product, id)) = named.map_err(|_| Refusal::payment_unknown())?;
-    let id = Uuid::try_parse(&id).map_err(|_| Refusal::payment_unknown())?;
-    let mut tx = desk.db.read().await?;
+async fn own(
+    bank: &BankState,
+    tpp: &Tpp,
+    named: Named,
+) -> Result<(BankPaymentRow, Value), Xs2aError> {
+    let Path((service, product, id)) = named.map_err(|_| Xs2aError::payment_unknown())?;
+    let id = Uuid::try_parse(&id).map_err(|_| Xs2aError::payment_unknown())?;
+    let mut tx = bank.db.read().await?;
     let row = payments::find(&mut tx, id).await?.filter(|row| {
         row.client_id == tpp.client_id && row.service == service.as_str() && row.product == product
     });
-    let row = row.ok_or(Refusal::payment_unknown())?;
+    let row = row.ok_or(Xs2aError::payment_unknown())?;
     let body = serde_json::from_str(&row.body).unwrap_or_default();
     Ok((row, body))
 }
 
-fn now(desk: &Desk, row: &PaymentRow, body: &Value) -> Result<Standing, Refusal> {
-    let service = Service::parse(&row.service).ok_or(Refusal::payment_unknown())?;
+fn now(bank: &BankState, row: &BankPaymentRow, body: &Value) -> Result<OrderStatus, Xs2aError> {
+    let service = Service::parse(&row.service).ok_or(Xs2aError::payment_unknown())?;
     let order = Order::read(service, &row.product, body)?;
-    Ok(standing(row, &order, desk.clock.now()))
+    Ok(standing(row, &order, bank.clock.now()))
 }
 
 /// `GET /v1/{payment-service}/{payment-product}/{paymentId}`: the order with its status, the account that pays once the
 /// end-user has chosen it, and members of the bank's own: why it was rejected, the status of each payment of a bulk, and
 /// how often a standing order was executed.
 pub async fn read(
-    State(desk): State<Desk>,
+    State(bank): State<BankState>,
     tpp: Tpp,
     named: Named,
-) -> Result<Json<Value>, Refusal> {
-    let (row, mut body) = own(&desk, &tpp, named).await?;
-    let standing = now(&desk, &row, &body)?;
+) -> Result<Json<Value>, Xs2aError> {
+    let (row, mut body) = own(&bank, &tpp, named).await?;
+    let standing = now(&bank, &row, &body)?;
     if let Some(one_by_one) = body.get_mut("payments").and_then(Value::as_array_mut) {
         for (one, (status, reason)) in one_by_one.iter_mut().zip(&standing.transfers) {
             put(one, "transactionStatus", json!(status));
@@ -160,31 +164,31 @@ fn put(object: &mut Value, name: &str, value: Value) {
 
 /// `GET .../status`
 pub async fn status(
-    State(desk): State<Desk>,
+    State(bank): State<BankState>,
     tpp: Tpp,
     named: Named,
-) -> Result<Json<Value>, Refusal> {
-    let (row, body) = own(&desk, &tpp, named).await?;
-    let standing = now(&desk, &row, &body)?;
+) -> Result<Json<Value>, Xs2aError> {
+    let (row, body) = own(&bank, &tpp, named).await?;
+    let standing = now(&bank, &row, &body)?;
     Ok(Json(json!({ "transactionStatus": standing.status })))
 }
 
 /// `DELETE /v1/{payment-service}/{payment-product}/{paymentId}`: cancels it while it waits for its user, and afterwards
 /// until its day has come. Cancelling twice is no error.
 pub async fn cancel(
-    State(desk): State<Desk>,
+    State(bank): State<BankState>,
     tpp: Tpp,
     named: Named,
-) -> Result<StatusCode, Refusal> {
-    let (row, _) = own(&desk, &tpp, named).await?;
-    let mut tx = desk.db.write().await?;
-    if payments::cancel(&mut tx, row.id, desk.clock.now()).await? {
+) -> Result<StatusCode, Xs2aError> {
+    let (row, _) = own(&bank, &tpp, named).await?;
+    let mut tx = bank.db.write().await?;
+    if payments::cancel(&mut tx, row.id, bank.clock.now()).await? {
         tx.commit().await?;
         return Ok(StatusCode::NO_CONTENT);
     }
     let row = payments::find(&mut tx, row.id).await?;
     match row.and_then(|row| row.cancelled_at) {
         Some(_) => Ok(StatusCode::NO_CONTENT),
-        None => Err(Refusal::cancellation_invalid()),
+        None => Err(Xs2aError::cancellation_invalid()),
     }
 }

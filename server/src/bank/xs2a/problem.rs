@@ -1,21 +1,22 @@
-//! How the bank says no: `tppMessages` (Implementation Guidelines 4.13), with the codes of the 1.3 message tables.
+//! Errors of the XS2A interface: `tppMessages` (Implementation Guidelines 4.13), with the codes of the 1.3 message
+//! tables.
 
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::json::Json;
-use crate::storage::DbError;
+use crate::storage::{DbError, is_busy};
 
 /// A refusal with its Berlin Group code.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct Xs2aError {
     status: StatusCode,
     code: &'static str,
     text: &'static str,
 }
 
-impl Refusal {
+impl Xs2aError {
     const fn new(status: StatusCode, code: &'static str, text: &'static str) -> Self {
         Self { status, code, text }
     }
@@ -67,7 +68,7 @@ impl Refusal {
         )
     }
 
-    /// Of another client, or of nobody: the same answer.
+    /// Refuses a consent that does not exist or belongs to another client: both are answered alike.
     pub const fn consent_unknown() -> Self {
         Self::new(
             StatusCode::FORBIDDEN,
@@ -133,7 +134,7 @@ impl Refusal {
         )
     }
 
-    /// Of another client, or of nobody: the same answer.
+    /// Refuses a payment that does not exist or belongs to another client: both are answered alike.
     pub const fn payment_unknown() -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
@@ -159,8 +160,16 @@ impl Refusal {
     }
 }
 
-impl From<DbError> for Refusal {
+impl From<DbError> for Xs2aError {
     fn from(error: DbError) -> Self {
+        if is_busy(&error) {
+            tracing::warn!(%error, "the sandbox bank's books are busy");
+            return Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "SERVICE_UNAVAILABLE",
+                "the bank cannot answer now",
+            );
+        }
         tracing::error!(%error, "the sandbox bank cannot read its books");
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -170,9 +179,19 @@ impl From<DbError> for Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for Xs2aError {
     fn into_response(self) -> Response {
         let message = json!({ "category": "ERROR", "code": self.code, "text": self.text });
-        (self.status, Json(json!({ "tppMessages": [message] }))).into_response()
+        let answer = (self.status, Json(json!({ "tppMessages": [message] })));
+        later(answer.into_response())
     }
+}
+
+/// Says when to come back, on an answer that says to.
+pub fn later(mut answer: Response) -> Response {
+    if answer.status() == StatusCode::SERVICE_UNAVAILABLE {
+        let second = HeaderValue::from_static("1");
+        answer.headers_mut().insert(header::RETRY_AFTER, second);
+    }
+    answer
 }

@@ -1,13 +1,9 @@
 //! Accounts, balances and transactions as the specification writes them. Absent members are left out, never null.
-#![expect(
-    clippy::struct_field_names,
-    reason = "the members' names are the specification's"
-)]
 
 use serde::Serialize;
 
 use crate::bank::ledger::accounts::BIC;
-use crate::bank::ledger::{Day, Entry};
+use crate::bank::ledger::{Day, LedgerEntry};
 use crate::bank::storage::books::{ConsentedRow, Holdings};
 
 /// Minor units as the specification writes amounts: `-12.50`.
@@ -18,12 +14,12 @@ pub fn amount(minor: i64) -> String {
 }
 
 #[derive(Serialize)]
-pub struct Amount {
+pub struct Xs2aAmount {
     currency: String,
     amount: String,
 }
 
-impl Amount {
+impl Xs2aAmount {
     fn of(minor: i64, currency: &str) -> Self {
         Self {
             currency: currency.to_owned(),
@@ -33,13 +29,13 @@ impl Amount {
 }
 
 #[derive(Serialize)]
-pub struct Link {
+pub struct HrefType {
     pub href: String,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct AccountDetails {
+pub struct Xs2aAccount {
     resource_id: String,
     iban: String,
     bic: &'static str,
@@ -50,24 +46,24 @@ pub struct AccountDetails {
     status: &'static str,
     usage: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    balances: Option<Vec<Balance>>,
+    balances: Option<Vec<Xs2aBalance>>,
     #[serde(rename = "_links")]
     links: AccountLinks,
 }
 
 #[derive(Serialize)]
 struct AccountLinks {
-    balances: Link,
-    transactions: Link,
+    balances: HrefType,
+    transactions: HrefType,
 }
 
-impl AccountDetails {
-    pub fn of(row: ConsentedRow, balances: Option<Vec<Balance>>) -> Self {
+impl Xs2aAccount {
+    pub fn of(row: ConsentedRow, balances: Option<Vec<Xs2aBalance>>) -> Self {
         let ConsentedRow {
             resource_id,
             account,
         } = row;
-        let link = |what: &str| Link {
+        let link = |what: &str| HrefType {
             href: format!("/v1/accounts/{resource_id}/{what}"),
         };
         Self {
@@ -91,20 +87,20 @@ impl AccountDetails {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Balance {
-    balance_amount: Amount,
+pub struct Xs2aBalance {
+    balance_amount: Xs2aAmount,
     balance_type: &'static str,
     credit_limit_included: bool,
     reference_date: String,
 }
 
-impl Balance {
+impl Xs2aBalance {
     /// Booked, booked and pending, and what can be spent with the credit line.
     pub fn all(holdings: Holdings, row: &ConsentedRow, today: Day) -> Vec<Self> {
         let expected = holdings.booked + holdings.pending;
         let limit = row.account.credit_limit;
         let balance = |balance_type, minor, day: Day, credit_limit_included| Self {
-            balance_amount: Amount::of(minor, &row.account.currency),
+            balance_amount: Xs2aAmount::of(minor, &row.account.currency),
             balance_type,
             credit_limit_included,
             reference_date: day.date().to_string(),
@@ -119,7 +115,7 @@ impl Balance {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Transaction {
+pub struct Xs2aTransaction {
     transaction_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     entry_reference: Option<String>,
@@ -128,7 +124,7 @@ pub struct Transaction {
     #[serde(skip_serializing_if = "Option::is_none")]
     booking_date: Option<String>,
     value_date: String,
-    transaction_amount: Amount,
+    transaction_amount: Xs2aAmount,
     #[serde(skip_serializing_if = "Option::is_none")]
     creditor_name: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -156,13 +152,13 @@ struct AccountReference {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct BalanceAfter {
-    balance_amount: Amount,
+    balance_amount: Xs2aAmount,
     balance_type: &'static str,
 }
 
-impl Transaction {
+impl Xs2aTransaction {
     /// An entry as seen on a day: pending until its booking day, without booking date and balance.
-    pub fn of(entry: &Entry, currency: &str, today: Day) -> Option<Self> {
+    pub fn of(entry: &LedgerEntry, currency: &str, today: Day) -> Option<Self> {
         let words = entry.words()?;
         let booked = entry.booking_day <= today;
         let account = words.iban.map(|iban| AccountReference { iban });
@@ -177,7 +173,7 @@ impl Transaction {
             end_to_end_id: words.end_to_end_id,
             booking_date: booked.then(|| entry.booking_day.date().to_string()),
             value_date: entry.made_day.date().to_string(),
-            transaction_amount: Amount::of(entry.amount, currency),
+            transaction_amount: Xs2aAmount::of(entry.amount, currency),
             creditor_name: creditor.0,
             creditor_account: creditor.1,
             debtor_name: debtor.0,
@@ -187,7 +183,7 @@ impl Transaction {
             bank_transaction_code: words.code,
             proprietary_bank_transaction_code: words.mcc,
             balance_after_transaction: booked.then(|| BalanceAfter {
-                balance_amount: Amount::of(entry.balance_after, currency),
+                balance_amount: Xs2aAmount::of(entry.balance_after, currency),
                 balance_type: "interimBooked",
             }),
         })

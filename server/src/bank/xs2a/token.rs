@@ -14,15 +14,16 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::access::Tpp;
-use crate::bank::Desk;
-use crate::bank::storage::visits::Kind;
+use super::problem::later;
+use crate::bank::BankState;
+use crate::bank::storage::visits::VisitSubject;
 use crate::bank::storage::{consents, visits};
 use crate::crypto::sha256_hex;
 use crate::json::Json;
-use crate::storage::DbError;
+use crate::storage::{DbError, is_busy};
 
 #[derive(Deserialize)]
-pub struct Ask {
+pub struct TokenRequest {
     grant_type: String,
     code: String,
     redirect_uri: String,
@@ -35,11 +36,16 @@ pub enum TokenError {
     InvalidRequest,
     UnsupportedGrantType,
     InvalidGrant,
+    Unavailable,
     Server,
 }
 
 impl From<DbError> for TokenError {
     fn from(error: DbError) -> Self {
+        if is_busy(&error) {
+            tracing::warn!(%error, "the sandbox bank's books are busy");
+            return Self::Unavailable;
+        }
         tracing::error!(%error, "the sandbox bank cannot redeem a code");
         Self::Server
     }
@@ -52,13 +58,14 @@ impl IntoResponse for TokenError {
             Self::InvalidRequest => (StatusCode::BAD_REQUEST, "invalid_request"),
             Self::UnsupportedGrantType => (StatusCode::BAD_REQUEST, "unsupported_grant_type"),
             Self::InvalidGrant => (StatusCode::BAD_REQUEST, "invalid_grant"),
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
             Self::Server => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
         };
         let answer = (status, Json(json!({ "error": error })));
         if status == StatusCode::UNAUTHORIZED {
             ([(WWW_AUTHENTICATE, "Basic realm=\"XYZ Bank\"")], answer).into_response()
         } else {
-            answer.into_response()
+            later(answer.into_response())
         }
     }
 }
@@ -66,17 +73,17 @@ impl IntoResponse for TokenError {
 /// `POST /token`. A code works once, within its minute, for the address it was sent to and the verifier behind its
 /// challenge. A second use is refused and takes nothing away: browsers repeat requests by themselves.
 pub async fn redeem(
-    State(desk): State<Desk>,
+    State(bank): State<BankState>,
     headers: HeaderMap,
-    ask: Result<Form<Ask>, FormRejection>,
+    ask: Result<Form<TokenRequest>, FormRejection>,
 ) -> Result<Response, TokenError> {
-    Tpp::prove(&desk, &headers).map_err(|_| TokenError::InvalidClient)?;
+    Tpp::prove(&bank, &headers).map_err(|_| TokenError::InvalidClient)?;
     let Form(ask) = ask.map_err(|_| TokenError::InvalidRequest)?;
     if ask.grant_type != "authorization_code" {
         return Err(TokenError::UnsupportedGrantType);
     }
-    let now = desk.clock.now();
-    let mut tx = desk.db.write().await?;
+    let now = bank.clock.now();
+    let mut tx = bank.db.write().await?;
     let redeemed = visits::redeem(
         &mut tx,
         &sha256_hex(ask.code.as_bytes()),
@@ -94,9 +101,9 @@ pub async fn redeem(
     ) {
         return Err(TokenError::InvalidGrant);
     }
-    let token = desk.clock.token();
+    let token = bank.clock.token();
     let ends = match redeemed.kind {
-        Kind::Consent => {
+        VisitSubject::Consent => {
             let consent = consents::find(&mut tx, redeemed.subject_id).await?;
             let consent = consent
                 .filter(|consent| consent.status_at(now) == "valid")
@@ -106,7 +113,7 @@ pub async fn redeem(
             consent.expires_at
         }
         // RFC 6749 wants a token in the answer; payments are asked about as the client, and this one opens nothing.
-        Kind::Payment => now,
+        VisitSubject::Payment => now,
     };
     tx.commit().await?;
     let answer = json!({

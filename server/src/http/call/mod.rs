@@ -1,4 +1,4 @@
-//! One extractor for every operation: reads the strict request, proves the keys, counts the call.
+//! One extractor for every operation: reads the strict request, authenticates the caller, counts the call.
 //!
 //! ```ignore
 //! /// Opens a session. `call.by` is the [`Client`] that was proved, `call.input` what was asked.
@@ -10,7 +10,7 @@
 //! A `POST` carries fields and keys in its JSON body; a `GET` or `DELETE` carries fields in its query and keys in
 //! headers. Everything missing, unknown or wrong, keys included, is one answer.
 
-pub mod keys;
+pub mod auth;
 
 use app::domain::json::Object;
 use app::domain::key::KeyKind;
@@ -19,37 +19,42 @@ use axum::extract::{FromRequest, Request};
 use axum::http::request::Parts;
 use axum::http::{Method, header};
 use secrecy::SecretString;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::Schema;
 
-use super::credentials::{self, Presented};
-use super::fields::{Input, Wrong};
+use super::credentials::{self, PresentedCredentials};
+use super::fields::{FieldErrors, Input};
+use super::idempotency::Idempotency;
 use super::json;
-use super::notes::Notes;
-use super::once::Once;
+use super::paths;
+use super::request_context::RequestContext;
 use super::signed;
 use crate::problem::Problem;
-use crate::services::keys::{ConsoleGrant, Proof};
-use crate::services::limits::Budget;
+use crate::services::keys::{ClientProof, ConsoleGrant};
+use crate::services::rate_limits::Budget;
 use crate::services::refusal::Refusal;
 use crate::state::AppState;
-pub use keys::{Anyone, App, Credential, Data, DataKeys, Keys, Nonce, Server};
-use keys::{Asked, Proved};
+pub use auth::{
+    AppKeyAuth, ConsentAuth, ConsentHolder, Credential, NonceAuth, OptionalAuth, Scheme, ServerAuth,
+};
+use auth::{AuthRequest, Authenticated};
 
 /// A request that may be served.
 pub struct Call<T: Input> {
-    /// Who calls, as far as the operation's keys prove it.
-    pub by: <T::Keys as Keys>::By,
-    /// What is asked, besides keys.
+    /// Caller, as far as the operation's keys prove it.
+    pub by: <T::Auth as Scheme>::By,
+    /// Fields of the request, besides keys.
     pub input: T,
     /// Credentials that were sent along: whoever can check one must, though the operation does not need it.
-    pub also: Also,
+    pub extra: ExtraCredentials,
     /// Runs the operation once for each `Idempotency-Key`.
-    pub once: Once,
-    pub notes: Notes,
+    pub idempotency: Idempotency,
+    pub context: RequestContext,
 }
 
 /// Credentials of the same side that an operation accepts without needing them.
 #[derive(Default)]
-pub struct Also {
+pub struct ExtraCredentials {
     pub credentials_id: Option<String>,
     pub access_token: Option<SecretString>,
     pub tenant_user_id: Option<String>,
@@ -60,55 +65,65 @@ impl<T: Input> FromRequest<AppState> for Call<T> {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let notes = Notes::of(state, &parts.extensions);
-        signed::note_operation(&parts, &notes);
+        let context = RequestContext::of(state, &parts.extensions);
+        signed::note_operation(&parts, &context);
         let in_query = matches!(parts.method, Method::GET | Method::HEAD | Method::DELETE);
         let bytes;
         let mut values = if in_query {
+            bytes = json::no_body(body, &context.room).await?;
             let mut values = json::query(&parts.uri)?;
-            credentials::from_headers::<T::Keys>(&parts, &mut values)?;
+            credentials::from_headers::<T::Auth>(&parts, &mut values)?;
             values
         } else {
-            bytes = json::body(&parts.headers, body, &notes.room).await?;
-            notes.body.set(bytes.clone()).ok();
+            bytes = json::body(&parts.headers, body, &context.room).await?;
+            context.body.set(bytes.clone()).ok();
             json::object(&bytes)?
         };
         // Before anything is refused: a request that is wrong belongs into the log of the tenant that must mend it.
-        notes.claimed_in(&values);
-        take_turn(state, &parts, &notes)?;
-        let once = Once::new(&parts, &notes)?;
+        context.claimed_in(&values);
+        if !in_query {
+            json::no_fields(&parts.uri, knows::<T>)?;
+        }
+        take_slot(state, &parts, &context)?;
+        let once = Idempotency::new(&parts, &context)?;
         let grant = parts.extensions.get::<ConsoleGrant>().copied();
         let (input, mut presented) =
             read::<T>(&mut values, in_query, grant.is_some(), has_origin(&parts))?;
-        let by = prove::<T::Keys>(state, &parts, &notes, &mut presented, grant).await?;
-        let body = notes.body.get().map_or(&[][..], |body| body);
-        signed::prove(
-            state,
-            &parts,
-            &notes,
-            by.tenant.as_ref(),
-            Some(body),
-            by.proof,
-        )
-        .await?;
+        let by = authenticate::<T::Auth>(state, &parts, &context, &mut presented, grant).await?;
+        let tenant = by.tenant.as_ref();
+        signed::prove(state, &parts, &context, tenant, Some(&bytes), by.proof).await?;
         Ok(Self {
             by: by.by,
             input,
-            once: once.under(presented.secret.take()),
-            also: presented.also(),
-            notes,
+            idempotency: once.under(presented.secret.take()),
+            extra: presented.extra(),
+            context,
         })
     }
 }
 
+/// Tells whether a call has a field of this name, at its top or in its filter.
+pub(super) fn knows<T: Input>(name: &str) -> bool {
+    let has = |schema: &RefOr<Schema>| match schema {
+        RefOr::T(Schema::Object(object)) => object.properties.contains_key(name),
+        _ => false,
+    };
+    let credentials = <T::Auth as Scheme>::CREDENTIALS;
+    credentials.iter().any(|credential| credential.name == name)
+        || T::schema_fields()
+            .iter()
+            .any(|(field, _, schema, _)| *field == name || has(schema))
+}
+
 /// A place among the calls that are worked on. Sessions, steps and tokens, which somebody waits for who cannot ask later,
 /// have some to themselves.
-fn take_turn(state: &AppState, parts: &Parts, notes: &Notes) -> Result<(), Problem> {
-    let noun = parts.uri.path().split('/').nth(2).unwrap_or_default();
-    let is_reading = !matches!(noun, "sessions" | "steps" | "token" | "tokens");
-    let turn = state.limits.turns.take(is_reading);
+fn take_slot(state: &AppState, parts: &Parts, context: &RequestContext) -> Result<(), Problem> {
+    let turn = state
+        .rate_limits
+        .slots
+        .take(paths::is_reading(parts.uri.path()));
     let turn = turn.ok_or_else(|| Refusal::new(Code::ServiceUnavailable).after(1))?;
-    notes.keep_turn(turn);
+    context.keep_slot(turn);
     Ok(())
 }
 
@@ -118,7 +133,7 @@ fn read<T: Input>(
     in_query: bool,
     granted: bool,
     from_browser: bool,
-) -> Result<(T, Presented), Problem> {
+) -> Result<(T, PresentedCredentials), Problem> {
     let (input, presented, wrong) = take::<T>(values, in_query, granted, from_browser);
     match (input, wrong.problem()) {
         (Some(input), None) => Ok((input, presented)),
@@ -127,45 +142,58 @@ fn read<T: Input>(
     }
 }
 
-/// The same, before an answer is made of what is wrong.
+/// Takes everything declared out of the request, and returns what is wrong with it instead of an answer. The input is
+/// `None` if a field of it is wrong.
 pub(super) fn take<T: Input>(
     values: &mut Object<'_>,
     in_query: bool,
     granted: bool,
     from_browser: bool,
-) -> (Option<T>, Presented, Wrong) {
-    let mut wrong = Wrong::default();
+) -> (Option<T>, PresentedCredentials, FieldErrors) {
+    let mut wrong = FieldErrors::default();
     let input = T::take(values, "", in_query, &mut wrong);
-    let presented = Presented::take::<T::Keys>(values, in_query, granted, from_browser, &mut wrong);
+    let presented =
+        PresentedCredentials::take::<T::Auth>(values, in_query, granted, from_browser, &mut wrong);
     wrong.unknown(values, "");
     (input, presented, wrong)
 }
 
-/// Proves the keys, checks the origin, counts the call and notes who it was.
-pub(super) async fn prove<K: Keys>(
+/// Authenticates the caller, checks the origin, counts the call and notes who it was.
+pub(super) async fn authenticate<K: Scheme>(
     state: &AppState,
     parts: &Parts,
-    notes: &Notes,
-    presented: &mut Presented,
+    context: &RequestContext,
+    presented: &mut PresentedCredentials,
     grant: Option<ConsoleGrant>,
-) -> Result<Proved<K::By>, Problem> {
+) -> Result<Authenticated<K::By>, Problem> {
     let mut tx = state.db.read().await?;
-    let proved = K::prove(&mut Asked {
+    let authenticated = K::authenticate(&mut AuthRequest {
         state,
         tx: &mut tx,
         presented,
         grant,
     })
     .await?;
-    let budget = match (&proved.tenant, proved.proof) {
+    if let Some(proof) = authenticated.proof {
+        context.proof.set(proof).ok();
+    }
+    let budget = match (&authenticated.tenant, authenticated.proof) {
         // Counted at the entry.
         (None, _) => None,
-        (Some(named), Some(Proof::Key(_, KeyKind::Secret))) => Some(Budget::Server(named.tenant())),
-        (Some(named), _) => Some(Budget::Browser(named.tenant(), notes.source)),
+        (Some(named), Some(ClientProof::Key(_, KeyKind::Secret))) => {
+            Some(Budget::Server(named.tenant()))
+        }
+        (Some(named), _) => Some(Budget::Browser(named.tenant(), context.source)),
     };
-    if let Some(named) = &proved.tenant {
-        notes.tenant.set(named.tenant()).ok();
-        if named.is_signed_only() && !K::BROWSER && grant.is_none() && !signed::is_signed(parts) {
+    if let Some(named) = &authenticated.tenant {
+        context.tenant.set(named.tenant()).ok();
+        // A secret comes from a server, whatever the operation: it may open sessions, too.
+        let with_secret = matches!(
+            authenticated.proof,
+            Some(ClientProof::Key(_, KeyKind::Secret))
+        );
+        let is_server = !K::BROWSER || with_secret;
+        if named.is_signed_only() && is_server && grant.is_none() && !signed::is_signed(parts) {
             return Err(Problem::new(Code::SignatureRequired));
         }
         let origin = parts.headers.get(header::ORIGIN).filter(|_| K::BROWSER);
@@ -176,36 +204,37 @@ pub(super) async fn prove<K: Keys>(
             }
         }
     }
-    if let (Some(named), Some(Proof::Key(_, KeyKind::Secret))) = (&proved.tenant, proved.proof)
-        && !named.lets_in(notes.ip)
+    if let (Some(named), Some(ClientProof::Key(_, KeyKind::Secret))) =
+        (&authenticated.tenant, authenticated.proof)
+        && !named.lets_in(context.ip)
     {
         return Err(Refusal::new(Code::IpNotAllowed)
             .says(format!(
                 "Calls with this tenant's client_secret are not allowed from {}.",
-                notes.ip
+                context.ip
             ))
             .into());
     }
-    match proved.proof {
-        Some(Proof::Key(key, _)) => {
-            notes.key.set(key).ok();
-            notes.room.release();
-            state.key_use.note(key, notes.at, notes.source);
+    match authenticated.proof {
+        Some(ClientProof::Key(key, _)) => {
+            context.key.set(key).ok();
+            context.room.release();
+            state.key_use.note(key, context.at, context.source);
         }
-        Some(Proof::Console(run)) => drop(notes.run.set(run)),
+        Some(ClientProof::Console(run)) => drop(context.run.set(run)),
         None => {}
     }
     drop(tx);
     let Some(budget) = budget else {
-        return Ok(proved);
+        return Ok(authenticated);
     };
-    let left = state.limits.spend(budget, state.clock.now()).await?;
-    notes.left.set(left).ok();
+    let left = state.rate_limits.spend(budget, state.clock.now()).await?;
+    context.rate_limit.set(left).ok();
     match left.wait {
         Some(wait) => Err(Refusal::new(Code::TooManyRequests)
             .after(wait.into())
             .into()),
-        None => Ok(proved),
+        None => Ok(authenticated),
     }
 }
 

@@ -3,7 +3,7 @@
 //! ```ignore
 //! fields! {
 //!     /// Opens a session.
-//!     pub struct CreateSession for App {
+//!     pub struct CreateSession for AppKeyAuth {
 //!         /// The skill to open it for.
 //!         skill: String,
 //!         /// The end-user as the tenant knows them.
@@ -14,32 +14,32 @@
 //!
 //! A name that is a word of Rust is given apart: `kind = "type": Option<String>`.
 //!
-//! `for App` names the keys the operation is called with (see [`super::call`]) and makes the struct an [`Input`]: a
+//! `for AppKeyAuth` names the authentication scheme of the operation (see [`super::call`]) and makes the struct an [`Input`]: a
 //! request body of a `POST`, or the query of a `GET`. Without `for`, the struct is an object inside another. Each type
 //! reads itself by [`Field`], which also describes it in the OpenAPI; `text_field!` adds types that parse from a string.
 
 mod types;
 
-use app::domain::json::{Json, Object};
+use app::domain::json::{JsonValue, Object};
 use app::domain::problem::Code;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
 
 use crate::problem::Problem;
 use crate::services::refusal::{FieldProblem, Refusal};
-pub use types::{ExactMoment, Text, Words};
+pub use types::{ExactMoment, Text, VisibleText};
 
 /// A request's fields while they are taken out one by one.
 pub struct Fields {
     pub values: Object<'static>,
     /// Texts of a query stand for numbers and booleans too.
     pub in_query: bool,
-    pub wrong: Wrong,
+    pub wrong: FieldErrors,
 }
 
 /// Everything found wrong so far.
 #[derive(Default)]
-pub struct Wrong {
+pub struct FieldErrors {
     pub missing: Vec<FieldProblem>,
     /// Credentials of a call without a body: their absence is 401, not 400.
     pub unproved: Vec<FieldProblem>,
@@ -47,52 +47,52 @@ pub struct Wrong {
     pub invalid: Vec<FieldProblem>,
 }
 
-/// Where a value stands, for saying what is wrong with it.
-pub struct At<'a> {
+/// Place of a value in the request, for reporting what is wrong with it.
+pub struct FieldPath<'a> {
     pub prefix: &'a str,
     pub name: &'a str,
     pub in_query: bool,
-    pub wrong: &'a mut Wrong,
+    pub wrong: &'a mut FieldErrors,
 }
 
 /// A type that a field can have.
 pub trait Field: Sized {
     /// Reads the value, or notes what was expected and gives `None`.
-    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self>;
-    /// How the OpenAPI describes it.
+    fn read(value: JsonValue<'_>, at: &mut FieldPath<'_>) -> Option<Self>;
+    /// Returns the schema of the type in the OpenAPI.
     fn schema() -> RefOr<Schema>;
 }
 
 /// A field's type with its presence: `T` must be there, `Option<T>` may be absent or null.
-pub trait Taken: Sized {
+pub trait FieldPresence: Sized {
     const REQUIRED: bool;
-    fn take(fields: &mut Object<'_>, at: At<'_>) -> Option<Self>;
+    fn take(fields: &mut Object<'_>, at: FieldPath<'_>) -> Option<Self>;
     fn schema() -> RefOr<Schema>;
 }
 
 /// A set of declared fields; written by [`fields!`].
-pub trait Fieldset: Sized {
+pub trait FromFields: Sized {
     /// Takes what is declared, noting what is wrong.
     fn take(
         values: &mut Object<'_>,
         prefix: &str,
         in_query: bool,
-        wrong: &mut Wrong,
+        wrong: &mut FieldErrors,
     ) -> Option<Self>;
     /// Name, description, schema and presence of each field.
-    fn shape() -> Vec<(&'static str, &'static str, RefOr<Schema>, bool)>;
-    /// What the set as a whole is.
+    fn schema_fields() -> Vec<(&'static str, &'static str, RefOr<Schema>, bool)>;
+    /// Description of the set in the OpenAPI.
     const ABOUT: &'static str;
 }
 
-/// What an operation takes besides keys, and which keys.
-pub trait Input: Fieldset + Send {
-    type Keys: super::call::Keys;
+/// Fields that an operation takes, with its authentication scheme.
+pub trait Input: FromFields + Send {
+    type Auth: super::call::Scheme;
 }
 
-impl<T: Field> Taken for T {
+impl<T: Field> FieldPresence for T {
     const REQUIRED: bool = true;
-    fn take(fields: &mut Object<'_>, mut at: At<'_>) -> Option<Self> {
+    fn take(fields: &mut Object<'_>, mut at: FieldPath<'_>) -> Option<Self> {
         if let Some(value) = fields.remove(at.name) {
             return T::read(value, &mut at);
         }
@@ -105,11 +105,11 @@ impl<T: Field> Taken for T {
     }
 }
 
-impl<T: Field> Taken for Option<T> {
+impl<T: Field> FieldPresence for Option<T> {
     const REQUIRED: bool = false;
-    fn take(fields: &mut Object<'_>, mut at: At<'_>) -> Option<Self> {
+    fn take(fields: &mut Object<'_>, mut at: FieldPath<'_>) -> Option<Self> {
         match fields.remove(at.name) {
-            None | Some(Json::Null) => Some(None),
+            None | Some(JsonValue::Null) => Some(None),
             Some(value) => T::read(value, &mut at).map(Some),
         }
     }
@@ -118,7 +118,7 @@ impl<T: Field> Taken for Option<T> {
     }
 }
 
-impl At<'_> {
+impl FieldPath<'_> {
     /// The whole path: `filter.lt`.
     pub fn path(&self) -> String {
         format!("{}{}", self.prefix, self.name)
@@ -132,8 +132,8 @@ impl At<'_> {
     }
 }
 
-impl Wrong {
-    /// Notes everything that nobody took.
+impl FieldErrors {
+    /// Notes every field that was not taken, up to a number.
     pub fn unknown(&mut self, rest: &Object<'_>, prefix: &str) {
         // An answer is no larger for being told more nonsense.
         const TOLD: usize = 50;
@@ -148,12 +148,13 @@ impl Wrong {
         self.unknown.extend(rest.names().take(TOLD).map(problem));
     }
 
-    /// The answer to everything noted, if anything was.
+    /// Returns the answer to everything noted; `None` if nothing is wrong.
     pub fn problem(self) -> Option<Problem> {
         self.problem_saying("Missing")
     }
 
-    /// The same, with other words for what is missing.
+    /// Returns the answer to everything noted, with other words in front of the missing fields; `None` if nothing is
+    /// wrong.
     pub fn problem_saying(self, is_missing: &str) -> Option<Problem> {
         let Self {
             missing,
@@ -186,16 +187,16 @@ impl Wrong {
 }
 
 /// An object inside another.
-pub fn object<'a>(value: Json<'a>, at: &mut At<'_>) -> Option<Object<'a>> {
+pub fn object<'a>(value: JsonValue<'a>, at: &mut FieldPath<'_>) -> Option<Object<'a>> {
     match value {
-        Json::Object(object) => Some(object),
+        JsonValue::Object(object) => Some(object),
         other => at.invalid(format!("must be an object, not {}", other.kind())),
     }
 }
 
 /// The refusal of a call without a body that lacks credentials: 401, as HTTP has it (RFC 9110, section 15.5.2). The
 /// layer around the API adds the challenge.
-fn unproved_problem(fields: Vec<FieldProblem>) -> Problem {
+pub fn unproved_problem(fields: Vec<FieldProblem>) -> Problem {
     let lacks = |names: [&str; 2]| {
         let lacking = fields.iter().map(|field| field.path.as_str());
         let lacking: Vec<&str> = lacking.filter(|path| names.contains(path)).collect();
@@ -240,7 +241,7 @@ pub fn schema_of_words(words: impl Iterator<Item = &'static str>) -> RefOr<Schem
 macro_rules! text_field {
     ($($type:ty, $expected:expr, $format:expr;)+) => {$(
         impl $crate::http::fields::Field for $type {
-            fn read(value: app::domain::json::Json<'_>, at: &mut $crate::http::fields::At<'_>) -> Option<Self> {
+            fn read(value: app::domain::json::JsonValue<'_>, at: &mut $crate::http::fields::FieldPath<'_>) -> Option<Self> {
                 let text = String::read(value, at)?;
                 text.parse().ok().or_else(|| at.invalid($expected))
             }
@@ -252,11 +253,11 @@ macro_rules! text_field {
 }
 pub(crate) use text_field;
 
-/// The same for closed sets of words, which the OpenAPI lists.
+/// Makes types that are closed sets of words into fields. The OpenAPI lists the words.
 macro_rules! word_field {
     ($($type:ty, $expected:expr;)+) => {$(
         impl $crate::http::fields::Field for $type {
-            fn read(value: app::domain::json::Json<'_>, at: &mut $crate::http::fields::At<'_>) -> Option<Self> {
+            fn read(value: app::domain::json::JsonValue<'_>, at: &mut $crate::http::fields::FieldPath<'_>) -> Option<Self> {
                 let text = String::read(value, at)?;
                 text.parse().ok().or_else(|| at.invalid($expected))
             }
@@ -276,38 +277,38 @@ macro_rules! fields {
         $(#[doc = $about])+
         $vis struct $name { $($(#[doc = $doc])+ pub $field: $type,)* }
 
-        impl $crate::http::fields::Fieldset for $name {
+        impl $crate::http::fields::FromFields for $name {
             const ABOUT: &'static str = concat!($($about),+).trim_ascii();
 
             fn take(
                 values: &mut app::domain::json::Object<'_>,
                 prefix: &str,
                 in_query: bool,
-                wrong: &mut $crate::http::fields::Wrong,
+                wrong: &mut $crate::http::fields::FieldErrors,
             ) -> Option<Self> {
                 $(let $field = {
-                    let at = $crate::http::fields::At { prefix, name: $crate::http::fields::fields!(@name $field $($wire)?), in_query, wrong: &mut *wrong };
-                    <$type as $crate::http::fields::Taken>::take(values, at)
+                    let at = $crate::http::fields::FieldPath { prefix, name: $crate::http::fields::fields!(@name $field $($wire)?), in_query, wrong: &mut *wrong };
+                    <$type as $crate::http::fields::FieldPresence>::take(values, at)
                 };)*
                 let _ = (&values, prefix, in_query, &wrong);
                 Some(Self { $($field: $field?,)* })
             }
 
-            fn shape() -> Vec<(&'static str, &'static str, utoipa::openapi::RefOr<utoipa::openapi::schema::Schema>, bool)> {
+            fn schema_fields() -> Vec<(&'static str, &'static str, utoipa::openapi::RefOr<utoipa::openapi::schema::Schema>, bool)> {
                 vec![$((
                     $crate::http::fields::fields!(@name $field $($wire)?),
                     concat!($($doc),+).trim_ascii(),
-                    <$type as $crate::http::fields::Taken>::schema(),
-                    <$type as $crate::http::fields::Taken>::REQUIRED,
+                    <$type as $crate::http::fields::FieldPresence>::schema(),
+                    <$type as $crate::http::fields::FieldPresence>::REQUIRED,
                 ),)*]
             }
         }
 
         impl $crate::http::fields::Field for $name {
-            fn read(value: app::domain::json::Json<'_>, at: &mut $crate::http::fields::At<'_>) -> Option<Self> {
+            fn read(value: app::domain::json::JsonValue<'_>, at: &mut $crate::http::fields::FieldPath<'_>) -> Option<Self> {
                 let mut values = $crate::http::fields::object(value, at)?;
                 let prefix = format!("{}.", at.path());
-                let read = <Self as $crate::http::fields::Fieldset>::take(&mut values, &prefix, false, at.wrong);
+                let read = <Self as $crate::http::fields::FromFields>::take(&mut values, &prefix, false, at.wrong);
                 at.wrong.unknown(&values, &prefix);
                 read
             }
@@ -317,7 +318,7 @@ macro_rules! fields {
         }
 
         $(impl $crate::http::fields::Input for $name {
-            type Keys = $keys;
+            type Auth = $keys;
         }
         $crate::http::describe::described_input!($name);)?
     };

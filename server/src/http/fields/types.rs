@@ -4,7 +4,7 @@ use app::domain::currency::Currency;
 use app::domain::ids::{
     AccountId, BalanceId, CredentialsId, ProductId, SessionId, StepId, TransactionId,
 };
-use app::domain::json::{Json, Number};
+use app::domain::json::{JsonValue, Number};
 use app::domain::moment::{Moment, NoMoment};
 use app::domain::problem::Code;
 use secrecy::SecretString;
@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
 use utoipa::openapi::{KnownFormat, RefOr};
 
-use super::{At, Field, object, schema_of, schema_of_pattern, text_field};
+use super::{Field, FieldPath, object, schema_of, schema_of_pattern, text_field};
 use crate::services::refusal::FieldProblem;
 use crate::text::{fold, storable};
 
@@ -20,11 +20,13 @@ use crate::text::{fold, storable};
 const MAX_TEXT: usize = 16 * 1024;
 
 impl Field for String {
-    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
+    fn read(value: JsonValue<'_>, at: &mut FieldPath<'_>) -> Option<Self> {
         match value {
-            Json::Text(text) if text.len() > MAX_TEXT => at.invalid("is too long"),
-            Json::Text(text) if !storable(&text) => at.invalid("must not contain NUL characters"),
-            Json::Text(text) => Some(text.into_owned()),
+            JsonValue::Text(text) if text.len() > MAX_TEXT => at.invalid("is too long"),
+            JsonValue::Text(text) if !storable(&text) => {
+                at.invalid("must not contain NUL characters")
+            }
+            JsonValue::Text(text) => Some(text.into_owned()),
             other => at.invalid(format!("must be a string, not {}", other.kind())),
         }
     }
@@ -37,7 +39,7 @@ impl Field for String {
 pub struct Text<const MAX: usize>(pub String);
 
 impl<const MAX: usize> Field for Text<MAX> {
-    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
+    fn read(value: JsonValue<'_>, at: &mut FieldPath<'_>) -> Option<Self> {
         let text = String::read(value, at)?;
         if (1..=MAX).contains(&text.chars().count()) {
             return Some(Self(text));
@@ -51,10 +53,10 @@ impl<const MAX: usize> Field for Text<MAX> {
 }
 
 /// A text of 1 to `MAX` characters of which something is to be seen: nothing could be found by another.
-pub struct Words<const MAX: usize>(pub String);
+pub struct VisibleText<const MAX: usize>(pub String);
 
-impl<const MAX: usize> Field for Words<MAX> {
-    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
+impl<const MAX: usize> Field for VisibleText<MAX> {
+    fn read(value: JsonValue<'_>, at: &mut FieldPath<'_>) -> Option<Self> {
         let Text(text) = Text::<MAX>::read(value, at)?;
         if fold(&text).is_empty() {
             return at.invalid("must have a character that is no blank");
@@ -70,7 +72,7 @@ impl<const MAX: usize> Field for Words<MAX> {
 pub struct ExactMoment(pub Moment);
 
 impl Field for ExactMoment {
-    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
+    fn read(value: JsonValue<'_>, at: &mut FieldPath<'_>) -> Option<Self> {
         let moment = Moment::read(value, at)?;
         if moment.is_finer() {
             return at.invalid(NoMoment::TooFine.to_string());
@@ -83,7 +85,7 @@ impl Field for ExactMoment {
 }
 
 impl Field for SecretString {
-    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
+    fn read(value: JsonValue<'_>, at: &mut FieldPath<'_>) -> Option<Self> {
         String::read(value, at).map(Into::into)
     }
     fn schema() -> RefOr<Schema> {
@@ -92,9 +94,9 @@ impl Field for SecretString {
 }
 
 impl Field for bool {
-    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
+    fn read(value: JsonValue<'_>, at: &mut FieldPath<'_>) -> Option<Self> {
         match (&value, value.as_str()) {
-            (Json::Bool(flag), _) => Some(*flag),
+            (JsonValue::Bool(flag), _) => Some(*flag),
             (_, Some("true")) if at.in_query => Some(true),
             (_, Some("false")) if at.in_query => Some(false),
             _ => at.invalid(format!("must be true or false, not {}", value.kind())),
@@ -106,9 +108,9 @@ impl Field for bool {
 }
 
 impl Field for i64 {
-    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
+    fn read(value: JsonValue<'_>, at: &mut FieldPath<'_>) -> Option<Self> {
         let number = match &value {
-            Json::Text(text) if at.in_query => text.parse().ok(),
+            JsonValue::Text(text) if at.in_query => text.parse().ok(),
             other => other.as_number().and_then(Number::as_i64),
         };
         number.or_else(|| at.invalid("must be a whole number"))
@@ -120,10 +122,10 @@ impl Field for i64 {
 
 /// A number exactly as it was written: never through binary floating point.
 impl Field for Number<'static> {
-    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
+    fn read(value: JsonValue<'_>, at: &mut FieldPath<'_>) -> Option<Self> {
         match value {
-            Json::Number(number) => Some(number.into_owned()),
-            Json::Text(text) if at.in_query => {
+            JsonValue::Number(number) => Some(number.into_owned()),
+            JsonValue::Text(text) if at.in_query => {
                 Number::parse(&text).or_else(|| at.invalid("must be a number"))
             }
             other => at.invalid(format!("must be a number, not {}", other.kind())),
@@ -136,7 +138,7 @@ impl Field for Number<'static> {
 
 /// A time to compare with: of a filter.
 impl Field for Moment {
-    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
+    fn read(value: JsonValue<'_>, at: &mut FieldPath<'_>) -> Option<Self> {
         let text = String::read(value, at)?;
         match Self::parse(&text, at.in_query) {
             Ok(moment) => Some(moment),
@@ -149,7 +151,7 @@ impl Field for Moment {
 }
 
 impl Field for Currency {
-    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
+    fn read(value: JsonValue<'_>, at: &mut FieldPath<'_>) -> Option<Self> {
         let text = String::read(value, at)?;
         match Self::parse(&text) {
             Ok(currency) => Some(currency),
@@ -163,7 +165,7 @@ impl Field for Currency {
 
 /// Any object; the skill's own schema says more.
 impl Field for Map<String, Value> {
-    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
+    fn read(value: JsonValue<'_>, at: &mut FieldPath<'_>) -> Option<Self> {
         match object(value, at)?.to_map() {
             Ok(map) => match unstorable(&map, &at.path()) {
                 Some(path) => {
@@ -205,16 +207,16 @@ fn unstorable(map: &Map<String, Value>, path: &str) -> Option<String> {
 }
 
 impl<T: Field> Field for Vec<T> {
-    fn read(value: Json<'_>, at: &mut At<'_>) -> Option<Self> {
+    fn read(value: JsonValue<'_>, at: &mut FieldPath<'_>) -> Option<Self> {
         let items = match value {
-            Json::List(items) => items,
+            JsonValue::List(items) => items,
             other => return at.invalid(format!("must be an array, not {}", other.kind())),
         };
         let path = at.path();
         let mut read = Vec::with_capacity(items.len());
         for (index, item) in items.into_iter().enumerate() {
             let name = format!("[{index}]");
-            let mut at = At {
+            let mut at = FieldPath {
                 prefix: &path,
                 name: &name,
                 in_query: at.in_query,

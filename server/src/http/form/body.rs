@@ -22,20 +22,20 @@ const PIECE: usize = 16 * 1024;
 /// Bytes that a form may have besides its file: fields, heads of parts, boundaries.
 const FRAMING: u64 = 64 * 1024;
 
-/// How much of a form may be read so far.
+/// Bound on the bytes of a form that may be read so far.
 pub struct Allowance {
     taken: AtomicU64,
     most: AtomicU64,
-    /// How the body begins.
+    /// First bytes of the body, at most [`HEAD`].
     head: Mutex<Vec<u8>>,
 }
 
 /// Bytes of the beginning that are kept: more than a boundary and its line end.
 const HEAD: usize = 256;
 
-/// Why a form's bytes end before the form does.
+/// Reason the bytes of a form end before the form does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Cut {
+pub enum FormBodyError {
     #[error("the form has more bytes than it may")]
     TooLarge,
     #[error("the form's bytes come too slowly")]
@@ -76,14 +76,14 @@ impl Allowance {
         head.extend(piece.iter().take(room));
     }
 
-    fn take(&self, bytes: usize) -> Result<u64, Cut> {
+    fn take(&self, bytes: usize) -> Result<u64, FormBodyError> {
         let bytes = bytes as u64;
         let taken = self
             .taken
             .fetch_add(bytes, Ordering::Relaxed)
             .saturating_add(bytes);
         if taken > self.most.load(Ordering::Relaxed) {
-            return Err(Cut::TooLarge);
+            return Err(FormBodyError::TooLarge);
         }
         Ok(taken)
     }
@@ -96,7 +96,7 @@ pub struct SharedBody(Arc<Mutex<Inner>>);
 
 struct Inner {
     body: Body,
-    /// Of a signed body: what was read so far.
+    /// Digest of what was read so far; `None` if the body is not signed.
     digest: Option<Sha256>,
 }
 
@@ -107,7 +107,7 @@ impl SharedBody {
     }
 
     /// The next frame with bytes in it; `None` at the end.
-    fn poll_bytes(&self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Cut>>> {
+    fn poll_bytes(&self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, FormBodyError>>> {
         let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             match Pin::new(&mut inner.body).poll_frame(context) {
@@ -123,9 +123,9 @@ impl SharedBody {
                 },
                 Poll::Ready(Some(Err(error))) => {
                     let cut = if is_slow(&error) {
-                        Cut::TooSlow
+                        FormBodyError::TooSlow
                     } else {
-                        Cut::Short
+                        FormBodyError::Short
                     };
                     return Poll::Ready(Some(Err(cut)));
                 }
@@ -136,7 +136,7 @@ impl SharedBody {
     }
 
     /// Reads on to the end, within what is allowed, and gives the digest of all that was read: SHA-256 in base64.
-    pub async fn digest_to_end(&self, allowance: &Allowance) -> Result<String, Cut> {
+    pub async fn digest_to_end(&self, allowance: &Allowance) -> Result<String, FormBodyError> {
         let rest = async {
             while let Some(bytes) = std::future::poll_fn(|context| self.poll_bytes(context)).await {
                 allowance.take(bytes?.len())?;
@@ -146,7 +146,7 @@ impl SharedBody {
         let patience = Pace::BODY.patience;
         tokio::time::timeout(patience, rest)
             .await
-            .map_err(|_| Cut::TooSlow)??;
+            .map_err(|_| FormBodyError::TooSlow)??;
         let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let digest = inner.digest.clone().unwrap_or_default();
         Ok(STANDARD.encode(digest.finalize()))
@@ -156,7 +156,7 @@ impl SharedBody {
 /// The bytes of a form.
 pub struct FormBody {
     body: SharedBody,
-    /// What is left of the last frame.
+    /// Rest of the last frame, still to be given to the parser.
     frame: Bytes,
     allowance: Arc<Allowance>,
     pace: Pace,
@@ -181,18 +181,21 @@ impl FormBody {
         }
     }
 
-    /// While nothing comes: whether that has gone on for too long.
-    fn wait(&mut self, context: &mut Context<'_>) -> Poll<Cut> {
+    /// Waits while nothing comes; ready once that takes longer than the pace allows.
+    fn wait(&mut self, context: &mut Context<'_>) -> Poll<FormBodyError> {
         let left = self.pace.left(self.received, self.waited);
         let (_, sleep) = self
             .waiting
             .get_or_insert_with(|| (Instant::now(), Box::pin(tokio::time::sleep(left))));
-        sleep.as_mut().poll(context).map(|()| Cut::TooSlow)
+        sleep
+            .as_mut()
+            .poll(context)
+            .map(|()| FormBodyError::TooSlow)
     }
 }
 
 impl Stream for FormBody {
-    type Item = Result<Bytes, Cut>;
+    type Item = Result<Bytes, FormBodyError>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();

@@ -18,18 +18,19 @@ pub mod whole;
 
 use std::sync::Arc;
 
-use app::domain::json::{Json, Object};
+use app::domain::json::{JsonValue, Object};
 use app::domain::problem::Code;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use multer::{Field, Multipart};
 
-use self::body::{Allowance, Cut, FormBody, Pace, SharedBody};
-use super::call::{self, Also, Keys};
+use self::body::{Allowance, FormBody, FormBodyError, Pace, SharedBody};
+use super::call::{self, ExtraCredentials, Scheme};
 use super::encoding;
-use super::fields::{Input, Wrong};
-use super::notes::Notes;
+use super::fields::{FieldErrors, Input};
+use super::json;
+use super::request_context::RequestContext;
 use super::signed;
 use crate::problem::Problem;
 use crate::services::keys::ConsoleGrant;
@@ -43,13 +44,13 @@ const CHARSET: &str = "_charset_";
 
 /// A request that may be served, its file still on the way.
 pub struct FileCall<T: Input> {
-    /// Who calls, as far as the operation's keys prove it.
-    pub by: <T::Keys as Keys>::By,
-    /// What is asked, besides keys.
+    /// Caller, as far as the operation's keys prove it.
+    pub by: <T::Auth as Scheme>::By,
+    /// Fields of the request, besides keys and file.
     pub input: T,
     /// Credentials that were sent along: whoever can check one must, though the operation does not need it.
-    pub also: Also,
-    pub notes: Notes,
+    pub extra: ExtraCredentials,
+    pub context: RequestContext,
     pub file: IncomingFile,
 }
 
@@ -69,21 +70,22 @@ impl<T: Input> FromRequest<AppState> for FileCall<T> {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let notes = Notes::of(state, &parts.extensions);
-        signed::note_operation(&parts, &notes);
+        let context = RequestContext::of(state, &parts.extensions);
+        signed::note_operation(&parts, &context);
         let (announced, boundary) = (announced(&parts.headers), boundary(&parts.headers)?);
         let allowance = Arc::new(Allowance::default());
         let bytes = SharedBody::new(body, signed::is_signed(&parts));
         let body = FormBody::new(bytes.clone(), allowance.clone(), Pace::BODY);
         let mut form = Multipart::new(body, boundary.as_str());
         let mut values = Object::default();
-        let part = fields(&mut form, &mut values).await;
+        let part = fields(&mut form, &mut values, is_field::<T>).await;
         let part = part.map_err(|problem| named(problem, &allowance, &boundary))?;
-        notes
+        context
             .body
-            .set(Bytes::from(Json::Object(values.clone()).to_string()))
+            .set(Bytes::from(JsonValue::Object(values.clone()).to_string()))
             .ok();
-        notes.claimed_in(&values);
+        context.claimed_in(&values);
+        json::no_fields(&parts.uri, call::knows::<T>)?;
         let grant = parts.extensions.get::<ConsoleGrant>().copied();
         let from_browser = call::has_origin(&parts);
         let taken = call::take::<T>(&mut values, false, grant.is_some(), from_browser);
@@ -94,14 +96,15 @@ impl<T: Input> FromRequest<AppState> for FileCall<T> {
             wrong.missing.push(problem);
         }
         let input = in_front(input, wrong, part.is_some())?;
-        let by = call::prove::<T::Keys>(state, &parts, &notes, &mut presented, grant).await?;
-        signed::prove(state, &parts, &notes, by.tenant.as_ref(), None, by.proof).await?;
-        let signed = notes.signed_digest.get().cloned();
+        let by =
+            call::authenticate::<T::Auth>(state, &parts, &context, &mut presented, grant).await?;
+        signed::prove(state, &parts, &context, by.tenant.as_ref(), None, by.proof).await?;
+        let signed = context.signed_digest.get().cloned();
         Ok(Self {
             by: by.by,
             input,
-            also: presented.also(),
-            notes,
+            extra: presented.extra(),
+            context,
             file: IncomingFile {
                 form,
                 part,
@@ -155,15 +158,36 @@ impl IncomingFile {
     }
 }
 
+/// Tells whether a form has a field of this name.
+fn is_field<T: Input>(name: &str) -> bool {
+    let credentials = <T::Auth as Scheme>::CREDENTIALS;
+    name == CHARSET
+        || credentials.iter().any(|credential| credential.name == name)
+        || T::schema_fields().iter().any(|(field, ..)| *field == name)
+}
+
 /// The fields up to the file, which is left where it begins.
 async fn fields(
     form: &mut Multipart<'static>,
     values: &mut Object<'static>,
+    is_known: impl Fn(&str) -> bool,
 ) -> Result<Option<Field<'static>>, Problem> {
     while let Some(part) = form.next_field().await.map_err(unreadable)? {
-        let name = part::disposition(part.headers()).map_err(broken)?.name;
+        let part::Disposition { name, file_name } =
+            part::disposition(part.headers()).map_err(broken)?;
         if name == FILE {
             return Ok(Some(part));
+        }
+        if file_name.is_some() && !is_known(&name) {
+            let name: String = name.chars().take(80).collect();
+            let message = "is not known here: the part that holds the file is named file";
+            return Err(Refusal::new(Code::UnknownFields)
+                .says(format!(
+                    "A file stands in the part `{name}`, which is not known here."
+                ))
+                .hints("Name the part of the file `file`, in lower case.")
+                .at(vec![FieldProblem::new(name, Code::UnknownFields, message)])
+                .into());
         }
         if values.contains(&name) {
             return Err(broken(format!("The field `{name}` is given twice.")));
@@ -180,13 +204,14 @@ async fn fields(
             }
             continue;
         }
-        values.insert(name, Json::Text(text.to_owned().into()));
+        values.insert(name, JsonValue::Text(text.to_owned().into()));
     }
     Ok(None)
 }
 
-/// What was asked, or one answer to everything that is wrong with it: a field that comes too late is missing.
-fn in_front<T>(input: Option<T>, wrong: Wrong, has_file: bool) -> Result<T, Problem> {
+/// Returns the input, or one answer to everything that is wrong with it. A field that comes after the file counts as
+/// missing.
+fn in_front<T>(input: Option<T>, wrong: FieldErrors, has_file: bool) -> Result<T, Problem> {
     let missing = if has_file {
         "Missing before the file"
     } else {
@@ -214,13 +239,13 @@ fn boundary(headers: &HeaderMap) -> Result<String, Problem> {
     })
 }
 
-/// Why a form could not be read on.
+/// Returns the answer to a form that could not be read to its end.
 fn unreadable(error: multer::Error) -> Problem {
     let cut_off = match &error {
-        multer::Error::StreamReadFailed(source) => source.downcast_ref::<Cut>().copied(),
+        multer::Error::StreamReadFailed(source) => source.downcast_ref::<FormBodyError>().copied(),
         multer::Error::IncompleteStream
         | multer::Error::IncompleteFieldData { .. }
-        | multer::Error::IncompleteHeaders => Some(Cut::Short),
+        | multer::Error::IncompleteHeaders => Some(FormBodyError::Short),
         _ => None,
     };
     match cut_off {
@@ -239,11 +264,11 @@ fn named(problem: Problem, allowance: &Allowance, boundary: &str) -> Problem {
     problem
 }
 
-fn cut(how: Cut) -> Problem {
+fn cut(how: FormBodyError) -> Problem {
     match how {
-        Cut::TooLarge => Problem::new(Code::BodyTooLarge),
-        Cut::TooSlow => Problem::new(Code::RequestTimeout),
-        Cut::Short => broken("The body broke off before the end of its form."),
+        FormBodyError::TooLarge => Problem::new(Code::BodyTooLarge),
+        FormBodyError::TooSlow => Problem::new(Code::RequestTimeout),
+        FormBodyError::Short => broken("The body broke off before the end of its form."),
     }
 }
 

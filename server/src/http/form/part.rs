@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, header};
 #[derive(Debug, PartialEq, Eq)]
 pub struct Disposition {
     pub name: String,
-    /// Of a file, its name on the sender's machine.
+    /// Name of the file on the sender's machine; `None` if the part is no file.
     pub file_name: Option<String>,
 }
 
@@ -140,7 +140,7 @@ fn encoding(headers: &HeaderMap, name: &str) -> Result<(), String> {
     }
 }
 
-/// As much of what was sent as an answer repeats.
+/// Returns the first 80 characters: no answer repeats more of what was sent.
 fn short(text: &str) -> String {
     text.chars().take(80).collect()
 }

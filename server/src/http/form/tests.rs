@@ -36,7 +36,7 @@ async fn read_at_pace(
 ) -> Result<(serde_json::Value, Option<Vec<u8>>), Problem> {
     let (mut form, allowance) = form(body, pace);
     let mut values = Object::default();
-    let part = fields(&mut form, &mut values).await?;
+    let part = fields(&mut form, &mut values, |_| true).await?;
     let had = part.is_some();
     let mut file = IncomingFile {
         form,
@@ -164,7 +164,9 @@ async fn nothing_is_read_ahead_of_whoever_wants_it() {
     });
     let body = Body::from_stream(head.chain(frames).map(Ok::<_, Infallible>));
     let (mut form, allowance) = form(body, Pace::BODY);
-    let part = fields(&mut form, &mut Object::default()).await.unwrap();
+    let part = fields(&mut form, &mut Object::default(), |_| true)
+        .await
+        .unwrap();
     let mut file = IncomingFile {
         form,
         part,

@@ -6,11 +6,11 @@ use axum::body::{Body, Bytes};
 use axum::http::HeaderMap;
 use multer::{Field, Multipart};
 
-use super::body::{Allowance, Cut, FormBody, Pace, SharedBody};
+use super::body::{Allowance, FormBody, FormBodyError, Pace, SharedBody};
 use super::part::{Disposition, disposition};
 use crate::json::coding;
 
-/// What was in a form: its texts in order, and its file if one was chosen.
+/// Contents of a form: its texts in order, and its file if one was chosen.
 #[derive(Debug, Default)]
 pub struct Whole {
     pub fields: Vec<(String, String)>,
@@ -25,9 +25,9 @@ pub struct WholeFile {
     pub bytes: Bytes,
 }
 
-/// Why a form was not read.
+/// Reason a form was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unread {
+pub enum FormReadError {
     #[error("the form is packed")]
     Packed,
     #[error("the form is no multipart/form-data")]
@@ -41,15 +41,15 @@ pub enum Unread {
 }
 
 /// Reads a form of up to `most` bytes besides what frames it. Its last file counts; texts must be UTF-8.
-pub async fn read(headers: &HeaderMap, body: Body, most: u64) -> Result<Whole, Unread> {
+pub async fn read(headers: &HeaderMap, body: Body, most: u64) -> Result<Whole, FormReadError> {
     if coding(headers).is_some() {
-        return Err(Unread::Packed);
+        return Err(FormReadError::Packed);
     }
-    let boundary = super::part::boundary(headers).map_err(|_| Unread::NoForm)?;
+    let boundary = super::part::boundary(headers).map_err(|_| FormReadError::NoForm)?;
     let allowance = Arc::new(Allowance::default());
     let end = allowance.raise(most);
     if super::announced(headers).is_some_and(|length| length > end) {
-        return Err(Unread::TooLarge);
+        return Err(FormReadError::TooLarge);
     }
     let mut form = Multipart::new(
         FormBody::new(SharedBody::new(body, false), allowance, Pace::BODY),
@@ -63,29 +63,29 @@ pub async fn read(headers: &HeaderMap, body: Body, most: u64) -> Result<Whole, U
 }
 
 /// A part with a file's name is a file; one without a name on it was left empty.
-async fn take(part: Field<'static>, whole: &mut Whole) -> Result<(), Unread> {
+async fn take(part: Field<'static>, whole: &mut Whole) -> Result<(), FormReadError> {
     let Disposition { name, file_name } =
-        disposition(part.headers()).map_err(|_| Unread::Broken)?;
+        disposition(part.headers()).map_err(|_| FormReadError::Broken)?;
     let bytes = part.bytes().await.map_err(unread)?;
     match file_name {
         Some(chosen) if chosen.is_empty() && bytes.is_empty() => {}
         Some(name) => whole.file = Some(WholeFile { name, bytes }),
         None => {
-            let text = std::str::from_utf8(&bytes).map_err(|_| Unread::Broken)?;
+            let text = std::str::from_utf8(&bytes).map_err(|_| FormReadError::Broken)?;
             whole.fields.push((name, text.to_owned()));
         }
     }
     Ok(())
 }
 
-fn unread(error: multer::Error) -> Unread {
+fn unread(error: multer::Error) -> FormReadError {
     match error {
-        multer::Error::StreamReadFailed(source) => match source.downcast_ref::<Cut>() {
-            Some(Cut::TooLarge) => Unread::TooLarge,
-            Some(Cut::TooSlow) => Unread::TooSlow,
-            _ => Unread::Broken,
+        multer::Error::StreamReadFailed(source) => match source.downcast_ref::<FormBodyError>() {
+            Some(FormBodyError::TooLarge) => FormReadError::TooLarge,
+            Some(FormBodyError::TooSlow) => FormReadError::TooSlow,
+            _ => FormReadError::Broken,
         },
-        _ => Unread::Broken,
+        _ => FormReadError::Broken,
     }
 }
 
@@ -95,7 +95,7 @@ mod tests {
 
     use super::*;
 
-    async fn sent(body: &str, most: u64) -> Result<Whole, Unread> {
+    async fn sent(body: &str, most: u64) -> Result<Whole, FormReadError> {
         let mut headers = HeaderMap::new();
         let media = HeaderValue::from_static("multipart/form-data; boundary=xx");
         headers.insert(header::CONTENT_TYPE, media);
@@ -133,10 +133,10 @@ mod tests {
     #[tokio::test]
     async fn what_is_too_large_or_broken_off_is_not_read() {
         let large = part("name=\"file\"; filename=\"a\"", &"x".repeat(200_000)) + "--xx--\r\n";
-        assert_eq!(sent(&large, 64).await.unwrap_err(), Unread::TooLarge);
+        assert_eq!(sent(&large, 64).await.unwrap_err(), FormReadError::TooLarge);
         let broken = part("name=\"act\"", "upload");
-        assert_eq!(sent(&broken, 64).await.unwrap_err(), Unread::Broken);
+        assert_eq!(sent(&broken, 64).await.unwrap_err(), FormReadError::Broken);
         let none = read(&HeaderMap::new(), Body::empty(), 64).await;
-        assert_eq!(none.unwrap_err(), Unread::NoForm);
+        assert_eq!(none.unwrap_err(), FormReadError::NoForm);
     }
 }

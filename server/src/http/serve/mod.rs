@@ -18,9 +18,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::api_layer::REQUEST_ID;
 use super::proxies::Proxies;
-use super::{notice, paths};
+use super::{cors, notice, paths};
 use crate::config;
-use crate::gate::{Bounds, Gate, House, Pace, Why, plain};
+use crate::gate::{Bounds, Gate, GateRefusal, GatedService, Pace, plain};
 use crate::problem::Problem;
 use crate::services::refusal::Refusal;
 use crate::state::AppState;
@@ -54,7 +54,7 @@ pub async fn run(state: AppState, listener: TcpListener, router: Router, stop: C
     }
 }
 
-/// What the settings allow.
+/// Returns the bounds of the listener from the settings.
 pub fn bounds(http: &config::Http) -> Bounds {
     let seconds = |seconds: u64| Duration::from_secs(seconds.max(1));
     Bounds {
@@ -67,7 +67,7 @@ pub fn bounds(http: &config::Http) -> Bounds {
     }
 }
 
-/// Ends when the door may close: after the load balancers had time to see "not ready".
+/// Ends when the listener may close: after the load balancers had time to see "not ready".
 async fn closing(state: &AppState, stop: &CancellationToken) {
     stop.cancelled().await;
     state.stopping.store(true, Ordering::Relaxed);
@@ -81,7 +81,7 @@ struct Product {
     https: bool,
 }
 
-impl House for Product {
+impl GatedService for Product {
     fn connections(&self, peer: IpAddr, _reached: IpAddr) -> Option<u32> {
         (!self.proxies.trusts(peer)).then_some(self.state.config.http.connections_per_source)
     }
@@ -90,24 +90,34 @@ impl House for Product {
         self.proxies.source(peer, headers)
     }
 
+    /// Turns readings away that would make a queue for the database stand. Their ids are in no log; how many there were is.
+    fn turn_away(&self, path: &str) -> Option<Response> {
+        let crowd = &self.state.rate_limits.crowd;
+        if !paths::is_reading(path) || !crowd.is_too_large(self.state.db.queue()) {
+            return None;
+        }
+        if let Some(calls) = crowd.count() {
+            tracing::warn!(
+                calls,
+                "more readings came than can be answered: they were told to come again"
+            );
+        }
+        let problem = Problem::from(Refusal::new(Code::ServiceUnavailable).after(1));
+        let mut answer = self.problem_response(&problem);
+        if cors::is_open(path) {
+            cors::open(answer.headers_mut());
+        }
+        Some(answer)
+    }
+
     /// In JSON for programs, as a page for people. Nothing of the request is kept.
-    fn refuse(&self, path: &str, why: Why) -> Response {
+    fn refuse(&self, path: &str, why: GateRefusal) -> Response {
         let problem = problem(why);
         if paths::is_for_people(path) {
             return notice::page(&self.state, &problem);
         }
-        let id = self.state.clock.id();
-        let mut answer = problem.answer(id, &self.state.public_url);
-        let headers = [
-            (header::CACHE_CONTROL, "no-store".to_owned()),
-            (REQUEST_ID, id.to_string()),
-        ];
-        for (name, value) in headers {
-            if let Ok(value) = HeaderValue::from_str(&value) {
-                answer.headers_mut().insert(name, value);
-            }
-        }
-        if why == Why::HeadTooLarge {
+        let mut answer = self.problem_response(&problem);
+        if matches!(why, GateRefusal::HeadTooLarge | GateRefusal::NoHost) {
             let close = HeaderValue::from_static("close");
             answer.headers_mut().insert(header::CONNECTION, close);
         }
@@ -147,14 +157,36 @@ impl House for Product {
     }
 }
 
-fn problem(why: Why) -> Problem {
+impl Product {
+    /// Returns a problem as the answer to a program, with an id of its own.
+    fn problem_response(&self, problem: &Problem) -> Response {
+        let id = self.state.clock.id();
+        let mut answer = problem.answer(id, &self.state.public_url);
+        let headers = answer.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let mut buffer = uuid::Uuid::encode_buffer();
+        let id: &str = id.hyphenated().encode_lower(&mut buffer);
+        if let Ok(id) = HeaderValue::from_str(id) {
+            headers.insert(REQUEST_ID, id);
+        }
+        answer
+    }
+}
+
+fn problem(why: GateRefusal) -> Problem {
     match why {
-        Why::HeadTooLarge => Problem::new(Code::HeadersTooLarge),
-        Why::TooManyAtOnce => Refusal::new(Code::TooManyRequests)
+        GateRefusal::HeadTooLarge => Problem::new(Code::HeadersTooLarge),
+        GateRefusal::NoHost => Refusal::new(Code::InvalidField)
+            .says(
+                "The request names no host, several, or one that is none (RFC 9112, section 3.2).",
+            )
+            .hints("Send one Host header: host, or host:port.")
+            .into(),
+        GateRefusal::TooManyAtOnce => Refusal::new(Code::TooManyRequests)
             .says("Your address has as many requests in hand as one may have.")
             .hints("Wait for answers before you send more, and try again.")
             .after(1)
             .into(),
-        Why::Busy => Refusal::new(Code::ServiceUnavailable).after(2).into(),
+        GateRefusal::Busy => Refusal::new(Code::ServiceUnavailable).after(2).into(),
     }
 }

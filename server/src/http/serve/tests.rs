@@ -42,7 +42,7 @@ async fn serve(change: impl FnOnce(&mut Config)) -> Server {
             "slow but whole"
         })
     };
-    let router = crate::doors::router(&state).route("/slow", slow);
+    let router = crate::router::router(&state).route("/slow", slow);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();

@@ -271,7 +271,7 @@ async fn stopped_and_paused_is_felt_at_once(db: Db) {
             owner,
             tenant,
             KeyKind::Secret,
-            Duration::hours(1),
+            Duration::hours(1).into(),
             &source(),
         )
         .await

@@ -1,4 +1,4 @@
-//! The request log, through the door.
+//! The request log, through the router.
 
 use app::portal::requests::{RequestFilter, RequestRow, Requests as _};
 

@@ -1,9 +1,9 @@
 //! Every kind of call through the extractor and the layer, with operations that echo what was proved.
 
 mod browsers;
+mod idempotency;
 mod keys;
 mod log;
-mod once;
 mod requests;
 
 use std::sync::Arc;
@@ -23,9 +23,9 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
 use tower::ServiceExt as _;
 
-use super::call::{App, Call, Data, Nonce, Server};
+use super::call::{AppKeyAuth, Call, ConsentAuth, NonceAuth, ServerAuth};
 use super::fields::fields;
-use super::{api_layer, notes, once as once_only};
+use super::{api_layer, idempotency as once_only, request_context};
 use crate::config::Config;
 use crate::json::Json;
 use crate::problem::Problem;
@@ -37,7 +37,7 @@ use crate::storage::testing::on_both;
 
 fields! {
     /// Opens something.
-    struct Open for App {
+    struct Open for AppKeyAuth {
         /// A skill.
         skill: String,
         /// A number.
@@ -59,7 +59,7 @@ fields! {
 
 fields! {
     /// Submits something.
-    struct Submit for Nonce {
+    struct Submit for NonceAuth {
         /// Anything.
         data: Map<String, Value>,
     }
@@ -67,7 +67,7 @@ fields! {
 
 fields! {
     /// Asks for something.
-    struct Exchange for Server {
+    struct Exchange for ServerAuth {
         /// Shows that numbers in queries are numbers.
         count: Option<i64>,
     }
@@ -75,7 +75,7 @@ fields! {
 
 fields! {
     /// Reads something.
-    struct Read for Data {}
+    struct Read for ConsentAuth {}
 }
 
 async fn open(call: Call<Open>) -> Json<Value> {
@@ -105,12 +105,14 @@ async fn submit(
         }
         Ok(Json(json!({ "run": run, "nonce": format!("after-{nonce}") })).into_response())
     };
-    call.once.run(&state, "submit", once_only::DAY, work).await
+    call.idempotency
+        .run(&state, "submit", once_only::DAY, work)
+        .await
 }
 
 async fn exchange(call: Call<Exchange>) -> Json<Value> {
     Json(
-        json!({ "tenant": call.by.tenant(), "count": call.input.count, "user": call.also.tenant_user_id }),
+        json!({ "tenant": call.by.tenant(), "count": call.input.count, "user": call.extra.tenant_user_id }),
     )
 }
 
@@ -127,7 +129,9 @@ async fn end(
         let run = runs.fetch_add(1, Ordering::SeqCst);
         Ok(Json(json!({ "run": run })).into_response())
     };
-    call.once.run(&state, "end", once_only::DAY, work).await
+    call.idempotency
+        .run(&state, "end", once_only::DAY, work)
+        .await
 }
 
 async fn explode() -> Json<Value> {

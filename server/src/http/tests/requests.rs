@@ -180,7 +180,7 @@ async fn budgets_are_told_and_kept(db: Db) {
     );
     let elsewhere = Request::post("/v1/sessions")
         .header(header::CONTENT_TYPE, "application/json")
-        .extension(notes::Peer("192.0.2.9".parse().unwrap()))
+        .extension(request_context::Peer("192.0.2.9".parse().unwrap()))
         .body(Body::from(api.opening().to_string()))
         .unwrap();
     assert_eq!(

@@ -24,14 +24,14 @@ on_both!(
     a_kind_that_nobody_knows_waits_for_a_newer_version,
 );
 
-const QUICK: Pace = Pace {
+const QUICK: WorkerTiming = WorkerTiming {
     lease: Duration::seconds(60),
     renew: StdDuration::from_millis(2),
     grace: StdDuration::from_secs(5),
     finish: StdDuration::from_millis(20),
     breath: StdDuration::from_millis(1),
 };
-/// How long a test looks for what must come at once.
+/// Time a test waits for what must happen at once.
 const PATIENCE: StdDuration = StdDuration::from_secs(30);
 
 /// Writes down that it ran.
@@ -104,11 +104,11 @@ impl Job for Waits {
 
 fn worker(state: &AppState) -> Worker {
     let kinds = vec![
-        Kind::of::<Notes>(),
-        Kind::of::<Panics>(),
-        Kind::of::<Hangs>(),
-        Kind::of::<Aborts>(),
-        Kind::of::<Waits>(),
+        JobKind::of::<Notes>(),
+        JobKind::of::<Panics>(),
+        JobKind::of::<Hangs>(),
+        JobKind::of::<Aborts>(),
+        JobKind::of::<Waits>(),
     ];
     Worker::new(state.clone(), kinds, QUICK)
 }
@@ -276,7 +276,7 @@ async fn a_job_that_aborts_the_process_is_given_up(db: Db) {
 async fn what_hangs_in_one_class_is_not_waited_for_in_another(db: Db) {
     let state = state(db);
     let (worker, stop) = (worker(&state), CancellationToken::new());
-    let places = u32::try_from(Class::Data.places()).unwrap();
+    let places = u32::try_from(Class::Data.slots()).unwrap();
     for n in 0..=places {
         add(&state, &Waits(n)).await;
     }
@@ -286,7 +286,7 @@ async fn what_hangs_in_one_class_is_not_waited_for_in_another(db: Db) {
     });
     until(async || {
         let held = jobs(&state).await;
-        held.iter().filter(|job| job.lease_until.is_some()).count() == Class::Data.places()
+        held.iter().filter(|job| job.lease_until.is_some()).count() == Class::Data.slots()
     })
     .await;
     add(&state, &Notes("a letter".into())).await;
@@ -297,7 +297,7 @@ async fn what_hangs_in_one_class_is_not_waited_for_in_another(db: Db) {
     }
     // What was in hand is put back, as if it had not begun.
     let left = jobs(&state).await;
-    assert_eq!(left.len(), Class::Data.places() + 1);
+    assert_eq!(left.len(), Class::Data.slots() + 1);
     for job in left {
         assert_eq!((job.attempts, job.lease_until), (0, None));
     }

@@ -5,12 +5,12 @@ use std::sync::atomic::Ordering;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Failure, Kind, Worker};
+use super::{JobKind, TryError, Worker};
 use crate::storage::DbError;
 use crate::storage::jobs::JobRow;
 
-/// How a try ended.
-pub(super) enum Outcome {
+/// Outcome of a try.
+pub(super) enum TryOutcome {
     Done,
     /// It is tried again while tries are left. The text is fit for a log.
     Failed(String),
@@ -22,16 +22,16 @@ pub(super) enum Outcome {
     Lost,
 }
 
-type Task = AbortOnDropHandle<Result<(), Failure>>;
+type Task = AbortOnDropHandle<Result<(), TryError>>;
 
 impl Worker {
     /// Runs a job until it ends, its time is up, or the server stops.
     pub(super) async fn watch(
         &self,
         row: &JobRow,
-        kind: &Kind,
+        kind: &JobKind,
         cut: &CancellationToken,
-    ) -> Outcome {
+    ) -> TryOutcome {
         let work = (kind.run)(self.state.clone(), row.id, row.payload.clone());
         let mut task = AbortOnDropHandle::new(tokio::spawn(work));
         let limit = tokio::time::sleep(kind.limit);
@@ -39,25 +39,25 @@ impl Worker {
         loop {
             tokio::select! {
                 ended = &mut task => return match ended {
-                    Ok(Ok(())) => Outcome::Done,
-                    Ok(Err(Failure { why, hopeless: false })) => Outcome::Failed(why.0),
-                    Ok(Err(Failure { why, hopeless: true })) => Outcome::GivenUp(why.0),
+                    Ok(Ok(())) => TryOutcome::Done,
+                    Ok(Err(TryError { why, hopeless: false })) => TryOutcome::Failed(why.0),
+                    Ok(Err(TryError { why, hopeless: true })) => TryOutcome::GivenUp(why.0),
                     // What a panic says may hold data; where it happened is in the log.
-                    Err(_) => Outcome::Failed("its handler panicked".to_owned()),
+                    Err(_) => TryOutcome::Failed("its handler panicked".to_owned()),
                 },
                 () = &mut limit => {
                     self.cut_off(row, task).await;
                     let seconds = kind.limit.as_secs_f64();
-                    return Outcome::Failed(format!("it was cut off after {seconds} s"));
+                    return TryOutcome::Failed(format!("it was cut off after {seconds} s"));
                 }
                 () = cut.cancelled() => {
                     self.cut_off(row, task).await;
-                    return Outcome::PutBack;
+                    return TryOutcome::PutBack;
                 }
                 () = tokio::time::sleep(self.pace.renew) => {
                     // A database that does not answer now may do so before the lease ends.
                     if let Ok(false) = self.renew(row).await {
-                        return Outcome::Lost;
+                        return TryOutcome::Lost;
                     }
                 }
             }

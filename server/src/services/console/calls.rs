@@ -1,28 +1,28 @@
 //! The calls of a run: what each one sends, and what is shown of it.
 
 use app::domain::console::{Offer, RunStage};
-use app::domain::json::{self, Limits};
+use app::domain::json::{self, ReadLimits};
 use axum::body::Bytes;
 use serde_json::{Value, json};
 
-use super::held::Held;
+use super::run_state::RunState;
 use crate::storage::console::RunRow;
 
-/// How many transactions one look at the console fetches.
+/// Transactions that one call of the console fetches.
 const PAGE: u32 = 50;
-/// What stands for a nonce, in what is shown.
+/// Name of the nonce's field, and the variable shown in place of its value.
 pub const NONCE: (&str, &str) = ("nonce", "$NONCE");
 
 /// A call about to be made.
 pub struct Outgoing {
     pub title: String,
     pub path: String,
-    /// As sent: the grant in the request's extensions stands in for the tenant's key.
+    /// Body as sent. It lacks the tenant's key: the grant in the request's extensions stands in for it.
     pub content: Content,
-    /// The same with every key and token as the name of a variable: what a tenant's own code would send.
+    /// The body with every key and token replaced by the name of a variable: what a tenant's own code would send.
     pub shown: Value,
     pub browser_safe: bool,
-    pub means: Means,
+    pub means: CallPurpose,
 }
 
 /// The body of a call.
@@ -35,19 +35,19 @@ pub enum Content {
     },
 }
 
-/// What a call is for, in its run.
+/// Purpose of a call in its run.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Means {
-    /// It is what the run waits for.
+pub enum CallPurpose {
+    /// It is the call that the run waits for.
     Next,
     /// It sends a file of the step submitted last.
     Upload,
-    /// It is made besides, and moves nothing on.
+    /// It is made besides, and does not advance the run.
     Offered,
 }
 
-/// The next call of a run; none where no call can be made, or where the run lacks what the call needs.
-pub fn next(run: &RunRow, held: &Held) -> Option<Outgoing> {
+/// Returns the next call of a run; `None` where no call can be made, or where the run lacks what the call needs.
+pub fn next(run: &RunRow, held: &RunState) -> Option<Outgoing> {
     let client = run.tenant_id.to_string();
     match run.next_call {
         RunStage::OpenSession => Some(outgoing(
@@ -75,8 +75,8 @@ pub fn next(run: &RunRow, held: &Held) -> Option<Outgoing> {
     }
 }
 
-/// A call that is offered besides.
-pub fn offered(run: &RunRow, held: &Held, offer: Offer) -> Option<Outgoing> {
+/// Returns a call that is offered besides; `None` if the run lacks the credentials for it.
+pub fn offered(run: &RunRow, held: &RunState, offer: Offer) -> Option<Outgoing> {
     let (title, path) = match offer {
         Offer::Balances => ("Balances", "/v1/balances/get"),
         Offer::Payment => ("Payment", "/v1/payments/get"),
@@ -85,13 +85,13 @@ pub fn offered(run: &RunRow, held: &Held, offer: Offer) -> Option<Outgoing> {
     };
     let call = data(title, path, held, &run.tenant_id.to_string(), None)?;
     Some(Outgoing {
-        means: Means::Offered,
+        means: CallPurpose::Offered,
         ..call
     })
 }
 
-fn step(run: &RunRow, held: &Held, client: &str) -> Option<Outgoing> {
-    let data = json::read(held.data.as_bytes(), Limits::BODY).ok()?;
+fn step(run: &RunRow, held: &RunState, client: &str) -> Option<Outgoing> {
+    let data = json::read(held.data.as_bytes(), ReadLimits::BODY).ok()?;
     let data = data.to_value().ok()?;
     let body = json!({
         "client_id": client,
@@ -105,8 +105,9 @@ fn step(run: &RunRow, held: &Held, client: &str) -> Option<Outgoing> {
     Some(outgoing(&title, path, body, &[NONCE], true))
 }
 
-/// What comes next is told to whoever shows the nonce used last; once the end-user was sent away, to the server alone.
-fn ask(title: &str, run: &RunRow, held: &Held, client: &str) -> Option<Outgoing> {
+/// Builds the call that asks for the session's state. The caller proves itself with the nonce used last; once the
+/// end-user was sent to a provider, only the server is answered.
+fn ask(title: &str, run: &RunRow, held: &RunState, client: &str) -> Option<Outgoing> {
     let path = format!("/v1/sessions/{}/get", run.session_id?);
     if held.sent_away {
         let body = json!({ "client_id": client });
@@ -118,7 +119,7 @@ fn ask(title: &str, run: &RunRow, held: &Held, client: &str) -> Option<Outgoing>
     Some(outgoing(title, path, body, &shown, true))
 }
 
-fn exchange(held: &Held, client: &str) -> Option<Outgoing> {
+fn exchange(held: &RunState, client: &str) -> Option<Outgoing> {
     let body = json!({"client_id": client, "temp_token": held.temp_token.as_ref()?.expose()});
     let shown = [
         ("client_secret", "$TESSERA_CLIENT_SECRET"),
@@ -131,7 +132,7 @@ fn exchange(held: &Held, client: &str) -> Option<Outgoing> {
 fn data(
     title: &str,
     path: &str,
-    held: &Held,
+    held: &RunState,
     client: &str,
     limit: Option<u32>,
 ) -> Option<Outgoing> {
@@ -177,6 +178,6 @@ fn outgoing(
         content: Content::Json(body),
         shown: Value::Object(fields),
         browser_safe,
-        means: Means::Next,
+        means: CallPurpose::Next,
     }
 }

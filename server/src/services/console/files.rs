@@ -4,8 +4,8 @@ use app::portal::console::File;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::calls::{Content, Means, NONCE, Outgoing};
-use super::held::Held;
+use super::calls::{CallPurpose, Content, NONCE, Outgoing};
+use super::run_state::RunState;
 use crate::storage::console::RunRow;
 
 /// Small files of the types that the API takes.
@@ -17,11 +17,11 @@ const LONGEST_NAME: usize = 80;
 /// A file's name and its bytes.
 struct Sample(&'static str, &'static [u8]);
 
-/// The call that sends a file along with the step submitted last; none if no step takes one now. `mark` keeps the parts
-/// of the form apart: it must be in no file.
+/// Returns the call that uploads a file for the step submitted last; `None` if no step takes one now. `mark` makes the
+/// form's boundary: it must occur in no file.
 pub fn upload(
     run: &RunRow,
-    held: &Held,
+    held: &RunState,
     kind: &str,
     file: File<'_>,
     mark: Uuid,
@@ -54,11 +54,11 @@ pub fn upload(
         },
         shown: json!({"client_id": client, (NONCE.0): NONCE.1, "kind": kind, "file": format!("@{name}")}),
         browser_safe: true,
-        means: Means::Upload,
+        means: CallPurpose::Upload,
     })
 }
 
-/// What stands in for a file of a kind: a picture where a face is asked for, else a document.
+/// Returns the sample for a kind of file: a picture where a face is asked for, else a document.
 fn sample(kind: &str) -> Sample {
     let face = ["selfie", "photo", "portrait"];
     if face.iter().any(|word| kind.contains(word)) {

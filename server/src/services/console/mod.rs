@@ -4,15 +4,15 @@
 //! An advance is three steps, so that no transaction is open while a call is made: claim the run (one conditional
 //! statement, bound to the number of calls the asker saw), make the call, write down what came of it.
 
-mod all;
+mod apply;
 mod calls;
+mod execute;
 mod files;
-mod held;
-mod keep;
-mod make;
+mod plan;
 mod prepare;
-mod script;
-mod settle;
+mod run_all;
+mod run_state;
+mod sealing;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -22,31 +22,31 @@ use app::domain::ids::{RunId, SessionId, TenantId};
 use app::domain::person::Permission;
 use app::domain::skill::SkillName;
 use app::domain::tenant::Environment;
-use app::portal::console::{Act, Console, Run, RunRow as Listed};
-use app::portal::{Actor, Answered, Source, Trouble};
+use app::portal::console::{Console, Run, RunAction, RunSummary as Listed};
+use app::portal::{Actor, PortalError, PortalResult, RequestSource};
 use async_trait::async_trait;
 use chrono::Duration;
 
 use super::Services;
 use super::tenants::may_see;
-use crate::storage::console::Stand;
+use crate::storage::console::RunProgress;
 
-/// How long one call may take before another may take over, and how long its grant lasts.
+/// Time a call may take before another may take over, which is also the lifetime of its grant.
 const CLAIM: Duration = Duration::seconds(60);
-/// How long a run keeps tokens and bodies.
+/// Time a run keeps tokens and bodies.
 const MEMORY: Duration = Duration::days(1);
-/// Runs in the list.
+/// Most runs in the list.
 const LISTED: i64 = 50;
 
 #[async_trait]
 impl Console for Services {
-    async fn runs(&self, actor: &Actor) -> Answered<Vec<Listed>> {
+    async fn runs(&self, actor: &Actor) -> PortalResult<Vec<Listed>> {
         let servicer = actor.may(Permission::UseConsole)?.servicer;
         let mut tx = self.read().await?;
         let rows = tx
             .runs(servicer, LISTED)
             .await
-            .map_err(|e| self.broken(e))?;
+            .map_err(|e| self.internal_error(e))?;
         Ok(rows.into_iter().filter_map(view::listed).collect())
     }
 
@@ -55,27 +55,28 @@ impl Console for Services {
         actor: &Actor,
         tenant: TenantId,
         skill: &str,
-        source: &Source,
-    ) -> Answered<RunId> {
+        source: &RequestSource,
+    ) -> PortalResult<RunId> {
         let member = actor.may(Permission::UseConsole)?;
-        let name = SkillName::parse(skill).map_err(|e| Trouble::field("skill", e.to_string()))?;
-        let script = self.script(&name);
-        let script =
-            script.ok_or_else(|| Trouble::field("skill", "No such skill is published."))?;
-        let held = script.begin();
+        let name =
+            SkillName::parse(skill).map_err(|e| PortalError::field("skill", e.to_string()))?;
+        let plan = self.plan(&name);
+        let plan =
+            plan.ok_or_else(|| PortalError::field("skill", "No such skill is published."))?;
+        let held = plan.begin();
         let mut tx = self.write().await?;
         let found = tx.run_tenant(member.servicer, tenant, skill).await;
         let found = found
-            .map_err(|e| self.broken(e))?
-            .ok_or(Trouble::NotFound)?;
+            .map_err(|e| self.internal_error(e))?
+            .ok_or(PortalError::NotFound)?;
         if found.environment != Environment::Sandbox {
-            return Err(Trouble::Forbidden(
+            return Err(PortalError::Forbidden(
                 "The console works with sandbox tenants only: choose or create one.".into(),
             ));
         }
         if !found.whitelisted {
             may_see(&self.state, actor, skill)?;
-            return Err(Trouble::Conflict(format!(
+            return Err(PortalError::Conflict(format!(
                 "{} may not use {skill} yet: whitelist it on the tenant’s Skills page.",
                 found.name
             )));
@@ -91,30 +92,30 @@ impl Console for Services {
                 source,
             )
             .await?;
-        tx.commit().await.map_err(|e| self.broken(e))?;
+        tx.commit().await.map_err(|e| self.internal_error(e))?;
         Ok(id)
     }
 
-    async fn run(&self, actor: &Actor, run: RunId) -> Answered<Run> {
+    async fn run(&self, actor: &Actor, run: RunId) -> PortalResult<Run> {
         let servicer = actor.may(Permission::UseConsole)?.servicer;
         let mut tx = self.read().await?;
         let row = self.find(&mut tx, servicer, run).await?;
-        let calls = tx.run_calls(run).await.map_err(|e| self.broken(e))?;
+        let calls = tx
+            .run_calls(run)
+            .await
+            .map_err(|e| self.internal_error(e))?;
         drop(tx);
         let held = self.held(&row)?;
-        let skill = SkillName::parse(&row.skill).map_err(|e| self.broken(e))?;
+        let skill = SkillName::parse(&row.skill).map_err(|e| self.internal_error(e))?;
         let calls = if held.is_some() { calls } else { Vec::new() };
-        let calls: Answered<Vec<_>> = calls
-            .into_iter()
-            .map(|call| self.bodies(run, call))
-            .collect();
-        let script = self.script(&skill);
+        let calls = calls.into_iter().map(|call| self.bodies(run, call));
+        let plan = self.plan(&skill);
         Ok(view::run(
             row,
             skill,
-            script.as_ref(),
+            plan.as_ref(),
             held.as_ref(),
-            calls?,
+            calls.collect(),
         ))
     }
 
@@ -123,9 +124,9 @@ impl Console for Services {
         actor: &Actor,
         run: RunId,
         at: usize,
-        act: Act<'_>,
-        _source: &Source,
-    ) -> Answered<()> {
+        act: RunAction<'_>,
+        _source: &RequestSource,
+    ) -> PortalResult<()> {
         let servicer = actor.may(Permission::UseConsole)?.servicer;
         let mut tx = self.write().await?;
         let row = self.find(&mut tx, servicer, run).await?;
@@ -134,47 +135,52 @@ impl Console for Services {
             return Ok(());
         }
         let mut held = self.held(&row)?.ok_or_else(over)?;
-        let skill = SkillName::parse(&row.skill).map_err(|e| self.broken(e))?;
-        let script = self.script(&skill).ok_or_else(withdrawn)?;
-        let call = self.call_of(&row, &script, &mut held, act)?;
+        let skill = SkillName::parse(&row.skill).map_err(|e| self.internal_error(e))?;
+        let plan = self.plan(&skill).ok_or_else(withdrawn)?;
+        let call = self.call_of(&row, &plan, &mut held, act)?;
         let now = self.state.clock.now();
         let until = now + CLAIM;
         if !tx
             .claim_run(&row, now, until)
             .await
-            .map_err(|e| self.broken(e))?
+            .map_err(|e| self.internal_error(e))?
         {
             return Ok(());
         }
-        tx.commit().await.map_err(|e| self.broken(e))?;
+        tx.commit().await.map_err(|e| self.internal_error(e))?;
         match self.call(&row, &call, until).await {
-            Ok(answer) => self.finish(&row, &script, held, call, until, answer).await,
-            Err(trouble) => {
+            Ok(answer) => self.finish(&row, &plan, held, call, until, answer).await,
+            Err(error) => {
                 let mut tx = self.write().await?;
                 tx.release_run(row.id, until)
                     .await
-                    .map_err(|e| self.broken(e))?;
-                tx.commit().await.map_err(|e| self.broken(e))?;
-                Err(trouble)
+                    .map_err(|e| self.internal_error(e))?;
+                tx.commit().await.map_err(|e| self.internal_error(e))?;
+                Err(error)
             }
         }
     }
 
-    async fn run_all(&self, actor: &Actor, run: RunId, source: &Source) -> Answered<()> {
+    async fn run_all(&self, actor: &Actor, run: RunId, source: &RequestSource) -> PortalResult<()> {
         self.walk(actor, run, source).await
     }
 
-    async fn decided(&self, actor: &Actor, run: RunId) -> Answered<bool> {
+    async fn decided(&self, actor: &Actor, run: RunId) -> PortalResult<bool> {
         self.is_decided(actor, run).await
     }
 
-    async fn again(&self, actor: &Actor, run: RunId, source: &Source) -> Answered<RunId> {
+    async fn repeat(
+        &self,
+        actor: &Actor,
+        run: RunId,
+        source: &RequestSource,
+    ) -> PortalResult<RunId> {
         let servicer = actor.may(Permission::UseConsole)?.servicer;
         let mut tx = self.write().await?;
         let row = self.find(&mut tx, servicer, run).await?;
-        let skill = SkillName::parse(&row.skill).map_err(|e| self.broken(e))?;
-        let script = self.script(&skill).ok_or_else(withdrawn)?;
-        let mut fresh = script.begin();
+        let skill = SkillName::parse(&row.skill).map_err(|e| self.internal_error(e))?;
+        let plan = self.plan(&skill).ok_or_else(withdrawn)?;
+        let mut fresh = plan.begin();
         if let Some(old) = self.held(&row)? {
             fresh.typed = old.typed;
             fresh.typed.insert(old.step, old.data);
@@ -192,7 +198,7 @@ impl Console for Services {
                 source,
             )
             .await?;
-        tx.commit().await.map_err(|e| self.broken(e))?;
+        tx.commit().await.map_err(|e| self.internal_error(e))?;
         Ok(id)
     }
 
@@ -202,21 +208,21 @@ impl Console for Services {
         session: SessionId,
         temp_token: Option<&str>,
         error: Option<&str>,
-    ) -> Answered<RunId> {
+    ) -> PortalResult<RunId> {
         let servicer = actor.may(Permission::UseConsole)?.servicer;
         let mut tx = self.write().await?;
         let row = tx
             .run_by_session(servicer, session)
             .await
-            .map_err(|e| self.broken(e))?;
-        let row = row.ok_or(Trouble::NotFound)?;
+            .map_err(|e| self.internal_error(e))?;
+        let row = row.ok_or(PortalError::NotFound)?;
         let Some(mut held) = self.held(&row)?.filter(|held| held.access_token.is_none()) else {
             // Over, or exchanged already: a late or repeated return changes nothing.
             return Ok(row.id);
         };
         let next = match (temp_token, error) {
             (Some(token), _) => {
-                settle::take_token(&mut held, token, self.state.clock.now(), self.token_life());
+                apply::take_token(&mut held, token, self.state.clock.now(), self.token_life());
                 RunStage::Exchange
             }
             (None, Some(error)) if row.next_call == RunStage::Bank => {
@@ -227,17 +233,17 @@ impl Console for Services {
             (None, None) if row.next_call == RunStage::Bank => RunStage::Ask,
             (None, _) => return Ok(row.id),
         };
-        let stand = Stand {
+        let progress = RunProgress {
             next,
             session: None,
             status: None,
             held: self.sealed(row.id, &held)?,
         };
         let now = self.state.clock.now();
-        tx.move_run(&row, now, &stand)
+        tx.move_run(&row, now, &progress)
             .await
-            .map_err(|e| self.broken(e))?;
-        tx.commit().await.map_err(|e| self.broken(e))?;
+            .map_err(|e| self.internal_error(e))?;
+        tx.commit().await.map_err(|e| self.internal_error(e))?;
         Ok(row.id)
     }
 }
@@ -248,12 +254,12 @@ impl Services {
     }
 }
 
-fn over() -> Trouble {
-    Trouble::Conflict(
+fn over() -> PortalError {
+    PortalError::Conflict(
         "This run was forgotten a day after it began. Start again with a new one.".into(),
     )
 }
 
-fn withdrawn() -> Trouble {
-    Trouble::Conflict("This skill is published no more. Start a run of another one.".into())
+fn withdrawn() -> PortalError {
+    PortalError::Conflict("This skill is published no more. Start a run of another one.".into())
 }

@@ -2,43 +2,44 @@
 
 use app::domain::console::RunStage;
 use app::domain::ids::{RunId, ServicerId, TenantId};
-use app::domain::json::{self, Limits};
+use app::domain::json::{self, ReadLimits};
 use app::domain::skill::SkillName;
 use app::links;
-use app::portal::console::Act;
-use app::portal::{Actor, Answered, Source, Trouble};
+use app::portal::console::RunAction;
+use app::portal::{Actor, PortalError, PortalResult, RequestSource};
 use serde_json::json;
 
 use super::calls::{self, Outgoing};
-use super::held::Held;
-use super::script::{self, Script};
+use super::plan::{self, RunPlan};
+use super::run_state::RunState;
 use super::{MEMORY, files};
 use crate::jobs::console::ForgetRun;
+use crate::security::SecurityEvent;
 use crate::services::Services;
-use crate::services::trouble::act;
+use crate::services::service_error::audit_entry;
 use crate::storage::console::{NewRun, RunRow};
 use crate::storage::{DbError, Tx};
 
 impl Services {
-    /// What the manifest of a skill says; none if it is published no more.
-    pub(super) fn script(&self, skill: &SkillName) -> Option<Script<'_>> {
+    /// Returns the script of a skill; `None` if the skill is no longer known.
+    pub(super) fn plan(&self, skill: &SkillName) -> Option<RunPlan<'_>> {
         let known = self.state.skills.get(skill)?;
-        Some(Script {
+        Some(RunPlan {
             manifest: &known.manifest,
             return_link: format!("{}{}", self.state.public_url, links::CONSOLE_RETURN),
         })
     }
 
-    /// The call that an act makes, and what the run holds before it is made.
+    /// Returns the call that an act makes, and updates what the run holds before it is made.
     pub(super) fn call_of(
         &self,
         row: &RunRow,
-        script: &Script<'_>,
-        held: &mut Held,
-        act: Act<'_>,
-    ) -> Answered<Outgoing> {
+        plan: &RunPlan<'_>,
+        held: &mut RunState,
+        act: RunAction<'_>,
+    ) -> PortalResult<Outgoing> {
         let call = match act {
-            Act::Next(data) => {
+            RunAction::Next(data) => {
                 if row.next_call == RunStage::Step {
                     if let Some(data) = data {
                         held.data = checked(data)?;
@@ -47,20 +48,17 @@ impl Services {
                 }
                 calls::next(row, held)
             }
-            Act::Upload { kind, file } if row.next_call == RunStage::Uploads => {
-                let step = held
-                    .filed
-                    .as_ref()
-                    .and_then(|filed| script.step(&filed.step));
+            RunAction::Upload { kind, file } if row.next_call == RunStage::Uploads => {
+                let step = held.filed.as_ref().and_then(|filed| plan.step(&filed.step));
                 if step.is_none_or(|step| step.upload(kind).is_none()) {
-                    return Err(Trouble::NotFound);
+                    return Err(PortalError::NotFound);
                 }
                 files::upload(row, held, kind, file, self.state.clock.id())
             }
-            Act::Offered(offer) if script::is_for(script.manifest.kind, offer) => {
+            RunAction::Offered(offer) if plan::is_for(plan.manifest.kind, offer) => {
                 calls::offered(row, held, offer)
             }
-            Act::Upload { .. } | Act::Offered(_) => None,
+            RunAction::Upload { .. } | RunAction::Offered(_) => None,
         };
         call.ok_or_else(|| nothing_to_call(row.next_call))
     }
@@ -76,9 +74,9 @@ impl Services {
         servicer: ServicerId,
         tenant: TenantId,
         skill: &SkillName,
-        held: &Held,
-        source: &Source,
-    ) -> Answered<RunId> {
+        held: &RunState,
+        source: &RequestSource,
+    ) -> PortalResult<RunId> {
         let id = RunId(self.state.clock.id());
         let now = self.state.clock.now();
         let new = NewRun {
@@ -92,15 +90,15 @@ impl Services {
             forget_at: now + MEMORY,
         };
         let detail = json!({"tenant": tenant, "skill": skill.as_str()});
-        let audit = act(
+        let audit = audit_entry(
             &self.state,
             actor,
             source,
-            "console_run.started",
+            SecurityEvent::ConsoleRunStarted,
             id,
             detail,
         );
-        let broken = |error: DbError| self.broken(error);
+        let broken = |error: DbError| self.internal_error(error);
         tx.add_run(&new).await.map_err(broken)?;
         tx.audit(&audit).await.map_err(broken)?;
         let forget = ForgetRun { run: id };
@@ -114,9 +112,9 @@ impl Services {
 }
 
 /// The data of a step as typed: any JSON; whether it fits the step is the API's to say.
-fn checked(data: &str) -> Answered<String> {
-    let wrong = |message: String| Trouble::field("data", message);
-    let value = json::read(data.as_bytes(), Limits::BODY).map_err(|fault| {
+fn checked(data: &str) -> PortalResult<String> {
+    let wrong = |message: String| PortalError::field("data", message);
+    let value = json::read(data.as_bytes(), ReadLimits::BODY).map_err(|fault| {
         let json::Fault {
             why, line, column, ..
         } = fault;
@@ -130,8 +128,8 @@ fn checked(data: &str) -> Answered<String> {
     Ok(data.to_owned())
 }
 
-fn nothing_to_call(stage: RunStage) -> Trouble {
-    Trouble::Conflict(match stage {
+fn nothing_to_call(stage: RunStage) -> PortalError {
+    PortalError::Conflict(match stage {
         RunStage::Bank => {
             "The end-user is at the bank: open the bank’s page and decide there.".into()
         }

@@ -4,12 +4,12 @@ use app::domain::console::{Offer, RunStage};
 use app::domain::payment::PaymentKind;
 use app::domain::skill::{SkillName, SkillType};
 use app::portal::console::{
-    Call, NextCall, Nonce, Run, RunRow as Listed, SentFile, StepName, WantedFile,
+    ConsoleCall, NextCall, NonceUse, Run, RunSummary as Listed, SentFile, StepName, WantedFile,
 };
 use serde_json::Value;
 
-use super::held::Held;
-use super::script::{self, Script};
+use super::plan::{self, RunPlan};
+use super::run_state::RunState;
 use crate::storage::console::{CallRow, RunRow};
 
 /// The bodies of a call, as sealed.
@@ -39,19 +39,19 @@ pub fn listed(row: RunRow) -> Option<Listed> {
 pub fn run(
     row: RunRow,
     skill: SkillName,
-    script: Option<&Script<'_>>,
-    held: Option<&Held>,
+    plan: Option<&RunPlan<'_>>,
+    held: Option<&RunState>,
     calls: Vec<(CallRow, Bodies)>,
 ) -> Run {
-    let empty = Held::default();
-    let calls: Vec<Call> = calls.into_iter().map(call).collect();
+    let empty = RunState::default();
+    let calls: Vec<ConsoleCall> = calls.into_iter().map(call).collect();
     let next = held.map_or_else(
         || {
             NextCall::DeadEnd(
                 "A run is forgotten a day after it began: its tokens and bodies are gone.".into(),
             )
         },
-        |held| next(row.next_call, script, held),
+        |held| next(row.next_call, plan, held),
     );
     let held = held.unwrap_or(&empty);
     let waiting = row.next_call == RunStage::Exchange;
@@ -60,10 +60,10 @@ pub fn run(
         tenant: row.tenant_id,
         tenant_name: row.tenant_name,
         skill,
-        kind: script.map(|script| script.manifest.kind),
-        steps: script.map(steps).unwrap_or_default(),
+        kind: plan.map(|plan| plan.manifest.kind),
+        steps: plan.map(steps).unwrap_or_default(),
         started_at: row.started_at,
-        offers: offers(row.next_call, script, &calls),
+        offers: offers(row.next_call, plan, &calls),
         calls,
         nonces: nonces(held),
         session: row.session_id,
@@ -73,7 +73,7 @@ pub fn run(
             .temp_token
             .as_ref()
             .filter(|_| waiting)
-            .map(super::held::Hidden::masked),
+            .map(super::run_state::MaskedSecret::masked),
         temp_token_expires_at: held.temp_token_expires_at.filter(|_| waiting),
         credentials_id: held.credentials_id.clone(),
         next,
@@ -84,11 +84,11 @@ pub fn run(
     }
 }
 
-fn next(stage: RunStage, script: Option<&Script<'_>>, held: &Held) -> NextCall {
+fn next(stage: RunStage, plan: Option<&RunPlan<'_>>, held: &RunState) -> NextCall {
     match stage {
         RunStage::OpenSession => NextCall::OpenSession,
         RunStage::Step => {
-            let known = script.and_then(|script| script.step(&held.step));
+            let known = plan.and_then(|plan| plan.step(&held.step));
             NextCall::Step {
                 name: held.step.clone(),
                 title: known.map(|step| step.title.clone()).unwrap_or_default(),
@@ -96,7 +96,7 @@ fn next(stage: RunStage, script: Option<&Script<'_>>, held: &Held) -> NextCall {
                 data: held.data.clone(),
             }
         }
-        RunStage::Uploads => uploads(script, held),
+        RunStage::Uploads => uploads(plan, held),
         RunStage::Bank => NextCall::Bank,
         RunStage::Pending => NextCall::Pending {
             poll_after: held.poll_after,
@@ -113,10 +113,10 @@ fn next(stage: RunStage, script: Option<&Script<'_>>, held: &Held) -> NextCall {
 }
 
 /// The files that the step submitted last takes, those that are there among them.
-fn uploads(script: Option<&Script<'_>>, held: &Held) -> NextCall {
+fn uploads(plan: Option<&RunPlan<'_>>, held: &RunState) -> NextCall {
     let step = held.filed.as_ref().map(|filed| filed.step.clone());
     let step = step.unwrap_or_default();
-    let known = script.and_then(|script| script.step(&step));
+    let known = plan.and_then(|plan| plan.step(&step));
     let rules = known.into_iter().flat_map(|step| &step.uploads);
     let wanted = rules.map(|rule| WantedFile {
         kind: rule.kind.clone(),
@@ -131,8 +131,8 @@ fn uploads(script: Option<&Script<'_>>, held: &Held) -> NextCall {
     }
 }
 
-fn steps(script: &Script<'_>) -> Vec<StepName> {
-    let steps = script.manifest.steps.iter();
+fn steps(plan: &RunPlan<'_>) -> Vec<StepName> {
+    let steps = plan.manifest.steps.iter();
     steps
         .map(|step| StepName {
             name: step.name.clone(),
@@ -143,7 +143,7 @@ fn steps(script: &Script<'_>) -> Vec<StepName> {
         .collect()
 }
 
-fn sent(file: &super::held::Sent) -> SentFile {
+fn sent(file: &super::run_state::RunFile) -> SentFile {
     SentFile {
         step: file.step.clone(),
         kind: file.kind.clone(),
@@ -153,22 +153,22 @@ fn sent(file: &super::held::Sent) -> SentFile {
     }
 }
 
-/// What may be asked for once the consent was read, by what it is for.
-fn offers(stage: RunStage, script: Option<&Script<'_>>, calls: &[Call]) -> Vec<Offer> {
-    let Some(script) = script.filter(|_| stage == RunStage::Done) else {
+/// Returns the calls offered once the consent was read, by the skill's kind.
+fn offers(stage: RunStage, plan: Option<&RunPlan<'_>>, calls: &[ConsoleCall]) -> Vec<Offer> {
+    let Some(plan) = plan.filter(|_| stage == RunStage::Done) else {
         return Vec::new();
     };
-    let kind = script.manifest.kind;
+    let kind = plan.manifest.kind;
     let may_cancel = kind == SkillType::PaymentInitiation && may_be_called_off(calls);
     let all = Offer::ALL.iter().copied();
-    all.filter(|offer| script::is_for(kind, *offer))
+    all.filter(|offer| plan::is_for(kind, *offer))
         .filter(|offer| *offer != Offer::CancelPayment || may_cancel)
         .collect()
 }
 
-/// Whether a bank may still let a payment be called off, by what was read of it last: it has a day to come, and it is
-/// not over.
-fn may_be_called_off(calls: &[Call]) -> bool {
+/// Returns `true` if the bank may still cancel the payment, judged by the last answer about it: it is scheduled for a
+/// later day or recurring, and it is not final.
+fn may_be_called_off(calls: &[ConsoleCall]) -> bool {
     let read = calls
         .iter()
         .rfind(|call| call.status < 300 && call.path.starts_with("/v1/payments/"));
@@ -183,11 +183,11 @@ fn may_be_called_off(calls: &[Call]) -> bool {
     later && payment.get("final") == Some(&Value::Bool(false))
 }
 
-fn nonces(held: &Held) -> Vec<Nonce> {
+fn nonces(held: &RunState) -> Vec<NonceUse> {
     let place = |position: i64| usize::try_from(position).unwrap_or(0);
     let numbered = held.nonces.iter().zip(1..);
     numbered
-        .map(|(nonce, number)| Nonce {
+        .map(|(nonce, number)| NonceUse {
             label: format!("nonce {number}"),
             masked: nonce.value.masked(),
             made_by: place(nonce.made_by),
@@ -197,9 +197,9 @@ fn nonces(held: &Held) -> Vec<Nonce> {
         .collect()
 }
 
-fn call((row, bodies): (CallRow, Bodies)) -> Call {
+fn call((row, bodies): (CallRow, Bodies)) -> ConsoleCall {
     let micros = i32::try_from(row.latency).unwrap_or(i32::MAX);
-    Call {
+    ConsoleCall {
         request: row.request_id,
         at: row.at,
         title: row.title,
@@ -214,7 +214,7 @@ fn call((row, bodies): (CallRow, Bodies)) -> Call {
 }
 
 /// A body as it is kept and shown: pretty-printed, every secret of the run by its ends alone, whatever field it is in.
-pub fn shown(body: &Value, held: &Held) -> String {
+pub fn masked_body(body: &Value, held: &RunState) -> String {
     let mut text = serde_json::to_string_pretty(body).unwrap_or_default();
     for nonce in &held.nonces {
         text = text.replace(nonce.value.expose(), &nonce.value.masked());

@@ -1,14 +1,14 @@
-//! Which of the accounts a bank shows is which of those that are kept: by what the bank keeps stable, and by their order
-//! only where nothing else tells them apart.
+//! Matches the accounts a bank shows with those that are kept: by what the bank keeps stable, and by their order only
+//! where nothing else tells them apart.
 
 use std::collections::{HashMap, HashSet};
 
 use app::domain::ids::{AccountId, CredentialsId};
 
-use super::shapes;
+use super::conversion;
 use crate::crypto::Digest;
-use crate::services::data::{AccountDetails, account_place, open};
-use crate::services::refusal::Failure;
+use crate::services::data::{StoredAccountDetails, account_aad, open};
+use crate::services::refusal::ApiError;
 use crate::services::utx::{AccountIdentity, Stability};
 use crate::skills::BankAccount;
 use crate::state::AppState;
@@ -16,57 +16,67 @@ use crate::storage::accounts::AccountRow;
 use crate::text::fold;
 
 /// An account as it is kept.
-pub struct Kept {
+pub struct StoredAccount {
     pub row: AccountRow,
-    pub details: AccountDetails,
+    /// `None` if they no longer open: they are written anew.
+    pub details: Option<StoredAccountDetails>,
 }
 
 /// An account that the bank shows, and which one it is.
-pub struct Matched {
+pub struct MatchedAccount {
     pub bank_key: Digest,
     pub resource_key: Digest,
-    pub details: AccountDetails,
+    pub details: StoredAccountDetails,
     pub identity: AccountIdentity,
-    /// Whether the bank used one transaction id for two in it.
+    /// `true` if the bank was seen to use one transaction id for two transactions of the account.
     pub ids_reused: bool,
 }
 
 /// Opens what is kept of a consent's accounts.
-pub fn opened(state: &AppState, rows: Vec<AccountRow>) -> Result<Vec<Kept>, Failure> {
+pub fn opened(state: &AppState, rows: Vec<AccountRow>) -> Vec<StoredAccount> {
     let open = |row: AccountRow| {
-        let place = account_place(row.consent_id, &row.bank_key);
-        let details = open(state, &place, &row.sealed)?;
-        Ok(Kept { row, details })
+        let place = account_aad(row.consent_id, &row.bank_key);
+        let details = open(state, &place, &row.sealed).ok();
+        StoredAccount { row, details }
     };
     rows.into_iter().map(open).collect()
 }
 
-/// Says of each account that the bank shows which one it is.
-pub fn matched(
+/// Returns the accounts of an answer without those that it has twice.
+pub fn without_repeats(shown: Vec<BankAccount>) -> Vec<BankAccount> {
+    let mut seen = HashSet::new();
+    let mut shown = shown;
+    shown.retain(|account| seen.insert((account.id.clone(), known(account))));
+    shown
+}
+
+/// Matches each account that the bank shows with the kept one that it is, or gives it a key of its own.
+pub fn match_accounts(
     state: &AppState,
     consent: CredentialsId,
     shown: &[BankAccount],
-    kept: &[Kept],
-) -> Result<Vec<Matched>, Failure> {
+    kept: &[StoredAccount],
+) -> Result<Vec<MatchedAccount>, ApiError> {
     let all = Matching::new(state, consent, shown, kept)?;
     let found = all.find();
     all.decide(&found)
 }
 
-/// What an account is known by, with its currency.
+/// IBAN, or the bank's id where there is none, and currency of an account.
 type Known = (String, String);
 
 struct Matching<'a> {
     state: &'a AppState,
     consent: CredentialsId,
     shown: &'a [BankAccount],
-    kept: &'a [Kept],
-    /// By the rule of before: the key of each shown account by what it is known by, and its place among those alike.
+    kept: &'a [StoredAccount],
+    /// Keys by the former rule, one for each account shown: made of what it is known by, and its place among those
+    /// alike.
     numbered: Vec<Digest>,
     resource: Vec<Digest>,
-    /// How many of those shown the bank knows by one id.
+    /// Number of accounts shown under each id of the bank.
     same_id: HashMap<&'a str, usize>,
-    /// How many of those shown are known by the same.
+    /// Number of accounts shown for each IBAN (or id) and currency.
     alike: HashMap<Known, u64>,
 }
 
@@ -75,8 +85,8 @@ impl<'a> Matching<'a> {
         state: &'a AppState,
         consent: CredentialsId,
         shown: &'a [BankAccount],
-        kept: &'a [Kept],
-    ) -> Result<Self, Failure> {
+        kept: &'a [StoredAccount],
+    ) -> Result<Self, ApiError> {
         let (mut alike, mut same_id) = (HashMap::new(), HashMap::new());
         let mut numbered = Vec::with_capacity(shown.len());
         for account in shown {
@@ -94,7 +104,7 @@ impl<'a> Matching<'a> {
                     .digest(&state.pepper, "account_resource", &text)?;
                 Ok(digest)
             })
-            .collect::<Result<_, Failure>>()?;
+            .collect::<Result<_, ApiError>>()?;
         Ok(Self {
             state,
             consent,
@@ -115,29 +125,32 @@ impl<'a> Matching<'a> {
         self.same_id.get(account.id.as_str()) == Some(&1)
     }
 
-    /// The kept account that each shown one is, if any: the surest signs first.
+    /// Returns, for each account shown, the index of the kept account that it is; `None` if it is new. The surest
+    /// features are compared first.
     fn find(&self) -> Vec<Option<usize>> {
         let mut found = vec![None; self.shown.len()];
         let mut taken = HashSet::new();
-        // The bank's own id, which is stable within a consent.
+        // The bank's own id, which is stable within a consent, unless it has another IBAN: that is another account.
         self.pass(&mut found, &mut taken, |at, account, kept| {
-            self.has_own_id(account) && kept.row.resource_key.as_ref() == self.resource.get(at)
+            self.has_own_id(account)
+                && kept.row.resource_key.as_ref() == self.resource.get(at)
+                && !has_another_iban(kept, account)
         });
         // An IBAN that no other account has, here or there.
         self.pass(&mut found, &mut taken, |at, account, kept| {
             self.is_only(account) && Some(&kept.row.bank_key) == self.numbered.get(at)
         });
         let kept_alike = |account: &BankAccount| {
-            let same = |kept: &&Kept| is_known_by(&kept.details, account);
+            let same = |kept: &&StoredAccount| is_known_by(kept, account);
             self.kept.iter().filter(same).count()
         };
         self.pass(&mut found, &mut taken, |_, account, kept| {
-            self.is_only(account) && kept_alike(account) == 1 && is_known_by(&kept.details, account)
+            self.is_only(account) && kept_alike(account) == 1 && is_known_by(kept, account)
         });
         // What the bank calls it.
         self.pass(&mut found, &mut taken, |_, account, kept| {
-            is_known_by(&kept.details, account)
-                && features(&shapes::account(account)) == features(&kept.details)
+            let named = kept.details.as_ref().map(features);
+            is_known_by(kept, account) && named == Some(features(&conversion::account(account)))
         });
         // Its place among those alike: for accounts of before ids were kept, and where ids tell nothing.
         self.pass(&mut found, &mut taken, |at, account, kept| {
@@ -152,7 +165,7 @@ impl<'a> Matching<'a> {
         &self,
         found: &mut [Option<usize>],
         taken: &mut HashSet<usize>,
-        fits: impl Fn(usize, &BankAccount, &Kept) -> bool,
+        fits: impl Fn(usize, &BankAccount, &StoredAccount) -> bool,
     ) {
         for (at, (slot, account)) in found.iter_mut().zip(self.shown).enumerate() {
             if slot.is_some() {
@@ -169,32 +182,43 @@ impl<'a> Matching<'a> {
         }
     }
 
-    fn decide(&self, found: &[Option<usize>]) -> Result<Vec<Matched>, Failure> {
+    fn decide(&self, found: &[Option<usize>]) -> Result<Vec<MatchedAccount>, ApiError> {
         let kept_keys = self.kept.iter().map(|kept| kept.row.bank_key.0.clone());
         let mut keys: HashSet<Vec<u8>> = kept_keys.collect();
-        let mut markers: HashSet<(Known, Option<String>)> = HashSet::new();
-        let mut all = Vec::with_capacity(self.shown.len());
-        for (at, account) in self.shown.iter().enumerate() {
-            let kept = found
+        let kept = |at: usize| {
+            found
                 .get(at)
                 .copied()
                 .flatten()
-                .and_then(|n| self.kept.get(n));
+                .and_then(|n| self.kept.get(n))
+        };
+        let mut markers = Markers::default();
+        for (at, account) in self.shown.iter().enumerate() {
+            if let Some(details) = kept(at).and_then(|kept| kept.details.as_ref()) {
+                markers.reserve(at, identity(account, Some(details)), details);
+            }
+        }
+        let mut all = Vec::with_capacity(self.shown.len());
+        for (at, account) in self.shown.iter().enumerate() {
+            let kept = kept(at);
             let bank_key = match kept {
                 Some(kept) => self.kept_key(at, account, kept)?,
                 None => self.new_key(at, account, &mut keys)?,
             };
-            let mut details = shapes::account(account);
+            let mut details = conversion::account(account);
             details.stability = Some(if self.is_only(account) || self.has_own_id(account) {
                 Stability::Bank
             } else {
                 Stability::Positional
             });
-            let marker = self.marker(at, account, kept, &markers);
-            markers.insert((known(account), marker.clone()));
+            let before = kept.and_then(|kept| kept.details.as_ref());
+            let known_as = identity(account, before);
+            let marker = self.marker(at, account, &known_as, &mut markers);
             details.marker.clone_from(&marker);
-            let (known_by, currency) = known(account);
-            all.push(Matched {
+            details.known_as =
+                Some(known_as.clone()).filter(|known_as| *known_as != known(account));
+            let (known_by, currency) = known_as;
+            all.push(MatchedAccount {
                 bank_key,
                 resource_key: self
                     .resource
@@ -214,7 +238,12 @@ impl<'a> Matching<'a> {
     }
 
     /// The key that a kept account has: with the one it had before there were data keys, where that can be told.
-    fn kept_key(&self, at: usize, account: &BankAccount, kept: &Kept) -> Result<Digest, Failure> {
+    fn kept_key(
+        &self,
+        at: usize,
+        account: &BankAccount,
+        kept: &StoredAccount,
+    ) -> Result<Digest, ApiError> {
         let (known_by, currency) = known(account);
         let by_id = format!("{}/{known_by}/{currency}/#{}", self.consent, account.id);
         let by_id = self.key(&by_id)?;
@@ -223,7 +252,7 @@ impl<'a> Matching<'a> {
         Ok(own.unwrap_or(&kept.row.bank_key).clone())
     }
 
-    fn key(&self, text: &str) -> Result<Digest, Failure> {
+    fn key(&self, text: &str) -> Result<Digest, ApiError> {
         let state = self.state;
         Ok(state.vault.digest(&state.pepper, "account", text)?)
     }
@@ -234,7 +263,7 @@ impl<'a> Matching<'a> {
         at: usize,
         account: &BankAccount,
         keys: &mut HashSet<Vec<u8>>,
-    ) -> Result<Digest, Failure> {
+    ) -> Result<Digest, ApiError> {
         let (known_by, currency) = known(account);
         let base = format!("{}/{known_by}/{currency}", self.consent);
         let by_id = format!("{base}/#{}", account.id);
@@ -257,46 +286,108 @@ impl<'a> Matching<'a> {
         Ok(key)
     }
 
-    /// What tells an account's transactions from those of another of the same IBAN and currency. Once given it stays.
+    /// Returns the text that tells an account's transactions from those of another account of the same IBAN and
+    /// currency; `None` if there is no such account. An account keeps the marker it was given.
     fn marker(
         &self,
         at: usize,
         account: &BankAccount,
-        kept: Option<&Kept>,
-        markers: &HashSet<(Known, Option<String>)>,
+        known_as: &Known,
+        markers: &mut Markers,
     ) -> Option<String> {
-        let free = |marker: &Option<String>| !markers.contains(&(known(account), marker.clone()));
-        if let Some(kept) = kept.filter(|kept| free(&kept.details.marker)) {
-            return kept.details.marker.clone();
+        if let Some(kept) = markers.reserved.get(&at) {
+            return kept.clone();
         }
-        if self.is_only(account) && free(&None) {
+        if self.is_only(account) && markers.take(known_as, None) {
             return None;
         }
-        let named = features(&shapes::account(account));
+        let named = features(&conversion::account(account));
         let same_name = self.shown.iter().filter(|other| {
-            known(other) == known(account) && features(&shapes::account(other)) == named
+            known(other) == known(account) && features(&conversion::account(other)) == named
         });
         let by_name = Some(named.clone()).filter(|_| same_name.count() == 1);
         let by_id = format!("#{}", account.id);
-        let mut marker = Some(by_name.unwrap_or(by_id));
-        if !free(&marker) {
-            marker = Some(format!("#{}/{at}", account.id));
+        let mut marker = by_name.unwrap_or(by_id);
+        if !markers.take(known_as, Some(&marker)) {
+            marker = format!("#{}/{at}", account.id);
+            markers.take(known_as, Some(&marker));
         }
-        marker
+        Some(marker)
     }
 }
 
+/// Markers in use, each of one account that is known so. Those that accounts have already come first.
+#[derive(Default)]
+struct Markers {
+    taken: HashSet<(Known, Option<String>)>,
+    /// By the account's place in the answer.
+    reserved: HashMap<usize, Option<String>>,
+}
+
+impl Markers {
+    /// Takes a marker; `false` if another account has it.
+    fn take(&mut self, known_as: &Known, marker: Option<&str>) -> bool {
+        let marker = marker.map(str::to_owned);
+        self.taken.insert((known_as.clone(), marker))
+    }
+
+    /// Keeps the marker of a kept account for it, unless another has the same.
+    fn reserve(&mut self, at: usize, known_as: Known, details: &StoredAccountDetails) {
+        if self.take(&known_as, details.marker.as_deref()) {
+            self.reserved.insert(at, details.marker.clone());
+        }
+    }
+}
+
+/// Returns the name that an account's transactions are told by, beside its marker: the one it was known by first. A bank that leaves
+/// the IBAN out for once, or counts in euros from now on, makes no other transactions of them.
+fn identity(account: &BankAccount, before: Option<&StoredAccountDetails>) -> Known {
+    let Some(before) = before else {
+        return known(account);
+    };
+    let first = || {
+        // The bank's id is kept as a digest alone. The account was found by it, so the id of now is the one of then.
+        let known_by = before.iban.as_deref().and_then(plain_iban);
+        (
+            known_by.unwrap_or_else(|| account.id.clone()),
+            before.currency.clone(),
+        )
+    };
+    before.known_as.clone().unwrap_or_else(first)
+}
+
 fn known(account: &BankAccount) -> Known {
-    let known_by = account.iban.as_ref().unwrap_or(&account.id);
-    (known_by.clone(), account.currency.clone())
+    let iban = account.iban.as_deref().and_then(plain_iban);
+    (
+        iban.unwrap_or_else(|| account.id.clone()),
+        account.currency.clone(),
+    )
 }
 
-fn is_known_by(details: &AccountDetails, account: &BankAccount) -> bool {
-    account.iban.is_some() && details.iban == account.iban && details.currency == account.currency
+/// Returns an IBAN without blanks and in capitals, as banks write one in several ways; `None` if nothing is left.
+fn plain_iban(iban: &str) -> Option<String> {
+    let letters = iban.chars().filter(|letter| !letter.is_whitespace());
+    let plain: String = letters.map(|letter| letter.to_ascii_uppercase()).collect();
+    (!plain.is_empty()).then_some(plain)
 }
 
-/// What a bank calls an account, as far as that tells it from others.
-fn features(details: &AccountDetails) -> String {
+fn ibans(kept: &StoredAccount, account: &BankAccount) -> Option<(String, String)> {
+    let kept = kept.details.as_ref()?.iban.as_deref()?;
+    Some((plain_iban(kept)?, plain_iban(account.iban.as_deref()?)?))
+}
+
+fn has_another_iban(kept: &StoredAccount, account: &BankAccount) -> bool {
+    ibans(kept, account).is_some_and(|(before, now)| before != now)
+}
+
+fn is_known_by(kept: &StoredAccount, account: &BankAccount) -> bool {
+    let currency = kept.details.as_ref().map(|details| &details.currency);
+    ibans(kept, account).is_some_and(|(before, now)| before == now)
+        && currency == Some(&account.currency)
+}
+
+/// Returns product, name and type of an account, folded, to tell it from others.
+fn features(details: &StoredAccountDetails) -> String {
     let part = |text: &Option<String>| fold(text.as_deref().unwrap_or_default());
     format!(
         "{}|{}|{}",
@@ -311,7 +402,7 @@ fn numbered_key(
     consent: CredentialsId,
     account: &BankAccount,
     earlier: u64,
-) -> Result<Digest, Failure> {
+) -> Result<Digest, ApiError> {
     let (known_by, currency) = known(account);
     let mut text = format!("{consent}/{known_by}/{currency}");
     if earlier > 0 {
@@ -321,7 +412,7 @@ fn numbered_key(
 }
 
 /// The accounts that the bank does not show.
-pub fn missing<'k>(kept: &'k [Kept], shown: &[AccountId]) -> Vec<&'k Kept> {
+pub fn missing<'k>(kept: &'k [StoredAccount], shown: &[AccountId]) -> Vec<&'k StoredAccount> {
     let missing = kept.iter().filter(|kept| !shown.contains(&kept.row.id));
     missing.collect()
 }

@@ -2,15 +2,15 @@
 
 use app::domain::transaction::ChangeKind;
 
-use super::alike::Shown;
-use super::{Broke, Fetch};
-use crate::services::data::{self, transaction_place};
+use super::fingerprint::ObservedTransaction;
+use super::{Fetch, FetchError};
+use crate::services::data::{self, transaction_aad};
 use crate::storage::Tx;
 use crate::storage::transactions::TransactionRow;
 
 /// Changes to be written together.
 #[derive(Default)]
-pub struct Changes {
+pub struct ChangeSet {
     /// New rows, and rows as they are now.
     rows: Vec<TransactionRow>,
     /// Rows as they were.
@@ -18,7 +18,7 @@ pub struct Changes {
     pub gone: Vec<TransactionRow>,
 }
 
-impl Changes {
+impl ChangeSet {
     /// The going of rows.
     pub fn without(gone: Vec<TransactionRow>) -> Self {
         Self {
@@ -31,7 +31,7 @@ impl Changes {
         self.rows.is_empty() && self.gone.is_empty()
     }
 
-    pub fn add(&mut self, fetch: &Fetch<'_>, item: Shown) -> Result<(), Broke> {
+    pub fn add(&mut self, fetch: &Fetch<'_>, item: ObservedTransaction) -> Result<(), FetchError> {
         self.rows.push(sealed(fetch, item)?);
         Ok(())
     }
@@ -39,9 +39,9 @@ impl Changes {
     pub fn modify(
         &mut self,
         fetch: &Fetch<'_>,
-        item: Shown,
+        item: ObservedTransaction,
         old: &TransactionRow,
-    ) -> Result<(), Broke> {
+    ) -> Result<(), FetchError> {
         self.rows.push(TransactionRow {
             id: old.id,
             inserted_at: old.inserted_at,
@@ -54,7 +54,7 @@ impl Changes {
     }
 
     /// Numbers the changes and writes them; the caller's transaction holds the consent's row.
-    pub async fn write(mut self, fetch: &Fetch<'_>, tx: &mut Tx) -> Result<(), Broke> {
+    pub async fn write(mut self, fetch: &Fetch<'_>, tx: &mut Tx) -> Result<(), FetchError> {
         if self.is_empty() {
             return Ok(());
         }
@@ -82,8 +82,8 @@ impl Changes {
     }
 }
 
-fn sealed(fetch: &Fetch<'_>, item: Shown) -> Result<TransactionRow, Broke> {
-    let place = transaction_place(item.row.consent_id, &item.row.utx);
+fn sealed(fetch: &Fetch<'_>, item: ObservedTransaction) -> Result<TransactionRow, FetchError> {
+    let place = transaction_aad(item.row.consent_id, &item.row.utx);
     Ok(TransactionRow {
         sealed: data::seal(fetch.state, &place, &item.details)?,
         ..item.row

@@ -6,11 +6,12 @@
 //! each other as they are committed.
 
 mod accounts;
-mod alike;
 mod changes;
-mod ledger;
+mod conversion;
+mod fingerprint;
+mod pages;
+mod reconciliation;
 mod removals;
-mod shapes;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -20,80 +21,80 @@ use app::domain::problem::Code;
 use app::domain::session::{ConsentStatus, EndedBy};
 use chrono::{DateTime, Duration, NaiveTime, SubsecRound as _, Utc};
 
-use self::accounts::{Kept, Matched};
-use self::ledger::Ledger;
-use super::budget::BankCalls;
+use self::accounts::{MatchedAccount, StoredAccount};
+use self::reconciliation::AccountReconciliation;
+use super::bank_allowance::BankCalls;
 use super::consents::status_at;
-use super::data::{account_place, balance_place, seal};
+use super::data::{account_aad, balance_aad, seal};
 use super::grants;
-use super::providers::provider_refusal;
-use super::refusal::{Failure, Refusal};
+use super::provider_access::provider_refusal;
+use super::refusal::{ApiError, Refusal};
 use super::utx::UtxKey;
 use crate::skills::{Connector, ConnectorError, Grant};
 use crate::state::AppState;
 use crate::storage::accounts::{AccountRow, BalanceRow};
-use crate::storage::consents::{ConsentRow, FetchClaim, FetchEnd};
+use crate::storage::consents::{CLOCKS, ConsentRow, FetchClaim, FetchEnd};
 use crate::storage::{DbError, Tx};
 
-/// How long a fetch holds its claim without a sign of life.
+/// Time a fetch holds its claim without renewing it.
 const LEASE: Duration = Duration::seconds(60);
-/// How far back a bank is asked again: what it must give without a new consent by the end-user (Regulation (EU)
-/// 2018/389, article 10). What is older does not change any more.
+/// Period that a bank is asked for again: the one it must answer without a new consent by the end-user (Regulation (EU)
+/// 2018/389, article 10). Older entries no longer change.
 const RECENT: Duration = Duration::days(90);
-/// How much later than an answer that takes much away another must say the same to be believed.
+/// Time after which an answer that lacks much is believed if another says the same.
 const CONFIRMED_AFTER: Duration = Duration::hours(4);
-/// How long a bank that failed is left alone, and how long at most because it says so.
+/// Time a bank that failed is not asked again, at least and where it names none; and at most if it names one.
 const QUIET: Duration = Duration::minutes(15);
 const LONGEST_QUIET: Duration = Duration::hours(24);
 
-/// Why the bank is asked.
+/// Reason the bank is asked.
 #[derive(Clone, Copy, Debug)]
-pub enum Occasion {
+pub enum FetchReason {
     /// The end-user has just consented, for the first time or again at a time: everything there is, not counted.
     Consented(Option<DateTime<Utc>>),
     /// Data fetched by then is too old: the recent part of it, counted against the bank's budget.
     Stale(DateTime<Utc>),
 }
 
-/// What became of a fetch.
+/// Outcome of a fetch that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fetched {
-    /// All is there since then.
-    At(DateTime<Utc>),
-    /// Another process is at it.
-    Elsewhere,
-    /// The bank's budget is used up, or it is left alone for a while.
-    NotNow,
+pub enum FetchOutcome {
+    /// The data is complete, as of this time.
+    Fresh(DateTime<Utc>),
+    /// Another fetch is running.
+    InProgress,
+    /// The bank's budget is used up, or the bank is not asked for a while after an error.
+    Deferred,
 }
 
-/// Why a fetch did not come to its end.
-enum Broke {
+/// Reason a fetch did not complete.
+enum FetchError {
     Bank(ConnectorError),
-    Failure(Failure),
+    Failure(ApiError),
     /// Its claim ran out and somebody else took it, or the consent has ended.
     Lost,
 }
 
-/// Fetches a consent's data, unless that is done, somebody else is at it, or the bank is not to be asked now.
+/// Fetches a consent's data, unless it is fresh enough, another fetch is running, or the bank must not be asked now.
 pub async fn fetch(
     state: &AppState,
     id: CredentialsId,
-    occasion: Occasion,
-) -> Result<Fetched, Failure> {
+    occasion: FetchReason,
+) -> Result<FetchOutcome, ApiError> {
     let now = state.clock.now();
     let mut tx = state.db.read().await?;
     let seen = tx.consent(id).await?;
-    let seen = seen.ok_or_else(|| Failure::Broken("a fetch without its consent".into()))?;
+    let seen = seen.ok_or_else(|| ApiError::Broken("a fetch without its consent".into()))?;
     drop(tx);
     let before = BankCalls::read(seen.bank_calls.as_deref(), now);
     let outdated = match occasion {
-        Occasion::Consented(again) => again,
-        Occasion::Stale(outdated) => Some(outdated),
+        FetchReason::Consented(again) => again,
+        FetchReason::Stale(outdated) => Some(outdated),
     };
-    let recent = matches!(occasion, Occasion::Stale(_)) && seen.fetched_at.is_some();
+    let recent = matches!(occasion, FetchReason::Stale(_)) && seen.fetched_at.is_some();
     let limit = state.config.data.bank_calls_per_day;
-    if recent && before.budget(limit).left == 0 {
-        return why_not(&seen, outdated, now);
+    if recent && before.allowance(limit).left == 0 {
+        return skip_reason(&seen, outdated, now);
     }
     let calls = if recent {
         before.with(now)
@@ -117,52 +118,60 @@ pub async fn fetch(
         .await?;
     let Some(consent) = claimed else {
         let row = tx.consent(id).await?;
-        let row = row.ok_or_else(|| Failure::Broken("a fetch without its consent".into()))?;
-        return why_not(&row, outdated, now);
+        let row = row.ok_or_else(|| ApiError::Broken("a fetch without its consent".into()))?;
+        return skip_reason(&row, outdated, now);
     };
     tx.commit().await?;
     let from = recent.then(|| midnight_before(now - RECENT));
     let state = &state.for_tenant_alone(consent.tenant_id).await?;
     let outcome = match Fetch::begin(state, &consent, claim, from).await {
         Ok(fetch) => fetch.all().await.map(|()| fetch.judged()),
-        Err(failure) => Err(Broke::Failure(failure)),
+        Err(failure) => Err(FetchError::Failure(failure)),
     };
-    finish(state, &consent, claim, (before, calls), outcome).await
+    finish(state, &consent, (claim, now), (before, calls), outcome).await
 }
 
-/// Why a consent's fetch was not claimed.
-fn why_not(
+/// Explains why a consent's fetch could not be claimed; fails with `InactiveCredentials` if the consent has ended.
+fn skip_reason(
     row: &ConsentRow,
     outdated: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
-) -> Result<Fetched, Failure> {
+) -> Result<FetchOutcome, ApiError> {
     if status_at(row, now) != ConsentStatus::Active || row.bank_grant.is_none() {
         return Err(Code::InactiveCredentials.into());
     }
     match row.fetched_at {
-        Some(at) if outdated.is_none_or(|outdated| at > outdated) => Ok(Fetched::At(at)),
-        _ if row.fetch_until.is_some_and(|until| until > now) => Ok(Fetched::Elsewhere),
-        Some(_) => Ok(Fetched::NotNow),
-        None => Ok(Fetched::Elsewhere),
+        Some(at) if outdated.is_none_or(|outdated| is_fresh(at, outdated, now)) => {
+            Ok(FetchOutcome::Fresh(at))
+        }
+        _ if row.fetch_until.is_some_and(|until| until > now) => Ok(FetchOutcome::InProgress),
+        Some(_) => Ok(FetchOutcome::Deferred),
+        None => Ok(FetchOutcome::InProgress),
     }
 }
 
-/// Gives the claim back and writes down how it went, if it is still ours.
+/// Returns `true` if data fetched at a time is fresh enough. What was fetched by a clock that ran far ahead is not.
+pub fn is_fresh(at: DateTime<Utc>, outdated: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    at > outdated && at <= now + CLOCKS
+}
+
+/// Gives the claim back and writes down how it went, if it is still ours. The data is as old as the first question: of
+/// what the bank got to know afterwards nothing is said.
 async fn finish(
     state: &AppState,
     consent: &ConsentRow,
-    claim: JobId,
+    (claim, began): (JobId, DateTime<Utc>),
     (before, calls): (BankCalls, BankCalls),
-    outcome: Result<(bool, i64), Broke>,
-) -> Result<Fetched, Failure> {
+    outcome: Result<(bool, i64), FetchError>,
+) -> Result<FetchOutcome, ApiError> {
     let now = state.clock.now();
-    let fetched_at = outcome.is_ok().then(|| now.trunc_subsecs(0));
+    let fetched_at = outcome.is_ok().then(|| began.trunc_subsecs(0));
     let quiet_until = match &outcome {
-        Err(Broke::Bank(error)) => Some(now + quiet(error)),
+        Err(FetchError::Bank(error)) => Some(now + backoff(error)),
         _ => None,
     };
     // A bank that was never reached has not counted the call either.
-    let unheard = matches!(&outcome, Err(Broke::Bank(ConnectorError::Unreachable)));
+    let unheard = matches!(&outcome, Err(FetchError::Bank(ConnectorError::Unreachable)));
     let every = state.config.data.background_refresh_minutes;
     let end = FetchEnd {
         fetched_at,
@@ -175,8 +184,11 @@ async fn finish(
     };
     let mut tx = state.db.write().await?;
     let ours = tx.finish_fetch(consent.id, claim, &end).await?;
-    let refused = matches!(&outcome, Err(Broke::Bank(ConnectorError::Unauthorized)));
-    let ended = ours && refused && withdrawn(&mut tx, consent, now).await?;
+    let refused = matches!(
+        &outcome,
+        Err(FetchError::Bank(ConnectorError::Unauthorized))
+    );
+    let ended = ours && refused && end_withdrawn(&mut tx, consent, now).await?;
     tx.commit().await?;
     if ended {
         return Err(Refusal::new(Code::InactiveCredentials)
@@ -184,25 +196,26 @@ async fn finish(
             .into());
     }
     match outcome {
-        Ok(_) if ours => Ok(Fetched::At(fetched_at.unwrap_or(now))),
-        Ok(_) | Err(Broke::Lost) => {
+        Ok(_) if ours => Ok(FetchOutcome::Fresh(fetched_at.unwrap_or(now))),
+        Ok(_) | Err(FetchError::Lost) => {
             let row = state.db.read().await?.consent(consent.id).await?;
             let alive = row.is_some_and(|row| status_at(&row, now) == ConsentStatus::Active);
             if alive {
-                Ok(Fetched::Elsewhere)
+                Ok(FetchOutcome::InProgress)
             } else {
                 Err(Code::InactiveCredentials.into())
             }
         }
-        Err(Broke::Bank(error)) => Err(provider_refusal(&consent.skill, &error).into()),
-        Err(Broke::Failure(failure)) => Err(failure),
+        Err(FetchError::Bank(error)) => Err(provider_refusal(&consent.skill, &error).into()),
+        Err(FetchError::Failure(failure)) => Err(failure),
     }
 }
 
-/// How long a bank is left alone after an error.
-fn quiet(error: &ConnectorError) -> Duration {
+/// Returns the time for which a bank is not asked after an error.
+fn backoff(error: &ConnectorError) -> Duration {
     let asked = match error {
-        ConnectorError::TooManyRequests { retry_after } => {
+        ConnectorError::TooManyRequests { retry_after }
+        | ConnectorError::Unavailable { retry_after } => {
             retry_after.and_then(|wait| Duration::from_std(wait).ok())
         }
         _ => None,
@@ -210,9 +223,14 @@ fn quiet(error: &ConnectorError) -> Duration {
     asked.unwrap_or(QUIET).clamp(QUIET, LONGEST_QUIET)
 }
 
-/// Ends a consent that the bank no longer knows: what the end-user withdrew there must not be read here. But where they
-/// are about to consent again, a bank may have ended the former consent by itself. Whether it was ended now.
-async fn withdrawn(tx: &mut Tx, consent: &ConsentRow, now: DateTime<Utc>) -> Result<bool, DbError> {
+/// Ends a consent that the bank no longer knows: what the end-user withdrew there must not be read here. It is kept
+/// while it is being renewed, since the bank may have ended the former consent by itself. Returns `true` if it was
+/// ended now.
+async fn end_withdrawn(
+    tx: &mut Tx,
+    consent: &ConsentRow,
+    now: DateTime<Utc>,
+) -> Result<bool, DbError> {
     if consent.exchanged_at.is_none() || tx.is_renewing(consent.id, now).await? {
         return Ok(false);
     }
@@ -238,9 +256,9 @@ struct Fetch<'a> {
     connector: Arc<dyn Connector>,
     grant: Grant,
     utx: UtxKey,
-    /// What is booked from then on is asked for; none: all there is.
+    /// Earliest booking time that is asked for; `None` asks for everything.
     from: Option<DateTime<Utc>>,
-    /// Whether something that is gone waits to be confirmed.
+    /// `true` if a removal waits to be confirmed.
     suspect: AtomicBool,
     /// Entries that could not be read.
     unreadable: AtomicI64,
@@ -252,12 +270,12 @@ impl<'a> Fetch<'a> {
         consent: &'a ConsentRow,
         claim: JobId,
         from: Option<DateTime<Utc>>,
-    ) -> Result<Self, Failure> {
-        let (connector, grant) = grants::way_in(state, consent)?;
+    ) -> Result<Self, ApiError> {
+        let (connector, grant) = grants::open_access(state, consent)?;
         let mut tx = state.db.read().await?;
         let sealed = tx.sealed_utx_key(consent.tenant_id).await?;
         let (sealed, version) =
-            sealed.ok_or_else(|| Failure::Broken("a consent without its tenant".into()))?;
+            sealed.ok_or_else(|| ApiError::Broken("a consent without its tenant".into()))?;
         Ok(Self {
             state,
             consent,
@@ -271,8 +289,8 @@ impl<'a> Fetch<'a> {
         })
     }
 
-    async fn all(&self) -> Result<(), Broke> {
-        let shown = self.connector.accounts(&self.grant).await?;
+    async fn all(&self) -> Result<(), FetchError> {
+        let shown = accounts::without_repeats(self.connector.accounts(&self.grant).await?);
         let rows = self
             .state
             .db
@@ -280,12 +298,12 @@ impl<'a> Fetch<'a> {
             .await?
             .accounts(self.consent.id)
             .await?;
-        let kept = accounts::opened(self.state, rows)?;
-        let matched = accounts::matched(self.state, self.consent.id, &shown, &kept)?;
+        let kept = accounts::opened(self.state, rows);
+        let matched = accounts::match_accounts(self.state, self.consent.id, &shown, &kept)?;
         let mut seen = Vec::with_capacity(shown.len());
         for (place, (account, matched)) in shown.iter().zip(matched).enumerate() {
             let id = self.put_account(place, &matched).await?;
-            Ledger::open(self, id, &account.id, matched)
+            AccountReconciliation::open(self, id, &account.id, matched)
                 .await?
                 .fetch()
                 .await?;
@@ -294,7 +312,8 @@ impl<'a> Fetch<'a> {
         self.drop_accounts(&kept, &seen).await
     }
 
-    /// Whether the answer waits to be confirmed, and how many entries of it could not be read.
+    /// Returns `true` if a removal in the answer waits to be confirmed, and the number of entries that could not be
+    /// read.
     fn judged(&self) -> (bool, i64) {
         let unreadable = self.unreadable.load(Ordering::Relaxed);
         if unreadable > 0 {
@@ -303,31 +322,35 @@ impl<'a> Fetch<'a> {
         (self.suspect.load(Ordering::Relaxed), unreadable)
     }
 
-    /// Has the data called suspect until what is gone is confirmed.
+    /// Marks the data as suspect until the removal is confirmed.
     fn suspects(&self) {
         self.suspect.store(true, Ordering::Relaxed);
     }
 
     /// Begins a transaction that writes, if the fetch still holds its claim.
-    async fn write(&self) -> Result<Tx, Broke> {
+    async fn write(&self) -> Result<Tx, FetchError> {
         let mut tx = self.state.db.write().await?;
         let now = self.state.clock.now();
         let held = tx.hold_fetch(self.consent.id, self.claim, now, now + LEASE);
         if held.await? {
             Ok(tx)
         } else {
-            Err(Broke::Lost)
+            Err(FetchError::Lost)
         }
     }
 
-    async fn put_account(&self, place: usize, matched: &Matched) -> Result<AccountId, Broke> {
+    async fn put_account(
+        &self,
+        place: usize,
+        matched: &MatchedAccount,
+    ) -> Result<AccountId, FetchError> {
         let (clock, consent) = (&self.state.clock, self.consent.id);
         let now = clock.now().trunc_subsecs(0);
         let (bank_key, details) = (matched.bank_key.clone(), &matched.details);
         let row = AccountRow {
             id: AccountId(clock.id()),
             consent_id: consent,
-            sealed: seal(self.state, &account_place(consent, &bank_key), details)?,
+            sealed: seal(self.state, &account_aad(consent, &bank_key), details)?,
             bank_key,
             place: i64::try_from(place).unwrap_or(i64::MAX),
             fetched_at: now,
@@ -349,21 +372,30 @@ impl<'a> Fetch<'a> {
                 account_id: id,
                 balance_type: kind.to_owned(),
                 currency: currency.clone(),
-                sealed: seal(self.state, &balance_place(id, kind, currency), balance)?,
+                sealed: seal(self.state, &balance_aad(id, kind, currency), balance)?,
                 fetched_at: now,
             };
             kept.push(tx.put_balance(&row).await?);
         }
-        tx.keep_balances(id, &kept).await?;
+        // A bank that says nothing of balances takes none back.
+        if !kept.is_empty() {
+            tx.keep_balances(id, &kept).await?;
+        }
         tx.commit().await?;
         Ok(id)
     }
 
     /// Takes out the accounts that the bank no longer shows, with all that is in them, once a later answer confirms it.
-    async fn drop_accounts(&self, kept: &[Kept], seen: &[AccountId]) -> Result<(), Broke> {
+    async fn drop_accounts(
+        &self,
+        kept: &[StoredAccount],
+        seen: &[AccountId],
+    ) -> Result<(), FetchError> {
         let gone = accounts::missing(kept, seen);
         if seen.is_empty() && !gone.is_empty() {
-            return Err(Broke::Bank(ConnectorError::BadAnswer("all accounts gone")));
+            return Err(FetchError::Bank(ConnectorError::BadAnswer(
+                "all accounts gone",
+            )));
         }
         let now = self.state.clock.now();
         for account in gone {
@@ -387,19 +419,19 @@ impl<'a> Fetch<'a> {
     }
 }
 
-impl From<ConnectorError> for Broke {
+impl From<ConnectorError> for FetchError {
     fn from(error: ConnectorError) -> Self {
         Self::Bank(error)
     }
 }
 
-impl From<Failure> for Broke {
-    fn from(failure: Failure) -> Self {
+impl From<ApiError> for FetchError {
+    fn from(failure: ApiError) -> Self {
         Self::Failure(failure)
     }
 }
 
-impl From<DbError> for Broke {
+impl From<DbError> for FetchError {
     fn from(error: DbError) -> Self {
         Self::Failure(error.into())
     }

@@ -18,9 +18,9 @@ on_both!(
 const ANSWER: &[u8] = b"{\"nonce\":\"n\"}";
 
 /// Asks with a key; which request it is and with which secret is up to the test.
-async fn ask(world: &World, key: &str, secret: &str) -> Result<Turn, Failure> {
+async fn ask(world: &World, key: &str, secret: &str) -> Result<Attempt, ApiError> {
     let state = world.state();
-    let asked = Asked {
+    let asked = KeyedRequest {
         tenant: world.tenant,
         operation: "steps.submit",
         key,
@@ -32,25 +32,25 @@ async fn ask(world: &World, key: &str, secret: &str) -> Result<Turn, Failure> {
     begin(state, asked).await
 }
 
-fn code(refused: Result<Turn, Failure>) -> (Code, Option<u64>) {
+fn code(refused: Result<Attempt, ApiError>) -> (Code, Option<u64>) {
     match refused {
-        Err(Failure::Refused(refusal)) => (refusal.code, refusal.retry_after),
+        Err(ApiError::Refused(refusal)) => (refusal.code, refusal.retry_after),
         Err(other) => panic!("{other}"),
         Ok(_) => panic!("was not refused"),
     }
 }
 
-fn first(turn: Result<Turn, Failure>) -> Attempt {
+fn first(turn: Result<Attempt, ApiError>) -> IdempotentRequest {
     match turn {
-        Ok(Turn::First(attempt)) => attempt,
-        Ok(Turn::Again(..)) => panic!("nobody was before"),
+        Ok(Attempt::First(attempt)) => attempt,
+        Ok(Attempt::Replay(..)) => panic!("nobody was before"),
         Err(other) => panic!("{other}"),
     }
 }
 
-fn again(turn: Result<Turn, Failure>) -> Vec<u8> {
+fn again(turn: Result<Attempt, ApiError>) -> Vec<u8> {
     match turn {
-        Ok(Turn::Again(200, body)) => body,
+        Ok(Attempt::Replay(200, body)) => body,
         _ => panic!("its answer is kept"),
     }
 }
@@ -68,7 +68,7 @@ async fn of_many_at_once_one_goes_first_and_all_hear_its_answer(db: Db) {
         let mut firsts = Vec::new();
         for task in tasks {
             match task.await.unwrap() {
-                Ok(Turn::First(attempt)) => firsts.push(attempt),
+                Ok(Attempt::First(attempt)) => firsts.push(attempt),
                 other => assert_eq!(code(other), (Code::IdempotencyInFlight, Some(1))),
             }
         }
@@ -105,7 +105,7 @@ async fn a_request_broken_off_anywhere_is_answered_once(db: Db) {
         let done = break_off(whole, times).await;
         // Whoever asks again after a while gets the answer that was kept, or may go first; then it is told to all.
         world.state().clock.advance(LEASE);
-        if let Turn::First(attempt) = ask(&world, &key, "s").await.unwrap() {
+        if let Attempt::First(attempt) = ask(&world, &key, "s").await.unwrap() {
             attempt.keep(world.state(), 200, ANSWER).await.unwrap();
         }
         for _ in 0..2 {

@@ -16,31 +16,31 @@ use app::domain::tenant::{Environment, TenantStatus};
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::limits::Source;
 use super::networks::Networks;
-use super::refusal::{Failure, Refusal};
+use super::rate_limits::SourceAddress;
+use super::refusal::{ApiError, Refusal};
 use crate::crypto::{Digest, Pepper};
 use crate::state::AppState;
-use crate::storage::digests::Whose;
-use crate::storage::keys::TenantFacts;
+use crate::storage::digests::DigestOwner;
+use crate::storage::keys::TenantAuth;
 use crate::storage::{DbError, Tx};
 
 /// A tenant that proved itself with a live key. Made here alone; services take it as the permission to act.
 #[derive(Clone, Debug)]
 pub struct Client {
-    facts: TenantFacts,
-    proof: Proof,
+    facts: TenantAuth,
+    proof: ClientProof,
 }
 
 /// A tenant that a call names without proving it: what authorises the call is the nonce it carries.
 #[derive(Clone, Debug)]
-pub struct Named {
-    facts: TenantFacts,
+pub struct NamedTenant {
+    facts: TenantAuth,
 }
 
-/// What a client proved itself with.
+/// Credential that a client authenticated with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Proof {
+pub enum ClientProof {
     Key(KeyId, KeyKind),
     /// A run of the sandbox console stands in for either key.
     Console(RunId),
@@ -57,7 +57,7 @@ pub struct ConsoleGrant {
 
 /// One of the two keys, as presented.
 #[derive(Clone, Copy)]
-pub struct Given<'a> {
+pub struct PresentedKey<'a> {
     pub kind: KeyKind,
     pub text: &'a SecretString,
 }
@@ -73,15 +73,15 @@ macro_rules! facts {
         pub fn environment(&self) -> Environment {
             self.facts.environment
         }
-        /// Whether everything its server asks must be signed.
+        /// Returns `true` if every call of its server must be signed.
         pub fn is_signed_only(&self) -> bool {
             self.facts.signed_only
         }
-        /// Seconds a signature of it may live at most.
+        /// Returns the longest lifetime of its signatures, in seconds.
         pub fn signature_seconds(&self) -> i64 {
             self.facts.signature_seconds
         }
-        /// Whether its server may call from an address.
+        /// Returns `true` if its server may call from this address.
         pub fn lets_in(&self, ip: IpAddr) -> bool {
             Networks::kept(&self.facts.networks).is_some_and(|networks| networks.lets_in(ip))
         }
@@ -91,29 +91,30 @@ macro_rules! facts {
         }
     })+};
 }
-facts!(Client, Named);
+facts!(Client, NamedTenant);
 
 impl Client {
-    pub fn proof(&self) -> Proof {
+    pub fn proof(&self) -> ClientProof {
         self.proof
     }
 
     /// The tenant without its proof.
-    pub fn named(&self) -> Named {
-        Named {
+    pub fn named(&self) -> NamedTenant {
+        NamedTenant {
             facts: self.facts.clone(),
         }
     }
 
-    /// Whether the call may do what only a server may: proved by `client_secret`, or by the console.
+    /// Returns `true` if the call may do what only a server may: it proved itself with the `client_secret`, or comes
+    /// from the console.
     pub fn is_server(&self) -> bool {
-        !matches!(self.proof, Proof::Key(_, KeyKind::AppKey))
+        !matches!(self.proof, ClientProof::Key(_, KeyKind::AppKey))
     }
 
     /// A client as if it had proved itself, for tests of services.
     #[cfg(test)]
-    pub fn for_test(facts: TenantFacts, kind: KeyKind) -> Self {
-        let proof = Proof::Key(KeyId(uuid::Uuid::nil()), kind);
+    pub fn for_test(facts: TenantAuth, kind: KeyKind) -> Self {
+        let proof = ClientProof::Key(KeyId(uuid::Uuid::nil()), kind);
         Self { facts, proof }
     }
 }
@@ -123,8 +124,8 @@ pub async fn verify(
     state: &AppState,
     tx: &mut Tx,
     client_id: &str,
-    given: Given<'_>,
-) -> Result<Client, Failure> {
+    given: PresentedKey<'_>,
+) -> Result<Client, ApiError> {
     // A text that is no key of this kind is refused before the database is asked (its last characters are a checksum).
     let shape = KeyShape::read(given.text.expose_secret());
     if shape.is_none_or(|shape| shape.kind != given.kind) {
@@ -140,9 +141,9 @@ pub async fn verify(
     match live {
         Some(found) => {
             is_served(&found.tenant)?;
-            let whose = Whose::Key(found.key);
+            let whose = DigestOwner::Key(found.key);
             state.digests.note(whose, &found.digest, &presented);
-            let proof = Proof::Key(found.key, found.kind);
+            let proof = ClientProof::Key(found.key, found.kind);
             Ok(Client {
                 facts: found.tenant,
                 proof,
@@ -158,36 +159,36 @@ pub async fn by_grant(
     tx: &mut Tx,
     client_id: Option<&str>,
     grant: ConsoleGrant,
-) -> Result<Client, Failure> {
+) -> Result<Client, ApiError> {
     let names_it = client_id.is_none_or(|id| id.parse() == Ok(grant.tenant));
     if !names_it || grant.expires <= state.clock.now() {
         return Err(Code::InvalidApiKeys.into());
     }
-    let facts = tx.tenant_facts(grant.tenant).await?;
+    let facts = tx.tenant_auth(grant.tenant).await?;
     let facts = facts.filter(|facts| facts.environment == Environment::Sandbox);
     let facts = facts.ok_or(Code::InvalidApiKeys)?;
     is_served(&facts)?;
     Ok(Client {
         facts,
-        proof: Proof::Console(grant.run),
+        proof: ClientProof::Console(grant.run),
     })
 }
 
 /// The tenant a call names; proves nothing.
-pub async fn named(tx: &mut Tx, client_id: &str) -> Result<Named, Failure> {
+pub async fn named(tx: &mut Tx, client_id: &str) -> Result<NamedTenant, ApiError> {
     if client_id.trim().is_empty() {
         return Err(is_empty("client_id").into());
     }
     let id: TenantId = client_id.parse().map_err(|_| Code::InvalidApiKeys)?;
-    let facts = tx.tenant_facts(id).await?.ok_or(Code::InvalidApiKeys)?;
+    let facts = tx.tenant_auth(id).await?.ok_or(Code::InvalidApiKeys)?;
     is_served(&facts)?;
-    Ok(Named { facts })
+    Ok(NamedTenant { facts })
 }
 
 /// Refuses what is done in the name of a tenant that is paused, or whose servicer is suspended.
-pub async fn check_served(tx: &mut Tx, tenant: TenantId) -> Result<(), Failure> {
-    let facts = tx.tenant_facts(tenant).await?;
-    let facts = facts.ok_or_else(|| Failure::Broken("a tenant that is gone".into()))?;
+pub async fn check_served(tx: &mut Tx, tenant: TenantId) -> Result<(), ApiError> {
+    let facts = tx.tenant_auth(tenant).await?;
+    let facts = facts.ok_or_else(|| ApiError::Broken("a tenant that is gone".into()))?;
     is_served(&facts)
 }
 
@@ -196,7 +197,7 @@ pub fn digest(pepper: &Pepper, kind: KeyKind, text: &SecretString) -> Digest {
     pepper.digest(kind.as_str(), text.expose_secret())
 }
 
-fn is_served(facts: &TenantFacts) -> Result<(), Failure> {
+fn is_served(facts: &TenantAuth) -> Result<(), ApiError> {
     if facts.servicer_status == ServicerStatus::Suspended {
         return Err(Code::ServicerSuspended.into());
     }
@@ -206,8 +207,9 @@ fn is_served(facts: &TenantFacts) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The same words for unknown, wrong and ended keys; a key of the wrong kind is named, which its prefix tells anybody.
-fn wrong_keys(given: Given<'_>) -> Failure {
+/// Returns the refusal for unknown, wrong and ended keys, which does not tell them apart. A key of the wrong kind is
+/// named: its prefix shows it anyway.
+fn wrong_keys(given: PresentedKey<'_>) -> ApiError {
     let refusal = Refusal::new(Code::InvalidApiKeys);
     match KeyShape::by_prefix(given.text.expose_secret()) {
         Some(shape) if shape.kind != given.kind => refusal.hints(format!(
@@ -220,7 +222,7 @@ fn wrong_keys(given: Given<'_>) -> Failure {
 }
 
 /// The sentence for the commonest mistake: an empty text, because the variable it should come from was not set.
-fn empty(client_id: &str, given: Given<'_>) -> Option<Failure> {
+fn empty(client_id: &str, given: PresentedKey<'_>) -> Option<ApiError> {
     if client_id.trim().is_empty() {
         return Some(is_empty("client_id").into());
     }
@@ -234,13 +236,13 @@ fn is_empty(name: &str) -> Refusal {
         .hints("The variable it comes from is probably not set: compare the name your code reads with the .env of the portal's Keys page.")
 }
 
-/// Which keys were used since the last flush: kept in memory, so that no call waits for a write.
+/// Uses of keys since the last flush, kept in memory so that no call waits for a write.
 #[derive(Default)]
-pub struct KeyUse(Mutex<HashMap<KeyId, (DateTime<Utc>, Source)>>);
+pub struct KeyUse(Mutex<HashMap<KeyId, (DateTime<Utc>, SourceAddress)>>);
 
 impl KeyUse {
     /// Notes a use.
-    pub fn note(&self, key: KeyId, at: DateTime<Utc>, source: Source) {
+    pub fn note(&self, key: KeyId, at: DateTime<Utc>, source: SourceAddress) {
         let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         used.insert(key, (at, source));
     }

@@ -3,15 +3,16 @@
 
 use app::domain::ids::{KeyId, TenantId};
 use app::domain::key::{KeyKind, KeyShape, tail};
-use app::portal::tenants::{Key, NewKey};
-use app::portal::{Actor, Trouble};
+use app::portal::tenants::{NewKey, Replaces, Rotation, TenantKey};
+use app::portal::{Actor, PortalError};
 use chrono::{DateTime, Duration, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 use super::digest;
+use crate::security::SecurityEvent;
+use crate::services::service_error::ServiceError;
 use crate::services::tenants::{Change, keys_permission, own};
-use crate::services::trouble::Stop;
 use crate::state::AppState;
 use crate::storage::keys::{KeyRow, NewKeyRow};
 use crate::storage::{Tx, is_taken};
@@ -33,7 +34,7 @@ pub async fn make_in(
     shape: KeyShape,
     slot: i64,
     by: &str,
-) -> Result<(KeyId, SecretString), Stop> {
+) -> Result<(KeyId, SecretString), ServiceError> {
     let state = &state.for_tenant(tx, tenant).await?;
     let id = KeyId(state.clock.id());
     let text = SecretString::from(shape.write(state.clock.random()));
@@ -41,7 +42,11 @@ pub async fn make_in(
         KeyKind::Secret => None,
         KeyKind::AppKey => {
             let plain = text.expose_secret().as_bytes();
-            Some(state.vault.seal(&state.clock, &place(tenant, id), plain)?)
+            Some(
+                state
+                    .vault
+                    .seal(&state.clock, &app_key_aad(tenant, id), plain)?,
+            )
         }
     };
     tx.add_key(&NewKeyRow {
@@ -59,13 +64,17 @@ pub async fn make_in(
     Ok((id, text))
 }
 
-/// Where a sealed app key opens.
-fn place(tenant: TenantId, key: KeyId) -> String {
+/// Returns the associated data that an app key is sealed under.
+fn app_key_aad(tenant: TenantId, key: KeyId) -> String {
     format!("tenant_keys.sealed/{tenant}/{key}")
 }
 
 /// The live keys of a tenant, app keys with their text.
-pub async fn list(state: &AppState, actor: &Actor, id: TenantId) -> Result<Vec<Key>, Stop> {
+pub async fn list(
+    state: &AppState,
+    actor: &Actor,
+    id: TenantId,
+) -> Result<Vec<TenantKey>, ServiceError> {
     let mut tx = state.db.read().await?;
     let tenant = own(&mut tx, actor, id).await?;
     actor.may(keys_permission(tenant.environment))?;
@@ -74,20 +83,24 @@ pub async fn list(state: &AppState, actor: &Actor, id: TenantId) -> Result<Vec<K
     let state = &state.for_tenant(&mut tx, id).await?;
     for row in tx.live_keys(id, now).await? {
         let calls_24h = tx.key_calls(row.id, now - Duration::hours(24)).await?;
-        keys.push(shown(state, id, row, calls_24h)?);
+        keys.push(portal_key(state, id, row, calls_24h));
     }
     Ok(keys)
 }
 
-fn shown(state: &AppState, tenant: TenantId, row: KeyRow, calls_24h: i64) -> Result<Key, Stop> {
+fn portal_key(state: &AppState, tenant: TenantId, row: KeyRow, calls_24h: i64) -> TenantKey {
     let value = match &row.sealed {
-        Some(sealed) => {
-            let plain = state.vault.open(&place(tenant, row.id), sealed)?;
-            Some(String::from_utf8_lossy(&plain).into_owned())
-        }
+        // One that does not open is shown by its end, like a secret; the others are shown.
+        Some(sealed) => match state.vault.open(&app_key_aad(tenant, row.id), sealed) {
+            Ok(plain) => Some(String::from_utf8_lossy(&plain).into_owned()),
+            Err(error) => {
+                tracing::error!(%tenant, key = %row.id, %error, "the text of an app key is lost");
+                None
+            }
+        },
         None => None,
     };
-    Ok(Key {
+    TenantKey {
         id: row.id,
         kind: row.kind,
         value,
@@ -98,16 +111,16 @@ fn shown(state: &AppState, tenant: TenantId, row: KeyRow, calls_24h: i64) -> Res
         last_used_at: row.last_used_at,
         last_used_by: row.last_used_by,
         calls_24h,
-    })
+    }
 }
 
-/// Whether a text is a live secret of the tenant.
+/// Returns `Ok` if a text is a live `client_secret` of the tenant; fails with [`PortalError::Conflict`] if it is not.
 pub async fn holds_secret(
     state: &AppState,
     actor: &Actor,
     id: TenantId,
     text: &SecretString,
-) -> Result<(), Stop> {
+) -> Result<(), ServiceError> {
     let mut tx = state.db.read().await?;
     let tenant = own(&mut tx, actor, id).await?;
     actor.may(keys_permission(tenant.environment))?;
@@ -124,15 +137,19 @@ pub async fn holds_secret(
     if found.is_some_and(|key| key.tenant.tenant == id && key.is_live(now)) {
         return Ok(());
     }
-    Err(Trouble::Conflict(
+    Err(PortalError::Conflict(
         "That is no live client_secret of this tenant. A secret is shown once, when it is made: rotate it for a new one."
             .into(),
     )
     .into())
 }
 
-/// Notes that whoever was shown the newest live secret of a tenant has kept it.
-pub async fn secret_saved(state: &AppState, actor: &Actor, id: TenantId) -> Result<(), Stop> {
+/// Records that the newest live secret of a tenant was saved by the person it was shown to.
+pub async fn secret_saved(
+    state: &AppState,
+    actor: &Actor,
+    id: TenantId,
+) -> Result<(), ServiceError> {
     let mut tx = state.db.write().await?;
     let tenant = own(&mut tx, actor, id).await?;
     actor.may(keys_permission(tenant.environment))?;
@@ -147,19 +164,19 @@ pub async fn secret_saved(state: &AppState, actor: &Actor, id: TenantId) -> Resu
     Ok(())
 }
 
-/// Makes a new key beside the live one, which ends after `overlap`.
+/// Makes a new key beside the live one, which ends after the overlap.
 pub async fn rotate(
     mut change: Change<'_>,
     kind: KeyKind,
-    overlap: Duration,
-) -> Result<NewKey, Stop> {
+    rotation: Rotation,
+) -> Result<NewKey, ServiceError> {
     let (id, environment) = (change.tenant().id, change.tenant().environment);
     let shape = KeyShape { environment, kind };
     let by = change.by().to_owned();
-    let made = rotate_in(&mut change.tx, change.state, id, shape, overlap, &by).await;
+    let made = rotate_in(&mut change.tx, change.state, id, shape, rotation, &by).await;
     let (key, text, old_ends_at) = made?;
     let detail = json!({ "tenant": id, "kind": kind, "old_ends_at": old_ends_at });
-    change.audit("key.rotated", key, detail).await?;
+    change.audit(SecurityEvent::KeyRotated, key, detail).await?;
     change.tx.commit().await?;
     Ok(NewKey {
         id: key,
@@ -169,25 +186,34 @@ pub async fn rotate(
     })
 }
 
-/// The same in the caller's transaction: the new key, its text, and when the old one ends.
+/// Rotates a key in the caller's transaction. Returns the new key, its text, and the time the old one ends; `None` if
+/// there was no old one.
 pub async fn rotate_in(
     tx: &mut Tx,
     state: &AppState,
     id: TenantId,
     shape: KeyShape,
-    overlap: Duration,
+    rotation: Rotation,
     by: &str,
-) -> Result<(KeyId, SecretString, Option<DateTime<Utc>>), Stop> {
-    let kind = shape.kind;
+) -> Result<(KeyId, SecretString, Option<DateTime<Utc>>), ServiceError> {
+    let (kind, overlap) = (shape.kind, rotation.overlap);
     if overlap < Duration::zero() || overlap > longest_overlap(kind) {
         let days = longest_overlap(kind).num_days();
         let message = format!("The old {kind} may stay valid for 0 to {days} days.");
-        return Err(Trouble::field("overlap", message).into());
+        return Err(PortalError::field("overlap", message).into());
     }
     let now = state.clock.now();
     tx.retire_keys(id, kind, now).await?;
     let live = tx.live_keys(id, now).await?;
     let live: Vec<&KeyRow> = live.iter().filter(|key| key.kind == kind).collect();
+    let as_seen = match rotation.replaces {
+        Replaces::Any => true,
+        Replaces::Nothing => live.is_empty(),
+        Replaces::Key(seen) => live.first().is_some_and(|newest| newest.id == seen),
+    };
+    if !as_seen {
+        return Err(replaced_already(kind).into());
+    }
     let (slot, old_ends_at) = match live.as_slice() {
         [] => (0, None),
         [old] => {
@@ -202,24 +228,36 @@ pub async fn rotate_in(
     }
     let made = make_in(tx, state, id, shape, slot, by).await;
     let (key, text) = match made {
-        Err(Stop::Database(error)) if is_taken(&error) => return Err(two_live(kind).into()),
+        Err(ServiceError::Database(error)) if is_taken(&error) => return Err(two_live(kind).into()),
         made => made?,
     };
     Ok((key, text, old_ends_at))
 }
 
-fn two_live(kind: KeyKind) -> Trouble {
-    Trouble::Conflict(format!(
+fn replaced_already(kind: KeyKind) -> PortalError {
+    PortalError::Conflict(format!(
+        "This {kind} was rotated meanwhile: look at the tenant's keys before you rotate again."
+    ))
+}
+
+fn two_live(kind: KeyKind) -> PortalError {
+    PortalError::Conflict(format!(
         "Two {kind}s are live already. Stop the older one now, or wait until its overlap ends, then rotate again."
     ))
 }
 
-/// Stops a key at once.
-pub async fn stop(mut change: Change<'_>, key: KeyId) -> Result<(), Stop> {
+/// Stops a key at once; one that works no more is left as it is.
+pub async fn stop(mut change: Change<'_>, key: KeyId) -> Result<(), ServiceError> {
     let (id, now) = (change.tenant().id, change.state.clock.now());
-    let kind = change.tx.stop_key(id, key, now).await?;
-    let kind = kind.ok_or(Trouble::NotFound)?;
+    let Some(kind) = change.tx.stop_key(id, key, now).await? else {
+        let once = change.tx.has_key(id, key).await?;
+        return if once {
+            Ok(())
+        } else {
+            Err(PortalError::NotFound.into())
+        };
+    };
     let detail = json!({ "tenant": id, "kind": kind });
-    change.audit("key.stopped", key, detail).await?;
+    change.audit(SecurityEvent::KeyStopped, key, detail).await?;
     Ok(change.tx.commit().await?)
 }

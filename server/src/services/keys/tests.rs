@@ -97,7 +97,7 @@ async fn a_text_that_is_no_key_is_refused_without_the_database(db: Db) {
     let tenant = world.tenant.to_string();
     let mut verified = async |kind, text: &str| {
         let text = SecretString::from(text.to_owned());
-        let given = Given { kind, text: &text };
+        let given = PresentedKey { kind, text: &text };
         verify(state, &mut tx, &tenant, given).await
     };
     assert!(
@@ -133,7 +133,7 @@ async fn a_text_that_is_no_key_is_refused_without_the_database(db: Db) {
     write.commit().await.unwrap();
     let refused = verified(KeyKind::Secret, &mistyped).await;
     assert!(
-        matches!(refused, Err(Failure::Refused(refusal)) if refusal.code == Code::InvalidApiKeys)
+        matches!(refused, Err(ApiError::Refused(refusal)) if refusal.code == Code::InvalidApiKeys)
     );
     for text in [
         "",

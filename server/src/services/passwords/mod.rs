@@ -3,7 +3,9 @@
 //! Hashing is made slow on purpose, so it is also the easiest way to keep this server busy. Whoever wants to hash
 //! takes a ticket first; when the short queue is full there is none, before any work was done.
 
-mod judge;
+#[cfg(test)]
+pub(super) mod meter;
+mod strength;
 
 use std::sync::Arc;
 
@@ -12,7 +14,7 @@ use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-pub use judge::{LONGEST_BYTES, judge};
+pub use strength::{LONGEST_BYTES, check_strength};
 
 use crate::clock::Clock;
 use crate::crypto::{PasswordKey, Pepper};
@@ -38,17 +40,20 @@ pub struct Passwords {
     clock: Clock,
     tickets: Arc<Semaphore>,
     turns: Arc<Semaphore>,
+    /// What hashing costs, counted.
+    #[cfg(test)]
+    pub(super) meter: Arc<meter::Meter>,
 }
 
 /// A place in the queue; given back when dropped.
-pub struct Ticket {
+pub struct QueueSlot {
     passwords: Passwords,
     _place: OwnedSemaphorePermit,
 }
 
-/// What checking a password found.
+/// Result of checking a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum PasswordCheck {
     Wrong,
     Right,
     /// Right, and hashed with weaker parameters than today's: hash it again.
@@ -67,13 +72,15 @@ impl Passwords {
             clock,
             tickets: Arc::new(Semaphore::new(AT_ONCE + WAITING)),
             turns: Arc::new(Semaphore::new(AT_ONCE)),
+            #[cfg(test)]
+            meter: Arc::default(),
         }
     }
 
     /// A place in the queue, unless it is full.
-    pub fn ticket(&self) -> Option<Ticket> {
+    pub fn ticket(&self) -> Option<QueueSlot> {
         let place = self.tickets.clone().try_acquire_owned().ok()?;
-        Some(Ticket {
+        Some(QueueSlot {
             passwords: self.clone(),
             _place: place,
         })
@@ -87,6 +94,8 @@ impl Passwords {
 
     fn hash(&self, password: &SecretString) -> Result<String, HashingFailed> {
         let password = normal(password);
+        #[cfg(test)]
+        let _counted = self.meter.count();
         let salt = self.clock.random::<16>();
         let key = self.pepper.password_key();
         let hash: PasswordHash = Self::argon2(&key)?
@@ -95,7 +104,7 @@ impl Passwords {
         Ok(format!("{}{hash}", key.prefix))
     }
 
-    fn check(&self, password: &SecretString, stored: &str) -> Result<Verdict, HashingFailed> {
+    fn check(&self, password: &SecretString, stored: &str) -> Result<PasswordCheck, HashingFailed> {
         let today = self.pepper.password_key();
         // Under a key that is gone it is nobody's, which takes as long.
         let found = self.pepper.password_key_of(stored);
@@ -104,6 +113,8 @@ impl Passwords {
         let hash = PasswordHash::new(hash).map_err(failed)?;
         let argon2 = Self::argon2(&key)?;
         let is = |password: &SecretString| {
+            #[cfg(test)]
+            let _counted = self.meter.count();
             let password = password.expose_secret().as_bytes();
             argon2.verify_password(password, &hash).is_ok()
         };
@@ -111,22 +122,23 @@ impl Passwords {
         if known & is(&same) {
             let current = is_current(&hash) && key.prefix == today.prefix;
             return Ok(if current {
-                Verdict::Right
+                PasswordCheck::Right
             } else {
-                Verdict::RightButOld
+                PasswordCheck::RightButOld
             });
         }
         // Hashed as it was typed, before passwords were brought into one form.
-        let as_typed = known && same.expose_secret() != password.expose_secret() && is(password);
+        // Nobody's password is compared as often as somebody's: an address must not show in the time.
+        let as_typed = same.expose_secret() != password.expose_secret() && is(password) && known;
         Ok(if as_typed {
-            Verdict::RightButOld
+            PasswordCheck::RightButOld
         } else {
-            Verdict::Wrong
+            PasswordCheck::Wrong
         })
     }
 }
 
-impl Ticket {
+impl QueueSlot {
     /// The PHC string of a new password.
     pub async fn hash(&self, password: &SecretString) -> Result<String, HashingFailed> {
         let password = password.clone();
@@ -139,7 +151,7 @@ impl Ticket {
         &self,
         password: &SecretString,
         stored: Option<&str>,
-    ) -> Result<Verdict, HashingFailed> {
+    ) -> Result<PasswordCheck, HashingFailed> {
         let password = password.clone();
         let stored = stored.unwrap_or(NOBODY).to_owned();
         self.take_turn(move |passwords| passwords.check(&password, &stored))
@@ -174,7 +186,7 @@ fn normal(password: &SecretString) -> SecretString {
     normalized(password.expose_secret()).into()
 }
 
-/// The same as plain text, for judging what was chosen.
+/// Normalises a password given as plain text, for judging one that was chosen.
 pub fn normalized(password: &str) -> String {
     let spaced = app::domain::text::nfkc(password);
     spaced
@@ -222,10 +234,10 @@ mod tests {
         assert!(hash.contains(":$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
         let check =
             async |password: &SecretString, stored| ticket.check(password, stored).await.unwrap();
-        assert_eq!(check(&password, Some(&hash)).await, Verdict::Right);
+        assert_eq!(check(&password, Some(&hash)).await, PasswordCheck::Right);
         let other = secret("four lamps over a quiet river ");
-        assert_eq!(check(&other, Some(&hash)).await, Verdict::Wrong);
-        assert_eq!(check(&password, None).await, Verdict::Wrong);
+        assert_eq!(check(&other, Some(&hash)).await, PasswordCheck::Wrong);
+        assert_eq!(check(&password, None).await, PasswordCheck::Wrong);
         assert_ne!(hash, ticket.hash(&password).await.unwrap(), "salted");
     }
 
@@ -247,7 +259,7 @@ mod tests {
         let ticket = passwords.ticket().unwrap();
         let stored = format!("{}{old}", today.prefix);
         let verdict = ticket.check(&password, Some(&stored)).await;
-        assert_eq!(verdict.unwrap(), Verdict::RightButOld);
+        assert_eq!(verdict.unwrap(), PasswordCheck::RightButOld);
     }
 
     #[tokio::test]
@@ -266,14 +278,14 @@ mod tests {
         file.pepper.activate(new);
         take(&file, &secrets.pepper, &secrets.vault);
         let verdict = ticket.check(&password, Some(&before)).await.unwrap();
-        assert_eq!(verdict, Verdict::RightButOld, "to be hashed anew");
+        assert_eq!(verdict, PasswordCheck::RightButOld, "to be hashed anew");
         let after = ticket.hash(&password).await.unwrap();
         file.pepper.drop(old);
         take(&file, &secrets.pepper, &secrets.vault);
         let verdict = ticket.check(&password, Some(&after)).await.unwrap();
-        assert_eq!(verdict, Verdict::Right);
+        assert_eq!(verdict, PasswordCheck::Right);
         let verdict = ticket.check(&password, Some(&before)).await.unwrap();
-        assert_eq!(verdict, Verdict::Wrong);
+        assert_eq!(verdict, PasswordCheck::Wrong);
     }
 
     #[tokio::test]
@@ -285,15 +297,15 @@ mod tests {
         for (one, other) in [(&composed, &decomposed), (&decomposed, &composed)] {
             let hash = ticket.hash(one).await.unwrap();
             let verdict = ticket.check(other, Some(&hash)).await.unwrap();
-            assert_eq!(verdict, Verdict::Right);
+            assert_eq!(verdict, PasswordCheck::Right);
         }
         let spaced = secret("pătru\u{a0}lămpi\u{3000}peste râu");
         let hash = ticket.hash(&composed).await.unwrap();
         let verdict = ticket.check(&spaced, Some(&hash)).await.unwrap();
-        assert_eq!(verdict, Verdict::Right);
+        assert_eq!(verdict, PasswordCheck::Right);
         let other = secret("patru lampi peste rau");
         let verdict = ticket.check(&other, Some(&hash)).await.unwrap();
-        assert_eq!(verdict, Verdict::Wrong);
+        assert_eq!(verdict, PasswordCheck::Wrong);
     }
 
     #[tokio::test]
@@ -307,7 +319,7 @@ mod tests {
         let ticket = passwords.ticket().unwrap();
         let stored = format!("{}{as_typed}", passwords.pepper.password_key().prefix);
         let verdict = ticket.check(&typed, Some(&stored)).await;
-        assert_eq!(verdict.unwrap(), Verdict::RightButOld);
+        assert_eq!(verdict.unwrap(), PasswordCheck::RightButOld);
     }
 
     #[tokio::test]
@@ -319,9 +331,9 @@ mod tests {
         let hash = ticket.hash(&secret(&long)).await.unwrap();
         let shorter = secret(long.strip_suffix('e').unwrap());
         let verdict = ticket.check(&shorter, Some(&hash)).await.unwrap();
-        assert_eq!(verdict, Verdict::Wrong);
+        assert_eq!(verdict, PasswordCheck::Wrong);
         let verdict = ticket.check(&secret(&long), Some(&hash)).await.unwrap();
-        assert_eq!(verdict, Verdict::Right);
+        assert_eq!(verdict, PasswordCheck::Right);
     }
 
     #[test]

@@ -19,13 +19,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-pub use follow::look;
+pub use follow::poll;
 
 use super::consents::{self, Credentials};
 use super::data::{ServedFrom, open, seal};
 use super::keys::Client;
-use super::providers::provider_refusal;
-use super::refusal::{Failure, Refusal};
+use super::provider_access::provider_refusal;
+use super::refusal::{ApiError, Refusal};
 use super::{accounts, grants};
 use crate::jobs::follow_payment::FollowPayment;
 use crate::skills::payment_intent::PaymentIntent;
@@ -35,18 +35,18 @@ use crate::skills::{
 use crate::state::AppState;
 use crate::storage::Tx;
 use crate::storage::consents::ConsentRow;
-use crate::storage::payments::{PaymentRow, Said};
+use crate::storage::payments::{PaymentRow, ProviderStatus};
 use crate::storage::sessions::SessionRow;
 
 /// An answer this young is not asked for again.
 const FRESH: Duration = Duration::seconds(1);
-/// How long a read waits for the bank before it answers with what is known.
+/// Time a read waits for the bank before it answers with what is known.
 const PATIENCE: StdDuration = StdDuration::from_secs(3);
-/// The shortest time between two looks of the job.
+/// The shortest time between two polls of the job.
 const SOON: Duration = Duration::seconds(2);
 
 /// A payment, opened.
-pub struct Payment {
+pub struct OpenedPayment {
     pub id: PaymentId,
     pub credentials_id: Option<CredentialsId>,
     pub skill: SkillName,
@@ -60,31 +60,31 @@ pub struct Payment {
     pub ordered: Value,
     pub intent: PaymentIntent,
     pub total: Decimal,
-    pub said: SaidDetails,
+    pub said: ProviderStatusDetails,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
-    /// When the bank was asked; none: not yet.
+    /// Time the bank was asked last; `None` if it was not asked yet.
     pub as_of: Option<DateTime<Utc>>,
     pub served_from: ServedFrom,
 }
 
-/// What is kept sealed of a bank's word on a payment.
+/// Details of the bank's last answer about a payment, stored sealed.
 #[derive(Clone, Default, Serialize, Deserialize)]
-pub struct SaidDetails {
+pub struct ProviderStatusDetails {
     pub reason: Option<String>,
     pub debtor_iban: Option<String>,
     pub items: Vec<ItemDetails>,
     pub executions: Option<ExecutionDetails>,
 }
 
-/// Of one transfer of a bulk.
+/// Status of one transfer of a bulk payment.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct ItemDetails {
     pub status: PaymentStatus,
     pub reason: Option<String>,
 }
 
-/// How often a standing order was executed.
+/// Executions of a standing order: the number so far, and the last and next date.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub struct ExecutionDetails {
     pub done: i64,
@@ -92,19 +92,25 @@ pub struct ExecutionDetails {
     pub next: Option<NaiveDate>,
 }
 
+/// The calendar day at the bank of a skill; in UTC for one that is no more.
+fn day_at(state: &AppState, skill: &SkillName, at: DateTime<Utc>) -> NaiveDate {
+    let skill = state.skills.get(skill);
+    skill.map_or_else(|| at.date_naive(), |skill| skill.day(at))
+}
+
 /// Writes down the payment that a step orders, in the transaction of the step, and sees to it that it is followed.
-pub async fn ordered(
+pub async fn record_order(
     state: &AppState,
     tx: &mut Tx,
     session: &SessionRow,
     data: &serde_json::Map<String, Value>,
     bank_ref: Option<&Opaque>,
-) -> Result<(), Failure> {
+) -> Result<(), ApiError> {
     let now = state.clock.now();
     let id = PaymentId(state.clock.id());
     let mut order = Value::Object(data.clone());
     let intent = PaymentIntent::read(&order)
-        .ok_or_else(|| Failure::Broken("a payment was ordered with data that is none".into()))?;
+        .ok_or_else(|| ApiError::Broken("a payment was ordered with data that is none".into()))?;
     if let Some(order) = order.as_object_mut() {
         order.shift_remove("psu_redirect_link");
         order.shift_remove("psu_id");
@@ -116,15 +122,15 @@ pub async fn ordered(
         position: session.position,
         consent_id: None,
         skill: session.skill.clone(),
-        kind: intent.info().kind(now.date_naive()),
+        kind: intent.info().kind(day_at(state, &session.skill, now)),
         status: PaymentStatus::Received,
         is_final: false,
-        ordered: seal(state, &order_place(id), &order)?,
+        ordered: seal(state, &order_aad(id), &order)?,
         bank_ref: bank_ref
             .map(|kept| {
                 state
                     .vault
-                    .seal(&state.clock, &ref_place(id), kept.expose())
+                    .seal(&state.clock, &bank_ref_aad(id), kept.expose())
             })
             .transpose()?,
         said: None,
@@ -139,13 +145,13 @@ pub async fn ordered(
     Ok(())
 }
 
-/// Has the payment of a session that is over looked at now: what is still open at the bank must not be agreed to.
-pub async fn session_over(
+/// Has the payment of a session that is over polled now: what is still open at the bank must not be agreed to.
+pub async fn on_session_ended(
     state: &AppState,
     tx: &mut Tx,
     session: SessionId,
-) -> Result<(), Failure> {
-    if let Some(payment) = tx.look_now(session, state.clock.now()).await? {
+) -> Result<(), ApiError> {
+    if let Some(payment) = tx.poll_now(session, state.clock.now()).await? {
         state.queue.add(tx, &FollowPayment { payment }).await?;
     }
     Ok(())
@@ -157,7 +163,7 @@ pub async fn get(
     client: &Client,
     credentials: &Credentials,
     id: Option<PaymentId>,
-) -> Result<Payment, Failure> {
+) -> Result<OpenedPayment, ApiError> {
     let (consent, row) = find(state, client, credentials, id).await?;
     let state = &state.for_tenant_alone(consent.tenant_id).await?;
     let young = |at: DateTime<Utc>| state.clock.now() - at < FRESH;
@@ -168,11 +174,11 @@ pub async fn get(
     let work = {
         let state = state.clone();
         // To the end, even if the caller hangs up: what the bank said is worth keeping.
-        tokio::spawn(async move { ask(&state, &row, &consent).await })
+        tokio::spawn(async move { ask_bank(&state, &row, &consent).await })
     };
     match tokio::time::timeout(PATIENCE, work).await {
         Ok(Ok(Ok(row))) => opened(state, row, ServedFrom::Bank),
-        Ok(Ok(Err(Failure::Database(error)))) => Err(error.into()),
+        Ok(Ok(Err(ApiError::Database(error)))) => Err(error.into()),
         _ => opened(state, known, ServedFrom::Cache),
     }
 }
@@ -183,7 +189,7 @@ pub async fn cancel(
     client: &Client,
     credentials: &Credentials,
     id: Option<PaymentId>,
-) -> Result<Payment, Failure> {
+) -> Result<OpenedPayment, ApiError> {
     let (consent, row) = find(state, client, credentials, id).await?;
     let state = &state.for_tenant_alone(consent.tenant_id).await?;
     if row.is_final {
@@ -191,21 +197,21 @@ pub async fn cancel(
     }
     let state = state.clone();
     // To the end, even if the caller hangs up: the bank's word on it must be kept.
-    let work = tokio::spawn(async move { call_off(&state, row, &consent).await });
+    let work = tokio::spawn(async move { cancel_at_bank(&state, row, &consent).await });
     work.await.unwrap_or_else(|error| {
-        Err(Failure::Broken(format!(
+        Err(ApiError::Broken(format!(
             "a cancellation broke off: {error}"
         )))
     })
 }
 
-async fn call_off(
+async fn cancel_at_bank(
     state: &AppState,
     row: PaymentRow,
     consent: &ConsentRow,
-) -> Result<Payment, Failure> {
-    let (connector, grant) = grants::way_in(state, consent)?;
-    let refusal = |error: &ConnectorError| Failure::from(provider_refusal(&row.skill, error));
+) -> Result<OpenedPayment, ApiError> {
+    let (connector, grant) = grants::open_access(state, consent)?;
+    let refusal = |error: &ConnectorError| ApiError::from(provider_refusal(&row.skill, error));
     let cancellation = connector.cancel_payment(&grant).await;
     let cancellation = cancellation.map_err(|error| refusal(&error))?;
     // From here on: what was asked before the bank decided is older than its decision.
@@ -216,21 +222,21 @@ async fn call_off(
             let told = told.filter(|told| told.status == PaymentStatus::Cancelled);
             let told = match told {
                 Some(told) => told,
-                // It said so; how many executions came before is known as of the last look.
-                None => off(said(state, &row)?),
+                // It said so; how many executions came before is known as of the last poll.
+                None => as_cancelled(provider_status(state, &row)?),
             };
-            cancelled(state, keep(state, row.id, &told, asked_at).await?)
+            cancelled(state, keep_status(state, row.id, &told, asked_at).await?)
         }
         Cancellation::TooLate => {
             let told = connector.payment(&grant).await;
             let told = told.map_err(|error| refusal(&error))?;
-            cancelled(state, keep(state, row.id, &told, asked_at).await?)
+            cancelled(state, keep_status(state, row.id, &told, asked_at).await?)
         }
     }
 }
 
 /// The answer to a cancellation: the payment if it is off, else why it is not.
-fn cancelled(state: &AppState, row: PaymentRow) -> Result<Payment, Failure> {
+fn cancelled(state: &AppState, row: PaymentRow) -> Result<OpenedPayment, ApiError> {
     if row.status == PaymentStatus::Cancelled {
         return opened(state, row, ServedFrom::Bank);
     }
@@ -243,7 +249,7 @@ fn cancelled(state: &AppState, row: PaymentRow) -> Result<Payment, Failure> {
 }
 
 /// A payment that was called off, by what was known of it before.
-fn off(before: SaidDetails) -> BankPayment {
+fn as_cancelled(before: ProviderStatusDetails) -> BankPayment {
     let item = |_| BankPaymentItem {
         status: PaymentStatus::Cancelled,
         reason: None,
@@ -267,7 +273,7 @@ async fn find(
     client: &Client,
     credentials: &Credentials,
     id: Option<PaymentId>,
-) -> Result<(ConsentRow, PaymentRow), Failure> {
+) -> Result<(ConsentRow, PaymentRow), ApiError> {
     let mut tx = state.db.read().await?;
     let consent = consents::authorise(state, &mut tx, client, credentials).await?;
     consents::require_user(&consent, credentials)?;
@@ -280,53 +286,57 @@ async fn find(
 }
 
 /// Asks the bank and keeps what it says.
-async fn ask(
+async fn ask_bank(
     state: &AppState,
     row: &PaymentRow,
     consent: &ConsentRow,
-) -> Result<PaymentRow, Failure> {
-    let (connector, grant) = grants::way_in(state, consent)?;
+) -> Result<PaymentRow, ApiError> {
+    let (connector, grant) = grants::open_access(state, consent)?;
     let asked_at = state.clock.now();
     let told = connector.payment(&grant).await;
     let told = told.map_err(|error| provider_refusal(&row.skill, &error))?;
-    keep(state, row.id, &told, asked_at).await
+    keep_status(state, row.id, &told, asked_at).await
 }
 
 /// Keeps what the bank said, unless something newer or final is known; answers what is known then.
-async fn keep(
+async fn keep_status(
     state: &AppState,
     id: PaymentId,
     told: &BankPayment,
     as_of: DateTime<Utc>,
-) -> Result<PaymentRow, Failure> {
+) -> Result<PaymentRow, ApiError> {
     let items = told.items.iter().map(|item| item.status);
-    let details = SaidDetails {
+    let details = ProviderStatusDetails {
         reason: told.reason.clone(),
         debtor_iban: told.debtor_iban.clone(),
         items: told.items.iter().map(Into::into).collect(),
         executions: told.executions.map(Into::into),
     };
-    let said = Said {
+    let said = ProviderStatus {
         status: told.status,
         is_final: told.status.is_over(items),
-        said: &seal(state, &said_place(id), &details)?,
+        said: &seal(state, &provider_status_aad(id), &details)?,
         as_of,
         now: state.clock.now(),
     };
     let mut tx = state.db.write().await?;
-    tx.put_said(id, &said).await?;
+    tx.put_provider_status(id, &said).await?;
     let row = tx.payment(id).await?.ok_or(Code::InactiveCredentials)?;
     tx.commit().await?;
     Ok(row)
 }
 
-fn opened(state: &AppState, row: PaymentRow, served_from: ServedFrom) -> Result<Payment, Failure> {
-    let ordered: Value = open(state, &order_place(row.id), &row.ordered)?;
+fn opened(
+    state: &AppState,
+    row: PaymentRow,
+    served_from: ServedFrom,
+) -> Result<OpenedPayment, ApiError> {
+    let ordered: Value = open(state, &order_aad(row.id), &row.ordered)?;
     let intent = PaymentIntent::read(&ordered)
-        .ok_or_else(|| Failure::Broken("a kept order cannot be read".into()))?;
-    let said = said(state, &row)?;
+        .ok_or_else(|| ApiError::Broken("a kept order cannot be read".into()))?;
+    let said = provider_status(state, &row)?;
     let (servicer_id, servicer_name) = accounts::provider(state, &row.skill);
-    Ok(Payment {
+    Ok(OpenedPayment {
         id: row.id,
         credentials_id: row.consent_id,
         skill: row.skill,
@@ -346,22 +356,22 @@ fn opened(state: &AppState, row: PaymentRow, served_from: ServedFrom) -> Result<
     })
 }
 
-fn said(state: &AppState, row: &PaymentRow) -> Result<SaidDetails, Failure> {
+fn provider_status(state: &AppState, row: &PaymentRow) -> Result<ProviderStatusDetails, ApiError> {
     match &row.said {
-        Some(sealed) => open(state, &said_place(row.id), sealed),
-        None => Ok(SaidDetails::default()),
+        Some(sealed) => open(state, &provider_status_aad(row.id), sealed),
+        None => Ok(ProviderStatusDetails::default()),
     }
 }
 
-fn ref_place(id: PaymentId) -> String {
+fn bank_ref_aad(id: PaymentId) -> String {
     format!("payments.bank_ref/{id}")
 }
 
-fn order_place(id: PaymentId) -> String {
+fn order_aad(id: PaymentId) -> String {
     format!("payments.ordered/{id}")
 }
 
-fn said_place(id: PaymentId) -> String {
+fn provider_status_aad(id: PaymentId) -> String {
     format!("payments.said/{id}")
 }
 
@@ -384,7 +394,7 @@ impl From<BankExecutions> for ExecutionDetails {
     }
 }
 
-impl Payment {
+impl OpenedPayment {
     /// The day it is, was or will next be executed, as far as that is known.
     pub fn execution_date(&self) -> Option<NaiveDate> {
         let info = self.intent.info();

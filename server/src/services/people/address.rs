@@ -4,22 +4,23 @@
 
 use app::domain::ids::PersonId;
 use app::portal::people::{AddressLink, GivenPasswords};
-use app::portal::{Actor, Source, Trouble};
+use app::portal::{Actor, FreshProof, PortalError, RequestSource};
 use secrecy::SecretString;
 use serde_json::json;
 
 use super::links::{self, masked, own_address};
-use super::{sign_in, ticket, tries};
-use crate::services::acts::{By, audit};
-use crate::services::passwords::{LONGEST_BYTES, Ticket, Verdict};
-use crate::services::trouble::{Stop, act};
+use super::{login_throttle, sign_in, ticket};
+use crate::security::SecurityEvent;
+use crate::services::audit::{AuditActor, audit};
+use crate::services::passwords::{LONGEST_BYTES, PasswordCheck, QueueSlot};
+use crate::services::service_error::{ServiceError, audit_entry};
 use crate::state::AppState;
 use crate::storage::email_links::LinkPurpose;
 use crate::storage::people::{PersonRow, UnprovedRow};
 use crate::storage::{Tx, lost_race};
 
-/// How often an address is proved against others who prove it at the same instant. Whoever loses lets another get a
-/// statement further, and finds its work done once it has committed.
+/// Number of tries to prove an address that others prove at the same instant. A try that loses the race lets another
+/// get a statement further, and finds its work done once that one has committed.
 const PROOF_TRIES: u32 = 8;
 /// Accounts with one address that a password is compared with when their servicers are brought in.
 const COMPARED: i64 = 4;
@@ -29,12 +30,12 @@ pub async fn link(
     state: &AppState,
     actor: Option<&Actor>,
     token: &str,
-    source: &Source,
-) -> Result<AddressLink, Stop> {
+    source: &RequestSource,
+) -> Result<AddressLink, ServiceError> {
     let row = links::person_of(state, token, LinkPurpose::Verify, source).await?;
     let mut tx = state.db.read().await?;
     let owner = other_owner(&mut tx, &row).await?;
-    let places = tx.places_of(row.id).await?;
+    let places = tx.memberships_of(row.id).await?;
     Ok(AddressLink {
         address: masked(&row.email),
         signed_in: actor.is_some_and(|actor| actor.person == row.id),
@@ -44,14 +45,14 @@ pub async fn link(
 }
 
 /// Another account that has proved the address of this one.
-async fn other_owner(tx: &mut Tx, row: &PersonRow) -> Result<Option<PersonRow>, Stop> {
+async fn other_owner(tx: &mut Tx, row: &PersonRow) -> Result<Option<PersonRow>, ServiceError> {
     let owner = tx.owner_of_email(&row.registered_key).await?;
     Ok(owner.filter(|owner| owner.id != row.id))
 }
 
-/// A password that was shown, and the hash that it was compared with: both hold while the hash is stored.
+/// A password that was given, and the hash that it matched: both hold while the hash is stored.
 struct Shown {
-    counted: tries::Counted,
+    counted: login_throttle::CountedAttempt,
     stored: Option<String>,
 }
 
@@ -61,8 +62,8 @@ pub async fn confirm(
     actor: Option<&Actor>,
     token: &str,
     given: &GivenPasswords,
-    source: &Source,
-) -> Result<PersonId, Stop> {
+    source: &RequestSource,
+) -> Result<PersonId, ServiceError> {
     let row = links::person_of(state, token, LinkPurpose::Verify, source).await?;
     let ticket = ticket(state)?;
     let mut shown = Vec::new();
@@ -80,18 +81,19 @@ pub async fn confirm(
             return Ok(row.id);
         }
     }
-    Err(Stop::Broken("an address proved twice".to_owned()))
+    Err(ServiceError::Broken("an address proved twice".to_owned()))
 }
 
 async fn show(
     state: &AppState,
-    ticket: &Ticket,
+    ticket: &QueueSlot,
     row: &PersonRow,
     password: &str,
     field: &'static str,
-    source: &Source,
-) -> Result<Shown, Stop> {
-    let (counted, stored) = sign_in::shown(state, ticket, row, password, field, source).await?;
+    source: &RequestSource,
+) -> Result<Shown, ServiceError> {
+    let (counted, stored) =
+        sign_in::check_shown_password(state, ticket, row, password, field, source).await?;
     Ok(Shown {
         counted,
         stored: Some(stored),
@@ -104,8 +106,8 @@ async fn prove(
     token: &str,
     row: &PersonRow,
     shown: &[Shown],
-    source: &Source,
-) -> Result<bool, Stop> {
+    source: &RequestSource,
+) -> Result<bool, ServiceError> {
     let mut tx = state.db.write().await?;
     use_link(state, &mut tx, token).await?;
     still_shown(&mut tx, &[row], shown).await?;
@@ -113,13 +115,13 @@ async fn prove(
         Err(error) if lost_race(&error) => return Ok(false),
         proved => proved?,
     }
-    let by = By::person(row.id, &row.email, source);
+    let by = AuditActor::person(row.id, &row.email, source);
     audit(
         state,
         &mut tx,
         &by,
         None,
-        "email.verified",
+        SecurityEvent::EmailVerified,
         row.id,
         json!({}),
     )
@@ -133,25 +135,29 @@ async fn prove(
     })
 }
 
-async fn use_link(state: &AppState, tx: &mut Tx, token: &str) -> Result<(), Stop> {
+async fn use_link(state: &AppState, tx: &mut Tx, token: &str) -> Result<(), ServiceError> {
     let digest = links::digest(state, token);
     let used = tx.use_email_link(&digest, LinkPurpose::Verify, state.clock.now());
-    used.await?.ok_or(Trouble::NotFound)?;
+    used.await?.ok_or(PortalError::NotFound)?;
     Ok(())
 }
 
-/// Both passwords are still the ones that were shown; their tries are forgiven.
-async fn still_shown(tx: &mut Tx, rows: &[&PersonRow], shown: &[Shown]) -> Result<(), Stop> {
+/// Fails if either password is no longer the one that was given; else forgives their tries.
+async fn still_shown(
+    tx: &mut Tx,
+    rows: &[&PersonRow],
+    shown: &[Shown],
+) -> Result<(), ServiceError> {
     for row in rows {
-        let now = tx.person(row.id).await?.ok_or(Trouble::NotFound)?;
+        let now = tx.person(row.id).await?.ok_or(PortalError::NotFound)?;
         if now.password != row.password {
             let why = "The password was changed elsewhere meanwhile. Open the link again.";
-            return Err(Trouble::Conflict(why.to_owned()).into());
+            return Err(PortalError::Conflict(why.to_owned()).into());
         }
     }
     for one in shown {
         debug_assert!(one.stored.is_some(), "only a right password is shown");
-        one.counted.forgive(tx).await?;
+        one.counted.refund(tx).await?;
     }
     Ok(())
 }
@@ -163,20 +169,20 @@ async fn hand_over(
     row: &PersonRow,
     owner: &PersonRow,
     shown: &[Shown],
-    source: &Source,
-) -> Result<PersonId, Stop> {
+    source: &RequestSource,
+) -> Result<PersonId, ServiceError> {
     let mut tx = state.db.write().await?;
     use_link(state, &mut tx, token).await?;
     still_shown(&mut tx, &[row, owner], shown).await?;
     take_over(&mut tx, row.id, owner.id).await?;
-    let by = By::person(owner.id, &owner.email, source);
+    let by = AuditActor::person(owner.id, &owner.email, source);
     let detail = json!({ "from": row.id });
     audit(
         state,
         &mut tx,
         &by,
         None,
-        "person.took_over",
+        SecurityEvent::PersonTookOver,
         owner.id,
         detail,
     )
@@ -185,15 +191,16 @@ async fn hand_over(
     Ok(owner.id)
 }
 
-async fn take_over(tx: &mut Tx, from: PersonId, to: PersonId) -> Result<(), Stop> {
+async fn take_over(tx: &mut Tx, from: PersonId, to: PersonId) -> Result<(), ServiceError> {
     tx.move_memberships(from, to).await?;
     tx.end_portal_sessions_of(from, None).await?;
     tx.clear_password(from).await?;
     Ok(())
 }
 
-/// How many accounts registered with the actor's proved address and hold a servicer still.
-pub async fn unconfirmed(state: &AppState, actor: &Actor) -> Result<usize, Stop> {
+/// Counts the accounts that registered with the actor's proved address, have not proved it and still belong to a
+/// servicer; at most `COMPARED`.
+pub async fn unconfirmed(state: &AppState, actor: &Actor) -> Result<usize, ServiceError> {
     if !actor.verified {
         return Ok(0);
     }
@@ -205,14 +212,17 @@ pub async fn unconfirmed(state: &AppState, actor: &Actor) -> Result<usize, Stop>
 /// Takes over the servicers of an account that registered with the actor's proved address, by that account's password.
 pub async fn bring_in(
     state: &AppState,
-    actor: &Actor,
+    proof: FreshProof<'_>,
     password: &str,
-    source: &Source,
-) -> Result<(), Stop> {
-    let proof = actor.fresh(state.clock.now())?;
+    source: &RequestSource,
+) -> Result<(), ServiceError> {
     let actor = proof.actor();
+    if password.is_empty() {
+        let why = "Enter the password that the other registration was made with.";
+        return Err(PortalError::field("other_password", why).into());
+    }
     let wrong = || {
-        Trouble::field(
+        PortalError::field(
             "other_password",
             "No unconfirmed account has this password.",
         )
@@ -223,7 +233,13 @@ pub async fn bring_in(
     let ticket = ticket(state)?;
     let key = actor.email.key();
     let account = format!("bring\n{key}");
-    let counted = tries::count(state, tries::Kind::SignIn, Some(&account), source).await?;
+    let counted = login_throttle::count(
+        state,
+        login_throttle::ThrottledAction::SignIn,
+        Some(&account),
+        source,
+    )
+    .await?;
     let others = state
         .db
         .read()
@@ -238,14 +254,14 @@ pub async fn bring_in(
     if now.verified_at.is_some() || now.password != other.password {
         return Err(wrong().into());
     }
-    counted.forgive(&mut tx).await?;
+    counted.refund(&mut tx).await?;
     take_over(&mut tx, other.id, actor.person).await?;
     let detail = json!({ "from": other.id });
-    let taken = act(
+    let taken = audit_entry(
         state,
         actor,
         source,
-        "person.took_over",
+        SecurityEvent::PersonTookOver,
         actor.person,
         detail,
     );
@@ -255,14 +271,14 @@ pub async fn bring_in(
 
 /// The account whose password this is.
 async fn matching(
-    ticket: &Ticket,
+    ticket: &QueueSlot,
     others: Vec<UnprovedRow>,
     password: &str,
-) -> Result<Option<UnprovedRow>, Stop> {
+) -> Result<Option<UnprovedRow>, ServiceError> {
     let password: SecretString = password.to_owned().into();
     for other in others {
         let verdict = ticket.check(&password, other.password.as_deref()).await?;
-        if verdict != Verdict::Wrong {
+        if verdict != PasswordCheck::Wrong {
             return Ok(Some(other));
         }
     }

@@ -2,17 +2,18 @@
 
 use chrono::Duration;
 
-use crate::services::acts::{By, audit};
-use crate::services::trouble::Stop;
+use crate::security::SecurityEvent;
+use crate::services::audit::{AuditActor, audit};
+use crate::services::service_error::ServiceError;
 use crate::state::AppState;
 
-/// How long an account without a proved address lasts after its last use, in the portal or by its sandbox keys.
+/// Time an account without a proved address lasts after its last use, in the portal or by its sandbox keys.
 pub const UNPROVED_LAST: Duration = Duration::days(30);
 /// Accounts looked up at a time.
 const BATCH: i64 = 100;
 
 /// Ends every account whose time is over, each in a transaction of its own, until none is left; says how many.
-pub async fn end_unproved(state: &AppState) -> Result<u64, Stop> {
+pub async fn end_unproved(state: &AppState) -> Result<u64, ServiceError> {
     let now = state.clock.now();
     let since = now - UNPROVED_LAST;
     if state.db.read().await?.has_undated_people().await? {
@@ -36,8 +37,17 @@ pub async fn end_unproved(state: &AppState) -> Result<u64, Stop> {
             }
             tx.delete_person(person).await?;
             let detail = serde_json::json!({ "servicers": servicers });
-            let by = By::server();
-            audit(state, &mut tx, &by, None, "person.ended", person, detail).await?;
+            let by = AuditActor::server();
+            audit(
+                state,
+                &mut tx,
+                &by,
+                None,
+                SecurityEvent::PersonEnded,
+                person,
+                detail,
+            )
+            .await?;
             tx.commit().await?;
             for tenant in lost {
                 state.vault.forget(tenant);

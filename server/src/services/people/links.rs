@@ -2,16 +2,17 @@
 
 use app::domain::ids::{PersonId, ServicerId};
 use app::domain::person::Email;
-use app::portal::{Actor, Source, Trouble};
+use app::portal::{Actor, PortalError, RequestSource};
 use chrono::Duration;
 
-use super::{chosen, tries};
+use super::{chosen, login_throttle};
 use crate::crypto::Digest;
-use crate::jobs::password_link::PasswordLink;
+use crate::jobs::password_link::SendPasswordLink;
 use crate::jobs::send_mail::SendMail;
 use crate::mail::{Letter, letters};
-use crate::services::passwords::judge;
-use crate::services::trouble::Stop;
+use crate::security::{self, SecurityEvent};
+use crate::services::passwords::check_strength;
+use crate::services::service_error::ServiceError;
 use crate::state::AppState;
 use crate::storage::email_links::LinkPurpose;
 use crate::storage::people::PersonRow;
@@ -26,7 +27,7 @@ pub async fn add_verify_link(
     state: &AppState,
     tx: &mut Tx,
     person: PersonId,
-) -> Result<String, Stop> {
+) -> Result<String, ServiceError> {
     let token = add(state, tx, person, LinkPurpose::Verify, VERIFY_LIVES).await?;
     Ok(format!(
         "{}{}",
@@ -40,7 +41,7 @@ pub async fn add_printed_link(
     state: &AppState,
     tx: &mut Tx,
     person: PersonId,
-) -> Result<String, Stop> {
+) -> Result<String, ServiceError> {
     let token = add(state, tx, person, LinkPurpose::Password, PRINTED_LIVES).await?;
     tx.make_operator_link(&digest(state, &token)).await?;
     Ok(format!("{}{}", state.public_url, app::links::reset(&token)))
@@ -52,15 +53,18 @@ async fn add(
     person: PersonId,
     purpose: LinkPurpose,
     lives: Duration,
-) -> Result<String, Stop> {
+) -> Result<String, ServiceError> {
     let (token, now) = (state.clock.token(), state.clock.now());
     tx.add_email_link(&digest(state, &token), person, purpose, now, now + lives)
         .await?;
     Ok(token)
 }
 
-/// The digest that a link's token is kept as.
+/// The digest that a link's token is kept as. What mail programs take for the end of a link, a full stop or a bracket, is
+/// none of it.
 pub fn digest(state: &AppState, token: &str) -> Digest {
+    let end = token.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_')));
+    let token = end.and_then(|end| token.get(..end)).unwrap_or(token);
     state.pepper.digest("email_link", token)
 }
 
@@ -69,9 +73,9 @@ pub async fn person_of(
     state: &AppState,
     token: &str,
     purpose: LinkPurpose,
-    source: &Source,
-) -> Result<PersonRow, Stop> {
-    tries::may_look(state, source).await?;
+    source: &RequestSource,
+) -> Result<PersonRow, ServiceError> {
+    login_throttle::may_look(state, source).await?;
     let mut tx = state.db.read().await?;
     let now = state.clock.now();
     let person = tx.email_link(&digest(state, token), purpose, now).await?;
@@ -81,9 +85,15 @@ pub async fn person_of(
     };
     drop(tx);
     if row.is_none() {
-        tries::count(state, tries::Kind::Link, None, source).await?;
+        security::tell(
+            SecurityEvent::AuthenticationFailed,
+            security::who(),
+            None,
+            &source.ip,
+        );
+        login_throttle::count(state, login_throttle::ThrottledAction::Link, None, source).await?;
     }
-    row.ok_or_else(|| Trouble::NotFound.into())
+    row.ok_or_else(|| PortalError::NotFound.into())
 }
 
 /// Makes an address an account's own: everybody else who claimed it without proof is signed out and cannot sign in with
@@ -95,16 +105,21 @@ pub async fn own_address(state: &AppState, tx: &mut Tx, row: &PersonRow) -> Resu
 }
 
 /// Adds the job that sends a letter.
-pub async fn write(state: &AppState, tx: &mut Tx, letter: Letter) -> Result<(), Stop> {
+pub async fn write(state: &AppState, tx: &mut Tx, letter: Letter) -> Result<(), ServiceError> {
     Ok(state.queue.add(tx, &SendMail(letter)).await?)
 }
 
 /// Takes note that somebody forgot a password; what follows is a job's work, whatever the address.
-pub async fn forgot(state: &AppState, email: &str, source: &Source) -> Result<(), Stop> {
-    let email = Email::parse(email).map_err(|error| Trouble::field("email", error.to_string()))?;
-    tries::count(state, tries::Kind::Letter, None, source).await?;
+pub async fn forgot(
+    state: &AppState,
+    email: &str,
+    source: &RequestSource,
+) -> Result<(), ServiceError> {
+    let email =
+        Email::parse(email).map_err(|error| PortalError::field("email", error.to_string()))?;
+    login_throttle::count(state, login_throttle::ThrottledAction::Letter, None, source).await?;
     let mut tx = state.db.write().await?;
-    let job = PasswordLink {
+    let job = SendPasswordLink {
         email_key: email.key(),
     };
     state.queue.add(&mut tx, &job).await?;
@@ -116,7 +131,7 @@ pub async fn forgot(state: &AppState, email: &str, source: &Source) -> Result<()
 /// The job's part: the account that proved the address gets the link. If none did, the link is for whichever of them the
 /// reader of the mailbox chooses, so that a stranger's registration neither takes the place of another nor is handed over
 /// unasked (`reset`).
-pub async fn mail_password_link(state: &AppState, email_key: &str) -> Result<(), Stop> {
+pub async fn mail_password_link(state: &AppState, email_key: &str) -> Result<(), ServiceError> {
     let mut tx = state.db.write().await?;
     let proved = tx.owner_of_email(email_key).await?;
     let person = if let Some(row) = &proved {
@@ -125,7 +140,7 @@ pub async fn mail_password_link(state: &AppState, email_key: &str) -> Result<(),
         let first = tx.unproved(email_key, true, 1).await?.into_iter().next();
         let Some(first) = first else { return Ok(()) };
         let row = tx.person(first.id).await?;
-        row.ok_or_else(|| Stop::Broken("an account that is not there".to_owned()))?
+        row.ok_or_else(|| ServiceError::Broken("an account that is not there".to_owned()))?
     };
     if may_write(state, &mut tx, email_key, proved.is_some()).await? {
         let purpose = LinkPurpose::Password;
@@ -139,17 +154,17 @@ pub async fn mail_password_link(state: &AppState, email_key: &str) -> Result<(),
     Ok(())
 }
 
-/// Counts a letter about an account; whether one more may be sent now.
+/// Counts a letter about an account. Returns `true` if one more may be sent now.
 async fn may_write(
     state: &AppState,
     tx: &mut Tx,
     email_key: &str,
     proved: bool,
-) -> Result<bool, Stop> {
+) -> Result<bool, ServiceError> {
     if proved {
-        tries::may_write_to(state, tx, email_key).await
+        login_throttle::may_write_to(state, tx, email_key).await
     } else {
-        tries::may_write_to_unproved(state, tx, email_key).await
+        login_throttle::may_write_to_unproved(state, tx, email_key).await
     }
 }
 
@@ -161,8 +176,8 @@ pub async fn write_about(
     email_key: &str,
     proved: bool,
     letter: Letter,
-) -> Result<(), Stop> {
-    if proved || tries::may_write_to_unproved(state, tx, email_key).await? {
+) -> Result<(), ServiceError> {
+    if proved || login_throttle::may_write_to_unproved(state, tx, email_key).await? {
         write(state, tx, letter).await?;
     }
     Ok(())
@@ -176,8 +191,8 @@ pub async fn welcome(
     person: PersonId,
     email: &Email,
     (servicer, name): (ServicerId, &str),
-) -> Result<(), Stop> {
-    if !tries::may_write_to_unproved(state, tx, &email.key()).await? {
+) -> Result<(), ServiceError> {
+    if !login_throttle::may_write_to_unproved(state, tx, &email.key()).await? {
         tracing::info!("a registration got no letter: its address has had those of the day");
         return Ok(());
     }
@@ -187,10 +202,10 @@ pub async fn welcome(
     write(state, tx, letter).await
 }
 
-/// Whether a new password will do.
-pub fn judged(state: &AppState, email: &str, password: &str) -> Result<(), Stop> {
-    let email = Email::parse(email).map_err(|error| Stop::Broken(error.to_string()))?;
-    judge(password, Some(&email), &[&state.config.portal.brand]).map_err(chosen)
+/// Fails with the reason if a new password is not good enough.
+pub fn judged(state: &AppState, email: &str, password: &str) -> Result<(), ServiceError> {
+    let email = Email::stored(email);
+    check_strength(password, Some(&email), &[&state.config.portal.brand]).map_err(chosen)
 }
 
 /// The letter that tells of a new password.
@@ -200,13 +215,14 @@ pub fn changed(state: &AppState, email: &str) -> Letter {
 }
 
 /// Mails the proof link again.
-pub async fn send_verification(state: &AppState, actor: &Actor) -> Result<(), Stop> {
+pub async fn send_verification(state: &AppState, actor: &Actor) -> Result<(), ServiceError> {
     if actor.verified {
-        return Ok(());
+        let why = "Your email address is confirmed already: no email is needed.";
+        return Err(PortalError::Conflict(why.to_owned()).into());
     }
     let mut tx = state.db.write().await?;
-    if !tries::may_write_to_unproved(state, &mut tx, &actor.email.key()).await? {
-        return Err(Trouble::Conflict(
+    if !login_throttle::may_write_to_unproved(state, &mut tx, &actor.email.key()).await? {
+        return Err(PortalError::Conflict(
             "We've already sent several emails to this address today. Check the inbox, spam included, or ask for another \
              tomorrow."
                 .to_owned(),

@@ -7,67 +7,79 @@ mod address;
 pub mod devices;
 pub mod endings;
 pub mod links;
-mod places;
+pub mod login_throttle;
+mod memberships;
 mod reset;
 mod sign_in;
+pub mod spelling;
 mod start;
-pub mod tries;
 
 use app::domain::ids::{PersonId, ServicerId};
 use app::portal::people::{
     AddressLink, Device, GivenPasswords, PasswordLink, People, SignUp, Start, Started,
 };
-use app::portal::{Actor, Answered, FreshProof, Source, Trouble};
+use app::portal::{Actor, FreshProof, PortalError, PortalResult, RequestSource};
 use async_trait::async_trait;
 use serde_json::json;
 
 use super::Services;
-use super::passwords::Ticket;
-use super::trouble::{Stop, act, answered};
+use super::passwords::QueueSlot;
+use super::service_error::{ServiceError, audit_entry, portal_result};
+use crate::security::SecurityEvent;
 use crate::state::AppState;
 
-pub use start::{Made, make_sandbox};
+pub use start::{Registered, make_sandbox};
 
 /// A place in the queue for hashing, or the advice to come back in a moment.
-fn ticket(state: &AppState) -> Result<Ticket, Stop> {
-    Ok(state.passwords.ticket().ok_or(Trouble::Wait(1))?)
+fn ticket(state: &AppState) -> Result<QueueSlot, ServiceError> {
+    Ok(state.passwords.ticket().ok_or(PortalError::Wait(1))?)
 }
 
 /// The refusal of a password that somebody chose.
-fn chosen(why: String) -> Stop {
-    Trouble::field("password", why).into()
+fn chosen(why: String) -> ServiceError {
+    PortalError::field("password", why).into()
 }
 
 #[async_trait]
 impl People for Services {
-    async fn start(&self, form: Start, source: &Source) -> Answered<Started> {
-        answered(self, start::start(&self.state, form, source).await)
+    async fn start(&self, form: Start, source: &RequestSource) -> PortalResult<Started> {
+        portal_result(self, start::start(&self.state, form, source).await)
     }
 
-    async fn sign_up(&self, form: SignUp, source: &Source) -> Answered<PersonId> {
-        answered(self, start::sign_up(&self.state, form, source).await)
+    async fn sign_up(&self, form: SignUp, source: &RequestSource) -> PortalResult<PersonId> {
+        portal_result(self, start::sign_up(&self.state, form, source).await)
     }
 
-    async fn sign_in(&self, email: &str, password: &str, source: &Source) -> Answered<PersonId> {
-        answered(
+    async fn sign_in(
+        &self,
+        email: &str,
+        password: &str,
+        source: &RequestSource,
+    ) -> PortalResult<PersonId> {
+        portal_result(
             self,
             sign_in::sign_in(&self.state, email, password, source).await,
         )
     }
 
-    async fn prove(&self, actor: &Actor, password: &str, source: &Source) -> Answered<()> {
-        answered(
+    async fn prove(
+        &self,
+        actor: &Actor,
+        password: &str,
+        source: &RequestSource,
+    ) -> PortalResult<()> {
+        portal_result(
             self,
             sign_in::prove(&self.state, actor, password, source).await,
         )
     }
 
-    async fn forgot(&self, email: &str, source: &Source) -> Answered<()> {
-        answered(self, links::forgot(&self.state, email, source).await)
+    async fn forgot(&self, email: &str, source: &RequestSource) -> PortalResult<()> {
+        portal_result(self, links::forgot(&self.state, email, source).await)
     }
 
-    async fn reset_link(&self, token: &str, source: &Source) -> Answered<PasswordLink> {
-        answered(self, reset::link(&self.state, token, source).await)
+    async fn reset_link(&self, token: &str, source: &RequestSource) -> PortalResult<PasswordLink> {
+        portal_result(self, reset::link(&self.state, token, source).await)
     }
 
     async fn reset(
@@ -75,19 +87,19 @@ impl People for Services {
         token: &str,
         account: &str,
         password: &str,
-        source: &Source,
-    ) -> Answered<PersonId> {
+        source: &RequestSource,
+    ) -> PortalResult<PersonId> {
         let reset = reset::reset(&self.state, token, account, password, source);
-        answered(self, reset.await)
+        portal_result(self, reset.await)
     }
 
     async fn verify_link(
         &self,
         actor: Option<&Actor>,
         token: &str,
-        source: &Source,
-    ) -> Answered<AddressLink> {
-        answered(self, address::link(&self.state, actor, token, source).await)
+        source: &RequestSource,
+    ) -> PortalResult<AddressLink> {
+        portal_result(self, address::link(&self.state, actor, token, source).await)
     }
 
     async fn verify(
@@ -95,19 +107,27 @@ impl People for Services {
         actor: Option<&Actor>,
         token: &str,
         given: GivenPasswords,
-        source: &Source,
-    ) -> Answered<PersonId> {
+        source: &RequestSource,
+    ) -> PortalResult<PersonId> {
         let confirmed = address::confirm(&self.state, actor, token, &given, source);
-        answered(self, confirmed.await)
+        portal_result(self, confirmed.await)
     }
 
-    async fn unconfirmed(&self, actor: &Actor) -> Answered<usize> {
-        answered(self, address::unconfirmed(&self.state, actor).await)
+    async fn unconfirmed(&self, actor: &Actor) -> PortalResult<usize> {
+        portal_result(self, address::unconfirmed(&self.state, actor).await)
     }
 
-    async fn bring_in(&self, actor: &Actor, password: &str, source: &Source) -> Answered<()> {
-        let brought = address::bring_in(&self.state, actor, password, source);
-        answered(self, brought.await)
+    async fn bring_in(
+        &self,
+        actor: &Actor,
+        password: &str,
+        source: &RequestSource,
+    ) -> PortalResult<()> {
+        let brought = async {
+            let proof = actor.fresh(self.state.clock.now())?;
+            address::bring_in(&self.state, proof, password, source).await
+        };
+        portal_result(self, brought.await)
     }
 
     async fn join(
@@ -115,22 +135,25 @@ impl People for Services {
         actor: &Actor,
         servicer_id: &str,
         claim_token: &str,
-        source: &Source,
-    ) -> Answered<()> {
-        let joined = places::join(&self.state, actor, servicer_id, claim_token, source);
-        answered(self, joined.await)
+        source: &RequestSource,
+    ) -> PortalResult<()> {
+        let joined = memberships::join(&self.state, actor, servicer_id, claim_token, source);
+        portal_result(self, joined.await)
     }
 
-    async fn places(&self, actor: &Actor) -> Answered<Vec<(ServicerId, String)>> {
-        answered(self, places::places(&self.state, actor).await)
+    async fn places(&self, actor: &Actor) -> PortalResult<Vec<(ServicerId, String)>> {
+        portal_result(self, memberships::list(&self.state, actor).await)
     }
 
-    async fn work_in(&self, actor: &Actor, servicer: ServicerId) -> Answered<()> {
-        answered(self, places::work_in(&self.state, actor, servicer).await)
+    async fn work_in(&self, actor: &Actor, servicer: ServicerId) -> PortalResult<()> {
+        portal_result(
+            self,
+            memberships::work_in(&self.state, actor, servicer).await,
+        )
     }
 
-    async fn send_verification(&self, actor: &Actor) -> Answered<()> {
-        answered(self, links::send_verification(&self.state, actor).await)
+    async fn send_verification(&self, actor: &Actor) -> PortalResult<()> {
+        portal_result(self, links::send_verification(&self.state, actor).await)
     }
 
     async fn change_password(
@@ -138,28 +161,33 @@ impl People for Services {
         actor: &Actor,
         old: &str,
         new: &str,
-        source: &Source,
-    ) -> Answered<()> {
-        answered(
+        source: &RequestSource,
+    ) -> PortalResult<()> {
+        portal_result(
             self,
             sign_in::change_password(&self.state, actor, old, new, source).await,
         )
     }
 
-    async fn devices(&self, actor: &Actor) -> Answered<Vec<Device>> {
-        answered(self, devices(&self.state, actor).await)
+    async fn devices(&self, actor: &Actor) -> PortalResult<Vec<Device>> {
+        portal_result(self, devices(&self.state, actor).await)
     }
 
-    async fn end_device(&self, actor: &Actor, handle: &str, source: &Source) -> Answered<()> {
+    async fn end_device(
+        &self,
+        actor: &Actor,
+        handle: &str,
+        source: &RequestSource,
+    ) -> PortalResult<()> {
         let ended = async {
             let proof = actor.fresh(self.state.clock.now())?;
             end_device(&self.state, proof, handle, source).await
         };
-        answered(self, ended.await)
+        portal_result(self, ended.await)
     }
 }
 
-async fn devices(state: &AppState, actor: &Actor) -> Result<Vec<Device>, Stop> {
+async fn devices(state: &AppState, actor: &Actor) -> Result<Vec<Device>, ServiceError> {
     let mut tx = state.db.read().await?;
     let rows = tx
         .portal_sessions_of(actor.person, state.clock.now())
@@ -183,15 +211,22 @@ async fn end_device(
     state: &AppState,
     proof: FreshProof<'_>,
     handle: &str,
-    source: &Source,
-) -> Result<(), Stop> {
+    source: &RequestSource,
+) -> Result<(), ServiceError> {
     let actor = proof.actor();
-    let handle = handle.parse().map_err(|_| Trouble::NotFound)?;
+    let handle = handle.parse().map_err(|_| PortalError::NotFound)?;
     let mut tx = state.db.write().await?;
     if !tx.end_portal_session_of(actor.person, handle).await? {
-        return Err(Trouble::NotFound.into());
+        return Err(PortalError::NotFound.into());
     }
-    let ended = act(state, actor, source, "session.ended", handle, json!({}));
+    let ended = audit_entry(
+        state,
+        actor,
+        source,
+        SecurityEvent::SessionEnded,
+        handle,
+        json!({}),
+    );
     tx.audit(&ended).await?;
     Ok(tx.commit().await?)
 }

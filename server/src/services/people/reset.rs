@@ -6,14 +6,15 @@
 
 use app::domain::ids::PersonId;
 use app::portal::people::{PasswordChoice, PasswordLink};
-use app::portal::{Source, Trouble};
+use app::portal::{PortalError, RequestSource};
 use secrecy::SecretString;
 use serde_json::json;
 
 use super::links::{self, judged, masked, own_address};
 use super::ticket;
-use crate::services::acts::{By, audit};
-use crate::services::trouble::Stop;
+use crate::security::SecurityEvent;
+use crate::services::audit::{AuditActor, audit};
+use crate::services::service_error::ServiceError;
 use crate::state::AppState;
 use crate::storage::email_links::LinkPurpose;
 use crate::storage::people::{PersonRow, UnprovedRow};
@@ -29,7 +30,7 @@ struct Live {
     choices: Vec<UnprovedRow>,
 }
 
-async fn live(state: &AppState, token: &str, source: &Source) -> Result<Live, Stop> {
+async fn live(state: &AppState, token: &str, source: &RequestSource) -> Result<Live, ServiceError> {
     let row = links::person_of(state, token, LinkPurpose::Password, source).await?;
     if row.verified_at.is_some() {
         let choices = Vec::new();
@@ -38,14 +39,18 @@ async fn live(state: &AppState, token: &str, source: &Source) -> Result<Live, St
     let mut tx = state.db.read().await?;
     if tx.owner_of_email(&row.registered_key).await?.is_some() {
         // Another account proved the address meanwhile: a new link would be for that one.
-        return Err(Trouble::NotFound.into());
+        return Err(PortalError::NotFound.into());
     }
     let choices = tx.unproved(&row.registered_key, true, CHOICES).await?;
     Ok(Live { row, choices })
 }
 
 /// The address behind a password link that is still good, masked, and the accounts to choose from.
-pub async fn link(state: &AppState, token: &str, source: &Source) -> Result<PasswordLink, Stop> {
+pub async fn link(
+    state: &AppState,
+    token: &str,
+    source: &RequestSource,
+) -> Result<PasswordLink, ServiceError> {
     let live = live(state, token, source).await?;
     let several = live.choices.len() > 1;
     let choices = live.choices.into_iter().filter(|_| several);
@@ -63,18 +68,18 @@ pub async fn link(state: &AppState, token: &str, source: &Source) -> Result<Pass
 }
 
 /// The account that a new password is for.
-async fn chosen(state: &AppState, live: Live, account: &str) -> Result<PersonRow, Stop> {
+async fn chosen(state: &AppState, live: Live, account: &str) -> Result<PersonRow, ServiceError> {
     let id = match live.choices.as_slice() {
         [] => return Ok(live.row),
         [one] => one.id,
         several => {
             let found = several.iter().find(|row| row.id.to_string() == account);
             let why = "Choose which of these accounts is yours.";
-            found.ok_or_else(|| Trouble::field("account", why))?.id
+            found.ok_or_else(|| PortalError::field("account", why))?.id
         }
     };
     let row = state.db.read().await?.person(id).await?;
-    row.ok_or_else(|| Trouble::NotFound.into())
+    row.ok_or_else(|| PortalError::NotFound.into())
 }
 
 /// Sets a password with a link.
@@ -83,8 +88,8 @@ pub async fn reset(
     token: &str,
     account: &str,
     password: &str,
-    source: &Source,
-) -> Result<PersonId, Stop> {
+    source: &RequestSource,
+) -> Result<PersonId, ServiceError> {
     let live = live(state, token, source).await?;
     judged(state, &live.row.email, password)?;
     let row = chosen(state, live, account).await?;
@@ -95,24 +100,34 @@ pub async fn reset(
     let mut tx = state.db.write().await?;
     tx.use_email_link(&digest, LinkPurpose::Password, now)
         .await?
-        .ok_or(Trouble::NotFound)?;
+        .ok_or(PortalError::NotFound)?;
     if row.verified_at.is_none() {
         adopt(state, &mut tx, &row).await?;
     }
     tx.set_password(row.id, &hash).await?;
     tx.end_password_links(row.id, now).await?;
     tx.end_portal_sessions_of(row.id, None).await?;
-    let by = By::person(row.id, &row.email, source);
+    let by = AuditActor::person(row.id, &row.email, source);
     if tx.is_operator_link(&digest).await? {
         tx.set_admin(row.id, true).await?;
-        audit(state, &mut tx, &by, None, "admin.began", row.id, json!({})).await?;
+        tx.end_operator_links(row.id, now).await?;
+        audit(
+            state,
+            &mut tx,
+            &by,
+            None,
+            SecurityEvent::AdminBegan,
+            row.id,
+            json!({}),
+        )
+        .await?;
     }
     audit(
         state,
         &mut tx,
         &by,
         None,
-        "password.reset",
+        SecurityEvent::PasswordReset,
         row.id,
         json!({}),
     )
@@ -124,9 +139,9 @@ pub async fn reset(
 }
 
 /// Makes an account that nobody proved the reader's own: the address is theirs, and what its keys open is theirs alone.
-async fn adopt(state: &AppState, tx: &mut Tx, row: &PersonRow) -> Result<(), Stop> {
+async fn adopt(state: &AppState, tx: &mut Tx, row: &PersonRow) -> Result<(), ServiceError> {
     match own_address(state, tx, row).await {
-        Err(error) if lost_race(&error) => return Err(Trouble::NotFound.into()),
+        Err(error) if lost_race(&error) => return Err(PortalError::NotFound.into()),
         proved => proved?,
     }
     let now = state.clock.now();

@@ -5,14 +5,15 @@ use app::domain::person::{Email, Role};
 use app::domain::servicer::{LONGEST_NAME, ServicerKind, ServicerStatus};
 use app::domain::{country, text};
 use app::portal::people::{SignUp, Start, Started};
-use app::portal::{FieldError, Source, Trouble};
+use app::portal::{FieldError, PortalError, RequestSource};
 use serde_json::json;
 
-use super::{links, ticket, tries};
-use crate::services::acts::{By, audit};
-use crate::services::passwords::judge;
-use crate::services::tenants::{Ready, create_in};
-use crate::services::trouble::Stop;
+use super::{links, login_throttle, ticket};
+use crate::security::{self, SecurityEvent};
+use crate::services::audit::{AuditActor, audit};
+use crate::services::passwords::check_strength;
+use crate::services::service_error::ServiceError;
+use crate::services::tenants::{CheckedTenant, create_in};
 use crate::state::AppState;
 use crate::storage::Tx;
 use crate::storage::people::NewPerson;
@@ -22,8 +23,8 @@ const FIRST_TENANT: &str = "My first tenant";
 const NO_SUCH_INVITATION: &str = "This servicer id and claim token do not belong together, or the token was used or is \
                                   older than 7 days. Ask whoever gave them to you for new ones.";
 
-/// What registering made.
-pub struct Made {
+/// Ids and keys that registering made.
+pub struct Registered {
     pub person: PersonId,
     pub servicer: ServicerId,
     pub tenant: TenantId,
@@ -32,10 +33,14 @@ pub struct Made {
 }
 
 /// Checks the one form and makes everything it promises, in one transaction.
-pub async fn start(state: &AppState, form: Start, source: &Source) -> Result<Started, Stop> {
+pub async fn start(
+    state: &AppState,
+    form: Start,
+    source: &RequestSource,
+) -> Result<Started, ServiceError> {
     let (form, email) = checked(state, form)?;
     let ticket = ticket(state)?;
-    tries::count(state, tries::Kind::SignUp, None, source).await?;
+    login_throttle::count(state, login_throttle::ThrottledAction::SignUp, None, source).await?;
     let hash = ticket.hash(&form.password.clone().into()).await?;
     let mut tx = state.db.write().await?;
     let made = make_sandbox(state, &mut tx, &form, &email, hash, source).await?;
@@ -59,8 +64,8 @@ pub async fn make_sandbox(
     form: &Start,
     email: &Email,
     password: String,
-    source: &Source,
-) -> Result<Made, Stop> {
+    source: &RequestSource,
+) -> Result<Registered, ServiceError> {
     let now = state.clock.now();
     let servicer = ServicerId(state.clock.id());
     tx.add_servicer(&NewServicer {
@@ -74,19 +79,19 @@ pub async fn make_sandbox(
     .await?;
     let person = add_person(state, tx, email, password).await?;
     tx.join_servicer(person, servicer, Role::Owner, now).await?;
-    let by = By::person(person, email.as_str(), source);
+    let by = AuditActor::person(person, email.as_str(), source);
     let detail = json!({ "name": form.name, "country": form.country });
     audit(
         state,
         tx,
         &by,
         Some(servicer),
-        "servicer.registered",
+        SecurityEvent::ServicerRegistered,
         servicer,
         detail,
     )
     .await?;
-    let ready = Ready::starter(state, FIRST_TENANT);
+    let ready = CheckedTenant::starter(state, FIRST_TENANT);
     let created = create_in(tx, state, servicer, &ready, email.as_str()).await?;
     let detail = json!({ "name": ready.name, "environment": ready.environment });
     audit(
@@ -94,12 +99,12 @@ pub async fn make_sandbox(
         tx,
         &by,
         Some(servicer),
-        "tenant.created",
+        SecurityEvent::TenantCreated,
         created.id,
         detail,
     )
     .await?;
-    Ok(Made {
+    Ok(Registered {
         person,
         servicer,
         tenant: created.id,
@@ -113,7 +118,7 @@ async fn add_person(
     tx: &mut Tx,
     email: &Email,
     password: String,
-) -> Result<PersonId, Stop> {
+) -> Result<PersonId, ServiceError> {
     let person = PersonId(state.clock.id());
     tx.add_person(&NewPerson {
         id: person,
@@ -129,7 +134,7 @@ async fn add_person(
 }
 
 /// The form with its texts trimmed, or everything that is wrong with it at once.
-fn checked(state: &AppState, mut form: Start) -> Result<(Start, Email), Stop> {
+fn checked(state: &AppState, mut form: Start) -> Result<(Start, Email), ServiceError> {
     let mut errors = Vec::new();
     let mut refuse = |name, message: String| errors.push(FieldError { name, message });
     match text::name(&form.name, LONGEST_NAME) {
@@ -145,20 +150,24 @@ fn checked(state: &AppState, mut form: Start) -> Result<(Start, Email), Stop> {
         refuse("email", error.to_string());
     }
     let names = [state.config.portal.brand.as_str(), &form.name];
-    if let Err(why) = judge(&form.password, email.as_ref().ok(), &names) {
+    if let Err(why) = check_strength(&form.password, email.as_ref().ok(), &names) {
         refuse("password", why);
     }
     match email {
         Ok(email) if errors.is_empty() => Ok((form, email)),
-        _ => Err(Trouble::Refused(errors).into()),
+        _ => Err(PortalError::Refused(errors).into()),
     }
 }
 
 /// Joins a servicer with its claim token. Whether the id or the token was wrong is not told.
-pub async fn sign_up(state: &AppState, form: SignUp, source: &Source) -> Result<PersonId, Stop> {
+pub async fn sign_up(
+    state: &AppState,
+    form: SignUp,
+    source: &RequestSource,
+) -> Result<PersonId, ServiceError> {
     let (servicer, email) = checked_sign_up(state, &form)?;
     let ticket = ticket(state)?;
-    tries::count(state, tries::Kind::SignUp, None, source).await?;
+    login_throttle::count(state, login_throttle::ThrottledAction::SignUp, None, source).await?;
     let hash = ticket.hash(&form.password.clone().into()).await?;
     let now = state.clock.now();
     let mut tx = state.db.write().await?;
@@ -167,14 +176,14 @@ pub async fn sign_up(state: &AppState, form: SignUp, source: &Source) -> Result<
     let role = tx
         .join_servicer(person, servicer, Role::Developer, now)
         .await?;
-    let by = By::person(person, email.as_str(), source);
+    let by = AuditActor::person(person, email.as_str(), source);
     let detail = json!({ "role": role });
     audit(
         state,
         &mut tx,
         &by,
         Some(servicer),
-        "person.joined",
+        SecurityEvent::PersonJoined,
         person,
         detail,
     )
@@ -188,7 +197,7 @@ pub async fn sign_up(state: &AppState, form: SignUp, source: &Source) -> Result<
 }
 
 /// Servicer and address of the form, or everything that is wrong with it at once.
-fn checked_sign_up(state: &AppState, form: &SignUp) -> Result<(ServicerId, Email), Stop> {
+fn checked_sign_up(state: &AppState, form: &SignUp) -> Result<(ServicerId, Email), ServiceError> {
     let mut errors = Vec::new();
     let mut refuse = |name, message: String| errors.push(FieldError { name, message });
     let servicer = form.servicer_id.trim().parse::<ServicerId>();
@@ -208,18 +217,18 @@ fn checked_sign_up(state: &AppState, form: &SignUp) -> Result<(ServicerId, Email
         refuse("email", error.to_string());
     }
     let names = [state.config.portal.brand.as_str()];
-    if let Err(why) = judge(&form.password, email.as_ref().ok(), &names) {
+    if let Err(why) = check_strength(&form.password, email.as_ref().ok(), &names) {
         refuse("password", why);
     }
     match (servicer, email) {
         (Ok(servicer), Ok(email)) if errors.is_empty() => Ok((servicer, email)),
-        _ => Err(Trouble::Refused(errors).into()),
+        _ => Err(PortalError::Refused(errors).into()),
     }
 }
 
 /// The refusal of an id and a token that do not belong together.
-pub(super) fn stranger() -> Stop {
-    Trouble::field("claim_token", NO_SUCH_INVITATION).into()
+pub(super) fn stranger() -> ServiceError {
+    PortalError::field("claim_token", NO_SUCH_INVITATION).into()
 }
 
 /// Uses a claim token up and takes its servicer's row, so that only one can be the first to join.
@@ -228,19 +237,25 @@ pub(super) async fn claim(
     tx: &mut Tx,
     servicer: ServicerId,
     token: &str,
-) -> Result<(), Stop> {
+) -> Result<(), ServiceError> {
     let digest = state.pepper.digest("claim_token", token.trim());
     if !tx
         .use_claim_token(&digest, servicer, state.clock.now())
         .await?
     {
+        security::tell(
+            SecurityEvent::AuthenticationFailed,
+            security::who(),
+            None,
+            "",
+        );
         return Err(stranger());
     }
     match tx.hold_servicer(servicer).await? {
         None => Err(stranger()),
         Some(ServicerStatus::Suspended) => {
             let why = "This servicer is suspended: nobody can join it now.";
-            Err(Trouble::Forbidden(why.to_owned()).into())
+            Err(PortalError::Forbidden(why.to_owned()).into())
         }
         Some(_) => Ok(()),
     }

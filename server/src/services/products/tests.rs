@@ -5,7 +5,7 @@ use std::sync::Arc;
 use app::domain::session::SessionStatus;
 
 use super::*;
-use crate::services::sessions::Standing;
+use crate::services::sessions::SessionState;
 use crate::services::steps;
 use crate::services::testing::counter::{CARD, Counter, DEPOSIT, DOCUMENTS, Walk};
 use crate::storage::Db;
@@ -18,21 +18,21 @@ on_both!(
     of_many_signatures_one_opens_a_product
 );
 
-/// What files say that ask the bank for nothing.
+/// Content of a file that makes the bank do nothing special.
 const PLAIN: &str = "nothing special";
 
 impl Counter {
     /// Submits a step that breaks off once it has waited `times` times, and insists; what came of it, and whether it was
     /// done before it broke.
-    async fn broken_off(&self, walk: &mut Walk, step: &str, times: usize) -> (Standing, bool) {
+    async fn broken_off(&self, walk: &mut Walk, step: &str, times: usize) -> (SessionState, bool) {
         let named = self.client.named();
-        let work = steps::submit_here(self.state(), &named, walk.step(step));
+        let work = steps::submit_inline(self.state(), &named, walk.step(step));
         let done = break_off(work, times).await;
         (self.insist(walk, step).await, done.is_some())
     }
 
     /// Takes both documents to the bank, which verifies them by itself.
-    async fn verified(&self, walk: &mut Walk, kyc: &Standing) {
+    async fn verified(&self, walk: &mut Walk, kyc: &SessionState) {
         let step = kyc.step_id.unwrap();
         self.send(walk, step, &DOCUMENTS, PLAIN).await;
         self.seconds(10);
@@ -42,13 +42,13 @@ impl Counter {
     }
 
     /// Exchanges what a session ended with: its pair points at one product.
-    async fn one_product(&self, end: &Standing) {
+    async fn one_product(&self, end: &SessionState) {
         let pair = self.exchange(end.temp_token.as_deref().unwrap()).await;
         assert_eq!(self.products(&pair).await.len(), 1);
     }
 }
 
-/// How many applications were signed, each for one product.
+/// Returns `count` applications as the bank lists them: each signed, with one product.
 fn signed(count: usize) -> Vec<(String, i64)> {
     vec![("signed".to_owned(), 1); count]
 }
@@ -142,7 +142,7 @@ async fn of_many_signatures_one_opens_a_product(db: Db) {
         for task in tasks {
             match task.await.unwrap() {
                 Ok(_) => ends += 1,
-                Err(Failure::Refused(refusal)) => {
+                Err(ApiError::Refused(refusal)) => {
                     let late = [Code::StepInFlight, Code::InvalidNonce, Code::SessionEnded];
                     assert!(late.contains(&refusal.code), "{}", refusal.code);
                 }

@@ -7,7 +7,7 @@ use crate::storage::{Db, DbError};
 /// Tenants that are given their key in one transaction.
 const BATCH: i64 = 200;
 
-/// Why the data keys cannot be used.
+/// Reason why the data keys cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
     #[error("the database does not answer: {0}")]

@@ -7,18 +7,18 @@ use std::sync::{Mutex, PoisonError};
 use crate::crypto::Digest;
 use crate::state::AppState;
 use crate::storage::DbError;
-use crate::storage::digests::Whose;
+use crate::storage::digests::DigestOwner;
 
-/// What waits at most: what is too much renews at its next use.
+/// Most renewals that may wait. Any beyond are dropped, and noted again at the next use of their secret.
 const MOST: usize = 2_000;
 
 /// Renewals since the last flush.
 #[derive(Default)]
-pub struct Digests(Mutex<HashMap<Whose, (Digest, Digest)>>);
+pub struct Digests(Mutex<HashMap<DigestOwner, (Digest, Digest)>>);
 
 impl Digests {
     /// Notes that a secret was shown whose stored digest is `stored`; nothing to do if that is today's.
-    pub fn note(&self, whose: Whose, stored: &Digest, today: &Digest) {
+    pub fn note(&self, whose: DigestOwner, stored: &Digest, today: &Digest) {
         if !today.renews(stored) {
             return;
         }

@@ -7,23 +7,23 @@ use std::time::Duration;
 use app::domain::ids::{CredentialsId, TenantId};
 use uuid::Uuid;
 
-use super::rotation::Hanging;
+use super::rotation::KeyDependents;
 use crate::crypto::file::{FileKey, KeyFile};
 use crate::crypto::{SYSTEM, Unsealable};
-use crate::services::data::{self, TransactionDetails};
-use crate::services::refusal::Failure;
+use crate::services::data::{self, StoredTransactionDetails};
+use crate::services::refusal::ApiError;
 use crate::state::AppState;
 use crate::storage::DbError;
-use crate::storage::reseal::{COLUMNS, Column, SealedRow};
+use crate::storage::reseal::{COLUMNS, SealedColumn, SealedRow};
 
 /// Rows of one transaction.
 const BATCH: i64 = 200;
-/// Between two transactions, so that whoever waits for the writer comes first.
+/// Pause between two transactions, so that whoever waits for the writer comes first.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// How it went.
+/// Numbers of keys and rows handled by a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Done {
+pub struct RewrapSummary {
     /// Data keys that moved under today's vault key.
     pub keys: u64,
     /// Rows that moved under their owner's data key.
@@ -32,13 +32,13 @@ pub struct Done {
     pub broken: u64,
 }
 
-/// Moves everything. `progress` is told after each batch what is done so far, and of which column.
+/// Moves everything. `progress` is called after each batch with the column and the numbers so far.
 pub async fn rewrap(
     state: &AppState,
     file: &KeyFile,
-    progress: impl Fn(&str, Done),
-) -> Result<Done, Failure> {
-    let mut done = Done::default();
+    progress: impl Fn(&str, RewrapSummary),
+) -> Result<RewrapSummary, ApiError> {
+    let mut done = RewrapSummary::default();
     let today = file.vault.active().tag.0;
     loop {
         let mut tx = state.db.read().await?;
@@ -71,10 +71,10 @@ pub async fn rewrap(
 
 async fn reseal(
     state: &AppState,
-    column: &Column,
-    done: &mut Done,
-    progress: &impl Fn(&str, Done),
-) -> Result<(), Failure> {
+    column: &SealedColumn,
+    done: &mut RewrapSummary,
+    progress: &impl Fn(&str, RewrapSummary),
+) -> Result<(), ApiError> {
     let mut after = (Uuid::nil(), i64::MIN);
     loop {
         let mut tx = state.db.read().await?;
@@ -89,7 +89,7 @@ async fn reseal(
         for row in &rows {
             match anew(state, column, row).await {
                 Ok(new) => moved.push((row, new)),
-                Err(Failure::Database(error)) => return Err(error.into()),
+                Err(ApiError::Database(error)) => return Err(error.into()),
                 Err(_) => done.broken += 1,
             }
         }
@@ -107,35 +107,36 @@ async fn reseal(
 /// A row's bytes sealed anew, and its merchant's key.
 async fn anew(
     state: &AppState,
-    column: &Column,
+    column: &SealedColumn,
     row: &SealedRow,
-) -> Result<(Vec<u8>, Option<Vec<u8>>), Failure> {
+) -> Result<(Vec<u8>, Option<Vec<u8>>), ApiError> {
     let scoped = if row.owner == SYSTEM {
         state.clone()
     } else {
         state.for_tenant_alone(TenantId(row.owner)).await?
     };
-    let mut places = places(column.name, row).into_iter();
-    let (place, plain) = loop {
-        let place = places.next().ok_or(Unsealable)?;
-        if let Ok(plain) = scoped.vault.open(&place, &row.sealed) {
-            break (place, plain);
+    let mut aads = seal_aads(column.name, row).into_iter();
+    let (aad, plain) = loop {
+        let aad = aads.next().ok_or(Unsealable)?;
+        if let Ok(plain) = scoped.vault.open(&aad, &row.sealed) {
+            break (aad, plain);
         }
     };
-    let sealed = scoped.vault.seal(&state.clock, &place, &plain)?;
+    let sealed = scoped.vault.seal(&state.clock, &aad, &plain)?;
     if !column.merchants {
         return Ok((sealed, None));
     }
-    let details: TransactionDetails = serde_json::from_slice(&plain)
-        .map_err(|_| Failure::Broken("a row's details cannot be read".into()))?;
+    let details: StoredTransactionDetails = serde_json::from_slice(&plain)
+        .map_err(|_| ApiError::Broken("a row's details cannot be read".into()))?;
     let consent = CredentialsId(row.parent);
     let merchant = details.merchant.as_deref();
     let merchant = merchant.map(|name| data::merchant_key(&scoped, consent, name));
     Ok((sealed, merchant.transpose()?.map(|digest| digest.0)))
 }
 
-/// Where a row is sealed, as the services say it where they seal; a piece of a file may be its last or not.
-pub(in crate::services) fn places(column: &str, row: &SealedRow) -> Vec<String> {
+/// Returns the associated data that a row may be sealed under, as the services build them. A piece of a file has two: it may be
+/// the last or not.
+pub(in crate::services) fn seal_aads(column: &str, row: &SealedRow) -> Vec<String> {
     let SealedRow {
         owner,
         id,
@@ -166,21 +167,21 @@ pub(in crate::services) fn places(column: &str, row: &SealedRow) -> Vec<String> 
     }]
 }
 
-/// What is still wrapped or sealed under a vault key.
-pub async fn under(state: &AppState, key: &FileKey) -> Result<Vec<Hanging>, DbError> {
+/// Counts what is still wrapped or sealed under a vault key, by kind.
+pub async fn under(state: &AppState, key: &FileKey) -> Result<Vec<KeyDependents>, DbError> {
     let mut tx = state.db.read().await?;
-    let mut all = vec![Hanging {
+    let mut all = vec![KeyDependents {
         what: "data keys of tenants and of the system".to_owned(),
         count: tx.count_data_keys_under(&key.tag.0).await?,
     }];
     if key.first {
         for column in &COLUMNS {
-            all.push(Hanging {
+            all.push(KeyDependents {
                 what: format!("rows of {}", column.name),
                 count: tx.count_stale(column).await?,
             });
         }
-        all.push(Hanging {
+        all.push(KeyDependents {
             what: "rows of temp_tokens.sealed, over within a day".to_owned(),
             count: tx.count_stale_tokens().await?,
         });

@@ -1,4 +1,5 @@
-//! How a running process follows: a new key file is taken into use, and an erased data key forgotten, within a second.
+//! Keeps a running process up to date: a new key file is taken into use, and an erased data key forgotten, within a
+//! second.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -14,14 +15,15 @@ use crate::storage::data_keys::HolderRow;
 
 /// The name of the task, as `/readyz` gives it.
 pub const TASK: &str = "key file";
-/// Between two looks.
+/// Interval between two looks.
 const EVERY: Duration = Duration::from_millis(400);
 /// Looks between two signs of life.
 const SIGN: u32 = 50;
-/// How far back erased keys are looked for: longer than clocks of machines differ.
+/// Time to look back for erased keys: longer than the clocks of two machines differ.
 const BACK: chrono::Duration = chrono::Duration::hours(1);
 
-/// What tells one content of a file from another without reading it: replaced files have another inode.
+/// Inode, size and modification time (seconds, nanoseconds) of a file, which tell one content from another without
+/// reading it: replaced files have another inode.
 type Version = (u64, u64, i64, i64);
 
 /// One process's view of the key file.
@@ -34,7 +36,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Of the key file that the process was started with.
+    /// Creates a watch of the key file that the process was started with.
     pub fn new(state: AppState) -> Self {
         let path = state.config.secrets_file();
         let process = state.clock.id();

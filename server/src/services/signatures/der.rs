@@ -16,6 +16,8 @@ pub enum Numbers {
         y: Vec<u8>,
     },
     Ed25519(Vec<u8>),
+    /// An RSA key for RSASSA-PSS with another hash than SHA-256, or with a salt that is longer than one.
+    OtherPss,
 }
 
 const INTEGER: u8 = 0x02;
@@ -25,6 +27,10 @@ const SEQUENCE: u8 = 0x30;
 /// `[0] EXPLICIT`: a certificate's version.
 const VERSION: u8 = 0xa0;
 
+/// `[0]`, `[1]` and `[2] EXPLICIT`: hash, mask and salt of RSASSA-PSS (RFC 4055, section 3.1).
+const PSS_PARTS: [u8; 3] = [0xa0, 0xa1, 0xa2];
+
+const SHA_256: &[u8] = &[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 2, 1];
 const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
 const RSA_PSS: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 10];
 const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
@@ -45,6 +51,7 @@ pub fn public_key(der: &[u8]) -> Option<Numbers> {
         return None;
     };
     match oid {
+        RSA_PSS if !is_for_ps256(&mut algorithm) => Some(Numbers::OtherPss),
         RSA | RSA_PSS => rsa(key, oid == RSA_PSS),
         EC if algorithm.value(OID)? == P256 => {
             // An uncompressed point (SEC 1, section 2.3.3).
@@ -67,7 +74,7 @@ pub fn rsa_public_key(der: &[u8]) -> Option<Numbers> {
     rsa(der, false)
 }
 
-/// Reads the key of a certificate (RFC 5280, section 4.1). Nobody asks who signed it.
+/// Reads the key of a certificate (RFC 5280, section 4.1). Its signature is not checked.
 pub fn certificate(der: &[u8]) -> Option<Numbers> {
     let mut certificate = Level(der).enter(SEQUENCE)?;
     let mut signed = certificate.enter(SEQUENCE)?;
@@ -82,6 +89,26 @@ pub fn certificate(der: &[u8]) -> Option<Numbers> {
     public_key(signed.0)
 }
 
+/// Returns `true` if the parameters of an RSASSA-PSS key (RFC 4055, section 3.1) allow PS256. Without parameters all is
+/// allowed; a hash that is left out is SHA-1, and the salt of a key is the shortest that is allowed.
+fn is_for_ps256(algorithm: &mut Level<'_>) -> bool {
+    if algorithm.0.is_empty() {
+        return true;
+    }
+    let Some(mut parameters) = algorithm.enter(SEQUENCE) else {
+        return false;
+    };
+    let [hash, mask, salt] = PSS_PARTS;
+    let mut part = |tag: u8| {
+        let is_next = parameters.0.first() == Some(&tag);
+        is_next.then(|| parameters.enter(tag)).flatten()
+    };
+    let hash = part(hash).and_then(|mut hash| hash.enter(SEQUENCE)?.value(OID));
+    part(mask);
+    let salt = part(salt).and_then(|mut salt| salt.value(INTEGER));
+    hash == Some(SHA_256) && salt.is_none_or(|salt| matches!(salt, [0..=32]))
+}
+
 fn rsa(der: &[u8], pss: bool) -> Option<Numbers> {
     let mut key = Level(der).enter(SEQUENCE)?;
     let n = key.value(INTEGER)?.to_vec();
@@ -89,7 +116,7 @@ fn rsa(der: &[u8], pss: bool) -> Option<Numbers> {
     Some(Numbers::Rsa { n, e, pss })
 }
 
-/// What is left of one level.
+/// The unread bytes of one level.
 struct Level<'a>(&'a [u8]);
 
 impl<'a> Level<'a> {

@@ -6,16 +6,16 @@ use app::domain::signature::{Check, Finding, Outcome, SignatureTerms};
 use app::portal::signing::{
     Diagnosis, NewSigningKey, RefusedSignature, Signing, SigningKey, Specimen,
 };
-use app::portal::{Actor, Answered, Source, Trouble};
+use app::portal::{Actor, PortalError, PortalResult, RequestSource};
 use async_trait::async_trait;
 use url::Url;
 
 use super::report::report;
 use super::{Owner, Signed, keys, once};
 use crate::services::Services;
-use crate::services::refusal::Failure;
+use crate::services::refusal::ApiError;
+use crate::services::service_error::{ServiceError, portal_result};
 use crate::services::tenants::{Change, own, signature_terms};
-use crate::services::trouble::{Stop, answered};
 use crate::state::AppState;
 use crate::storage::signatures::{RefusedRow, Used};
 
@@ -26,37 +26,51 @@ const LARGEST: usize = 256 * 1024;
 
 #[async_trait]
 impl Signing for Services {
-    async fn signing_keys(&self, actor: &Actor) -> Answered<Vec<SigningKey>> {
-        answered(self, keys::list(&self.state, actor).await)
+    async fn signing_keys(&self, actor: &Actor) -> PortalResult<Vec<SigningKey>> {
+        portal_result(self, keys::list(&self.state, actor).await)
     }
 
     async fn add_signing_key(
         &self,
         actor: &Actor,
         new: NewSigningKey,
-        source: &Source,
-    ) -> Answered<()> {
-        answered(self, keys::add(&self.state, actor, new, source).await)
+        source: &RequestSource,
+    ) -> PortalResult<()> {
+        let added = async {
+            actor.may(keys::MANAGE)?;
+            let proof = actor.fresh(self.state.clock.now())?;
+            keys::add(&self.state, proof, new, source).await
+        };
+        portal_result(self, added.await)
     }
 
     async fn stop_signing_key(
         &self,
         actor: &Actor,
         key: SigningKeyId,
-        source: &Source,
-    ) -> Answered<()> {
-        answered(self, keys::stop(&self.state, actor, key, source).await)
+        source: &RequestSource,
+    ) -> PortalResult<()> {
+        let stopped = async {
+            actor.may(keys::MANAGE)?;
+            let proof = actor.fresh(self.state.clock.now())?;
+            keys::stop(&self.state, proof, key, source).await
+        };
+        portal_result(self, stopped.await)
     }
 
-    async fn signature_terms(&self, actor: &Actor, tenant: TenantId) -> Answered<SignatureTerms> {
+    async fn signature_terms(
+        &self,
+        actor: &Actor,
+        tenant: TenantId,
+    ) -> PortalResult<SignatureTerms> {
         let read = async {
             let mut tx = self.state.db.read().await?;
             own(&mut tx, actor, tenant).await?;
             tx.signature_terms(tenant)
                 .await?
-                .ok_or_else(|| Trouble::NotFound.into())
+                .ok_or_else(|| PortalError::NotFound.into())
         };
-        answered(self, read.await)
+        portal_result(self, read.await)
     }
 
     async fn set_signature_terms(
@@ -65,20 +79,20 @@ impl Signing for Services {
         tenant: TenantId,
         version: i64,
         (signed_only, seconds): (bool, &str),
-        source: &Source,
-    ) -> Answered<()> {
+        source: &RequestSource,
+    ) -> PortalResult<()> {
         let done = async {
             let change = Change::begin(&self.state, actor, tenant, source).await?;
             signature_terms::set(change, version, signed_only, seconds).await
         };
-        answered(self, done.await)
+        portal_result(self, done.await)
     }
 
     async fn refused_signatures(
         &self,
         actor: &Actor,
         request: Option<RequestId>,
-    ) -> Answered<Vec<RefusedSignature>> {
+    ) -> PortalResult<Vec<RefusedSignature>> {
         let read = async {
             let servicer = actor.may(Permission::ManageSandboxKeys)?.servicer;
             let mut tx = self.state.db.read().await?;
@@ -92,17 +106,19 @@ impl Signing for Services {
                 }
                 rows.sort_by_key(|row| std::cmp::Reverse(row.request_id.0));
             }
-            rows.into_iter().map(shown).collect::<Result<_, Stop>>()
+            rows.into_iter()
+                .map(refused_signature)
+                .collect::<Result<_, ServiceError>>()
         };
-        answered(self, read.await)
+        portal_result(self, read.await)
     }
 
-    async fn diagnose(&self, actor: &Actor, specimen: Specimen) -> Answered<Diagnosis> {
-        answered(self, diagnose(&self.state, actor, &specimen).await)
+    async fn diagnose(&self, actor: &Actor, specimen: Specimen) -> PortalResult<Diagnosis> {
+        portal_result(self, diagnose(&self.state, actor, &specimen).await)
     }
 }
 
-fn shown(row: RefusedRow) -> Result<RefusedSignature, Stop> {
+fn refused_signature(row: RefusedRow) -> Result<RefusedSignature, ServiceError> {
     let findings = serde_json::from_str(&row.findings);
     Ok(RefusedSignature {
         request: row.request_id,
@@ -110,23 +126,27 @@ fn shown(row: RefusedRow) -> Result<RefusedSignature, Stop> {
         at: row.at,
         method: row.method,
         path: row.path,
-        findings: findings.map_err(|error| Stop::Broken(error.to_string()))?,
+        findings: findings.map_err(|error| ServiceError::Broken(error.to_string()))?,
     })
 }
 
 /// Makes every check; uses nothing up.
-async fn diagnose(state: &AppState, actor: &Actor, specimen: &Specimen) -> Result<Diagnosis, Stop> {
+async fn diagnose(
+    state: &AppState,
+    actor: &Actor,
+    specimen: &Specimen,
+) -> Result<Diagnosis, ServiceError> {
     actor.may(Permission::ManageSandboxKeys)?;
     let mut tx = state.db.read().await?;
     let tenant = own(&mut tx, actor, specimen.tenant).await?;
     let terms = tx
         .signature_terms(tenant.id)
         .await?
-        .ok_or(Trouble::NotFound)?;
+        .ok_or(PortalError::NotFound)?;
     drop(tx);
     if specimen.body.len() > LARGEST {
         let message = format!("A body has at most {LARGEST} bytes.");
-        return Err(Trouble::field("body", message).into());
+        return Err(PortalError::field("body", message).into());
     }
     let owner = Owner {
         servicer: tenant.servicer_id,
@@ -182,13 +202,13 @@ fn target(state: &AppState, typed: &str) -> String {
     }
 }
 
-fn stopped(failure: Failure) -> Stop {
+fn stopped(failure: ApiError) -> ServiceError {
     match failure {
-        Failure::Refused(_) => Trouble::Conflict(
+        ApiError::Refused(_) => PortalError::Conflict(
             "The set of keys is being fetched this moment: try again in a few seconds.".into(),
         )
         .into(),
-        Failure::Database(error) => error.into(),
-        Failure::Broken(text) => Stop::Broken(text),
+        ApiError::Database(error) => error.into(),
+        ApiError::Broken(text) => ServiceError::Broken(text),
     }
 }

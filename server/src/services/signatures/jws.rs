@@ -1,6 +1,6 @@
 //! A JWS in compact form (RFC 7515, section 7.1), taken apart. What it says is believed by nobody yet.
 
-use app::domain::json::{self, Json, Limits, Object};
+use app::domain::json::{self, JsonValue, Object, ReadLimits};
 use app::domain::signature::Algorithm;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -26,21 +26,32 @@ impl<'a> Jws<'a> {
         }
         let parts: Vec<&str> = text.split('.').collect();
         let [header, claims, signature] = parts.as_slice() else {
-            return Err(format!("it has {} parts instead of three", parts.len()));
+            return Err(other_form(text, parts.len()));
         };
+        let head = object("header", header)?;
+        // Before the claims: what is critical may say how they are to be read.
+        if let Some(critical) = head.get("crit") {
+            // RFC 7515, section 4.1.11: what is not understood must be refused.
+            return Err(format!(
+                "its header makes {critical} critical, which is not known here"
+            ));
+        }
+        if claims.is_empty() {
+            return Err(
+                "its claims part is empty: a detached payload (RFC 7515, appendix F) is not read here"
+                    .to_owned(),
+            );
+        }
         let parsed = Self {
-            header: object("header", header)?,
+            header: head,
             claims: object("claims", claims)?,
             signed: text
                 .get(..header.len() + 1 + claims.len())
                 .unwrap_or_default(),
             signature,
         };
-        if let Some(critical) = parsed.header.get("crit") {
-            // RFC 7515, section 4.1.11: what is not understood must be refused.
-            return Err(format!(
-                "its header makes {critical} critical, which is not known here"
-            ));
+        if signature.is_empty() {
+            return Err("its signature part is empty".to_owned());
         }
         bytes("signature", signature)?;
         Ok(parsed)
@@ -49,7 +60,9 @@ impl<'a> Jws<'a> {
     /// `alg`, if it is one of ours; else what it is.
     pub fn algorithm(&self) -> Result<Algorithm, String> {
         match self.header.get("alg") {
-            Some(Json::Text(alg)) => alg.parse().map_err(|_| alg.clone().into_owned()),
+            // RFC 9864 names the curve, too.
+            Some(JsonValue::Text(alg)) if alg == "Ed25519" => Ok(Algorithm::EdDsa),
+            Some(JsonValue::Text(alg)) => alg.parse().map_err(|_| alg.clone().into_owned()),
             Some(other) => Err(other.to_string()),
             None => Err("nothing".to_owned()),
         }
@@ -57,27 +70,52 @@ impl<'a> Jws<'a> {
 
     /// `kid`, if it is a text.
     pub fn kid(&self) -> Option<&str> {
-        self.header.get("kid").and_then(Json::as_str)
+        self.header.get("kid").and_then(JsonValue::as_str)
     }
 
     /// A claim that is a text.
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.claims.get(name).and_then(Json::as_str)
+        self.claims.get(name).and_then(JsonValue::as_str)
     }
 }
 
 fn object(name: &str, part: &str) -> Result<Object<'static>, String> {
-    match json::read(&bytes(name, part)?, Limits::CLAIMS) {
-        Ok(Json::Object(object)) => Ok(object.into_owned()),
+    match json::read(&bytes(name, part)?, ReadLimits::CLAIMS) {
+        Ok(JsonValue::Object(object)) => Ok(object.into_owned()),
         Ok(_) => Err(format!("its {name} part is no JSON object")),
         Err(error) => Err(format!("its {name} part is not JSON: {error}")),
     }
 }
 
 fn bytes(name: &str, part: &str) -> Result<Vec<u8>, String> {
-    URL_SAFE_NO_PAD
-        .decode(part)
-        .map_err(|error| format!("its {name} part is not base64url without padding: {error}"))
+    URL_SAFE_NO_PAD.decode(part).map_err(|error| {
+        let why = if part.contains(['+', '/']) {
+            "standard base64 has + and / where base64url has - and _".to_owned()
+        } else if part.ends_with('=') {
+            "it has padding (=) at its end".to_owned()
+        } else {
+            error.to_string()
+        };
+        format!("its {name} part is not base64url without padding: {why}")
+    })
+}
+
+/// Says which other form of a token a text has, if it is a known one.
+fn other_form(text: &str, parts: usize) -> String {
+    let known = if text.starts_with('{') {
+        ": it is a JWS in JSON (RFC 7515, section 7.2), which is not read here"
+    } else if text.contains("%2E") || text.contains("%2e") {
+        ": its dots are escaped as in a URL"
+    } else if text.contains([',', ' ']) {
+        ": more than one token was sent, or something beside it"
+    } else {
+        match parts {
+            2 => ": the signature is missing",
+            5 => ": five are those of an encrypted token (JWE, RFC 7516)",
+            _ => "",
+        }
+    };
+    format!("it has {parts} parts instead of three{known}")
 }
 
 #[cfg(test)]
@@ -128,15 +166,35 @@ mod tests {
                 format!("{}.{good}.AAAA", part(r#"{"crit":["b64"]}"#)),
                 "critical",
             ),
+            (
+                format!("{}..AAAA", part(r#"{"alg":"ES256"}"#)),
+                "detached payload",
+            ),
+            (format!("{good}.{good}."), "signature part is empty"),
+            (format!("{good}.{good}.A+A"), "standard base64"),
+            (format!("{good}.{good}.AA=="), "padding (=)"),
+            (
+                format!(
+                    "{}.{{\"iat\":1}}.AAAA",
+                    part(r#"{"crit":["b64"],"b64":false}"#)
+                ),
+                "critical",
+            ),
+            (format!("{good}.{good}.A.A.A"), "JWE"),
+            (format!("{good}.{good}.A, {good}.{good}.A"), "more than one"),
+            (format!("{good}%2E{good}%2EAAAA"), "escaped as in a URL"),
+            (format!(r#"{{"protected":"{good}"}}"#), "in JSON"),
             ("x".repeat(LONGEST + 1), "longer"),
         ] {
             let error = Jws::parse(&text).err().unwrap();
             assert!(error.contains(says), "{error}");
         }
-        let none = format!("{}.{good}.AAAA", part(r#"{"alg":"none"}"#));
-        assert_eq!(
-            Jws::parse(&none).unwrap().algorithm(),
-            Err("none".to_owned())
-        );
+        let algorithm = |header: &str| {
+            let text = format!("{}.{good}.AAAA", part(header));
+            Jws::parse(&text).unwrap().algorithm()
+        };
+        assert_eq!(algorithm(r#"{"alg":"none"}"#), Err("none".to_owned()));
+        assert_eq!(algorithm(r#"{"alg":"Ed25519"}"#), Ok(Algorithm::EdDsa));
+        assert_eq!(algorithm(r#"{"alg":"rs256"}"#), Err("rs256".to_owned()));
     }
 }

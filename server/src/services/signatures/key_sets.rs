@@ -2,42 +2,43 @@
 //! database for every process; never asked for again within half a minute.
 
 use app::domain::ids::SigningKeyId;
-use app::domain::json::Limits;
+use app::domain::json::ReadLimits;
 use app::domain::signature::KeySource;
 use chrono::{DateTime, Duration, Utc};
 use url::Url;
 
 use super::material::{self, PublicKey};
-use crate::services::refusal::Failure;
+use crate::services::refusal::ApiError;
 use crate::skills::public_net::{self, Reach};
 use crate::state::AppState;
 use crate::storage::signing_keys::SigningKeyRow;
 
-/// How long a set is taken as it was: a key that its owner takes out of it works for so long at most.
+/// Time a set is used without asking again: while its URL can be read, a key removed from it is accepted for at most
+/// this long.
 const FRESH: Duration = Duration::minutes(15);
-/// How long a set is good while its URL cannot be read.
+/// Time a set stays valid while its URL cannot be read.
 const GOOD: Duration = Duration::hours(24);
-/// Between two requests for one set, whoever asks.
+/// Shortest time between two requests for one set.
 const PAUSE: Duration = Duration::seconds(30);
 
-/// What is known of the set behind a URL.
+/// Result of looking up the set behind a URL.
 pub enum Known {
     Keys(Vec<PublicKey>),
-    /// Somebody is asking for it this moment.
+    /// Another request fetches it at this moment.
     Asked,
     /// It cannot be read; the text says why.
     Nothing(String),
 }
 
-/// Asks a URL for its set. No transaction is open meanwhile.
+/// Fetches the set behind a URL. No transaction is open meanwhile.
 pub async fn fetch(state: &AppState, url: &str) -> Result<String, String> {
-    let answer = public_net::get(url, &reach(state), Limits::KEYS.bytes).await?;
+    let answer = public_net::get(url, &reach(state), ReadLimits::KEYS.bytes).await?;
     let text = String::from_utf8(answer).map_err(|_| "the answer is not UTF-8".to_owned())?;
-    material::set(&text).map_err(|error| error.to_string())?;
+    material::set(&text, None).map_err(|error| error.to_string())?;
     Ok(text)
 }
 
-/// Where sets of keys are fetched from.
+/// Returns the addresses and ports that sets of keys may be fetched from.
 pub fn reach(state: &AppState) -> Reach {
     let signing = &state.config.signing;
     Reach::new(
@@ -58,9 +59,9 @@ pub async fn keys(
     state: &AppState,
     row: &SigningKeyRow,
     kid: Option<&str>,
-) -> Result<Known, Failure> {
+) -> Result<Known, ApiError> {
     let now = state.clock.now();
-    let held = held(row, now);
+    let held = held(row, kid, now);
     let has_it = held
         .as_ref()
         .is_some_and(|keys| kid.is_none_or(|kid| keys.iter().any(|key| key.kid() == Some(kid))));
@@ -91,34 +92,36 @@ pub async fn keys(
     let fetched = fetch(state, &row.material).await;
     keep(state, row.id, &fetched).await?;
     Ok(match (fetched, held) {
-        (Ok(text), _) => Known::Keys(material::set(&text).unwrap_or_default()),
+        (Ok(text), _) => Known::Keys(material::set(&text, kid).unwrap_or_default()),
         (Err(_), Some(keys)) => Known::Keys(keys),
         (Err(problem), None) => Known::Nothing(problem),
     })
 }
 
-/// Whether a row is known to have the key of this name, without asking anybody.
+/// Returns `true` if a row is known to have the key named `kid`, without fetching anything.
 pub fn knows(row: &SigningKeyRow, kid: &str, now: DateTime<Utc>) -> bool {
     match row.source {
         KeySource::Key => row.kid.as_deref() == Some(kid),
         KeySource::Url => {
             let is_fresh = row.fetched_at.is_some_and(|at| now - at < FRESH);
-            let held = held(row, now).filter(|_| is_fresh).unwrap_or_default();
+            let held = held(row, Some(kid), now)
+                .filter(|_| is_fresh)
+                .unwrap_or_default();
             held.iter().any(|key| key.kid() == Some(kid))
         }
     }
 }
 
-fn held(row: &SigningKeyRow, now: DateTime<Utc>) -> Option<Vec<PublicKey>> {
+fn held(row: &SigningKeyRow, kid: Option<&str>, now: DateTime<Utc>) -> Option<Vec<PublicKey>> {
     row.fetched_at.filter(|at| now - *at < GOOD)?;
-    material::set(row.fetched.as_deref()?).ok()
+    material::set(row.fetched.as_deref()?, kid).ok()
 }
 
 async fn keep(
     state: &AppState,
     id: SigningKeyId,
     fetched: &Result<String, String>,
-) -> Result<(), Failure> {
+) -> Result<(), ApiError> {
     let mut tx = state.db.write().await?;
     match fetched {
         Ok(text) => tx.keep_key_set(id, text, state.clock.now()).await?,

@@ -4,20 +4,22 @@ use app::domain::ids::{ServicerId, SigningKeyId};
 use app::domain::person::Permission;
 use app::domain::signature::{KeySource, MOST_KEYS, parse_issuer};
 use app::portal::signing::{NewSigningKey, SigningKey};
-use app::portal::{Actor, FieldError, Source, Trouble};
+use app::portal::{Actor, FieldError, FreshProof, PortalError, RequestSource};
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
 use super::key_sets;
 use super::material::{self, PublicKey};
-use crate::services::acts::{Proved, audit};
-use crate::services::trouble::Stop;
+use crate::security::SecurityEvent;
+use crate::services::audit::{ProductionProof, audit};
+use crate::services::service_error::ServiceError;
 use crate::state::AppState;
-use crate::storage::signing_keys::{NewSigningKey as NewRow, SigningKeyRow};
+use crate::storage::signing_keys::{NewSigningKeyRow as NewRow, SigningKeyRow};
 use crate::storage::{Tx, lost_race};
 
-/// Who may add and stop keys: they sign for production tenants, too.
-const MANAGE: Permission = Permission::ManageProductionKeys;
+/// Permission to add and stop keys. It is the one for production keys, because signing keys sign for production
+/// tenants, too.
+pub(super) const MANAGE: Permission = Permission::ManageProductionKeys;
 /// The longest text that is read as a key.
 const LONGEST: usize = 16 * 1024;
 
@@ -31,20 +33,20 @@ struct Ready {
 }
 
 /// The live keys of the actor's servicer.
-pub async fn list(state: &AppState, actor: &Actor) -> Result<Vec<SigningKey>, Stop> {
+pub async fn list(state: &AppState, actor: &Actor) -> Result<Vec<SigningKey>, ServiceError> {
     let servicer = actor.may(Permission::ManageSandboxKeys)?.servicer;
     let mut tx = state.db.read().await?;
     let rows = tx.signing_keys(servicer).await?;
-    Ok(rows.into_iter().map(shown).collect())
+    Ok(rows.into_iter().map(portal_signing_key).collect())
 }
 
-fn shown(row: SigningKeyRow) -> SigningKey {
+fn portal_signing_key(row: SigningKeyRow) -> SigningKey {
     let keys = match row.source {
         KeySource::Key => PublicKey::parse(&row.material).into_iter().collect(),
         KeySource::Url => row
             .fetched
             .as_deref()
-            .and_then(|set| material::set(set).ok())
+            .and_then(|set| material::set(set, None).ok())
             .unwrap_or_default(),
     };
     let kinds = keys.iter().map(|key| {
@@ -70,13 +72,12 @@ fn shown(row: SigningKeyRow) -> SigningKey {
 /// Adds a key for whoever is signed in.
 pub async fn add(
     state: &AppState,
-    actor: &Actor,
+    proof: FreshProof<'_>,
     new: NewSigningKey,
-    source: &Source,
-) -> Result<(), Stop> {
-    let servicer = actor.may(MANAGE)?.servicer;
-    let proof = actor.fresh(state.clock.now())?;
-    add_to(state, &Proved::fresh(proof, source), servicer, new)
+    source: &RequestSource,
+) -> Result<(), ServiceError> {
+    let servicer = proof.actor().may(MANAGE)?.servicer;
+    add_to(state, &ProductionProof::fresh(proof, source), servicer, new)
         .await
         .map(|_| ())
 }
@@ -84,27 +85,27 @@ pub async fn add(
 /// Adds a key, or a URL whose set can be read this moment, to a servicer.
 pub async fn add_to(
     state: &AppState,
-    by: &Proved,
+    by: &ProductionProof,
     servicer: ServicerId,
     new: NewSigningKey,
-) -> Result<SigningKeyId, Stop> {
+) -> Result<SigningKeyId, ServiceError> {
     let ready = ready(state, new).await?;
     for _ in 0..MOST_KEYS {
         match try_add(state, by, servicer, &ready).await {
             // Somebody else's key took the place: there may be another.
-            Err(Stop::Database(error)) if lost_race(&error) => {}
+            Err(ServiceError::Database(error)) if lost_race(&error) => {}
             done => return done,
         }
     }
     Err(full().into())
 }
 
-async fn ready(state: &AppState, new: NewSigningKey) -> Result<Ready, Trouble> {
+async fn ready(state: &AppState, new: NewSigningKey) -> Result<Ready, PortalError> {
     let issuer = parse_issuer(&new.issuer).map_err(|error| error.to_string());
     let text = new.material.trim();
     let read = if text.len() > LONGEST {
         Err(format!("This has more than {LONGEST} characters."))
-    } else if text.starts_with("https:") || text.starts_with("http:") {
+    } else if is_url(text) {
         by_url(state, text).await
     } else {
         match PublicKey::parse(text) {
@@ -133,9 +134,19 @@ async fn ready(state: &AppState, new: NewSigningKey) -> Result<Ready, Trouble> {
                     message: message?,
                 })
             });
-            Err(Trouble::Refused(wrong.collect()))
+            Err(PortalError::Refused(wrong.collect()))
         }
     }
+}
+
+/// Returns `true` for what is given as the URL of a set rather than as a key.
+pub fn is_url(text: &str) -> bool {
+    let scheme = text.split_once(':').map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| {
+        ["https", "http"]
+            .iter()
+            .any(|it| it.eq_ignore_ascii_case(scheme))
+    })
 }
 
 type Read = (KeySource, String, Option<String>, Option<String>);
@@ -149,17 +160,17 @@ async fn by_url(state: &AppState, text: &str) -> Result<Read, String> {
 
 async fn try_add(
     state: &AppState,
-    by: &Proved,
+    by: &ProductionProof,
     servicer: ServicerId,
     ready: &Ready,
-) -> Result<SigningKeyId, Stop> {
+) -> Result<SigningKeyId, ServiceError> {
     let mut tx = state.db.write().await?;
     let live = tx.signing_keys(servicer).await?;
     if live
         .iter()
         .any(|row| row.issuer == ready.issuer && row.material == ready.material)
     {
-        return Err(Trouble::field(
+        return Err(PortalError::field(
             "material",
             "This key is registered already, under the same issuer.",
         )
@@ -186,7 +197,7 @@ async fn try_add(
         &mut tx,
         by.by(),
         Some(servicer),
-        "signing_key.added",
+        SecurityEvent::SigningKeyAdded,
         id,
         detail,
     )
@@ -195,16 +206,16 @@ async fn try_add(
     Ok(id)
 }
 
-async fn free(tx: &mut Tx, servicer: ServicerId) -> Result<i64, Stop> {
-    let held = tx.signing_places(servicer).await?;
+async fn free(tx: &mut Tx, servicer: ServicerId) -> Result<i64, ServiceError> {
+    let held = tx.signing_slots(servicer).await?;
     let mut places = (0..).take(MOST_KEYS);
     places
         .find(|slot| !held.contains(slot))
         .ok_or_else(|| full().into())
 }
 
-fn full() -> Trouble {
-    Trouble::Conflict(format!(
+fn full() -> PortalError {
+    PortalError::Conflict(format!(
         "{MOST_KEYS} keys are live already, which is the most. Stop one that is no longer used, then add the new one."
     ))
 }
@@ -212,35 +223,34 @@ fn full() -> Trouble {
 /// Stops a key for whoever is signed in.
 pub async fn stop(
     state: &AppState,
-    actor: &Actor,
+    proof: FreshProof<'_>,
     key: SigningKeyId,
-    source: &Source,
-) -> Result<(), Stop> {
-    let servicer = actor.may(MANAGE)?.servicer;
-    let proof = actor.fresh(state.clock.now())?;
-    stop_of(state, &Proved::fresh(proof, source), servicer, key).await
+    source: &RequestSource,
+) -> Result<(), ServiceError> {
+    let servicer = proof.actor().may(MANAGE)?.servicer;
+    stop_of(state, &ProductionProof::fresh(proof, source), servicer, key).await
 }
 
 /// Stops a servicer's key at once: signatures made with it are refused from this moment on.
 pub async fn stop_of(
     state: &AppState,
-    by: &Proved,
+    by: &ProductionProof,
     servicer: ServicerId,
     key: SigningKeyId,
-) -> Result<(), Stop> {
+) -> Result<(), ServiceError> {
     let now: DateTime<Utc> = state.clock.now();
     let mut tx = state.db.write().await?;
     let issuer = tx
         .stop_signing_key(servicer, key, now)
         .await?
-        .ok_or(Trouble::NotFound)?;
+        .ok_or(PortalError::NotFound)?;
     let detail = json!({ "issuer": issuer });
     audit(
         state,
         &mut tx,
         by.by(),
         Some(servicer),
-        "signing_key.stopped",
+        SecurityEvent::SigningKeyStopped,
         key,
         detail,
     )

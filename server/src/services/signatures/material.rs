@@ -1,22 +1,28 @@
 //! Public keys as people paste them (PEM, JWK) and as providers publish them (JWKS), brought into one form: the JWK.
 
-use app::domain::json::{self, Json, Limits};
+use app::domain::json::{self, JsonValue, ReadLimits};
 use app::domain::signature::Algorithm;
 use base64::Engine as _;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse, ThumbprintHash};
+use jsonwebtoken::jwk::{
+    AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse, ThumbprintHash,
+};
 use jsonwebtoken::{self as jwt, DecodingKey};
 use serde::Deserialize as _;
 use serde_json::json;
 
 use super::der::{self, Numbers};
-use super::pem::{self, Label, Pasted};
-use super::strength;
+use super::pem::{self, Pasted};
+use super::{misread, strength};
+use crate::text::odd_char;
 
 /// Keys of one set that are looked at.
 const MOST_IN_SET: usize = 10;
 /// Members of a JWK that only private and shared keys have (RFC 7518, sections 6.2.2, 6.3.2 and 6.4.1).
-const SECRETS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
+/// And the member of a service account's key file that holds one.
+const SECRETS: [&str; 9] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k", "private_key"];
+/// The longest `kid`, in characters.
+const LONGEST_KID: usize = 256;
 
 /// A public key that can verify.
 pub struct PublicKey {
@@ -24,7 +30,7 @@ pub struct PublicKey {
     verifier: DecodingKey,
 }
 
-/// Why a text is no key for signatures: a sentence for whoever pasted it.
+/// Reason why a text is not a usable key, as a sentence for the person who pasted it.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct NotAKey(String);
@@ -34,7 +40,7 @@ fn not_a_key<T>(text: impl Into<String>) -> Result<T, NotAKey> {
 }
 
 impl NotAKey {
-    /// Tells whether what was pasted must not be shown again.
+    /// Returns `true` if what was pasted must not be shown again.
     pub fn is_secret(&self) -> bool {
         self.0 == PRIVATE || self.0.starts_with(SHARED)
     }
@@ -47,30 +53,30 @@ impl PublicKey {
         if text.starts_with('{') {
             return Self::from_json(text);
         }
-        let numbers = match pem::read(text) {
+        let der = match pem::read(text) {
+            Pasted::Public(bytes) => bytes,
             Pasted::Private => return not_a_key(PRIVATE),
-            Pasted::Broken => {
-                return not_a_key(
-                    "This PEM is not whole: between its BEGIN and END lines there must be base64, and both lines name the same thing.",
-                );
-            }
-            Pasted::Nothing if text.starts_with("ssh-") || text.starts_with("ecdsa-sha2-") => {
-                return not_a_key(
-                    "This is a key as OpenSSH writes it. Turn it into PEM: ssh-keygen -e -m PKCS8 -f key.pub.",
-                );
-            }
-            Pasted::Nothing => {
-                return not_a_key(
-                    "Paste a public key as PEM (it begins with -----BEGIN PUBLIC KEY-----) or as JWK (it begins with {).",
-                );
-            }
-            Pasted::Public(Label::PublicKey, bytes) => der::public_key(&bytes),
-            Pasted::Public(Label::RsaPublicKey, bytes) => der::rsa_public_key(&bytes),
-            Pasted::Public(Label::Certificate, bytes) => der::certificate(&bytes),
+            other => return not_a_key(misread::pem(&other, text)),
         };
+        Self::from_der(&der)
+    }
+
+    fn from_der(der: &[u8]) -> Result<Self, NotAKey> {
+        let numbers = der::public_key(der)
+            .or_else(|| der::rsa_public_key(der))
+            .or_else(|| der::certificate(der));
         let base64 = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let jwk = match &numbers {
-            None => return not_a_key("This PEM holds no RSA, P-256 or Ed25519 public key."),
+            None => {
+                return not_a_key(
+                    "This PEM holds no RSA, P-256 or Ed25519 public key. Of P-256 the curve must be named and the point uncompressed: openssl pkey -pubin -in key.pem -pubout -ec_conv_form uncompressed -ec_param_enc named_curve.",
+                );
+            }
+            Some(Numbers::OtherPss) => {
+                return not_a_key(
+                    "This RSA key is for RSASSA-PSS with another hash than SHA-256, or with a salt of more than 32 bytes: it cannot sign PS256.",
+                );
+            }
             Some(Numbers::Rsa { n, e, pss: false }) => {
                 json!({ "kty": "RSA", "n": base64(n), "e": base64(e) })
             }
@@ -90,26 +96,39 @@ impl PublicKey {
 
     /// Reads a JWK.
     pub fn from_json(text: &str) -> Result<Self, NotAKey> {
-        match json::read(text.as_bytes(), Limits::KEYS) {
+        match json::read(text.as_bytes(), ReadLimits::KEYS) {
             Ok(value) => Self::from_value(value),
             Err(fault) => not_a_key(format!("This is not JSON: {fault}.")),
         }
     }
 
-    fn from_value(value: Json<'_>) -> Result<Self, NotAKey> {
-        let is_secret = |key: &Json<'_>| SECRETS.iter().any(|name| key.get(name).is_some());
+    fn from_value(mut value: JsonValue<'_>) -> Result<Self, NotAKey> {
+        let is_secret = |key: &JsonValue<'_>| SECRETS.iter().any(|name| key.get(name).is_some());
         let keys = value.get("keys");
-        let several = keys.and_then(Json::as_list).unwrap_or_default();
-        if value.get("kty").and_then(Json::as_str) == Some("oct") {
+        let several = keys.and_then(JsonValue::as_list).unwrap_or_default();
+        if value.get("kty").and_then(JsonValue::as_str) == Some("oct") {
             return not_a_key(format!("{SHARED} {USABLE}"));
         }
-        if is_secret(&value) || several.iter().any(is_secret) {
+        if is_secret(&value)
+            || several.iter().any(is_secret)
+            || value.to_string().contains("PRIVATE KEY-")
+        {
             return not_a_key(PRIVATE);
         }
         if keys.is_some() {
             return not_a_key(
                 "This is a set of keys: add each of them by itself, or the URL the set is published at.",
             );
+        }
+        // RFC 9864 names the curve, too, and so do browsers that export a key.
+        if let JsonValue::Object(members) = &mut value
+            && members.get("alg").and_then(JsonValue::as_str) == Some("Ed25519")
+            && members.get("crv").and_then(JsonValue::as_str) == Some("Ed25519")
+        {
+            members.remove("alg");
+        }
+        if let Some(why) = misread::jwk(&value) {
+            return not_a_key(why);
         }
         match Jwk::deserialize(value) {
             Ok(jwk) => Self::checked(jwk),
@@ -128,10 +147,40 @@ impl PublicKey {
             Ok(verifier) => verifier,
             Err(error) => return not_a_key(format!("This key cannot be read ({error}). {USABLE}")),
         };
-        if jwk.common.key_id.is_none() {
-            jwk.common.key_id = jwk.thumbprint(ThumbprintHash::SHA256).ok();
+        match jwk.common.key_id.as_deref().map(str::trim) {
+            None | Some("") => jwk.common.key_id = jwk.thumbprint(ThumbprintHash::SHA256).ok(),
+            Some(kid) if kid.chars().count() > LONGEST_KID => {
+                return not_a_key(format!(
+                    "The kid of this key is longer than {LONGEST_KID} characters."
+                ));
+            }
+            Some(kid) => {
+                if let Some(odd) = odd_char(kid) {
+                    return not_a_key(format!(
+                        "The kid of this key must be visible characters, and has {odd}."
+                    ));
+                }
+            }
         }
-        Ok(Self { jwk, verifier })
+        let key = Self { jwk, verifier };
+        key.is_for_signatures()?;
+        Ok(key)
+    }
+
+    /// Refuses a key that says of itself that it verifies nothing here: it would be kept, and no request ever be signed with it.
+    fn is_for_signatures(&self) -> Result<(), NotAKey> {
+        if self.algorithms().is_empty() {
+            return not_a_key(
+                "The alg of this key is not one that it can sign requests with: RS256 or PS256 (RSA), ES256 (P-256) or EdDSA (Ed25519).",
+            );
+        }
+        let operations = self.jwk.common.key_operations.as_deref();
+        if operations.is_some_and(|known| !known.contains(&KeyOperations::Verify)) {
+            return not_a_key(
+                "The key_ops of this key do not hold verify: it is not for signatures.",
+            );
+        }
+        Ok(())
     }
 
     /// `kid`.
@@ -151,7 +200,7 @@ impl PublicKey {
         able.iter().filter(is_meant).copied().collect()
     }
 
-    /// Whether a signature over `signed` is this key's.
+    /// Returns `true` if this key verifies a signature over `signed`.
     pub fn verifies(&self, algorithm: Algorithm, signed: &str, signature: &str) -> bool {
         let algorithm = match algorithm {
             Algorithm::Rs256 => jwt::Algorithm::RS256,
@@ -169,7 +218,8 @@ impl PublicKey {
     }
 }
 
-const USABLE: &str = "Use an RSA key of at least 2048 bits, a P-256 key or an Ed25519 key.";
+pub(super) const USABLE: &str =
+    "Use an RSA key of at least 2048 bits, a P-256 key or an Ed25519 key.";
 const SHARED: &str = "This is a shared secret, and no public key: treat it as compromised.";
 const PRIVATE: &str = "This is a private key. Nothing of it was kept, but it has left its safe place: treat it as compromised. Make a new pair, stop this one wherever it is used, and paste the public half of the new one here.";
 
@@ -199,25 +249,46 @@ fn strong(algorithm: &mut AlgorithmParameters) -> Result<(), NotAKey> {
     judged.map_err(|why| NotAKey(format!("{why} {USABLE}")))
 }
 
-/// The keys of a set that are of use here; those for other purposes are passed over (RFC 7517, section 5).
-pub fn set(text: &str) -> Result<Vec<PublicKey>, NotAKey> {
-    let mut set = match json::read(text.as_bytes(), Limits::KEYS) {
-        Ok(Json::Object(set)) => set,
-        Ok(_) => return not_a_key("the answer is no JSON object"),
+/// The keys of a set that are of use here, at most ten, those named `kid` first; those for other purposes are passed over
+/// (RFC 7517, section 5). A set that publishes a private key is refused.
+pub fn set(text: &str, kid: Option<&str>) -> Result<Vec<PublicKey>, NotAKey> {
+    let set = match json::read(text.as_bytes(), ReadLimits::KEYS) {
+        Ok(JsonValue::Object(set)) => set,
+        Ok(_) => return not_a_key("the answer is no JSON object with a list `keys`"),
         Err(fault) => return not_a_key(format!("the answer is no JSON object: {fault}")),
     };
-    let Some(Json::List(keys)) = set.remove("keys") else {
-        return not_a_key("the answer has no list `keys`");
+    let mut keys = match set.get("keys") {
+        Some(JsonValue::List(keys)) => keys.clone(),
+        _ => return not_a_key(misread::set(&set)),
     };
-    let readable = keys
-        .into_iter()
-        .filter_map(|key| PublicKey::from_value(key).ok());
-    let keys: Vec<PublicKey> = readable.take(MOST_IN_SET).collect();
-    if keys.is_empty() {
-        return not_a_key("the set has no RSA (2048 bits or more), P-256 or Ed25519 public key");
+    keys.sort_by_key(|key| kid.is_none() || key.get("kid").and_then(JsonValue::as_str) != kid);
+    let (mut usable, mut why) = (Vec::new(), None);
+    for key in keys {
+        let is_shared = key.get("kty").and_then(JsonValue::as_str) == Some("oct");
+        match PublicKey::from_value(key) {
+            Ok(key) if usable.len() < MOST_IN_SET => usable.push(key),
+            Ok(_) => {}
+            Err(refused) if refused.is_secret() && !is_shared => {
+                return not_a_key(
+                    "the set publishes a private key: treat it as compromised, and take it out of the set",
+                );
+            }
+            Err(refused) => {
+                why.get_or_insert(refused);
+            }
+        }
     }
-    Ok(keys)
+    match why {
+        Some(why) if usable.is_empty() => not_a_key(format!(
+            "the set has no RSA (2048 bits or more), P-256 or Ed25519 public key. Of its first key: {}",
+            why.0.trim_end_matches('.')
+        )),
+        None if usable.is_empty() => not_a_key("the set is empty"),
+        _ => Ok(usable),
+    }
 }
 
+#[cfg(test)]
+mod readings;
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,11 @@
-//! Signed requests (`api.md`, section 8): a JWS over claims about one request, made with a key of the tenant's servicer.
+//! Signed requests (docs/API.md, "Signed requests"): a JWS over claims about one request, made with a key of the
+//! tenant's servicer.
 //!
 //! [`report::report`] makes every check and says what each found; [`accept`] refuses a request at the first that failed and uses
 //! the signature up, and [`diagnose`] shows the whole report in the portal. Keys behind a URL are fetched while no
 //! transaction is open.
 
+mod address;
 pub(crate) mod claims;
 pub(crate) mod der;
 pub mod diagnose;
@@ -12,6 +14,8 @@ pub(crate) mod jws;
 pub mod key_sets;
 pub mod keys;
 pub mod material;
+mod mismatch;
+mod misread;
 pub(crate) mod pem;
 mod report;
 mod strength;
@@ -19,6 +23,7 @@ mod strength;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+pub(crate) mod times;
 
 use app::domain::ids::{RequestId, ServicerId, TenantId};
 use app::domain::problem::Code;
@@ -26,10 +31,10 @@ use app::domain::signature::{Check, Finding, Outcome};
 use app::links;
 use chrono::{DateTime, Utc};
 
-use self::report::{Report, report};
-use super::keys::Named;
-use super::limits::Budget;
-use super::refusal::{Failure, Refusal};
+use self::report::{SignatureReport, report};
+use super::keys::NamedTenant;
+use super::rate_limits::Budget;
+use super::refusal::{ApiError, Refusal};
 use crate::state::AppState;
 use crate::storage::signatures::{RefusedRow, Used};
 
@@ -61,8 +66,8 @@ pub struct Accepted {
     pub digest: String,
 }
 
-impl From<&Named> for Owner {
-    fn from(tenant: &Named) -> Self {
+impl From<&NamedTenant> for Owner {
+    fn from(tenant: &NamedTenant) -> Self {
         Self {
             servicer: tenant.servicer(),
             tenant: tenant.tenant(),
@@ -79,7 +84,7 @@ pub async fn accept(
     signed: Signed<'_>,
     request: RequestId,
     by_secret: bool,
-) -> Result<Accepted, Failure> {
+) -> Result<Accepted, ApiError> {
     let mut report = report(state, owner, signed, false).await?;
     if report.failed().is_none() {
         let used = use_up(state, &report).await?;
@@ -95,7 +100,7 @@ pub async fn accept(
 }
 
 /// The answer names the check; what exactly differs is for the owner's eyes.
-fn refusal(state: &AppState, check: Check, request: RequestId) -> Failure {
+fn refusal(state: &AppState, check: Check, request: RequestId) -> ApiError {
     let debugger = links::with(links::SIGNATURE_DEBUGGER, "request", &request.to_string());
     Refusal::new(Code::InvalidSignature)
         .says(format!(
@@ -136,7 +141,7 @@ fn once(used: Used, now: DateTime<Utc>) -> Finding {
     )
 }
 
-async fn use_up(state: &AppState, report: &Report) -> Result<Used, Failure> {
+async fn use_up(state: &AppState, report: &SignatureReport) -> Result<Used, ApiError> {
     let (Some((digest, end)), Some(key)) = (&report.once, report.key) else {
         return Ok(Used::Before);
     };
@@ -155,12 +160,12 @@ async fn keep(
     owner: Owner,
     signed: Signed<'_>,
     request: RequestId,
-    report: &Report,
+    report: &SignatureReport,
     proved: bool,
-) -> Result<(), Failure> {
+) -> Result<(), ApiError> {
     let now = state.clock.now();
     if state
-        .limits
+        .rate_limits
         .spend_here(Budget::Unproved(owner.tenant), now)
         .wait
         .is_some()
@@ -168,7 +173,7 @@ async fn keep(
         return Ok(());
     }
     let findings = serde_json::to_string(&report.findings)
-        .map_err(|error| Failure::Broken(error.to_string()))?;
+        .map_err(|error| ApiError::Broken(error.to_string()))?;
     let row = RefusedRow {
         request_id: request,
         tenant_id: owner.tenant,

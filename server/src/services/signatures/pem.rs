@@ -1,38 +1,27 @@
-//! Keys as people copy them: PEM (RFC 7468) with whatever the tools of this world put around it.
+//! Keys as people copy them: PEM (RFC 7468) with whatever tools put around it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// What a text holds.
+/// Content of a pasted text.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Pasted {
-    /// Something private, wherever in the text it stands.
+    /// Something private, anywhere in the text.
     Private,
-    /// The first public key or certificate.
-    Public(Label, Vec<u8>),
+    /// The first public key or certificate: its DER. Labels are not relied on, because tools confuse them.
+    Public(Vec<u8>),
+    /// A block of something else that holds no key to verify with: its label.
+    Other(String),
     /// A block that is not base64 inside, or never ends.
     Broken,
     /// No block at all.
     Nothing,
 }
 
-/// What a block says that it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Label {
-    /// A `SubjectPublicKeyInfo` (RFC 5280, section 4.1).
-    PublicKey,
-    /// An `RSAPublicKey` (RFC 8017, appendix A.1.1).
-    RsaPublicKey,
-    Certificate,
-}
-
-const LABELS: [(&str, Label); 5] = [
-    ("PUBLIC KEY", Label::PublicKey),
-    ("RSA PUBLIC KEY", Label::RsaPublicKey),
-    ("CERTIFICATE", Label::Certificate),
-    ("X509 CERTIFICATE", Label::Certificate),
-    ("TRUSTED CERTIFICATE", Label::Certificate),
-];
+/// Labels of blocks that hold a public key end so.
+const LABELS: [&str; 2] = ["PUBLIC KEY", "CERTIFICATE"];
+/// Labels of blocks that people take for one of those.
+const OTHERS: [&str; 3] = ["CERTIFICATE REQUEST", "PKCS7", "CMS"];
 const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 const RULE: &str = "-----";
@@ -48,7 +37,7 @@ pub fn read(text: &str) -> Pasted {
         return Pasted::Private;
     }
     let mut rest = text.as_str();
-    let mut broken = false;
+    let (mut broken, mut other) = (false, None);
     while let Some((_, after)) = rest.split_once(BEGIN) {
         let Some((name, after)) = after.split_once(RULE) else {
             return Pasted::Broken;
@@ -58,22 +47,24 @@ pub fn read(text: &str) -> Pasted {
             return Pasted::Broken;
         };
         rest = after;
-        let Some((_, label)) = LABELS.iter().find(|(known, _)| *known == name) else {
+        if !LABELS.iter().any(|known| name.ends_with(known)) {
+            let is_known = OTHERS.iter().any(|known| name.ends_with(known));
+            other = other.or(is_known.then(|| name.to_owned()));
             continue;
-        };
+        }
         match decoded(inside) {
-            Some(bytes) => return Pasted::Public(*label, bytes),
+            Some(bytes) => return Pasted::Public(bytes),
             None => broken = true,
         }
     }
-    if broken {
-        Pasted::Broken
-    } else {
-        Pasted::Nothing
+    match other {
+        _ if broken => Pasted::Broken,
+        Some(name) => Pasted::Other(name),
+        None => Pasted::Nothing,
     }
 }
 
-/// Tells whether a text holds a private key: by the names of all usual formats, or by the first bytes of its DER.
+/// Returns `true` if a text holds a private key: by the names of all usual formats, or by the first bytes of its DER.
 fn is_private(text: &str) -> bool {
     let upper = text.to_ascii_uppercase();
     if upper.contains("PRIVATE KEY") || upper.contains("PUTTY-USER-KEY-FILE") {
@@ -89,13 +80,15 @@ fn is_private(text: &str) -> bool {
 }
 
 /// The bytes between the lines of a block, without headers (RFC 1421, section 4.6) and white space.
-fn decoded(inside: &str) -> Option<Vec<u8>> {
+pub fn decoded(inside: &str) -> Option<Vec<u8>> {
     let mut base64 = String::with_capacity(inside.len());
     let mut in_header = false;
     for line in inside.lines() {
         in_header = line.contains(':') || (in_header && line.starts_with([' ', '\t']));
         if !in_header {
-            let is_seen = |c: &char| !c.is_whitespace() && !matches!(c, '\u{200b}' | '\u{feff}');
+            // Mail programs put > in front of what they quote.
+            let is_seen =
+                |c: &char| !c.is_whitespace() && !matches!(c, '>' | '\u{200b}' | '\u{feff}');
             base64.extend(line.chars().filter(is_seen));
         }
     }

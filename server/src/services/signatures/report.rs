@@ -5,27 +5,28 @@ use app::domain::problem::Code;
 use app::domain::signature::{Algorithm, Check, Finding, KeySource, Outcome};
 use chrono::{DateTime, Utc};
 
-use super::claims::{self, Wanted};
+use super::claims::{self, ExpectedClaims};
 use super::jws::Jws;
 use super::key_sets::{self, Known};
 use super::material::PublicKey;
-use super::{Owner, Signed, digest};
+use super::{Owner, Signed, digest, mismatch, times};
 use crate::crypto::Digest;
-use crate::services::refusal::{Failure, Refusal};
+use crate::services::refusal::{ApiError, Refusal};
 use crate::state::AppState;
 use crate::storage::signing_keys::SigningKeyRow;
 
-/// What all checks found, and what is known of the signature.
-pub struct Report {
+/// Findings of all checks, and what is known of the signature.
+pub struct SignatureReport {
     pub findings: Vec<Finding>,
     pub key: Option<SigningKeyId>,
-    /// What is used up with the signature, and from when on its age refuses it anyway.
+    /// Digest that is used up with the signature, and the time from which its age refuses it anyway; `None` if the
+    /// checks did not get so far.
     pub once: Option<(Digest, DateTime<Utc>)>,
-    /// The claim, as far as it is a text.
+    /// The digest claim, if it is a text.
     pub digest: Option<String>,
 }
 
-impl Report {
+impl SignatureReport {
     /// The first check that failed.
     pub fn failed(&self) -> Option<&Finding> {
         self.findings.iter().find(|finding| finding.is_failed())
@@ -54,13 +55,13 @@ pub async fn report(
     owner: Owner,
     signed: Signed<'_>,
     searched: bool,
-) -> Result<Report, Failure> {
+) -> Result<SignatureReport, ApiError> {
     let jws = match Jws::parse(signed.jws) {
         Ok(jws) => jws,
         Err(problem) => {
             let advice = "Send the compact form that JWT libraries make, and nothing around it.";
             let expected = "header.claims.signature";
-            return Ok(Report::only(Finding::failed(
+            return Ok(SignatureReport::only(Finding::failed(
                 Check::Form,
                 expected,
                 problem,
@@ -68,7 +69,7 @@ pub async fn report(
             )));
         }
     };
-    let wanted = Wanted {
+    let wanted = ExpectedClaims {
         public_url: &state.public_url,
         now: state.clock.now(),
         lifetime: owner.lifetime,
@@ -80,21 +81,25 @@ pub async fn report(
     findings.extend([
         claims::subject(&jws),
         claims::audience(&jws, &wanted),
-        claims::time(&jws, &wanted),
+        times::time(&jws, &wanted),
         claims::target(&jws, &wanted),
         match signed.body {
-            Some(body) => digest::check(jws.text("digest"), body, searched || key.is_some()),
+            Some(body) => {
+                let searched = searched || key.is_some();
+                let url = format!("{}{}", wanted.public_url, wanted.target);
+                digest::check(jws.claims.get("digest"), body, &url, searched)
+            }
             None if jws.text("digest").is_some() => Finding::bare(Check::Digest, Outcome::Skipped),
-            None => digest::check(None, &[], false),
+            None => digest::check(jws.claims.get("digest"), &[], "", false),
         },
     ]);
     // Under the system's data key: a signature that was used up stays so while a pepper is rotated.
     // What is signed, not the signature: of one content there can be several (ECDSA).
     let once = state.vault.digest(&state.pepper, "signature", jws.signed)?;
-    Ok(Report {
+    Ok(SignatureReport {
         findings,
         key,
-        once: claims::end(&jws).map(|end| (once, end)),
+        once: times::end(&jws).map(|end| (once, end)),
         digest: jws.text("digest").map(str::to_owned),
     })
 }
@@ -104,7 +109,7 @@ async fn by_key(
     state: &AppState,
     owner: Owner,
     jws: &Jws<'_>,
-) -> Result<(Vec<Finding>, Option<SigningKeyId>), Failure> {
+) -> Result<(Vec<Finding>, Option<SigningKeyId>), ApiError> {
     let mut findings = Vec::new();
     let key = match key_checks(state, owner, jws, &mut findings).await? {
         Ok(key) => Some(key),
@@ -130,11 +135,11 @@ async fn key_checks(
     owner: Owner,
     jws: &Jws<'_>,
     passed: &mut Vec<Finding>,
-) -> Result<Result<SigningKeyId, Finding>, Failure> {
+) -> Result<Result<SigningKeyId, Finding>, ApiError> {
     let algorithm = match jws.algorithm() {
         Ok(algorithm) => algorithm,
         Err(other) => {
-            let advice = "Sign with RS256, ES256, PS256 or EdDSA; shared secrets and `none` are no signatures here.";
+            let advice = mismatch::algorithm(&other);
             return Ok(Err(Finding::failed(
                 Check::Algorithm,
                 "RS256, ES256, PS256 or EdDSA",
@@ -153,12 +158,11 @@ async fn key_checks(
     if own.is_empty() {
         let mut known: Vec<String> = others.into_iter().map(|row| row.issuer).collect();
         known.dedup();
-        let advice =
-            "Register the key on the portal’s Signing page under the very issuer that iss names.";
+        let (found, advice) = mismatch::issuer(jws, &known);
         return Ok(Err(Finding::failed(
             Check::Issuer,
             known.join(", "),
-            issuer,
+            found,
             advice,
         )));
     }
@@ -170,7 +174,7 @@ async fn key_checks(
         own.retain(knows);
     }
     let mut candidates = Vec::new();
-    let mut trouble = Vec::new();
+    let mut error = Vec::new();
     for row in own {
         let found = match row.source {
             KeySource::Key => PublicKey::parse(&row.material).into_iter().collect(),
@@ -178,22 +182,22 @@ async fn key_checks(
                 Known::Keys(keys) => keys,
                 Known::Asked => return Err(Refusal::new(Code::ServiceUnavailable).after(2).into()),
                 Known::Nothing(problem) => {
-                    trouble.push(format!("{}: {problem}", row.material));
+                    error.push(format!("{}: {problem}", row.material));
                     Vec::new()
                 }
             },
         };
         candidates.extend(found.into_iter().map(|key| (row.id, key)));
     }
-    Ok(verified(jws, algorithm, candidates, &trouble, passed))
+    Ok(verified(jws, algorithm, candidates, &error, passed))
 }
 
-/// Of the issuer's keys, the one that verifies.
+/// Returns the id of the candidate key that verifies the signature, or the finding that none does.
 fn verified(
     jws: &Jws<'_>,
     algorithm: Algorithm,
     candidates: Vec<(SigningKeyId, PublicKey)>,
-    trouble: &[String],
+    error: &[String],
     passed: &mut Vec<Finding>,
 ) -> Result<SigningKeyId, Finding> {
     let known: Vec<String> = candidates.iter().map(|(_, key)| named(key)).collect();
@@ -209,9 +213,9 @@ fn verified(
         .collect();
     if fitting.is_empty() {
         let found = format!("kid {}, alg {algorithm}", jws.kid().unwrap_or("missing"));
-        let advice = match trouble {
+        let advice = match error {
             [] => "No live key of this issuer is for that algorithm: was it stopped, or another one registered?".to_owned(),
-            trouble => format!("The set of keys could not be read: {}.", trouble.join("; ")),
+            error => format!("The set of keys could not be read: {}.", error.join("; ")),
         };
         return Err(Finding::failed(Check::Key, known.join("; "), found, advice));
     }
@@ -224,13 +228,13 @@ fn verified(
             .join("; "),
     ));
     let verifies = fitting
-        .into_iter()
+        .iter()
         .find(|(_, key)| key.verifies(algorithm, jws.signed, jws.signature));
     if let Some((id, key)) = verifies {
-        passed.push(Finding::passed(Check::Signature, named(&key)));
-        return Ok(id);
+        passed.push(Finding::passed(Check::Signature, named(key)));
+        return Ok(*id);
     }
-    let advice = "Header or claims were altered after signing, or another private key made it. In ES256 the signature is R and S, 64 bytes, not DER.";
+    let advice = mismatch::signature(jws, algorithm, fitting.iter().map(|(_, key)| key));
     Err(Finding::failed(
         Check::Signature,
         "a signature of this key",

@@ -1,6 +1,7 @@
 //! Whether a public key is strong enough to prove anything.
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ParsedPublicKey};
+use curve25519_dalek::edwards::CompressedEdwardsY;
 
 /// Bits of an RSA modulus: at least 2048 (RFC 7518, section 3.3), at most what is verified here.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
@@ -58,45 +59,60 @@ pub fn p256(x: &[u8], y: &[u8]) -> Result<(), String> {
     })
 }
 
-/// Points of small order on Curve25519 and their other spellings, little-endian, sign bit aside: with one of them as a
-/// key, one signature is good for many texts (RFC 8032, section 8.4, and `edwards25519`'s torsion).
-const SMALL_ORDER: [[u8; 32]; 7] = [
-    point(0, 0, 0),
-    point(1, 0, 0),
-    [
-        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
-        0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53,
-        0xfc, 0x05,
-    ],
-    [
-        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
-        0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac,
-        0x03, 0x7a,
-    ],
-    point(0xec, 0xff, 0x7f),
-    point(0xed, 0xff, 0x7f),
-    point(0xee, 0xff, 0x7f),
-];
-
-const fn point(first: u8, middle: u8, last: u8) -> [u8; 32] {
-    let mut bytes = [middle; 32];
-    bytes[0] = first;
-    bytes[31] = last;
-    bytes
-}
-
-/// Judges an Ed25519 key: 32 bytes that are no point of small order.
+/// Judges an Ed25519 key: 32 bytes that are a point, and none of small order.
 pub fn ed25519(x: &[u8]) -> Result<(), String> {
-    let Ok(mut bytes) = <[u8; 32]>::try_from(x) else {
+    let Ok(whole) = <[u8; 32]>::try_from(x) else {
         return Err("An Ed25519 key has 32 bytes.".to_owned());
     };
-    if let Some(last) = bytes.last_mut() {
-        *last &= 0x7f;
-    }
-    if SMALL_ORDER.contains(&bytes) {
+    let point = CompressedEdwardsY(whole).decompress();
+    // With one of small order as a key, one signature is good for many texts (RFC 8032, section 8.4).
+    if point.is_some_and(|point| point.is_small_order()) {
         return Err(
             "This Ed25519 key is a point of small order: anybody can sign for it.".to_owned(),
         );
     }
+    // The library also reads spellings that RFC 8032, section 5.1.3, does not allow.
+    if point.is_none_or(|point| point.compress().0 != whole) {
+        return Err(
+            "These 32 bytes are no point of the curve Ed25519: a character of the key was lost or changed."
+                .to_owned(),
+        );
+    }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The numbers below 32 that are the y of a point. 0 and 1 are of small order.
+    const POINTS: [u8; 20] = [
+        3, 4, 5, 6, 9, 10, 14, 15, 16, 18, 19, 21, 23, 24, 25, 26, 27, 28, 29, 30,
+    ];
+
+    #[test]
+    fn points_are_told_from_what_is_none() {
+        // The y of the base point is 4/5.
+        let mut base = [0x66; 32];
+        base[0] = 0x58;
+        assert_eq!(ed25519(&base), Ok(()));
+        base[31] |= 0x80;
+        assert_eq!(ed25519(&base), Ok(()));
+        let of = |first: u8| {
+            let mut bytes = [0; 32];
+            bytes[0] = first;
+            ed25519(&bytes).is_ok()
+        };
+        let points: Vec<u8> = (0..32).filter(|first| of(*first)).collect();
+        assert_eq!(points, POINTS);
+    }
+
+    #[test]
+    fn a_number_that_is_p_or_more_is_no_spelling_of_a_point() {
+        for first in 0xed..=0xff {
+            let mut bytes = [0xff; 32];
+            (bytes[0], bytes[31]) = (first, 0x7f);
+            assert!(ed25519(&bytes).is_err(), "{first:x}");
+        }
+    }
 }

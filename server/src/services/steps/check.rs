@@ -1,20 +1,24 @@
 //! What is looked at before a step is claimed: its nonce, its end-user, its skill and name, its data, files and link.
 
+use std::collections::HashSet;
+
 use app::domain::nearest::Nearest;
 use app::domain::problem::Code;
 use app::domain::session::Awaiting;
 use app::domain::tenant::{Environment, RedirectLink};
+use rust_decimal::Decimal;
+use rust_decimal::prelude::ToPrimitive as _;
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
-use super::{NewStep, Ready};
+use super::{CheckedStep, NewStep};
 use crate::crypto::Digest;
-use crate::services::keys::Named;
-use crate::services::refusal::{Failure, FieldProblem, Refusal};
-use crate::services::sessions::{ended, in_flight, owned, skill_named, status_at, user_digest};
-use crate::services::{issue, uploads};
-use crate::skills::payment_texts::{self, Prepared, Written};
-use crate::skills::{DataFault, Skill, payment_intent};
+use crate::services::keys::NamedTenant;
+use crate::services::refusal::{ApiError, FieldProblem, Refusal};
+use crate::services::sessions::{check_user, ended, in_flight, owned, skill_named, status_at};
+use crate::services::{one_time_tokens, uploads};
+use crate::skills::payment_texts::{self, AdaptedText, Prepared};
+use crate::skills::{DataFault, PublishedSkill, payment_intent};
 use crate::state::AppState;
 use crate::storage::Tx;
 use crate::storage::sessions::SessionRow;
@@ -23,10 +27,10 @@ use crate::text::odd_char_in;
 /// Everything that can be refused before anything is claimed. The data is left as the provider gets it.
 pub(super) async fn check(
     state: &AppState,
-    client: &Named,
+    client: &NamedTenant,
     new: &mut NewStep,
-) -> Result<Ready, Failure> {
-    let digest = issue::nonce_digest(state, new.nonce.expose_secret());
+) -> Result<CheckedStep, ApiError> {
+    let digest = one_time_tokens::nonce_digest(state, new.nonce.expose_secret());
     let mut tx = state.db.read().await?;
     let row = owned(&mut tx, client.tenant(), new.session_id).await?;
     usable(state, &mut tx, &row, &digest).await?;
@@ -49,7 +53,7 @@ pub(super) async fn check(
     if let Some(link) = link {
         check_link(&mut tx, client, link).await?;
     }
-    Ok(Ready {
+    Ok(CheckedStep {
         link: link.map(str::to_owned),
         skill,
         digest,
@@ -57,15 +61,15 @@ pub(super) async fn check(
     })
 }
 
-/// Whether a nonce authorises this session's next step now, and if not, why.
+/// Checks that a nonce authorises this session's next step now; fails with a refusal that says why not.
 pub(super) async fn usable(
     state: &AppState,
     tx: &mut Tx,
     row: &SessionRow,
     digest: &Digest,
-) -> Result<(), Failure> {
+) -> Result<(), ApiError> {
     let now = state.clock.now();
-    let says = |text: &str| Failure::from(Refusal::new(Code::InvalidNonce).says(text));
+    let says = |text: &str| ApiError::from(Refusal::new(Code::InvalidNonce).says(text));
     let status = status_at(row, now);
     let Some(nonce) = tx.nonce(digest).await? else {
         return Err(says("No nonce like this was issued."));
@@ -93,19 +97,14 @@ pub(super) async fn usable(
     Ok(())
 }
 
-/// An end-user named along with a step is the one the session was opened for.
-pub fn check_user(state: &AppState, row: &SessionRow, given: Option<&str>) -> Result<(), Failure> {
-    match (&row.tenant_user, given) {
-        (Some(bound), Some(given)) if user_digest(state, row.tenant_id, given) != *bound => {
-            Err(Code::InvalidTenantUserId.into())
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Checks a step's data, and puts in its place what the provider gets; answers which texts are written otherwise there.
-fn check_data(state: &AppState, skill: &Skill, new: &mut NewStep) -> Result<Vec<Written>, Failure> {
-    let given = Value::Object(new.data.clone());
+/// Checks a step's data and replaces it with what the provider gets. Returns the texts that are spelt otherwise there.
+fn check_data(
+    state: &AppState,
+    skill: &PublishedSkill,
+    new: &mut NewStep,
+) -> Result<Vec<AdaptedText>, ApiError> {
+    let mut given = Value::Object(new.data.clone());
+    whole(&mut given);
     let mut prepared = if new.step == payment_intent::STEP {
         payment_texts::prepare(&given)
     } else {
@@ -116,9 +115,11 @@ fn check_data(state: &AppState, skill: &Skill, new: &mut NewStep) -> Result<Vec<
         }
     };
     let mut faults = std::mem::take(&mut prepared.faults);
-    faults.extend(skill.check(&new.step, &prepared.data));
+    let said: HashSet<String> = faults.iter().map(|fault| fault.path.clone()).collect();
+    let more = skill.check(&new.step, &prepared.data).into_iter();
+    faults.extend(more.filter(|fault| !said.contains(&fault.path)));
     if faults.is_empty() && new.step == payment_intent::STEP {
-        faults = payment_intent::faults(&prepared.data, state.clock.now().date_naive());
+        faults = payment_intent::faults(&prepared.data, skill.day(state.clock.now()));
     }
     if faults.is_empty() {
         if let Value::Object(data) = prepared.data {
@@ -136,6 +137,26 @@ fn check_data(state: &AppState, skill: &Skill, new: &mut NewStep) -> Result<Vec<
         .map(|fault| FieldProblem::new(fault.path, code(fault.code), fault.message))
         .collect();
     Err(Refusal::new(Code::InvalidInput).at(fields).into())
+}
+
+/// Writes whole numbers as such: `1.0` and `1e0` are integers to a JSON Schema, and to no reader of integers.
+fn whole(value: &mut Value) {
+    match value {
+        Value::Object(fields) => fields.values_mut().for_each(whole),
+        Value::Array(items) => items.iter_mut().for_each(whole),
+        Value::Number(number) if number.as_i64().is_none() && number.as_u64().is_none() => {
+            let text = number.to_string();
+            let decimal = Decimal::from_scientific(&text).or_else(|_| text.parse());
+            let integer = decimal
+                .ok()
+                .filter(|decimal| decimal.fract().is_zero())
+                .and_then(|decimal| decimal.to_i64());
+            if let Some(integer) = integer {
+                *number = integer.into();
+            }
+        }
+        Value::Number(_) | Value::String(_) | Value::Null | Value::Bool(_) => {}
+    }
 }
 
 /// Characters that nobody sees, in texts that people will read: a bidirectional one shows them another text than there is.
@@ -164,7 +185,7 @@ fn invisible(value: &Value, path: &str) -> Vec<DataFault> {
     }
 }
 
-async fn check_link(tx: &mut Tx, client: &Named, link: &str) -> Result<(), Failure> {
+async fn check_link(tx: &mut Tx, client: &NamedTenant, link: &str) -> Result<(), ApiError> {
     let registered = tx.tenant_links(client.tenant()).await?;
     let known = registered
         .iter()

@@ -4,11 +4,12 @@
 use app::domain::ids::TenantId;
 use app::domain::person::Permission;
 use app::domain::tenant::Environment;
-use app::portal::{Actor, Source, Trouble};
+use app::portal::{Actor, PortalError, RequestSource};
 use serde_json::Value;
 
 use super::{keys_permission, may_see, own, tenants_permission};
-use crate::services::trouble::{Stop, act};
+use crate::security::SecurityEvent;
+use crate::services::service_error::{ServiceError, audit_entry};
 use crate::state::AppState;
 use crate::storage::Tx;
 use crate::storage::tenants::TenantRow;
@@ -19,7 +20,7 @@ pub struct Change<'a> {
     pub tx: Tx,
     tenant: TenantRow,
     actor: &'a Actor,
-    source: &'a Source,
+    source: &'a RequestSource,
 }
 
 impl<'a> Change<'a> {
@@ -28,8 +29,8 @@ impl<'a> Change<'a> {
         state: &'a AppState,
         actor: &'a Actor,
         id: TenantId,
-        source: &'a Source,
-    ) -> Result<Self, Stop> {
+        source: &'a RequestSource,
+    ) -> Result<Self, ServiceError> {
         Self::with(state, actor, id, source, tenants_permission).await
     }
 
@@ -38,8 +39,8 @@ impl<'a> Change<'a> {
         state: &'a AppState,
         actor: &'a Actor,
         id: TenantId,
-        source: &'a Source,
-    ) -> Result<Self, Stop> {
+        source: &'a RequestSource,
+    ) -> Result<Self, ServiceError> {
         Self::with(state, actor, id, source, keys_permission).await
     }
 
@@ -47,9 +48,9 @@ impl<'a> Change<'a> {
         state: &'a AppState,
         actor: &'a Actor,
         id: TenantId,
-        source: &'a Source,
+        source: &'a RequestSource,
         permission: fn(Environment) -> Permission,
-    ) -> Result<Self, Stop> {
+    ) -> Result<Self, ServiceError> {
         let mut tx = state.db.write().await?;
         let tenant = own(&mut tx, actor, id).await?;
         actor.may(permission(tenant.environment))?;
@@ -76,18 +77,18 @@ impl<'a> Change<'a> {
     }
 
     /// Refuses whoever acts a skill that is not published, unless they are an operator.
-    pub fn may_see(&self, skill: &str) -> Result<(), Trouble> {
+    pub fn may_see(&self, skill: &str) -> Result<(), PortalError> {
         may_see(self.state, self.actor, skill)
     }
 
     /// Goes on only if nobody changed the settings since they were `version`; then they are one further. One conditional
     /// statement, so that of many at once one goes on.
-    pub async fn since(&mut self, version: i64) -> Result<(), Stop> {
+    pub async fn since(&mut self, version: i64) -> Result<(), ServiceError> {
         let id = self.tenant.id;
         if self.tx.take_tenant_version(id, version).await? {
             return Ok(());
         }
-        let behind = self.tenant.version - version;
+        let behind = self.tenant.version.saturating_sub(version);
         let servicer = self.tenant.servicer_id;
         let changes = self.tx.tenant_changes(servicer, id, behind).await?;
         let what: Vec<String> = changes
@@ -99,7 +100,7 @@ impl<'a> Change<'a> {
         } else {
             what.join(", ")
         };
-        Err(Trouble::Conflict(format!(
+        Err(PortalError::Conflict(format!(
             "Not saved: since you opened this page, somebody changed {what}. What is stored now is shown beside your changes. \
              Save again to replace it."
         ))
@@ -107,7 +108,11 @@ impl<'a> Change<'a> {
     }
 
     /// Writes the act down and commits it.
-    pub async fn finish(mut self, action: &'static str, detail: Value) -> Result<(), Stop> {
+    pub async fn finish(
+        mut self,
+        action: SecurityEvent,
+        detail: Value,
+    ) -> Result<(), ServiceError> {
         let id = self.tenant.id;
         self.audit(action, id, detail).await?;
         Ok(self.tx.commit().await?)
@@ -116,11 +121,12 @@ impl<'a> Change<'a> {
     /// Writes an act on something of the tenant's down.
     pub async fn audit(
         &mut self,
-        action: &'static str,
+        action: SecurityEvent,
         target: impl ToString,
         detail: Value,
-    ) -> Result<(), Stop> {
-        let row = act(self.state, self.actor, self.source, action, target, detail);
+    ) -> Result<(), ServiceError> {
+        let mut row = audit_entry(self.state, self.actor, self.source, action, target, detail);
+        row.tenant = Some(self.tenant.id);
         Ok(self.tx.audit(&row).await?)
     }
 }

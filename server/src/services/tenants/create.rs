@@ -2,7 +2,6 @@
 
 use app::domain::ids::{ServicerId, TenantId};
 use app::domain::key::{KeyKind, KeyShape};
-use app::domain::person::Permission;
 use app::domain::servicer::ServicerStatus;
 use app::domain::skill::SkillName;
 use app::domain::tenant::{Environment, LONGEST_NAME, Origin, RedirectLink, TenantStatus};
@@ -10,18 +9,21 @@ use app::domain::terms::{CONSENT_DURATION, DATA_RETENTION};
 use app::domain::text;
 use app::links;
 use app::portal::tenants::{CreatedTenant, Creation, NewTenant};
-use app::portal::{Actor, FieldError, Source, Trouble};
+use app::portal::{Actor, FieldError, PortalError, RequestSource};
 use secrecy::ExposeSecret as _;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::tenants_permission;
+use crate::security::SecurityEvent;
 use crate::services::keys::rotation::make_in;
-use crate::services::trouble::{Stop, act};
+use crate::services::service_error::{ServiceError, audit_entry};
 use crate::state::AppState;
-use crate::storage::tenants::{SkillRow, TenantRow};
+use crate::storage::tenants::{TenantRow, WhitelistRow};
 use crate::storage::{Tx, is_taken};
 
+const NOT_APPROVED: &str = "Production opens once an operator has approved your servicer. Build in the sandbox meanwhile: the \
+                            API is the same.";
 /// More links or origins than this are a mistake.
 const MOST_LINKS: usize = 50;
 /// Return links every sandbox tenant starts with, besides the console's: an app of one's own, and a local server.
@@ -32,7 +34,7 @@ pub const STARTER_LINKS: [&str; 3] = [
 ];
 
 /// A tenant that may be made: everything in it was parsed.
-pub struct Ready {
+pub struct CheckedTenant {
     pub id: TenantId,
     pub name: String,
     pub environment: Environment,
@@ -41,7 +43,7 @@ pub struct Ready {
     pub origins: Vec<Origin>,
 }
 
-impl Ready {
+impl CheckedTenant {
     /// The sandbox tenant a new servicer starts with: every sandbox skill, and links for console, app and local server.
     pub fn starter(state: &AppState, name: &str) -> Self {
         let skills = state.skills.all().map(|skill| skill.name.clone());
@@ -63,7 +65,7 @@ impl Ready {
     }
 
     /// Parses what was typed; all that is wrong is told at once.
-    pub fn parse(state: &AppState, new: &NewTenant) -> Result<Self, Trouble> {
+    pub fn parse(state: &AppState, new: &NewTenant) -> Result<Self, PortalError> {
         let mut wrong = Vec::new();
         let name = checked_name(&new.name).unwrap_or_else(|error| {
             wrong.push(error);
@@ -86,7 +88,7 @@ impl Ready {
             &mut wrong,
         );
         if !wrong.is_empty() {
-            return Err(Trouble::Refused(wrong));
+            return Err(PortalError::Refused(wrong));
         }
         let mut ready = Self {
             id: TenantId(state.clock.id()),
@@ -121,11 +123,11 @@ pub fn checked_name(typed: &str) -> Result<String, FieldError> {
 }
 
 /// Refuses a person a skill that is not published, unless they are an operator.
-pub fn may_see(state: &AppState, actor: &Actor, text: &str) -> Result<(), Trouble> {
+pub fn may_see(state: &AppState, actor: &Actor, text: &str) -> Result<(), PortalError> {
     let name = SkillName::parse(text).ok();
     let skill = name.and_then(|name| state.skills.get(&name));
     match skill {
-        Some(skill) if !skill.published && !actor.admin => Err(Trouble::Forbidden(format!(
+        Some(skill) if !skill.published && !actor.admin => Err(PortalError::Forbidden(format!(
             "{} is not published: only administrators may see it, or put it on a whitelist.",
             skill.name
         ))),
@@ -237,14 +239,14 @@ pub async fn create_in(
     tx: &mut Tx,
     state: &AppState,
     servicer: ServicerId,
-    ready: &Ready,
+    ready: &CheckedTenant,
     by: &str,
-) -> Result<CreatedTenant, Stop> {
+) -> Result<CreatedTenant, ServiceError> {
     let id = ready.id;
     let now = state.clock.now();
     let state = &state.for_new_tenant(tx, id).await?;
     let utx_key = state.clock.random::<32>();
-    let utx_key = state.vault.seal(&state.clock, &utx_place(id), &utx_key)?;
+    let utx_key = state.vault.seal(&state.clock, &utx_key_aad(id), &utx_key)?;
     let row = TenantRow {
         id,
         servicer_id: servicer,
@@ -273,14 +275,14 @@ pub async fn create_in(
     })
 }
 
-/// Where a tenant's sealed `utx_id` key opens.
-pub fn utx_place(id: TenantId) -> String {
+/// Returns the associated data that a tenant's `utx_id` key is sealed under.
+pub fn utx_key_aad(id: TenantId) -> String {
     format!("tenants.utx_key/{id}")
 }
 
 /// A skill with the terms it starts with.
-pub fn terms(skill: SkillName) -> SkillRow {
-    SkillRow {
+pub fn terms(skill: SkillName) -> WhitelistRow {
+    WhitelistRow {
         skill,
         consent_duration: CONSENT_DURATION.default,
         cache_max_data_retention: DATA_RETENTION.default,
@@ -289,7 +291,11 @@ pub fn terms(skill: SkillName) -> SkillRow {
 
 /// The id of the tenant that a form makes: the birth of its mark, and bits that only this installation can make of the
 /// mark and the servicer. A form sent twice therefore names one row, and nobody can name somebody else's.
-fn id_for_form(state: &AppState, servicer: ServicerId, mark: Uuid) -> Result<TenantId, Stop> {
+fn id_for_form(
+    state: &AppState,
+    servicer: ServicerId,
+    mark: Uuid,
+) -> Result<TenantId, ServiceError> {
     let text = format!("{servicer}/{mark}");
     let digest = state.vault.digest(&state.pepper, "tenants.form", &text)?;
     let mut random = [0; 10];
@@ -303,45 +309,73 @@ fn id_for_form(state: &AppState, servicer: ServicerId, mark: Uuid) -> Result<Ten
     Ok(TenantId(id.into_uuid()))
 }
 
+/// The right to make tenants of one environment in a servicer. [`TenantCreation::begin`] alone makes one: it asks for the role's
+/// permission and, because a tenant comes with keys, for the approval of the servicer and fresh proof where it is production.
+pub struct TenantCreation<'a> {
+    actor: &'a Actor,
+    servicer: ServicerId,
+    environment: Environment,
+}
+
+impl<'a> TenantCreation<'a> {
+    pub fn begin(
+        state: &AppState,
+        actor: &'a Actor,
+        environment: Environment,
+    ) -> Result<Self, PortalError> {
+        let membership = actor.may(tenants_permission(environment))?;
+        if environment == Environment::Production {
+            if membership.status != ServicerStatus::Approved {
+                return Err(PortalError::Forbidden(NOT_APPROVED.to_owned()));
+            }
+            actor.fresh(state.clock.now())?;
+        }
+        Ok(Self {
+            actor,
+            servicer: membership.servicer,
+            environment,
+        })
+    }
+}
+
 /// Makes a tenant for a signed-in person.
 pub async fn create(
     state: &AppState,
-    actor: &Actor,
+    making: TenantCreation<'_>,
     new: &NewTenant,
-    source: &Source,
-) -> Result<Creation, Stop> {
-    let membership = actor.may(tenants_permission(new.environment))?;
-    if new.environment == Environment::Production && membership.status != ServicerStatus::Approved {
-        actor.may(Permission::ManageProductionTenants)?;
-        return Err(Trouble::Forbidden(
-            "Production opens once an operator has approved your servicer. Build in the sandbox meanwhile: the API is the same."
-                .into(),
-        )
-        .into());
+    source: &RequestSource,
+) -> Result<Creation, ServiceError> {
+    let TenantCreation {
+        actor,
+        servicer,
+        environment,
+    } = making;
+    if environment != new.environment {
+        return Err(ServiceError::Broken(
+            "a right to another environment".to_owned(),
+        ));
     }
-    if new.environment == Environment::Production {
-        // It comes with keys of production.
-        actor.fresh(state.clock.now())?;
-    }
-    let (servicer, by) = (membership.servicer, actor.email.as_str());
+    let by = actor.email.as_str();
     for skill in &new.skills {
         may_see(state, actor, skill)?;
     }
-    let mut ready = Ready::parse(state, new)?;
+    let mut ready = CheckedTenant::parse(state, new)?;
     if let Some(mark) = new.form {
         ready.id = id_for_form(state, servicer, mark)?;
     }
     let mut tx = state.db.write().await?;
     let made = match create_in(&mut tx, state, servicer, &ready, by).await {
-        Err(Stop::Database(error)) if is_taken(&error) => return Ok(Creation::Again(ready.id)),
+        Err(ServiceError::Database(error)) if is_taken(&error) => {
+            return Ok(Creation::Again(ready.id));
+        }
         made => made?,
     };
     let detail = json!({ "name": ready.name, "environment": ready.environment });
-    tx.audit(&act(
+    tx.audit(&audit_entry(
         state,
         actor,
         source,
-        "tenant.created",
+        SecurityEvent::TenantCreated,
         made.id,
         detail,
     ))

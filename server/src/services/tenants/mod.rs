@@ -1,4 +1,4 @@
-//! Tenants for the people of their servicer: what the seam promises, each act with its audit row in one transaction.
+//! Tenants for the people of their servicer: the portal's trait, each act with its audit row in one transaction.
 
 pub mod change;
 pub mod create;
@@ -11,7 +11,7 @@ pub mod terms;
 mod tests;
 
 pub use change::Change;
-pub use create::{Ready, create_in, may_see};
+pub use create::{CheckedTenant, TenantCreation, create_in, may_see};
 
 use app::domain::ids::{KeyId, TenantId};
 use app::domain::key::KeyKind;
@@ -19,18 +19,17 @@ use app::domain::person::Permission;
 use app::domain::skill::SkillName;
 use app::domain::tenant::Environment;
 use app::portal::tenants::*;
-use app::portal::{Actor, Answered, Source, Trouble};
+use app::portal::{Actor, PortalError, PortalResult, RequestSource};
 use async_trait::async_trait;
-use chrono::Duration;
 use secrecy::SecretString;
 
 use super::Services;
 use super::keys::rotation;
-use super::trouble::{Stop, answered};
+use super::service_error::{ServiceError, portal_result};
 use crate::storage::Tx;
 use crate::storage::tenants::TenantRow as Row;
 
-/// What changing a tenant of an environment needs.
+/// Returns the permission that changing a tenant of an environment requires.
 pub(super) fn tenants_permission(environment: Environment) -> Permission {
     match environment {
         Environment::Sandbox => Permission::ManageSandboxTenants,
@@ -38,7 +37,7 @@ pub(super) fn tenants_permission(environment: Environment) -> Permission {
     }
 }
 
-/// What seeing and changing keys of an environment needs.
+/// Returns the permission that seeing and changing keys of an environment requires.
 pub(super) fn keys_permission(environment: Environment) -> Permission {
     match environment {
         Environment::Sandbox => Permission::ManageSandboxKeys,
@@ -47,23 +46,26 @@ pub(super) fn keys_permission(environment: Environment) -> Permission {
 }
 
 /// A tenant of the actor's own servicer; a foreign one looks like a missing one.
-pub(super) async fn own(tx: &mut Tx, actor: &Actor, id: TenantId) -> Result<Row, Stop> {
+pub(super) async fn own(tx: &mut Tx, actor: &Actor, id: TenantId) -> Result<Row, ServiceError> {
     let servicer = actor.may(Permission::ReadTenants)?.servicer;
-    Ok(tx.tenant(servicer, id).await?.ok_or(Trouble::NotFound)?)
+    Ok(tx
+        .tenant(servicer, id)
+        .await?
+        .ok_or(PortalError::NotFound)?)
 }
 
 #[async_trait]
 impl Tenants for Services {
-    async fn overview(&self, actor: &Actor) -> Answered<Overview> {
-        answered(self, overview::overview(&self.state, actor).await)
+    async fn overview(&self, actor: &Actor) -> PortalResult<Overview> {
+        portal_result(self, overview::overview(&self.state, actor).await)
     }
 
-    async fn tenants(&self, actor: &Actor, query: &str) -> Answered<Vec<TenantRow>> {
-        answered(self, overview::list(&self.state, actor, query).await)
+    async fn tenants(&self, actor: &Actor, query: &str) -> PortalResult<Vec<TenantSummary>> {
+        portal_result(self, overview::list(&self.state, actor, query).await)
     }
 
-    async fn tenant(&self, actor: &Actor, id: TenantId) -> Answered<Tenant> {
-        answered(self, settings::tenant(&self.state, actor, id).await)
+    async fn tenant(&self, actor: &Actor, id: TenantId) -> PortalResult<Tenant> {
+        portal_result(self, settings::tenant(&self.state, actor, id).await)
     }
 
     fn tenant_form(&self) -> uuid::Uuid {
@@ -74,9 +76,13 @@ impl Tenants for Services {
         &self,
         actor: &Actor,
         new: NewTenant,
-        source: &Source,
-    ) -> Answered<Creation> {
-        answered(self, create::create(&self.state, actor, &new, source).await)
+        source: &RequestSource,
+    ) -> PortalResult<Creation> {
+        let created = async {
+            let making = TenantCreation::begin(&self.state, actor, new.environment)?;
+            create::create(&self.state, making, &new, source).await
+        };
+        portal_result(self, created.await)
     }
 
     async fn rename_tenant(
@@ -85,13 +91,13 @@ impl Tenants for Services {
         id: TenantId,
         version: i64,
         name: &str,
-        source: &Source,
-    ) -> Answered<()> {
+        source: &RequestSource,
+    ) -> PortalResult<()> {
         let done = async {
             let change = Change::begin(&self.state, actor, id, source).await?;
             settings::rename(change, version, name).await
         };
-        answered(self, done.await)
+        portal_result(self, done.await)
     }
 
     async fn set_links(
@@ -100,13 +106,13 @@ impl Tenants for Services {
         id: TenantId,
         version: i64,
         (redirect_links, origins): (Vec<String>, Vec<String>),
-        source: &Source,
-    ) -> Answered<()> {
+        source: &RequestSource,
+    ) -> PortalResult<()> {
         let done = async {
             let change = Change::begin(&self.state, actor, id, source).await?;
             settings::set_links(change, version, &redirect_links, &origins).await
         };
-        answered(self, done.await)
+        portal_result(self, done.await)
     }
 
     async fn set_networks(
@@ -115,15 +121,15 @@ impl Tenants for Services {
         id: TenantId,
         version: i64,
         (networks, leaves_me_out): (Vec<String>, bool),
-        source: &Source,
-    ) -> Answered<()> {
+        source: &RequestSource,
+    ) -> PortalResult<()> {
         let own = source.ip.clone();
         let done = async {
             let change = Change::begin(&self.state, actor, id, source).await?;
             let shuns = (!leaves_me_out).then_some(&*own);
             settings::set_networks(change, version, &networks, shuns).await
         };
-        answered(self, done.await)
+        portal_result(self, done.await)
     }
 
     async fn pause_tenant(
@@ -131,13 +137,13 @@ impl Tenants for Services {
         actor: &Actor,
         id: TenantId,
         paused: bool,
-        source: &Source,
-    ) -> Answered<()> {
+        source: &RequestSource,
+    ) -> PortalResult<()> {
         let done = async {
             let change = Change::begin(&self.state, actor, id, source).await?;
             settings::pause(change, paused).await
         };
-        answered(self, done.await)
+        portal_result(self, done.await)
     }
 
     async fn whitelist(
@@ -146,13 +152,13 @@ impl Tenants for Services {
         id: TenantId,
         skill: &str,
         on: bool,
-        source: &Source,
-    ) -> Answered<()> {
+        source: &RequestSource,
+    ) -> PortalResult<()> {
         let done = async {
             let change = Change::begin(&self.state, actor, id, source).await?;
             settings::whitelist(change, skill, on).await
         };
-        answered(self, done.await)
+        portal_result(self, done.await)
     }
 
     async fn set_terms(
@@ -162,29 +168,34 @@ impl Tenants for Services {
         skill: &SkillName,
         version: i64,
         terms: TypedTerms,
-        source: &Source,
-    ) -> Answered<()> {
+        source: &RequestSource,
+    ) -> PortalResult<()> {
         let done = async {
             let change = Change::begin(&self.state, actor, id, source).await?;
             terms::set(change, version, skill, &terms).await
         };
-        answered(self, done.await)
+        portal_result(self, done.await)
     }
 
-    async fn keys(&self, actor: &Actor, id: TenantId) -> Answered<Vec<Key>> {
-        answered(self, rotation::list(&self.state, actor, id).await)
+    async fn keys(&self, actor: &Actor, id: TenantId) -> PortalResult<Vec<TenantKey>> {
+        portal_result(self, rotation::list(&self.state, actor, id).await)
     }
 
-    async fn holds_secret(&self, actor: &Actor, id: TenantId, client_secret: &str) -> Answered<()> {
+    async fn holds_secret(
+        &self,
+        actor: &Actor,
+        id: TenantId,
+        client_secret: &str,
+    ) -> PortalResult<()> {
         let text = SecretString::from(client_secret.to_owned());
-        answered(
+        portal_result(
             self,
             rotation::holds_secret(&self.state, actor, id, &text).await,
         )
     }
 
-    async fn secret_saved(&self, actor: &Actor, id: TenantId) -> Answered<()> {
-        answered(self, rotation::secret_saved(&self.state, actor, id).await)
+    async fn secret_saved(&self, actor: &Actor, id: TenantId) -> PortalResult<()> {
+        portal_result(self, rotation::secret_saved(&self.state, actor, id).await)
     }
 
     async fn rotate_key(
@@ -192,14 +203,14 @@ impl Tenants for Services {
         actor: &Actor,
         id: TenantId,
         kind: KeyKind,
-        overlap: Duration,
-        source: &Source,
-    ) -> Answered<NewKey> {
+        rotation: Rotation,
+        source: &RequestSource,
+    ) -> PortalResult<NewKey> {
         let done = async {
             let change = Change::of_keys(&self.state, actor, id, source).await?;
-            rotation::rotate(change, kind, overlap).await
+            rotation::rotate(change, kind, rotation).await
         };
-        answered(self, done.await)
+        portal_result(self, done.await)
     }
 
     async fn stop_key(
@@ -207,12 +218,12 @@ impl Tenants for Services {
         actor: &Actor,
         id: TenantId,
         key: KeyId,
-        source: &Source,
-    ) -> Answered<()> {
+        source: &RequestSource,
+    ) -> PortalResult<()> {
         let done = async {
             let change = Change::of_keys(&self.state, actor, id, source).await?;
             rotation::stop(change, key).await
         };
-        answered(self, done.await)
+        portal_result(self, done.await)
     }
 }

@@ -2,14 +2,18 @@
 
 use app::domain::person::Permission;
 use app::portal::Actor;
-use app::portal::tenants::{Overview, TenantRow};
+use app::portal::tenants::{Overview, TenantSummary};
 use chrono::Duration;
 
-use crate::services::trouble::Stop;
+use crate::services::service_error::ServiceError;
 use crate::state::AppState;
 
 /// The tenant list.
-pub async fn list(state: &AppState, actor: &Actor, query: &str) -> Result<Vec<TenantRow>, Stop> {
+pub async fn list(
+    state: &AppState,
+    actor: &Actor,
+    query: &str,
+) -> Result<Vec<TenantSummary>, ServiceError> {
     let servicer = actor.may(Permission::ReadTenants)?.servicer;
     let since = state.clock.now() - Duration::hours(24);
     let rows = state
@@ -20,7 +24,7 @@ pub async fn list(state: &AppState, actor: &Actor, query: &str) -> Result<Vec<Te
         .await?;
     Ok(rows
         .into_iter()
-        .map(|row| TenantRow {
+        .map(|row| TenantSummary {
             id: row.tenant.id,
             name: row.tenant.name,
             environment: row.tenant.environment,
@@ -35,7 +39,7 @@ pub async fn list(state: &AppState, actor: &Actor, query: &str) -> Result<Vec<Te
 }
 
 /// The way to the first data, and the last day in numbers.
-pub async fn overview(state: &AppState, actor: &Actor) -> Result<Overview, Stop> {
+pub async fn overview(state: &AppState, actor: &Actor) -> Result<Overview, ServiceError> {
     let servicer = actor.may(Permission::ReadTenants)?.servicer;
     let mut tx = state.db.read().await?;
     let start = tx.servicer_start(servicer).await?;

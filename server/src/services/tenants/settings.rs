@@ -4,18 +4,19 @@ use app::domain::ids::TenantId;
 use app::domain::skill::SkillName;
 use app::domain::tenant::TenantStatus;
 use app::portal::tenants::{Tenant, WhitelistedSkill};
-use app::portal::{Actor, FieldError, Trouble};
+use app::portal::{Actor, FieldError, PortalError};
 use serde_json::json;
 
 use super::change::Change;
 use super::create::{checked_links, checked_name, known_skill, terms};
 use super::own;
+use crate::security::SecurityEvent;
 use crate::services::networks::Networks;
-use crate::services::trouble::Stop;
+use crate::services::service_error::ServiceError;
 use crate::state::AppState;
 
 /// Everything the settings and skills tabs show.
-pub async fn tenant(state: &AppState, actor: &Actor, id: TenantId) -> Result<Tenant, Stop> {
+pub async fn tenant(state: &AppState, actor: &Actor, id: TenantId) -> Result<Tenant, ServiceError> {
     let mut tx = state.db.read().await?;
     let row = own(&mut tx, actor, id).await?;
     let skills = tx.tenant_skills(id).await?;
@@ -46,13 +47,13 @@ pub async fn tenant(state: &AppState, actor: &Actor, id: TenantId) -> Result<Ten
     })
 }
 
-pub async fn rename(mut change: Change<'_>, version: i64, name: &str) -> Result<(), Stop> {
-    let name = checked_name(name).map_err(|error| Trouble::Refused(vec![error]))?;
+pub async fn rename(mut change: Change<'_>, version: i64, name: &str) -> Result<(), ServiceError> {
+    let name = checked_name(name).map_err(|error| PortalError::Refused(vec![error]))?;
     change.since(version).await?;
     let (id, from) = (change.tenant().id, change.tenant().name.clone());
     change.tx.rename_tenant(id, &name).await?;
     let detail = json!({ "from": from, "to": name });
-    change.finish("tenant.renamed", detail).await
+    change.finish(SecurityEvent::TenantRenamed, detail).await
 }
 
 pub async fn set_links(
@@ -60,18 +61,18 @@ pub async fn set_links(
     version: i64,
     links: &[String],
     origins: &[String],
-) -> Result<(), Stop> {
+) -> Result<(), ServiceError> {
     let mut wrong = Vec::new();
     let environment = change.tenant().environment;
     let (links, origins) = checked_links(links, origins, environment, &mut wrong);
     if !wrong.is_empty() {
-        return Err(Trouble::Refused(wrong).into());
+        return Err(PortalError::Refused(wrong).into());
     }
     change.since(version).await?;
     let id = change.tenant().id;
     change.tx.set_tenant_links(id, &links, &origins).await?;
     let detail = json!({ "redirect_links": links, "origins": origins });
-    change.finish("tenant.links_set", detail).await
+    change.finish(SecurityEvent::TenantLinksSet, detail).await
 }
 
 /// Replaces the networks that the tenant's server may call from. `own` is the address that saves them, if they must not
@@ -81,13 +82,15 @@ pub async fn set_networks(
     version: i64,
     typed: &[String],
     own: Option<&str>,
-) -> Result<(), Stop> {
+) -> Result<(), ServiceError> {
     let refused = |messages: Vec<String>| {
         let error = |message| FieldError {
             name: "networks",
             message,
         };
-        Stop::from(Trouble::Refused(messages.into_iter().map(error).collect()))
+        ServiceError::from(PortalError::Refused(
+            messages.into_iter().map(error).collect(),
+        ))
     };
     let networks = Networks::typed(typed).map_err(refused)?;
     if let Some(own) = own {
@@ -103,14 +106,16 @@ pub async fn set_networks(
     let (id, texts) = (change.tenant().id, networks.texts());
     change.tx.set_tenant_networks(id, &texts.join(" ")).await?;
     let detail = json!({ "networks": texts });
-    change.finish("tenant.networks_set", detail).await
+    change
+        .finish(SecurityEvent::TenantNetworksSet, detail)
+        .await
 }
 
-pub async fn pause(mut change: Change<'_>, paused: bool) -> Result<(), Stop> {
+pub async fn pause(mut change: Change<'_>, paused: bool) -> Result<(), ServiceError> {
     let (status, action) = if paused {
-        (TenantStatus::Paused, "tenant.paused")
+        (TenantStatus::Paused, SecurityEvent::TenantPaused)
     } else {
-        (TenantStatus::Active, "tenant.resumed")
+        (TenantStatus::Active, SecurityEvent::TenantResumed)
     };
     let id = change.tenant().id;
     if !change.tx.set_tenant_status(id, status).await? {
@@ -119,20 +124,20 @@ pub async fn pause(mut change: Change<'_>, paused: bool) -> Result<(), Stop> {
     change.finish(action, json!({})).await
 }
 
-pub async fn whitelist(mut change: Change<'_>, skill: &str, on: bool) -> Result<(), Stop> {
+pub async fn whitelist(mut change: Change<'_>, skill: &str, on: bool) -> Result<(), ServiceError> {
     let (id, environment) = (change.tenant().id, change.tenant().environment);
     let (changed, action) = if on {
         change.may_see(skill)?;
         let skill = known_skill(change.state, skill, environment)
-            .map_err(|message| Trouble::field("skill", message))?;
+            .map_err(|message| PortalError::field("skill", message))?;
         let now = change.state.clock.now();
         let added = change.tx.add_tenant_skill(id, &terms(skill), now).await?;
-        (added, "tenant.skill_added")
+        (added, SecurityEvent::TenantSkillAdded)
     } else {
-        let skill = SkillName::parse(skill).map_err(|_| Trouble::NotFound)?;
+        let skill = SkillName::parse(skill).map_err(|_| PortalError::NotFound)?;
         (
             change.tx.remove_tenant_skill(id, &skill).await?,
-            "tenant.skill_removed",
+            SecurityEvent::TenantSkillRemoved,
         )
     };
     if !changed {

@@ -1,18 +1,19 @@
 //! A tenant's demands on signatures: whether its server calls need one, and how long one may live.
 
 use app::domain::signature::{LIFETIME, SignatureTerms};
-use app::portal::Trouble;
+use app::portal::PortalError;
 use serde_json::json;
 
 use super::change::Change;
-use crate::services::trouble::Stop;
+use crate::security::SecurityEvent;
+use crate::services::service_error::ServiceError;
 
 pub async fn set(
     mut change: Change<'_>,
     version: i64,
     signed_only: bool,
     seconds: &str,
-) -> Result<(), Stop> {
+) -> Result<(), ServiceError> {
     let typed = seconds
         .trim()
         .parse()
@@ -24,7 +25,7 @@ pub async fn set(
             LIFETIME.start(),
             LIFETIME.end()
         );
-        Trouble::field("signature_seconds", message)
+        PortalError::field("signature_seconds", message)
     })?;
     let to = SignatureTerms {
         signed_only,
@@ -32,10 +33,12 @@ pub async fn set(
     };
     let id = change.tenant().id;
     let from = change.tx.signature_terms(id).await?;
-    let from = from.ok_or(Trouble::NotFound)?;
+    let from = from.ok_or(PortalError::NotFound)?;
     change.since(version).await?;
     change.tx.set_signature_terms(id, from, to).await?;
     let words = |terms: SignatureTerms| json!({ "signed_only": terms.signed_only, "seconds": terms.seconds });
     let detail = json!({ "from": words(from), "to": words(to) });
-    change.finish("tenant.signature_terms_set", detail).await
+    change
+        .finish(SecurityEvent::TenantSignatureTermsSet, detail)
+        .await
 }

@@ -1,13 +1,14 @@
 //! A tenant's terms for one skill. They are read when a consent is given, so a change touches no consent there is.
 
 use app::domain::skill::SkillName;
-use app::domain::terms::{CONSENT_DURATION, DATA_RETENTION, Limits};
+use app::domain::terms::{CONSENT_DURATION, DATA_RETENTION, TermBounds};
 use app::portal::tenants::TypedTerms;
-use app::portal::{FieldError, Trouble};
+use app::portal::{FieldError, PortalError};
 use serde_json::json;
 
 use super::change::Change;
-use crate::services::trouble::Stop;
+use crate::security::SecurityEvent;
+use crate::services::service_error::ServiceError;
 use crate::storage::terms::SkillTerms;
 
 pub async fn set(
@@ -15,14 +16,14 @@ pub async fn set(
     version: i64,
     skill: &SkillName,
     typed: &TypedTerms,
-) -> Result<(), Stop> {
+) -> Result<(), ServiceError> {
     let to = checked(typed)?;
     let id = change.tenant().id;
     let from = change.tx.skill_terms(id, skill).await?;
-    let from = from.ok_or(Trouble::NotFound)?;
+    let from = from.ok_or(PortalError::NotFound)?;
     change.since(version).await?;
     if !change.tx.set_skill_terms(id, skill, from, to).await? {
-        return Err(Trouble::NotFound.into());
+        return Err(PortalError::NotFound.into());
     }
     let words = |terms: SkillTerms| {
         json!({
@@ -31,13 +32,13 @@ pub async fn set(
         })
     };
     let detail = json!({ "skill": skill, "from": words(from), "to": words(to) });
-    change.finish("tenant.terms_set", detail).await
+    change.finish(SecurityEvent::TenantTermsSet, detail).await
 }
 
 /// Both terms, or all that is wrong with them.
-fn checked(typed: &TypedTerms) -> Result<SkillTerms, Trouble> {
+fn checked(typed: &TypedTerms) -> Result<SkillTerms, PortalError> {
     let mut wrong = Vec::new();
-    let mut minutes = |name, limits: Limits, text: &str| {
+    let mut minutes = |name, limits: TermBounds, text: &str| {
         limits.parse(text).unwrap_or_else(|error| {
             let message = error.to_string();
             wrong.push(FieldError { name, message });
@@ -59,6 +60,6 @@ fn checked(typed: &TypedTerms) -> Result<SkillTerms, Trouble> {
     if wrong.is_empty() {
         Ok(terms)
     } else {
-        Err(Trouble::Refused(wrong))
+        Err(PortalError::Refused(wrong))
     }
 }

@@ -10,19 +10,19 @@ use super::next_door::{self, NextDoor};
 use crate::bank;
 use crate::services::consents::Credentials;
 use crate::services::keys::Client;
-use crate::services::products::{self, Product};
-use crate::services::refusal::Failure;
-use crate::services::sessions::{self, NewSession, Proof, Standing};
+use crate::services::products::{self, OpenedProduct};
+use crate::services::refusal::ApiError;
+use crate::services::sessions::{self, NewSession, SessionProof, SessionState};
 use crate::services::steps::{self, NewStep};
 use crate::services::tokens::{self, Exchange};
-use crate::services::uploads::{self, NewUpload};
+use crate::services::uploads::{self, UploadRequest};
 use crate::skills::Psu;
 use crate::state::AppState;
 use crate::storage::Db;
 
 pub const DEPOSIT: &str = "xyz_sbx_#3.0";
 pub const CARD: &str = "xyz_card_sbx_#1.0";
-/// What the bank wants to see of whoever applies.
+/// Kinds of the files that the bank requires of an applicant.
 pub const DOCUMENTS: [&str; 2] = ["id_document", "selfie"];
 
 pub struct Counter {
@@ -37,7 +37,7 @@ pub struct Walk {
     skill: &'static str,
     /// The next step's, or the one used last.
     nonce: String,
-    /// Of the step submitted last: its files are sent with it.
+    /// Nonce that the last step was submitted with: its files are sent with it.
     used: String,
 }
 
@@ -90,13 +90,13 @@ impl Counter {
 
     /// Submits a step, and goes on as an app would that got no answer: submits the same again, waits where it is told
     /// to, and asks the session what came of it.
-    pub async fn insist(&self, walk: &mut Walk, step: &str) -> Standing {
+    pub async fn insist(&self, walk: &mut Walk, step: &str) -> SessionState {
         walk.used.clone_from(&walk.nonce);
         for _ in 0..3 {
             let named = self.client.named();
             match steps::submit(self.state(), &named, walk.step(step)).await {
                 Ok(_) => return self.standing(walk).await,
-                Err(Failure::Refused(refusal)) => match refusal.code {
+                Err(ApiError::Refused(refusal)) => match refusal.code {
                     Code::StepInFlight => self.seconds(61),
                     Code::InvalidNonce | Code::SessionEnded => return self.standing(walk).await,
                     other => panic!("{other}"),
@@ -107,9 +107,9 @@ impl Counter {
         panic!("an app would have given up")
     }
 
-    /// Where a session stands, asked with the nonce used last.
-    pub async fn standing(&self, walk: &mut Walk) -> Standing {
-        let proof = Proof::Nonce(&walk.nonce);
+    /// Returns the session's state, asked for with the nonce used last.
+    pub async fn standing(&self, walk: &mut Walk) -> SessionState {
+        let proof = SessionProof::Nonce(&walk.nonce);
         let standing = sessions::get(self.state(), &self.client, walk.session, proof).await;
         let standing = standing.unwrap();
         if let Some(nonce) = &standing.nonce {
@@ -121,7 +121,7 @@ impl Counter {
     /// Sends files of a step, which ask the bank for something, and lets them reach it.
     pub async fn send(&self, walk: &Walk, step: StepId, kinds: &[&str], wish: &str) {
         for kind in kinds {
-            let new = NewUpload {
+            let new = UploadRequest {
                 session_id: None,
                 step_id: step,
                 nonce: walk.used.clone().into(),
@@ -158,6 +158,7 @@ impl Counter {
             temp_token: token.to_owned().into(),
             code_verifier: None,
             tenant_user_id: None,
+            pair: None,
         };
         let exchanged = tokens::exchange(self.state(), &self.client, exchange).await;
         let exchanged = exchanged.unwrap();
@@ -168,13 +169,13 @@ impl Counter {
         }
     }
 
-    /// What a pair points at.
-    pub async fn products(&self, pair: &Credentials) -> Vec<Product> {
+    /// Returns the products that a pair reads.
+    pub async fn products(&self, pair: &Credentials) -> Vec<OpenedProduct> {
         let listed = products::list(self.state(), &self.client, pair).await;
         listed.unwrap().items
     }
 
-    /// Every application at the bank: its status, and to how many products it led.
+    /// Returns every application at the bank: its status, and the number of products it led to.
     pub async fn at_bank(&self) -> Vec<(String, i64)> {
         bank::testing::applications(&self.state().db).await
     }

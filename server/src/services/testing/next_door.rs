@@ -26,7 +26,8 @@ pub async fn open(state: AppState) -> (AppState, NextDoor) {
         listen: "127.0.0.1:0".parse().unwrap(),
         public_url: String::new(),
         verification: chrono::Duration::seconds(5),
-        client: bank::Client {
+        pulse: crate::background::Pulse::default(),
+        client: bank::RegisteredTpp {
             id: "tpp".into(),
             secret: secret.clone().into(),
             name: "Tessera".into(),

@@ -8,11 +8,11 @@ use futures_util::stream::StreamExt as _;
 
 use super::stored;
 use crate::services::grants;
-use crate::services::providers::{connector, open_ref};
-use crate::services::refusal::Failure;
+use crate::services::provider_access::{connector, open_ref};
+use crate::services::refusal::ApiError;
 use crate::services::sessions::status_at;
 use crate::services::steps::request_id;
-use crate::skills::{Document, Held};
+use crate::skills::{ConnectorState, Document};
 use crate::state::AppState;
 use crate::storage::Tx;
 use crate::storage::sessions::SessionRow;
@@ -23,7 +23,7 @@ pub async fn forward(
     state: &AppState,
     session: SessionId,
     upload: UploadId,
-) -> Result<(), Failure> {
+) -> Result<(), ApiError> {
     let mut tx = state.db.read().await?;
     let row = tx.session(session).await?;
     let file = tx.upload(upload).await?;
@@ -52,7 +52,7 @@ pub async fn forward(
             .boxed(),
     };
     match connector.document(held, document).await {
-        Err(error) if error.is_passing() => Err(Failure::Broken(error.to_string())),
+        Err(error) if error.is_passing() => Err(ApiError::Broken(error.to_string())),
         Err(error) => {
             tracing::warn!(skill = %session.skill, %error, "a provider did not take a file");
             Ok(())
@@ -61,17 +61,18 @@ pub async fn forward(
     }
 }
 
-/// What the connector knows the session by now.
+/// Returns what the connector knows the session by: the data it asked to have kept, or the grant of its consent; `None`
+/// if there is neither.
 async fn held(
     state: &AppState,
     tx: &mut Tx,
     session: &SessionRow,
-) -> Result<Option<Held>, Failure> {
+) -> Result<Option<ConnectorState>, ApiError> {
     if let Some(bank_ref) = open_ref(state, session)? {
-        return Ok(Some(Held::Underway(bank_ref)));
+        return Ok(Some(ConnectorState::Underway(bank_ref)));
     }
     let Some(consent) = tx.consent_of(session.id).await? else {
         return Ok(None);
     };
-    Ok(grants::open(state, &consent)?.map(Held::Granted))
+    Ok(grants::open(state, &consent)?.map(ConnectorState::Granted))
 }

@@ -10,15 +10,16 @@ use app::domain::ids::{SessionId, UploadId};
 use app::domain::problem::Code;
 use app::domain::session::SessionStatus;
 use app::domain::skill::{SkillStep, UploadRule};
-use app::domain::upload::MediaType;
+use app::domain::upload::{MOST_PIXELS, MediaType};
 use bytes::BytesMut;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use super::stored::chunk_place;
-use super::{Arrived, closed, settle, too_many};
+use super::scan::{Scan, ScanResult};
+use super::stored::chunk_aad;
+use super::{AcceptedUpload, closed, settle, too_many};
 use crate::jobs::forward_upload::ForwardUpload;
-use crate::services::refusal::{Failure, FieldProblem, Refusal};
+use crate::services::refusal::{ApiError, FieldProblem, Refusal};
 use crate::services::sessions::in_flight;
 use crate::state::AppState;
 use crate::storage::Tx;
@@ -41,13 +42,15 @@ pub struct Incoming {
     chunks: i64,
     media: Option<MediaType>,
     most: u64,
+    /// The virus scanner that gets a copy, once the first byte is there; `None` if files are not scanned.
+    scan: Option<Scan>,
     /// Held by whoever writes: what is thrown away is thrown away after the last write.
     writing: Arc<Mutex<()>>,
-    /// Whether something may have been written that nobody needs.
+    /// `true` once a piece may have been written, which has to be removed if the file is dropped.
     begun: bool,
 }
 
-/// What a write needs to know; cheap to clone into a task of its own.
+/// Data that a write needs; cheap to clone into a task of its own.
 #[derive(Clone)]
 struct Writer {
     state: AppState,
@@ -65,7 +68,7 @@ struct Piece {
     media: MediaType,
 }
 
-/// What is known once the last byte is there.
+/// Size and digest of the file, known once its last byte was received.
 struct Whole {
     size: u64,
     sha256: String,
@@ -94,12 +97,13 @@ impl Incoming {
             chunks: 0,
             media: None,
             most: rule.max_bytes,
+            scan: None,
             writing: Arc::default(),
             begun: false,
         }
     }
 
-    /// How many bytes the file may have.
+    /// Returns the most bytes that the file may have.
     pub fn most(&self) -> u64 {
         self.most
     }
@@ -115,12 +119,13 @@ impl Incoming {
     }
 
     /// Takes the next bytes of the file.
-    pub async fn take(&mut self, mut bytes: &[u8]) -> Result<(), Failure> {
+    pub async fn take(&mut self, mut bytes: &[u8]) -> Result<(), ApiError> {
         self.size = self.size.saturating_add(bytes.len() as u64);
         if self.size > self.most {
             return Err(self.too_large());
         }
         self.hash.update(bytes);
+        self.feed(bytes).await?;
         while !bytes.is_empty() {
             // A full piece waits for one more byte: the last one is sealed as the last.
             if self.buffer.len() >= CHUNK {
@@ -137,8 +142,8 @@ impl Incoming {
         Ok(())
     }
 
-    /// The refusal of a file that has more bytes than its kind may.
-    pub fn too_large(&self) -> Failure {
+    /// Returns the refusal of a file that has more bytes than its kind may have.
+    pub fn too_large(&self) -> ApiError {
         Refusal::new(Code::BodyTooLarge)
             .says(format!(
                 "A file of kind {} may have {} bytes.",
@@ -149,9 +154,10 @@ impl Incoming {
 
     /// Keeps the file, now that its last byte is there, or finds that it was kept before. Goes on to its end even if
     /// the caller hangs up.
-    pub async fn finish(mut self) -> Result<Arrived, Failure> {
+    pub async fn finish(mut self) -> Result<AcceptedUpload, ApiError> {
         let media = self.looked_at_all()?;
         let piece = self.piece(media, true)?;
+        self.check_scanned().await?;
         let whole = Whole {
             size: self.size,
             sha256: hex(std::mem::take(&mut self.hash)),
@@ -164,7 +170,43 @@ impl Incoming {
         Ok(arrived)
     }
 
-    fn looked_at(&self) -> Result<MediaType, Failure> {
+    /// Sends bytes to the virus scanner, if there is one.
+    async fn feed(&mut self, bytes: &[u8]) -> Result<(), ApiError> {
+        let Some(scanner) = &self.writer.state.scanner else {
+            return Ok(());
+        };
+        let fed = async {
+            let scan = match &mut self.scan {
+                Some(scan) => scan,
+                none => none.insert(Scan::begin(scanner).await?),
+            };
+            scan.feed(bytes).await
+        };
+        fed.await.map_err(not_scanned)
+    }
+
+    /// Refuses a file in which the virus scanner found something, or about which it said nothing.
+    async fn check_scanned(&mut self) -> Result<(), ApiError> {
+        let Some(scan) = self.scan.take() else {
+            return Ok(());
+        };
+        match scan.verdict().await.map_err(not_scanned)? {
+            ScanResult::Clean => Ok(()),
+            ScanResult::Found(signature) => {
+                let session = self.session();
+                tracing::warn!(%session, signature, "the virus scanner refused an upload");
+                let why = "is refused by the virus scanner";
+                let field = FieldProblem::new("file", Code::InvalidField, why);
+                Err(Refusal::new(Code::InvalidField)
+                    .says("The virus scanner found malware in the file. Nothing of it was kept.")
+                    .hints("Ask the end-user for another file, made on another device.")
+                    .at(vec![field])
+                    .into())
+            }
+        }
+    }
+
+    fn looked_at(&self) -> Result<MediaType, ApiError> {
         MediaType::of(&self.buffer).ok_or_else(|| {
             let field = FieldProblem::new("file", Code::InvalidField, MediaType::TAKEN);
             Refusal::new(Code::InvalidField)
@@ -174,24 +216,42 @@ impl Incoming {
         })
     }
 
-    /// The same when no more bytes will come.
-    fn looked_at_all(&self) -> Result<MediaType, Failure> {
+    /// Refuses an image whose header, in the first piece, says that opening it costs too much. Nothing is kept of it.
+    fn check_pixels(&self, media: MediaType) -> Result<(), ApiError> {
+        let pixels = media.pixels(&self.buffer).unwrap_or_default();
+        if pixels <= MOST_PIXELS {
+            return Ok(());
+        }
+        let why = format!("has {pixels} pixels; an image may have {MOST_PIXELS}");
+        let field = FieldProblem::new("file", Code::InvalidField, why);
+        Err(Refusal::new(Code::InvalidField)
+            .says("The image has more than 40 megapixels.")
+            .hints("Send it at a lower resolution.")
+            .at(vec![field])
+            .into())
+    }
+
+    /// Returns the media type of the whole file: the one found before, or else that of the bytes in the buffer.
+    fn looked_at_all(&self) -> Result<MediaType, ApiError> {
         self.media.map_or_else(|| self.looked_at(), Ok)
     }
 
-    fn piece(&self, media: MediaType, last: bool) -> Result<Piece, Failure> {
+    fn piece(&self, media: MediaType, last: bool) -> Result<Piece, ApiError> {
+        if self.chunks == 0 {
+            self.check_pixels(media)?;
+        }
         let Writer {
             state, session, id, ..
         } = &self.writer;
-        let place = chunk_place(session, *id, self.chunks, last);
+        let aad = chunk_aad(session, *id, self.chunks, last);
         Ok(Piece {
             position: self.chunks,
-            sealed: state.vault.seal(&state.clock, &place, &self.buffer)?,
+            sealed: state.vault.seal(&state.clock, &aad, &self.buffer)?,
             media,
         })
     }
 
-    async fn write_piece(&mut self) -> Result<(), Failure> {
+    async fn write_piece(&mut self) -> Result<(), ApiError> {
         let piece = self.piece(self.looked_at_all()?, false)?;
         let (writer, new) = (self.writer.clone(), !self.begun);
         let guard = self.writing().await;
@@ -228,18 +288,28 @@ impl Drop for Incoming {
     }
 }
 
+/// Returns the refusal of a file that the virus scanner gave no answer to.
+fn not_scanned(error: std::io::Error) -> ApiError {
+    tracing::error!(%error, "an upload could not be scanned: is clamd running?");
+    Refusal::new(Code::ServiceUnavailable)
+        .says("The file could not be scanned for malware just now. Nothing of it was kept.")
+        .hints("Send it again in a few seconds.")
+        .after(5)
+        .into()
+}
+
 /// Runs a write to its end whatever becomes of the caller, with the right to write in hand.
 async fn to_the_end<T: Send + 'static>(
     guard: OwnedMutexGuard<()>,
-    work: impl Future<Output = Result<T, Failure>> + Send + 'static,
-) -> Result<T, Failure> {
+    work: impl Future<Output = Result<T, ApiError>> + Send + 'static,
+) -> Result<T, ApiError> {
     let task = tokio::spawn(async move {
         let done = work.await;
         drop(guard);
         done
     });
     task.await.unwrap_or_else(|error| {
-        Err(Failure::Broken(format!(
+        Err(ApiError::Broken(format!(
             "an upload's write broke off: {error}"
         )))
     })
@@ -247,7 +317,7 @@ async fn to_the_end<T: Send + 'static>(
 
 impl Writer {
     /// Writes one piece, after the row it belongs to if that is new.
-    async fn add(&self, tx: &mut Tx, piece: &Piece, new: bool) -> Result<(), Failure> {
+    async fn add(&self, tx: &mut Tx, piece: &Piece, new: bool) -> Result<(), ApiError> {
         let now = self.state.clock.now();
         if new {
             let row = NewUpload {
@@ -276,7 +346,12 @@ impl Writer {
     }
 
     /// The last piece, and what a whole file means: all of it in one transaction, with the session held.
-    async fn keep(&self, piece: &Piece, whole: &Whole, new: bool) -> Result<Arrived, Failure> {
+    async fn keep(
+        &self,
+        piece: &Piece,
+        whole: &Whole,
+        new: bool,
+    ) -> Result<AcceptedUpload, ApiError> {
         let state = &self.state;
         let content = state.vault.digest(&state.pepper, "upload", &whole.sha256)?;
         let (session, step) = (self.session.id, &*self.step);
@@ -284,7 +359,7 @@ impl Writer {
         let mut tx = state.db.write().await?;
         let held = tx.hold_for_upload(session, step.position, now).await?;
         let row = tx.session(session).await?;
-        let row = row.ok_or_else(|| Failure::Broken("an upload's session is gone".into()))?;
+        let row = row.ok_or_else(|| ApiError::Broken("an upload's session is gone".into()))?;
         let closed = closed(&row, step, now);
         let done = matches!(closed, Some((SessionStatus::Completed, _)));
         let kept = tx.uploads_of(step.id).await?;
@@ -306,7 +381,7 @@ impl Writer {
         self.add(&mut tx, piece, new).await?;
         let size = i64::try_from(whole.size).unwrap_or(i64::MAX);
         if !tx.store_upload(self.id, size, &content).await? {
-            return Err(Failure::Broken("an upload's row does not receive".into()));
+            return Err(ApiError::Broken("an upload's row does not receive".into()));
         }
         let status = settle(state, &mut tx, session).await?;
         let forward = ForwardUpload {
@@ -319,8 +394,8 @@ impl Writer {
         Ok(self.arrived(self.id, whole, status))
     }
 
-    fn arrived(&self, upload_id: UploadId, whole: &Whole, status: SessionStatus) -> Arrived {
-        Arrived {
+    fn arrived(&self, upload_id: UploadId, whole: &Whole, status: SessionStatus) -> AcceptedUpload {
+        AcceptedUpload {
             upload_id,
             kind: self.kind.clone(),
             size: whole.size,
@@ -329,7 +404,7 @@ impl Writer {
         }
     }
 
-    async fn discard(&self) -> Result<(), Failure> {
+    async fn discard(&self) -> Result<(), ApiError> {
         let mut tx = self.state.db.write().await?;
         tx.discard_upload(self.id).await?;
         Ok(tx.commit().await?)

@@ -1,10 +1,11 @@
-//! Files sent along with steps (`api.md`, section 2): who may send one, and what its arrival means for the session.
+//! Files sent along with steps (docs/API.md, "Uploads"): who may send one, and what its arrival means for the session.
 //!
 //! Nonce *n* authorises files for step *n* from when the step was accepted until step *n+1* is, or the session ends.
 //! How a file comes in is in [`incoming`], how it is read again in [`stored`].
 
 mod forward;
 mod incoming;
+mod scan;
 mod stored;
 #[cfg(test)]
 pub mod testing;
@@ -13,28 +14,27 @@ mod tests;
 
 use app::domain::ids::{SessionId, StepId, UploadId};
 use app::domain::problem::Code;
-use app::domain::session::{Event, Follows, SessionStatus};
+use app::domain::session::{Follows, SessionEvent, SessionStatus};
 use app::domain::skill::SkillStep;
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 
 pub use forward::forward;
 pub use incoming::Incoming;
-pub use stored::{Opened, open};
+pub use stored::{StoredFile, open};
 
-use super::issue;
-use super::keys::Named;
-use super::refusal::{Failure, FieldProblem, Refusal};
-use super::sessions::{ended, owned, skill_named, status_at};
-use super::steps::check_user;
-use crate::skills::Skill;
+use super::keys::NamedTenant;
+use super::one_time_tokens;
+use super::refusal::{ApiError, FieldProblem, Refusal};
+use super::sessions::{check_user, ended, owned, skill_named, status_at};
+use crate::skills::PublishedSkill;
 use crate::state::AppState;
 use crate::storage::Tx;
 use crate::storage::sessions::SessionRow;
 use crate::storage::steps::StepRow;
 
 /// A file that somebody wants to send.
-pub struct NewUpload {
+pub struct UploadRequest {
     /// Given if the path named it.
     pub session_id: Option<SessionId>,
     pub step_id: StepId,
@@ -46,24 +46,28 @@ pub struct NewUpload {
 }
 
 /// A file that is kept: the first of its kind and content.
-pub struct Arrived {
+pub struct AcceptedUpload {
     pub upload_id: UploadId,
     pub kind: String,
     /// Bytes.
     pub size: u64,
     /// Lower-case hexadecimal.
     pub sha256: String,
-    /// Where the session stands now.
+    /// Status of the session after the file arrived.
     pub status: SessionStatus,
 }
 
-/// Everything that can be refused before the first byte of the file.
-pub async fn begin(state: &AppState, client: &Named, new: NewUpload) -> Result<Incoming, Failure> {
+/// Checks everything that can be refused before the first byte of the file.
+pub async fn begin(
+    state: &AppState,
+    client: &NamedTenant,
+    new: UploadRequest,
+) -> Result<Incoming, ApiError> {
     let mut tx = state.db.read().await?;
     let (session, step) = find(&mut tx, client, &new).await?;
-    let digest = issue::nonce_digest(state, new.nonce.expose_secret());
+    let digest = one_time_tokens::nonce_digest(state, new.nonce.expose_secret());
     let nonce = tx.nonce(&digest).await?;
-    let says = |text: &str| Failure::from(Refusal::new(Code::InvalidNonce).says(text));
+    let says = |text: &str| ApiError::from(Refusal::new(Code::InvalidNonce).says(text));
     let nonce = nonce.ok_or_else(|| says("No nonce like this was issued."))?;
     if nonce.session_id != session.id {
         return Err(says("The nonce belongs to another session."));
@@ -76,7 +80,7 @@ pub async fn begin(state: &AppState, client: &Named, new: NewUpload) -> Result<I
     check_user(state, &session, new.tenant_user_id.as_deref())?;
     let skill = skill_named(state, session.skill.as_str())?;
     let known = skill.manifest.step(&step.step);
-    let takes = known.ok_or_else(|| Failure::Broken("a step its manifest lacks".into()))?;
+    let takes = known.ok_or_else(|| ApiError::Broken("a step its manifest lacks".into()))?;
     let rule = takes.upload(&new.kind).ok_or_else(|| no_such_kind(takes))?;
     let kept = tx.uploads_of(step.id).await?;
     // The answer to a file may be lost, and the file be sent again though everything was there: that is told only by
@@ -96,9 +100,9 @@ pub async fn begin(state: &AppState, client: &Named, new: NewUpload) -> Result<I
 /// A step of this tenant's; a foreign one is an unknown one.
 async fn find(
     tx: &mut Tx,
-    client: &Named,
-    new: &NewUpload,
-) -> Result<(SessionRow, StepRow), Failure> {
+    client: &NamedTenant,
+    new: &UploadRequest,
+) -> Result<(SessionRow, StepRow), ApiError> {
     if let Some(id) = new.session_id {
         owned(tx, client.tenant(), id).await?;
     }
@@ -116,7 +120,7 @@ pub fn no_such_step() -> Refusal {
     Refusal::new(Code::NotFound).says("No step of this tenant has this id.")
 }
 
-/// Why a step takes no more files, if so, and where its session stands.
+/// Returns the reason why a step takes no more files, with the status of its session; `None` if it still takes them.
 fn closed(
     session: &SessionRow,
     step: &StepRow,
@@ -159,7 +163,7 @@ pub async fn missing(
     state: &AppState,
     tx: &mut Tx,
     session: &SessionRow,
-) -> Result<Vec<String>, Failure> {
+) -> Result<Vec<String>, ApiError> {
     let Some(step) = tx.last_step(session.id).await? else {
         return Ok(Vec::new());
     };
@@ -185,7 +189,7 @@ pub async fn none_missing(
     state: &AppState,
     tx: &mut Tx,
     session: &SessionRow,
-) -> Result<(), Failure> {
+) -> Result<(), ApiError> {
     let kinds = missing(state, tx, session).await?;
     if kinds.is_empty() {
         return Ok(());
@@ -206,8 +210,8 @@ pub async fn none_missing(
         .into())
 }
 
-/// What follows a step that is the session's last: its required files if it has any, which [`settle`] looks for.
-pub fn ending(skill: &Skill, step: &str) -> Follows {
+/// Returns what follows the last step of a session: its required files if it has any, which [`settle`] checks.
+pub fn ending(skill: &PublishedSkill, step: &str) -> Follows {
     let step = skill.manifest.step(step);
     if step.is_some_and(SkillStep::requires_uploads) {
         Follows::Uploads
@@ -222,23 +226,23 @@ pub async fn settle(
     state: &AppState,
     tx: &mut Tx,
     session: SessionId,
-) -> Result<SessionStatus, Failure> {
+) -> Result<SessionStatus, ApiError> {
     let row = tx.session(session).await?;
-    let row = row.ok_or_else(|| Failure::Broken("a session that was held is gone".into()))?;
+    let row = row.ok_or_else(|| ApiError::Broken("a session that was held is gone".into()))?;
     let from = row.progress();
     if !from.lacks_uploads() || !missing(state, tx, &row).await?.is_empty() {
         return Ok(from.status);
     }
-    let to = from.after(Event::Uploaded);
-    let to = to.ok_or_else(|| Failure::Broken("a file came out of turn".into()))?;
+    let to = from.after(SessionEvent::Uploaded);
+    let to = to.ok_or_else(|| ApiError::Broken("a file came out of turn".into()))?;
     let now = state.clock.now();
     if !tx
         .end_session(session, from, to, row.ends_at(now), now)
         .await?
     {
-        return Err(Failure::Broken("a session moved while it was held".into()));
+        return Err(ApiError::Broken("a session moved while it was held".into()));
     }
     let state = &state.for_tenant(tx, row.tenant_id).await?;
-    issue::temp_token_again(state, tx, &row).await?;
+    one_time_tokens::redeliver_temp_token(state, tx, &row).await?;
     Ok(to.status)
 }

@@ -6,22 +6,23 @@ use app::domain::upload::MediaType;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 
-use crate::services::refusal::{Failure, Refusal};
+use crate::services::refusal::{ApiError, Refusal};
 use crate::state::AppState;
 use crate::storage::sessions::SessionRow;
 
 /// A stored file and the way to its bytes.
-pub struct Opened {
+pub struct StoredFile {
     pub kind: String,
     pub media_type: MediaType,
     /// Bytes in all.
     pub size: u64,
     /// Ends with an error if a piece is missing, altered or out of place: what came before is then not the file.
-    pub bytes: BoxStream<'static, Result<Bytes, Failure>>,
+    pub bytes: BoxStream<'static, Result<Bytes, ApiError>>,
 }
 
-/// Where a piece is sealed. That the last one says so leaves no way to cut a file short unnoticed.
-pub(super) fn chunk_place(session: &SessionRow, id: UploadId, position: i64, last: bool) -> String {
+/// Returns the associated data that a piece is sealed under. It says which piece is the last, so that no file can be cut short
+/// unnoticed.
+pub(super) fn chunk_aad(session: &SessionRow, id: UploadId, position: i64, last: bool) -> String {
     let (tenant, session) = (session.tenant_id, session.id);
     let end = if last { "last" } else { "more" };
     format!("upload_chunks.sealed/{tenant}/{session}/{id}/{position}/{end}")
@@ -32,7 +33,7 @@ pub async fn open(
     state: &AppState,
     session: SessionId,
     upload: UploadId,
-) -> Result<Opened, Failure> {
+) -> Result<StoredFile, ApiError> {
     let mut tx = state.db.read().await?;
     let row = tx.upload(upload).await?;
     let row = row.filter(|row| row.session_id == session);
@@ -46,7 +47,7 @@ pub async fn open(
         left: row.size,
         position: 0,
     };
-    Ok(Opened {
+    Ok(StoredFile {
         kind: row.kind,
         media_type: row.media_type,
         size: u64::try_from(row.size).unwrap_or_default(),
@@ -63,7 +64,7 @@ struct Reader {
 }
 
 /// The next piece and the reader for what follows it.
-async fn next(reader: Option<Reader>) -> Result<Option<(Bytes, Option<Reader>)>, Failure> {
+async fn next(reader: Option<Reader>) -> Result<Option<(Bytes, Option<Reader>)>, ApiError> {
     let Some(mut reader) = reader else {
         return Ok(None);
     };
@@ -71,23 +72,23 @@ async fn next(reader: Option<Reader>) -> Result<Option<(Bytes, Option<Reader>)>,
     reader.left -= i64::try_from(bytes.len()).unwrap_or(i64::MAX);
     reader.position += 1;
     if last && reader.left != 0 {
-        return Err(Failure::Broken("an upload has not the size it had".into()));
+        return Err(ApiError::Broken("an upload has not the size it had".into()));
     }
     Ok(Some((bytes, (!last).then_some(reader))))
 }
 
 impl Reader {
     /// One piece, and whether it is the last.
-    async fn piece(&self) -> Result<(Bytes, bool), Failure> {
+    async fn piece(&self) -> Result<(Bytes, bool), ApiError> {
         let mut tx = self.state.db.read().await?;
         let sealed = tx.upload_chunk(self.id, self.position).await?;
         drop(tx);
-        let sealed = sealed.ok_or_else(|| Failure::Broken("an upload lacks a piece".into()))?;
-        let place = |last| chunk_place(&self.session, self.id, self.position, last);
+        let sealed = sealed.ok_or_else(|| ApiError::Broken("an upload lacks a piece".into()))?;
+        let aad = |last| chunk_aad(&self.session, self.id, self.position, last);
         let vault = &self.state.vault;
-        let (mut plain, last) = match vault.open(&place(false), &sealed) {
+        let (mut plain, last) = match vault.open(&aad(false), &sealed) {
             Ok(plain) => (plain, false),
-            Err(_) => (vault.open(&place(true), &sealed)?, true),
+            Err(_) => (vault.open(&aad(true), &sealed)?, true),
         };
         Ok((std::mem::take(&mut *plain).into(), last))
     }

@@ -8,41 +8,45 @@ use async_trait::async_trait;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use super::{Arrived, NewUpload};
+use super::{AcceptedUpload, UploadRequest};
 use crate::config::Config;
+use crate::services::callbacks::{self, AuthorizationResponse, CallbackResult};
 use crate::services::keys::Client;
-use crate::services::refusal::Failure;
-use crate::services::returns::{self, Arrival, Onward};
-use crate::services::sessions::{self, NewSession, Opened};
-use crate::services::steps::{self, NewStep, Taken};
+use crate::services::refusal::ApiError;
+use crate::services::sessions::{self, NewSession, OpenedSession};
+use crate::services::steps::{self, NewStep, StepResult};
 use crate::services::testing::World;
 use crate::services::tokens::{self, Exchange, Exchanged};
 use crate::skills::*;
 use crate::state::AppState;
 use crate::state::testing::state_with;
 use crate::storage::Db;
-use crate::storage::tenants::SkillRow;
+use crate::storage::tenants::WhitelistRow;
 
 pub const CARD: &str = "abc_card_sbx_#1.0";
 /// A skill of one step, with a redirect and two required files.
 pub const SIGN: &str = "abc_sbx_#1.0";
 pub const LINK: &str = "myapp://return";
-/// How many bytes a selfie may have.
+/// Most bytes that a selfie may have.
 pub const SELFIE: usize = 300_000;
 
-pub struct Desk {
+pub struct Fixture {
     pub world: World,
     pub client: Client,
     clerk: Arc<Clerk>,
 }
 
-impl Desk {
+impl Fixture {
     pub async fn new(db: Db) -> Self {
+        Self::with(db, Config::default()).await
+    }
+
+    pub async fn with(db: Db, config: Config) -> Self {
         let clerk = Arc::new(Clerk::default());
         let connectors = Connectors::from([("clerk".to_owned(), clerk.clone() as _)]);
         let manifests = serde_json::from_value(manifests()).unwrap();
         let registry = Registry::with(manifests, connectors).unwrap();
-        let state = state_with(db, Config::default()).with_skills(registry);
+        let state = state_with(db, config).with_skills(registry);
         let world = World::in_state(state).await;
         allow(world.state(), world.tenant).await;
         let client = world.client().await;
@@ -74,7 +78,7 @@ impl Desk {
             .advance(chrono::Duration::seconds(seconds));
     }
 
-    pub async fn open(&self, skill: &str) -> Opened {
+    pub async fn open(&self, skill: &str) -> OpenedSession {
         let new = NewSession {
             skill: skill.into(),
             tenant_user_id: None,
@@ -91,7 +95,7 @@ impl Desk {
         session: SessionId,
         nonce: &str,
         step: &str,
-    ) -> Result<Taken, Failure> {
+    ) -> Result<StepResult, ApiError> {
         let (skill, data) = match step {
             "sign" => (SIGN, json!({ "psu_redirect_link": LINK })),
             _ => (CARD, json!({})),
@@ -126,8 +130,8 @@ impl Desk {
         Accepted::new(first.session, nonce, taken.unwrap())
     }
 
-    pub fn upload(&self, step: &Accepted, kind: &str) -> NewUpload {
-        NewUpload {
+    pub fn upload(&self, step: &Accepted, kind: &str) -> UploadRequest {
+        UploadRequest {
             session_id: None,
             step_id: step.step,
             nonce: step.nonce.clone().into(),
@@ -136,7 +140,7 @@ impl Desk {
         }
     }
 
-    pub async fn begin(&self, new: NewUpload) -> Result<super::Incoming, Failure> {
+    pub async fn begin(&self, new: UploadRequest) -> Result<super::Incoming, ApiError> {
         super::begin(self.state(), &self.client.named(), new).await
     }
 
@@ -146,7 +150,7 @@ impl Desk {
         step: &Accepted,
         kind: &str,
         bytes: &[u8],
-    ) -> Result<Arrived, Failure> {
+    ) -> Result<AcceptedUpload, ApiError> {
         let mut incoming = self.begin(self.upload(step, kind)).await?;
         for piece in bytes.chunks(10_007) {
             incoming.take(piece).await?;
@@ -154,25 +158,29 @@ impl Desk {
         incoming.finish().await
     }
 
-    pub async fn exchange(&self, token: &str) -> Result<Exchanged, Failure> {
+    pub async fn exchange(&self, token: &str) -> Result<Exchanged, ApiError> {
         let exchange = Exchange {
             temp_token: token.to_owned().into(),
             code_verifier: None,
             tenant_user_id: None,
+            pair: None,
         };
         tokens::exchange(self.state(), &self.client, exchange).await
     }
 
     /// Comes back from the provider's pages; answers the link the end-user is sent to.
     pub async fn come_back(&self) -> String {
-        let arrival = Arrival {
+        let arrival = AuthorizationResponse {
             state: self.clerk.sent.lock().unwrap().clone().into(),
             code: Some("code-1".to_owned().into()),
             refused: false,
         };
-        match returns::arrive(self.state(), arrival).await.unwrap() {
-            Onward::Link(link) => link,
-            Onward::Wait => unreachable!("nobody else follows"),
+        match callbacks::handle_callback(self.state(), arrival)
+            .await
+            .unwrap()
+        {
+            CallbackResult::Link(link) => link,
+            CallbackResult::Wait => unreachable!("nobody else follows"),
         }
     }
 
@@ -206,7 +214,7 @@ pub struct Accepted {
 }
 
 impl Accepted {
-    pub fn new(session: SessionId, nonce: String, taken: Taken) -> Self {
+    pub fn new(session: SessionId, nonce: String, taken: StepResult) -> Self {
         Self {
             session,
             step: taken.step_id,
@@ -235,7 +243,7 @@ pub fn png(bytes: usize, seed: u64) -> Vec<u8> {
 async fn allow(state: &AppState, tenant: TenantId) {
     let mut tx = state.db.write().await.unwrap();
     for name in [CARD, SIGN] {
-        let skill = SkillRow {
+        let skill = WhitelistRow {
             skill: SkillName::parse(name).unwrap(),
             consent_duration: 129_600,
             cache_max_data_retention: 172_800,
@@ -284,21 +292,21 @@ struct Clerk {
 
 #[async_trait]
 impl Connector for Clerk {
-    async fn submit(&self, submission: Submission) -> Result<Outcome, ConnectorError> {
+    async fn submit(&self, submission: Submission) -> Result<SubmitOutcome, ConnectorError> {
         Ok(match submission.step.as_str() {
-            "personal" => Outcome::Next {
+            "personal" => SubmitOutcome::Next {
                 step: "confirm".into(),
                 data: json!({}),
                 bank_ref: None,
             },
-            "confirm" => Outcome::Done {
+            "confirm" => SubmitOutcome::Done {
                 granted: granted(),
                 data: json!({}),
             },
             _ => {
                 let state = submission.return_state.state.expose_secret();
                 state.clone_into(&mut self.sent.lock().unwrap());
-                Outcome::Redirect {
+                SubmitOutcome::Redirect {
                     url: "https://abc.example.com/sign".into(),
                     bank_ref: Opaque::new(b"ref".to_vec()),
                 }
@@ -306,8 +314,8 @@ impl Connector for Clerk {
         })
     }
 
-    async fn finish(&self, _: Return) -> Result<Returned, ConnectorError> {
-        Ok(Returned::Granted(granted()))
+    async fn finish(&self, _: ProviderCallback) -> Result<ConsentOutcome, ConnectorError> {
+        Ok(ConsentOutcome::Granted(granted()))
     }
 
     async fn accounts(&self, _: &Grant) -> Result<Vec<BankAccount>, ConnectorError> {
@@ -319,7 +327,7 @@ impl Connector for Clerk {
         _: &Grant,
         _: &str,
         _: PageRequest,
-    ) -> Result<Page, ConnectorError> {
+    ) -> Result<BankTransactionPage, ConnectorError> {
         Err(ConnectorError::Forbidden)
     }
 

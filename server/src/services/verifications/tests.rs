@@ -22,14 +22,14 @@ on_both!(
 );
 
 impl Counter {
-    async fn decide(&self, walk: &Walk, decision: Decision) -> Answered<()> {
+    async fn decide(&self, walk: &Walk, decision: Decision) -> PortalResult<()> {
         let services = &self.world.services;
         services
             .decide(&self.world.owner, walk.session, decision, &source())
             .await
     }
 
-    /// What the owner sees waiting.
+    /// Returns the verifications that the owner sees waiting.
     async fn list(&self) -> Vec<Verification> {
         let services = &self.world.services;
         services.verifications(&self.world.owner).await.unwrap()
@@ -41,8 +41,8 @@ impl Counter {
     }
 }
 
-fn is_gone(answer: &Answered<()>) -> bool {
-    matches!(answer, Err(Trouble::Conflict(_)))
+fn is_gone(answer: &PortalResult<()>) -> bool {
+    matches!(answer, Err(PortalError::Conflict(_)))
 }
 
 async fn an_approval_lets_the_session_go_on(db: Db) {
@@ -157,9 +157,12 @@ async fn nobody_else_decides_or_sees(db: Db) {
         let refused = services
             .decide(&reader, walk.session, Decision::Approve, &source())
             .await;
-        assert!(matches!(refused, Err(Trouble::Forbidden(_))), "{refused:?}");
+        assert!(
+            matches!(refused, Err(PortalError::Forbidden(_))),
+            "{refused:?}"
+        );
         let unseen = services.verifications(&reader).await;
-        assert!(matches!(unseen, Err(Trouble::Forbidden(_))));
+        assert!(matches!(unseen, Err(PortalError::Forbidden(_))));
     }
     counter.work().await;
     assert_eq!(counter.audited().await, 0);

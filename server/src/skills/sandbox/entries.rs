@@ -2,37 +2,41 @@
 //! and an entry that cannot be read costs itself alone.
 
 use app::domain::transaction::BookingStatus;
-use chrono::NaiveDate;
+use chrono::{Datelike as _, NaiveDate};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
 use super::wire::{party, real};
-use crate::skills::connector::{BankTransaction, Unreadable};
+use crate::skills::connector::{BankTransaction, UnreadableEntry};
 
 /// The member that cannot be read.
 type No = &'static str;
 
 /// Reads an entry, or says which member cannot be read.
-pub fn read(entry: Value, status: BookingStatus) -> Result<BankTransaction, Unreadable> {
+pub fn read(entry: Value, status: BookingStatus) -> Result<BankTransaction, UnreadableEntry> {
     let Value::Object(members) = &entry else {
         return Err(unreadable(&entry, None, "entry"));
     };
     let members = Members(members);
     let id = members.text("transactionId").and_then(real);
+    let known_by = id
+        .clone()
+        .or_else(|| members.text("entryReference").and_then(real));
     members
-        .transaction(id.clone(), status)
-        .map_err(|field| unreadable(&entry, id, field))
+        .transaction(id, status)
+        .map_err(|field| unreadable(&entry, known_by, field))
 }
 
-fn unreadable(entry: &Value, id: Option<String>, field: &'static str) -> Unreadable {
-    Unreadable {
+fn unreadable(entry: &Value, id: Option<String>, field: &'static str) -> UnreadableEntry {
+    UnreadableEntry {
         field,
         id,
         raw: entry.to_string().into_bytes(),
     }
 }
 
-struct Members<'a>(&'a Map<String, Value>);
+/// The members of an object, each read by itself.
+pub struct Members<'a>(pub &'a Map<String, Value>);
 
 impl Members<'_> {
     fn transaction(
@@ -71,12 +75,12 @@ impl Members<'_> {
         })
     }
 
-    fn within(&self, name: &str) -> Option<Members<'_>> {
+    pub fn within(&self, name: &str) -> Option<Members<'_>> {
         self.0.get(name)?.as_object().map(Members)
     }
 
     /// A text of which something is to be seen; of anything else nothing is known.
-    fn text(&self, name: &str) -> Option<String> {
+    pub fn text(&self, name: &str) -> Option<String> {
         let text = match self.0.get(name)? {
             Value::String(text) => text.replace('\0', ""),
             Value::Number(number) => number.to_string(),
@@ -89,8 +93,24 @@ impl Members<'_> {
         self.within(name)?.text("iban")
     }
 
+    /// The objects of a list, if it is one.
+    pub fn list(&self, name: &str) -> impl Iterator<Item = Members<'_>> {
+        let list = self.0.get(name).and_then(Value::as_array);
+        list.into_iter()
+            .flatten()
+            .filter_map(|item| item.as_object().map(Members))
+    }
+
+    pub fn is_true(&self, name: &str) -> bool {
+        match self.0.get(name) {
+            Some(Value::Bool(flag)) => *flag,
+            Some(Value::String(text)) => text.trim() == "true",
+            _ => false,
+        }
+    }
+
     /// A day, also with a time behind it: the day that the bank wrote.
-    fn date(&self, name: &'static str) -> Result<Option<NaiveDate>, No> {
+    pub fn date(&self, name: &'static str) -> Result<Option<NaiveDate>, No> {
         let text = match self.0.get(name) {
             None | Some(Value::Null) => return Ok(None),
             Some(Value::String(text)) => text.trim(),
@@ -100,7 +120,7 @@ impl Members<'_> {
             return Ok(None);
         }
         let (day, rest) = text.split_at_checked(10).ok_or(name)?;
-        let date: NaiveDate = day.parse().map_err(|_| name)?;
+        let date = calendar_day(day).ok_or(name)?;
         if rest.is_empty() || rest.starts_with(['T', 't', ' ']) {
             Ok(Some(date))
         } else {
@@ -108,7 +128,7 @@ impl Members<'_> {
         }
     }
 
-    fn decimal(&self, name: &str) -> Option<Decimal> {
+    pub fn decimal(&self, name: &str) -> Option<Decimal> {
         match self.0.get(name)? {
             Value::String(text) => decimal(text),
             // Numbers keep their source text.
@@ -116,6 +136,20 @@ impl Members<'_> {
             _ => None,
         }
     }
+}
+
+/// A day as ISO 8601 writes it, of the years 1 to 9999: other years have signs, and nobody's books are from then.
+fn calendar_day(text: &str) -> Option<NaiveDate> {
+    let is_plain = |(at, byte): (usize, u8)| match at {
+        4 | 7 => byte == b'-',
+        _ => byte.is_ascii_digit(),
+    };
+    let day = text
+        .bytes()
+        .enumerate()
+        .all(is_plain)
+        .then(|| text.parse().ok())??;
+    Some(day).filter(|day: &NaiveDate| day.year() > 0)
 }
 
 /// A currency's code in capitals. Banks name units that are not in ISO 4217, too.
@@ -159,7 +193,12 @@ pub fn decimal(text: &str) -> Option<Decimal> {
         value = next?;
     }
     let exact = shorter(value, fraction, exponent);
-    Some(if negative { -exact } else { exact })
+    // There is no negative zero.
+    Some(if negative && !exact.is_zero() {
+        -exact
+    } else {
+        exact
+    })
 }
 
 /// The value with as many places as were written: `12.50` stays so.
@@ -175,7 +214,7 @@ fn shorter(value: Decimal, fraction: &str, exponent: i32) -> Decimal {
 
 #[cfg(test)]
 mod tests {
-    use app::domain::json::{self, ExactValue, Limits};
+    use app::domain::json::{self, ExactValue, ReadLimits};
     use serde_json::json;
 
     use super::*;
@@ -193,11 +232,11 @@ mod tests {
 
     /// A number as it is in a bank's answer.
     fn written(number: &str) -> Value {
-        let ExactValue(value) = json::from_slice(number.as_bytes(), Limits::ANSWER).unwrap();
+        let ExactValue(value) = json::from_slice(number.as_bytes(), ReadLimits::ANSWER).unwrap();
         value
     }
 
-    fn booked(change: impl FnOnce(&mut Value)) -> Result<BankTransaction, Unreadable> {
+    fn booked(change: impl FnOnce(&mut Value)) -> Result<BankTransaction, UnreadableEntry> {
         read(entry(change), BookingStatus::Booked)
     }
 
@@ -222,6 +261,8 @@ mod tests {
             (written("4.270"), "4.270"),
             (written("1E+3"), "1000"),
             (json!("0.00"), "0.00"),
+            (json!("-0.00"), "0.00"),
+            (json!("-0"), "0"),
         ] {
             assert_eq!(amount(text.clone()).as_deref(), Ok(value), "{text}");
         }
@@ -260,7 +301,17 @@ mod tests {
         for nothing in [json!(""), json!(" "), json!(null)] {
             assert_eq!(date(nothing), Ok(None));
         }
-        for odd in ["12.11.2026", "2026-11-31", "2026-11-12x", "soon"] {
+        for odd in [
+            "12.11.2026",
+            "2026-11-31",
+            "2026-11-12x",
+            "soon",
+            "0000-01-01",
+            "+12345-1-1",
+            "-0001-1-01",
+            "2026-11-1T",
+            "２026-11-1",
+        ] {
             assert_eq!(date(json!(odd)), Err("bookingDate"), "{odd}");
         }
     }
@@ -279,6 +330,13 @@ mod tests {
             read(json!(7), BookingStatus::Booked).unwrap_err().field,
             "entry"
         );
+        let by_reference = booked(|entry| {
+            entry["transactionId"] = json!("NOTPROVIDED");
+            entry["entryReference"] = json!("r-1");
+            entry["valueDate"] = json!("soon");
+        });
+        let by_reference = by_reference.unwrap_err();
+        assert_eq!(by_reference.id.as_deref(), Some("r-1"));
         let lenient = booked(|entry| {
             entry["creditorAccount"] = json!("none");
             entry["remittanceInformationUnstructured"] = json!(["a", "b"]);

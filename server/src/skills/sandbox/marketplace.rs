@@ -20,11 +20,11 @@ use super::wire::word;
 use super::{Sandbox, SandboxBank, SandboxError};
 use crate::clock::Clock;
 use crate::skills::connector::*;
-use crate::skills::outbound::{Answer, Piped};
+use crate::skills::outbound::{Piped, ProviderResponse};
 
-/// How long the bank takes to look again.
+/// Time after which a caller asks again about a pending step.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
-/// Steps, as the manifests name them.
+/// Names of steps in the manifests.
 const KYC: &str = "kyc";
 const SOURCE_OF_FUNDS: &str = "source_of_funds";
 const CONTRACT: &str = "contract";
@@ -34,14 +34,14 @@ pub struct Marketplace {
     bank: Sandbox,
 }
 
-/// What must be remembered between steps.
+/// State that is kept between steps.
 #[derive(Clone, Serialize, Deserialize)]
 struct Underway {
     application: Uuid,
     kind: ProductKind,
 }
 
-/// What opens a product.
+/// Content of a product's grant.
 #[derive(Serialize, Deserialize)]
 struct Key {
     product: Uuid,
@@ -115,7 +115,7 @@ impl Marketplace {
         method: Method,
         parts: &[&str],
         body: Option<Value>,
-    ) -> Result<Answer, ConnectorError> {
+    ) -> Result<ProviderResponse, ConnectorError> {
         let mut request = self.bank.as_client(method, self.address(parts)?);
         if let Some(body) = body {
             request = request.json(&body);
@@ -138,7 +138,7 @@ impl Marketplace {
     }
 
     /// The first step: what is wanted.
-    async fn begin(&self, submission: &Submission) -> Result<Outcome, ConnectorError> {
+    async fn begin(&self, submission: &Submission) -> Result<SubmitOutcome, ConnectorError> {
         let data = &submission.data;
         let (kind, wanted) = if submission.step == "card_form" {
             let wanted = json!({ "product": "credit_card", "amount": data["limit"], "currency": data["currency"] });
@@ -155,15 +155,15 @@ impl Marketplace {
         let said = self
             .apply(Method::PUT, underway.application, &[], Some(wanted))
             .await?;
-        Ok(Outcome::Next {
+        Ok(SubmitOutcome::Next {
             step: KYC.into(),
             data: said.offered(),
             bank_ref: Some(Opaque::of(&underway)?),
         })
     }
 
-    /// Who applies; for a deposit the bank verifies them, for a card they sign with it.
-    async fn know(&self, submission: &Submission) -> Result<Outcome, ConnectorError> {
+    /// Hands over the applicant; for a deposit the bank verifies them, for a card they sign with it.
+    async fn know(&self, submission: &Submission) -> Result<SubmitOutcome, ConnectorError> {
         let underway = under_way(submission)?;
         if underway.kind == ProductKind::CreditCard {
             return self.sign(underway, submission).await;
@@ -178,14 +178,17 @@ impl Marketplace {
                 Some(person),
             )
             .await?;
-        Ok(Outcome::Pending {
+        Ok(SubmitOutcome::Pending {
             poll_after: LOOK_AGAIN,
             data: json!({ "documents": said.missing_documents }),
             bank_ref: Opaque::of(&underway)?,
         })
     }
 
-    async fn explain_funds(&self, submission: &Submission) -> Result<Outcome, ConnectorError> {
+    async fn explain_funds(
+        &self,
+        submission: &Submission,
+    ) -> Result<SubmitOutcome, ConnectorError> {
         let underway = under_way(submission)?;
         let funds = json!({ "source": submission.data.get("source") });
         let said = self
@@ -196,7 +199,7 @@ impl Marketplace {
                 Some(funds),
             )
             .await?;
-        Ok(Outcome::Next {
+        Ok(SubmitOutcome::Next {
             step: CONTRACT.into(),
             data: said.offered(),
             bank_ref: Some(Opaque::of(&underway)?),
@@ -207,7 +210,7 @@ impl Marketplace {
         &self,
         underway: Underway,
         submission: &Submission,
-    ) -> Result<Outcome, ConnectorError> {
+    ) -> Result<SubmitOutcome, ConnectorError> {
         let mut signature =
             json!({ "accepted": submission.data.get("accept"), "part": submission.request_id });
         if let (ProductKind::CreditCard, Some(fields)) = (underway.kind, signature.as_object_mut())
@@ -227,7 +230,7 @@ impl Marketplace {
             product: product.id,
             underway,
         };
-        Ok(Outcome::Done {
+        Ok(SubmitOutcome::Done {
             granted: Granted {
                 grant: Grant(Opaque::of(&key)?),
                 valid_until: None,
@@ -239,7 +242,7 @@ impl Marketplace {
 
 #[async_trait]
 impl Connector for Marketplace {
-    async fn submit(&self, submission: Submission) -> Result<Outcome, ConnectorError> {
+    async fn submit(&self, submission: Submission) -> Result<SubmitOutcome, ConnectorError> {
         match submission.step.as_str() {
             KYC => self.know(&submission).await,
             SOURCE_OF_FUNDS => self.explain_funds(&submission).await,
@@ -248,26 +251,26 @@ impl Connector for Marketplace {
         }
     }
 
-    async fn resume(&self, bank_ref: &Opaque) -> Result<Verdict, ConnectorError> {
+    async fn resume(&self, bank_ref: &Opaque) -> Result<VerificationOutcome, ConnectorError> {
         let underway: Underway = bank_ref.read()?;
         let said = self
             .apply(Method::GET, underway.application, &[], None)
             .await?;
         let reason = said.reason.as_deref().map_or_else(String::new, word);
         let status = said.status.clone();
-        let next = |step: &str| Verdict::Next {
+        let next = |step: &str| VerificationOutcome::Next {
             step: step.into(),
             data: said.offered(),
             bank_ref: Some(bank_ref.clone()),
         };
         Ok(match status.as_str() {
-            "verifying" => Verdict::Pending {
+            "verifying" => VerificationOutcome::Pending {
                 poll_after: LOOK_AGAIN,
             },
-            "ask_again" => Verdict::Refused { reason },
+            "ask_again" => VerificationOutcome::Refused { reason },
             "source_of_funds" => next(SOURCE_OF_FUNDS),
             "offered" => next(CONTRACT),
-            "rejected" | "withdrawn" => Verdict::Failed { reason },
+            "rejected" | "withdrawn" => VerificationOutcome::Failed { reason },
             _ => return Err(ConnectorError::BadAnswer("an unknown status")),
         })
     }
@@ -285,10 +288,14 @@ impl Connector for Marketplace {
         Ok(())
     }
 
-    async fn document(&self, held: Held, document: Document) -> Result<(), ConnectorError> {
+    async fn document(
+        &self,
+        held: ConnectorState,
+        document: Document,
+    ) -> Result<(), ConnectorError> {
         let underway: Underway = match held {
-            Held::Underway(bank_ref) => bank_ref.read()?,
-            Held::Granted(grant) => grant.0.read::<Key>()?.underway,
+            ConnectorState::Underway(bank_ref) => bank_ref.read()?,
+            ConnectorState::Granted(grant) => grant.0.read::<Key>()?.underway,
         };
         let (id, part) = (underway.application.to_string(), document.key.to_string());
         let parts = [
@@ -318,7 +325,7 @@ impl Connector for Marketplace {
         )
     }
 
-    async fn finish(&self, _: Return) -> Result<Returned, ConnectorError> {
+    async fn finish(&self, _: ProviderCallback) -> Result<ConsentOutcome, ConnectorError> {
         Err(ConnectorError::BadAnswer("nobody is sent to its pages"))
     }
 
@@ -344,7 +351,7 @@ impl Connector for Marketplace {
         _: &Grant,
         _: &str,
         _: PageRequest,
-    ) -> Result<Page, ConnectorError> {
+    ) -> Result<BankTransactionPage, ConnectorError> {
         Err(ConnectorError::BadAnswer("a product has no transactions"))
     }
 
@@ -368,16 +375,16 @@ fn text<'a>(data: &'a Value, name: &str) -> &'a str {
     data.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-/// What the bank no longer knows has ended, which is what was wanted.
-fn gone(answer: Result<Answer, ConnectorError>) -> Result<(), ConnectorError> {
+/// Turns a rejection into success: if the bank no longer knows it, it has ended, as was wanted.
+fn gone(answer: Result<ProviderResponse, ConnectorError>) -> Result<(), ConnectorError> {
     match answer {
         Ok(_) | Err(ConnectorError::Rejected { .. }) => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-/// An answer that says yes, or the error that its no means.
-fn accepted(answer: Answer) -> Result<Answer, ConnectorError> {
+/// Returns a successful answer, or the error that a refusal stands for.
+fn accepted(answer: ProviderResponse) -> Result<ProviderResponse, ConnectorError> {
     #[derive(Deserialize)]
     struct No {
         error: String,
@@ -385,6 +392,9 @@ fn accepted(answer: Answer) -> Result<Answer, ConnectorError> {
     match answer.status {
         status if status.is_success() => Ok(answer),
         StatusCode::TOO_MANY_REQUESTS => Err(ConnectorError::TooManyRequests {
+            retry_after: answer.retry_after(),
+        }),
+        StatusCode::SERVICE_UNAVAILABLE => Err(ConnectorError::Unavailable {
             retry_after: answer.retry_after(),
         }),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(ConnectorError::Forbidden),

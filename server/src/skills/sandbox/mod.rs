@@ -3,6 +3,7 @@
 //! The bank is known by its URL and by client id and secret, nothing else; a real bank in its place would see the
 //! same calls.
 
+mod accounts;
 mod entries;
 mod marketplace;
 mod payments;
@@ -27,21 +28,21 @@ use url::Url;
 use uuid::Uuid;
 
 use super::connector::*;
-use super::outbound::{Answer, Outbound};
+use super::outbound::{Outbound, ProviderResponse};
 use super::payment_intent;
 use super::registry::Connectors;
 use crate::clock::Clock;
 use marketplace::Marketplace;
 
-/// As long as European rules let a consent last: 180 days (Delegated Regulation (EU) 2022/2360).
+/// Longest duration of a consent under European rules, in days: 180 (Delegated Regulation (EU) 2022/2360).
 const CONSENT_DAYS: i64 = 180;
-/// Entries a page: some 600 KB.
+/// Entries of a page: some 600 KB.
 const PAGE: &str = "1000";
 
-/// How the bank is reached.
+/// Address and client credentials of the bank.
 #[derive(Clone)]
 pub struct SandboxBank {
-    /// Absolute, without a path.
+    /// Absolute URL without a path.
     pub url: String,
     pub client_id: String,
     pub client_secret: SecretString,
@@ -55,7 +56,7 @@ pub struct Sandbox {
     clock: Clock,
 }
 
-/// Why the connector cannot be made.
+/// Error of making the connector.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     #[error("the sandbox bank's URL is not one: {0}")]
@@ -64,7 +65,7 @@ pub enum SandboxError {
     Client(#[from] reqwest::Error),
 }
 
-/// Everything that runs skills of the sandbox bank's, by the name manifests use.
+/// Returns the connectors that run the sandbox bank's skills, by the name manifests use.
 pub fn connectors(bank: &SandboxBank, clock: &Clock) -> Result<Connectors, SandboxError> {
     let accounts = Sandbox::new(bank.clone(), clock.clone())?;
     let products = Marketplace::new(bank.clone(), clock.clone())?;
@@ -77,7 +78,7 @@ pub fn connectors(bank: &SandboxBank, clock: &Clock) -> Result<Connectors, Sandb
     ]))
 }
 
-/// What is kept of a redirect: the members tell which.
+/// State that is kept during a redirect; its members tell which kind it is.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Kept {
@@ -85,7 +86,7 @@ enum Kept {
     Consent(Underway),
 }
 
-/// What must be remembered while the end-user is at the bank.
+/// State that is kept while the end-user is at the bank.
 #[derive(Serialize, Deserialize)]
 struct Underway {
     consent_id: String,
@@ -93,7 +94,7 @@ struct Underway {
     verifier: String,
 }
 
-/// What opens the accounts.
+/// Content of a grant of accounts.
 #[derive(Serialize, Deserialize)]
 struct Key {
     consent_id: String,
@@ -149,7 +150,7 @@ impl Sandbox {
     }
 
     /// A read with a grant.
-    async fn read(&self, key: &Key, address: Url) -> Result<Answer, ConnectorError> {
+    async fn read(&self, key: &Key, address: Url) -> Result<ProviderResponse, ConnectorError> {
         let request = self.request(Method::GET, address, self.clock.id());
         let request = request
             .bearer_auth(&key.access_token)
@@ -157,7 +158,7 @@ impl Sandbox {
         success(self.http.send(request).await?)
     }
 
-    async fn consent(&self, id: &str) -> Result<wire::Consent, ConnectorError> {
+    async fn consent(&self, id: &str) -> Result<wire::ConsentResponse, ConnectorError> {
         let mut url = self.address("/v1/consents")?;
         if let Ok(mut path) = url.path_segments_mut() {
             path.push(id);
@@ -183,7 +184,7 @@ impl Sandbox {
         success(self.http.send(request).await?)?.json()
     }
 
-    /// What a bank is told about the end-user who is to agree, and where to send them afterwards.
+    /// Adds the headers that tell the bank of the end-user who is to consent, and of the address to redirect them to.
     fn for_psu(request: RequestBuilder, submission: &Submission) -> RequestBuilder {
         let mut request = request
             .header("tpp-redirect-uri", &submission.return_state.callback)
@@ -203,7 +204,11 @@ impl Sandbox {
     }
 
     /// Redeems a code at the token endpoint.
-    async fn redeem(&self, returned: &Return, verifier: &str) -> Result<Answer, ConnectorError> {
+    async fn redeem(
+        &self,
+        returned: &ProviderCallback,
+        verifier: &str,
+    ) -> Result<ProviderResponse, ConnectorError> {
         let form = [
             ("grant_type", "authorization_code"),
             ("code", returned.code.expose_secret()),
@@ -220,7 +225,7 @@ impl Sandbox {
         &self,
         page: &str,
         scope: &str,
-        back: &ReturnState,
+        back: &RedirectTarget,
         verifier: &str,
     ) -> Result<String, ConnectorError> {
         // End-users may reach the bank at another address than we do: any web address will do here.
@@ -244,7 +249,7 @@ impl Sandbox {
 
 #[async_trait]
 impl Connector for Sandbox {
-    async fn submit(&self, submission: Submission) -> Result<Outcome, ConnectorError> {
+    async fn submit(&self, submission: Submission) -> Result<SubmitOutcome, ConnectorError> {
         if submission.step == payment_intent::STEP {
             return self.order(submission).await;
         }
@@ -257,10 +262,10 @@ impl Connector for Sandbox {
             consent_id: consent.consent_id,
             verifier,
         })?;
-        Ok(Outcome::Redirect { url, bank_ref })
+        Ok(SubmitOutcome::Redirect { url, bank_ref })
     }
 
-    async fn finish(&self, returned: Return) -> Result<Returned, ConnectorError> {
+    async fn finish(&self, returned: ProviderCallback) -> Result<ConsentOutcome, ConnectorError> {
         let Underway {
             consent_id,
             verifier,
@@ -269,10 +274,10 @@ impl Connector for Sandbox {
             Kept::Consent(underway) => underway,
         };
         let token = token_answer(self.redeem(&returned, &verifier).await?)?;
-        let token: wire::Token = token.json()?;
+        let token: wire::TokenResponse = token.json()?;
         let consent = self.consent(&consent_id).await?;
         if consent.consent_status != "valid" {
-            return Ok(Returned::Refused {
+            return Ok(ConsentOutcome::Refused {
                 reason: wire::word(&consent.consent_status),
             });
         }
@@ -280,7 +285,7 @@ impl Connector for Sandbox {
             consent_id,
             access_token: token.access_token,
         })?;
-        Ok(Returned::Granted(Granted {
+        Ok(ConsentOutcome::Granted(Granted {
             grant: Grant(grant),
             // The last day is included.
             valid_until: end_of(consent.valid_until),
@@ -290,7 +295,7 @@ impl Connector for Sandbox {
     async fn accounts(&self, grant: &Grant) -> Result<Vec<BankAccount>, ConnectorError> {
         let address = self.address("/v1/accounts?withBalance=true")?;
         let list: wire::Accounts = self.read(&grant.0.read()?, address).await?.json()?;
-        Ok(list.accounts.into_iter().map(BankAccount::from).collect())
+        list.read()
     }
 
     async fn transactions(
@@ -298,7 +303,7 @@ impl Connector for Sandbox {
         grant: &Grant,
         account: &str,
         page: PageRequest,
-    ) -> Result<Page, ConnectorError> {
+    ) -> Result<BankTransactionPage, ConnectorError> {
         let address = match page {
             PageRequest::First { from } => {
                 let mut address = self.account_address(account, "transactions")?;
@@ -311,17 +316,11 @@ impl Connector for Sandbox {
             }
             PageRequest::Next(link) => self.address(&link)?,
         };
-        let report: wire::Report = self.read(&grant.0.read()?, address.clone()).await?.json()?;
+        let report: wire::TransactionReport = self.read(&grant.0.read()?, address).await?.json()?;
         let report = report.transactions;
-        let next = match &report.links.next {
-            Some(link) => Some(self.address(&link.href)?),
-            None => None,
-        };
-        if next.as_ref() == Some(&address) {
-            return Err(ConnectorError::BadAnswer("its next page is the same page"));
-        }
+        let next = report.next().map(|link| self.address(link)).transpose()?;
         let (transactions, unreadable) = report.read();
-        Ok(Page {
+        Ok(BankTransactionPage {
             transactions,
             unreadable,
             next: next.map(String::from),
@@ -331,7 +330,7 @@ impl Connector for Sandbox {
     async fn revoke(&self, grant: &Grant) -> Result<(), ConnectorError> {
         let Ok(key) = grant.0.read::<Key>() else {
             // The grant of a payment opens nothing but its status; giving it up does not call the payment off.
-            return grant.0.read::<payments::Place>().map(|_| ());
+            return grant.0.read::<payments::PaymentLocation>().map(|_| ());
         };
         let mut url = self.address("/v1/consents")?;
         if let Ok(mut path) = url.path_segments_mut() {
@@ -348,11 +347,11 @@ impl Connector for Sandbox {
         &self,
         bank_ref: &Opaque,
         close: bool,
-    ) -> Result<Option<Returned>, ConnectorError> {
+    ) -> Result<Option<ConsentOutcome>, ConnectorError> {
         match bank_ref.read()? {
             Kept::Payment(underway) => self.settle_payment(&underway, close).await,
             // A consent that nobody comes back with opens nothing: the token is in the code.
-            Kept::Consent(_) => Ok(close.then(|| Returned::Refused {
+            Kept::Consent(_) => Ok(close.then(|| ConsentOutcome::Refused {
                 reason: "access_denied".into(),
             })),
         }
@@ -372,13 +371,16 @@ fn end_of(last_day: NaiveDate) -> Option<chrono::DateTime<chrono::Utc>> {
 }
 
 /// An answer that says yes, or the error that its no means (Implementation Guidelines 4.13).
-fn success(answer: Answer) -> Result<Answer, ConnectorError> {
+fn success(answer: ProviderResponse) -> Result<ProviderResponse, ConnectorError> {
     if answer.status.is_success() {
         return Ok(answer);
     }
     let code = wire::message_code(&answer.body);
     Err(match (answer.status, code.as_str()) {
         (StatusCode::TOO_MANY_REQUESTS, _) => ConnectorError::TooManyRequests {
+            retry_after: answer.retry_after(),
+        },
+        (StatusCode::SERVICE_UNAVAILABLE, _) => ConnectorError::Unavailable {
             retry_after: answer.retry_after(),
         },
         (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, code)
@@ -398,8 +400,9 @@ fn success(answer: Answer) -> Result<Answer, ConnectorError> {
     })
 }
 
-/// The same for the token endpoint, which has errors of its own (RFC 6749, section 5.2).
-fn token_answer(answer: Answer) -> Result<Answer, ConnectorError> {
+/// Reads an answer of the token endpoint, which has errors of its own (RFC 6749, section 5.2); otherwise as
+/// [`success`].
+fn token_answer(answer: ProviderResponse) -> Result<ProviderResponse, ConnectorError> {
     match answer.status {
         StatusCode::BAD_REQUEST => Err(ConnectorError::Rejected {
             code: wire::oauth_error(&answer.body),

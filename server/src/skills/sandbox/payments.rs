@@ -14,25 +14,25 @@ use crate::crypto::named_uuid;
 use crate::skills::connector::*;
 use crate::skills::payment_intent::{PaymentInfo, PaymentIntent, Transfer};
 
-/// What must be remembered while the end-user is at the bank.
+/// State that is kept while the end-user is at the bank.
 #[derive(Serialize, Deserialize)]
 pub struct Underway {
-    payment: Place,
+    payment: PaymentLocation,
     /// PKCE (RFC 7636).
     verifier: String,
 }
 
-/// Where the bank keeps a payment; all that a grant of one holds, as the bank asks for no token.
+/// Location of a payment at the bank. A payment's grant holds nothing else, as the bank asks for no token.
 #[derive(Serialize, Deserialize)]
-pub struct Place {
+pub struct PaymentLocation {
     service: String,
     product: String,
     payment_id: String,
 }
 
-/// Whether the end-user's decision is still to come.
+/// End-user's decision on a payment.
 enum Decision {
-    /// Not yet.
+    /// Not decided yet.
     Open,
     /// Authorised, whatever happened to the payment since.
     Yes,
@@ -51,7 +51,10 @@ impl Decision {
 
 impl Sandbox {
     /// Orders a payment. Ordering the same again for the same step is the same payment at the bank.
-    pub(super) async fn order(&self, submission: Submission) -> Result<Outcome, ConnectorError> {
+    pub(super) async fn order(
+        &self,
+        submission: Submission,
+    ) -> Result<SubmitOutcome, ConnectorError> {
         let intent = PaymentIntent::read(&submission.data)
             .ok_or(ConnectorError::BadAnswer("the step's data is no payment"))?;
         let info = intent.info();
@@ -74,14 +77,14 @@ impl Sandbox {
         let page = &ordered.links.sca_oauth.href;
         let url = self.authorization(page, &scope, &submission.return_state, &verifier)?;
         let bank_ref = Opaque::of(&Underway {
-            payment: Place {
+            payment: PaymentLocation {
                 service: service.to_owned(),
                 product: product.to_owned(),
                 payment_id: ordered.payment_id,
             },
             verifier,
         })?;
-        Ok(Outcome::Redirect { url, bank_ref })
+        Ok(SubmitOutcome::Redirect { url, bank_ref })
     }
 
     /// Finishes the redirect of a payment. A code that the bank does not take says nothing about the payment, which counts
@@ -89,8 +92,8 @@ impl Sandbox {
     pub(super) async fn finish_payment(
         &self,
         underway: &Underway,
-        returned: &Return,
-    ) -> Result<Returned, ConnectorError> {
+        returned: &ProviderCallback,
+    ) -> Result<ConsentOutcome, ConnectorError> {
         let redeemed = self.redeem(returned, &underway.verifier).await;
         let proved = match redeemed.and_then(token_answer) {
             Ok(_) => true,
@@ -99,7 +102,9 @@ impl Sandbox {
         };
         let settled = self.settle_payment(underway, true).await?;
         match settled {
-            Some(Returned::Granted(granted)) if !proved => Ok(Returned::Settled(granted)),
+            Some(ConsentOutcome::Granted(granted)) if !proved => {
+                Ok(ConsentOutcome::Settled(granted))
+            }
             Some(settled) => Ok(settled),
             None => Err(ConnectorError::BadAnswer(
                 "the payment is neither open nor closed",
@@ -107,12 +112,12 @@ impl Sandbox {
         }
     }
 
-    /// What became of a payment; with `close`, an open one is cancelled.
+    /// Asks for the result of a payment; `None` if it is undecided. With `close`, an undecided one is cancelled.
     pub(super) async fn settle_payment(
         &self,
         underway: &Underway,
         close: bool,
-    ) -> Result<Option<Returned>, ConnectorError> {
+    ) -> Result<Option<ConsentOutcome>, ConnectorError> {
         let place = &underway.payment;
         let mut decision = Decision::of(self.status(place).await?);
         if close && matches!(decision, Decision::Open) {
@@ -124,23 +129,30 @@ impl Sandbox {
         }
         Ok(match decision {
             Decision::Open => None,
-            Decision::No(status) => Some(Returned::Refused {
+            Decision::No(status) => Some(ConsentOutcome::Refused {
                 reason: status.as_str().to_owned(),
             }),
-            Decision::Yes => Some(Returned::Granted(Granted {
+            Decision::Yes => Some(ConsentOutcome::Granted(Granted {
                 grant: Grant(Opaque::of(place)?),
                 valid_until: None,
             })),
         })
     }
 
-    pub(super) async fn read_payment(&self, place: &Place) -> Result<BankPayment, ConnectorError> {
+    pub(super) async fn read_payment(
+        &self,
+        place: &PaymentLocation,
+    ) -> Result<BankPayment, ConnectorError> {
         let request = self.as_client(Method::GET, self.payment_address(place, None)?);
-        let payment: wire::Payment = asked(success(self.http.send(request).await?))?.json()?;
+        let payment: wire::PaymentResponse =
+            asked(success(self.http.send(request).await?))?.json()?;
         payment.read()
     }
 
-    pub(super) async fn cancel(&self, place: &Place) -> Result<Cancellation, ConnectorError> {
+    pub(super) async fn cancel(
+        &self,
+        place: &PaymentLocation,
+    ) -> Result<Cancellation, ConnectorError> {
         let request = self.as_client(Method::DELETE, self.payment_address(place, None)?);
         let answer = self.http.send(request).await?;
         match answer.status {
@@ -152,13 +164,17 @@ impl Sandbox {
         }
     }
 
-    async fn status(&self, place: &Place) -> Result<PaymentStatus, ConnectorError> {
+    async fn status(&self, place: &PaymentLocation) -> Result<PaymentStatus, ConnectorError> {
         let request = self.as_client(Method::GET, self.payment_address(place, Some("status"))?);
         let status: wire::PaymentState = asked(success(self.http.send(request).await?))?.json()?;
         wire::payment_status(&status.transaction_status)
     }
 
-    fn payment_address(&self, place: &Place, what: Option<&str>) -> Result<Url, ConnectorError> {
+    fn payment_address(
+        &self,
+        place: &PaymentLocation,
+        what: Option<&str>,
+    ) -> Result<Url, ConnectorError> {
         let mut url = self.address("/v1")?;
         if let Ok(mut path) = url.path_segments_mut() {
             path.extend([&place.service, &place.product, &place.payment_id]);

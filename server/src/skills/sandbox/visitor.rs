@@ -8,7 +8,7 @@ use url::form_urlencoded::Serializer;
 
 use super::SandboxError;
 use crate::skills::connector::ConnectorError;
-use crate::skills::outbound::{Answer, Outbound};
+use crate::skills::outbound::{Outbound, ProviderResponse};
 
 /// The button of a test user on the bank's sign-in page.
 const USER: [(&str, &str); 1] = [("user", "family")];
@@ -64,7 +64,7 @@ impl Visitor {
         &self,
         request: RequestBuilder,
         wanted: StatusCode,
-    ) -> Result<Answer, ConnectorError> {
+    ) -> Result<ProviderResponse, ConnectorError> {
         let answer = self.http.send(request).await?;
         if answer.status == wanted {
             Ok(answer)
@@ -85,14 +85,14 @@ fn form(request: RequestBuilder, fields: &[(&str, &str)]) -> RequestBuilder {
         .body(body)
 }
 
-fn location(answer: &Answer) -> Result<String, ConnectorError> {
+fn location(answer: &ProviderResponse) -> Result<String, ConnectorError> {
     let to = answer.headers.get(LOCATION);
     let to = to.and_then(|to| to.to_str().ok());
     to.map(str::to_owned).ok_or_else(odd)
 }
 
 /// The visit's cookie, as it is sent back.
-fn cookie(answer: &Answer) -> Result<String, ConnectorError> {
+fn cookie(answer: &ProviderResponse) -> Result<String, ConnectorError> {
     let set = answer.headers.get(SET_COOKIE);
     let set = set.and_then(|set| set.to_str().ok());
     let pair = set.and_then(|set| set.split(';').next());

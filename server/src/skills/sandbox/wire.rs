@@ -1,24 +1,21 @@
-//! What the bank's answers look like, and how they become ours. Lenient where real banks differ: unknown members,
-//! unknown balance types, amounts as numbers and placeholder ids do no harm; a balance whose amount is no decimal is left
-//! out, and an entry that cannot be read costs itself alone ([`super::entries`]).
+//! Formats of the bank's answers, and their conversion into facts. Lenient where real banks differ: unknown members,
+//! unknown balance types, amounts as numbers and placeholder ids do no harm; a balance whose amount is no decimal is
+//! left out ([`super::accounts`]), and an entry that cannot be read costs itself alone ([`super::entries`]).
 
-use app::domain::account::{AccountUsage, BalanceType};
-use app::domain::json::{self, Exact, ExactValue, Json, Limits};
+use app::domain::json::{self, ExactValue, JsonValue, ReadLimits};
 use app::domain::payment::PaymentStatus;
 use app::domain::transaction::BookingStatus;
-use chrono::{DateTime, NaiveDate, Utc};
-use rust_decimal::Decimal;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use chrono::NaiveDate;
+use serde::Deserialize;
 
-use super::entries;
+use super::{accounts, entries};
 use crate::skills::connector::{
-    BankAccount, BankBalance, BankExecutions, BankPayment, BankPaymentItem, BankTransaction,
-    ConnectorError, Party, Unreadable,
+    BankAccount, BankExecutions, BankPayment, BankPaymentItem, BankTransaction, ConnectorError,
+    Counterparty, UnreadableEntry,
 };
 
 #[derive(Deserialize)]
-pub struct Link {
+pub struct BankLink {
     pub href: String,
 }
 
@@ -33,7 +30,7 @@ pub struct NewConsent {
 #[derive(Deserialize)]
 pub struct Links {
     #[serde(rename = "scaOAuth")]
-    pub sca_oauth: Link,
+    pub sca_oauth: BankLink,
 }
 
 #[derive(Deserialize)]
@@ -52,7 +49,7 @@ pub struct PaymentState {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Payment {
+pub struct PaymentResponse {
     transaction_status: String,
     reason_code: Option<String>,
     debtor_account: Option<Reference>,
@@ -75,7 +72,7 @@ struct Executions {
     next: Option<NaiveDate>,
 }
 
-impl Payment {
+impl PaymentResponse {
     /// The payment in our words. Of a bulk whose payments have no status of their own, none is told.
     pub fn read(self) -> Result<BankPayment, ConnectorError> {
         let told = self
@@ -103,7 +100,7 @@ impl Payment {
     }
 }
 
-/// Whether a text is a reason code of ISO 20022: four letters or digits.
+/// Returns `true` if a text has the form of an ISO 20022 reason code: four capital letters or digits.
 fn is_reason(code: &str) -> bool {
     code.len() == 4
         && code
@@ -111,7 +108,7 @@ fn is_reason(code: &str) -> bool {
             .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
-/// ISO 20022's code for how far a payment is.
+/// Reads an ISO 20022 payment status code. Fails if it is none of the standard's.
 pub fn payment_status(code: &str) -> Result<PaymentStatus, ConnectorError> {
     code.parse().map_err(|_| {
         ConnectorError::BadAnswer("a payment has a status that is not in the standard")
@@ -120,77 +117,46 @@ pub fn payment_status(code: &str) -> Result<PaymentStatus, ConnectorError> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Consent {
+pub struct ConsentResponse {
     pub consent_status: String,
     pub valid_until: NaiveDate,
 }
 
 #[derive(Deserialize)]
-pub struct Token {
+pub struct TokenResponse {
     pub access_token: String,
 }
 
+/// A bank's list of accounts, each read by itself ([`super::accounts`]).
 #[derive(Deserialize)]
 pub struct Accounts {
-    pub accounts: Vec<Account>,
+    accounts: Vec<ExactValue>,
+}
+
+impl Accounts {
+    /// The accounts as facts.
+    pub fn read(&self) -> Result<Vec<BankAccount>, ConnectorError> {
+        let accounts = self.accounts.iter();
+        accounts.map(|account| accounts::read(&account.0)).collect()
+    }
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Account {
-    resource_id: String,
-    iban: Option<String>,
-    bic: Option<String>,
-    #[serde(default)]
-    currency: Option<String>,
-    name: Option<String>,
-    product: Option<String>,
-    cash_account_type: Option<String>,
-    usage: Option<String>,
-    #[serde(default)]
-    balances: Vec<ExactValue>,
-}
-
-#[derive(Deserialize)]
-struct Amount {
-    currency: String,
-    #[serde(deserialize_with = "exact")]
-    amount: Decimal,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(
-    clippy::struct_field_names,
-    reason = "the members' names are the specification's"
-)]
-struct Balance {
-    balance_amount: Amount,
-    balance_type: String,
-    #[serde(default)]
-    credit_limit_included: bool,
-    reference_date: Option<NaiveDate>,
-    last_change_date_time: Option<DateTime<Utc>>,
-}
-
-#[derive(Deserialize)]
-pub struct Report {
+pub struct TransactionReport {
     pub transactions: AccountReport,
 }
 
 #[derive(Deserialize)]
 pub struct AccountReport {
-    #[serde(default)]
-    booked: Vec<ExactValue>,
-    #[serde(default)]
-    pending: Vec<ExactValue>,
-    #[serde(rename = "_links", default)]
-    pub links: ReportLinks,
+    booked: Option<Vec<ExactValue>>,
+    pending: Option<Vec<ExactValue>>,
+    #[serde(rename = "_links")]
+    links: Option<ReportLinks>,
 }
 
-#[derive(Default, Deserialize)]
-pub struct ReportLinks {
-    pub next: Option<Link>,
+#[derive(Deserialize)]
+struct ReportLinks {
+    next: Option<BankLink>,
 }
 
 #[derive(Deserialize)]
@@ -198,61 +164,26 @@ struct Reference {
     iban: Option<String>,
 }
 
-impl From<Account> for BankAccount {
-    fn from(account: Account) -> Self {
-        Self {
-            id: account.resource_id,
-            iban: account.iban,
-            bic: account.bic,
-            // ISO 4217's word for a unit that nobody named.
-            currency: account
-                .currency
-                .and_then(|code| entries::currency(&code))
-                .unwrap_or_else(|| "XXX".into()),
-            name: account.name,
-            product: account.product,
-            cash_account_type: account.cash_account_type,
-            usage: account.usage.and_then(|usage| match usage.as_str() {
-                "PRIV" => Some(AccountUsage::Private),
-                "ORGA" => Some(AccountUsage::Organisation),
-                _ => None,
-            }),
-            balances: account
-                .balances
-                .into_iter()
-                .filter_map(|balance| Balance::deserialize(balance.0).ok()?.known())
-                .collect(),
-        }
-    }
-}
-
-impl Balance {
-    /// The balance, unless it is of a type that only its bank knows.
-    fn known(self) -> Option<BankBalance> {
-        Some(BankBalance {
-            balance_type: balance_type(&self.balance_type)?,
-            amount: self.balance_amount.amount,
-            currency: entries::currency(&self.balance_amount.currency)?,
-            credit_limit_included: self.credit_limit_included,
-            reference_date: self.reference_date,
-            changed_at: self.last_change_date_time,
-        })
-    }
-}
-
-/// `closingBooked` is our `ClosingBooked`.
-fn balance_type(name: &str) -> Option<BalanceType> {
-    let mut letters = name.chars();
-    let first = letters.next()?.to_ascii_uppercase();
-    format!("{first}{}", letters.as_str()).parse().ok()
-}
-
 impl AccountReport {
-    /// What can be read, pending ones first: they are the newest. And what cannot.
-    pub fn read(self) -> (Vec<BankTransaction>, Vec<Unreadable>) {
+    /// The address of the page that follows.
+    pub fn next(&self) -> Option<&str> {
+        let next = self.links.as_ref()?.next.as_ref()?;
+        Some(next.href.trim()).filter(|href| !href.is_empty())
+    }
+
+    /// Returns the entries that can be read, pending ones first as they are the newest, and those that cannot.
+    pub fn read(self) -> (Vec<BankTransaction>, Vec<UnreadableEntry>) {
         let with = |status| move |entry: ExactValue| entries::read(entry.0, status);
-        let pending = self.pending.into_iter().map(with(BookingStatus::Pending));
-        let booked = self.booked.into_iter().map(with(BookingStatus::Booked));
+        let pending = self
+            .pending
+            .into_iter()
+            .flatten()
+            .map(with(BookingStatus::Pending));
+        let booked = self
+            .booked
+            .into_iter()
+            .flatten()
+            .map(with(BookingStatus::Booked));
         let (mut read, mut unreadable) = (Vec::new(), Vec::new());
         for entry in pending.chain(booked) {
             match entry {
@@ -264,8 +195,8 @@ impl AccountReport {
     }
 }
 
-pub fn party(name: Option<String>, iban: Option<String>) -> Option<Party> {
-    (name.is_some() || iban.is_some()).then_some(Party { name, iban })
+pub fn party(name: Option<String>, iban: Option<String>) -> Option<Counterparty> {
+    (name.is_some() || iban.is_some()).then_some(Counterparty { name, iban })
 }
 
 /// Banks without an id send blanks or `NOTPROVIDED`: the same for every entry, so no id at all.
@@ -275,81 +206,142 @@ pub fn real(id: String) -> Option<String> {
     real.then(|| trimmed.to_owned())
 }
 
-/// A decimal from a JSON string or number, digit by digit: never through binary floating point.
-fn exact<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
-    let Exact(text) = Exact::deserialize(deserializer)?;
-    let decimal = entries::decimal(&text);
-    decimal.ok_or_else(|| D::Error::custom("an amount is a decimal"))
-}
-
 /// The code of an error body: `tppMessages`, or the RFC 7807 form that some banks prefer.
 pub fn message_code(body: &[u8]) -> String {
-    let Ok(body) = json::read(body, Limits::BODY) else {
+    let Ok(body) = json::read(body, ReadLimits::BODY) else {
         return word("");
     };
-    let messages = body.get("tppMessages").and_then(Json::as_list);
+    let messages = body.get("tppMessages").and_then(JsonValue::as_list);
     let first = messages.and_then(|all| all.first()?.get("code"));
     let code = first.or_else(|| body.get("code"));
-    word(code.and_then(Json::as_str).unwrap_or_default())
+    word(code.and_then(JsonValue::as_str).unwrap_or_default())
 }
 
 /// The `error` of an OAuth error body.
 pub fn oauth_error(body: &[u8]) -> String {
-    let body = json::read(body, Limits::BODY).ok();
+    let body = json::read(body, ReadLimits::BODY).ok();
     let error = body.as_ref().and_then(|body| body.get("error")?.as_str());
     word(error.unwrap_or_default())
 }
 
-/// A bank's own word, fit for logs and answers: letters and `_`, or `UNKNOWN`.
+/// A bank's own word if its interface has it, fit for logs and answers; any other is `UNKNOWN`, for it may be about somebody.
 pub fn word(text: &str) -> String {
-    let fits = (1..=64).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphabetic() || b == b'_');
-    if fits {
-        text.to_owned()
-    } else {
-        "UNKNOWN".to_owned()
-    }
+    let known = WORDS.contains(&text);
+    let text = if known { text } else { "UNKNOWN" };
+    text.to_owned()
 }
+
+/// Message codes of NextGenPSD2 (Implementation Guidelines 1.3.12, section 14.11), consent states (14.12), errors of OAuth 2
+/// (RFC 6749, sections 4.1.2.1 and 5.2), and errors of the sandbox bank's marketplace with its reasons to refuse a
+/// verification.
+const WORDS: &[&str] = &[
+    "CERTIFICATE_INVALID",
+    "ROLE_INVALID",
+    "CERTIFICATE_EXPIRED",
+    "CERTIFICATE_BLOCKED",
+    "CERTIFICATE_REVOKED",
+    "CERTIFICATE_MISSING",
+    "SIGNATURE_INVALID",
+    "SIGNATURE_MISSING",
+    "FORMAT_ERROR",
+    "PARAMETER_NOT_CONSISTENT",
+    "PARAMETER_NOT_SUPPORTED",
+    "PSU_CREDENTIALS_INVALID",
+    "SERVICE_INVALID",
+    "SERVICE_BLOCKED",
+    "CORPORATE_ID_INVALID",
+    "CONSENT_UNKNOWN",
+    "CONSENT_INVALID",
+    "CONSENT_EXPIRED",
+    "TOKEN_UNKNOWN",
+    "TOKEN_INVALID",
+    "TOKEN_EXPIRED",
+    "RESOURCE_UNKNOWN",
+    "RESOURCE_EXPIRED",
+    "RESOURCE_BLOCKED",
+    "TIMESTAMP_INVALID",
+    "PERIOD_INVALID",
+    "SCA_METHOD_UNKNOWN",
+    "SCA_INVALID",
+    "STATUS_INVALID",
+    "PRODUCT_INVALID",
+    "PRODUCT_UNKNOWN",
+    "PAYMENT_FAILED",
+    "REQUIRED_KID_MISSING",
+    "EXECUTION_DATE_INVALID",
+    "CANCELLATION_INVALID",
+    "CARD_INVALID",
+    "NO_PIIS_ACTIVATION",
+    "SESSIONS_NOT_SUPPORTED",
+    "ACCESS_EXCEEDED",
+    "REQUESTED_FORMATS_INVALID",
+    "REFERENCE_MIX_INVALID",
+    "REFERENCE_STATUS_INVALID",
+    "INTERNAL_SERVER_ERROR",
+    "received",
+    "rejected",
+    "valid",
+    "partiallyAuthorised",
+    "revokedByPsu",
+    "expired",
+    "terminatedByTpp",
+    "invalid_request",
+    "invalid_client",
+    "invalid_grant",
+    "invalid_scope",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "unsupported_response_type",
+    "access_denied",
+    "server_error",
+    "temporarily_unavailable",
+    "stranger",
+    "unknown",
+    "out_of_turn",
+    "too_large",
+    "malformed",
+    "nobody_applies",
+    "no_source",
+    "not_accepted",
+    "id_is_no_uuid",
+    "amount_out_of_range",
+    "period_out_of_range",
+    "broken_off",
+    "empty",
+    "unavailable",
+    "document_unreadable",
+    "document_rejected",
+    "documents_missing",
+    "rejected_by_bank",
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn amount(written: &str) -> Option<String> {
-        let text = format!(r#"{{"currency":"RON","amount":{written}}}"#);
-        let amount: Result<Amount, _> = json::from_slice(text.as_bytes(), Limits::BODY);
-        amount.ok().map(|amount| amount.amount.to_string())
-    }
-
     #[test]
-    fn amounts_are_exact_or_refused() {
-        assert_eq!(amount("\"-12.50\"").as_deref(), Some("-12.50"));
-        assert_eq!(amount("-256.67").as_deref(), Some("-256.67"));
-        assert_eq!(amount("\"1e3\"").as_deref(), Some("1000"));
-        assert_eq!(
-            amount("4.27000000000000001").as_deref(),
-            Some("4.27000000000000001")
-        );
-        for bad in [
-            "\"\"",
-            "\"12,50\"",
-            "null",
-            "\"NaN\"",
-            "\"99999999999999999999999999999999\"",
+    fn a_report_without_a_list_is_one_without_entries() {
+        let read =
+            |text: &str| json::from_slice::<TransactionReport>(text.as_bytes(), ReadLimits::ANSWER);
+        for empty in [
+            r#"{"transactions":{"booked":null,"pending":null,"_links":null}}"#,
+            r#"{"transactions":{"_links":{"next":null}}}"#,
+            r#"{"transactions":{"_links":{"next":{"href":" "}}}}"#,
         ] {
-            assert_eq!(amount(bad), None, "{bad}");
+            let report = read(empty).unwrap().transactions;
+            assert_eq!(report.next(), None);
+            let (entries, unreadable) = report.read();
+            assert!(entries.is_empty() && unreadable.is_empty());
         }
-    }
-
-    #[test]
-    fn unknown_balance_types_are_left_out() {
-        for known in BalanceType::ALL {
-            let (first, rest) = known.as_str().split_at(1);
-            let theirs = format!("{}{rest}", first.to_lowercase());
-            assert_eq!(balance_type(&theirs), Some(*known), "{theirs}");
+        // An error with status 200 is no empty list, nor is half a link the end of one.
+        for odd in [
+            r#"{"tppMessages":[{"code":"ACCESS_EXCEEDED"}]}"#,
+            r#"{"transactions":null}"#,
+            r#"{"transactions":{"booked":{}}}"#,
+            r#"{"transactions":{"_links":{"next":{}}}}"#,
+        ] {
+            assert!(read(odd).is_err(), "{odd}");
         }
-        assert_eq!(balance_type("nonInvoiced"), None);
-        assert_eq!(balance_type(""), None);
     }
 
     #[test]
@@ -374,5 +366,13 @@ mod tests {
             "UNKNOWN"
         );
         assert_eq!(message_code(b"<html>"), "UNKNOWN");
+        // A name is made of letters, too.
+        for body in [
+            r#"{"code":"IONESCU_MARIA"}"#,
+            r#"{"error":"maria_ionescu"}"#,
+        ] {
+            assert_eq!(message_code(body.as_bytes()), "UNKNOWN");
+            assert_eq!(oauth_error(body.as_bytes()), "UNKNOWN");
+        }
     }
 }

@@ -50,7 +50,7 @@ impl Sweeps {
     /// The most sweeps until one has to have had places enough.
     const MOST: usize = 200;
 
-    /// At least so many sweeps.
+    /// Makes a count that asks for at least `least` sweeps.
     pub fn of(least: usize) -> Self {
         Self {
             least,

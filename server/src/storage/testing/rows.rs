@@ -7,10 +7,10 @@ use chrono::{DateTime, Duration, Utc};
 use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
-use crate::storage::copy::{Cell, Column, Kind, columns, insert, order_of, tables};
-use crate::storage::{Db, Link, Tx, run};
+use crate::storage::copy::{Cell, ColumnType, CopiedColumn, columns, insert, order_of, tables};
+use crate::storage::{Connection, Db, Tx, run};
 
-/// What to fill tables with.
+/// Parameters of the rows that tables are filled with.
 pub struct Filling {
     /// Rows in each table.
     pub rows: i64,
@@ -18,7 +18,7 @@ pub struct Filling {
     pub at: DateTime<Utc>,
     /// Columns that are empty, as `table.column`.
     pub empty: &'static [&'static str],
-    /// Whether each third row has nothing where it may.
+    /// `true` if every third row leaves columns empty where it may.
     pub gaps: bool,
 }
 
@@ -35,7 +35,7 @@ pub async fn fill(db: &Db, schema: &Db, filling: &Filling) {
     let mut twin = schema.read().await.unwrap();
     let names = tables(&mut twin).await.unwrap();
     let told = {
-        let Link::Sqlite(conn) = twin.link() else {
+        let Connection::Sqlite(conn) = twin.link() else {
             panic!("the schema is told by SQLite")
         };
         Schema::of(conn, &names).await
@@ -72,7 +72,7 @@ pub async fn fill(db: &Db, schema: &Db, filling: &Filling) {
     tx.commit().await.unwrap();
 }
 
-/// How many rows each table has.
+/// Counts the rows of every table.
 pub async fn counts(db: &Db) -> BTreeMap<String, i64> {
     let mut tx: Tx = db.read().await.unwrap();
     let mut counts = BTreeMap::new();
@@ -127,19 +127,19 @@ impl Schema {
         schema
     }
 
-    fn cell(&self, table: &str, column: &Column, n: i64, filling: &Filling) -> Cell {
+    fn cell(&self, table: &str, column: &CopiedColumn, n: i64, filling: &Filling) -> Cell {
         let place = (table.to_owned(), column.name.clone());
         let may_be_empty = self.may_be_empty.get(&place) == Some(&true);
         let named = format!("{table}.{}", column.name);
         let gap = filling.gaps && n % 3 == 2 && may_be_empty;
         if gap || filling.empty.contains(&named.as_str()) {
             return match column.kind {
-                Kind::Uuid => Cell::Uuid(None),
-                Kind::Text => Cell::Text(None),
-                Kind::Bytes => Cell::Bytes(None),
-                Kind::Integer => Cell::Integer(None),
-                Kind::Boolean => Cell::Boolean(None),
-                Kind::Time => Cell::Time(None),
+                ColumnType::Uuid => Cell::Uuid(None),
+                ColumnType::Text => Cell::Text(None),
+                ColumnType::Bytes => Cell::Bytes(None),
+                ColumnType::Integer => Cell::Integer(None),
+                ColumnType::Boolean => Cell::Boolean(None),
+                ColumnType::Time => Cell::Time(None),
             };
         }
         // What refers to a row has the value that is in it.
@@ -149,17 +149,17 @@ impl Schema {
         }
         let origin = format!("{}.{}", origin.0, origin.1);
         match column.kind {
-            Kind::Uuid => Cell::Uuid(Some(named_id(&origin, n))),
-            Kind::Text => Cell::Text(Some(self.text(table, &column.name, &origin, n))),
-            Kind::Bytes => {
+            ColumnType::Uuid => Cell::Uuid(Some(named_id(&origin, n))),
+            ColumnType::Text => Cell::Text(Some(self.text(table, &column.name, &origin, n))),
+            ColumnType::Bytes => {
                 let id = named_id(&origin, n);
                 Cell::Bytes(Some(
                     [id.as_bytes().as_slice(), b"\0\xff", id.as_bytes()].concat(),
                 ))
             }
-            Kind::Integer => Cell::Integer(Some(self.integer(table, &column.name, n))),
-            Kind::Boolean => Cell::Boolean(Some(false)),
-            Kind::Time => Cell::Time(Some(
+            ColumnType::Integer => Cell::Integer(Some(self.integer(table, &column.name, n))),
+            ColumnType::Boolean => Cell::Boolean(Some(false)),
+            ColumnType::Time => Cell::Time(Some(
                 filling.at + Duration::seconds(n) + Duration::microseconds(n),
             )),
         }

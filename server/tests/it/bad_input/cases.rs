@@ -4,7 +4,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 use super::right;
-use crate::doors::{FILE, Line, Lock, Made, Town, form, header_of, takes_file};
+use crate::authorization_matrix::{FILE, Fixture, Line, Lock, Made, form, header_of, takes_file};
 
 /// A request that is wrong in one way.
 pub struct Wrong {
@@ -16,20 +16,20 @@ pub struct Wrong {
     pub expected: Expected,
 }
 
-/// What it must be answered.
+/// Answer that a wrong request must get.
 pub enum Expected {
     /// This status and code.
     Exactly(u16, &'static str),
-    /// The same, and the answer names this field.
+    /// This status and code, in an answer that names this field.
     Naming(u16, &'static str, String),
-    /// Some error of the caller's.
+    /// Any 4xx error.
     Refused,
 }
 use Expected::{Exactly, Naming, Refused};
 
 /// Everything that can be wrong with a request of this operation.
 pub fn cases(
-    town: &Town,
+    town: &Fixture,
     line: &Line,
     described: &Value,
     document: &Value,
@@ -359,7 +359,7 @@ fn in_form(right: &Value) -> Vec<Wrong> {
     cases
 }
 
-/// The same for calls without a body: keys in headers, fields in the query.
+/// Returns what can be wrong with a call without a body: keys in headers, fields in the query.
 fn in_headers(
     operation: &str,
     described: &Value,

@@ -76,6 +76,12 @@ async fn bad_orders_are_refused_at_their_field_and_change_nothing(database: Data
         data["payment_info"][0]["start_date"] = json!(in_days(3));
         data
     };
+    let with_agent = |bic: &str| {
+        let mut data = with("payment_method", json!("TRF"));
+        data["payment_info"][0]["credit_transfer_transaction_information"][0]["creditor_agent"] =
+            json!({"bic": bic});
+        data
+    };
     let cases = [
         (
             json!({"psu_redirect_link": link}),
@@ -163,6 +169,25 @@ async fn bad_orders_are_refused_at_their_field_and_change_nothing(database: Data
             changed("/creditor/name", json!("")),
             format!("{one}.creditor.name"),
         ),
+        (
+            with(
+                "debtor_account",
+                json!({"iban": "ro49 aaaa 1b31 0075 9384 0000"}),
+            ),
+            format!("{one}.creditor_account.iban"),
+        ),
+        (
+            changed("/creditor_account/iban", json!(format!("{SHOP}/RON"))),
+            format!("{one}.creditor_account.iban"),
+        ),
+        (
+            changed(
+                "/remittance_information/unstructured",
+                json!("€".repeat(47)),
+            ),
+            format!("{one}.remittance_information.unstructured"),
+        ),
+        (with_agent("DEUTZZFF"), format!("{one}.creditor_agent.bic")),
     ];
     for (data, field) in cases {
         let (status, problem) = world
@@ -178,9 +203,15 @@ async fn bad_orders_are_refused_at_their_field_and_change_nothing(database: Data
             fields.iter().any(|found| found["path"] == json!(field)),
             "{field}: {problem}"
         );
+        let mut paths: Vec<&Value> = fields.iter().map(|found| &found["path"]).collect();
+        paths.dedup();
+        assert_eq!(paths.len(), fields.len(), "one reason a field: {problem}");
     }
-    // The nonce is as good as it was.
-    let data = with("payment_method", json!("TRF"));
+    // The nonce is as good as it was; and what people hold is taken: a whole number is one however it is written.
+    let mut data = with_agent("BIC xyzb-ro-bu");
+    data["group_header"] = json!({"txs_no": 1.0});
+    let account = "/payment_info/0/credit_transfer_transaction_information/0/creditor_account/iban";
+    *data.pointer_mut(account).unwrap() = json!("IBAN: ro49-aaaa-1b31-0075-9384-0000");
     let (status, step) = world.post(&path, &intent(&keys, &nonce, data)).await;
     assert_eq!(status, 200, "{step}");
 }

@@ -1,6 +1,6 @@
 //! An end-user's browser, as far as plain forms need one: cookies, redirects, hidden fields.
 
-/// What the end-user decides on the consent page.
+/// Decision of the end-user on the consent page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
     Approve,
@@ -14,7 +14,7 @@ pub struct Page {
     pub html: String,
 }
 
-/// Where a walk ended.
+/// End of a chain of redirects.
 pub enum End {
     Page(Page),
     /// Sent to a link that is no web page of ours: the tenant's.
@@ -24,7 +24,7 @@ pub enum End {
 #[derive(Default)]
 pub struct Browser {
     cookies: Vec<(String, String)>,
-    /// Does not open addresses that hold this: they are where a walk ends.
+    /// Text of addresses that are not opened: redirects are followed up to the first that holds it.
     shuns: Option<&'static str>,
 }
 
@@ -52,7 +52,7 @@ impl Browser {
         self.follow(&target, Some(form)).await
     }
 
-    /// What it would send as `Cookie`.
+    /// Returns the value of the `Cookie` header that the browser sends.
     pub fn cookies(&self) -> String {
         let pairs: Vec<_> = self
             .cookies
@@ -112,7 +112,7 @@ pub async fn consent(bank: &str, user: &str, decision: Decision) -> String {
     decide(Browser::default(), bank, user, decision).await
 }
 
-/// The same up to the bank's return, which is not opened; answers its address.
+/// Does what [`consent`] does up to the bank's redirect, which is not opened, and returns its address.
 pub async fn consent_at_bank(bank: &str, user: &str, decision: Decision) -> String {
     let browser = Browser {
         shuns: Some("/v1/redirects/"),

@@ -79,7 +79,7 @@ pub async fn ask(server: SocketAddr, from: Ipv4Addr, text: &str) -> String {
     rest(&mut stream, Duration::from_secs(20)).await.0
 }
 
-/// How long it takes until the server has ended a connection that is not read from; `most` if it does not.
+/// Returns the time until the server has ended a connection that is not read from, at least `most` if it does not.
 pub async fn until_cut(stream: &TcpStream, most: Duration) -> Duration {
     let begun = Instant::now();
     while begun.elapsed() < most {

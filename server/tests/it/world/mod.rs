@@ -4,9 +4,9 @@ pub mod browser;
 pub mod hostile;
 pub mod people;
 pub mod race;
+mod server;
 pub mod sql;
 
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,10 +17,13 @@ use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
+pub use server::Server;
+use server::{command, with_place};
+
 pub const SKILL: &str = "xyz_ro_aisp_sbx_#1.0";
 pub const RETURN: &str = "myapp://return";
 
-/// Which database a world stands on.
+/// Kind of database that a test world runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Database {
     Sqlite,
@@ -46,18 +49,10 @@ pub(crate) use on_both;
 pub struct World {
     folder: PathBuf,
     database_url: String,
-    /// What its servers are started with: `TESSERA_<SECTION>__<KEY>` and its value.
+    /// Environment of its servers: `TESSERA_<SECTION>__<KEY>` and its value.
     settings: Vec<(&'static str, String)>,
     /// The first server.
     pub server: Server,
-}
-
-/// One running server process; it is killed when dropped.
-pub struct Server {
-    child: Child,
-    pub url: String,
-    /// Every line that it wrote, standard output and standard error alike.
-    said: Arc<std::sync::Mutex<String>>,
 }
 
 /// The keys of a tenant, as the operator's command prints them.
@@ -88,6 +83,15 @@ impl World {
             Database::Sqlite => format!("sqlite:{}", folder.join("tessera.db").display()),
             Database::Postgres => postgres(&name).await,
         };
+        Self::at(folder, database_url, settings).await
+    }
+
+    /// A world in this folder and on this database.
+    pub async fn at(
+        folder: PathBuf,
+        database_url: String,
+        settings: &[(&'static str, &str)],
+    ) -> Self {
         let settings: Vec<_> = settings
             .iter()
             .map(|(name, value)| (*name, (*value).to_owned()))
@@ -157,17 +161,11 @@ impl World {
             "{}",
             String::from_utf8_lossy(&output.stderr)
         );
-        let mut ended = Command::new("true").spawn().unwrap();
-        ended.wait().unwrap();
         Self {
             folder,
             database_url,
             settings: self.settings.clone(),
-            server: Server {
-                child: ended,
-                url: String::new(),
-                said: Arc::default(),
-            },
+            server: Server::ended(),
         }
     }
 
@@ -199,6 +197,11 @@ impl World {
             assert!(begun.elapsed() < Duration::from_secs(30), "it does not end");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    /// Kills the server, which hears nothing of it.
+    pub fn kill(&mut self) {
+        self.server.kill();
     }
 
     /// Kills the server as a power cut would, and starts it again.
@@ -316,6 +319,7 @@ impl World {
     /// Sends a body as it is written and answers the JSON of a success. A first read may come before everything is
     /// fetched from the bank: it is told when to ask again, and does.
     pub async fn post_when_ready(&self, path: &str, body: String) -> Value {
+        // Fifty thousand rows take a dev build a while, and others are tested beside it.
         const PATIENCE: Duration = Duration::from_mins(3);
         let client = reqwest::Client::new();
         let begun = Instant::now();
@@ -324,19 +328,28 @@ impl World {
                 .post(self.api(path))
                 .header(reqwest::header::CONTENT_TYPE, "application/json");
             let answer = request.body(body.clone()).send().await.unwrap();
-            if answer.status() == 503 && begun.elapsed() < PATIENCE {
-                let wait = answer.headers()["retry-after"].to_str().unwrap();
+            let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+            let answer: Value = answer.json().await.unwrap();
+            if is_being_fetched(status, &answer) && begun.elapsed() < PATIENCE {
+                let wait = headers["retry-after"].to_str().unwrap();
                 tokio::time::sleep(Duration::from_secs(wait.parse().unwrap())).await;
                 continue;
             }
-            assert_eq!(answer.status(), 200, "{path}");
-            return answer.json().await.unwrap();
+            assert_eq!(status, 200, "{path}: {answer}");
+            return answer;
         }
     }
 
     /// Opens a session; answers its id and first nonce.
     pub async fn session(&self, keys: &Keys) -> (String, String) {
-        let body = json!({"client_id": keys.client_id, "client_app_key": keys.client_app_key, "skill": SKILL});
+        self.session_for(keys, None).await
+    }
+
+    async fn session_for(&self, keys: &Keys, named: Option<&str>) -> (String, String) {
+        let mut body = json!({"client_id": keys.client_id, "client_app_key": keys.client_app_key, "skill": SKILL});
+        if let Some(named) = named {
+            body["tenant_user_id"] = json!(named);
+        }
         let (status, answer) = self.post("/v1/sessions", &body).await;
         assert_eq!(status, 200, "{answer}");
         assert_eq!(answer["status"], "SESSION_CREATED");
@@ -353,7 +366,11 @@ impl World {
 
     /// Opens a session, takes a user of the bank through consent, and answers the `temp_token`.
     pub async fn temp_token(&self, keys: &Keys, user: &str) -> String {
-        let (session, nonce) = self.session(keys).await;
+        self.temp_token_for(keys, user, None).await
+    }
+
+    async fn temp_token_for(&self, keys: &Keys, user: &str, named: Option<&str>) -> String {
+        let (session, nonce) = self.session_for(keys, named).await;
         let (status, step) = self
             .post(
                 &format!("/v1/sessions/{session}/steps"),
@@ -372,8 +389,20 @@ impl World {
 
     /// The whole way: the pair a tenant's backend keeps.
     pub async fn pair(&self, keys: &Keys, user: &str) -> (String, String) {
-        let token = self.temp_token(keys, user).await;
-        let body = json!({"client_id": keys.client_id, "client_secret": keys.client_secret, "temp_token": token});
+        self.pair_named(keys, user, None).await
+    }
+
+    /// The pair of a session that was opened for an end-user, whom the tenant knows as `named`.
+    pub async fn pair_for(&self, keys: &Keys, user: &str, named: &str) -> (String, String) {
+        self.pair_named(keys, user, Some(named)).await
+    }
+
+    async fn pair_named(&self, keys: &Keys, user: &str, named: Option<&str>) -> (String, String) {
+        let token = self.temp_token_for(keys, user, named).await;
+        let mut body = json!({"client_id": keys.client_id, "client_secret": keys.client_secret, "temp_token": token});
+        if let Some(named) = named {
+            body["tenant_user_id"] = json!(named);
+        }
         let (status, answer) = self.post("/v1/token", &body).await;
         assert_eq!(status, 200, "{answer}");
         (
@@ -390,135 +419,26 @@ impl Keys {
     }
 }
 
-impl Server {
-    async fn start(folder: &Path, database_url: &str, settings: &[(&'static str, String)]) -> Self {
-        Self::start_with(command(folder, database_url), settings).await
-    }
-
-    async fn start_with(mut command: Command, settings: &[(&'static str, String)]) -> Self {
-        let mut child = command
-            .args(["serve", "--listen", "127.0.0.1:0"])
-            // The limits have tests of their own; here they would only stop the races.
-            .env("TESSERA_LIMITS__BROWSER_CALLS_PER_MINUTE", "10000000")
-            .env("TESSERA_LIMITS__SERVER_CALLS_PER_MINUTE", "10000000")
-            .env("TESSERA_LIMITS__CALLS_AT_ONCE", "4096")
-            // All of the tests' clients come from one address.
-            .env("TESSERA_HTTP__CONNECTIONS_PER_SOURCE", "4096")
-            // Nobody waits twenty seconds for a bank in a test.
-            .env("TESSERA_SANDBOX__VERIFICATION_SECONDS", "1")
-            .envs(settings.iter().map(|(name, value)| (*name, value)))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let all = Arc::new(std::sync::Mutex::new(String::new()));
-        let note = {
-            let all = all.clone();
-            move |line: std::io::Result<String>| {
-                let line = line.unwrap_or_default();
-                let mut all = all.lock().unwrap();
-                all.push_str(&line);
-                all.push('\n');
-            }
-        };
-        let errors = BufReader::new(child.stderr.take().unwrap()).lines();
-        let note_errors = note.clone();
-        std::thread::spawn(move || {
-            errors.for_each(|line| {
-                if let Ok(line) = &line {
-                    eprintln!("{line}");
-                }
-                note_errors(line);
-            });
-        });
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let (said, heard) = tokio::sync::oneshot::channel();
-        // Reads to the end, or the server would block on a full pipe.
-        std::thread::spawn(move || {
-            let url = lines.by_ref().find_map(|line| {
-                let line = line.unwrap();
-                let at = line.find("http://127.0.0.1:")?;
-                Some(
-                    line[at..]
-                        .split_whitespace()
-                        .next()?
-                        .trim_end_matches(['/', '.', ','])
-                        .to_owned(),
-                )
-            });
-            said.send(url).ok();
-            lines.for_each(note);
-        });
-        let url = heard
-            .await
-            .unwrap()
-            .expect("the server ended before it said its URL");
-        let server = Self {
-            child,
-            url,
-            said: all,
-        };
-        server.ready().await;
-        server
-    }
-
-    async fn ready(&self) {
-        let begin = Instant::now();
-        let ready = format!("{}/readyz", self.url);
-        while !reqwest::get(&ready)
-            .await
-            .is_ok_and(|answer| answer.status() == 200)
-        {
-            assert!(
-                begin.elapsed() < Duration::from_secs(30),
-                "the server does not get ready"
-            );
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    }
-}
-
-impl Server {
-    /// All that it wrote so far.
-    pub fn said(&self) -> String {
-        self.said.lock().unwrap().clone()
-    }
-
-    /// The process's id.
-    pub fn process(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// As a power cut would: no signal that could be heard.
-    fn kill(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.kill();
-    }
-}
-
 impl Drop for World {
     fn drop(&mut self) {
         std::fs::remove_dir_all(&self.folder).ok();
     }
 }
 
-fn command(folder: &Path, database_url: &str) -> Command {
-    let command = Command::new(env!("CARGO_BIN_EXE_server"));
-    with_place(command, folder, database_url)
+/// Whether an answer says that the bank is still being asked for what was asked for, and nothing else that a 503 may say.
+pub fn is_being_fetched(status: u16, answer: &Value) -> bool {
+    status == 503 && answer["message"] == "The data is still being fetched from the bank."
 }
 
-fn with_place(mut command: Command, folder: &Path, database_url: &str) -> Command {
-    command
-        .arg("--data-dir")
-        .arg(folder)
-        .args(["--database", database_url]);
-    command
+/// Says aloud, past whoever keeps what tests print, that a test shows nothing on this machine. Where `CI` is set it fails:
+/// there everything must be shown.
+pub fn skipped(what: &str, why: &str) {
+    use std::io::Write as _;
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "{what} cannot be tested: {why}"
+    );
+    writeln!(std::io::stderr(), "SKIPPED: {what} are not tested: {why}").ok();
 }
 
 /// A database of its own on the test server, without tables.

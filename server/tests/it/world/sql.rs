@@ -54,7 +54,8 @@ impl World {
 }
 
 impl World {
-    /// What the database takes on disk, in bytes: its files, or the request log's tables, which nobody else grows.
+    /// Returns the size of the database on disk, in bytes: of its files on SQLite, of the table `requests` on
+    /// PostgreSQL.
     pub async fn disk(&self, sql: &Sql) -> u64 {
         match sql {
             Sql::Sqlite(_) => std::fs::read_dir(&self.folder)
@@ -77,7 +78,7 @@ impl World {
 }
 
 impl Sql {
-    /// How many rows there are: `TABLE WHERE CONDITION`.
+    /// Counts the rows of `from`: `TABLE WHERE CONDITION`.
     pub async fn count(&self, from: &str) -> u64 {
         let counted = self
             .texts(&format!("SELECT CAST(COUNT(*) AS TEXT) FROM {from}"))
@@ -137,7 +138,7 @@ impl Sql {
         }
     }
 
-    /// What is stored, for comparing before with after.
+    /// Returns every row that only an effect changes, for comparing before with after.
     pub async fn dump(&self) -> Dump {
         let mut dump = Dump::new();
         for table in self.tables().await {

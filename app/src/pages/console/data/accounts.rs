@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use serde_json::Value;
 
 use super::{grouped, section, signed, text};
-use crate::ui::{Chip, Column, Table, Tone};
+use crate::ui::{Chip, Table, TableColumn, Tone};
 
 /// The tables of what an account-information run has read so far.
 pub(super) fn tables(answers: &super::Answers<'_>) -> AnyView {
@@ -41,10 +41,10 @@ fn accounts_table(accounts: &[Value]) -> AnyView {
         return view! { <p class="pad muted">"No accounts: this user has none, or ticked none."</p> }.into_any();
     }
     let columns = vec![
-        Column::text("Account"),
-        Column::text("IBAN"),
-        Column::text("Type"),
-        Column::number("Balance"),
+        TableColumn::text("Account"),
+        TableColumn::text("IBAN"),
+        TableColumn::text("Type"),
+        TableColumn::number("Balance"),
     ];
     let rows = accounts
         .iter()
@@ -74,9 +74,9 @@ fn accounts_table(accounts: &[Value]) -> AnyView {
 
 fn balances_table(rows: &[Value], names: &[(String, String)]) -> AnyView {
     let columns = vec![
-        Column::text("Account"),
-        Column::text("Type"),
-        Column::number("Amount"),
+        TableColumn::text("Account"),
+        TableColumn::text("Type"),
+        TableColumn::number("Amount"),
     ];
     let lines = rows
         .iter()
@@ -98,11 +98,11 @@ fn transactions_table(rows: &[Value], names: &[(String, String)]) -> AnyView {
         return view! { <p class="pad muted">"No transactions in these accounts."</p> }.into_any();
     }
     let columns = vec![
-        Column::text("Booked"),
-        Column::text("Description"),
-        Column::text("Account"),
-        Column::text("Status"),
-        Column::number("Amount"),
+        TableColumn::text("Booked"),
+        TableColumn::text("Description"),
+        TableColumn::text("Account"),
+        TableColumn::text("Status"),
+        TableColumn::number("Amount"),
     ];
     let lines = rows
         .iter()

@@ -18,7 +18,7 @@ struct Answers<'a> {
 }
 
 impl Answers<'_> {
-    /// The newest good answer of an operation, and the call that brought it.
+    /// Returns the newest successful answer of an operation, and the index of the call that brought it.
     fn last(&self, endings: &[&str]) -> Option<(usize, Value)> {
         let calls = self.run.calls.iter().enumerate();
         let mut calls = calls.rev().filter(|(_, call)| call.status < 300);
@@ -27,7 +27,8 @@ impl Answers<'_> {
         Some((at, serde_json::from_str(&call.response_body).ok()?))
     }
 
-    /// The same, of an operation that answers a list.
+    /// Returns the items of the newest successful answer of an operation that answers a list, and the index of its
+    /// call; `None` if that answer is not a list.
     fn rows(&self, ending: &str) -> Option<(usize, Vec<Value>)> {
         match self.last(&[ending])? {
             (at, Value::Array(rows)) => Some((at, rows)),

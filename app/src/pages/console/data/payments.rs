@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use serde_json::Value;
 
 use super::{Answers, grouped, section, signed, text};
-use crate::ui::{Chip, Column, Facts, Table, Tone};
+use crate::ui::{Chip, Facts, Table, TableColumn, Tone};
 
 /// The payment as it was read last, by asking or by calling it off.
 pub(super) fn table(answers: &Answers<'_>) -> Option<AnyView> {
@@ -41,10 +41,10 @@ fn facts(payment: &Value) -> impl IntoView + use<> {
 
 fn transfers(items: &[Value]) -> impl IntoView + use<> {
     let columns = vec![
-        Column::text("To"),
-        Column::text("IBAN"),
-        Column::text("Status"),
-        Column::number("Amount"),
+        TableColumn::text("To"),
+        TableColumn::text("IBAN"),
+        TableColumn::text("Status"),
+        TableColumn::number("Amount"),
     ];
     let rows = items
         .iter()

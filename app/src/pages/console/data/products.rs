@@ -4,16 +4,16 @@ use leptos::prelude::*;
 use serde_json::Value;
 
 use super::{Answers, section, signed, text};
-use crate::ui::{Chip, Column, Table, Tone};
+use crate::ui::{Chip, Table, TableColumn, Tone};
 
 pub(super) fn table(answers: &Answers<'_>) -> Option<AnyView> {
     let (at, rows) = answers.rows("/products/get")?;
     let columns = vec![
-        Column::text("Product"),
-        Column::text("Reference"),
-        Column::text("Status"),
-        Column::text("Terms"),
-        Column::number("Amount"),
+        TableColumn::text("Product"),
+        TableColumn::text("Reference"),
+        TableColumn::text("Status"),
+        TableColumn::text("Terms"),
+        TableColumn::number("Amount"),
     ];
     let lines = rows
         .iter()
@@ -44,7 +44,7 @@ pub(super) fn table(answers: &Answers<'_>) -> Option<AnyView> {
     ))
 }
 
-/// What was deposited, or how much may be spent.
+/// Returns the amount deposited, or else the credit limit; empty if the product has neither.
 fn amount(row: &Value) -> String {
     let terms = |name: &str| text(row, &format!("/data/terms/{name}"));
     let amount = [terms("principal"), terms("credit_limit")];

@@ -2,47 +2,47 @@
 
 use serde_json::Value;
 
-use super::super::step::{StepForm, Typed, Wrong};
+use super::super::step::{StepErrors, StepForm, Typed};
 use crate::domain::console::Offer;
 use crate::domain::ids::RunId;
-use crate::domain::json::{self, Limits};
+use crate::domain::json::{self, ReadLimits};
 use crate::links;
-use crate::pages::{Answer, Fields, Visit};
-use crate::portal::Trouble;
-use crate::portal::console::{Act, File, NextCall, Run};
-use crate::ui::Entry;
+use crate::pages::{Answer, FormFields, Visit};
+use crate::portal::PortalError;
+use crate::portal::console::{File, NextCall, Run, RunAction};
+use crate::ui::FormField;
 
-/// What came of a form: an answer, or the page again with what is to be said.
-pub(super) enum Taken {
+/// Result of a form: an answer, or the page again with its messages.
+pub(super) enum FormOutcome {
     Answer(Answer),
-    Again(Given),
+    Again(SubmittedForm),
 }
 
-/// What the page shows of a form besides the run itself.
+/// State of a sent form, which the page shows beside the run itself.
 #[derive(Default)]
-pub(super) struct Given {
+pub(super) struct SubmittedForm {
     /// The step's data as it was typed.
-    pub data: Option<Data>,
-    /// Why nothing was done.
+    pub data: Option<StepData>,
+    /// Reason nothing was done.
     pub refused: Option<String>,
     /// The kind of file that is wrong, and why.
     pub file: Option<(String, String)>,
 }
 
 /// A step's data on the page.
-pub(super) enum Data {
-    /// As a form made from the step's schema.
+pub(super) enum StepData {
+    /// A form made from the step's schema.
     Form(Typed),
-    /// As the JSON text that it is.
-    Text(Entry),
+    /// The JSON text itself.
+    Text(FormField),
 }
 
-impl Given {
-    /// The status that is true: what was refused is 422, what is only shown another way is not.
+impl SubmittedForm {
+    /// Returns the HTTP status: 422 for what was refused, 200 for data that is only shown another way.
     pub fn status(&self) -> u16 {
         let wrong = match &self.data {
-            Some(Data::Form(typed)) => !typed.errors.is_empty(),
-            Some(Data::Text(entry)) => entry.error.is_some(),
+            Some(StepData::Form(typed)) => !typed.errors.is_empty(),
+            Some(StepData::Text(entry)) => entry.error.is_some(),
             None => false,
         };
         if wrong || self.refused.is_some() || self.file.is_some() {
@@ -53,10 +53,10 @@ impl Given {
     }
 }
 
-impl Data {
+impl StepData {
     /// A text, with what is wrong with it.
     pub fn text(value: impl Into<String>, error: Option<String>) -> Self {
-        Self::Text(Entry {
+        Self::Text(FormField {
             name: "data".into(),
             value: value.into(),
             first_error: error.is_some(),
@@ -65,49 +65,58 @@ impl Data {
     }
 }
 
-pub(super) async fn take(visit: &Visit, id: RunId, form: &Fields) -> Result<Taken, Trouble> {
+pub(super) async fn take(
+    visit: &Visit,
+    id: RunId,
+    form: &FormFields,
+) -> Result<FormOutcome, PortalError> {
     let actor = visit.actor()?;
     if form.get("act") == "again" {
-        let fresh = visit.portal.again(actor, id, &visit.source).await?;
-        let open = Act::Next(None);
+        let fresh = visit.portal.repeat(actor, id, &visit.source).await?;
+        let open = RunAction::Next(None);
         visit
             .portal
             .advance(actor, fresh, 0, open, &visit.source)
             .await?;
-        return Ok(Taken::Answer(Answer::See(links::run(fresh))));
+        return Ok(FormOutcome::Answer(Answer::See(links::run(fresh))));
     }
     match form.get("act") {
         "all" => {
             visit.portal.run_all(actor, id, &visit.source).await?;
-            Ok(Taken::Answer(Answer::See(links::run(id))))
+            Ok(FormOutcome::Answer(Answer::See(links::run(id))))
         }
         "upload" => upload(visit, id, form).await,
         "offer" => {
-            let offer: Offer = form.parse("offer").ok_or(Trouble::NotFound)?;
-            advance(visit, id, form, Act::Offered(offer)).await
+            let offer: Offer = form.parse("offer").ok_or(PortalError::NotFound)?;
+            advance(visit, id, form, RunAction::Offered(offer)).await
         }
         _ => next(visit, id, form).await,
     }
 }
 
 /// Makes a call, from where the form saw the run.
-async fn advance(visit: &Visit, id: RunId, form: &Fields, act: Act<'_>) -> Result<Taken, Trouble> {
-    let at = form.parse("at").ok_or(Trouble::NotFound)?;
+async fn advance(
+    visit: &Visit,
+    id: RunId,
+    form: &FormFields,
+    act: RunAction<'_>,
+) -> Result<FormOutcome, PortalError> {
+    let at = form.parse("at").ok_or(PortalError::NotFound)?;
     let done = visit
         .portal
         .advance(visit.actor()?, id, at, act, &visit.source)
         .await;
     match done {
-        Ok(()) => Ok(Taken::Answer(Answer::See(links::run(id)))),
-        Err(Trouble::Conflict(why)) => Ok(Taken::Again(Given {
+        Ok(()) => Ok(FormOutcome::Answer(Answer::See(links::run(id)))),
+        Err(PortalError::Conflict(why)) => Ok(FormOutcome::Again(SubmittedForm {
             refused: Some(why),
-            ..Given::default()
+            ..SubmittedForm::default()
         })),
         Err(other) => Err(other),
     }
 }
 
-async fn upload(visit: &Visit, id: RunId, form: &Fields) -> Result<Taken, Trouble> {
+async fn upload(visit: &Visit, id: RunId, form: &FormFields) -> Result<FormOutcome, PortalError> {
     let kind = form.get("kind");
     let file = match &visit.file {
         _ if form.get("sample") == "yes" => File::Sample,
@@ -117,30 +126,30 @@ async fn upload(visit: &Visit, id: RunId, form: &Fields) -> Result<Taken, Troubl
         },
         None => {
             let why = "Choose a file first, or use a sample.".to_owned();
-            return Ok(Taken::Again(Given {
+            return Ok(FormOutcome::Again(SubmittedForm {
                 file: Some((kind.to_owned(), why)),
-                ..Given::default()
+                ..SubmittedForm::default()
             }));
         }
     };
-    advance(visit, id, form, Act::Upload { kind, file }).await
+    advance(visit, id, form, RunAction::Upload { kind, file }).await
 }
 
 /// The call that comes next; a step takes its data from the form.
-async fn next(visit: &Visit, id: RunId, form: &Fields) -> Result<Taken, Trouble> {
+async fn next(visit: &Visit, id: RunId, form: &FormFields) -> Result<FormOutcome, PortalError> {
     let run = visit.portal.run(visit.actor()?, id).await?;
-    let shown: usize = form.parse("at").ok_or(Trouble::NotFound)?;
+    let shown: usize = form.parse("at").ok_or(PortalError::NotFound)?;
     let NextCall::Step { schema, .. } = &run.next else {
-        return advance(visit, id, form, Act::Next(None)).await;
+        return advance(visit, id, form, RunAction::Next(None)).await;
     };
     if shown != run.calls.len() {
-        return advance(visit, id, form, Act::Next(None)).await;
+        return advance(visit, id, form, RunAction::Next(None)).await;
     }
     let step = StepForm::of(schema);
     let again = |data| {
-        Ok(Taken::Again(Given {
+        Ok(FormOutcome::Again(SubmittedForm {
             data: Some(data),
-            ..Given::default()
+            ..SubmittedForm::default()
         }))
     };
     let text = match typed(&step, form) {
@@ -148,12 +157,12 @@ async fn next(visit: &Visit, id: RunId, form: &Fields) -> Result<Taken, Trouble>
         Err(data) => return again(data),
     };
     match form.get("to") {
-        "json" => again(Data::text(text, None)),
+        "json" => again(StepData::text(text, None)),
         "form" => again(as_form(&step, text)),
-        _ => match advance(visit, id, form, Act::Next(Some(&text))).await {
-            Err(Trouble::Refused(errors)) => {
+        _ => match advance(visit, id, form, RunAction::Next(Some(&text))).await {
+            Err(PortalError::Refused(errors)) => {
                 let why = errors.into_iter().next().map(|error| error.message);
-                again(Data::text(text, why))
+                again(StepData::text(text, why))
             }
             other => other,
         },
@@ -161,13 +170,13 @@ async fn next(visit: &Visit, id: RunId, form: &Fields) -> Result<Taken, Trouble>
 }
 
 /// The data that was typed, as JSON.
-fn typed(step: &StepForm, form: &Fields) -> Result<String, Data> {
+fn typed(step: &StepForm, form: &FormFields) -> Result<String, StepData> {
     if form.get("shape") != "form" {
         return Ok(form.get("data").to_owned());
     }
     match step.read(form) {
         Ok(data) => Ok(pretty(&data)),
-        Err(errors) => Err(Data::Form(Typed {
+        Err(errors) => Err(StepData::Form(Typed {
             values: form.clone(),
             errors,
         })),
@@ -175,20 +184,20 @@ fn typed(step: &StepForm, form: &Fields) -> Result<String, Data> {
 }
 
 /// Data that was typed as JSON, as a form: if it is JSON, and the form can say it.
-fn as_form(step: &StepForm, text: String) -> Data {
+fn as_form(step: &StepForm, text: String) -> StepData {
     if let Some(values) = step.fill(&text) {
-        return Data::Form(Typed {
+        return StepData::Form(Typed {
             values,
             errors: Vec::new(),
         });
     }
-    let why = match json::read(text.as_bytes(), Limits::BODY) {
+    let why = match json::read(text.as_bytes(), ReadLimits::BODY) {
         Ok(_) => "The form has no place for some of this: it can be sent as JSON only.".to_owned(),
         Err(json::Fault {
             why, line, column, ..
         }) => format!("This is not JSON yet: line {line}, column {column}: {why}."),
     };
-    Data::text(text, Some(why))
+    StepData::text(text, Some(why))
 }
 
 fn pretty(data: &Value) -> String {
@@ -197,7 +206,7 @@ fn pretty(data: &Value) -> String {
 
 /// The data of the step that comes next as the page shows it first: as a form wherever that can say it, with what the
 /// API found wrong; the errors that belong to no control are in the second place.
-pub(super) fn shown(run: &Run, wrong: Wrong) -> (Option<Data>, Wrong) {
+pub(super) fn shown(run: &Run, wrong: StepErrors) -> (Option<StepData>, StepErrors) {
     let NextCall::Step { schema, data, .. } = &run.next else {
         return (None, wrong);
     };
@@ -205,8 +214,8 @@ pub(super) fn shown(run: &Run, wrong: Wrong) -> (Option<Data>, Wrong) {
     match step.fill(data) {
         Some(values) => {
             let (errors, left) = step.place(wrong);
-            (Some(Data::Form(Typed { values, errors })), left)
+            (Some(StepData::Form(Typed { values, errors })), left)
         }
-        None => (Some(Data::text(data.clone(), None)), wrong),
+        None => (Some(StepData::text(data.clone(), None)), wrong),
     }
 }

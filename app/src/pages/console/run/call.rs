@@ -5,10 +5,10 @@ use leptos::prelude::*;
 use super::{Looks, at};
 use crate::links;
 use crate::pages::samples::{self, Lang, Sample};
-use crate::portal::console::{Call, Run};
+use crate::portal::console::{ConsoleCall, Run};
 use crate::ui::{Ago, CodeBlock, HttpStatus, Json, Tab, Tabs};
 
-/// Which part of a call is shown.
+/// Part of a call that is shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pane {
     Response,
@@ -76,7 +76,7 @@ pub(super) fn call_card(run: &Run, looks: &Looks) -> Option<AnyView> {
     )
 }
 
-fn code(run: &Run, call: &Call, looks: &Looks) -> AnyView {
+fn code(run: &Run, call: &ConsoleCall, looks: &Looks) -> AnyView {
     let body: Option<serde_json::Value> = serde_json::from_str(&call.request_body).ok();
     let text = |lang: Lang| {
         let url = format!("{}{}", looks.api, call.path);

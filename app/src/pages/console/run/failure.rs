@@ -3,19 +3,20 @@
 use leptos::prelude::*;
 use serde_json::Value;
 
-use super::super::step::Wrong;
+use super::super::step::StepErrors;
 use crate::domain::problem::Code;
 use crate::links;
-use crate::portal::console::{Call, Run};
+use crate::portal::console::{ConsoleCall, Run};
 use crate::ui::{Notice, Tone, prose};
 
 /// The last call, if it was refused.
-pub(super) fn refused_call(run: &Run) -> Option<&Call> {
+pub(super) fn refused_call(run: &Run) -> Option<&ConsoleCall> {
     run.calls.last().filter(|call| call.status >= 300)
 }
 
-/// What the API found wrong with the fields of the last call: paths and words.
-pub(super) fn wrong_fields(run: &Run) -> Wrong {
+/// Returns the errors that the API found in the fields of the last call, as paths and messages; empty if it was not
+/// refused.
+pub(super) fn wrong_fields(run: &Run) -> StepErrors {
     let answer: Value = refused_call(run)
         .and_then(|call| serde_json::from_str(&call.response_body).ok())
         .unwrap_or_default();
@@ -30,7 +31,8 @@ pub(super) fn wrong_fields(run: &Run) -> Wrong {
         .collect()
 }
 
-/// Why the last call failed and what to do, from the catalogue. `left` are the wrong fields that no control shows.
+/// Renders the reason the last call failed and the remedy, from the answer or else the catalogue; `None` if it did not
+/// fail with a known code. `left` are the wrong fields that no control shows.
 pub(super) fn failure(run: &Run, left: &[(String, String)]) -> Option<AnyView> {
     let call = refused_call(run)?;
     let answer: Value = serde_json::from_str(&call.response_body).ok()?;

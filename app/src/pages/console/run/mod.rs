@@ -11,26 +11,26 @@ mod uploads;
 use chrono::{DateTime, Utc};
 use leptos::prelude::*;
 
-use super::step::Wrong;
+use super::step::StepErrors;
 use super::{data, flow};
 use crate::domain::ids::{RunId, SessionId};
 use crate::domain::tenant::Environment;
 use crate::links;
 use crate::pages::samples::Lang;
-use crate::pages::{Answer, Frame, Page, Shown, Visit};
-use crate::portal::Trouble;
+use crate::pages::{Answer, Frame, Page, ScreenResult, Visit};
+use crate::portal::PortalError;
 use crate::portal::console::{NextCall, Run};
 use crate::ui::sequence::Sequence;
 use crate::ui::time::until;
 use crate::ui::{Chip, Notice, PageHead, PostButton, Tone};
-use act::{Data, Given, Taken};
+use act::{FormOutcome, StepData, SubmittedForm};
 use call::{Pane, call_card};
 use failure::wrong_fields;
 use next::next_card;
 use steps::steps;
 use uploads::files_card;
 
-/// What the page shows besides the run itself.
+/// State of the page besides the run itself.
 struct Looks {
     now: DateTime<Utc>,
     api: String,
@@ -39,21 +39,21 @@ struct Looks {
     pane: Pane,
     lang: Lang,
     /// The data of the step that comes next, with what is wrong with it.
-    data: Option<Data>,
-    /// What the API found wrong that belongs to no control.
-    left: Wrong,
+    data: Option<StepData>,
+    /// Errors found by the API that belong to no control.
+    left: StepErrors,
     /// The kind of file that is wrong, and why.
     file: Option<(String, String)>,
 }
 
-pub(crate) async fn screen(visit: Visit) -> Shown {
+pub(crate) async fn screen(visit: Visit) -> ScreenResult {
     let id: RunId = visit.param("run")?;
     let given = match &visit.form {
         Some(form) => match act::take(&visit, id, form).await? {
-            Taken::Answer(answer) => return Ok(answer),
-            Taken::Again(given) => given,
+            FormOutcome::Answer(answer) => return Ok(answer),
+            FormOutcome::Again(given) => given,
         },
-        None => Given::default(),
+        None => SubmittedForm::default(),
     };
     let status = given.status();
     let refused = given.refused.clone();
@@ -71,7 +71,7 @@ pub(crate) async fn screen(visit: Visit) -> Shown {
     )
 }
 
-fn looks(visit: &Visit, run: &Run, given: Given) -> Looks {
+fn looks(visit: &Visit, run: &Run, given: SubmittedForm) -> Looks {
     let (first, left) = act::shown(run, wrong_fields(run));
     Looks {
         now: visit.now,
@@ -85,9 +85,13 @@ fn looks(visit: &Visit, run: &Run, given: Given) -> Looks {
     }
 }
 
-/// Where banks send the end-user back: takes what they brought into the run, then leads to a clean address.
-pub(crate) async fn back(visit: Visit) -> Shown {
-    let session: SessionId = visit.query.parse("session_id").ok_or(Trouble::NotFound)?;
+/// Handles the return of the end-user from the bank: stores its parameters in the run, then redirects to an address
+/// without them.
+pub(crate) async fn back(visit: Visit) -> ScreenResult {
+    let session: SessionId = visit
+        .query
+        .parse("session_id")
+        .ok_or(PortalError::NotFound)?;
     let given = |name: &str| Some(visit.query.get(name)).filter(|value| !value.is_empty());
     let (token, error) = (given("temp_token"), given("error"));
     let run = visit
@@ -97,8 +101,8 @@ pub(crate) async fn back(visit: Visit) -> Shown {
     Ok(Answer::See(links::run(run)))
 }
 
-/// A word on the decision that a run waits for, for the page that shows it.
-pub(crate) async fn decided(visit: Visit) -> Shown {
+/// Answers `decided` or `pending` for the page of a run that waits for a decision.
+pub(crate) async fn decided(visit: Visit) -> ScreenResult {
     let id: RunId = visit.param("run")?;
     let decided = visit.portal.decided(visit.actor()?, id).await?;
     let word = if decided { "decided" } else { "pending" };
@@ -164,7 +168,7 @@ fn page(run: Run, looks: Looks, refused: Option<String>) -> impl IntoView {
     }
 }
 
-/// Whether there is something left that the console can do by itself.
+/// Returns `true` if there is a call left that the console can make by itself.
 fn may_run_all(run: &Run) -> bool {
     !matches!(
         run.next,

@@ -5,13 +5,13 @@ use leptos::prelude::*;
 
 use super::super::step::{StepForm, controls};
 use super::Looks;
-use super::act::Data;
+use super::act::StepData;
 use super::done::{dead_end, done_card};
 use super::failure::failure;
 use super::uploads::uploads_card;
 use crate::islands::AwaitWord;
 use crate::links;
-use crate::pages::parts::holder_chip;
+use crate::pages::components::holder_chip;
 use crate::portal::console::{NextCall, Run};
 use crate::ui::time::span;
 use crate::ui::{Chip, Notice, TextArea, Tone};
@@ -30,7 +30,12 @@ pub(super) fn next_card(run: &Run, looks: &Looks) -> AnyView {
         NextCall::Uploads { step, wanted } => return uploads_card(run, looks, step, wanted),
         NextCall::Bank => return bank_card(run),
         NextCall::Pending { poll_after } => return pending_card(run, *poll_after),
-        NextCall::Ask => ("Ask what comes next", true, asking(run), "Send POST …/get"),
+        NextCall::Ask => (
+            "Ask what comes next",
+            true,
+            ask_view(run),
+            "Send POST …/get",
+        ),
         NextCall::Exchange => (
             "Exchange token",
             false,
@@ -80,7 +85,7 @@ pub(super) fn next_card(run: &Run, looks: &Looks) -> AnyView {
     .into_any()
 }
 
-/// What binds a form to the run as it is shown.
+/// Renders the hidden fields that tie a form to the run as it is shown.
 fn bound(run: &Run) -> impl IntoView + use<> {
     view! {
         <input type="hidden" name="act" value="advance" />
@@ -100,12 +105,12 @@ fn step_card(run: &Run, looks: &Looks) -> AnyView {
         return ().into_any();
     };
     let (shape, data, other) = match &looks.data {
-        Some(Data::Form(typed)) => (
+        Some(StepData::Form(typed)) => (
             "form",
             controls(&StepForm::of(schema), typed),
             ("json", "Show as JSON"),
         ),
-        Some(Data::Text(entry)) => {
+        Some(StepData::Text(entry)) => {
             let label = format!("data of step {name}");
             let rows = u32::try_from(entry.value.lines().count().clamp(6, 18)).unwrap_or(6);
             let view = view! { <TextArea entry=entry.clone() label=label hint="JSON. Checked against the skill’s schema by the API itself." rows=rows mono=true /> };
@@ -133,7 +138,7 @@ fn step_card(run: &Run, looks: &Looks) -> AnyView {
     .into_any()
 }
 
-/// Why a step that was done comes again.
+/// Renders the reason a step has to be done again.
 fn once_more(reason: String) -> impl IntoView {
     view! {
         <Notice tone=Tone::Warn title="The provider wants this step once more">
@@ -184,7 +189,7 @@ fn pending_card(run: &Run, poll_after: u32) -> AnyView {
     .into_any()
 }
 
-fn asking(run: &Run) -> AnyView {
+fn ask_view(run: &Run) -> AnyView {
     let refused = run.refusal.clone().map(|error| {
         let title = if error == "access_denied" { "The end-user refused at the bank".to_owned() } else { format!("The bank led back with {error}") };
         view! {

@@ -84,7 +84,8 @@ fn bank_line() -> (bool, AnyView) {
 /// A line of what is still to come: title, a word on it, whether browsers may do it.
 type Coming = (String, &'static str, bool);
 
-/// What is still to come, the next one first. Which step comes next is the API's to say: these are the manifest's.
+/// Returns what is still to come, the next one first. Which step really comes next is decided by the API: these are the
+/// manifest's.
 fn coming(run: &Run) -> Vec<Coming> {
     let line = |title: &str, note, browser| (title.to_owned(), note, browser);
     let current = current_step(run);
@@ -146,7 +147,8 @@ fn current_step(run: &Run) -> Option<String> {
     }
 }
 
-/// What is read once there is a consent, by what the skill is for; what was read already is left out.
+/// Returns the calls that read data under a consent, by the purpose of the skill; those that were made already are left
+/// out.
 fn reads(run: &Run) -> Vec<Coming> {
     let exchange: &[&str] = if run.next == NextCall::Exchange {
         &["Exchange token"]

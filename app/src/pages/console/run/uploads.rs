@@ -7,7 +7,7 @@ use super::failure::{failure, refused_call};
 use crate::links;
 use crate::portal::console::{Run, WantedFile};
 use crate::ui::form::error_line;
-use crate::ui::{Chip, Column, Icon, PostButton, Table, Tone};
+use crate::ui::{Chip, Icon, PostButton, Table, TableColumn, Tone};
 
 /// The types that the API takes, as browsers name them.
 const TAKEN: &str = "application/pdf,image/png,image/jpeg,image/webp";
@@ -108,11 +108,11 @@ pub(super) fn files_card(run: &Run) -> Option<AnyView> {
         return None;
     }
     let columns = vec![
-        Column::text("Kind"),
-        Column::text("Step"),
-        Column::text("upload_id"),
-        Column::text("SHA-256"),
-        Column::number("Size"),
+        TableColumn::text("Kind"),
+        TableColumn::text("Step"),
+        TableColumn::text("upload_id"),
+        TableColumn::text("SHA-256"),
+        TableColumn::number("Size"),
     ];
     let rows = run
         .files

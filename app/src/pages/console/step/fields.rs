@@ -2,14 +2,14 @@
 
 use serde_json::{Map, Value};
 
-use super::Wrong;
-use super::parts::{Kind, Part};
-use crate::domain::json::{self, Limits, Number};
-use crate::pages::Fields;
+use super::StepErrors;
+use super::controls::{Control, ControlKind};
+use crate::domain::json::{self, Number, ReadLimits};
+use crate::pages::FormFields;
 
 /// The fields that say `value`; none where a control cannot.
 pub(super) fn fill(
-    part: &Part,
+    part: &Control,
     value: Option<&Value>,
     fields: &mut Vec<(String, String)>,
 ) -> Option<()> {
@@ -17,53 +17,58 @@ pub(super) fn fill(
         return Some(());
     };
     let text = match (&part.kind, value) {
-        (Kind::Group(parts), Value::Object(object)) => {
+        (ControlKind::Group(parts), Value::Object(object)) => {
             let mut parts = parts.iter();
             return parts.try_for_each(|part| fill(part, object.get(&part.key), fields));
         }
-        (Kind::One(part), Value::Array(items)) => return fill(part, items.first(), fields),
-        (Kind::Tick(ticked), value) => (ticked == value).then(|| "on".to_owned())?,
-        (Kind::Switch, Value::Bool(on)) => {
+        (ControlKind::One(part), Value::Array(items)) => return fill(part, items.first(), fields),
+        (ControlKind::Tick(ticked), value) => (ticked == value).then(|| "on".to_owned())?,
+        (ControlKind::Switch, Value::Bool(on)) => {
             if !on {
                 return Some(());
             }
             "on".to_owned()
         }
-        (Kind::Json, value) => serde_json::to_string_pretty(value).ok()?,
-        (Kind::Group(_) | Kind::One(_) | Kind::Switch, _) => return None,
+        (ControlKind::Json, value) => serde_json::to_string_pretty(value).ok()?,
+        (ControlKind::Group(_) | ControlKind::One(_) | ControlKind::Switch, _) => return None,
         (_, Value::String(text)) => text.clone(),
-        (Kind::Choice(_) | Kind::Number, value) => value.to_string(),
-        (Kind::Text(_) | Kind::Date, _) => return None,
+        (ControlKind::Choice(_) | ControlKind::Number, value) => value.to_string(),
+        (ControlKind::Text(_) | ControlKind::Date, _) => return None,
     };
     fields.push((part.path.clone(), text));
     Some(())
 }
 
 /// The value that the fields say; none if nothing was typed. What is no JSON where JSON is asked for is an error.
-pub(super) fn read(part: &Part, fields: &Fields, errors: &mut Wrong) -> Option<Value> {
+pub(super) fn read(part: &Control, fields: &FormFields, errors: &mut StepErrors) -> Option<Value> {
     let text = fields.get(&part.path);
     match &part.kind {
-        Kind::Group(parts) => group(part, parts, fields, errors),
-        Kind::One(one) => {
+        ControlKind::Group(parts) => group(part, parts, fields, errors),
+        ControlKind::One(one) => {
             let item = read(one, fields, errors).filter(|item| part.required || !is_empty(item));
             item.map(|item| Value::Array(vec![item]))
         }
-        Kind::Tick(value) => (text == "on").then(|| value.clone()),
-        Kind::Switch => Some(Value::Bool(text == "on")),
+        ControlKind::Tick(value) => (text == "on").then(|| value.clone()),
+        ControlKind::Switch => Some(Value::Bool(text == "on")),
         _ if text.trim().is_empty() => None,
-        Kind::Choice(values) => {
+        ControlKind::Choice(values) => {
             let known = values.iter().find(|value| option(value) == text);
             Some(known.cloned().unwrap_or_else(|| text.into()))
         }
         // What is no number is sent as it was typed: the API says what is wrong with it.
-        Kind::Number => Some(number(text).unwrap_or_else(|| text.into())),
-        Kind::Json => any(part, text, errors),
-        Kind::Text(_) | Kind::Date => Some(text.into()),
+        ControlKind::Number => Some(number(text).unwrap_or_else(|| text.into())),
+        ControlKind::Json => any(part, text, errors),
+        ControlKind::Text(_) | ControlKind::Date => Some(text.into()),
     }
 }
 
 /// An object that need not be there is not, if nothing of it was typed.
-fn group(part: &Part, parts: &[Part], fields: &Fields, errors: &mut Wrong) -> Option<Value> {
+fn group(
+    part: &Control,
+    parts: &[Control],
+    fields: &FormFields,
+    errors: &mut StepErrors,
+) -> Option<Value> {
     let mut object = Map::new();
     for part in parts {
         if let Some(value) = read(part, fields, errors) {
@@ -82,8 +87,8 @@ fn number(text: &str) -> Option<Value> {
     number.to_exact().map(Value::Number)
 }
 
-fn any(part: &Part, text: &str, errors: &mut Wrong) -> Option<Value> {
-    let message = match json::read(text.as_bytes(), Limits::BODY) {
+fn any(part: &Control, text: &str, errors: &mut StepErrors) -> Option<Value> {
+    let message = match json::read(text.as_bytes(), ReadLimits::BODY) {
         Ok(value) => match value.to_value() {
             Ok(value) => return Some(value),
             Err(inexact) => format!("{inexact}."),

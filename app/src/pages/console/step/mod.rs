@@ -1,8 +1,8 @@
 //! A step's form, made from the JSON Schema of its data: what it asks for, how typed fields become data and data becomes
 //! typed fields, and how it looks. What no control is for is asked for as JSON; whether data is right is the API's to say.
 
+mod controls;
 mod fields;
-mod parts;
 mod view;
 
 use std::borrow::Cow;
@@ -11,50 +11,50 @@ use serde_json::Value;
 
 pub(super) use view::controls;
 
-use crate::domain::json::{self, Limits};
-use crate::pages::Fields;
-use parts::Part;
+use crate::domain::json::{self, ReadLimits};
+use crate::pages::FormFields;
+use controls::Control;
 
-/// What is wrong: where, by the path of the value, and in which words.
-pub(super) type Wrong = Vec<(String, String)>;
+/// Errors in a step's data: the path of each value, and a message.
+pub(super) type StepErrors = Vec<(String, String)>;
 
-/// What is in a form, and what is wrong with it: by the path of the control.
+/// Values typed into a form and the errors in them, by the path of the control.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Typed {
-    pub values: Fields,
+    pub values: FormFields,
     /// In the order of the controls.
-    pub errors: Wrong,
+    pub errors: StepErrors,
 }
 
 /// The whole form of a step.
 pub(super) struct StepForm {
-    root: Part,
+    root: Control,
 }
 
 impl StepForm {
     /// The form for a schema. Its first path is `data`, as in the API's own errors.
     pub fn of(schema: &Value) -> Self {
         Self {
-            root: Part::of(schema, schema, "data", "data", true),
+            root: Control::of(schema, schema, "data", "data", true),
         }
     }
 
     /// The fields for a text of data; none if the form could not say the same: it then stays a text.
-    pub fn fill(&self, data: &str) -> Option<Fields> {
-        let data = json::read(data.as_bytes(), Limits::BODY).ok()?;
+    pub fn fill(&self, data: &str) -> Option<FormFields> {
+        let data = json::read(data.as_bytes(), ReadLimits::BODY).ok()?;
         let data = data.to_value().ok()?;
         if !self.root.is_group() {
             return None;
         }
         let mut values = Vec::new();
         fields::fill(&self.root, Some(&data), &mut values)?;
-        let values = Fields(values);
+        let values = FormFields(values);
         let same = self.read(&values).is_ok_and(|read| read == data);
         same.then_some(values)
     }
 
     /// The data that fields say, or what is wrong with those that are asked for as JSON.
-    pub fn read(&self, values: &Fields) -> Result<Value, Wrong> {
+    pub fn read(&self, values: &FormFields) -> Result<Value, StepErrors> {
         let mut errors = Vec::new();
         let data = fields::read(&self.root, values, &mut errors);
         if errors.is_empty() {
@@ -66,7 +66,7 @@ impl StepForm {
 
     /// Gives each error of the API to the control it is about: the one at its path, or the nearest around it. What is
     /// about no control comes back.
-    pub fn place(&self, errors: Wrong) -> (Wrong, Wrong) {
+    pub fn place(&self, errors: StepErrors) -> (StepErrors, StepErrors) {
         let mut paths = Vec::new();
         self.root.paths(&mut paths);
         let (mut placed, mut left) = (Vec::new(), Vec::new());
@@ -88,7 +88,7 @@ impl StepForm {
     }
 }
 
-/// Whether a path is another one or leads into it.
+/// Returns `true` if a path is that of a control, or leads to something inside it.
 fn is_at_or_in(path: &str, control: &str) -> bool {
     path.strip_prefix(control)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))

@@ -14,9 +14,9 @@ fn step(manifest: &str, name: &str) -> (StepForm, Value) {
     (StepForm::of(&step["schema"]), step["example"].clone())
 }
 
-fn fields(pairs: &[(&str, &str)]) -> Fields {
+fn fields(pairs: &[(&str, &str)]) -> FormFields {
     let pairs = pairs.iter().copied();
-    Fields(
+    FormFields(
         pairs
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
@@ -115,7 +115,7 @@ fn each_type_has_its_control() {
             "amount": {"type": "string", "pattern": "^[0-9]+$"}, "day": {"type": "string", "format": "date"},
         }}),
     );
-    let parts::Kind::Group(parts) = &form.root.kind else {
+    let controls::ControlKind::Group(parts) = &form.root.kind else {
         panic!("{:?}", form.root)
     };
     let kinds: Vec<String> = parts

@@ -3,27 +3,27 @@
 use leptos::prelude::*;
 use serde_json::Value;
 
+use super::controls::{Control, ControlKind};
 use super::fields::option;
-use super::parts::{Kind, Part};
 use super::{StepForm, Typed};
 use crate::ui::form::error_line;
-use crate::ui::{Entry, Field, Select, TextArea, Tick, prose};
+use crate::ui::{Field, FormField, Select, TextArea, Tick, prose};
 
 /// So many fields that need not be filled in stand openly; more are folded away.
 const OPEN: usize = 2;
 
 /// Every control of a form, filled in, with what is wrong at each.
 pub(in super::super) fn controls(form: &StepForm, typed: &Typed) -> AnyView {
-    let Kind::Group(parts) = &form.root.kind else {
+    let ControlKind::Group(parts) = &form.root.kind else {
         return ().into_any();
     };
     group(parts, typed, true)
 }
 
-/// What must be there or is, then the rest: folded away if it is much.
-/// `needed`: whether the object must be there, and so what is required in it.
-fn group(parts: &[Part], typed: &Typed, needed: bool) -> AnyView {
-    let (first, rest): (Vec<&Part>, Vec<&Part>) = parts
+/// Renders the parts that are required or filled in, then the rest: folded away if it is much. `needed`: `true` if the
+/// object must be there, and with it its required parts.
+fn group(parts: &[Control], typed: &Typed, needed: bool) -> AnyView {
+    let (first, rest): (Vec<&Control>, Vec<&Control>) = parts
         .iter()
         .partition(|part| part.required || is_told(part, typed));
     let plain = rest.iter().all(|part| is_plain(part)) && rest.len() <= OPEN;
@@ -54,26 +54,29 @@ fn group(parts: &[Part], typed: &Typed, needed: bool) -> AnyView {
     .into_any()
 }
 
-fn is_plain(part: &Part) -> bool {
-    !matches!(part.kind, Kind::Group(_) | Kind::One(_) | Kind::Json)
+fn is_plain(part: &Control) -> bool {
+    !matches!(
+        part.kind,
+        ControlKind::Group(_) | ControlKind::One(_) | ControlKind::Json
+    )
 }
 
-/// Whether something was typed into a part, or is wrong with it.
-fn is_told(part: &Part, typed: &Typed) -> bool {
+/// Returns `true` if something was typed into a part, or is wrong with it.
+fn is_told(part: &Control, typed: &Typed) -> bool {
     let inside = |path: &str| super::is_at_or_in(path, &part.path);
     let mut values = typed.values.0.iter();
     values.any(|(path, value)| inside(path) && !value.is_empty())
         || typed.errors.iter().any(|(path, _)| inside(path))
 }
 
-fn one(part: &Part, typed: &Typed, needed: bool) -> AnyView {
+fn one(part: &Control, typed: &Typed, needed: bool) -> AnyView {
     let errors: Vec<&str> = typed
         .errors
         .iter()
         .filter(|(path, _)| *path == part.path)
         .map(|(_, message)| message.as_str())
         .collect();
-    let entry = Entry {
+    let entry = FormField {
         name: part.path.clone().into(),
         value: typed.values.get(&part.path).to_owned(),
         error: (!errors.is_empty()).then(|| errors.join(" ")),
@@ -83,9 +86,11 @@ fn one(part: &Part, typed: &Typed, needed: bool) -> AnyView {
             .is_some_and(|(path, _)| *path == part.path),
     };
     match &part.kind {
-        Kind::Group(parts) => fieldset(part, &entry, group(parts, typed, needed && part.required)),
-        Kind::One(inner) => match &inner.kind {
-            Kind::Group(parts) => {
+        ControlKind::Group(parts) => {
+            fieldset(part, &entry, group(parts, typed, needed && part.required))
+        }
+        ControlKind::One(inner) => match &inner.kind {
+            ControlKind::Group(parts) => {
                 fieldset(part, &entry, group(parts, typed, needed && part.required))
             }
             _ => ().into_any(),
@@ -94,7 +99,7 @@ fn one(part: &Part, typed: &Typed, needed: bool) -> AnyView {
     }
 }
 
-fn fieldset(part: &Part, entry: &Entry, inside: AnyView) -> AnyView {
+fn fieldset(part: &Control, entry: &FormField, inside: AnyView) -> AnyView {
     let optional = (!part.required).then(|| view! { <span class="optional">" (optional)"</span> });
     let hint = part.about.clone();
     let name = part.path.clone();
@@ -109,18 +114,18 @@ fn fieldset(part: &Part, entry: &Entry, inside: AnyView) -> AnyView {
     .into_any()
 }
 
-fn control(part: &Part, entry: Entry, unforced: bool) -> AnyView {
+fn control(part: &Control, entry: FormField, unforced: bool) -> AnyView {
     let (label, optional) = (part.title.clone(), !part.required);
     let hint = part.about.clone().unwrap_or_default();
     let hinted = !hint.is_empty();
     match &part.kind {
-        Kind::Tick(_) | Kind::Switch if hinted => {
+        ControlKind::Tick(_) | ControlKind::Switch if hinted => {
             view! { <Tick entry=entry label=label hint=hint optional=optional /> }.into_any()
         }
-        Kind::Tick(_) | Kind::Switch => {
+        ControlKind::Tick(_) | ControlKind::Switch => {
             view! { <Tick entry=entry label=label optional=optional /> }.into_any()
         }
-        Kind::Choice(values) => {
+        ControlKind::Choice(values) => {
             let options = options(values, &entry.value, optional);
             if hinted {
                 view! { <Select entry=entry label=label hint=hint optional=optional options=options /> }.into_any()
@@ -129,7 +134,7 @@ fn control(part: &Part, entry: Entry, unforced: bool) -> AnyView {
                     .into_any()
             }
         }
-        Kind::Json => {
+        ControlKind::Json => {
             let hint = format!("{hint} As JSON.");
             let rows = entry.value.lines().count().clamp(3, 14);
             let rows = u32::try_from(rows).unwrap_or(3);
@@ -141,18 +146,18 @@ fn control(part: &Part, entry: Entry, unforced: bool) -> AnyView {
 
 /// A line of text, a number, or a day: what is no day is shown as text, so that it is not lost.
 fn line(
-    kind: &Kind,
-    entry: Entry,
+    kind: &ControlKind,
+    entry: FormField,
     (label, hint): (String, String),
     (optional, unforced): (bool, bool),
 ) -> AnyView {
     let mode = match kind {
-        Kind::Text(mode) => mode.unwrap_or("text"),
-        Kind::Number => "decimal",
+        ControlKind::Text(mode) => mode.unwrap_or("text"),
+        ControlKind::Number => "decimal",
         _ => "text",
     };
     let day = entry.value.is_empty() || entry.value.parse::<chrono::NaiveDate>().is_ok();
-    let input = if matches!(kind, Kind::Date) && day {
+    let input = if matches!(kind, ControlKind::Date) && day {
         "date"
     } else {
         "text"

@@ -8,6 +8,7 @@ on_both!(
     another_media_type_is_none,
     forms_are_read_in_every_legal_spelling,
     what_makes_a_form_unreadable_is_named,
+    a_file_under_another_name_is_told_its_own,
 );
 
 #[expect(
@@ -15,10 +16,10 @@ on_both!(
     reason = "one list of everything that may be wrong"
 )]
 async fn the_fields_come_first_and_are_strict(db: Db) {
-    let door = Door::new(db).await;
-    let step = door.desk.at_first().await;
-    let (file, tenant) = (png(200_000, 1), door.desk.world.tenant.to_string());
-    let whole = || door.form(&step, "id_front");
+    let api = UploadApi::new(db).await;
+    let step = api.fixture.at_first().await;
+    let (file, tenant) = (png(200_000, 1), api.fixture.world.tenant.to_string());
+    let whole = || api.form(&step, "id_front");
     let cases: [(Vec<u8>, (u16, &str), &str); 11] = [
         (
             Form::new()
@@ -53,7 +54,7 @@ async fn the_fields_come_first_and_are_strict(db: Db) {
         ),
         (
             whole()
-                .field("client_secret", &door.desk.world.client_secret)
+                .field("client_secret", &api.fixture.world.client_secret)
                 .file(&file)
                 .end(),
             (400, "unknown_fields"),
@@ -91,32 +92,29 @@ async fn the_fields_come_first_and_are_strict(db: Db) {
         ),
     ];
     for (body, code, says) in cases {
-        let refused = door.post(&step, &body).await;
+        let refused = api.post(&step, &body).await;
         assert_eq!(refused.code(), code, "{}", refused.body);
         assert!(refused.says(says), "{says}: {}", refused.body);
     }
-    door.desk.left((0, 0)).await;
-    door.close().await;
+    api.fixture.left((0, 0)).await;
+    api.close().await;
 }
 
 async fn what_is_wrong_with_keys_ids_and_origins_is_said(db: Db) {
-    let door = Door::new(db).await;
-    let (step, other) = (door.desk.at_first().await, door.desk.at_first().await);
+    let api = UploadApi::new(db).await;
+    let (step, other) = (api.fixture.at_first().await, api.fixture.at_first().await);
     let file = png(50, 1);
-    let body = door.form(&step, "id_front").file(&file).end();
-    let wrong_key = door
+    let body = api.form(&step, "id_front").file(&file).end();
+    let wrong_key = api
         .form(&step, "id_front")
         .field("client_app_key", "wrong")
         .file(&file)
         .end();
     assert_eq!(
-        door.post(&step, &wrong_key).await.code(),
+        api.post(&step, &wrong_key).await.code(),
         (401, "invalid_api_keys")
     );
-    assert_eq!(
-        door.post(&other, &body).await.code(),
-        (401, "invalid_nonce")
-    );
+    assert_eq!(api.post(&other, &body).await.code(), (401, "invalid_nonce"));
     for (path, code) in [
         ("/v1/steps/nonsense/upload".to_owned(), (404, "not_found")),
         (
@@ -132,9 +130,9 @@ async fn what_is_wrong_with_keys_ids_and_origins_is_said(db: Db) {
             (404, "not_found"),
         ),
     ] {
-        assert_eq!(door.send(&path, "", &body).await.code(), code, "{path}");
+        assert_eq!(api.send(&path, "", &body).await.code(), code, "{path}");
     }
-    let elsewhere = door
+    let elsewhere = api
         .send(&path(&step), "Origin: https://elsewhere.example\r\n", &body)
         .await;
     assert_eq!(elsewhere.code(), (403, "origin_not_allowed"));
@@ -142,14 +140,14 @@ async fn what_is_wrong_with_keys_ids_and_origins_is_said(db: Db) {
         elsewhere.head.contains("access-control-allow-origin: *"),
         "a browser may read why"
     );
-    door.desk.left((0, 0)).await;
-    assert_eq!(door.post(&step, &body).await.status, 200);
-    door.close().await;
+    api.fixture.left((0, 0)).await;
+    assert_eq!(api.post(&step, &body).await.status, 200);
+    api.close().await;
 }
 
 async fn another_media_type_is_none(db: Db) {
-    let door = Door::new(db).await;
-    let step = door.desk.at_first().await;
+    let api = UploadApi::new(db).await;
+    let step = api.fixture.at_first().await;
     let long = format!("multipart/form-data; boundary={}", "b".repeat(71));
     for media in [
         "application/json",
@@ -160,7 +158,7 @@ async fn another_media_type_is_none(db: Db) {
         "",
     ] {
         let headers = format!("Content-Type: {media}\r\n");
-        let refused = answer(door.begin(&path(&step), &headers, 0).await).await;
+        let refused = answer(api.begin(&path(&step), &headers, 0).await).await;
         assert_eq!(refused.code(), (415, "invalid_headers"), "{media}");
         assert!(
             refused.body["hint"]
@@ -169,13 +167,13 @@ async fn another_media_type_is_none(db: Db) {
                 .contains("multipart/form-data")
         );
     }
-    door.close().await;
+    api.close().await;
 }
 
 /// A form as another library writes it: `{CLIENT}`, `{NONCE}` and `{FILE}` stand for what a step needs.
-fn written(door: &Door, step: &Accepted, text: &str, file: &[u8]) -> Vec<u8> {
+fn written(api: &UploadApi, step: &Accepted, text: &str, file: &[u8]) -> Vec<u8> {
     let text = text
-        .replace("{CLIENT}", &door.desk.world.tenant.to_string())
+        .replace("{CLIENT}", &api.fixture.world.tenant.to_string())
         .replace("{NONCE}", &step.nonce)
         .replace("{B}", BOUNDARY);
     let (front, rest) = text.split_once("{FILE}").unwrap();
@@ -185,7 +183,7 @@ fn written(door: &Door, step: &Accepted, text: &str, file: &[u8]) -> Vec<u8> {
 const FIELDS: &str = "--{B}\r\nContent-Disposition: form-data; name=\"client_id\"\r\n\r\n{CLIENT}\r\n--{B}\r\nContent-Disposition: form-data; name=\"nonce\"\r\n\r\n{NONCE}\r\n--{B}\r\nContent-Disposition: form-data; name=\"kind\"\r\n\r\nid_front\r\n";
 
 async fn forms_are_read_in_every_legal_spelling(db: Db) {
-    let door = Door::new(db).await;
+    let api = UploadApi::new(db).await;
     let file = png(500, 1);
     let part = |head: &str| format!("{FIELDS}--{{B}}\r\n{head}\r\n\r\n{{FILE}}\r\n--{{B}}--\r\n");
     for form in [
@@ -200,24 +198,43 @@ async fn forms_are_read_in_every_legal_spelling(db: Db) {
         ),
         part("Content-Disposition: form-data; name=\"file\"; filename*=UTF-8''%e2%82%ac.png"),
     ] {
-        let step = door.desk.at_first().await;
-        let sent = door.post(&step, &written(&door, &step, &form, &file)).await;
+        let step = api.fixture.at_first().await;
+        let sent = api.post(&step, &written(&api, &step, &form, &file)).await;
         assert_eq!(sent.status, 200, "{form}: {}", sent.body);
     }
-    let step = door.desk.at_first().await;
-    let body = door.form(&step, "id_front").file(&file).end();
+    let step = api.fixture.at_first().await;
+    let body = api.form(&step, "id_front").file(&file).end();
     let media =
         format!("Content-Type: Multipart/Form-Data; charset=utf-8; Boundary=\"{BOUNDARY}\"\r\n");
-    let mut stream = door.begin(&path(&step), &media, body.len()).await;
+    let mut stream = api.begin(&path(&step), &media, body.len()).await;
     stream.write_all(&body).await.unwrap();
     let sent = answer(stream).await;
     assert_eq!(sent.status, 200, "{}", sent.body);
-    door.close().await;
+    api.close().await;
+}
+
+async fn a_file_under_another_name_is_told_its_own(db: Db) {
+    let api = UploadApi::new(db).await;
+    let step = api.fixture.at_first().await;
+    let part = |head: &str| format!("{FIELDS}--{{B}}\r\n{head}\r\n\r\n{{FILE}}\r\n--{{B}}--\r\n");
+    // Of whatever size, and of no text: what is wrong is the name.
+    for (name, file) in [
+        ("File", png(500, 1)),
+        ("file[]", png(500, 1)),
+        ("document", png(2_000_000, 1)),
+    ] {
+        let head = format!("Content-Disposition: form-data; name=\"{name}\"; filename=\"a.png\"");
+        let sent = written(&api, &step, &part(&head), &file);
+        let refused = api.post(&step, &sent).await;
+        assert_eq!(refused.code(), (400, "unknown_fields"), "{name}");
+        assert!(refused.says(name), "{name}: {}", refused.body);
+    }
+    api.close().await;
 }
 
 async fn what_makes_a_form_unreadable_is_named(db: Db) {
-    let door = Door::new(db).await;
-    let step = door.desk.at_first().await;
+    let api = UploadApi::new(db).await;
+    let step = api.fixture.at_first().await;
     let file = png(500, 1);
     let part = |head: &str| format!("{FIELDS}--{{B}}\r\n{head}\r\n\r\n{{FILE}}\r\n--{{B}}--\r\n");
     let good = part("Content-Disposition: form-data; name=\"file\"");
@@ -253,7 +270,7 @@ async fn what_makes_a_form_unreadable_is_named(db: Db) {
             "ISO-8859-1: write it in UTF-8",
         ),
     ] {
-        let refused = door.post(&step, &written(&door, &step, &form, &file)).await;
+        let refused = api.post(&step, &written(&api, &step, &form, &file)).await;
         assert_eq!(
             refused.code(),
             (400, "invalid_body"),
@@ -262,7 +279,7 @@ async fn what_makes_a_form_unreadable_is_named(db: Db) {
         );
         assert!(refused.says(says), "{says}: {}", refused.body);
     }
-    let body = written(&door, &step, &good, &file);
+    let body = written(&api, &step, &good, &file);
     for (headers, says) in [
         (
             "Content-Type: multipart/form-data; boundary=first; boundary=XbOuNd\r\n",
@@ -277,7 +294,7 @@ async fn what_makes_a_form_unreadable_is_named(db: Db) {
             "Content-Encoding: gzip",
         ),
     ] {
-        let mut stream = door.begin(&path(&step), headers, body.len()).await;
+        let mut stream = api.begin(&path(&step), headers, body.len()).await;
         stream.write_all(&body).await.ok();
         let refused = answer(stream).await;
         assert_eq!(refused.code(), (415, "invalid_headers"), "{headers}");
@@ -285,6 +302,6 @@ async fn what_makes_a_form_unreadable_is_named(db: Db) {
         let packed = headers.contains("gzip");
         assert_eq!(refused.head.contains("accept-encoding: identity"), packed);
     }
-    door.desk.left((0, 0)).await;
-    door.close().await;
+    api.fixture.left((0, 0)).await;
+    api.close().await;
 }

@@ -1,4 +1,4 @@
-//! Files through the real door: sockets, forms as clients send them, and connections that end in the middle.
+//! Files through the real router: sockets, forms as clients send them, and connections that end in the middle.
 
 mod ends;
 mod forms;
@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::services::uploads::testing::{Accepted, Desk, SELFIE, png};
+use crate::services::uploads::testing::{Accepted, Fixture, SELFIE, png};
 use crate::storage::Db;
 use crate::storage::testing::on_both;
 
@@ -26,9 +26,9 @@ on_both!(
 const BOUNDARY: &str = "----form-boundary-7d1f";
 const MIB: usize = 1024 * 1024;
 
-/// A desk and its door.
-struct Door {
-    desk: Desk,
+/// A fixture with its API.
+struct UploadApi {
+    fixture: Fixture,
     address: SocketAddr,
     stop: CancellationToken,
     served: JoinHandle<()>,
@@ -87,16 +87,16 @@ impl Form {
     }
 }
 
-impl Door {
+impl UploadApi {
     async fn new(db: Db) -> Self {
-        let desk = Desk::new(db).await;
+        let fixture = Fixture::new(db).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let router = crate::api::router(desk.state());
-        let run = crate::http::serve::run(desk.state().clone(), listener, router, stop.clone());
+        let router = crate::api::router(fixture.state());
+        let run = crate::http::serve::run(fixture.state().clone(), listener, router, stop.clone());
         Self {
-            desk,
+            fixture,
             address,
             stop,
             served: tokio::spawn(run),
@@ -110,7 +110,7 @@ impl Door {
 
     fn form(&self, step: &Accepted, kind: &str) -> Form {
         Form::new()
-            .field("client_id", &self.desk.world.tenant.to_string())
+            .field("client_id", &self.fixture.world.tenant.to_string())
             .field("nonce", &step.nonce)
             .field("kind", kind)
     }
@@ -162,11 +162,11 @@ async fn answer(mut stream: TcpStream) -> Answer {
 }
 
 async fn a_file_is_sent_on_either_path_and_its_session_goes_on(db: Db) {
-    let door = Door::new(db).await;
-    let step = door.desk.at_first().await;
+    let api = UploadApi::new(db).await;
+    let step = api.fixture.at_first().await;
     let file = png(300_000, 1);
-    let sent = door
-        .post(&step, &door.form(&step, "id_front").file(&file).end())
+    let sent = api
+        .post(&step, &api.form(&step, "id_front").file(&file).end())
         .await;
     assert_eq!(sent.status, 200, "{}", sent.body);
     let id = sent.body["upload_id"].as_str().unwrap();
@@ -184,51 +184,51 @@ async fn a_file_is_sent_on_either_path_and_its_session_goes_on(db: Db) {
         assert!(sent.head.contains(header), "{header} in {}", sent.head);
     }
     let nested = format!("/v1/sessions/{}/steps/{}/upload", step.session, step.step);
-    let app_key = door
+    let app_key = api
         .form(&step, "id_front")
-        .field("client_app_key", &door.desk.world.client_app_key)
+        .field("client_app_key", &api.fixture.world.client_app_key)
         .field("tenant_user_id", "anybody: the session names nobody");
-    let again = door.send(&nested, "", &app_key.file(&file).end()).await;
+    let again = api.send(&nested, "", &app_key.file(&file).end()).await;
     assert_eq!(
         (again.status, &again.body),
         (200, &expected),
         "the same file is the same upload"
     );
-    door.desk
+    api.fixture
         .submit(step.session, step.next_nonce.as_deref().unwrap(), "confirm")
         .await
         .unwrap();
-    door.close().await;
+    api.close().await;
 }
 
 async fn sixteen_at_once_are_one_file(db: Db) {
-    let door = Door::new(db).await;
-    let step = door.desk.at_first().await;
-    let body = door.form(&step, "id_front").file(&png(400_000, 1)).end();
-    let sends = (0..16).map(|_| door.post(&step, &body));
+    let api = UploadApi::new(db).await;
+    let step = api.fixture.at_first().await;
+    let body = api.form(&step, "id_front").file(&png(400_000, 1)).end();
+    let sends = (0..16).map(|_| api.post(&step, &body));
     let answers = futures_util::future::join_all(sends).await;
     for answer in &answers {
         assert_eq!(answer.status, 200, "{}", answer.body);
         assert_eq!(answer.body, answers[0].body);
     }
-    door.desk.left((1, 4)).await;
-    door.close().await;
+    api.fixture.left((1, 4)).await;
+    api.close().await;
 }
 
 async fn no_file_is_in_the_log(db: Db) {
-    let door = Door::new(db).await;
-    let step = door.desk.at_first().await;
+    let api = UploadApi::new(db).await;
+    let step = api.fixture.at_first().await;
     let file = [
         b"%PDF-1.7 ".as_slice(),
         &b"canary-in-the-file ".repeat(5_000),
     ]
     .concat();
-    door.post(&step, &door.form(&step, "id_front").file(&file).end())
+    api.post(&step, &api.form(&step, "id_front").file(&file).end())
         .await;
-    door.post(&step, &door.form(&step, "passport").file(&file).end())
+    api.post(&step, &api.form(&step, "passport").file(&file).end())
         .await;
-    let state = door.desk.state().clone();
-    let (world, session, nonce) = (&door.desk.world, step.session, step.nonce.clone());
+    let state = api.fixture.state().clone();
+    let (world, session, nonce) = (&api.fixture.world, step.session, step.nonce.clone());
     let rows = async || {
         for _ in 0..200 {
             let rows = world
@@ -267,5 +267,5 @@ async fn no_file_is_in_the_log(db: Db) {
     for canary in ["canary-in-the-file", "Jane Canary", nonce.as_str()] {
         assert!(!all.contains(canary), "{canary} in {all}");
     }
-    door.close().await;
+    api.close().await;
 }

@@ -11,8 +11,8 @@ const KIND: &str = "id_front";
 on_both!(a_signed_form_is_kept_whole_or_not_at_all);
 
 async fn a_signed_form_is_kept_whole_or_not_at_all(db: Db) {
-    let door = Door::new(db).await;
-    let world = &door.desk.world;
+    let api = UploadApi::new(db).await;
+    let world = &api.fixture.world;
     let signer = Signer::new(ED25519);
     let key = NewSigningKey {
         issuer: ISSUER.into(),
@@ -23,20 +23,20 @@ async fn a_signed_form_is_kept_whole_or_not_at_all(db: Db) {
         .add_signing_key(&world.owner, key, &source())
         .await
         .unwrap();
-    let step = door.desk.at_first().await;
+    let step = api.fixture.at_first().await;
     let path = path(&step).replacen("/v1", "/v1s", 1);
-    let form = door.form(&step, KIND).file(&png(3 * MIB, 1)).end();
-    let other = door.form(&step, KIND).file(&png(3 * MIB, 2)).end();
-    let before = door.desk.rows().await;
+    let form = api.form(&step, KIND).file(&png(3 * MIB, 1)).end();
+    let other = api.form(&step, KIND).file(&png(3 * MIB, 2)).end();
+    let before = api.fixture.rows().await;
     let sign = |body: &[u8], n: u8| {
-        let mut claims = claims(door.desk.state().clock.now().timestamp(), body);
+        let mut claims = claims(api.fixture.state().clock.now().timestamp(), body);
         claims["jti"] = json!(n);
         format!(
             "Authorization: Bearer {}\r\n",
             signer.jws(&signer.header(), &claims)
         )
     };
-    let altered = door.send(&path, &sign(&form, 1), &other).await;
+    let altered = api.send(&path, &sign(&form, 1), &other).await;
     assert_eq!(
         altered.code(),
         (401, "invalid_signature"),
@@ -46,21 +46,21 @@ async fn a_signed_form_is_kept_whole_or_not_at_all(db: Db) {
     // What follows the form is signed as well.
     let longer = [&form[..], b"behind the form"].concat();
     assert_eq!(
-        door.send(&path, &sign(&form, 2), &longer).await.code(),
+        api.send(&path, &sign(&form, 2), &longer).await.code(),
         (401, "invalid_signature")
     );
     assert_eq!(
-        door.send(&path, "", &form).await.code(),
+        api.send(&path, "", &form).await.code(),
         (401, "invalid_signature")
     );
-    door.desk.left(before).await;
+    api.fixture.left(before).await;
 
-    let kept = door.send(&path, &sign(&form, 3), &form).await;
+    let kept = api.send(&path, &sign(&form, 3), &form).await;
     assert_eq!(kept.status, 200, "{}", kept.body);
-    let again = door.send(&path, &sign(&longer, 4), &longer).await;
+    let again = api.send(&path, &sign(&longer, 4), &longer).await;
     assert_eq!(
         (again.status, &again.body["upload_id"]),
         (200, &kept.body["upload_id"])
     );
-    door.close().await;
+    api.close().await;
 }

@@ -127,7 +127,13 @@ async fn of_many_sendings_of_one_form_one_calls(db: Db) {
             tokio::spawn(async move {
                 world
                     .services
-                    .advance(&world.actor, id, 0, Act::Next(None), &Source::default())
+                    .advance(
+                        &world.actor,
+                        id,
+                        0,
+                        RunAction::Next(None),
+                        &RequestSource::default(),
+                    )
                     .await
             })
         })
@@ -140,7 +146,13 @@ async fn of_many_sendings_of_one_form_one_calls(db: Db) {
     // And once more, long after.
     world
         .services
-        .advance(&world.actor, id, 0, Act::Next(None), &Source::default())
+        .advance(
+            &world.actor,
+            id,
+            0,
+            RunAction::Next(None),
+            &RequestSource::default(),
+        )
         .await
         .unwrap();
     assert_eq!(world.calls.load(Ordering::SeqCst), 1);
@@ -151,36 +163,36 @@ async fn a_foreign_run_is_not_there(db: Db) {
     let id = world.new_run().await;
     world.advance(id).await;
     let (stranger, tenant) = person(&world.services, "eve@example.com").await;
-    let (services, source) = (&world.services, Source::default());
+    let (services, source) = (&world.services, RequestSource::default());
     let session = SESSION.parse().unwrap();
     assert_eq!(
         services.run(&stranger, id).await.err(),
-        Some(Trouble::NotFound)
+        Some(PortalError::NotFound)
     );
     assert_eq!(
         services
-            .advance(&stranger, id, 1, Act::Next(None), &source)
+            .advance(&stranger, id, 1, RunAction::Next(None), &source)
             .await
             .err(),
-        Some(Trouble::NotFound)
+        Some(PortalError::NotFound)
     );
     assert_eq!(
-        services.again(&stranger, id, &source).await.err(),
-        Some(Trouble::NotFound)
+        services.repeat(&stranger, id, &source).await.err(),
+        Some(PortalError::NotFound)
     );
     assert_eq!(
         services
             .bank_return(&stranger, session, Some(TEMP), None)
             .await
             .err(),
-        Some(Trouble::NotFound)
+        Some(PortalError::NotFound)
     );
     assert_eq!(
         services
             .new_run(&stranger, world.tenant, SKILL, &source)
             .await
             .err(),
-        Some(Trouble::NotFound)
+        Some(PortalError::NotFound)
     );
     assert!(services.runs(&stranger).await.unwrap().is_empty());
     assert!(
@@ -210,13 +222,19 @@ async fn a_run_is_forgotten_after_a_day(db: Db) {
     drop(tx);
     let late = world
         .services
-        .advance(&world.actor, id, 1, Act::Next(None), &Source::default())
+        .advance(
+            &world.actor,
+            id,
+            1,
+            RunAction::Next(None),
+            &RequestSource::default(),
+        )
         .await;
-    assert!(matches!(late, Err(Trouble::Conflict(_))));
+    assert!(matches!(late, Err(PortalError::Conflict(_))));
     assert!(
         world
             .services
-            .again(&world.actor, id, &Source::default())
+            .repeat(&world.actor, id, &RequestSource::default())
             .await
             .is_ok()
     );
@@ -236,7 +254,7 @@ async fn a_call_that_failed_may_be_made_again(db: Db) {
     assert_eq!((run.next, run.nonces[0].used_by), (NextCall::Bank, Some(2)));
     let again = world
         .services
-        .again(&world.actor, id, &Source::default())
+        .repeat(&world.actor, id, &RequestSource::default())
         .await
         .unwrap();
     assert_eq!(world.run(again).await.next, NextCall::OpenSession);
@@ -252,11 +270,11 @@ async fn data_that_is_no_json_is_refused_with_its_place(db: Db) {
             &world.actor,
             id,
             1,
-            Act::Next(Some("{\n  \"a\": oops\n}")),
-            &Source::default(),
+            RunAction::Next(Some("{\n  \"a\": oops\n}")),
+            &RequestSource::default(),
         )
         .await;
-    let Err(Trouble::Refused(errors)) = refused else {
+    let Err(PortalError::Refused(errors)) = refused else {
         panic!("not refused")
     };
     assert!(
@@ -278,11 +296,14 @@ async fn balances_are_offered_and_nothing_of_other_kinds_is(db: Db) {
     }
     let run = world.run(id).await;
     assert_eq!(run.offers, [Offer::Balances]);
-    let run = world.act(id, Act::Offered(Offer::Balances)).await.unwrap();
+    let run = world
+        .act(id, RunAction::Offered(Offer::Balances))
+        .await
+        .unwrap();
     assert_eq!((run.next, run.calls.len()), (NextCall::Done, 6));
     for offer in [Offer::Payment, Offer::CancelPayment, Offer::Products] {
-        let refused = world.act(id, Act::Offered(offer)).await;
-        assert!(matches!(refused, Err(Trouble::Conflict(_))), "{offer}");
+        let refused = world.act(id, RunAction::Offered(offer)).await;
+        assert!(matches!(refused, Err(PortalError::Conflict(_))), "{offer}");
     }
     assert_eq!(world.calls.load(Ordering::SeqCst), 6, "nothing was sent");
 }

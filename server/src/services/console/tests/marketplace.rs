@@ -169,15 +169,18 @@ async fn files_are_asked_for_until_all_required_ones_are_there(db: Db) {
         wanted(&world.run(id).await),
         [("id_document", false), ("selfie", false)]
     );
-    let early = world.act(id, Act::Next(None)).await;
-    assert!(matches!(early, Err(Trouble::Conflict(why)) if why.contains("files")));
+    let early = world.act(id, RunAction::Next(None)).await;
+    assert!(matches!(early, Err(PortalError::Conflict(why)) if why.contains("files")));
     let run = world.sample(id, "selfie").await;
     assert_eq!(wanted(&run), [("id_document", false), ("selfie", true)]);
-    let unknown = Act::Upload {
+    let unknown = RunAction::Upload {
         kind: "payslip",
         file: File::Sample,
     };
-    assert_eq!(world.act(id, unknown).await.err(), Some(Trouble::NotFound));
+    assert_eq!(
+        world.act(id, unknown).await.err(),
+        Some(PortalError::NotFound)
+    );
     let own = File::Chosen {
         name: "passport.png",
         bytes: b"my own bytes",
@@ -185,7 +188,7 @@ async fn files_are_asked_for_until_all_required_ones_are_there(db: Db) {
     let run = world
         .act(
             id,
-            Act::Upload {
+            RunAction::Upload {
                 kind: "id_document",
                 file: own,
             },
@@ -208,7 +211,7 @@ async fn a_refused_file_is_told_and_may_be_sent_again(db: Db) {
     let run = world
         .act(
             id,
-            Act::Upload {
+            RunAction::Upload {
                 kind: "selfie",
                 file,
             },
@@ -281,14 +284,14 @@ async fn a_foreign_run_takes_no_file(db: Db) {
     let world = deposit(db).await;
     let id = world.at_files().await;
     let (stranger, _) = person(&world.services, "eve@example.com").await;
-    let act = Act::Upload {
+    let act = RunAction::Upload {
         kind: "selfie",
         file: File::Sample,
     };
     let refused = world
         .services
-        .advance(&stranger, id, 3, act, &Source::default())
+        .advance(&stranger, id, 3, act, &RequestSource::default())
         .await;
-    assert_eq!(refused.err(), Some(Trouble::NotFound));
+    assert_eq!(refused.err(), Some(PortalError::NotFound));
     assert_eq!(world.calls.load(Ordering::SeqCst), 3);
 }

@@ -20,7 +20,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 
-use super::make::LARGEST;
+use super::execute::LARGEST;
 use super::*;
 use crate::json::Json;
 use crate::services::keys::ConsoleGrant;
@@ -65,7 +65,7 @@ async fn world(db: Db, skill: &'static str, api: Api) -> World {
     let services = Services::new(state).with_api(router);
     let (actor, tenant) = person(&services, "dev@example.com").await;
     services
-        .whitelist(&actor, tenant, skill, true, &Source::default())
+        .whitelist(&actor, tenant, skill, true, &RequestSource::default())
         .await
         .unwrap();
     World {
@@ -88,7 +88,7 @@ async fn person(services: &Services, email: &str) -> (Actor, TenantId) {
     let started = services
         .start(
             form,
-            &Source {
+            &RequestSource {
                 ip: email.into(),
                 user_agent: "test".into(),
                 device: String::new(),
@@ -151,7 +151,12 @@ impl World {
     async fn new_run(&self) -> RunId {
         let run = self
             .services
-            .new_run(&self.actor, self.tenant, self.skill, &Source::default())
+            .new_run(
+                &self.actor,
+                self.tenant,
+                self.skill,
+                &RequestSource::default(),
+            )
             .await;
         run.unwrap()
     }
@@ -161,30 +166,32 @@ impl World {
     }
 
     /// Does something as the page would: bound to what it shows.
-    async fn act(&self, run: RunId, act: Act<'_>) -> Answered<Run> {
+    async fn act(&self, run: RunId, act: RunAction<'_>) -> PortalResult<Run> {
         let at = self.run(run).await.calls.len();
         self.services
-            .advance(&self.actor, run, at, act, &Source::default())
+            .advance(&self.actor, run, at, act, &RequestSource::default())
             .await?;
         Ok(self.run(run).await)
     }
 
     /// Makes the next call.
     async fn advance(&self, run: RunId) -> Run {
-        self.act(run, Act::Next(None)).await.unwrap()
+        self.act(run, RunAction::Next(None)).await.unwrap()
     }
 
     /// Makes the next call with data of one's own.
     async fn submit(&self, run: RunId, data: &str) -> Run {
-        self.act(run, Act::Next(Some(data))).await.unwrap()
+        self.act(run, RunAction::Next(Some(data))).await.unwrap()
     }
 
     async fn sample(&self, run: RunId, kind: &str) -> Run {
         let file = File::Sample;
-        self.act(run, Act::Upload { kind, file }).await.unwrap()
+        self.act(run, RunAction::Upload { kind, file })
+            .await
+            .unwrap()
     }
 
-    async fn back(&self, token: Option<&str>, error: Option<&str>) -> Answered<RunId> {
+    async fn back(&self, token: Option<&str>, error: Option<&str>) -> PortalResult<RunId> {
         let session = SESSION.parse().unwrap();
         self.services
             .bank_return(&self.actor, session, token, error)

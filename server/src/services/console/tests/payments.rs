@@ -32,7 +32,7 @@ fn api(asked: &Asked) -> (u16, Value) {
     )
 }
 
-/// The same, of a payment whose day has not come.
+/// Answers like [`api`], but the payment's day has not come.
 fn later(asked: &Asked) -> (u16, Value) {
     if asked.path == "/v1/payments/get" {
         return (
@@ -77,7 +77,10 @@ async fn a_run_goes_from_an_order_to_the_payments_status(db: Db) {
         Some("ACSC"),
         "a payment's status is not the session's"
     );
-    let run = world.act(id, Act::Offered(Offer::Payment)).await.unwrap();
+    let run = world
+        .act(id, RunAction::Offered(Offer::Payment))
+        .await
+        .unwrap();
     assert_eq!((run.calls.len(), run.next), (5, NextCall::Done));
 }
 
@@ -89,7 +92,7 @@ async fn a_payment_that_has_a_day_to_come_may_be_called_off(db: Db) {
         [Offer::Payment, Offer::CancelPayment]
     );
     let run = world
-        .act(id, Act::Offered(Offer::CancelPayment))
+        .act(id, RunAction::Offered(Offer::CancelPayment))
         .await
         .unwrap();
     assert_eq!(run.calls[4].title, "Cancel payment");

@@ -1,7 +1,7 @@
 //! Never ordered twice: whatever breaks off wherever, and however many ask at once.
 
 use super::*;
-use crate::services::sessions::Proof;
+use crate::services::sessions::SessionProof;
 use crate::storage::testing::crash::{Sweeps, break_off};
 use crate::storage::testing::on_both;
 use app::domain::payment::PaymentStatus;
@@ -15,17 +15,21 @@ on_both!(
 
 impl Street {
     /// Goes on as an app would that got no answer: submits the same again, waits where it is told to, and asks the
-    /// session once its nonce is used. The bank's page.
-    async fn insist(&self, opened: &Opened) -> String {
+    /// session once its nonce is used. Returns the URL of the bank's page.
+    async fn insist(&self, opened: &OpenedSession) -> String {
         for _ in 0..3 {
             match self.submit(opened, transfer(json!({}))).await {
                 Ok(taken) => return taken.data["url"].as_str().unwrap().to_owned(),
-                Err(Failure::Refused(refusal)) if refusal.code == Code::StepInFlight => {
+                Err(ApiError::Refused(refusal)) if refusal.code == Code::StepInFlight => {
                     self.seconds(61);
                 }
-                Err(Failure::Refused(refusal)) if refusal.code == Code::InvalidNonce => {
-                    let known =
-                        sessions::get(&self.state, &self.client, opened.session_id, Proof::Secret);
+                Err(ApiError::Refused(refusal)) if refusal.code == Code::InvalidNonce => {
+                    let known = sessions::get(
+                        &self.state,
+                        &self.client,
+                        opened.session_id,
+                        SessionProof::Secret,
+                    );
                     return known.await.unwrap().data.unwrap()["url"]
                         .as_str()
                         .unwrap()
@@ -37,8 +41,9 @@ impl Street {
         panic!("an app would have given up")
     }
 
-    /// Loads the same return again until it leads on; the `temp_token`. Where the bank took the code and the try broke
-    /// off before that was written down, nobody knows any more whose it is: then the server asks for the token.
+    /// Loads the same return again until it leads on, and gives the `temp_token`. Where the bank took the code and the
+    /// try broke off before that was written down, nobody can tell whose code it is: then the server asks for the
+    /// token.
     async fn reload(&self, back: &Back) -> String {
         for _ in 0..3 {
             let link = self.come_back(back).await;
@@ -48,7 +53,7 @@ impl Street {
             if let Some(session) = query(&link, "session_id") {
                 assert_eq!(query(&link, "error"), None, "{link}");
                 let id = session.parse().unwrap();
-                let standing = sessions::get(&self.state, &self.client, id, Proof::Secret);
+                let standing = sessions::get(&self.state, &self.client, id, SessionProof::Secret);
                 return standing.await.unwrap().temp_token.unwrap();
             }
             assert_eq!(link, "wait");
@@ -73,7 +78,7 @@ impl Street {
     }
 }
 
-/// How often every place is tried: how many there are differs from run to run, as some waits are over at once.
+/// Number of sweeps over all places. The number of places differs from run to run, as some waits are over at once.
 const SWEEPS: usize = 3;
 
 async fn a_step_broken_off_anywhere_orders_once(db: Db) {
@@ -85,7 +90,7 @@ async fn a_step_broken_off_anywhere_orders_once(db: Db) {
             let opened = street.session().await;
             let named = street.client.named();
             let new = intent(&opened, &opened.nonce, transfer(json!({})));
-            let done = break_off(steps::submit_here(&street.state, &named, new), times).await;
+            let done = break_off(steps::submit_inline(&street.state, &named, new), times).await;
             let url = street.insist(&opened).await;
             street.go_on(&url).await;
             street.seconds(120);
@@ -114,7 +119,7 @@ async fn a_return_broken_off_anywhere_finds_the_payment(db: Db) {
             let (_, url) = street.order(transfer(json!({}))).await;
             let back = walk(&url, "approve").await;
             let arrival = back.arrival();
-            let work = crate::services::returns::follow(&street.state, &arrival);
+            let work = crate::services::callbacks::process(&street.state, &arrival);
             let done = break_off(work, times).await;
             let token = street.reload(&back).await;
             street.read_to_the_end(&token).await;
@@ -146,7 +151,7 @@ async fn of_many_orders_one_reaches_the_bank(db: Db) {
         for task in tasks {
             match task.await.unwrap() {
                 Ok(taken) => pages.push(taken.data["url"].as_str().unwrap().to_owned()),
-                Err(Failure::Refused(refusal)) => {
+                Err(ApiError::Refused(refusal)) => {
                     assert!(
                         [Code::StepInFlight, Code::InvalidNonce].contains(&refusal.code),
                         "{}",
@@ -193,7 +198,7 @@ async fn a_cancellation_and_an_execution_never_both_happen(db: Db) {
                     assert_eq!(status, PaymentStatus::Cancelled);
                     cancelled += 1;
                 }
-                Err(Failure::Refused(refusal)) => {
+                Err(ApiError::Refused(refusal)) => {
                     assert_eq!(refusal.code, Code::PaymentNotCancellable);
                 }
                 Err(other) => panic!("{other}"),

@@ -3,7 +3,7 @@
 use super::*;
 use crate::services::consents;
 use crate::services::data::ServedFrom;
-use crate::services::sessions::Proof;
+use crate::services::sessions::SessionProof;
 use crate::storage::testing::on_both;
 use app::domain::payment::{PaymentKind, PaymentStatus};
 use app::domain::session::SessionStatus;
@@ -179,7 +179,7 @@ async fn an_end_user_who_does_not_come_back_has_paid_all_the_same(db: Db) {
             &street.state,
             &street.client,
             opened.session_id,
-            Proof::Secret,
+            SessionProof::Secret,
         )
     };
     assert_eq!(
@@ -248,7 +248,7 @@ async fn a_refused_payment_can_be_ordered_again(db: Db) {
         &street.state,
         &street.client,
         opened.session_id,
-        Proof::Secret,
+        SessionProof::Secret,
     )
     .await
     .unwrap();
@@ -269,7 +269,7 @@ async fn a_refused_payment_can_be_ordered_again(db: Db) {
 async fn a_session_called_off_takes_its_payment_along(db: Db) {
     let street = Street::open(db).await;
     let (opened, _) = street.order(transfer(json!({}))).await;
-    let cancel = |id| sessions::cancel(&street.state, &street.client, id, Proof::Secret);
+    let cancel = |id| sessions::cancel(&street.state, &street.client, id, SessionProof::Secret);
     cancel(opened.session_id).await.unwrap();
     street.work().await;
     assert_eq!(
@@ -303,7 +303,7 @@ async fn what_was_ordered_is_erased_with_its_consent(db: Db) {
     let mut tx = street.state.db.write().await.unwrap();
     assert!(tx.payment(id).await.unwrap().is_none());
     let left = tx
-        .look_now(abandoned.session_id, street.state.clock.now())
+        .poll_now(abandoned.session_id, street.state.clock.now())
         .await
         .unwrap();
     assert!(
@@ -326,7 +326,7 @@ async fn data_that_no_schema_refuses_is_refused_at_the_field(db: Db) {
     let street = Street::open(db).await;
     let opened = street.session().await;
     let past = transfer(json!({ "requested_execution_date": "2025-12-31" }));
-    let Err(Failure::Refused(refusal)) = street.submit(&opened, past).await else {
+    let Err(ApiError::Refused(refusal)) = street.submit(&opened, past).await else {
         panic!("was not refused")
     };
     assert_eq!(refusal.code, Code::InvalidInput);

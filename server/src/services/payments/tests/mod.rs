@@ -12,19 +12,19 @@ use reqwest::header::{LOCATION, SET_COOKIE};
 use serde_json::{Value, json};
 
 use crate::bank;
+use crate::services::callbacks::{AuthorizationResponse, CallbackResult};
 use crate::services::consents::Credentials;
 use crate::services::keys::Client;
-use crate::services::payments::{self, Payment};
-use crate::services::refusal::Failure;
-use crate::services::returns::{Arrival, Onward};
-use crate::services::sessions::{self, Opened};
-use crate::services::steps::{self, NewStep, Taken};
+use crate::services::payments::{self, OpenedPayment};
+use crate::services::refusal::ApiError;
+use crate::services::sessions::{self, OpenedSession};
+use crate::services::steps::{self, NewStep, StepResult};
 use crate::services::testing::next_door::{self, NextDoor};
+use crate::services::tests::{AISP, LINK, code, new_session, pair, query, sca, step, tenant};
 use crate::services::tokens::Exchange;
-use crate::services::trials::{AISP, LINK, code, new_session, pair, query, sca, step, tenant};
 use crate::state::AppState;
 use crate::storage::Db;
-use crate::storage::tenants::SkillRow;
+use crate::storage::tenants::WhitelistRow;
 
 const PISP: &str = "xyz_ro_pisp_sbx_#1.0";
 const SHOP: &str = "RO49AAAA1B31007593840000";
@@ -37,7 +37,7 @@ struct Street {
     bank: NextDoor,
 }
 
-/// What the bank's pages sent the browser back with.
+/// Query that the bank's pages sent the browser back with.
 struct Back {
     state: String,
     code: Option<String>,
@@ -54,18 +54,18 @@ impl Street {
         }
     }
 
-    /// Closes the bank, for the night or for good.
+    /// Stops the bank.
     async fn close(&self) {
         self.bank.close().await;
     }
 
-    async fn session(&self) -> Opened {
+    async fn session(&self) -> OpenedSession {
         sessions::create(&self.state, &self.client, new_session(PISP))
             .await
             .unwrap()
     }
 
-    async fn submit(&self, opened: &Opened, info: Value) -> Result<Taken, Failure> {
+    async fn submit(&self, opened: &OpenedSession, info: Value) -> Result<StepResult, ApiError> {
         steps::submit(
             &self.state,
             &self.client.named(),
@@ -74,22 +74,22 @@ impl Street {
         .await
     }
 
-    /// Opens a session and orders; the session and the bank's page.
-    async fn order(&self, info: Value) -> (Opened, String) {
+    /// Opens a session and orders; gives the session and the URL of the bank's page.
+    async fn order(&self, info: Value) -> (OpenedSession, String) {
         let opened = self.session().await;
         let taken = self.submit(&opened, info).await.unwrap();
         let url = taken.data["url"].as_str().unwrap().to_owned();
         (opened, url)
     }
 
-    /// Comes back from the bank; the whole link the end-user is sent to.
+    /// Comes back from the bank; gives the whole link the end-user is sent to.
     async fn come_back(&self, back: &Back) -> String {
-        match crate::services::returns::arrive(&self.state, back.arrival())
+        match crate::services::callbacks::handle_callback(&self.state, back.arrival())
             .await
             .unwrap()
         {
-            Onward::Link(link) => link,
-            Onward::Wait => "wait".into(),
+            CallbackResult::Link(link) => link,
+            CallbackResult::Wait => "wait".into(),
         }
     }
 
@@ -98,6 +98,7 @@ impl Street {
             temp_token: token.to_owned().into(),
             code_verifier: None,
             tenant_user_id: None,
+            pair: None,
         };
         pair(
             crate::services::tokens::exchange(&self.state, &self.client, exchange)
@@ -113,13 +114,13 @@ impl Street {
         self.exchange(&query(&link, "temp_token").unwrap()).await
     }
 
-    async fn get(&self, pair: &Credentials) -> Payment {
+    async fn get(&self, pair: &Credentials) -> OpenedPayment {
         payments::get(&self.state, &self.client, pair, None)
             .await
             .unwrap()
     }
 
-    async fn cancel(&self, pair: &Credentials) -> Result<Payment, Failure> {
+    async fn cancel(&self, pair: &Credentials) -> Result<OpenedPayment, ApiError> {
         payments::cancel(&self.state, &self.client, pair, None).await
     }
 
@@ -136,15 +137,15 @@ impl Street {
         while crate::jobs::worker::run_one(&self.state).await.unwrap() {}
     }
 
-    /// What was ordered at the bank: statuses.
+    /// Returns the statuses of all payments at the bank.
     async fn at_bank(&self) -> Vec<&'static str> {
         bank::testing::payments(&self.state.db, self.state.clock.now()).await
     }
 }
 
 impl Back {
-    fn arrival(&self) -> Arrival {
-        Arrival {
+    fn arrival(&self) -> AuthorizationResponse {
+        AuthorizationResponse {
             state: self.state.clone().into(),
             code: self.code.clone().map(Into::into),
             refused: self.code.is_none(),
@@ -157,7 +158,7 @@ async fn payer(state: &AppState) -> Client {
     let client = tenant(state).await;
     let now = state.clock.now();
     let mut tx = state.db.write().await.unwrap();
-    let skill = SkillRow {
+    let skill = WhitelistRow {
         skill: SkillName::parse(PISP).unwrap(),
         consent_duration: 129_600,
         cache_max_data_retention: 172_800,
@@ -169,7 +170,7 @@ async fn payer(state: &AppState) -> Client {
     client
 }
 
-fn intent(opened: &Opened, nonce: &str, info: Value) -> NewStep {
+fn intent(opened: &OpenedSession, nonce: &str, info: Value) -> NewStep {
     NewStep {
         session_id: opened.session_id,
         nonce: nonce.to_owned().into(),

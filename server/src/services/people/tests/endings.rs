@@ -1,7 +1,7 @@
 //! Accounts that were never proved: how long they last, and what goes with them.
 
 use super::*;
-use crate::services::acts::Proved;
+use crate::services::audit::ProductionProof;
 use crate::services::servicers;
 use crate::storage::endings::{PERSON_TABLES, SERVICER_TABLES};
 use crate::storage::testing::on_both;
@@ -52,7 +52,7 @@ async fn what_others_need_stays(db: Db) {
     let state = world.services.state.clone();
     let made = servicers::create(
         &state,
-        &Proved::command_line(),
+        &ProductionProof::command_line(),
         "First Ltd",
         ServicerKind::Both,
     )

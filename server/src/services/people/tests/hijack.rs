@@ -2,7 +2,7 @@
 //! is put into nothing of theirs.
 
 use super::*;
-use crate::services::acts::Proved;
+use crate::services::audit::ProductionProof;
 use crate::services::servicers;
 use crate::storage::testing::on_both;
 
@@ -151,7 +151,7 @@ async fn an_owner_brings_in_what_was_cut_off_by_its_password_alone(db: Db) {
     assert_eq!(world.servicers(stranger.person).await, [stranger.servicer]);
     world.services.state.clock.advance(Duration::minutes(11));
     let late = world.services.bring_in(&actor, PLANTED, &from("a")).await;
-    assert_eq!(late, Err(Trouble::ProofNeeded));
+    assert_eq!(late, Err(PortalError::ProofNeeded));
 }
 
 async fn newer_strangers_lock_nobody_out(db: Db) {
@@ -236,7 +236,7 @@ async fn an_unproved_account_reaches_no_production(db: Db) {
     ] {
         let refused = actor.may(permission).err();
         assert!(
-            matches!(refused, Some(Trouble::Forbidden(_))),
+            matches!(refused, Some(PortalError::Forbidden(_))),
             "{refused:?}"
         );
     }
@@ -252,7 +252,7 @@ async fn an_operators_link_ends_what_was_there_and_alone_makes_an_operator(db: D
     world.confirm(HERS, OTHER).await.unwrap();
     let browser = world.browser(started.person, HERS).await;
     let email = app::domain::person::Email::parse(HERS).unwrap();
-    let (person, link) = servicers::create_admin(&state, &Proved::command_line(), &email)
+    let (person, link) = servicers::create_admin(&state, &ProductionProof::command_line(), &email)
         .await
         .unwrap();
     assert_eq!(person, started.person);
@@ -297,7 +297,7 @@ async fn an_operator_for_an_address_with_strangers_is_none_of_them(db: Db) {
     let planted = world.token(HERS).await;
     let browser = world.browser(strangers[0].person, HERS).await;
     let email = app::domain::person::Email::parse(HERS).unwrap();
-    let (person, link) = servicers::create_admin(&state, &Proved::command_line(), &email)
+    let (person, link) = servicers::create_admin(&state, &ProductionProof::command_line(), &email)
         .await
         .unwrap();
     assert!(strangers.iter().all(|stranger| stranger.person != person));
@@ -326,7 +326,7 @@ async fn a_claim_reaches_whoever_has_the_token_and_no_address(db: Db) {
     let stranger = world.start_with(HERS, PLANTED).await;
     let made = servicers::create(
         &state,
-        &Proved::command_line(),
+        &ProductionProof::command_line(),
         "First Ltd",
         ServicerKind::Both,
     )
@@ -341,10 +341,10 @@ async fn a_claim_reaches_whoever_has_the_token_and_no_address(db: Db) {
     let hers = world.services.sign_up(form, &from("b")).await.unwrap();
     assert_eq!(world.servicers(hers).await, [made.id]);
     assert_eq!(world.servicers(stranger.person).await, [stranger.servicer]);
-    let early = servicers::approve(&state, &Proved::command_line(), made.id).await;
+    let early = servicers::approve(&state, &ProductionProof::command_line(), made.id).await;
     assert!(early.is_err(), "its owner has confirmed nothing");
     world.confirm(HERS, OTHER).await.unwrap();
-    servicers::approve(&state, &Proved::command_line(), made.id)
+    servicers::approve(&state, &ProductionProof::command_line(), made.id)
         .await
         .unwrap();
     assert_eq!(world.servicers(stranger.person).await, [stranger.servicer]);

@@ -21,7 +21,7 @@ async fn an_unproved_address_gets_three_letters_a_day_whatever_is_asked_for(db: 
         world.start(email).await;
         world.services.forgot(email, &from("b")).await.unwrap();
         let again = world.services.send_verification(&actor).await;
-        assert!(matches!(again, Err(Trouble::Conflict(_))), "{again:?}");
+        assert!(matches!(again, Err(PortalError::Conflict(_))), "{again:?}");
         let changed = world
             .services
             .change_password(&actor, PASSWORD, PASSWORD, &from("a"))
@@ -45,7 +45,7 @@ async fn letters_at_once_are_counted_one_by_one(db: Db) {
             tokio::spawn(async move {
                 let mut tx = state.db.write().await.unwrap();
                 let key = "ana@example.com";
-                let may = tries::may_write_to_unproved(&state, &mut tx, key).await;
+                let may = login_throttle::may_write_to_unproved(&state, &mut tx, key).await;
                 tx.commit().await.unwrap();
                 may.unwrap()
             })

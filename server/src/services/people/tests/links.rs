@@ -31,7 +31,7 @@ async fn an_unproved_address_is_held_by_nobody(db: Db) {
     assert_eq!(world.confirm_with(&token, OTHER, "").await, Ok(hers.person));
     assert_eq!(
         world.confirm_with(&token, OTHER, "").await,
-        Err(Trouble::NotFound),
+        Err(PortalError::NotFound),
         "a link works once"
     );
     assert!(world.sign_in("ana@example.com", PASSWORD).await.is_err());
@@ -104,7 +104,7 @@ async fn a_password_link_works_once_and_ends_every_session(db: Db) {
         Ok(started.person)
     );
     let again = world.services.reset(&token, "", PASSWORD, &from("a")).await;
-    assert_eq!(again, Err(Trouble::NotFound));
+    assert_eq!(again, Err(PortalError::NotFound));
 
     world
         .services
@@ -114,7 +114,7 @@ async fn a_password_link_works_once_and_ends_every_session(db: Db) {
     let token = world.token("ana@example.com").await;
     world.services.state.clock.advance(Duration::minutes(10));
     let late = world.services.reset_link(&token, &from("a")).await;
-    assert_eq!(late.unwrap_err(), Trouble::NotFound);
+    assert_eq!(late.unwrap_err(), PortalError::NotFound);
 }
 
 async fn sixty_four_uses_of_one_password_link_change_one_password(db: Db) {
@@ -136,8 +136,8 @@ async fn sixty_four_uses_of_one_password_link_change_one_password(db: Db) {
     for task in tasks {
         match task.await.unwrap() {
             Ok(_) => won += 1,
-            Err(Trouble::Wait(_)) => shed += 1,
-            Err(other) => assert_eq!(other, Trouble::NotFound),
+            Err(PortalError::Wait(_)) => shed += 1,
+            Err(other) => assert_eq!(other, PortalError::NotFound),
         }
     }
     assert_eq!(won, 1);

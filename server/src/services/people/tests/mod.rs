@@ -8,7 +8,9 @@ mod links;
 mod operators;
 mod places;
 mod sign_in;
+mod spelling;
 mod start;
+mod timing;
 
 use std::sync::Arc;
 
@@ -17,27 +19,27 @@ use app::domain::person::Role;
 use app::domain::servicer::{LegalForm, ServicerKind, ServicerStatus};
 use app::portal::admin::Admin as _;
 use app::portal::people::People as _;
-use app::portal::{Membership, Trouble};
+use app::portal::{Membership, PortalError};
 use chrono::Duration;
 use uuid::Uuid;
 
 use super::*;
 use crate::jobs::worker;
-use crate::mail::{Letter, Memory};
+use crate::mail::{Letter, MemoryMailer};
 use crate::state::testing;
 use crate::storage::Db;
-use crate::storage::portal_sessions::SessionRow;
+use crate::storage::portal_sessions::PortalSessionRow;
 
 const PASSWORD: &str = "kumquat lamps over gravel";
 const OTHER: &str = "seven oboes in a barn";
 
 struct World {
     services: Services,
-    mail: Memory,
+    mail: MemoryMailer,
 }
 
 fn world(db: Db) -> World {
-    let mail = Memory::default();
+    let mail = MemoryMailer::default();
     let mut state = testing::state(db);
     state.mailer = Arc::new(mail.clone());
     World {
@@ -46,8 +48,8 @@ fn world(db: Db) -> World {
     }
 }
 
-fn from(ip: &str) -> Source {
-    Source {
+fn from(ip: &str) -> RequestSource {
+    RequestSource {
         ip: ip.to_owned(),
         user_agent: "test".to_owned(),
         device: String::new(),
@@ -72,7 +74,7 @@ impl World {
         started
     }
 
-    async fn sign_in(&self, email: &str, password: &str) -> Answered<PersonId> {
+    async fn sign_in(&self, email: &str, password: &str) -> PortalResult<PersonId> {
         self.services.sign_in(email, password, &from("a")).await
     }
 
@@ -96,13 +98,18 @@ impl World {
     }
 
     /// Opens the link in the last letter to an address and shows a password, without being signed in.
-    async fn confirm(&self, email: &str, password: &str) -> Answered<PersonId> {
+    async fn confirm(&self, email: &str, password: &str) -> PortalResult<PersonId> {
         let token = self.token(email).await;
         self.confirm_with(&token, password, "").await
     }
 
     /// Confirms with a link and these passwords.
-    async fn confirm_with(&self, token: &str, own: &str, confirmed: &str) -> Answered<PersonId> {
+    async fn confirm_with(
+        &self,
+        token: &str,
+        own: &str,
+        confirmed: &str,
+    ) -> PortalResult<PersonId> {
         let given = GivenPasswords {
             own: own.to_owned(),
             confirmed: confirmed.to_owned(),
@@ -119,11 +126,11 @@ impl World {
         started
     }
 
-    /// Signs a browser in, as the portal door does.
+    /// Signs a browser in, as the portal does.
     async fn browser(&self, person: PersonId, email: &str) -> Actor {
         let state = &self.services.state;
         let (handle, now) = (state.clock.id(), state.clock.now());
-        let row = SessionRow {
+        let row = PortalSessionRow {
             handle,
             person_id: Some(person),
             servicer_id: None,
@@ -167,7 +174,7 @@ impl World {
     /// The servicers of a person, the first joined first.
     async fn places(&self, person: PersonId) -> Vec<ServicerId> {
         let mut tx = self.services.state.db.read().await.unwrap();
-        let places = tx.places_of(person).await.unwrap();
+        let places = tx.memberships_of(person).await.unwrap();
         places.into_iter().map(|(id, _)| id).collect()
     }
 
@@ -186,9 +193,9 @@ impl World {
     }
 }
 
-fn refused(answer: Answered<impl std::fmt::Debug>) -> Vec<(&'static str, String)> {
+fn refused(answer: PortalResult<impl std::fmt::Debug>) -> Vec<(&'static str, String)> {
     match answer.unwrap_err() {
-        Trouble::Refused(errors) => errors
+        PortalError::Refused(errors) => errors
             .into_iter()
             .map(|error| (error.name, error.message))
             .collect(),

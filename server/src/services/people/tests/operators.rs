@@ -1,17 +1,39 @@
 //! Operators: how they come to be, and what they may decide.
 
 use super::*;
-use crate::services::acts::Proved;
+use crate::services::audit::ProductionProof;
 use crate::services::servicers;
 use crate::storage::testing::on_both;
 
-on_both!(operators_are_made_by_a_link_and_suspend_at_once,);
+on_both!(
+    operators_are_made_by_a_link_and_suspend_at_once,
+    a_newer_link_ends_the_one_printed_before
+);
+
+async fn a_newer_link_ends_the_one_printed_before(db: Db) {
+    let world = world(db);
+    let state = world.services.state.clone();
+    let email = app::domain::person::Email::parse("ops@example.com").unwrap();
+    let mut links = Vec::new();
+    for _ in 0..2 {
+        let by = ProductionProof::command_line();
+        let (_, link) = servicers::create_admin(&state, &by, &email).await.unwrap();
+        links.push(link.rsplit('/').next().unwrap().to_owned());
+    }
+    let reset = async |token: &str| {
+        let services = &world.services;
+        services.reset(token, "", PASSWORD, &from("a")).await
+    };
+    assert_eq!(reset(&links[0]).await, Err(PortalError::NotFound));
+    assert!(reset(&links[1]).await.is_ok());
+    assert_eq!(reset(&links[1]).await, Err(PortalError::NotFound));
+}
 
 async fn operators_are_made_by_a_link_and_suspend_at_once(db: Db) {
     let world = world(db);
     let state = world.services.state.clone();
     let email = app::domain::person::Email::parse("ops@example.com").unwrap();
-    let (person, link) = servicers::create_admin(&state, &Proved::command_line(), &email)
+    let (person, link) = servicers::create_admin(&state, &ProductionProof::command_line(), &email)
         .await
         .unwrap();
     let token = link.rsplit('/').next().unwrap();
@@ -24,7 +46,7 @@ async fn operators_are_made_by_a_link_and_suspend_at_once(db: Db) {
     let services = &world.services;
     assert_eq!(
         services.servicers(&admin, "").await.unwrap_err(),
-        Trouble::NotFound,
+        PortalError::NotFound,
         "for anybody else the admin area does not exist"
     );
     admin.admin = true;
@@ -33,7 +55,7 @@ async fn operators_are_made_by_a_link_and_suspend_at_once(db: Db) {
     let id = started.servicer;
     let early = services.approve_servicer(&admin, id, &from("a")).await;
     assert!(
-        matches!(early, Err(Trouble::Conflict(_))),
+        matches!(early, Err(PortalError::Conflict(_))),
         "nobody knows whose servicer it is: {early:?}"
     );
     world.confirm("ana@example.com", PASSWORD).await.unwrap();
@@ -42,7 +64,7 @@ async fn operators_are_made_by_a_link_and_suspend_at_once(db: Db) {
         .await
         .unwrap();
     let twice = services.approve_servicer(&admin, id, &from("a")).await;
-    assert!(matches!(twice, Err(Trouble::Conflict(_))));
+    assert!(matches!(twice, Err(PortalError::Conflict(_))));
     let silent = services.suspend_servicer(&admin, id, " ", &from("a")).await;
     assert_eq!(refused(silent)[0].0, "reason");
     services

@@ -1,13 +1,14 @@
 //! People who work in several servicers: which one, and who chooses.
 
 use super::*;
-use crate::services::acts::Proved;
+use crate::services::audit::ProductionProof;
 use crate::services::servicers;
 use crate::storage::testing::on_both;
 
 on_both!(
     one_more_servicer_is_joined_and_left_for_the_other,
     an_unproved_account_joins_nothing,
+    a_claimed_place_opens_once_the_address_is_proved,
 );
 
 async fn one_more_servicer_is_joined_and_left_for_the_other(db: Db) {
@@ -22,7 +23,7 @@ async fn one_more_servicer_is_joined_and_left_for_the_other(db: Db) {
     state.clock.advance(Duration::seconds(1));
     let made = servicers::create(
         &state,
-        &Proved::command_line(),
+        &ProductionProof::command_line(),
         "Second Ltd",
         ServicerKind::Both,
     )
@@ -60,7 +61,7 @@ async fn one_more_servicer_is_joined_and_left_for_the_other(db: Db) {
     );
     let other = world.start("eve@example.com").await;
     let foreign = world.services.work_in(&actor, other.servicer).await;
-    assert_eq!(foreign, Err(Trouble::NotFound));
+    assert_eq!(foreign, Err(PortalError::NotFound));
 }
 
 async fn an_unproved_account_joins_nothing(db: Db) {
@@ -70,7 +71,7 @@ async fn an_unproved_account_joins_nothing(db: Db) {
     let actor = world.browser(started.person, "ana@example.com").await;
     let made = servicers::create(
         &state,
-        &Proved::command_line(),
+        &ProductionProof::command_line(),
         "Second Ltd",
         ServicerKind::Both,
     )
@@ -81,6 +82,53 @@ async fn an_unproved_account_joins_nothing(db: Db) {
         .services
         .join(&actor, &id, &made.claim_token, &from("a"))
         .await;
-    assert!(matches!(joined, Err(Trouble::Forbidden(_))), "{joined:?}");
+    assert!(
+        matches!(joined, Err(PortalError::Forbidden(_))),
+        "{joined:?}"
+    );
     assert_eq!(world.servicers(started.person).await, [started.servicer]);
+}
+
+async fn a_claimed_place_opens_once_the_address_is_proved(db: Db) {
+    let world = world(db);
+    let state = world.services.state.clone();
+    let owner = world.start("ana@example.com").await;
+    world.confirm("ana@example.com", PASSWORD).await.unwrap();
+    let token = state.clock.token();
+    let digest = state.pepper.digest("claim_token", &token);
+    let now = state.clock.now();
+    let mut tx = state.db.write().await.unwrap();
+    tx.add_claim_token(&digest, owner.servicer, now, now + Duration::days(7))
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let email = "eva@example.com";
+    let form = SignUp {
+        servicer_id: owner.servicer.to_string(),
+        claim_token: token,
+        email: email.to_owned(),
+        password: OTHER.to_owned(),
+    };
+    let eva = world.services.sign_up(form, &from("b")).await.unwrap();
+    let browser = world.browser(eva, email).await;
+    let seen = async || {
+        let digest = state.pepper.digest("session", &browser.session.to_string());
+        let mut tx = state.db.read().await.unwrap();
+        let row = tx.actor(&digest, state.clock.now()).await.unwrap().unwrap();
+        (row.servicer_id, row.places)
+    };
+    assert_eq!(
+        seen().await,
+        (None, 0),
+        "nobody has shown that the mailbox is theirs"
+    );
+    assert_eq!(world.services.places(&browser).await, Ok(Vec::new()));
+    let early = world.services.work_in(&browser, owner.servicer).await;
+    assert_eq!(early, Err(PortalError::NotFound));
+    world.confirm(email, OTHER).await.unwrap();
+    assert_eq!(seen().await, (Some(owner.servicer), 1));
+    assert_eq!(
+        world.services.work_in(&browser, owner.servicer).await,
+        Ok(())
+    );
 }

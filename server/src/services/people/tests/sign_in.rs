@@ -36,7 +36,7 @@ async fn an_outsider_cannot_make_the_owner_wait(db: Db) {
             .services
             .sign_in("ana@example.com", OTHER, &from("outside"))
             .await;
-        if let Err(Trouble::Wait(seconds)) = try_one {
+        if let Err(PortalError::Wait(seconds)) = try_one {
             waited = Some(seconds);
             break;
         }
@@ -52,12 +52,12 @@ async fn an_outsider_cannot_make_the_owner_wait(db: Db) {
         .services
         .sign_in("ana@example.com", OTHER, &outside)
         .await;
-    assert!(matches!(again, Err(Trouble::Refused(_))));
+    assert!(matches!(again, Err(PortalError::Refused(_))));
     let then = world
         .services
         .sign_in("ana@example.com", OTHER, &outside)
         .await;
-    assert_eq!(then, Err(Trouble::Wait(2)));
+    assert_eq!(then, Err(PortalError::Wait(2)));
     world.services.state.clock.advance(Duration::seconds(2));
     let right = world
         .services
@@ -78,7 +78,7 @@ async fn guesses_at_once_are_counted_before_they_are_checked(db: Db) {
         .collect();
     let mut checked = 0;
     for task in tasks {
-        checked += usize::from(matches!(task.await.unwrap(), Err(Trouble::Refused(_))));
+        checked += usize::from(matches!(task.await.unwrap(), Err(PortalError::Refused(_))));
     }
     assert_eq!(checked, 5, "the clock stands still: no more than the limit");
 }
@@ -115,12 +115,12 @@ async fn changing_the_password_ends_the_other_sessions(db: Db) {
         .services
         .end_device(&here, &Uuid::nil().to_string(), &from("a"))
         .await;
-    assert_eq!(foreign, Err(Trouble::NotFound));
+    assert_eq!(foreign, Err(PortalError::NotFound));
     let own = here.session.to_string();
     let services = &world.services;
     services.state.clock.advance(Duration::minutes(11));
     let late = services.end_device(&here, &own, &from("a")).await;
-    assert_eq!(late, Err(Trouble::ProofNeeded));
+    assert_eq!(late, Err(PortalError::ProofNeeded));
     let mut fresh = here.clone();
     fresh.proved_at = services.state.clock.now();
     services.end_device(&fresh, &own, &from("a")).await.unwrap();
@@ -152,7 +152,7 @@ async fn a_proof_counts_for_its_own_session(db: Db) {
 }
 
 /// A source in a network of its own.
-fn botnet(n: u32) -> Source {
+fn botnet(n: u32) -> RequestSource {
     from(&format!("2001:db8:{n:x}::/64"))
 }
 
@@ -167,8 +167,8 @@ async fn guesses_from_many_sources_slow_strangers_and_not_the_owner(db: Db) {
     let (mut checked, mut waited) = (0, 0);
     for n in 0..60 {
         match world.services.sign_in(email, OTHER, &botnet(n)).await {
-            Err(Trouble::Wait(_)) => waited += 1,
-            Err(Trouble::Refused(_)) => checked += 1,
+            Err(PortalError::Wait(_)) => waited += 1,
+            Err(PortalError::Refused(_)) => checked += 1,
             other => panic!("{other:?}"),
         }
     }
@@ -178,11 +178,14 @@ async fn guesses_from_many_sources_slow_strangers_and_not_the_owner(db: Db) {
         "from sixty networks at one instant"
     );
     let stranger = world.services.sign_in(email, PASSWORD, &botnet(99)).await;
-    assert!(matches!(stranger, Err(Trouble::Wait(_))), "{stranger:?}");
+    assert!(
+        matches!(stranger, Err(PortalError::Wait(_))),
+        "{stranger:?}"
+    );
     let owner = world.services.sign_in(email, PASSWORD, &own).await;
     assert_eq!(owner, Ok(started.person), "her own browser is in no queue");
     let typo = world.services.sign_in(email, OTHER, &own).await;
-    assert!(matches!(typo, Err(Trouble::Refused(_))), "{typo:?}");
+    assert!(matches!(typo, Err(PortalError::Refused(_))), "{typo:?}");
     let mut fresh = world.browser(started.person, email).await;
     fresh.proved_at = state.clock.now();
     assert_eq!(world.services.prove(&fresh, PASSWORD, &own).await, Ok(()));
@@ -220,7 +223,7 @@ async fn a_device_cookie_is_worth_nothing_to_another_account(db: Db) {
             .services
             .sign_in(email, "not her password", &source)
             .await;
-        checked += usize::from(matches!(guess, Err(Trouble::Refused(_))));
+        checked += usize::from(matches!(guess, Err(PortalError::Refused(_))));
     }
     assert_eq!(checked, 20, "as many as without a cookie");
 }
@@ -251,8 +254,8 @@ async fn links_of_nobody_are_counted(db: Db) {
             .verify_link(None, &link, &from("outside"))
             .await;
         match seen.unwrap_err() {
-            Trouble::NotFound => {}
-            Trouble::Wait(_) => waits += 1,
+            PortalError::NotFound => {}
+            PortalError::Wait(_) => waits += 1,
             other => panic!("{other:?}"),
         }
     }

@@ -1,7 +1,7 @@
 //! Starting and joining: what one form makes, and who may come in by a claim.
 
 use super::*;
-use crate::services::acts::Proved;
+use crate::services::audit::ProductionProof;
 use crate::services::servicers;
 use crate::storage::testing::on_both;
 
@@ -68,13 +68,13 @@ async fn a_start_whose_audit_row_cannot_be_written_did_not_happen(db: Db) {
         .services
         .start(form("ana@example.com"), &from("a"))
         .await;
-    assert!(matches!(answer, Err(Trouble::Internal(_))));
+    assert!(matches!(answer, Err(PortalError::Internal(_))));
     db.mend_audit_log().await;
     let mut tx = db.read().await.unwrap();
     let key = "ana@example.com";
     assert!(tx.sign_in_rows(key, None).await.unwrap().is_empty());
     let now = world.services.state.clock.now();
-    assert!(tx.servicers("", None, now).await.unwrap().is_empty());
+    assert!(tx.servicers("", now).await.unwrap().is_empty());
     drop(tx);
     assert!(
         world.letters(key).await.is_empty(),
@@ -87,7 +87,7 @@ async fn a_claim_token_makes_one_owner_whoever_comes_first(db: Db) {
     let state = world.services.state.clone();
     let made = servicers::create(
         &state,
-        &Proved::command_line(),
+        &ProductionProof::command_line(),
         "Example Ltd",
         ServicerKind::Both,
     )
@@ -115,7 +115,7 @@ async fn a_claim_token_makes_one_owner_whoever_comes_first(db: Db) {
     let now = state.clock.now();
     let mut tx = state.db.read().await.unwrap();
     let row = tx
-        .servicers("", Some(made.id), now)
+        .servicers(&made.id.to_string(), now)
         .await
         .unwrap()
         .remove(0);

@@ -2,9 +2,17 @@
 
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use app::domain::json;
+
 use super::*;
 
 const BODY: &str = r#"{"name":"Ștefan","n":1.0}"#;
+
+/// Compares a claim that is a text.
+fn check(claim: Option<&str>, body: &[u8], searched: bool) -> Finding {
+    let claim = claim.map(|text| JsonValue::Text(text.into()));
+    super::check(claim.as_ref(), body, "", searched)
+}
 
 fn advice_for(digested: &str, body: &str) -> String {
     let finding = check(Some(&of(digested.as_bytes())), body.as_bytes(), true);
@@ -92,7 +100,7 @@ fn bodies_that_are_no_json_are_compared_all_the_same() {
 /// A body that every library writes in its own way.
 const TELLING: &str = r#"{"b":"https://x/y?a=1&c=<é>","a":1.0}"#;
 
-/// What was digested instead of it, and how that is called.
+/// Contents that were digested instead of [`TELLING`], each with a part of the advice about it.
 #[expect(clippy::too_many_lines, reason = "one table")]
 fn spellings() -> Vec<(Vec<u8>, &'static str)> {
     let texts = [
@@ -326,9 +334,9 @@ fn every_usual_notation_is_named() {
             || url_safe == of(body)
     );
     // Told by their lengths alone.
-    for (bytes, says) in [(16, "MD5"), (20, "SHA-1")] {
+    for (bytes, name) in [(16, "MD5"), (20, "SHA-1")] {
         let advice = check(Some(&STANDARD.encode(vec![7; bytes])), body, true).advice;
-        assert!(advice.contains(says), "{advice}");
+        assert!(advice.starts_with(&format!("By its length it is {name}")));
     }
     // Another spelling in another notation: both are told.
     let both = format!(
@@ -353,4 +361,95 @@ fn every_usual_notation_is_named() {
             .contains("hexadecimal"),
         "not for strangers"
     );
+}
+
+#[test]
+fn what_is_around_a_digest_is_named() {
+    let body = TELLING.as_bytes();
+    let digest = Sha256::digest(body);
+    let right = STANDARD.encode(digest);
+    let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let dashed: Vec<String> = digest.iter().map(|byte| format!("{byte:02X}")).collect();
+    let signed: Vec<String> = digest
+        .iter()
+        .map(|byte| byte.cast_signed().to_string())
+        .collect();
+    let (half, rest) = right.split_at(20);
+    let other = STANDARD.encode(sha2::Sha512::digest(body));
+    let latin: String = digest.iter().copied().map(char::from).collect();
+    for (claim, says) in [
+        (format!("{right}\n"), "white space around it"),
+        (format!(" {right}"), "white space around it"),
+        (format!("{half}\r\n{rest}"), "line breaks in it"),
+        (format!("b'{right}'"), "Python"),
+        (format!("b'{hex}'"), "Python"),
+        (format!("\"{right}\""), "in quotes"),
+        (dashed.join("-"), "hexadecimal"),
+        (format!("0X{}", hex.to_uppercase()), "hexadecimal"),
+        (
+            right
+                .replace('+', "%2B")
+                .replace('/', "%2F")
+                .replace('=', "%3D"),
+            "as in a URL",
+        ),
+        (format!("SHA-256 {right}"), "algorithm in front"),
+        (format!("sha-256-{right}"), "algorithm in front"),
+        (format!("sha_256={right}"), "Berlin Group"),
+        (format!("Digest: SHA-256={right}"), "name of its field"),
+        (format!("digest={right}"), "name of its field"),
+        (format!(":{right}:"), "between colons"),
+        (
+            format!("sha-512=:{other}:, sha-256=:{right}:"),
+            "among others",
+        ),
+        (format!("[{}]", signed.join(", ")), "list of numbers"),
+        (STANDARD.encode(&right), "base64 twice"),
+        (latin.clone(), "raw bytes"),
+        (STANDARD.encode(latin), "bytes written as a text"),
+        (STANDARD.encode(sha2::Sha224::digest(body)), "SHA-224"),
+    ] {
+        let advice = check(Some(&claim), body, true).advice;
+        assert!(
+            advice.starts_with("The bytes are the right ones.") && advice.contains(says),
+            "{claim}: {advice}"
+        );
+    }
+    let itself = check(Some(&STANDARD.encode(body)), body, true).advice;
+    assert!(itself.contains("the body itself"), "{itself}");
+    for (digested, says) in [
+        (digest.to_vec(), "digested twice"),
+        (hex.into_bytes(), "in hexadecimal (digested twice)"),
+        (STANDARD.encode(body).into_bytes(), "the body in base64"),
+    ] {
+        let advice = check(Some(&of(&digested)), body, true).advice;
+        assert!(advice.contains(says), "{advice}");
+    }
+}
+
+#[test]
+fn what_is_digested_for_want_of_a_body_is_named() {
+    let url = "https://api.example.com/v1s/consents?limit=5";
+    for (digested, says) in [
+        ("undefined", "undefined"),
+        ("None", "None"),
+        ("\"\"", "in quotes"),
+        ("[]", "an empty list"),
+        ("limit=5", "the query;"),
+        ("?limit=5", "question mark"),
+        ("/v1s/consents", "the path;"),
+        ("/v1s/consents?limit=5", "the path and the query"),
+        (url, "the URL"),
+    ] {
+        let claim = JsonValue::Text(of(digested.as_bytes()).into());
+        let advice = super::check(Some(&claim), b"", url, true).advice;
+        assert!(
+            advice.contains("You digested") && advice.contains(says),
+            "{digested}: {advice}"
+        );
+    }
+    let list = json::read(b"[1,2]", json::ReadLimits::CLAIMS).unwrap();
+    let finding = super::check(Some(&list), b"", url, true);
+    assert_eq!(finding.found, "[1,2]");
+    assert!(finding.advice.contains("no text"), "{}", finding.advice);
 }

@@ -79,13 +79,13 @@ fn of_a_set_the_useful_keys_are_taken() {
     )
     .unwrap();
     let text = json!({ "keys": [{ "kty": "oct", "k": "AAAA" }, key] }).to_string();
-    assert_eq!(set(&text).unwrap().len(), 1);
+    assert_eq!(set(&text, None).unwrap().len(), 1);
     for text in ["[]", "{}", r#"{"keys":[]}"#, "<html>"] {
-        assert!(set(text).is_err(), "{text}");
+        assert!(set(text, None).is_err(), "{text}");
     }
 }
 
-/// What a JWK would be of these numbers.
+/// Returns an RSA key of these numbers as a JWK.
 fn rsa(n: &[u8], e: &[u8]) -> String {
     let base64 = |bytes| URL_SAFE_NO_PAD.encode(bytes);
     json!({ "kty": "RSA", "n": base64(n), "e": base64(e) }).to_string()
@@ -281,6 +281,11 @@ fn points_that_prove_nothing_are_no_keys() {
     for bytes in [[0; 32], one, signed_one, minus_one] {
         assert!(why(&ed(bytes)).contains("small order"));
     }
+    let mut two = [0; 32];
+    two[0] = 2;
+    for bytes in [two, [0xff; 32]] {
+        assert!(why(&ed(bytes)).contains("no point of the curve"));
+    }
     let short = json!({ "kty": "OKP", "crv": "Ed25519", "x": "AAAA" }).to_string();
     assert!(why(&short).contains("32 bytes"));
 }
@@ -306,7 +311,7 @@ fn what_nests_in_a_key_is_bounded() {
     }
     let deep = format!("{{\"kty\":\"RSA\",\"x5c\":{raw}}}");
     assert!(why(&deep).contains("nest deeper"), "{}", why(&deep));
-    assert!(set(&format!("{{\"keys\":[{deep}]}}")).is_err());
+    assert!(set(&format!("{{\"keys\":[{deep}]}}"), None).is_err());
     let spoofed = r#"{"kty":{"$serde_json::private::RawValue":"\"RSA\""},"n":"AQAB","e":"AQAB"}"#;
     assert!(why(spoofed).contains("Use an RSA key"), "{}", why(spoofed));
     let twice = r#"{"kty":"RSA","kty":"EC"}"#;
@@ -329,4 +334,42 @@ fn a_key_for_encryption_signs_nothing() {
     assert!(why(&key.to_string()).contains("for encryption"));
     key["use"] = json!("sig");
     assert!(PublicKey::parse(&key.to_string()).is_ok());
+}
+
+#[test]
+fn a_key_that_no_request_could_be_signed_with_is_not_kept() {
+    let whole = PublicKey::parse(Signer::new(RSA).public_pem()).unwrap();
+    let plain: Value = serde_json::from_str(&whole.to_json()).unwrap();
+    let with = |name: &str, value: Value| {
+        let mut jwk = plain.clone();
+        jwk[name] = value;
+        jwk.to_string()
+    };
+    for alg in ["HS256", "RS512", "RSA-OAEP", "ES256", "none"] {
+        let why = why(&with("alg", json!(alg)));
+        assert!(why.contains("alg"), "{alg}: {why}");
+    }
+    assert!(why(&with("key_ops", json!(["encrypt"]))).contains("key_ops"));
+    assert!(PublicKey::parse(&with("key_ops", json!(["verify"]))).is_ok());
+    let long = "k".repeat(257);
+    for kid in ["a\0b", "a\u{202e}b", long.as_str()] {
+        assert!(why(&with("kid", json!(kid))).contains("kid"), "{kid:?}");
+    }
+    for kid in ["", " "] {
+        let named = PublicKey::parse(&with("kid", json!(kid))).unwrap();
+        assert_eq!(named.kid().unwrap().len(), 43, "the thumbprint");
+    }
+}
+
+#[test]
+fn the_key_file_of_a_service_account_holds_a_private_key() {
+    let file = json!({ "type": "service_account", "private_key_id": "1", "client_email": "a@example.com",
+        "private_key": "-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----\n" });
+    for text in [
+        file.to_string(),
+        json!({ "key": file["private_key"] }).to_string(),
+    ] {
+        let refused = PublicKey::parse(&text).err().unwrap();
+        assert!(refused.is_secret(), "{refused}");
+    }
 }

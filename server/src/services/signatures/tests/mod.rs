@@ -1,5 +1,6 @@
-//! Signed requests through the API's own door, on both databases.
+//! Signed requests through the API's router, on both databases.
 
+mod advice;
 mod checks;
 mod clocks;
 mod keys;
@@ -10,7 +11,7 @@ use app::domain::person::Role;
 use app::domain::servicer::ServicerStatus;
 use app::domain::signature::{Finding, Outcome};
 use app::portal::signing::{NewSigningKey, Signing as _, SigningKey, Specimen};
-use app::portal::{Answered, Trouble};
+use app::portal::{PortalError, PortalResult};
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, header};
@@ -24,7 +25,7 @@ use crate::storage::Db;
 use crate::storage::testing::on_both;
 
 /// A servicer whose tenant signs.
-struct Desk {
+struct Fixture {
     world: World,
     router: Router,
     signer: Signer,
@@ -41,7 +42,7 @@ impl Answer {
         self.body["code"].as_str().unwrap_or_default()
     }
 
-    /// Whether it was refused by this check.
+    /// Returns `true` if the request was refused by this check.
     fn fails(&self, check: &str) -> bool {
         let message = self.body["message"].as_str().unwrap_or_default();
         self.status == 401
@@ -50,12 +51,15 @@ impl Answer {
     }
 }
 
-impl Desk {
+impl Fixture {
     /// With a key registered by its PEM.
     async fn new(db: Db) -> Self {
-        let desk = Self::without_keys(World::new(db).await, Signer::new(P256));
-        desk.add(ISSUER, desk.signer.public_pem()).await.unwrap();
-        desk
+        let fixture = Self::without_keys(World::new(db).await, Signer::new(P256));
+        fixture
+            .add(ISSUER, fixture.signer.public_pem())
+            .await
+            .unwrap();
+        fixture
     }
 
     fn without_keys(world: World, signer: Signer) -> Self {
@@ -67,7 +71,7 @@ impl Desk {
         }
     }
 
-    async fn add(&self, issuer: &str, material: &str) -> Answered<()> {
+    async fn add(&self, issuer: &str, material: &str) -> PortalResult<()> {
         let new = NewSigningKey {
             issuer: issuer.into(),
             material: material.into(),

@@ -7,48 +7,53 @@ use super::*;
 on_both!(every_check_refuses_by_its_name_and_tells_the_owner);
 
 /// Signatures over a body, each with the check that it fails.
-fn bad_signatures(desk: &Desk, body: &str) -> Vec<(Check, String)> {
+fn bad_signatures(fixture: &Fixture, body: &str) -> Vec<(Check, String)> {
     let stranger = Signer::new(ED25519);
-    let header = desk.signer.header();
+    let header = fixture.signer.header();
     let with = |name: &str, value: Value| {
-        let mut claims = desk.claims(body);
+        let mut claims = fixture.claims(body);
         claims[name] = value;
-        desk.signer.jws(&header, &claims)
+        fixture.signer.jws(&header, &claims)
     };
     let without = |name: &str| {
-        let mut claims = desk.claims(body);
+        let mut claims = fixture.claims(body);
         claims.as_object_mut().unwrap().remove(name);
-        desk.signer.jws(&header, &claims)
+        fixture.signer.jws(&header, &claims)
     };
     let other_claims = |jws: String| {
-        let good = desk.sign(body);
+        let good = fixture.sign(body);
         let (head, tail) = (
             good.split('.').next().unwrap(),
             jws.rsplit('.').next().unwrap(),
         );
         format!("{head}.{}.{tail}", good.split('.').nth(1).unwrap())
     };
-    let now = desk.now();
+    let now = fixture.now();
     vec![
         (Check::Form, "no.signature".to_owned()),
         (
             Check::Algorithm,
-            desk.signer
-                .jws(&json!({ "alg": "none" }), &desk.claims(body)),
+            fixture
+                .signer
+                .jws(&json!({ "alg": "none" }), &fixture.claims(body)),
         ),
         (
             Check::Algorithm,
-            desk.signer
-                .jws(&json!({ "alg": "HS256" }), &desk.claims(body)),
+            fixture
+                .signer
+                .jws(&json!({ "alg": "HS256" }), &fixture.claims(body)),
         ),
         (Check::Issuer, with("iss", json!("somebody@else.example"))),
         (Check::Issuer, without("iss")),
         // The key of another kind, and the right kind's header over another's signature.
         (
             Check::Key,
-            stranger.jws(&stranger.header(), &desk.claims(body)),
+            stranger.jws(&stranger.header(), &fixture.claims(body)),
         ),
-        (Check::Signature, stranger.jws(&header, &desk.claims(body))),
+        (
+            Check::Signature,
+            stranger.jws(&header, &fixture.claims(body)),
+        ),
         (
             Check::Signature,
             other_claims(with("jti", json!("another"))),
@@ -74,15 +79,15 @@ fn bad_signatures(desk: &Desk, body: &str) -> Vec<(Check, String)> {
             with("htu", json!("http://127.0.0.1:3000/v1s/accounts")),
         ),
         (Check::Digest, without("digest")),
-        (Check::Digest, desk.sign(&format!("{body} x"))),
+        (Check::Digest, fixture.sign(&format!("{body} x"))),
     ]
 }
 
 async fn every_check_refuses_by_its_name_and_tells_the_owner(db: Db) {
-    let desk = Desk::new(db).await;
-    let body = desk.listing();
-    for (check, jws) in bad_signatures(&desk, &body) {
-        let answer = desk.list(&jws).await;
+    let fixture = Fixture::new(db).await;
+    let body = fixture.listing();
+    for (check, jws) in bad_signatures(&fixture, &body) {
+        let answer = fixture.list(&jws).await;
         assert!(answer.fails(check.as_str()), "{check}: {}", answer.body);
         let hint = answer.body["hint"].as_str().unwrap();
         assert!(
@@ -90,35 +95,37 @@ async fn every_check_refuses_by_its_name_and_tells_the_owner(db: Db) {
             "{hint}"
         );
         let asked = answer.request.parse().ok();
-        let kept = desk
+        let kept = fixture
             .world
             .services
-            .refused_signatures(&desk.world.owner, asked)
+            .refused_signatures(&fixture.world.owner, asked)
             .await
             .unwrap();
         let kept = failed(&kept.first().expect("the owner can look").findings)
             .unwrap()
             .clone();
-        let typed = failed(&desk.diagnose(&jws, &body).await).unwrap().clone();
+        let typed = failed(&fixture.diagnose(&jws, &body).await)
+            .unwrap()
+            .clone();
         assert_eq!((kept.check, typed.check), (check, check));
         assert!(!typed.advice.is_empty(), "{check}");
     }
-    let other = desk.world.beside().await;
+    let other = fixture.world.beside().await;
     let foreign = other
         .services
         .refused_signatures(&other.owner, None)
         .await
         .unwrap();
     assert!(foreign.is_empty(), "nobody else sees them");
-    let latest = desk
+    let latest = fixture
         .world
         .services
-        .refused_signatures(&desk.world.owner, None)
+        .refused_signatures(&fixture.world.owner, None)
         .await
         .unwrap();
     let text = format!("{latest:?}");
     assert!(
-        !text.contains(&desk.world.client_secret),
+        !text.contains(&fixture.world.client_secret),
         "what was sent is not kept"
     );
 }

@@ -20,10 +20,10 @@ on_both!(
     a_set_that_nests_or_spoofs_is_no_set,
 );
 
-/// Whoever publishes the keys.
+/// A server that publishes keys.
 struct Publisher {
     url: String,
-    /// What is answered: status and text.
+    /// Status and body of its answers.
     says: Arc<Mutex<(u16, String)>>,
     asked: Arc<AtomicUsize>,
     task: JoinHandle<()>,
@@ -76,65 +76,66 @@ fn set(signers: &[&Signer]) -> String {
     json!({ "keys": keys }).to_string()
 }
 
-/// A desk in an installation that may ask this machine.
-async fn desk(db: Db, publisher: &Publisher) -> Desk {
+/// A fixture in an installation that may ask this machine.
+async fn fixture(db: Db, publisher: &Publisher) -> Fixture {
     let mut config = Config::default();
     config.signing.key_sets_from_private_addresses = true;
-    let desk = Desk::without_keys(World::with(db, config).await, Signer::new(P256));
-    desk.add(ISSUER, &publisher.url).await.unwrap();
-    desk
+    let fixture = Fixture::without_keys(World::with(db, config).await, Signer::new(P256));
+    fixture.add(ISSUER, &publisher.url).await.unwrap();
+    fixture
 }
 
 /// A request whose header names the key.
-async fn by_kid(desk: &Desk, signer: &Signer) -> Answer {
+async fn by_kid(fixture: &Fixture, signer: &Signer) -> Answer {
     let mut header = signer.header();
     header["kid"] = json!(PublicKey::parse(signer.public_pem()).unwrap().kid());
-    desk.list(&signer.jws(&header, &desk.claims(&desk.listing())))
+    fixture
+        .list(&signer.jws(&header, &fixture.claims(&fixture.listing())))
         .await
 }
 
 async fn a_set_is_read_once_and_again_when_it_is_old(db: Db) {
     let publisher = Publisher::new(&[&Signer::new(P256)]).await;
-    let desk = desk(db, &publisher).await;
+    let fixture = fixture(db, &publisher).await;
     for _ in 0..3 {
-        assert_eq!(by_kid(&desk, &desk.signer).await.status, 200);
+        assert_eq!(by_kid(&fixture, &fixture.signer).await.status, 200);
     }
     assert_eq!(publisher.asked(), 1, "when it was added");
-    desk.world.state().clock.advance(Duration::minutes(15));
+    fixture.world.state().clock.advance(Duration::minutes(15));
     publisher.say(200, set(&[&Signer::new(ED25519)]));
     assert!(
-        by_kid(&desk, &desk.signer).await.fails("key"),
+        by_kid(&fixture, &fixture.signer).await.fails("key"),
         "taken out of the set by its owner"
     );
     assert_eq!(publisher.asked(), 2);
-    let keys = desk.keys().await;
+    let keys = fixture.keys().await;
     assert_eq!(keys[0].url.as_deref(), Some(publisher.url.as_str()));
-    assert_eq!(keys[0].fetched_at, Some(desk.world.state().clock.now()));
+    assert_eq!(keys[0].fetched_at, Some(fixture.world.state().clock.now()));
 }
 
 async fn a_new_key_in_the_set_is_found_and_an_unknown_one_asks_no_more_than_twice_a_minute(db: Db) {
     let (old, new) = (Signer::new(P256), Signer::new(ED25519));
     let publisher = Publisher::new(&[&old]).await;
-    let desk = desk(db, &publisher).await;
-    let clock = &desk.world.state().clock;
+    let fixture = fixture(db, &publisher).await;
+    let clock = &fixture.world.state().clock;
     clock.advance(Duration::seconds(31));
     publisher.say(200, set(&[&old, &new]));
-    assert_eq!(by_kid(&desk, &new).await.status, 200);
-    assert_eq!(by_kid(&desk, &old).await.status, 200);
+    assert_eq!(by_kid(&fixture, &new).await.status, 200);
+    assert_eq!(by_kid(&fixture, &old).await.status, 200);
     let unknown = Signer::new(RSA);
     for _ in 0..5 {
-        assert!(by_kid(&desk, &unknown).await.fails("key"));
+        assert!(by_kid(&fixture, &unknown).await.fails("key"));
     }
     assert_eq!(publisher.asked(), 2);
     clock.advance(Duration::seconds(31));
-    assert!(by_kid(&desk, &unknown).await.fails("key"));
+    assert!(by_kid(&fixture, &unknown).await.fails("key"));
     assert_eq!(publisher.asked(), 3);
 }
 
 async fn a_set_that_cannot_be_read_is_good_for_a_day(db: Db) {
     let publisher = Publisher::new(&[&Signer::new(P256)]).await;
-    let desk = desk(db, &publisher).await;
-    let clock = &desk.world.state().clock;
+    let fixture = fixture(db, &publisher).await;
+    let clock = &fixture.world.state().clock;
     for (status, text) in [
         (500, "broken"),
         (302, ""),
@@ -144,46 +145,46 @@ async fn a_set_that_cannot_be_read_is_good_for_a_day(db: Db) {
         publisher.say(status, text);
         clock.advance(Duration::minutes(16));
         assert_eq!(
-            by_kid(&desk, &desk.signer).await.status,
+            by_kid(&fixture, &fixture.signer).await.status,
             200,
             "{status} {text}"
         );
-        let keys = desk.keys().await;
+        let keys = fixture.keys().await;
         assert!(keys[0].problem.is_some(), "and the owner is told");
     }
     clock.advance(Duration::hours(24));
-    let refused = by_kid(&desk, &desk.signer).await;
+    let refused = by_kid(&fixture, &fixture.signer).await;
     assert!(refused.fails("key"), "{}", refused.body);
-    publisher.say(200, set(&[&desk.signer]));
+    publisher.say(200, set(&[&fixture.signer]));
     clock.advance(Duration::seconds(31));
-    assert_eq!(by_kid(&desk, &desk.signer).await.status, 200);
-    let keys = desk.keys().await;
+    assert_eq!(by_kid(&fixture, &fixture.signer).await.status, 200);
+    let keys = fixture.keys().await;
     assert_eq!(keys[0].problem, None);
 }
 
 async fn a_set_that_cannot_be_read_hinders_no_other_key(db: Db) {
     let publisher = Publisher::new(&[&Signer::new(P256)]).await;
-    let desk = desk(db, &publisher).await;
+    let fixture = fixture(db, &publisher).await;
     let other = Signer::new(ED25519);
-    desk.add(ISSUER, other.public_pem()).await.unwrap();
+    fixture.add(ISSUER, other.public_pem()).await.unwrap();
     publisher.say(500, "broken");
-    desk.world.state().clock.advance(Duration::minutes(16));
+    fixture.world.state().clock.advance(Duration::minutes(16));
     for _ in 0..3 {
-        assert_eq!(by_kid(&desk, &other).await.status, 200);
+        assert_eq!(by_kid(&fixture, &other).await.status, 200);
     }
     assert_eq!(publisher.asked(), 1, "nobody needed the set");
     let mut header = other.header();
     header["kid"] = json!("a-name-of-my-own");
     for _ in 0..3 {
-        let jws = other.jws(&header, &desk.claims(&desk.listing()));
-        assert_eq!(desk.list(&jws).await.status, 200);
+        let jws = other.jws(&header, &fixture.claims(&fixture.listing()));
+        assert_eq!(fixture.list(&jws).await.status, 200);
     }
     assert_eq!(publisher.asked(), 2);
 }
 
 async fn addresses_that_are_not_public_are_not_asked(db: Db) {
     let publisher = Publisher::new(&[&Signer::new(P256)]).await;
-    let desk = Desk::without_keys(World::new(db).await, Signer::new(P256));
+    let fixture = Fixture::without_keys(World::new(db).await, Signer::new(P256));
     let port = publisher
         .url
         .rsplit(':')
@@ -201,15 +202,15 @@ async fn addresses_that_are_not_public_are_not_asked(db: Db) {
         "https://user:password@keys.example.com/".to_owned(),
         "http://keys.example.com/".to_owned(),
     ] {
-        let refused = desk.add(ISSUER, &url).await;
-        assert!(matches!(refused, Err(Trouble::Refused(_))), "{url}");
+        let refused = fixture.add(ISSUER, &url).await;
+        assert!(matches!(refused, Err(PortalError::Refused(_))), "{url}");
     }
     assert_eq!(publisher.asked(), 0);
 }
 
 async fn a_set_that_nests_or_spoofs_is_no_set(db: Db) {
     let publisher = Publisher::new(&[&Signer::new(P256)]).await;
-    let desk = desk(db, &publisher).await;
+    let fixture = fixture(db, &publisher).await;
     let mut raw = "[]".to_owned();
     for _ in 0..40 {
         let escaped = raw.replace('\\', "\\u005c").replace('"', "\\u0022");
@@ -234,11 +235,11 @@ async fn a_set_that_nests_or_spoofs_is_no_set(db: Db) {
         ),
     ] {
         publisher.say(200, set);
-        let refused = desk
+        let refused = fixture
             .add("other@app.example.com", &publisher.url)
             .await
             .unwrap_err();
-        let Trouble::Refused(fields) = refused else {
+        let PortalError::Refused(fields) = refused else {
             panic!("{refused:?}");
         };
         assert!(

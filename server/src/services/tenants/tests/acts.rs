@@ -24,7 +24,7 @@ async fn picture(world: &World) -> String {
 }
 
 /// Every act of the trait, one after the other; each is tried though the one before failed.
-async fn all_acts(world: &World) -> Vec<Answered<()>> {
+async fn all_acts(world: &World) -> Vec<PortalResult<()>> {
     let (services, owner, id, source) = (&world.services, &world.owner, world.tenant, source());
     let secret = live(world, KeyKind::Secret).await[0].id;
     let sandbox = NewTenant {
@@ -59,7 +59,13 @@ async fn all_acts(world: &World) -> Vec<Answered<()>> {
             )
             .await,
         services
-            .rotate_key(owner, id, KeyKind::AppKey, Duration::days(1), &source)
+            .rotate_key(
+                owner,
+                id,
+                KeyKind::AppKey,
+                Duration::days(1).into(),
+                &source,
+            )
             .await
             .map(|_| ()),
         services.stop_key(owner, id, secret, &source).await,
@@ -80,7 +86,7 @@ async fn no_act_without_its_audit_row(db: Db) {
     tx.commit().await.unwrap();
     for (at, answer) in all_acts(&world).await.into_iter().enumerate() {
         assert!(
-            matches!(answer, Err(Trouble::Internal(_))),
+            matches!(answer, Err(PortalError::Internal(_))),
             "act {at}: {answer:?}"
         );
     }

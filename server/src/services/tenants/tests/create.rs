@@ -24,7 +24,7 @@ async fn production_is_for_approved_servicers_and_their_owners(db: Db) {
     ] {
         let refused = create(world.actor(role, status)).await;
         assert!(
-            matches!(refused, Err(Trouble::Forbidden(_))),
+            matches!(refused, Err(PortalError::Forbidden(_))),
             "{role} {status}"
         );
     }
@@ -34,14 +34,14 @@ async fn production_is_for_approved_servicers_and_their_owners(db: Db) {
     let developer = world.actor(Role::Developer, ServicerStatus::Approved);
     assert!(matches!(
         services.keys(&developer, made.id).await,
-        Err(Trouble::Forbidden(_))
+        Err(PortalError::Forbidden(_))
     ));
     assert!(services.keys(&developer, world.tenant).await.is_ok());
 
     let key = services.keys(&owner, made.id).await.unwrap()[0].id;
     world.state().clock.advance(Duration::minutes(11));
     let stale = services.stop_key(&owner, made.id, key, &source()).await;
-    assert_eq!(stale, Err(Trouble::ProofNeeded));
+    assert_eq!(stale, Err(PortalError::ProofNeeded));
     let fresh = world.actor(Role::Owner, ServicerStatus::Approved);
     services
         .stop_key(&fresh, made.id, key, &source())
@@ -57,32 +57,38 @@ async fn a_foreign_tenant_is_a_missing_one(db: Db) {
     for id in [foreign, none] {
         assert_eq!(
             services.tenant(owner, id).await.map(|_| ()),
-            Err(Trouble::NotFound)
+            Err(PortalError::NotFound)
         );
         assert_eq!(
             services.keys(owner, id).await.map(|_| ()),
-            Err(Trouble::NotFound)
+            Err(PortalError::NotFound)
         );
         let rotated = services
-            .rotate_key(owner, id, KeyKind::Secret, Duration::zero(), &source())
+            .rotate_key(
+                owner,
+                id,
+                KeyKind::Secret,
+                Duration::zero().into(),
+                &source(),
+            )
             .await;
-        assert_eq!(rotated.map(|_| ()), Err(Trouble::NotFound));
+        assert_eq!(rotated.map(|_| ()), Err(PortalError::NotFound));
         assert_eq!(
             services.pause_tenant(owner, id, true, &source()).await,
-            Err(Trouble::NotFound)
+            Err(PortalError::NotFound)
         );
         assert_eq!(
             services
                 .rename_tenant(owner, id, 1, "Mine", &source())
                 .await,
-            Err(Trouble::NotFound)
+            Err(PortalError::NotFound)
         );
     }
     let foreign_key = live(&other, KeyKind::Secret).await[0].id;
     for key in [foreign_key, KeyId(world.state().clock.id())] {
         assert_eq!(
             services.stop_key(owner, world.tenant, key, &source()).await,
-            Err(Trouble::NotFound)
+            Err(PortalError::NotFound)
         );
     }
     assert_eq!(services.tenants(owner, "").await.unwrap().len(), 1);

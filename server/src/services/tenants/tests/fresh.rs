@@ -6,7 +6,7 @@ use crate::storage::testing::on_both;
 on_both!(production_asks_for_fresh_proof_and_the_sandbox_does_not,);
 
 /// Every act on a tenant or what its production hangs on.
-async fn acts(world: &World, actor: &Actor, id: TenantId) -> Vec<(&'static str, Answered<()>)> {
+async fn acts(world: &World, actor: &Actor, id: TenantId) -> Vec<(&'static str, PortalResult<()>)> {
     use app::portal::signing::{NewSigningKey, Signing as _};
     let (services, from) = (&world.services, source());
     let key = services.keys(actor, id).await.unwrap()[0].id;
@@ -52,7 +52,7 @@ async fn acts(world: &World, actor: &Actor, id: TenantId) -> Vec<(&'static str, 
         (
             "rotate",
             services
-                .rotate_key(actor, id, KeyKind::Secret, Duration::zero(), &from)
+                .rotate_key(actor, id, KeyKind::Secret, Duration::zero().into(), &from)
                 .await
                 .map(drop),
         ),
@@ -91,16 +91,16 @@ async fn production_asks_for_fresh_proof_and_the_sandbox_does_not(db: Db) {
     clock.advance(Duration::seconds(1));
     let keys = world.services.keys(&owner, live).await.unwrap().len();
     for (act, answer) in acts(&world, &owner, live).await {
-        assert_eq!(answer, Err(Trouble::ProofNeeded), "{act}");
+        assert_eq!(answer, Err(PortalError::ProofNeeded), "{act}");
     }
     assert_eq!(world.services.keys(&owner, live).await.unwrap().len(), keys);
     let always = ["signing key", "signing key stop", "create"];
     for (act, answer) in acts(&world, &owner, world.tenant).await {
-        let asked = answer == Err(Trouble::ProofNeeded);
+        let asked = answer == Err(PortalError::ProofNeeded);
         assert_eq!(asked, always.contains(&act), "{act}: {answer:?}");
     }
     owner.proved_at = clock.now();
     for (act, answer) in acts(&world, &owner, live).await {
-        assert_ne!(answer, Err(Trouble::ProofNeeded), "{act}");
+        assert_ne!(answer, Err(PortalError::ProofNeeded), "{act}");
     }
 }

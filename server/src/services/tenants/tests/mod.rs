@@ -14,7 +14,7 @@ use app::domain::person::Role;
 use app::domain::servicer::ServicerStatus;
 use app::domain::skill::SkillName;
 use app::domain::tenant::{Environment, TenantStatus};
-use app::portal::Trouble;
+use app::portal::PortalError;
 use app::portal::tenants::{Creation, NewTenant, Tenants as _};
 use chrono::Duration;
 
@@ -41,13 +41,13 @@ fn made(creation: Creation) -> CreatedTenant {
     }
 }
 
-/// Which state the settings are in.
+/// Returns the version of the tenant's settings.
 async fn version(world: &World) -> i64 {
     let tenant = world.services.tenant(&world.owner, world.tenant).await;
     tenant.unwrap().version
 }
 
-async fn live(world: &World, kind: KeyKind) -> Vec<Key> {
+async fn live(world: &World, kind: KeyKind) -> Vec<TenantKey> {
     let keys = world
         .services
         .keys(&world.owner, world.tenant)

@@ -4,7 +4,7 @@ use app::domain::ids::{RequestId, TenantId};
 
 use super::*;
 use crate::services::sessions::{self, NewSession};
-use crate::storage::requests::RequestLogRow;
+use crate::storage::request_log::RequestLogRow;
 use crate::storage::testing::on_both;
 
 on_both!(a_day_is_counted_and_then_over);

@@ -34,7 +34,7 @@ async fn settings_are_kept_and_refused_whole(db: Db) {
             &source(),
         )
         .await;
-    let Err(Trouble::Refused(fields)) = wrong else {
+    let Err(PortalError::Refused(fields)) = wrong else {
         panic!("{wrong:?}")
     };
     assert_eq!(
@@ -74,7 +74,7 @@ async fn settings_are_kept_and_refused_whole(db: Db) {
     let unknown = services
         .whitelist(owner, id, "abc_aisp_sbx_#1.0", true, &source())
         .await;
-    assert!(matches!(unknown, Err(Trouble::Refused(_))));
+    assert!(matches!(unknown, Err(PortalError::Refused(_))));
     let tenant = services.tenant(owner, id).await.unwrap();
     assert_eq!(
         (tenant.status, tenant.name.as_str(), tenant.skills.len()),
@@ -84,7 +84,7 @@ async fn settings_are_kept_and_refused_whole(db: Db) {
         services
             .rename_tenant(owner, id, tenant.version, " ", &source())
             .await,
-        Err(Trouble::Refused(_))
+        Err(PortalError::Refused(_))
     ));
 }
 
@@ -128,7 +128,7 @@ async fn origins_are_kept_as_browsers_send_them(db: Db) {
         ("https://ana@app.example.com", "user name"),
         ("myapp://return", "capacitor://localhost"),
     ] {
-        let Err(Trouble::Refused(fields)) = set(&[wrong]).await else {
+        let Err(PortalError::Refused(fields)) = set(&[wrong]).await else {
             panic!("{wrong} was taken")
         };
         assert!(fields[0].message.contains(says), "{fields:?}");
@@ -173,7 +173,7 @@ async fn terms_are_kept_within_their_limits(db: Db) {
     assert_eq!(now().await, set_alone, "of that skill alone");
 
     let wrong = set(owner, id, &skill, terms("0", "366")).await;
-    let Err(Trouble::Refused(fields)) = wrong else {
+    let Err(PortalError::Refused(fields)) = wrong else {
         panic!("{wrong:?}")
     };
     assert_eq!(
@@ -183,11 +183,11 @@ async fn terms_are_kept_within_their_limits(db: Db) {
     let unlisted = SkillName::parse("abc_aisp_sbx_#1.0").unwrap();
     for (tenant, skill) in [(id, &unlisted), (other.tenant, &skill)] {
         let answer = set(owner, tenant, skill, terms("60", "60")).await;
-        assert_eq!(answer, Err(Trouble::NotFound));
+        assert_eq!(answer, Err(PortalError::NotFound));
     }
     let analyst = world.actor(Role::Developer, ServicerStatus::Suspended);
     let answer = set(&analyst, id, &skill, terms("60", "60")).await;
-    assert!(matches!(answer, Err(Trouble::Forbidden(_))));
+    assert!(matches!(answer, Err(PortalError::Forbidden(_))));
     assert_eq!(now().await, set_alone);
 
     services

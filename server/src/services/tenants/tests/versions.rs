@@ -45,7 +45,7 @@ async fn a_form_made_from_something_older_is_refused_with_what_changed(db: Db) {
         .await,
     ];
     for answer in stale {
-        let Err(Trouble::Conflict(why)) = answer else {
+        let Err(PortalError::Conflict(why)) = answer else {
             panic!("{answer:?}")
         };
         assert!(
@@ -64,7 +64,7 @@ async fn a_form_made_from_something_older_is_refused_with_what_changed(db: Db) {
     assert_eq!(version(&world).await, loaded + 2);
 }
 
-/// As many at once as a test machine bears; a thousand in all.
+/// Number of edits that run at once, as many as a test machine bears. A thousand run in all.
 const AT_ONCE: usize = 20;
 
 async fn a_thousand_edits_at_once_are_counted_one_by_one(db: Db) {
@@ -87,7 +87,7 @@ async fn a_thousand_edits_at_once_are_counted_one_by_one(db: Db) {
         for task in tasks {
             match task.await.unwrap() {
                 Ok(()) => accepted += 1,
-                Err(Trouble::Conflict(_)) => {}
+                Err(PortalError::Conflict(_)) => {}
                 other => panic!("{other:?}"),
             }
         }

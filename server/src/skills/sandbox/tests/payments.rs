@@ -37,7 +37,7 @@ const YES: &[(&str, &str)] = &[("decision", "approve"), ("account", "201")];
 impl World {
     async fn order(&self, info: Value) -> (String, Opaque) {
         match self.connector.submit(ordering(info)).await.unwrap() {
-            Outcome::Redirect { url, bank_ref } => (url, bank_ref),
+            SubmitOutcome::Redirect { url, bank_ref } => (url, bank_ref),
             _ => panic!("the only step leads to the bank"),
         }
     }
@@ -47,17 +47,19 @@ impl World {
             .await
     }
 
-    async fn settle(&self, bank_ref: &Opaque, close: bool) -> Option<Returned> {
+    async fn settle(&self, bank_ref: &Opaque, close: bool) -> Option<ConsentOutcome> {
         self.connector.settle(bank_ref, close).await.unwrap()
     }
 }
 
-fn granted(returned: Returned) -> Grant {
+fn granted(returned: ConsentOutcome) -> Grant {
     match returned {
-        Returned::Granted(granted) => granted.grant,
-        Returned::Settled(_) => panic!("the bank does not know the code"),
-        Returned::Refused { reason } => panic!("refused: {reason}"),
-        Returned::Next { .. } | Returned::Pending { .. } => panic!("the only step is the last"),
+        ConsentOutcome::Granted(granted) => granted.grant,
+        ConsentOutcome::Settled(_) => panic!("the bank does not know the code"),
+        ConsentOutcome::Refused { reason } => panic!("refused: {reason}"),
+        ConsentOutcome::Next { .. } | ConsentOutcome::Pending { .. } => {
+            panic!("the only step is the last")
+        }
     }
 }
 
@@ -126,7 +128,7 @@ async fn a_code_that_was_used_still_finds_the_payment(db: Db) {
     ];
     for query in [&query[..], &guess] {
         let found = world.finish(query, &bank_ref).await;
-        assert!(matches!(found, Ok(Returned::Settled(_))));
+        assert!(matches!(found, Ok(ConsentOutcome::Settled(_))));
     }
     world.close().await;
 }
@@ -138,7 +140,7 @@ async fn what_the_browser_says_is_not_believed(db: Db) {
     assert!(world.settle(&bank_ref, false).await.is_none());
     assert!(matches!(
         world.settle(&bank_ref, true).await,
-        Some(Returned::Refused { .. })
+        Some(ConsentOutcome::Refused { .. })
     ));
     let begun = world.http.get(&url).send().await.unwrap();
     assert_eq!(
@@ -160,7 +162,7 @@ async fn what_the_browser_says_is_not_believed(db: Db) {
     ];
     assert!(matches!(
         world.finish(&query, &bank_ref).await,
-        Ok(Returned::Refused { .. })
+        Ok(ConsentOutcome::Refused { .. })
     ));
     world.close().await;
 }
