@@ -8,8 +8,8 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError};
 use crate::crypto::{Secrets, SecretsError};
 use crate::mail::{self, MailError};
-use crate::services::people::spelling;
-use crate::services::secrets::data_keys::{self, PrepareError};
+use crate::services::portal::people::spelling;
+use crate::services::portal::secrets::data_keys::{self, PrepareError};
 use crate::state::AppState;
 use crate::storage::{Db, DbError, OpenError};
 

@@ -14,7 +14,7 @@ use crate::http::call::{Call, ConsentAuth};
 use crate::http::fields::fields;
 use crate::json::Json;
 use crate::problem::Problem;
-use crate::services::accounts::{self, BalanceFilter, BalanceQuery};
+use crate::services::consents::accounts::{self, BalanceFilter, BalanceQuery};
 use crate::state::AppState;
 use crate::wire::List;
 use crate::wire::balances::Balance;

@@ -23,7 +23,7 @@ use crate::http::paths;
 use crate::http::tagged::Tagged;
 use crate::json::Json;
 use crate::problem::Problem;
-use crate::services::catalog::{self, CatalogFilter, Offer};
+use crate::services::access::catalog::{self, CatalogFilter, Offer};
 use crate::services::refusal::{FieldProblem, Refusal};
 use crate::state::AppState;
 use crate::wire::catalog::*;

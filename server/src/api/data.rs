@@ -12,10 +12,10 @@ use utoipa::openapi::{RefOr, Schema};
 use crate::http::call::{ConsentHolder, ExtraCredentials};
 use crate::http::fields::{Field, FieldPath, schema_of, unproved_problem, word_field};
 use crate::problem::Problem;
-use crate::services::accounts::Listing;
+use crate::services::access::keys::Client;
 use crate::services::consents::Credentials;
-use crate::services::data::Freshness;
-use crate::services::keys::Client;
+use crate::services::consents::accounts::Listing;
+use crate::services::consents::data::Freshness;
 use crate::services::refusal::{FieldProblem, Refusal};
 use crate::wire::{List, Time};
 

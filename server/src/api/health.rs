@@ -43,7 +43,7 @@ async fn readyz(State(state): State<AppState>) -> Result<Json<Health>, Problem> 
     if state.stopping.load(Ordering::Relaxed) {
         return Err(Problem::new(Code::ServiceUnavailable));
     }
-    match crate::services::not_ready(&state).await {
+    match crate::services::background::not_ready(&state).await {
         Some(why) => Err(Refusal::new(Code::ServiceUnavailable).says(why).into()),
         None => Ok(OK),
     }

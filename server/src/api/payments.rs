@@ -15,7 +15,7 @@ use crate::http::idempotency;
 use crate::http::path_text::PathText;
 use crate::json::Json;
 use crate::problem::Problem;
-use crate::services::payments;
+use crate::services::consents::payments;
 use crate::state::AppState;
 use crate::wire::payments::Payment;
 

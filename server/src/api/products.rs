@@ -11,7 +11,7 @@ use crate::http::call::{Call, ConsentAuth};
 use crate::http::fields::fields;
 use crate::json::Json;
 use crate::problem::Problem;
-use crate::services::products;
+use crate::services::consents::products;
 use crate::state::AppState;
 use crate::wire::List;
 use crate::wire::products::Product;

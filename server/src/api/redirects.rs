@@ -16,8 +16,8 @@ use app::domain::problem::Code;
 use crate::http::notice::{plain, quiet};
 use crate::http::path_text::PathText;
 use crate::problem::{AnsweredCode, Problem};
-use crate::services::callbacks::{self, AuthorizationResponse, CallbackResult};
 use crate::services::refusal::ApiError;
+use crate::services::sessions::callbacks::{self, AuthorizationResponse, CallbackResult};
 use crate::state::AppState;
 
 const KINDS: [&str; 3] = ["aisp", "pisp", "partner"];

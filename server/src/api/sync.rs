@@ -10,7 +10,7 @@ use crate::http::call::{Call, ConsentAuth};
 use crate::http::fields::fields;
 use crate::json::Json;
 use crate::problem::Problem;
-use crate::services::sync;
+use crate::services::consents::sync;
 use crate::state::AppState;
 use crate::wire::sync::TransactionChanges;
 

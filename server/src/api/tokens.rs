@@ -14,7 +14,7 @@ use crate::http::fields::fields;
 use crate::http::idempotency;
 use crate::json::Json;
 use crate::problem::Problem;
-use crate::services::tokens::{self, Exchange, ExchangeResult, Exchanged};
+use crate::services::sessions::tokens::{self, Exchange, ExchangeResult, Exchanged};
 use crate::state::AppState;
 use crate::wire::tokens::Token;
 

@@ -23,12 +23,12 @@ use crate::http::describe::described_input;
 use crate::http::fields::{ExactMoment, FieldErrors, FromFields, Input, VisibleText, fields};
 use crate::json::Json;
 use crate::problem::Problem;
-use crate::services::data;
-use crate::services::refusal::ApiError;
-use crate::services::transactions::{
+use crate::services::consents::data;
+use crate::services::consents::transactions::{
     self, AmountBounds, TimeBounds, TransactionFilter, TransactionPage, TransactionPosition,
     TransactionQuery, TransactionReader,
 };
+use crate::services::refusal::ApiError;
 use crate::state::AppState;
 use crate::wire::List;
 use crate::wire::transactions::Transaction;

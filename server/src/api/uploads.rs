@@ -22,7 +22,7 @@ use crate::http::form::FileCall;
 use crate::json::Json;
 use crate::problem::Problem;
 use crate::services::refusal::Refusal;
-use crate::services::uploads::{self, UploadRequest};
+use crate::services::sessions::uploads::{self, UploadRequest};
 use crate::state::AppState;
 use crate::wire::uploads::Uploaded;
 

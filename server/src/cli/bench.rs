@@ -9,7 +9,7 @@ use clap::Subcommand;
 use super::{CommandError, print_text};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::services::filler;
+use crate::services::consents::filler;
 use crate::services::refusal::ApiError;
 use crate::start;
 

@@ -8,8 +8,8 @@ use app::portal::RequestSource;
 use app::portal::people::Start;
 use secrecy::SecretString;
 
-use crate::services::people::make_sandbox;
-use crate::services::service_error::ServiceError;
+use crate::services::portal::people::make_sandbox;
+use crate::services::portal::service_error::ServiceError;
 use crate::state::AppState;
 
 const EMAIL: &str = "demo@example.com";

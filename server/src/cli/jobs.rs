@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::operate::{Output, open_existing, outcome, say};
 use super::{CommandError, print_text};
 use crate::config::Config;
-use crate::services::audit::AuditActor;
-use crate::services::operators;
+use crate::services::portal::audit::AuditActor;
+use crate::services::portal::operators;
 use crate::storage::jobs::{DeadJobs, ListedJob};
 
 #[derive(Subcommand)]

@@ -11,9 +11,11 @@ use crate::config::Config;
 use crate::crypto::KeyTag;
 use crate::crypto::file::{FileKey, KeyFile, KeyPurpose};
 use crate::security::SecurityEvent;
-use crate::services::audit::{AuditActor, audit};
-use crate::services::secrets::rewrap::{self, RewrapSummary};
-use crate::services::secrets::rotation::{self, KeyDependents, KeyFileOverview, KeyStepError};
+use crate::services::portal::audit::{AuditActor, audit};
+use crate::services::portal::secrets::rewrap::{self, RewrapSummary};
+use crate::services::portal::secrets::rotation::{
+    self, KeyDependents, KeyFileOverview, KeyStepError,
+};
 use crate::state::AppState;
 
 #[derive(Subcommand)]

@@ -18,12 +18,12 @@ use crate::background::{Restarts, supervise};
 use crate::bank;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::jobs::{schedule, worker};
-use crate::services::Services;
-use crate::services::retention;
+use crate::services::portal::Services;
 use crate::skills::Registry;
 use crate::skills::sandbox::{SandboxBank, connectors};
 use crate::state::AppState;
+use crate::worker::retention;
+use crate::worker::{self, schedule};
 use crate::{api, http, portal, router, start, telemetry};
 
 const BANK_CLIENT: &str = "tessera-sandbox";

@@ -8,9 +8,9 @@ use serde_json::json;
 use super::CommandError;
 use super::operate::{Output, open_existing, outcome, say};
 use crate::config::Config;
-use crate::services::audit::ProductionProof;
-use crate::services::operators;
-use crate::services::signatures::keys::{self, is_url};
+use crate::services::portal::audit::ProductionProof;
+use crate::services::portal::operators;
+use crate::services::portal::signing_keys::{self, is_url};
 
 #[derive(Subcommand)]
 pub enum SigningKeyCommand {
@@ -69,7 +69,7 @@ pub async fn run(config: &Config, command: SigningKeyCommand) -> Result<(), Comm
             id,
             output,
         } => {
-            outcome(keys::stop_of(&state, &by, servicer, id).await)?;
+            outcome(signing_keys::stop_of(&state, &by, servicer, id).await)?;
             let done = json!({ "signing_key_id": id, "stopped": true });
             say(&output, &done, "Signatures made with it are refused.")
         }

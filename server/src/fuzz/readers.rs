@@ -12,11 +12,13 @@ use crate::http::form::{part, whole};
 use crate::http::{idempotency, json as bodies};
 use crate::json::coding;
 use crate::portal::fields;
-use crate::services::request_log::redact;
-use crate::services::signatures::{claims, der, digest, jws, material, pem, testing, times};
-use crate::services::{cursors, transactions};
+use crate::services::access::signatures::{
+    claims, der, digest, jws, material, pem, testing, times,
+};
+use crate::services::consents::{cursors, transactions};
 use crate::skills::public_net::{self, Reach};
 use crate::skills::sandbox::wire;
+use crate::state::request_log::redact;
 
 /// The raw strings of the finding: texts in texts, and names that a library gives a meaning.
 fn raw_values(levels: usize, brackets: usize) -> Vec<u8> {

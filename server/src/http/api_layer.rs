@@ -18,8 +18,8 @@ use super::{accept, cors, notice, paths, repeated, url_secrets};
 use crate::gate::plain;
 use crate::problem::Problem;
 use crate::security::{self, EventActor, SecurityEvent};
-use crate::services::keys::ConsoleGrant;
-use crate::services::rate_limits::{Budget, RateLimitState};
+use crate::services::access::keys::ConsoleGrant;
+use crate::services::access::rate_limits::{Budget, RateLimitState};
 use crate::services::refusal::Refusal;
 use crate::state::AppState;
 

@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::request_context::RequestContext;
 use crate::problem::Problem;
-use crate::services::idempotency::{self, Attempt, IdempotentRequest, KeyedRequest};
+use crate::services::access::idempotency::{self, Attempt, IdempotentRequest, KeyedRequest};
 use crate::services::refusal::{FieldProblem, Refusal};
 use crate::state::AppState;
 

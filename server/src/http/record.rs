@@ -14,10 +14,10 @@ use super::request_context::RequestContext;
 use super::tee::Tee;
 use crate::problem::AnsweredCode;
 use crate::security::{self, EventActor, SecurityEvent};
-use crate::services::keys::ClientProof;
-use crate::services::rate_limits::Budget;
-use crate::services::request_log::log::LogEntry;
+use crate::services::access::keys::ClientProof;
+use crate::services::access::rate_limits::Budget;
 use crate::state::AppState;
+use crate::state::request_log::LogEntry;
 
 /// The largest answer that is kept of a call that proved nothing: our own words on what was wrong with it, in bytes.
 const UNPROVED_BODY: usize = 2 * 1024;

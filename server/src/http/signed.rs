@@ -14,9 +14,9 @@ use tower::ServiceExt as _;
 
 use super::request_context::{Peer, RequestContext};
 use crate::problem::Problem;
-use crate::services::keys::{ClientProof, NamedTenant};
+use crate::services::access::keys::{ClientProof, NamedTenant};
+use crate::services::access::signatures::{self, Signed};
 use crate::services::refusal::Refusal;
-use crate::services::signatures::{self, Signed};
 use crate::state::AppState;
 
 /// Marks a request that came in on the route for signed ones.

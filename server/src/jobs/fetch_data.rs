@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{Class, Job, JobError};
-use crate::services::fetch::{FetchReason, fetch};
+use crate::services::consents::fetch::{FetchReason, fetch};
 use crate::state::AppState;
 
 /// The consent to fetch for.

@@ -5,8 +5,8 @@ use app::domain::ids::PaymentId;
 use serde::{Deserialize, Serialize};
 
 use super::{Class, Job, JobError};
-use crate::services::payments;
 use crate::services::refusal::ApiError;
+use crate::services::sessions::payments;
 use crate::state::AppState;
 
 /// The payment to look at.

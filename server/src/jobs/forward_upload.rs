@@ -4,7 +4,7 @@ use app::domain::ids::{SessionId, UploadId};
 use serde::{Deserialize, Serialize};
 
 use super::{Class, Job, JobError};
-use crate::services::uploads;
+use crate::services::sessions::uploads;
 use crate::state::AppState;
 
 /// One file of a session.

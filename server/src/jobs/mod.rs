@@ -14,10 +14,8 @@ pub mod refresh_data;
 pub mod remind_owners;
 pub mod resume_session;
 pub mod revoke_grant;
-pub mod schedule;
 pub mod send_mail;
 pub mod stop_session;
-pub mod worker;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -182,6 +180,6 @@ impl Queue {
     }
 }
 
-fn payload_aad(id: JobId) -> String {
+pub(crate) fn payload_aad(id: JobId) -> String {
     format!("jobs.payload/{id}")
 }

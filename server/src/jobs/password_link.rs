@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Class, Job, JobError};
-use crate::services::people::links;
+use crate::services::portal::people::links;
 use crate::state::AppState;
 
 /// An address somebody said is theirs, as its key.

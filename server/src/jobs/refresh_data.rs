@@ -6,7 +6,7 @@ use chrono::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{Class, Job, JobError};
-use crate::services::fetch::{FetchReason, fetch};
+use crate::services::consents::fetch::{FetchReason, fetch};
 use crate::services::refusal::ApiError;
 use crate::state::AppState;
 

@@ -4,7 +4,7 @@ use chrono::{Days, NaiveTime};
 use serde::{Deserialize, Serialize};
 
 use super::{Class, Job, JobError};
-use crate::services::reminders;
+use crate::services::consents::reminders;
 use crate::state::AppState;
 
 /// The hour of the day, UTC.

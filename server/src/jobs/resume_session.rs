@@ -5,7 +5,7 @@ use app::domain::ids::SessionId;
 use serde::{Deserialize, Serialize};
 
 use super::{Class, Job, JobError};
-use crate::services::verifications;
+use crate::services::sessions::verifications;
 use crate::state::AppState;
 
 /// One enquiry at the provider.

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use super::{Class, Job, JobError};
-use crate::services::provider_access;
+use crate::services::consents::provider_access;
 use crate::skills::Opaque;
 use crate::state::AppState;
 

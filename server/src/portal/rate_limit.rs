@@ -13,7 +13,7 @@ use axum::response::Response;
 use crate::http::notice;
 use crate::http::request_context::Peer;
 use crate::problem::Problem;
-use crate::services::rate_limits::{Budget, RateLimitState, SourceAddress};
+use crate::services::access::rate_limits::{Budget, RateLimitState, SourceAddress};
 use crate::services::refusal::Refusal;
 use crate::state::AppState;
 

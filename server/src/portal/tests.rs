@@ -5,7 +5,7 @@ use axum::http::{Method, Response as Answer, StatusCode};
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::services::Services;
+use crate::services::portal::Services;
 use crate::state::testing;
 use crate::storage::Db;
 use crate::storage::testing::{TempFolder, on_both, sqlite};

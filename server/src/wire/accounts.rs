@@ -5,9 +5,9 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::Time;
-use crate::services::accounts;
-use crate::services::data::{StoredAccountDetails, StoredBalanceDetails};
-use crate::services::utx::Stability;
+use crate::services::consents::accounts;
+use crate::services::consents::data::{StoredAccountDetails, StoredBalanceDetails};
+use crate::services::consents::utx::Stability;
 
 /// One account that the end-user consented to.
 #[derive(Serialize, utoipa::ToSchema)]

@@ -5,7 +5,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::Time;
-use crate::services::accounts;
+use crate::services::consents::accounts;
 
 /// One balance of an account.
 #[derive(Serialize, utoipa::ToSchema)]

@@ -21,8 +21,8 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{KnownFormat, RefOr, Schema, SchemaFormat};
 use uuid::Uuid;
 
-use crate::services::bank_allowance;
-use crate::services::data::{Freshness, UnreadableCount};
+use crate::services::consents::bank_allowance;
+use crate::services::consents::data::{Freshness, UnreadableCount};
 
 /// A time as sent: ISO 8601, UTC, whole seconds, `Z`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::Time;
-use crate::services::payments::{self, ItemDetails};
+use crate::services::consents::payments::{self, ItemDetails};
 use crate::skills::payment_intent::Transfer;
 
 /// A payment: what was ordered, and how far it is.

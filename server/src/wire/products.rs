@@ -6,7 +6,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::Time;
-use crate::services::products;
+use crate::services::consents::products;
 
 /// One financial product that the end-user took out.
 #[derive(Serialize, utoipa::ToSchema)]

@@ -5,8 +5,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::Time;
+use crate::services::sessions::steps::StepResult;
 use crate::services::sessions::{OpenedSession, SessionState};
-use crate::services::steps::StepResult;
 
 /// A session just opened.
 #[derive(Serialize, utoipa::ToSchema)]

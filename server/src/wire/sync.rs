@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::transactions::Transaction;
 use super::{BankBudget, Time, Unreadable, freshness};
-use crate::services::sync::{SyncChanges, TransactionRow};
+use crate::services::consents::sync::{SyncChanges, TransactionRow};
 
 /// Changes since a cursor. Put `added` and `modified` over what you have of the same `id`, take out `removed`, and
 /// store `next_cursor` with it, all in one transaction.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::Time;
-use crate::services::tokens::Exchanged;
+use crate::services::sessions::tokens::Exchanged;
 
 /// The pair that opens an end-user's data. Keep it on your server, with your user.
 #[derive(Serialize, utoipa::ToSchema)]

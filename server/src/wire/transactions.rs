@@ -6,7 +6,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::Time;
-use crate::services::transactions;
+use crate::services::consents::transactions;
 
 /// One transaction of an account.
 #[derive(Serialize, utoipa::ToSchema)]

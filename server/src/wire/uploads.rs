@@ -3,7 +3,7 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::services::uploads::AcceptedUpload;
+use crate::services::sessions::uploads::AcceptedUpload;
 
 /// A file that is kept. The same kind and content sent again gets the same answer.
 #[derive(Serialize, utoipa::ToSchema)]

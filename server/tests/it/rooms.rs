@@ -61,6 +61,26 @@ const ROOMS: &[Room] = &[
         never: &["leptos", "sqlx", "utoipa"],
     },
     Room {
+        path: "state",
+        may_name: &[
+            "background",
+            "clock",
+            "config",
+            "crypto",
+            "jobs",
+            "mail",
+            "services",
+            "skills",
+            "storage",
+        ],
+        never: &["axum", "leptos", "sqlx"],
+    },
+    Room {
+        path: "worker",
+        may_name: &["background", "jobs", "services", "state", "storage"],
+        never: &["axum", "leptos", "sqlx"],
+    },
+    Room {
         path: "wire",
         may_name: &["services", "skills"],
         never: &["axum", "leptos", "sqlx"],

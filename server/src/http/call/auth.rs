@@ -8,7 +8,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::http::credentials::PresentedCredentials;
 use crate::http::fields::Text;
 use crate::problem::Problem;
-use crate::services::keys::{self, Client, ClientProof, ConsoleGrant, NamedTenant, PresentedKey};
+use crate::services::access::keys::{
+    self, Client, ClientProof, ConsoleGrant, NamedTenant, PresentedKey,
+};
 use crate::services::refusal::Refusal;
 use crate::state::AppState;
 use crate::storage::Tx;

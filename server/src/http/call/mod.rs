@@ -30,8 +30,8 @@ use super::paths;
 use super::request_context::RequestContext;
 use super::signed;
 use crate::problem::Problem;
-use crate::services::keys::{ClientProof, ConsoleGrant};
-use crate::services::rate_limits::Budget;
+use crate::services::access::keys::{ClientProof, ConsoleGrant};
+use crate::services::access::rate_limits::Budget;
 use crate::services::refusal::Refusal;
 use crate::state::AppState;
 pub use auth::{

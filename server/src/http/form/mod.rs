@@ -33,7 +33,7 @@ use super::json;
 use super::request_context::RequestContext;
 use super::signed;
 use crate::problem::Problem;
-use crate::services::keys::ConsoleGrant;
+use crate::services::access::keys::ConsoleGrant;
 use crate::services::refusal::{FieldProblem, Refusal};
 use crate::state::AppState;
 

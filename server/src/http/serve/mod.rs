@@ -30,7 +30,7 @@ use crate::state::AppState;
 /// HTTP/1.1 only: TLS and HTTP/2 end at the proxy in front.
 pub async fn run(state: AppState, listener: TcpListener, router: Router, stop: CancellationToken) {
     let writers_stop = CancellationToken::new();
-    let writers = tokio::spawn(crate::services::background(
+    let writers = tokio::spawn(crate::services::background::run(
         state.clone(),
         writers_stop.clone(),
     ));

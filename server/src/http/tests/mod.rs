@@ -29,7 +29,7 @@ use super::{api_layer, idempotency as once_only, request_context};
 use crate::config::Config;
 use crate::json::Json;
 use crate::problem::Problem;
-use crate::services::keys::ConsoleGrant;
+use crate::services::access::keys::ConsoleGrant;
 use crate::services::testing::{World, source};
 use crate::state::AppState;
 use crate::storage::Db;

@@ -3,9 +3,9 @@
 use app::domain::ids::{SessionId, TenantId};
 use app::domain::problem::Code;
 
-use super::owned;
+use super::lifecycle::owned;
 use crate::crypto::Digest;
-use crate::services::keys::Client;
+use crate::services::access::keys::Client;
 use crate::services::refusal::ApiError;
 use crate::state::AppState;
 use crate::storage::sessions::SessionRow;

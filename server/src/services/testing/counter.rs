@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use super::World;
 use super::next_door::{self, NextDoor};
 use crate::bank;
+use crate::services::access::keys::Client;
 use crate::services::consents::Credentials;
-use crate::services::keys::Client;
-use crate::services::products::{self, OpenedProduct};
+use crate::services::consents::products::{self, OpenedProduct};
 use crate::services::refusal::ApiError;
+use crate::services::sessions::steps::{self, NewStep};
+use crate::services::sessions::tokens::{self, Exchange};
+use crate::services::sessions::uploads::{self, UploadRequest};
 use crate::services::sessions::{self, NewSession, SessionProof, SessionState};
-use crate::services::steps::{self, NewStep};
-use crate::services::tokens::{self, Exchange};
-use crate::services::uploads::{self, UploadRequest};
 use crate::skills::Psu;
 use crate::state::AppState;
 use crate::storage::Db;
@@ -68,7 +68,7 @@ impl Counter {
 
     /// Runs every job that is due.
     pub async fn work(&self) {
-        while crate::jobs::worker::run_one(self.state()).await.unwrap() {}
+        while crate::worker::run_one(self.state()).await.unwrap() {}
     }
 
     pub async fn begin(&self, skill: &'static str) -> Walk {

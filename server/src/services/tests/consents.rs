@@ -6,13 +6,14 @@ use app::domain::session::ConsentStatus;
 use chrono::Duration;
 
 use super::*;
-use crate::jobs::{erase_data, worker};
+use crate::jobs::erase_data;
 use crate::mail::MemoryMailer;
 use crate::services::consents::{self, ConsentQuery};
-use crate::services::renewals::{self, NewRenewal};
-use crate::services::{accounts, reminders};
+use crate::services::consents::{accounts, reminders};
+use crate::services::sessions::renewals::{self, NewRenewal};
 use crate::storage::people::NewPerson;
 use crate::storage::testing::on_both;
+use crate::worker;
 
 on_both!(
     a_renewal_gives_the_same_consent_a_new_token,

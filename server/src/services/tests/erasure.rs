@@ -6,10 +6,11 @@ use axum::http::{Request, header};
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::jobs::{erase_data, worker};
+use crate::jobs::erase_data;
 use crate::services::testing;
 use crate::storage::run;
 use crate::storage::testing::on_both;
+use crate::worker;
 
 on_both!(
     a_deleted_consents_data_is_gone_at_once,

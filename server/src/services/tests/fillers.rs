@@ -1,8 +1,8 @@
 //! A table that is made large for measurements: what its one reader sees stays whole, and nobody else's data is touched.
 
 use super::*;
-use crate::services::filler;
-use crate::services::transactions::{self, TransactionQuery};
+use crate::services::consents::filler;
+use crate::services::consents::transactions::{self, TransactionQuery};
 use crate::storage::testing::on_both;
 
 on_both!(

@@ -40,13 +40,13 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 pub use self::provider::{Provider, granted};
-use super::callbacks::{AuthorizationResponse, CallbackResult};
+use super::access::keys::Client;
 use super::consents::Credentials;
-use super::keys::Client;
 use super::refusal::ApiError;
+use super::sessions::callbacks::{AuthorizationResponse, CallbackResult};
+use super::sessions::steps::{self, NewStep, StepResult};
+use super::sessions::tokens::{Exchange, Exchanged};
 use super::sessions::{self, NewSession, OpenedSession};
-use super::steps::{self, NewStep, StepResult};
-use super::tokens::{Exchange, Exchanged};
 use crate::skills::{
     BankAccount, BankBalance, BankTransaction, BankTransactionPage, Connector, ConnectorError,
     ConsentOutcome, Grant, Granted, Opaque, PageRequest, ProviderCallback, Psu, Registry,
@@ -161,7 +161,7 @@ impl World {
             code: Some(code.to_owned().into()),
             refused: false,
         };
-        match super::callbacks::handle_callback(&self.state, arrival).await? {
+        match super::sessions::callbacks::handle_callback(&self.state, arrival).await? {
             CallbackResult::Link(link) => Ok(link),
             CallbackResult::Wait => Ok("wait".into()),
         }
@@ -180,7 +180,7 @@ impl World {
             tenant_user_id: None,
             pair: None,
         };
-        super::tokens::exchange(&self.state, &self.client, exchange).await
+        super::sessions::tokens::exchange(&self.state, &self.client, exchange).await
     }
 
     /// The whole way to a pair.
@@ -199,7 +199,7 @@ impl World {
 
     /// Lets the worker do everything that is due.
     pub async fn work(&self) {
-        while crate::jobs::worker::run_one(&self.state).await.unwrap() {}
+        while crate::worker::run_one(&self.state).await.unwrap() {}
     }
 
     pub fn advance(&self, seconds: i64) {
@@ -336,7 +336,7 @@ pub async fn tenant(state: &AppState) -> Client {
         version: 1,
     };
     let state = &state.for_new_tenant(&mut tx, facts.tenant).await.unwrap();
-    let place = super::utx::utx_key_aad(facts.tenant);
+    let place = super::consents::utx::utx_key_aad(facts.tenant);
     let key = state.vault.seal(&state.clock, &place, &[7; 32]).unwrap();
     tx.add_tenant(&row, &key).await.unwrap();
     for name in [AISP, FORM, ANY] {

@@ -4,11 +4,11 @@
 use base64::Engine as _;
 
 use super::*;
-use crate::services::data::Freshness;
-use crate::services::sync::{self, SyncChanges};
-use crate::services::transactions::{self, OpenedTransaction, TransactionQuery};
-use crate::services::utx::Stability;
-use crate::services::{accounts, data};
+use crate::services::consents::data::Freshness;
+use crate::services::consents::sync::{self, SyncChanges};
+use crate::services::consents::transactions::{self, OpenedTransaction, TransactionQuery};
+use crate::services::consents::utx::Stability;
+use crate::services::consents::{accounts, data};
 use crate::skills::UnreadableEntry;
 use crate::storage::testing::on_both;
 

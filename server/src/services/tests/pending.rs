@@ -3,7 +3,7 @@
 use super::*;
 use crate::jobs::resume_session::ResumeSession;
 use crate::services::sessions::SessionProof;
-use crate::services::verifications;
+use crate::services::sessions::verifications;
 use crate::storage::testing::on_both;
 use app::domain::session::SessionStatus;
 

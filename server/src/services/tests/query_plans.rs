@@ -5,7 +5,7 @@ use app::domain::ids::AccountId;
 use app::domain::transaction::BookingStatus;
 
 use super::*;
-use crate::services::accounts;
+use crate::services::consents::accounts;
 use crate::storage::testing::on_both;
 use crate::storage::transactions::{TransactionFilter, TransactionPosition};
 use crate::storage::{Connection, DbResult, Tx};

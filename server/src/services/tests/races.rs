@@ -1,7 +1,7 @@
 //! Sixty-four at once: exactly one gets through, nothing breaks.
 
 use super::*;
-use crate::services::accounts;
+use crate::services::consents::accounts;
 use crate::storage::testing::on_both;
 
 on_both!(
@@ -89,7 +89,7 @@ async fn of_many_first_reads_one_fetches(db: Db) {
     .await;
     assert_eq!(losers(outcomes, &[]).len(), RACERS);
     assert_eq!(world.provider.fetched.load(Ordering::SeqCst), 1);
-    while crate::jobs::worker::run_one(&world.state).await.unwrap() {}
+    while crate::worker::run_one(&world.state).await.unwrap() {}
     assert_eq!(
         world.provider.fetched.load(Ordering::SeqCst),
         1,

@@ -4,14 +4,15 @@ use std::time::Duration as StdDuration;
 
 use super::*;
 use crate::config::Config;
+use crate::jobs::Job as _;
 use crate::jobs::refresh_data::RefreshData;
-use crate::jobs::{Job as _, worker};
-use crate::services::bank_allowance::BankAllowance;
-use crate::services::data::{Freshness, ServedFrom};
-use crate::services::fetch::{FetchOutcome, FetchReason, fetch};
-use crate::services::transactions::{self, TransactionQuery};
-use crate::services::{accounts, sync};
+use crate::services::consents::bank_allowance::BankAllowance;
+use crate::services::consents::data::{Freshness, ServedFrom};
+use crate::services::consents::fetch::{FetchOutcome, FetchReason, fetch};
+use crate::services::consents::transactions::{self, TransactionQuery};
+use crate::services::consents::{accounts, sync};
 use crate::storage::testing::on_both;
+use crate::worker;
 
 on_both!(
     a_first_read_that_takes_too_long_is_told_when_to_come_back,

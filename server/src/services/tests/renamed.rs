@@ -6,7 +6,7 @@ use std::slice;
 use super::odd_banks::days;
 use super::steady::{nothing, without_ids};
 use super::*;
-use crate::services::transactions::OpenedTransaction;
+use crate::services::consents::transactions::OpenedTransaction;
 use crate::storage::testing::on_both;
 
 on_both!(

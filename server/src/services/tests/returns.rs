@@ -126,7 +126,7 @@ async fn a_repeated_return_harms_no_earlier_one(db: Db) {
     for sibling in [&tokens[0], &tokens[2]] {
         assert_eq!(code(world.exchange(sibling).await), Code::TempTokenUsed);
     }
-    let read = crate::services::accounts::list(&world.state, &world.client, &pair).await;
+    let read = crate::services::consents::accounts::list(&world.state, &world.client, &pair).await;
     assert!(read.is_ok());
     // Come back once more: it is over, and well.
     for _ in 0..2 {
@@ -144,7 +144,7 @@ async fn a_repeated_return_harms_no_earlier_one(db: Db) {
         code: None,
         refused: true,
     };
-    let onward = crate::services::callbacks::handle_callback(&world.state, refusal).await;
+    let onward = crate::services::sessions::callbacks::handle_callback(&world.state, refusal).await;
     let Ok(CallbackResult::Link(link)) = onward else {
         panic!("no link")
     };

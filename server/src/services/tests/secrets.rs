@@ -9,10 +9,10 @@ use app::domain::ids::TenantId;
 use super::*;
 use crate::crypto::SYSTEM;
 use crate::crypto::file::{self, FileKey, KeyFile, KeyPurpose};
-use crate::services::accounts;
-use crate::services::data::StoredTransactionDetails;
-use crate::services::secrets::rewrap::{self, seal_aads};
-use crate::services::secrets::rotation;
+use crate::services::consents::accounts;
+use crate::services::consents::data::StoredTransactionDetails;
+use crate::services::portal::secrets::rewrap::{self, seal_aads};
+use crate::services::portal::secrets::rotation;
 use crate::storage::reseal::COLUMNS;
 use crate::storage::testing::crash::break_off;
 use crate::storage::testing::{TempFolder, on_both};
@@ -52,11 +52,12 @@ async fn all_read(world: &World, pair: &Credentials) -> String {
     let listing = accounts::list(state, &world.client, pair).await.unwrap();
     let ibans = listing.items.iter().map(|it| it.details.iban.clone());
     let ibans: Vec<_> = ibans.collect();
-    let wanted = crate::services::transactions::TransactionQuery::default();
-    let reader = crate::services::transactions::reader(state, &world.client, pair, wanted);
+    let wanted = crate::services::consents::transactions::TransactionQuery::default();
+    let reader =
+        crate::services::consents::transactions::reader(state, &world.client, pair, wanted);
     let page = reader.await.unwrap().page(None, 100).await.unwrap();
     let lines = page.items.iter().map(|it| {
-        let utx = crate::services::data::hex(&it.row.utx.0);
+        let utx = crate::services::consents::data::hex(&it.row.utx.0);
         format!("{utx} {} {:?}", it.details.amount, it.details.merchant)
     });
     format!("{ibans:?} {:?}", lines.collect::<Vec<_>>())
@@ -196,7 +197,7 @@ async fn an_erased_data_key_takes_everything_with_it(db: Db) {
     );
     tx.commit().await.unwrap();
     // Another process, or this one: each looks at what was erased.
-    let mut watch = crate::services::secrets::watch::Watch::new(state.clone());
+    let mut watch = crate::services::portal::secrets::watch::Watch::new(state.clone());
     watch.look(false).await.unwrap();
     assert!(held.vault.open(&place, &rows[0].sealed).is_err());
     assert!(state.for_tenant_alone(tenant).await.is_err());

@@ -6,9 +6,9 @@ use app::domain::transaction::BookingStatus;
 
 use super::odd_banks::days;
 use super::*;
-use crate::services::accounts::{self, BalanceFilter, BalanceQuery};
-use crate::services::data::{Freshness, ServedFrom};
-use crate::services::sync::SyncChanges;
+use crate::services::consents::accounts::{self, BalanceFilter, BalanceQuery};
+use crate::services::consents::data::{Freshness, ServedFrom};
+use crate::services::consents::sync::SyncChanges;
 use crate::skills::UnreadableEntry;
 use crate::storage::testing::on_both;
 

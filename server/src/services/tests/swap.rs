@@ -38,7 +38,7 @@ async fn without_code(world: &World) -> Result<String, ApiError> {
         code: None,
         refused: true,
     };
-    match crate::services::callbacks::handle_callback(&world.state, arrival).await? {
+    match crate::services::sessions::callbacks::handle_callback(&world.state, arrival).await? {
         CallbackResult::Link(link) => Ok(link),
         CallbackResult::Wait => Ok("wait".into()),
     }

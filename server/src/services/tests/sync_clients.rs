@@ -13,9 +13,9 @@ use rand::{Rng as _, SeedableRng as _};
 
 use super::*;
 use crate::config::Config;
-use crate::services::fetch::{FetchOutcome, FetchReason, fetch};
-use crate::services::sync::{self, SyncChanges};
-use crate::services::transactions::{self, OpenedTransaction, TransactionQuery};
+use crate::services::consents::fetch::{FetchOutcome, FetchReason, fetch};
+use crate::services::consents::sync::{self, SyncChanges};
+use crate::services::consents::transactions::{self, OpenedTransaction, TransactionQuery};
 use crate::storage::testing::on_both;
 use crate::storage::transactions::TransactionRow;
 

@@ -1,9 +1,9 @@
 //! Exchanging tokens, and consents from then on.
 
 use super::*;
-use crate::services::idempotency::{self, KeyedRequest};
-use crate::services::tokens::{self, ExchangeResult};
-use crate::services::{accounts, consents};
+use crate::services::access::idempotency::{self, KeyedRequest};
+use crate::services::consents::{self, accounts};
+use crate::services::sessions::tokens::{self, ExchangeResult};
 use crate::storage::consents::ConsentFilter;
 use crate::storage::testing::crash::{Sweeps, break_off};
 use crate::storage::testing::on_both;
@@ -180,7 +180,7 @@ async fn a_challenge_needs_its_verifier(db: Db) {
             tenant_user_id: None,
             pair: None,
         };
-        crate::services::tokens::exchange(&world.state, &world.client, exchange)
+        crate::services::sessions::tokens::exchange(&world.state, &world.client, exchange)
     };
     assert_eq!(code(exchange(None).await), Code::MissingFields);
     assert_eq!(
@@ -219,7 +219,7 @@ async fn an_end_user_that_was_named_stays_the_same(db: Db) {
             tenant_user_id: user.map(str::to_owned),
             pair: None,
         };
-        crate::services::tokens::exchange(&world.state, &world.client, exchange)
+        crate::services::sessions::tokens::exchange(&world.state, &world.client, exchange)
     };
     assert_eq!(code(exchange(None).await), Code::MissingFields);
     assert_eq!(
@@ -299,7 +299,7 @@ async fn a_deleted_consent_reads_nothing_and_its_data_goes(db: Db) {
     let row = tx.consent(pair.id).await.unwrap().unwrap();
     assert!(row.bank_grant.is_none() && row.erased_at.is_some());
     drop(tx);
-    while crate::jobs::worker::run_one(&world.state).await.unwrap() {}
+    while crate::worker::run_one(&world.state).await.unwrap() {}
     assert_eq!(
         world.provider.revoked.load(Ordering::SeqCst),
         1,

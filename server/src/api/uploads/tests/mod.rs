@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::services::uploads::testing::{Accepted, Fixture, SELFIE, png};
+use crate::services::sessions::uploads::testing::{Accepted, Fixture, SELFIE, png};
 use crate::storage::Db;
 use crate::storage::testing::on_both;
 

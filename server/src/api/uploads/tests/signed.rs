@@ -3,7 +3,7 @@
 use app::portal::signing::{NewSigningKey, Signing as _};
 
 use super::*;
-use crate::services::signatures::testing::{ED25519, ISSUER, Signer, claims};
+use crate::services::access::signatures::testing::{ED25519, ISSUER, Signer, claims};
 use crate::services::testing::source;
 
 const KIND: &str = "id_front";

@@ -22,7 +22,7 @@ use tower::ServiceExt as _;
 use self::calls::{Call, Maker};
 use super::*;
 use crate::config::Config;
-use crate::services::Services;
+use crate::services::portal::Services;
 use crate::storage::testing::{self as databases, TempFolder};
 
 /// Calls before both begin anew with empty databases and the next seed.

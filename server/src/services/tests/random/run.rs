@@ -214,7 +214,8 @@ impl<'w> ModelRun<'w> {
             refused: code.is_none(),
             code,
         };
-        let came = crate::services::callbacks::handle_callback(&self.world.state, arrival);
+        let came =
+            crate::services::sessions::callbacks::handle_callback(&self.world.state, arrival);
         let reply = self.run(dies, came).await.map(|onward| match onward {
             Ok(CallbackResult::Wait) => "wait".to_owned(),
             Ok(CallbackResult::Link(link)) => {

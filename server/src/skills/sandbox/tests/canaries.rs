@@ -8,7 +8,7 @@ use app::domain::ids::SessionId;
 
 use super::*;
 use crate::problem::Problem;
-use crate::services::provider_access::provider_refusal;
+use crate::services::consents::provider_access::provider_refusal;
 
 /// Begins every canary, so that one search finds any part of any.
 const MARK: &str = "CANARINA";

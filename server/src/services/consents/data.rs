@@ -1,0 +1,368 @@
+//! Cached data, as answers are made from it: read when it is fresh enough, fetched from the bank when it is not
+//! ([`super::fetch`]), and sealed for its own row where it may identify anybody.
+
+use std::collections::BTreeMap;
+use std::time::Duration as StdDuration;
+
+use app::domain::account::{AccountUsage, BalanceType, CreditDebit};
+use app::domain::ids::{AccountId, CredentialsId};
+use app::domain::problem::Code;
+use app::domain::skill::SkillType;
+use chrono::{DateTime, Duration, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::bank_allowance::{BankAllowance, BankCalls};
+use super::fetch::{self, FetchOutcome, FetchReason};
+use super::lifecycle::{self, Credentials};
+use super::utx::Stability;
+use crate::crypto::Digest;
+use crate::services::access::keys::Client;
+use crate::services::refusal::{ApiError, Refusal};
+use crate::state::AppState;
+use crate::storage::consents::{CLOCKS, ConsentRow};
+pub use crate::storage::unreadable::UnreadableCount;
+use crate::text::fold;
+
+/// Time a read waits for the first fetch before it asks the caller to come back.
+const PATIENCE: StdDuration = StdDuration::from_secs(20);
+/// Time a read waits for fresher data before it answers with the cached data.
+const REFRESH_PATIENCE: StdDuration = StdDuration::from_secs(5);
+/// Interval at which a read that waits checks for the data.
+const GLANCE: StdDuration = StdDuration::from_millis(50);
+
+/// Word for the field of a row that no longer opens, among the bank's own names.
+const SEALED: &str = "sealed";
+
+/// Source of the data in an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServedFrom {
+    Cache,
+    /// Fetched for this very call.
+    Bank,
+}
+
+impl ServedFrom {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cache => "cache",
+            Self::Bank => "bank",
+        }
+    }
+}
+
+/// A consent whose data has been fetched.
+pub struct ReadableConsent {
+    pub consent: ConsentRow,
+    pub fresh: Freshness,
+}
+
+/// Freshness of the data, and the calls left to ask the bank for fresher.
+#[derive(Clone, Copy, Debug)]
+pub struct Freshness {
+    /// Time the data was fetched.
+    pub as_of: DateTime<Utc>,
+    pub served_from: ServedFrom,
+    /// The bank's budget of calls; `None` for data that has none.
+    pub budget: Option<BankAllowance>,
+    /// `true` if the bank's last answer lacked so much that the cached data is kept until a later answer confirms the
+    /// removal.
+    pub suspect: bool,
+    /// Entries of the bank's last answer that could not be read.
+    pub unreadable: i64,
+}
+
+/// Details of an account that are stored sealed.
+#[derive(Serialize, Deserialize)]
+pub struct StoredAccountDetails {
+    pub iban: Option<String>,
+    pub bic: Option<String>,
+    pub currency: String,
+    pub name: Option<String>,
+    pub product: Option<String>,
+    pub cash_account_type: Option<String>,
+    pub usage: Option<AccountUsage>,
+    pub balances: Vec<StoredBalanceDetails>,
+    /// Text that tells its transactions from those of another account of the same IBAN and currency; `None` if there is
+    /// no such account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+    /// Stability of what the account is recognised by from one fetch to the next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stability: Option<Stability>,
+    /// IBAN, or the bank's id where there was none, and currency by which its transactions are told, where the bank has
+    /// said otherwise since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_as: Option<(String, String)>,
+}
+
+/// Details of a balance that are stored sealed.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct StoredBalanceDetails {
+    pub balance_type: BalanceType,
+    /// Without sign.
+    pub amount: String,
+    pub currency: String,
+    pub credit_debit: CreditDebit,
+    pub credit_limit_included: bool,
+    pub reference_date: Option<NaiveDate>,
+    pub changed_at: Option<DateTime<Utc>>,
+}
+
+/// Details of a transaction that are stored sealed.
+#[derive(Serialize, Deserialize)]
+pub struct StoredTransactionDetails {
+    /// Without sign.
+    pub amount: String,
+    pub balance: Option<String>,
+    pub info: Option<String>,
+    pub merchant: Option<String>,
+    pub merchant_category_code: Option<String>,
+    pub value_date: Option<NaiveDate>,
+    pub stability: Stability,
+    /// References that travel with it: a pending entry and its booking have them in common.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<String>,
+}
+
+impl StoredTransactionDetails {
+    /// Returns `true` if the details equal the stored ones. Texts are compared folded, and references only if some are
+    /// stored, as older rows have none.
+    pub fn says_as(&self, kept: &Self) -> bool {
+        let text = |text: &Option<String>| fold(text.as_deref().unwrap_or_default());
+        self.amount == kept.amount
+            && self.balance == kept.balance
+            && text(&self.info) == text(&kept.info)
+            && text(&self.merchant) == text(&kept.merchant)
+            && self.merchant_category_code == kept.merchant_category_code
+            && self.value_date == kept.value_date
+            && self.stability == kept.stability
+            && (kept.references.is_empty() || self.references == kept.references)
+    }
+}
+
+/// Returns the entries of the bank's last answer that could not be read, counted by account and field.
+pub async fn unreadable(
+    state: &AppState,
+    readable: &ReadableConsent,
+) -> Result<Vec<UnreadableCount>, ApiError> {
+    if readable.fresh.unreadable == 0 {
+        return Ok(Vec::new());
+    }
+    let mut tx = state.db.read().await?;
+    Ok(tx.unreadable(readable.consent.id).await?)
+}
+
+/// The consent of a pair with its data there: fetched now if it never was, or if it has become old and the bank lets
+/// itself be asked. A bank that does not answer costs freshness, not the answer.
+pub async fn readable(
+    state: &AppState,
+    client: &Client,
+    credentials: &Credentials,
+) -> Result<ReadableConsent, ApiError> {
+    let consent = alive(state, client, credentials).await?;
+    let now = state.clock.now();
+    let Some(as_of) = consent.fetched_at else {
+        let as_of = wait(state, consent.id).await?;
+        // With what the bank's answer lacked; and it may have ended meanwhile.
+        let consent = alive(state, client, credentials).await?;
+        return Ok(freshness(state, consent, as_of, ServedFrom::Bank));
+    };
+    let outdated = now - Duration::minutes(state.config.data.refresh_minutes);
+    let ends = |until: DateTime<Utc>| until > now && until <= now + Duration::days(1) + CLOCKS;
+    let quiet = consent.quiet_until.is_some_and(ends);
+    let budget = calls(state, &consent).allowance(state.config.data.bank_calls_per_day);
+    if fetch::is_fresh(as_of, outdated, now) || quiet || budget.left == 0 {
+        return Ok(freshness(state, consent, as_of, ServedFrom::Cache));
+    }
+    let fetched = refresh(state, consent.id, outdated).await?;
+    // Whatever the bank said since counts: it may have ended the consent.
+    let consent = alive(state, client, credentials).await?;
+    let (as_of, from) = match fetched {
+        Some(at) => (at, ServedFrom::Bank),
+        None => (consent.fetched_at.unwrap_or(as_of), ServedFrom::Cache),
+    };
+    Ok(freshness(state, consent, as_of, from))
+}
+
+async fn alive(
+    state: &AppState,
+    client: &Client,
+    credentials: &Credentials,
+) -> Result<ConsentRow, ApiError> {
+    let mut tx = state.db.read().await?;
+    let consent = lifecycle::authorise(state, &mut tx, client, credentials).await?;
+    lifecycle::require_user(&consent, credentials)?;
+    lifecycle::require_kind(state, &consent, SkillType::AccountInformation)?;
+    Ok(consent)
+}
+
+fn freshness(
+    state: &AppState,
+    consent: ConsentRow,
+    as_of: DateTime<Utc>,
+    served_from: ServedFrom,
+) -> ReadableConsent {
+    let budget = calls(state, &consent).allowance(state.config.data.bank_calls_per_day);
+    let fresh = Freshness {
+        as_of,
+        served_from,
+        budget: Some(budget),
+        suspect: consent.suspect_since.is_some(),
+        unreadable: consent.unreadable,
+    };
+    ReadableConsent { consent, fresh }
+}
+
+fn calls(state: &AppState, consent: &ConsentRow) -> BankCalls {
+    BankCalls::read(consent.bank_calls.as_deref(), state.clock.now())
+}
+
+/// Fetches again. Returns `None` if that takes too long, too many calls wait for banks, another fetch is running, or the bank
+/// refused.
+async fn refresh(
+    state: &AppState,
+    id: CredentialsId,
+    outdated: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, ApiError> {
+    let Some(_leave) = state.rate_limits.slots.wait() else {
+        return Ok(None);
+    };
+    let fetching = {
+        let state = state.clone();
+        // To the end, even if nobody waits any more: the call is counted.
+        tokio::spawn(async move { fetch::fetch(&state, id, FetchReason::Stale(outdated)).await })
+    };
+    match tokio::time::timeout(REFRESH_PATIENCE, fetching).await {
+        Ok(Ok(Ok(FetchOutcome::Fresh(at)))) => Ok(Some(at)),
+        // The bank's refusals were logged where they happened.
+        Ok(Ok(Ok(_) | Err(ApiError::Refused(_)))) | Err(_) => Ok(None),
+        Ok(Ok(Err(ApiError::Database(error)))) => Err(error.into()),
+        // Our own fault, such as a way into the bank that does not open, costs no more than the bank's.
+        Ok(Ok(Err(failure))) => {
+            tracing::error!(consent = %id, %failure, "data could not be fetched again");
+            Ok(None)
+        }
+        Ok(Err(error)) => {
+            tracing::error!(consent = %id, %error, "a fetch broke off");
+            Ok(None)
+        }
+    }
+}
+
+/// Fetches for the first time, or waits for whoever is fetching.
+async fn wait(state: &AppState, id: CredentialsId) -> Result<DateTime<Utc>, ApiError> {
+    let started = tokio::time::Instant::now();
+    let leave = state.rate_limits.slots.wait();
+    while leave.is_some() && started.elapsed() < PATIENCE {
+        let fetching = {
+            let state = state.clone();
+            // To the end, even if the caller hangs up: others may be waiting for it.
+            tokio::spawn(
+                async move { fetch::fetch(&state, id, FetchReason::Consented(None)).await },
+            )
+        };
+        let broke = |error| ApiError::Broken(format!("a fetch broke off: {error}"));
+        match tokio::time::timeout(PATIENCE.saturating_sub(started.elapsed()), fetching).await {
+            Ok(fetched) => match fetched.map_err(broke)?? {
+                FetchOutcome::Fresh(at) => return Ok(at),
+                FetchOutcome::InProgress | FetchOutcome::Deferred => {
+                    tokio::time::sleep(GLANCE).await;
+                }
+            },
+            Err(_) => break,
+        }
+    }
+    Err(Refusal::new(Code::ServiceUnavailable)
+        .says("The data is still being fetched from the bank.")
+        .after(2)
+        .into())
+}
+
+/// The key a merchant's name is looked up by: names of one consent that are alike have equal keys, and that is all they
+/// tell. [`fold`] says what is alike.
+pub fn merchant_key(
+    state: &AppState,
+    consent: CredentialsId,
+    name: &str,
+) -> Result<Digest, ApiError> {
+    exact_key(state, consent, &fold(name))
+}
+
+/// The keys that rows with a name may have: rows of before names were folded have that of the very text, and rows of
+/// before there were data keys another.
+pub fn merchant_keys(
+    state: &AppState,
+    consent: CredentialsId,
+    name: &str,
+) -> Result<Vec<Digest>, ApiError> {
+    let folded = merchant_key(state, consent, name)?;
+    let exact = exact_key(state, consent, name)?;
+    let former = |key: &Digest| Digest::of(key.other().to_vec());
+    let formers = [former(&folded), former(&exact)];
+    Ok([folded, exact].into_iter().chain(formers).collect())
+}
+
+fn exact_key(state: &AppState, consent: CredentialsId, name: &str) -> Result<Digest, ApiError> {
+    let text = format!("{consent}/{name}");
+    Ok(state.vault.digest(&state.pepper, "merchant", &text)?)
+}
+
+/// Seals a row's details under its associated data.
+pub fn seal<T: Serialize>(state: &AppState, aad: &str, details: &T) -> Result<Vec<u8>, ApiError> {
+    let plain = serde_json::to_vec(details).map_err(|error| ApiError::Broken(error.to_string()))?;
+    Ok(state.vault.seal(&state.clock, aad, &plain)?)
+}
+
+/// Opens a row's details.
+pub fn open<T: for<'de> Deserialize<'de>>(
+    state: &AppState,
+    aad: &str,
+    sealed: &[u8],
+) -> Result<T, ApiError> {
+    let plain = state.vault.open(aad, sealed)?;
+    serde_json::from_slice(&plain)
+        .map_err(|_| ApiError::Broken("a row's details cannot be read".into()))
+}
+
+/// Counts rows that are there and do not open, as entries that cannot be read: one lost row costs no list. Noted in the log,
+/// where it is the operator's to see why.
+pub fn lost(consent: CredentialsId, accounts: &[AccountId]) -> Vec<UnreadableCount> {
+    if accounts.is_empty() {
+        return Vec::new();
+    }
+    tracing::error!(%consent, rows = accounts.len(), "stored rows do not open: they were altered, or sealed under a key that is lost");
+    let mut counts: BTreeMap<AccountId, i64> = BTreeMap::new();
+    for account in accounts {
+        *counts.entry(*account).or_default() += 1;
+    }
+    let count = |(account_id, count)| UnreadableCount {
+        account_id,
+        field: SEALED.to_owned(),
+        count,
+    };
+    counts.into_iter().map(count).collect()
+}
+
+/// Returns the associated data that an account's details are sealed under.
+pub fn account_aad(consent: CredentialsId, bank_key: &Digest) -> String {
+    format!("accounts.sealed/{consent}/{}", hex(&bank_key.0))
+}
+
+/// Returns the associated data that a balance's details are sealed under.
+pub fn balance_aad(account: AccountId, balance_type: &str, currency: &str) -> String {
+    format!("balances.sealed/{account}/{balance_type}/{currency}")
+}
+
+/// Returns the associated data that a transaction's details are sealed under.
+pub fn transaction_aad(consent: CredentialsId, utx: &Digest) -> String {
+    format!("transactions.sealed/{consent}/{}", hex(&utx.0))
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    // Each row is opened under such a name: formatting would cost a third of what opening it does.
+    text.extend(halves.filter_map(|half| char::from_digit(half.into(), 16)));
+    text
+}

@@ -1,0 +1,143 @@
+//! Executes a run's call, and writes its result down.
+
+use app::domain::ids::RequestId;
+use app::portal::PortalResult;
+use axum::body::Body;
+use axum::http::{Request, header};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+use super::apply::{self, apply_response};
+use super::calls::{Content, Outgoing};
+use super::plan::RunPlan;
+use super::run_state::RunState;
+use super::sealing::call_aad;
+use super::view::{self, Bodies};
+use crate::services::access::keys::ConsoleGrant;
+use crate::services::portal::Services;
+use crate::storage::console::{CallRow, RunProgress, RunRow};
+
+/// The largest answer a run keeps, in bytes.
+pub(super) const LARGEST: usize = 4 << 20;
+
+/// Response to a call, with its latency.
+pub(super) struct ApiResponse {
+    request: RequestId,
+    at: DateTime<Utc>,
+    /// Microseconds.
+    latency: i64,
+    status: u16,
+    body: Value,
+}
+
+impl Services {
+    /// Makes a call through the public API's own router. Nothing is claimed in the database but the run.
+    pub(super) async fn call(
+        &self,
+        run: &RunRow,
+        call: &Outgoing,
+        until: DateTime<Utc>,
+    ) -> PortalResult<ApiResponse> {
+        let api = self
+            .api
+            .clone()
+            .ok_or_else(|| self.internal_error("the console has no way into the API"))?;
+        let grant = ConsoleGrant {
+            tenant: run.tenant_id,
+            run: run.id,
+            expires: until,
+        };
+        let (media, body) = match &call.content {
+            Content::Json(value) => ("application/json".to_owned(), Body::from(value.to_string())),
+            Content::Form { boundary, bytes } => (
+                format!("multipart/form-data; boundary={boundary}"),
+                Body::from(bytes.clone()),
+            ),
+        };
+        let request = Request::post(&call.path)
+            .header(header::CONTENT_TYPE, media)
+            .header(header::USER_AGENT, "sandbox console")
+            .extension(grant)
+            .body(body)
+            .map_err(|e| self.internal_error(e))?;
+        let at = self.state.clock.now();
+        let response = api.oneshot(request).await.map_err(|never| match never {})?;
+        let status = response.status().as_u16();
+        let id = response
+            .headers()
+            .get("x-request-id")
+            .and_then(|id| id.to_str().ok());
+        let request = id
+            .and_then(|id| id.parse().ok())
+            .unwrap_or_else(|| RequestId(self.state.clock.id()));
+        let bytes = axum::body::to_bytes(response.into_body(), LARGEST)
+            .await
+            .map_err(|e| self.internal_error(e))?;
+        let body = serde_json::from_slice(&bytes).map_err(|e| self.internal_error(e))?;
+        let latency = (self.state.clock.now() - at)
+            .num_microseconds()
+            .unwrap_or(i64::MAX);
+        Ok(ApiResponse {
+            request,
+            at,
+            latency,
+            status,
+            body,
+        })
+    }
+
+    /// Writes down what came of a call, in one transaction with where the run stands now.
+    pub(super) async fn finish(
+        &self,
+        run: &RunRow,
+        plan: &RunPlan<'_>,
+        mut held: RunState,
+        call: Outgoing,
+        until: DateTime<Utc>,
+        answer: ApiResponse,
+    ) -> PortalResult<()> {
+        let settled = apply::ResponseParts {
+            position: run.calls,
+            at: answer.at,
+            status: answer.status,
+            body: &answer.body,
+            temp_token_life: self.token_life(),
+        };
+        let (next, session) = apply_response(run.next_call, call.means, &mut held, plan, &settled);
+        let bodies = Bodies {
+            request: view::masked_body(&call.shown, &held),
+            response: view::masked_body(&answer.body, &held),
+        };
+        let row = CallRow {
+            position: run.calls,
+            request_id: answer.request,
+            at: answer.at,
+            title: call.title,
+            method: "POST".into(),
+            path: call.path,
+            status: answer.status.into(),
+            latency: answer.latency,
+            browser_safe: call.browser_safe,
+            bodies: self.seal(&call_aad(run.id, run.calls), &bodies)?,
+        };
+        let status = answer
+            .body
+            .get("status")
+            .and_then(Value::as_str)
+            // Payments have a status of their own.
+            .filter(|status| status.starts_with("SESSION_"))
+            .map(str::to_owned);
+        let progress = RunProgress {
+            next,
+            session,
+            status,
+            held: self.sealed(run.id, &held)?,
+        };
+        let mut tx = self.write().await?;
+        tx.finish_run_call(run.id, until, &progress, &row)
+            .await
+            .map_err(|e| self.internal_error(e))?;
+        tx.commit().await.map_err(|e| self.internal_error(e))
+    }
+}

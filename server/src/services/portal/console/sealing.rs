@@ -1,0 +1,76 @@
+//! Seals and opens the state of a run.
+
+use app::domain::ids::{RunId, ServicerId};
+use app::portal::{PortalError, PortalResult};
+use zeroize::Zeroizing;
+
+use super::run_state::RunState;
+use super::view::Bodies;
+use crate::services::portal::Services;
+use crate::storage::Tx;
+use crate::storage::console::{CallRow, RunRow};
+
+impl Services {
+    pub(super) async fn find(
+        &self,
+        tx: &mut Tx,
+        servicer: ServicerId,
+        run: RunId,
+    ) -> PortalResult<RunRow> {
+        let found = tx
+            .run_by_id(servicer, run)
+            .await
+            .map_err(|e| self.internal_error(e))?;
+        found.ok_or(PortalError::NotFound)
+    }
+
+    /// Opens the state of a run; `None` once its day is over, whether or not the job that erases it has run yet.
+    pub(super) fn held(&self, row: &RunRow) -> PortalResult<Option<RunState>> {
+        let sealed = row
+            .held
+            .as_ref()
+            .filter(|_| row.forget_at > self.state.clock.now());
+        sealed
+            .map(|sealed| self.open(&run_aad(row.id), sealed))
+            .transpose()
+    }
+
+    pub(super) fn bodies(&self, run: RunId, call: CallRow) -> (CallRow, Bodies) {
+        let bodies = self.open(&call_aad(run, call.position), &call.bodies);
+        // One call whose bodies are lost costs no run.
+        let bodies = bodies.unwrap_or_else(|_| Bodies {
+            request: String::new(),
+            response: "What was sent and answered can no longer be opened.".to_owned(),
+        });
+        (call, bodies)
+    }
+
+    pub(super) fn sealed(&self, run: RunId, held: &RunState) -> PortalResult<Vec<u8>> {
+        self.seal(&run_aad(run), held)
+    }
+
+    pub(super) fn seal<T: serde::Serialize>(&self, aad: &str, value: &T) -> PortalResult<Vec<u8>> {
+        let plain = Zeroizing::new(serde_json::to_vec(value).map_err(|e| self.internal_error(e))?);
+        self.state
+            .vault
+            .seal(&self.state.clock, aad, &plain)
+            .map_err(|e| self.internal_error(e))
+    }
+
+    fn open<T: serde::de::DeserializeOwned>(&self, aad: &str, sealed: &[u8]) -> PortalResult<T> {
+        let plain = self
+            .state
+            .vault
+            .open(aad, sealed)
+            .map_err(|e| self.internal_error(e))?;
+        serde_json::from_slice(&plain).map_err(|e| self.internal_error(e))
+    }
+}
+
+fn run_aad(run: RunId) -> String {
+    format!("console_runs.held/{run}")
+}
+
+pub(super) fn call_aad(run: RunId, position: i64) -> String {
+    format!("console_calls.bodies/{run}/{position}")
+}

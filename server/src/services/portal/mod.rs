@@ -1,0 +1,85 @@
+//! What people ask for, signed in at the portal or at the command line: accounts and passwords, servicers, tenants and their
+//! keys, operators, the sandbox console, the request log, and what the audit log keeps of it all.
+//!
+//! It may use `sessions`, `consents`, `access` and `refusal`; none of them knows of it. [`Services`] implements the traits
+//! of [`app::portal`], each beside the rules it asks for.
+
+pub mod audit;
+pub mod console;
+pub mod export;
+pub mod operators;
+pub mod passwords;
+pub mod people;
+pub mod request_log;
+pub mod secrets;
+pub mod service_error;
+pub mod servicers;
+pub mod signatures;
+pub mod signing_keys;
+pub mod skills;
+pub mod tenants;
+
+use std::fmt::Display;
+
+use app::portal::PortalError;
+
+use crate::state::AppState;
+use crate::storage::{DbError, Tx, is_busy};
+
+/// The server's answer to every trait of [`app::portal`].
+#[derive(Clone)]
+pub struct Services {
+    pub state: AppState,
+    /// The public API's router, for the console: its calls take the same route as everybody's.
+    api: Option<axum::Router>,
+}
+
+impl Services {
+    /// Services without a way back into the API: all but the console's calls.
+    pub fn new(state: AppState) -> Self {
+        Self { state, api: None }
+    }
+
+    /// Hands the console the router that serves the public API.
+    #[must_use]
+    pub fn with_api(self, api: axum::Router) -> Self {
+        Self {
+            api: Some(api),
+            ..self
+        }
+    }
+
+    /// Begins a transaction that reads, for a portal request.
+    pub(crate) async fn read(&self) -> Result<Tx, PortalError> {
+        self.state
+            .db
+            .read()
+            .await
+            .map_err(|error| self.database_error(&error))
+    }
+
+    /// The transaction of a portal request that may write.
+    pub(crate) async fn write(&self) -> Result<Tx, PortalError> {
+        self.state
+            .db
+            .write()
+            .await
+            .map_err(|error| self.database_error(&error))
+    }
+
+    /// The database could not do it: worth another try, or our own fault.
+    pub(crate) fn database_error(&self, error: &DbError) -> PortalError {
+        if is_busy(error) {
+            tracing::warn!(%error, "the database is busy");
+            return PortalError::Unavailable;
+        }
+        self.internal_error(error)
+    }
+
+    /// Our own fault, logged under the reference that the person is shown. `error` carries no secret.
+    pub(crate) fn internal_error(&self, error: impl Display) -> PortalError {
+        let reference = self.state.clock.id().to_string();
+        tracing::error!(%reference, %error, "a portal request failed");
+        PortalError::Internal(reference)
+    }
+}

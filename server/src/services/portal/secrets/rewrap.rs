@@ -1,0 +1,190 @@
+//! Re-wrapping: data keys move under the vault key of today, and what was sealed before there were data keys moves under its
+//! owner's. In batches, each a short transaction, while everybody works; a row that changed meanwhile is left to whoever
+//! changed it. Killed at any instant, it goes on where it was when it is started again.
+
+use std::time::Duration;
+
+use app::domain::ids::{CredentialsId, TenantId};
+use uuid::Uuid;
+
+use super::rotation::KeyDependents;
+use crate::crypto::file::{FileKey, KeyFile};
+use crate::crypto::{SYSTEM, Unsealable};
+use crate::services::consents::data::{self, StoredTransactionDetails};
+use crate::services::refusal::ApiError;
+use crate::state::AppState;
+use crate::storage::DbError;
+use crate::storage::reseal::{COLUMNS, SealedColumn, SealedRow};
+
+/// Rows of one transaction.
+const BATCH: i64 = 200;
+/// Pause between two transactions, so that whoever waits for the writer comes first.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Numbers of keys and rows handled by a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RewrapSummary {
+    /// Data keys that moved under today's vault key.
+    pub keys: u64,
+    /// Rows that moved under their owner's data key.
+    pub rows: u64,
+    /// Rows that do not open: altered, or moved. They stay as they are.
+    pub broken: u64,
+}
+
+/// Moves everything. `progress` is called after each batch with the column and the numbers so far.
+pub async fn rewrap(
+    state: &AppState,
+    file: &KeyFile,
+    progress: impl Fn(&str, RewrapSummary),
+) -> Result<RewrapSummary, ApiError> {
+    let mut done = RewrapSummary::default();
+    let today = file.vault.active().tag.0;
+    loop {
+        let mut tx = state.db.read().await?;
+        let keys = tx.data_keys_not_under(&today, BATCH).await?;
+        drop(tx);
+        if keys.is_empty() {
+            break;
+        }
+        let mut tx = state.db.write().await?;
+        for key in &keys {
+            let moved = state.vault.rewrap(&state.clock, key)?;
+            done.keys += u64::from(tx.rewrap_data_key(key, &moved).await?);
+        }
+        tx.commit().await?;
+        progress("data keys", done);
+        tokio::time::sleep(PAUSE).await;
+    }
+    // Without that key there is nothing from before there were data keys, or nothing to open it with.
+    if file.vault.first().is_none() {
+        return Ok(done);
+    }
+    for column in &COLUMNS {
+        reseal(state, column, &mut done, &progress).await?;
+    }
+    let mut tx = state.db.write().await?;
+    tx.forget_stale_copies(state.clock.now()).await?;
+    tx.commit().await?;
+    Ok(done)
+}
+
+async fn reseal(
+    state: &AppState,
+    column: &SealedColumn,
+    done: &mut RewrapSummary,
+    progress: &impl Fn(&str, RewrapSummary),
+) -> Result<(), ApiError> {
+    let mut after = (Uuid::nil(), i64::MIN);
+    loop {
+        let mut tx = state.db.read().await?;
+        let rows = tx.stale_rows(column, after, BATCH).await?;
+        drop(tx);
+        let Some(last) = rows.last() else {
+            return Ok(());
+        };
+        after = (last.id, last.number);
+        // Sealed before the transaction begins: nobody waits for that.
+        let mut moved = Vec::with_capacity(rows.len());
+        for row in &rows {
+            match anew(state, column, row).await {
+                Ok(new) => moved.push((row, new)),
+                Err(ApiError::Database(error)) => return Err(error.into()),
+                Err(_) => done.broken += 1,
+            }
+        }
+        let mut tx = state.db.write().await?;
+        for (row, (sealed, merchant)) in moved {
+            let merchant = merchant.as_deref();
+            done.rows += u64::from(tx.reseal(column, row, &sealed, merchant).await?);
+        }
+        tx.commit().await?;
+        progress(column.name, *done);
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// A row's bytes sealed anew, and its merchant's key.
+async fn anew(
+    state: &AppState,
+    column: &SealedColumn,
+    row: &SealedRow,
+) -> Result<(Vec<u8>, Option<Vec<u8>>), ApiError> {
+    let scoped = if row.owner == SYSTEM {
+        state.clone()
+    } else {
+        state.for_tenant_alone(TenantId(row.owner)).await?
+    };
+    let mut aads = seal_aads(column.name, row).into_iter();
+    let (aad, plain) = loop {
+        let aad = aads.next().ok_or(Unsealable)?;
+        if let Ok(plain) = scoped.vault.open(&aad, &row.sealed) {
+            break (aad, plain);
+        }
+    };
+    let sealed = scoped.vault.seal(&state.clock, &aad, &plain)?;
+    if !column.merchants {
+        return Ok((sealed, None));
+    }
+    let details: StoredTransactionDetails = serde_json::from_slice(&plain)
+        .map_err(|_| ApiError::Broken("a row's details cannot be read".into()))?;
+    let consent = CredentialsId(row.parent);
+    let merchant = details.merchant.as_deref();
+    let merchant = merchant.map(|name| data::merchant_key(&scoped, consent, name));
+    Ok((sealed, merchant.transpose()?.map(|digest| digest.0)))
+}
+
+/// Returns the associated data that a row may be sealed under, as the services build them. A piece of a file has two: it may be
+/// the last or not.
+pub(in crate::services) fn seal_aads(column: &str, row: &SealedRow) -> Vec<String> {
+    let SealedRow {
+        owner,
+        id,
+        number,
+        parent,
+        kind,
+        currency,
+        ..
+    } = row;
+    let hex = data::hex(&row.bytes);
+    vec![match column {
+        "tenants.utx_key" | "sessions.client_state" | "jobs.payload" | "console_runs.held" => {
+            format!("{column}/{id}")
+        }
+        "payments.ordered" | "payments.bank_ref" | "payments.said" => format!("{column}/{id}"),
+        "tenant_keys.sealed" | "sessions.bank_ref" => format!("{column}/{owner}/{id}"),
+        "consents.bank_grant" => format!("{column}/{owner}/{parent}"),
+        "accounts.sealed" | "products.sealed" => format!("{column}/{parent}/{hex}"),
+        "transactions.sealed" | "past_changes.sealed" => {
+            format!("transactions.sealed/{parent}/{hex}")
+        }
+        "balances.sealed" => format!("{column}/{parent}/{kind}/{currency}"),
+        "upload_chunks.sealed" => {
+            let piece = format!("{column}/{owner}/{parent}/{id}/{number}");
+            return vec![format!("{piece}/more"), format!("{piece}/last")];
+        }
+        _ => format!("{column}/{id}/{number}"),
+    }]
+}
+
+/// Counts what is still wrapped or sealed under a vault key, by kind.
+pub async fn under(state: &AppState, key: &FileKey) -> Result<Vec<KeyDependents>, DbError> {
+    let mut tx = state.db.read().await?;
+    let mut all = vec![KeyDependents {
+        what: "data keys of tenants and of the system".to_owned(),
+        count: tx.count_data_keys_under(&key.tag.0).await?,
+    }];
+    if key.first {
+        for column in &COLUMNS {
+            all.push(KeyDependents {
+                what: format!("rows of {}", column.name),
+                count: tx.count_stale(column).await?,
+            });
+        }
+        all.push(KeyDependents {
+            what: "rows of temp_tokens.sealed, over within a day".to_owned(),
+            count: tx.count_stale_tokens().await?,
+        });
+    }
+    Ok(all)
+}

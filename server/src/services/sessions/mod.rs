@@ -1,0 +1,23 @@
+//! The conversation that takes an end-user to a consent or a product: opening a session, its steps and files, the way to
+//! the provider and back, verifications, and the tokens a session ends with.
+//!
+//! It may use `consents`, `access` and `refusal`. It does not know of the portal.
+
+pub mod callbacks;
+pub mod end_user;
+pub mod lifecycle;
+pub mod one_time_tokens;
+pub mod payments;
+pub mod renewals;
+pub mod steps;
+pub mod tokens;
+mod transition;
+pub mod uploads;
+pub mod verifications;
+
+pub use self::end_user::{check_user, check_user_of, user_digest};
+pub use self::lifecycle::{
+    CancelledSession, NewSession, OpenedSession, SessionProof, SessionState, answer_aad, cancel,
+    check, create, ended, get, in_flight, open, open_state, owned, progress_at, skill_named,
+    state_aad, status_at, unpublished,
+};

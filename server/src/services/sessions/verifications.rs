@@ -1,0 +1,320 @@
+//! Offline verifications: the provider is asked again and again what it decided, until the session can go on.
+//!
+//! Asking is claimed like a step: the claim is committed before the provider is asked and lasts 60 seconds, and no
+//! transaction is open meanwhile. Each asking has a number, so that two workers, a crash or a repeated job ask it once.
+
+use std::sync::Arc;
+
+use app::domain::ids::{SessionId, StepId};
+use app::domain::person::Permission;
+use app::domain::session::{Awaiting, Decision, SessionEvent};
+use app::portal::verifications::{Verification, Verifications};
+use app::portal::{Actor, PortalError, PortalResult, RequestSource};
+use async_trait::async_trait;
+use chrono::Duration;
+use serde_json::{Value, json};
+
+use super::steps::LEASE;
+use super::transition::{self, ClaimedSession, Delivery, NextAction};
+use crate::jobs::decide_verification::DecideVerification;
+use crate::jobs::resume_session::ResumeSession;
+use crate::security;
+use crate::services::access::keys;
+use crate::services::consents::provider_access::{connector, delay, open_ref};
+use crate::services::portal::Services;
+use crate::services::portal::service_error::{ServiceError, audit_entry, portal_result};
+use crate::services::refusal::ApiError;
+use crate::skills::{Connector, ConnectorError, Opaque, VerificationOutcome};
+use crate::state::AppState;
+use crate::storage::Tx;
+use crate::storage::sessions::SessionRow;
+use crate::storage::verifications::PendingRow;
+
+/// Sessions in the portal's list.
+const LISTED: i64 = 100;
+/// Time after which a session of a tenant that is not served is asked about again.
+const LATER: std::time::Duration = std::time::Duration::from_hours(1);
+/// No verification takes longer: then the session has failed. Its time does not count, and would otherwise never end.
+const LONGEST: Duration = Duration::days(30);
+
+#[async_trait]
+impl Verifications for Services {
+    async fn verifications(&self, actor: &Actor) -> PortalResult<Vec<Verification>> {
+        let listed = async {
+            let servicer = actor.may(Permission::UseConsole)?.servicer;
+            let mut tx = self.state.db.read().await?;
+            let rows = tx.pending_sessions(servicer, None, LISTED).await?;
+            Ok::<_, ServiceError>(rows.into_iter().map(portal_verification).collect())
+        };
+        portal_result(self, listed.await)
+    }
+
+    async fn decide(
+        &self,
+        actor: &Actor,
+        session: SessionId,
+        decision: Decision,
+        source: &RequestSource,
+    ) -> PortalResult<()> {
+        let decided = async {
+            let servicer = actor.may(Permission::UseConsole)?.servicer;
+            let state = &self.state;
+            let mut tx = state.db.write().await?;
+            let waiting = tx.pending_sessions(servicer, Some(session), 1).await?;
+            let waiting = waiting.into_iter().next().ok_or_else(gone)?;
+            let detail = json!({ "decision": decision, "tenant": waiting.tenant_id });
+            let audit = audit_entry(
+                state,
+                actor,
+                source,
+                security::SecurityEvent::VerificationDecided,
+                session,
+                detail,
+            );
+            tx.audit(&audit).await?;
+            let job = DecideVerification {
+                session,
+                position: waiting.position,
+                decision,
+            };
+            state.queue.add(&mut tx, &job).await?;
+            tx.commit().await?;
+            state.queue.wake();
+            Ok::<_, ServiceError>(())
+        };
+        portal_result(self, decided.await)
+    }
+}
+
+fn portal_verification(row: PendingRow) -> Verification {
+    Verification {
+        session: row.session_id,
+        run: row.run,
+        tenant: row.tenant_id,
+        tenant_name: row.tenant_name,
+        skill: row.skill,
+        step: row.step,
+        since: row.pending_since,
+    }
+}
+
+/// Returns the error for a session of another servicer, of no servicer, or decided meanwhile: the same for all three.
+fn gone() -> PortalError {
+    PortalError::Conflict(
+        "This session no longer waits for a decision. Go back to the list.".into(),
+    )
+}
+
+/// Tells the provider what a person decided, and asks what follows. A provider that decided meanwhile stays with it.
+pub async fn decided(state: &AppState, by: &DecideVerification) -> Result<(), ApiError> {
+    let mut tx = state.db.read().await?;
+    let row = tx.session(by.session).await?;
+    drop(tx);
+    let claimed = (by.position, Awaiting::Provider);
+    let Some(session) = row.filter(|row| (row.position, row.awaiting) == claimed) else {
+        return Ok(());
+    };
+    let state = &state.for_tenant_alone(session.tenant_id).await?;
+    let (connector, bank_ref) = under_way(state, &session)?;
+    match connector.decide(&bank_ref, by.decision).await {
+        Ok(()) | Err(ConnectorError::Rejected { .. }) => {}
+        Err(error) => return Err(ApiError::Broken(error.to_string())),
+    }
+    let asking = ResumeSession {
+        session: by.session,
+        position: by.position,
+        asked: session.asked,
+    };
+    poll(state, &asking).await
+}
+
+/// Polls the provider once. An error means that it has to be done again.
+pub async fn poll(state: &AppState, asking: &ResumeSession) -> Result<(), ApiError> {
+    let now = state.clock.now();
+    let claim = StepId(state.clock.id());
+    let mut tx = state.db.write().await?;
+    let poll = (asking.position, asking.asked);
+    let claimed = tx
+        .claim_verification_poll(asking.session, poll, claim, now, now + LEASE)
+        .await?;
+    let Some(session) = claimed else {
+        let row = tx.session(asking.session).await?;
+        let due = row.is_some_and(|row| {
+            row.awaiting == Awaiting::Provider && (row.position, row.asked) == poll
+        });
+        return if due {
+            Err(ApiError::Broken("somebody else is asking".into()))
+        } else {
+            Ok(())
+        };
+    };
+    tx.commit().await?;
+    let state = &state.for_tenant_alone(session.tenant_id).await?;
+    let claimed = ClaimedSession {
+        session: &session,
+        claim,
+    };
+    let applied = match verdict(state, &session).await {
+        Ok(verdict) => apply(state, claimed, asking, verdict).await,
+        Err(failure) => Err(failure),
+    };
+    if applied.is_err() {
+        claimed.release(state).await?;
+    }
+    applied
+}
+
+async fn verdict(state: &AppState, session: &SessionRow) -> Result<VerificationOutcome, ApiError> {
+    let now = state.clock.now();
+    let failed = |reason: &str| VerificationOutcome::Failed {
+        reason: reason.into(),
+    };
+    let (connector, bank_ref) = under_way(state, session)?;
+    if session
+        .pending_since
+        .is_some_and(|since| now - since >= LONGEST)
+    {
+        return Ok(failed("verification_timeout"));
+    }
+    let mut tx = state.db.read().await?;
+    match keys::check_served(&mut tx, session.tenant_id).await {
+        Ok(()) => {}
+        // Nothing completes in the name of a tenant that is paused: it is asked about again.
+        Err(ApiError::Refused(_)) => {
+            return Ok(VerificationOutcome::Pending { poll_after: LATER });
+        }
+        Err(failure) => return Err(failure),
+    }
+    drop(tx);
+    match connector.resume(&bank_ref).await {
+        Ok(verdict) => Ok(verdict),
+        // The provider knows nothing of it any more.
+        Err(ConnectorError::Rejected { .. } | ConnectorError::Unauthorized) => {
+            Ok(failed("provider_error"))
+        }
+        Err(error) => Err(ApiError::Broken(error.to_string())),
+    }
+}
+
+/// Returns the connector that verifies a pending session, and the data that it asked to have kept.
+pub fn under_way(
+    state: &AppState,
+    session: &SessionRow,
+) -> Result<(Arc<dyn Connector>, Opaque), ApiError> {
+    let connector = connector(state, &session.skill)?;
+    let bank_ref = open_ref(state, session)?;
+    let bank_ref = bank_ref
+        .ok_or_else(|| ApiError::Broken("a verification without what its connector kept".into()))?;
+    Ok((connector, bank_ref))
+}
+
+async fn apply(
+    state: &AppState,
+    claimed: ClaimedSession<'_>,
+    asking: &ResumeSession,
+    verdict: VerificationOutcome,
+) -> Result<(), ApiError> {
+    match verdict {
+        VerificationOutcome::Pending { poll_after } => {
+            record_poll(state, claimed, asking, poll_after).await
+        }
+        VerificationOutcome::Next {
+            step,
+            data,
+            bank_ref,
+        } => {
+            let after = NextAction::Step {
+                name: step,
+                bank_ref,
+            };
+            verified(state, claimed, after, data).await
+        }
+        VerificationOutcome::Done { granted, data } => {
+            let mut tx = state.db.read().await?;
+            let of = step_of(&mut tx, claimed.session).await?;
+            drop(tx);
+            verified(state, claimed, NextAction::end(granted, &of), data).await
+        }
+        VerificationOutcome::Refused { reason } => {
+            let mut tx = state.db.write().await?;
+            let of = step_of(&mut tx, claimed.session).await?;
+            let again = claimed
+                .retry_step(state, &mut tx, &of, &reason, Delivery::OnRequest)
+                .await?;
+            if again.is_some() {
+                tx.commit().await?;
+            }
+            Ok(())
+        }
+        VerificationOutcome::Failed { reason } => {
+            let mut tx = state.db.write().await?;
+            let kept = open_ref(state, claimed.session)?;
+            if claimed.fail(state, &mut tx, &reason).await? {
+                transition::stop_at_provider(state, &mut tx, claimed.session, kept.as_ref())
+                    .await?;
+                tx.commit().await?;
+                state.queue.wake();
+            }
+            Ok(())
+        }
+    }
+}
+
+/// The step that is verified.
+async fn step_of(tx: &mut Tx, session: &SessionRow) -> Result<String, ApiError> {
+    let last = tx.last_step(session.id).await?;
+    let last = last.ok_or_else(|| ApiError::Broken("a verification of no step".into()))?;
+    Ok(last.step)
+}
+
+async fn record_poll(
+    state: &AppState,
+    claimed: ClaimedSession<'_>,
+    asking: &ResumeSession,
+    poll_after: std::time::Duration,
+) -> Result<(), ApiError> {
+    let mut tx = state.db.write().await?;
+    if tx
+        .record_verification_poll(claimed.session.id, claimed.claim)
+        .await?
+    {
+        let next = ResumeSession {
+            asked: asking.asked + 1,
+            ..asking.clone()
+        };
+        let due = state.clock.now() + delay(poll_after);
+        state.queue.add_at(&mut tx, &next, due).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+async fn verified(
+    state: &AppState,
+    claimed: ClaimedSession<'_>,
+    after: NextAction,
+    data: Value,
+) -> Result<(), ApiError> {
+    let data = if data.is_null() { json!({}) } else { data };
+    let mut tx = state.db.write().await?;
+    let applied = claimed
+        .advance(
+            state,
+            &mut tx,
+            SessionEvent::Verified,
+            &after,
+            Delivery::OnRequest,
+        )
+        .await?;
+    if applied.is_none() {
+        drop(tx);
+        return transition::undo_at_provider(state, claimed.session, &after).await;
+    }
+    transition::update_answer(state, &mut tx, claimed.session, data).await?;
+    tx.commit().await?;
+    state.queue.wake();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+//! What every door and service is handed: one value, made at start, cheap to clone.
+
+pub mod digests;
+pub mod request_log;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use app::domain::ids::TenantId;
+
+use crate::background::Pulse;
+use crate::clock::Clock;
+use crate::config::{Config, Scanner};
+use crate::crypto::{Pepper, Secrets, Unsealable, Vault};
+use crate::jobs::Queue;
+use crate::mail::Mailer;
+use crate::services::access::keys::KeyUse;
+use crate::services::access::rate_limits::RateLimiter;
+use crate::services::portal::passwords::Passwords;
+use crate::skills::Registry;
+use crate::state::digests::Digests;
+use crate::state::request_log::RequestLog;
+use crate::storage::{Db, DbError, Tx};
+
+/// The server's shared parts.
+#[derive(Clone)]
+pub struct AppState {
+    pub config: Arc<Config>,
+    pub db: Db,
+    pub clock: Clock,
+    pub pepper: Pepper,
+    /// The system's; a tenant's after [`AppState::for_tenant`].
+    pub vault: Vault,
+    /// Wakes the worker when a job was added.
+    pub queue: Queue,
+    /// Signs of life of what runs beside the requests.
+    pub pulse: Pulse,
+    /// Takes finished calls for the request log.
+    pub request_log: RequestLog,
+    /// Mailer of outgoing mail.
+    pub mailer: Arc<dyn Mailer>,
+    /// Hashes people's passwords, two at a time.
+    pub passwords: Passwords,
+    /// Set when the server begins to stop: it answers "not ready" from then on.
+    pub stopping: Arc<AtomicBool>,
+    /// Budgets of calls.
+    pub rate_limits: Arc<RateLimiter>,
+    /// Keys that were used lately, stored in the background.
+    pub key_use: Arc<KeyUse>,
+    /// Digests to be renewed because a pepper is rotated, stored in the background.
+    pub digests: Arc<Digests>,
+    /// Every published skill; none until [`AppState::with_skills`].
+    pub skills: Registry,
+    /// Looks into uploaded files; `None` if they are not scanned.
+    pub scanner: Option<Arc<Scanner>>,
+    /// URL of the sandbox bank; `None` if the sandbox is off.
+    pub sandbox_bank: Option<Arc<str>>,
+    /// Without trailing slash; every link is built from it.
+    pub public_url: Arc<str>,
+}
+
+impl AppState {
+    /// Puts the parts together; nothing is opened or started here.
+    pub fn new(
+        config: Config,
+        db: Db,
+        clock: Clock,
+        secrets: Secrets,
+        mailer: Arc<dyn Mailer>,
+        public_url: &str,
+    ) -> Self {
+        Self {
+            mailer,
+            passwords: Passwords::new(&secrets.pepper, clock.clone()),
+            queue: Queue::new(clock.clone(), secrets.vault.clone()),
+            rate_limits: Arc::new(
+                RateLimiter::new(
+                    &db,
+                    config.limits.browser_calls_per_minute,
+                    config.limits.server_calls_per_minute,
+                )
+                .with_slots(config.limits.calls_at_once),
+            ),
+            key_use: Arc::default(),
+            pulse: Pulse::default(),
+            digests: Arc::default(),
+            stopping: Arc::default(),
+            skills: Registry::default(),
+            // The settings were checked when they were read.
+            scanner: config.scanner().ok().flatten().map(Arc::new),
+            sandbox_bank: None,
+            request_log: RequestLog::default(),
+            config: Arc::new(config),
+            db,
+            clock,
+            pepper: secrets.pepper,
+            vault: secrets.vault,
+            public_url: public_url.into(),
+        }
+    }
+
+    /// Returns the state with a sandbox bank that is reached at this URL.
+    #[must_use]
+    pub fn with_sandbox_bank(self, url: &str) -> Self {
+        let sandbox_bank = Some(url.into());
+        Self {
+            sandbox_bank,
+            ..self
+        }
+    }
+
+    /// Returns the state with these skills. They are registered once the URLs of their providers are known.
+    #[must_use]
+    pub fn with_skills(self, skills: Registry) -> Self {
+        Self { skills, ..self }
+    }
+
+    /// Returns the state with a vault that seals and opens under the tenant's own data key. The key is read through the
+    /// caller's connection if it is not open yet, which is one statement.
+    pub async fn for_tenant(&self, tx: &mut Tx, tenant: TenantId) -> Result<Self, DataKeyError> {
+        if let Some(vault) = self.vault.opened(tenant.0) {
+            return Ok(self.with_vault(vault));
+        }
+        let wrapped = tx.data_key(tenant.0).await?.ok_or(Unsealable)?;
+        let key = self.vault.unwrap(&wrapped)?;
+        Ok(self.with_vault(self.vault.of_opened(key)))
+    }
+
+    /// Does what [`AppState::for_tenant`] does for a caller that holds no connection. A caller that holds one must not
+    /// use it: two of them at a time could wait for each other.
+    pub async fn for_tenant_alone(&self, tenant: TenantId) -> Result<Self, DataKeyError> {
+        if let Some(vault) = self.vault.opened(tenant.0) {
+            return Ok(self.with_vault(vault));
+        }
+        let mut tx = self.db.read().await?;
+        self.for_tenant(&mut tx, tenant).await
+    }
+
+    /// Does what [`AppState::for_tenant`] does for a tenant that is being created: makes its data key and stores it in
+    /// the transaction that creates the tenant.
+    pub async fn for_new_tenant(
+        &self,
+        tx: &mut Tx,
+        tenant: TenantId,
+    ) -> Result<Self, DataKeyError> {
+        let (key, wrapped) = self.vault.make(&self.clock, tenant.0)?;
+        if tx.add_data_key(&wrapped, self.clock.now()).await? {
+            return Ok(self.with_vault(self.vault.of_opened(key)));
+        }
+        self.for_tenant(tx, tenant).await
+    }
+
+    fn with_vault(&self, vault: Vault) -> Self {
+        Self {
+            vault,
+            ..self.clone()
+        }
+    }
+}
+
+/// Reason a tenant's data cannot be sealed or opened: its data key was erased, or is wrapped under a vault key that
+/// this process does not have, or the database failed.
+#[derive(Debug, thiserror::Error)]
+pub enum DataKeyError {
+    #[error("database: {0}")]
+    Database(#[from] DbError),
+    #[error("{0}")]
+    Unsealable(#[from] Unsealable),
+}
+
+#[cfg(test)]
+pub mod testing {
+    //! States for unit tests. Tests from outside the crate call [`start::open`](crate::start::open) with a mock clock.
+
+    use super::*;
+
+    /// A state over a fresh database (see `on_both!`), its clock standing at the first second of 2026.
+    pub fn state(db: Db) -> AppState {
+        state_with(db, Config::default())
+    }
+
+    /// Returns such a state with the given settings.
+    pub fn state_with(db: Db, config: Config) -> AppState {
+        let clock = Clock::mock("2026-01-01T00:00:00Z".parse().unwrap(), 1);
+        let secrets = Secrets::make(&clock);
+        let mailer = Arc::new(crate::mail::MemoryMailer::default());
+        AppState::new(config, db, clock, secrets, mailer, "http://127.0.0.1:3000")
+    }
+}

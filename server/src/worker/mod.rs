@@ -1,0 +1,341 @@
+//! Claims due jobs, runs each in a task of its own outside any transaction, and writes down how it went.
+//!
+//! Each class of jobs has a worker, and places of its own: what hangs in one is not waited for in another. A job is
+//! watched while it runs: its lease is renewed, its time is limited, and a panic ends that try alone. A try counts from
+//! its claim, so that a job which takes the process down with it is given up as well.
+
+pub mod retention;
+pub mod schedule;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration as StdDuration;
+
+use app::domain::ids::JobId;
+use chrono::Duration;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use self::watch::TryOutcome;
+use crate::background::{Restarts, supervise};
+use crate::jobs::console::ForgetRun;
+use crate::jobs::decide_verification::DecideVerification;
+use crate::jobs::erase_data::EraseData;
+use crate::jobs::fetch_data::FetchData;
+use crate::jobs::follow_payment::FollowPayment;
+use crate::jobs::forward_upload::ForwardUpload;
+use crate::jobs::password_link::SendPasswordLink;
+use crate::jobs::refresh_data::{RefreshConsent, RefreshData};
+use crate::jobs::remind_owners::RemindOwners;
+use crate::jobs::resume_session::ResumeSession;
+use crate::jobs::revoke_grant::RevokeGrant;
+use crate::jobs::send_mail::SendMail;
+use crate::jobs::stop_session::StopSession;
+use crate::jobs::{Class, Job, JobError, payload_aad};
+use crate::state::AppState;
+use crate::storage::DbError;
+use crate::storage::jobs::JobRow;
+
+/// The longest sleep between two looks at the table: jobs of other processes come without a wake-up.
+const LONGEST_SLEEP: StdDuration = StdDuration::from_secs(1);
+/// Number of times in a row that a job's process may end without an outcome before the job itself is taken for the
+/// cause and is given up.
+const DEATHS: i64 = 5;
+/// Number of tries of a job that this process knows no handler for: while a new version is rolled out, some processes
+/// are older.
+const UNKNOWN_TRIES: i64 = 10;
+/// Number of attempts to write the outcome of a job before it is left to the end of its lease.
+const WRITES: u32 = 5;
+
+/// Durations that the workers go by; tests use shorter ones.
+#[derive(Clone, Copy, Debug)]
+pub struct WorkerTiming {
+    /// Duration of a lease on a job.
+    pub lease: Duration,
+    /// Time between two renewals of a lease.
+    pub renew: StdDuration,
+    /// Time a handler is given to end after it was cut off. One that computes or blocks is never interrupted.
+    pub grace: StdDuration,
+    /// Time jobs in hand are given to finish when the server stops; then they are put back.
+    pub finish: StdDuration,
+    /// Time between two attempts to write an outcome, multiplied by the number of attempts made.
+    pub breath: StdDuration,
+}
+
+impl Default for WorkerTiming {
+    fn default() -> Self {
+        Self {
+            lease: Duration::seconds(60),
+            renew: StdDuration::from_secs(15),
+            grace: StdDuration::from_secs(5),
+            finish: StdDuration::from_secs(8),
+            breath: StdDuration::from_millis(500),
+        }
+    }
+}
+
+/// A kind of job: its name in the table, its rules, and what runs it.
+#[derive(Clone, Copy)]
+pub struct JobKind {
+    name: &'static str,
+    tries: i64,
+    limit: StdDuration,
+    run: fn(AppState, JobId, Vec<u8>) -> Running,
+}
+
+type Running = std::pin::Pin<Box<dyn Future<Output = Result<(), TryError>> + Send>>;
+
+/// Error of a try; `hopeless` if another try cannot help.
+struct TryError {
+    why: JobError,
+    hopeless: bool,
+}
+
+impl JobKind {
+    /// The kind of jobs that `J` is.
+    pub fn of<J: Job + 'static>() -> Self {
+        Self {
+            name: J::KIND,
+            tries: J::TRIES,
+            limit: J::LIMIT,
+            run: |state, id, payload| Box::pin(run_as::<J>(state, id, payload)),
+        }
+    }
+
+    /// Every kind the server knows; add a line for a new one.
+    pub fn all() -> Vec<Self> {
+        vec![
+            Self::of::<DecideVerification>(),
+            Self::of::<EraseData>(),
+            Self::of::<FetchData>(),
+            Self::of::<FollowPayment>(),
+            Self::of::<ForgetRun>(),
+            Self::of::<ForwardUpload>(),
+            Self::of::<SendPasswordLink>(),
+            Self::of::<RefreshConsent>(),
+            Self::of::<RefreshData>(),
+            Self::of::<RemindOwners>(),
+            Self::of::<ResumeSession>(),
+            Self::of::<RevokeGrant>(),
+            Self::of::<SendMail>(),
+            Self::of::<StopSession>(),
+        ]
+    }
+}
+
+async fn run_as<J: Job>(state: AppState, id: JobId, payload: Vec<u8>) -> Result<(), TryError> {
+    let hopeless = |why: String| TryError {
+        why: JobError(why),
+        hopeless: true,
+    };
+    let plain = state.vault.open(&payload_aad(id), &payload);
+    let plain = plain.map_err(|error| hopeless(error.to_string()))?;
+    let job: J = serde_json::from_slice(&plain).map_err(|error| hopeless(error.to_string()))?;
+    job.run(&state).await.map_err(|why| TryError {
+        why,
+        hopeless: false,
+    })
+}
+
+/// Runs jobs. Cheap to clone.
+#[derive(Clone)]
+pub struct Worker {
+    state: AppState,
+    kinds: Arc<[JobKind]>,
+    pace: WorkerTiming,
+    /// Jobs that were cut off and go on all the same.
+    stuck: Arc<AtomicUsize>,
+}
+
+/// Runs the workers of every class until told to stop. Jobs in hand are finished first, or put back.
+pub async fn run(state: AppState, stop: CancellationToken) {
+    let workers = Class::ALL.map(|class| {
+        let (state, stop) = (state.clone(), stop.clone());
+        async move {
+            let pulse = state.pulse.clone();
+            let make = || {
+                let worker = Worker::new(state.clone(), JobKind::all(), WorkerTiming::default());
+                let stop = stop.clone();
+                async move { worker.run(class, stop).await }
+            };
+            supervise(class.task(), &pulse, &stop, Restarts::default(), make).await;
+        }
+    });
+    futures_util::future::join_all(workers).await;
+}
+
+/// Runs the job due longest, of whatever class; says whether there was one.
+pub async fn run_one(state: &AppState) -> Result<bool, DbError> {
+    let worker = Worker::new(state.clone(), JobKind::all(), WorkerTiming::default());
+    worker.run_one().await
+}
+
+impl Worker {
+    /// A worker that knows these kinds.
+    pub fn new(state: AppState, kinds: Vec<JobKind>, pace: WorkerTiming) -> Self {
+        Self {
+            state,
+            kinds: kinds.into(),
+            pace,
+            stuck: Arc::default(),
+        }
+    }
+
+    /// Runs the jobs of a class, as many at once as it has places, until told to stop.
+    pub async fn run(&self, class: Class, stop: CancellationToken) {
+        let slots = Arc::new(Semaphore::new(class.slots()));
+        let cut = CancellationToken::new();
+        let mut running = JoinSet::new();
+        while !stop.is_cancelled() {
+            // A class whose every place is held by what nothing ends is not moving.
+            if self.stuck.load(Ordering::Relaxed) < class.slots() {
+                self.state.pulse.beat(class.task());
+            }
+            while running.try_join_next().is_some() {}
+            let slot = tokio::select! {
+                slot = slots.clone().acquire_owned() => slot,
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep(LONGEST_SLEEP) => continue,
+            };
+            match self.claim(class).await {
+                Ok(Some(row)) => {
+                    let (worker, cut) = (self.clone(), cut.clone());
+                    running.spawn(async move {
+                        worker.run_row(row, &cut).await;
+                        drop(slot);
+                    });
+                }
+                Ok(None) => self.sleep(class, &stop).await,
+                Err(error) => {
+                    tracing::error!(%error, "the job table cannot be read");
+                    tokio::select! {
+                        () = stop.cancelled() => {}
+                        () = tokio::time::sleep(LONGEST_SLEEP) => {}
+                    }
+                }
+            }
+        }
+        let all = async { while running.join_next().await.is_some() {} };
+        tokio::pin!(all);
+        if tokio::time::timeout(self.pace.finish, &mut all)
+            .await
+            .is_err()
+        {
+            cut.cancel();
+            // What was cut off says so, and is put back.
+            tokio::time::timeout(self.pace.grace * 2, &mut all)
+                .await
+                .ok();
+        }
+    }
+
+    /// Runs the job due longest, of whatever class; says whether there was one.
+    pub async fn run_one(&self) -> Result<bool, DbError> {
+        let now = self.state.clock.now();
+        let class = self.state.db.read().await?.due_class(now).await?;
+        let Some(class) = class else {
+            return Ok(false);
+        };
+        let Some(row) = self.claim_in(&class).await? else {
+            return Ok(false);
+        };
+        self.run_row(row, &CancellationToken::new()).await;
+        Ok(true)
+    }
+
+    /// Claims a job of a class, if one is due.
+    async fn claim(&self, class: Class) -> Result<Option<JobRow>, DbError> {
+        // A look costs no turn of the one who writes.
+        let mut tx = self.state.db.read().await?;
+        if !tx
+            .is_job_due(class.as_str(), self.state.clock.now())
+            .await?
+        {
+            return Ok(None);
+        }
+        drop(tx);
+        self.claim_in(class.as_str()).await
+    }
+
+    async fn claim_in(&self, class: &str) -> Result<Option<JobRow>, DbError> {
+        let now = self.state.clock.now();
+        let mut tx = self.state.db.write().await?;
+        let row = tx.claim_job(class, now, now + self.pace.lease).await?;
+        tx.commit().await?;
+        Ok(row)
+    }
+
+    /// Runs a claimed job and writes down how it went.
+    async fn run_row(&self, row: JobRow, cut: &CancellationToken) {
+        let kind = self.kinds.iter().find(|kind| kind.name == row.kind);
+        let tries = kind.map_or(UNKNOWN_TRIES, |kind| kind.tries);
+        let outcome = match kind {
+            _ if row.lost > DEATHS => TryOutcome::GivenUp(format!(
+                "it was begun {DEATHS} times and never heard of again: whatever ran it ended with it"
+            )),
+            // The last try ended with its process, and no more of them are left.
+            _ if row.attempts > tries => {
+                TryOutcome::GivenUp("its last try was begun and never heard of again".to_owned())
+            }
+            None => TryOutcome::Failed(format!("no handler for jobs of kind {}", row.kind)),
+            Some(kind) => self.watch(&row, kind, cut).await,
+        };
+        for write in 1..=WRITES {
+            match self.write_down(&row, tries, &outcome).await {
+                Ok(()) => return,
+                Err(error) if write == WRITES => {
+                    tracing::error!(job = %row.id, %error, "how a job ended could not be written; it runs again");
+                }
+                Err(_) => tokio::time::sleep(self.pace.breath * write).await,
+            }
+        }
+    }
+
+    async fn write_down(
+        &self,
+        row: &JobRow,
+        tries: i64,
+        outcome: &TryOutcome,
+    ) -> Result<(), DbError> {
+        let now = self.state.clock.now();
+        let mut tx = self.state.db.write().await?;
+        let failed = match outcome {
+            TryOutcome::Done => {
+                tx.finish_job(row.id, row.attempts).await?;
+                None
+            }
+            TryOutcome::PutBack => {
+                tx.put_back_job(row.id, row.attempts).await?;
+                None
+            }
+            // Somebody else has it now, and writes down how it goes.
+            TryOutcome::Lost => return Ok(()),
+            TryOutcome::Failed(error) => Some((error, row.attempts < tries)),
+            TryOutcome::GivenUp(error) => Some((error, false)),
+        };
+        if let Some((error, again)) = failed {
+            let at = again.then(|| now + delay(row.attempts));
+            tx.retry_job(row.id, row.attempts, at, now, error).await?;
+            tracing::warn!(job = %row.id, kind = row.kind, attempt = row.attempts, gives_up = !again, error, "job failed");
+        }
+        tx.commit().await
+    }
+
+    async fn sleep(&self, class: Class, stop: &CancellationToken) {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.state.queue.wanted(class) => {}
+            () = tokio::time::sleep(LONGEST_SLEEP) => {}
+        }
+    }
+}
+
+/// 5 s, 10 s, 20 s ... up to an hour.
+fn delay(attempts: i64) -> Duration {
+    let doublings = u32::try_from(attempts.clamp(1, 11) - 1).unwrap_or(0);
+    Duration::seconds((5_i64 << doublings).min(3600))
+}
