@@ -203,7 +203,7 @@ mod tests {
     use chrono::{DateTime, Duration, Utc};
 
     use super::*;
-    use crate::jobs::erase_data;
+    use crate::services::sessions::erasure;
     use crate::state::testing::state;
     use crate::storage::Db;
     use crate::storage::inventory::{Until, tables};
@@ -232,9 +232,9 @@ mod tests {
         fill(&state.db, &schema, &filling).await;
         schema.close().await;
         let before = counts(&state.db).await;
-        erase_data::erase(&state).await.unwrap();
+        erasure::erase(&state).await.unwrap();
         state.clock.advance(Duration::days(3_650));
-        erase_data::erase(&state).await.unwrap();
+        erasure::erase(&state).await.unwrap();
         // What a rule waited for another rule for goes in the next round.
         for _ in 0..2 {
             retention::sweep(&state, bank::retention::RULES)

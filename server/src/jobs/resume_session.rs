@@ -1,12 +1,10 @@
-//! Asks a provider for the result of an offline verification. Each enquiry that brings no decision adds the next one to
+//! Asking a provider for the result of an offline verification. Each enquiry that brings no decision adds the next one to
 //! the table; its number makes a repeated one find that it took place.
 
 use app::domain::ids::SessionId;
 use serde::{Deserialize, Serialize};
 
-use super::{Class, Job, JobError};
-use crate::services::sessions::verifications;
-use crate::state::AppState;
+use super::{Class, Job};
 
 /// One enquiry at the provider.
 #[derive(Clone, Serialize, Deserialize)]
@@ -29,16 +27,7 @@ impl ResumeSession {
     }
 }
 
-#[async_trait::async_trait]
 impl Job for ResumeSession {
     const KIND: &'static str = "resume_session";
     const CLASS: Class = Class::Sessions;
-    /// It is never given up: without it the session would wait forever.
-    const TRIES: i64 = i64::MAX;
-
-    async fn run(&self, state: &AppState) -> Result<(), JobError> {
-        verifications::poll(state, self)
-            .await
-            .map_err(|failure| JobError(failure.to_string()))
-    }
 }

@@ -1,11 +1,27 @@
-//! Claims due jobs, runs each in a task of its own outside any transaction, and writes down how it went.
+//! Runs what services left for later. One file per kind of job holds its [`JobHandler`], `schedule` what comes back by itself,
+//! `retention` what is deleted by a rule. This room lies above services, which know nothing of it.
+//!
+//! The worker claims due jobs, runs each in a task of its own outside any transaction, and writes down how it went.
 //!
 //! Each class of jobs has a worker, and places of its own: what hangs in one is not waited for in another. A job is
 //! watched while it runs: its lease is renewed, its time is limited, and a panic ends that try alone. A try counts from
 //! its claim, so that a job which takes the process down with it is given up as well.
 
+mod console;
+mod decide_verification;
+mod erase_data;
+mod fetch_data;
+mod follow_payment;
+mod forward_upload;
+mod password_link;
+mod refresh_data;
+mod remind_owners;
+mod resume_session;
 pub mod retention;
+mod revoke_grant;
 pub mod schedule;
+mod send_mail;
+mod stop_session;
 #[cfg(test)]
 mod tests;
 mod watch;
@@ -29,13 +45,14 @@ use crate::jobs::fetch_data::FetchData;
 use crate::jobs::follow_payment::FollowPayment;
 use crate::jobs::forward_upload::ForwardUpload;
 use crate::jobs::password_link::SendPasswordLink;
+use crate::jobs::queue::payload_aad;
 use crate::jobs::refresh_data::{RefreshConsent, RefreshData};
 use crate::jobs::remind_owners::RemindOwners;
 use crate::jobs::resume_session::ResumeSession;
 use crate::jobs::revoke_grant::RevokeGrant;
 use crate::jobs::send_mail::SendMail;
 use crate::jobs::stop_session::StopSession;
-use crate::jobs::{Class, Job, JobError, payload_aad};
+use crate::jobs::{Class, Job};
 use crate::state::AppState;
 use crate::storage::DbError;
 use crate::storage::jobs::JobRow;
@@ -78,6 +95,29 @@ impl Default for WorkerTiming {
     }
 }
 
+/// JobHandler of a kind of jobs.
+#[async_trait::async_trait]
+pub trait JobHandler: Job {
+    /// Longest duration of one try, after which it is cut off.
+    const LIMIT: StdDuration = StdDuration::from_mins(1);
+    /// Number of tries after which it is given up. A try that takes its process down counts, and a few of those in a
+    /// row end any job.
+    const TRIES: i64 = 10;
+    /// Does the work. An error is stored, without secrets, and the job is tried again with a growing delay.
+    async fn run(&self, state: &AppState) -> Result<(), JobError>;
+}
+
+/// Error of a try, in words fit for a log: no secret, nothing that identifies an end-user.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct JobError(pub String);
+
+impl From<DbError> for JobError {
+    fn from(error: DbError) -> Self {
+        Self(error.to_string())
+    }
+}
+
 /// A kind of job: its name in the table, its rules, and what runs it.
 #[derive(Clone, Copy)]
 pub struct JobKind {
@@ -97,7 +137,7 @@ struct TryError {
 
 impl JobKind {
     /// The kind of jobs that `J` is.
-    pub fn of<J: Job + 'static>() -> Self {
+    pub fn of<J: JobHandler + 'static>() -> Self {
         Self {
             name: J::KIND,
             tries: J::TRIES,
@@ -127,7 +167,11 @@ impl JobKind {
     }
 }
 
-async fn run_as<J: Job>(state: AppState, id: JobId, payload: Vec<u8>) -> Result<(), TryError> {
+async fn run_as<J: JobHandler>(
+    state: AppState,
+    id: JobId,
+    payload: Vec<u8>,
+) -> Result<(), TryError> {
     let hopeless = |why: String| TryError {
         why: JobError(why),
         hopeless: true,

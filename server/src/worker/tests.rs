@@ -7,7 +7,6 @@ use app::domain::ids::JobId;
 use serde::{Deserialize, Serialize};
 
 use super::*;
-use crate::jobs::{Class, Job, JobError};
 use crate::state::testing::state;
 use crate::storage::Db;
 use crate::storage::jobs::ListedJob;
@@ -47,50 +46,65 @@ struct Aborts;
 #[derive(Serialize, Deserialize)]
 struct Waits(u32);
 
-#[async_trait::async_trait]
 impl Job for Notes {
     const KIND: &'static str = "notes";
     const CLASS: Class = Class::Mail;
+}
+
+#[async_trait::async_trait]
+impl JobHandler for Notes {
     async fn run(&self, state: &AppState) -> Result<(), JobError> {
         note(state, &self.0).await;
         Ok(())
     }
 }
 
-#[async_trait::async_trait]
 impl Job for Panics {
     const KIND: &'static str = "panics";
     const CLASS: Class = Class::Mail;
+}
+
+#[async_trait::async_trait]
+impl JobHandler for Panics {
     const TRIES: i64 = 2;
     async fn run(&self, _: &AppState) -> Result<(), JobError> {
         panic!("with a secret")
     }
 }
 
-#[async_trait::async_trait]
 impl Job for Hangs {
     const KIND: &'static str = "hangs";
     const CLASS: Class = Class::Mail;
+}
+
+#[async_trait::async_trait]
+impl JobHandler for Hangs {
     const LIMIT: StdDuration = StdDuration::from_millis(20);
     async fn run(&self, _: &AppState) -> Result<(), JobError> {
         std::future::pending().await
     }
 }
 
-#[async_trait::async_trait]
 impl Job for Aborts {
     const KIND: &'static str = "aborts";
     const CLASS: Class = Class::Mail;
+}
+
+#[async_trait::async_trait]
+impl JobHandler for Aborts {
     const TRIES: i64 = i64::MAX;
     async fn run(&self, _: &AppState) -> Result<(), JobError> {
         std::process::abort()
     }
 }
 
-#[async_trait::async_trait]
 impl Job for Waits {
     const KIND: &'static str = "waits";
     const CLASS: Class = Class::Data;
+}
+
+#[async_trait::async_trait]
+impl JobHandler for Waits {
     const TRIES: i64 = i64::MAX;
     async fn run(&self, state: &AppState) -> Result<(), JobError> {
         note(state, &format!("begun {}", self.0)).await;
@@ -256,7 +270,7 @@ async fn a_job_that_aborts_the_process_is_given_up(db: Db) {
         child
             .args([
                 "--exact",
-                "jobs::worker::tests::one_job_of_the_database_that_the_environment_names",
+                "worker::tests::one_job_of_the_database_that_the_environment_names",
             ])
             .env("TESSERA_TEST_ABORT", &url)
             .env("TESSERA_TEST_NOW", state.clock.now().to_rfc3339());

@@ -225,7 +225,7 @@ pub async fn revoke(
     skill: &SkillName,
     grant: &Grant,
 ) -> Result<(), ApiError> {
-    let job = RevokeGrant::new(skill, grant);
+    let job = RevokeGrant::new(skill, grant.0.expose());
     Ok(state.queue.add(tx, &job).await?)
 }
 

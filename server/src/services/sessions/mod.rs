@@ -5,6 +5,7 @@
 
 pub mod callbacks;
 pub mod end_user;
+pub mod erasure;
 pub mod lifecycle;
 pub mod one_time_tokens;
 pub mod payments;

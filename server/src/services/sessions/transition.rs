@@ -321,7 +321,7 @@ pub async fn stop_at_provider(
     bank_ref: Option<&Opaque>,
 ) -> Result<(), ApiError> {
     if let Some(bank_ref) = bank_ref {
-        let job = StopSession::new(&session.skill, bank_ref);
+        let job = StopSession::new(&session.skill, bank_ref.expose());
         state.queue.add(tx, &job).await?;
     }
     Ok(())

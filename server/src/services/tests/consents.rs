@@ -6,10 +6,10 @@ use app::domain::session::ConsentStatus;
 use chrono::Duration;
 
 use super::*;
-use crate::jobs::erase_data;
 use crate::mail::MemoryMailer;
 use crate::services::consents::{self, ConsentQuery};
 use crate::services::consents::{accounts, reminders};
+use crate::services::sessions::erasure;
 use crate::services::sessions::renewals::{self, NewRenewal};
 use crate::storage::people::NewPerson;
 use crate::storage::testing::on_both;
@@ -141,7 +141,7 @@ async fn a_renewal_begun_in_time_outlives_the_end(db: Db) {
     world.advance(90 * 86_400 - 60);
     let token = world.renew(&old).await;
     world.advance(61);
-    erase_data::erase(&world.state).await.unwrap();
+    erasure::erase(&world.state).await.unwrap();
     assert_eq!(code(world.reads(&old).await), Code::ExpiredCredentials);
     let new = pair(world.exchange(&token).await.unwrap());
     assert_eq!(new.id, old.id);
@@ -235,7 +235,7 @@ async fn consents_are_listed_as_they_are_at_that_time(db: Db) {
     assert_eq!(of(ConsentStatus::Expired).await, [ids[4]]);
     assert_eq!(of(ConsentStatus::Active).await, ids[1..4]);
     assert_eq!(of(ConsentStatus::Deleted).await, [ids[0]]);
-    erase_data::erase(&world.state).await.unwrap();
+    erasure::erase(&world.state).await.unwrap();
     assert_eq!(of(ConsentStatus::Expired).await, [ids[4]]);
     let stranger = tenant(&world.state).await;
     let all = ConsentQuery::default();

@@ -6,7 +6,7 @@ use axum::http::{Request, header};
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::jobs::erase_data;
+use crate::services::sessions::erasure;
 use crate::services::testing;
 use crate::storage::run;
 use crate::storage::testing::on_both;
@@ -197,7 +197,7 @@ async fn erased(api: &Api, end: impl AsyncFnOnce()) {
     while worker::run_one(&api.world.state).await.unwrap() {}
     // A session's own things go a day after it has ended.
     api.world.advance(2 * 86_400);
-    erase_data::erase(&api.world.state).await.unwrap();
+    erasure::erase(&api.world.state).await.unwrap();
     assert_eq!(api.found(&canaries()).await, 0);
     assert_eq!(api.found(&sealed).await, 0, "sealed bytes are left behind");
 }
@@ -217,7 +217,7 @@ async fn an_expired_consents_data_is_gone_when_its_time_is_over(db: Db) {
     let pair = api.world.pair().await;
     api.read(&pair).await;
     api.world.advance(120 * 86_400 - 6 * 3600 - 2);
-    erase_data::erase(&api.world.state).await.unwrap();
+    erasure::erase(&api.world.state).await.unwrap();
     assert!(api.sealed().await.len() > ROWS, "not before its time");
     erased(&api, async || api.world.advance(1)).await;
 }

@@ -4,7 +4,6 @@ use std::time::Duration as StdDuration;
 
 use super::*;
 use crate::config::Config;
-use crate::jobs::Job as _;
 use crate::jobs::refresh_data::RefreshData;
 use crate::services::consents::bank_allowance::BankAllowance;
 use crate::services::consents::data::{Freshness, ServedFrom};
@@ -13,6 +12,7 @@ use crate::services::consents::transactions::{self, TransactionQuery};
 use crate::services::consents::{accounts, sync};
 use crate::storage::testing::on_both;
 use crate::worker;
+use crate::worker::JobHandler as _;
 
 on_both!(
     a_first_read_that_takes_too_long_is_told_when_to_come_back,

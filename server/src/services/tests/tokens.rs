@@ -290,10 +290,14 @@ async fn a_deleted_consent_reads_nothing_and_its_data_goes(db: Db) {
         .unwrap();
     assert_eq!(info.status, ConsentStatus::Deleted);
     world.advance(3599);
-    crate::jobs::erase_data::erase(&world.state).await.unwrap();
+    crate::services::sessions::erasure::erase(&world.state)
+        .await
+        .unwrap();
     assert_eq!(world.cached(pair.id).await, 3);
     world.advance(1);
-    crate::jobs::erase_data::erase(&world.state).await.unwrap();
+    crate::services::sessions::erasure::erase(&world.state)
+        .await
+        .unwrap();
     assert_eq!(world.cached(pair.id).await, 0);
     let mut tx = world.state.db.read().await.unwrap();
     let row = tx.consent(pair.id).await.unwrap().unwrap();

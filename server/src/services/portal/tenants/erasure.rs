@@ -7,12 +7,12 @@ use app::domain::session::EndedBy;
 use app::portal::PortalError;
 use serde_json::json;
 
-use crate::jobs::erase_data;
 use crate::security::SecurityEvent;
 use crate::services::consents;
 use crate::services::portal::audit::{AuditActor, audit};
 use crate::services::portal::service_error::ServiceError;
 use crate::services::refusal::ApiError;
+use crate::services::sessions::erasure;
 use crate::state::AppState;
 
 /// Consents that are ended in one transaction.
@@ -54,7 +54,7 @@ pub async fn erase(
     state.vault.forget(tenant.0);
     erase_uploads(state, tenant).await?;
     state.queue.wake();
-    if let Err(error) = erase_data::erase(state).await {
+    if let Err(error) = erasure::erase(state).await {
         tracing::warn!(%error, "rows of an erased tenant are still there, unreadable; the next look deletes them");
     }
     Ok(ended)

@@ -300,7 +300,9 @@ async fn what_was_ordered_is_erased_with_its_consent(db: Db) {
         .await
         .unwrap();
     street.advance(chrono::Duration::days(3));
-    crate::jobs::erase_data::erase(&street.state).await.unwrap();
+    crate::services::sessions::erasure::erase(&street.state)
+        .await
+        .unwrap();
     let mut tx = street.state.db.write().await.unwrap();
     assert!(tx.payment(id).await.unwrap().is_none());
     let left = tx

@@ -3,8 +3,8 @@
 use app::portal::skills::Skills as _;
 
 use super::*;
-use crate::jobs::Job as _;
 use crate::jobs::console::ForgetRun;
+use crate::worker::JobHandler as _;
 
 on_both!(
     a_run_goes_from_keys_to_transactions_and_shows_no_secret,

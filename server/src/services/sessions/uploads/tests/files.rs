@@ -315,12 +315,12 @@ async fn what_a_crash_leaves_is_swept_away(db: Db) {
         .await
         .unwrap();
     alive.take(&png(2 * CHUNK + 1, 2)).await.unwrap();
-    crate::jobs::erase_data::erase(fixture.state())
+    crate::services::sessions::erasure::erase(fixture.state())
         .await
         .unwrap();
     assert_eq!(fixture.rows().await, (2, 4));
     fixture.advance(61);
-    crate::jobs::erase_data::erase(fixture.state())
+    crate::services::sessions::erasure::erase(fixture.state())
         .await
         .unwrap();
     assert_eq!(fixture.rows().await, (1, 2));
@@ -340,13 +340,13 @@ async fn files_are_erased_with_their_session(db: Db) {
     let crumb = fixture.begin(fixture.upload(&step, "selfie")).await;
     assert_eq!(fixture.rows().await, (2, 3));
     fixture.exchange(&step.temp_token.unwrap()).await.unwrap();
-    crate::jobs::erase_data::erase(fixture.state())
+    crate::services::sessions::erasure::erase(fixture.state())
         .await
         .unwrap();
     assert_eq!(fixture.rows().await, (2, 3), "not before its day is over");
     drop(crumb);
     fixture.advance(25 * 3600);
-    crate::jobs::erase_data::erase(fixture.state())
+    crate::services::sessions::erasure::erase(fixture.state())
         .await
         .unwrap();
     assert_eq!(fixture.rows().await, (0, 0));
