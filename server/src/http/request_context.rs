@@ -13,9 +13,9 @@ use chrono::{DateTime, Utc};
 use crate::gate::MemoryShare;
 pub use crate::gate::Peer;
 use crate::services::access::keys::ClientProof;
-use crate::services::access::rate_limits::concurrency::CallSlot;
 use crate::services::access::rate_limits::{EntryCount, RateLimitState, SourceAddress};
 use crate::state::AppState;
+use crate::state::rate_limits::concurrency::CallSlot;
 
 /// Facts about one call, kept in the request's extensions. Each is set once, by the first code that knows it.
 #[derive(Clone)]

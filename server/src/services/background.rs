@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::portal::secrets::watch::{self, Watch};
 use crate::background::{Restarts, supervise};
-use crate::state::AppState;
+use crate::state::{AppState, request_log};
 
 /// Returns the reason why calls should not be sent to this process, if there is one: the database does not answer, or a
 /// background task stands still. `None` if the process is ready.
@@ -33,8 +33,7 @@ pub async fn not_ready(state: &AppState) -> Option<String> {
     ))
 }
 
-/// The names of the tasks that write beside the requests, as `/readyz` gives them.
-pub(crate) const LOG_TASK: &str = "request log";
+/// The name of the task that writes the uses of keys, as `/readyz` gives it.
 const KEY_USE_TASK: &str = "use of keys";
 
 /// Runs the tasks that write beside the requests until told to stop, then writes what is left.
@@ -42,12 +41,12 @@ pub async fn run(state: AppState, stop: CancellationToken) {
     let (pulse, restarts) = (state.pulse.clone(), Restarts::default());
     let log = || {
         let (state, stop) = (state.clone(), stop.clone());
-        async move { state.request_log.clone().run(state, stop).await }
+        async move { state.request_log.run(&state.db, &state.pulse, stop).await }
     };
     let keys = || note_key_use(state.clone(), stop.clone());
     let watch = || Watch::new(state.clone()).run(stop.clone());
     futures_util::join!(
-        supervise(LOG_TASK, &pulse, &stop, restarts, log),
+        supervise(request_log::TASK, &pulse, &stop, restarts, log),
         supervise(KEY_USE_TASK, &pulse, &stop, restarts, keys),
         supervise(watch::TASK, &pulse, &stop, restarts, watch),
     );
@@ -63,10 +62,10 @@ async fn note_key_use(state: AppState, stop: CancellationToken) {
             () = stop.cancelled() => true,
         };
         state.pulse.beat(KEY_USE_TASK);
-        if let Err(error) = state.key_use.flush(&state).await {
+        if let Err(error) = state.key_use.flush(&state.db).await {
             tracing::warn!(%error, "which keys were used could not be written; it is tried again");
         }
-        if let Err(error) = state.digests.flush(&state).await {
+        if let Err(error) = state.digests.flush(&state.db).await {
             tracing::warn!(%error, "digests could not be renewed; each is tried again at its next use");
         }
         if last {

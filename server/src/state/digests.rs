@@ -5,9 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::crypto::Digest;
-use crate::state::AppState;
-use crate::storage::DbError;
 use crate::storage::digests::DigestOwner;
+use crate::storage::{Db, DbError};
 
 /// Most renewals that may wait. Any beyond are dropped, and noted again at the next use of their secret.
 const MOST: usize = 2_000;
@@ -30,10 +29,10 @@ impl Digests {
     }
 
     /// Writes the renewals down, each in a transaction of its own: none holds a row while it waits for another.
-    pub async fn flush(&self, state: &AppState) -> Result<(), DbError> {
+    pub async fn flush(&self, db: &Db) -> Result<(), DbError> {
         let noted = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         for (whose, (from, to)) in noted {
-            let mut tx = state.db.write().await?;
+            let mut tx = db.write().await?;
             tx.renew_digest(whose, &from, &to).await?;
             tx.commit().await?;
         }

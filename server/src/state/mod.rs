@@ -1,6 +1,11 @@
-//! What every door and service is handed: one value, made at start, cheap to clone.
+//! The value that every door and service is handed: made at start, cheap to clone. With it the parts that a process keeps
+//! in memory: counts of calls, hashes being made, and what is written a moment later (uses of keys, digests, the request
+//! log). They know the database, and no service.
 
 pub mod digests;
+pub mod key_use;
+pub mod passwords;
+pub mod rate_limits;
 pub mod request_log;
 
 use std::sync::Arc;
@@ -8,18 +13,18 @@ use std::sync::atomic::AtomicBool;
 
 use app::domain::ids::TenantId;
 
+use self::digests::Digests;
+use self::key_use::KeyUse;
+use self::passwords::Passwords;
+use self::rate_limits::RateLimiter;
+use self::request_log::RequestLog;
 use crate::background::Pulse;
 use crate::clock::Clock;
 use crate::config::{Config, Scanner};
 use crate::crypto::{Pepper, Secrets, Unsealable, Vault};
 use crate::jobs::Queue;
 use crate::mail::Mailer;
-use crate::services::access::keys::KeyUse;
-use crate::services::access::rate_limits::RateLimiter;
-use crate::services::portal::passwords::Passwords;
 use crate::skills::Registry;
-use crate::state::digests::Digests;
-use crate::state::request_log::RequestLog;
 use crate::storage::{Db, DbError, Tx};
 
 /// The server's shared parts.
@@ -173,6 +178,13 @@ pub mod testing {
     //! States for unit tests. Tests from outside the crate call [`start::open`](crate::start::open) with a mock clock.
 
     use super::*;
+
+    impl RequestLog {
+        /// Writes what was handed over so far: tests run no background task.
+        pub async fn flush(&self, state: &AppState) {
+            self.write_now(&state.db).await;
+        }
+    }
 
     /// A state over a fresh database (see `on_both!`), its clock standing at the first second of 2026.
     pub fn state(db: Db) -> AppState {

@@ -302,7 +302,7 @@ async fn stopped_and_paused_is_felt_at_once(db: Db) {
     api.world
         .state()
         .key_use
-        .flush(api.world.state())
+        .flush(&api.world.state().db)
         .await
         .unwrap();
     let keys = services.keys(owner, tenant).await.unwrap();

@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use super::Services;
 use super::audit::{self, AuditActor};
-use super::passwords::HashingFailed;
 use crate::crypto::Unsealable;
 use crate::security::SecurityEvent;
+use crate::state::passwords::HashingFailed;
 use crate::state::{AppState, DataKeyError};
 use crate::storage::DbError;
 use crate::storage::audit::AuditRow;

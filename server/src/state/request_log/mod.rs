@@ -12,10 +12,12 @@ use chrono::{DateTime, Utc};
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::state::AppState;
-use crate::storage::DbError;
+use crate::background::Pulse;
 use crate::storage::request_log::RequestLogRow;
+use crate::storage::{Db, DbError};
 
+/// The name of the writer's task, as `/readyz` gives it.
+pub const TASK: &str = "request log";
 /// Calls that may wait to be written; more are dropped and counted, so that a slow disk never slows a call.
 const WAITING: usize = 4096;
 /// Bytes of bodies that may wait.
@@ -117,11 +119,11 @@ impl RequestLog {
     }
 
     /// Writes until told to stop, then writes what is left.
-    pub async fn run(&self, state: AppState, stop: CancellationToken) {
+    pub async fn run(&self, db: &Db, pulse: &Pulse, stop: CancellationToken) {
         let mut receiver = self.0.receiver.lock().await;
         let mut batch = Vec::with_capacity(BATCH);
         loop {
-            state.pulse.beat(crate::services::background::LOG_TASK);
+            pulse.beat(TASK);
             let got = tokio::select! {
                 got = receiver.recv_many(&mut batch, BATCH) => got,
                 () = tokio::time::sleep(SIGN_OF_LIFE) => continue,
@@ -138,30 +140,31 @@ impl RequestLog {
                     batch.push(entry);
                 }
             }
-            self.write(&state, &mut batch).await;
+            self.write(db, &mut batch).await;
         }
         while let Ok(entry) = receiver.try_recv() {
             batch.push(entry);
         }
-        self.write(&state, &mut batch).await;
+        self.write(db, &mut batch).await;
     }
 
-    /// Writes what was handed over so far: for tests, which run no background task.
-    pub async fn flush(&self, state: &AppState) {
+    /// Writes what was handed over so far, for tests, which run no background task.
+    #[cfg(test)]
+    pub async fn write_now(&self, db: &Db) {
         let mut batch = Vec::new();
         let mut receiver = self.0.receiver.lock().await;
         while let Ok(entry) = receiver.try_recv() {
             batch.push(entry);
         }
-        self.write(state, &mut batch).await;
+        self.write(db, &mut batch).await;
     }
 
-    async fn write(&self, state: &AppState, batch: &mut Vec<LogEntry>) {
+    async fn write(&self, db: &Db, batch: &mut Vec<LogEntry>) {
         let size: usize = batch.iter().map(LogEntry::size).sum();
         self.0.waiting.fetch_sub(size, Ordering::Relaxed);
         let count = batch.len();
         if count > 0
-            && let Err(error) = store(state, std::mem::take(batch)).await
+            && let Err(error) = store(db, std::mem::take(batch)).await
         {
             tracing::error!(%error, rows = count, "request log rows were lost");
         }
@@ -179,7 +182,7 @@ impl RequestLog {
     }
 }
 
-async fn store(state: &AppState, batch: Vec<LogEntry>) -> Result<(), DbError> {
+async fn store(db: &Db, batch: Vec<LogEntry>) -> Result<(), DbError> {
     let rows: Vec<(bool, RequestLogRow)> = batch
         .into_iter()
         .map(|entry| (entry.proved, row(entry)))
@@ -187,7 +190,7 @@ async fn store(state: &AppState, batch: Vec<LogEntry>) -> Result<(), DbError> {
     let mut tenants: Vec<TenantId> = rows.iter().filter_map(|(_, row)| row.tenant_id).collect();
     tenants.sort_unstable();
     tenants.dedup();
-    let servicers = state.db.read().await?.tenants_servicers(&tenants).await?;
+    let servicers = db.read().await?.tenants_servicers(&tenants).await?;
     // A tenant that is named and not there is nobody, whose rows nobody could see.
     let is_somebody = |row: &RequestLogRow| {
         let tenant = row.tenant_id.as_ref();
@@ -201,7 +204,7 @@ async fn store(state: &AppState, batch: Vec<LogEntry>) -> Result<(), DbError> {
     if rows.is_empty() {
         return Ok(());
     }
-    let mut tx = state.db.write().await?;
+    let mut tx = db.write().await?;
     tx.add_requests(&rows).await?;
     tx.count_requests(&rows, &servicers).await?;
     tx.commit().await
@@ -290,7 +293,7 @@ mod tests {
         let (log, stop) = (world.state().request_log.clone(), CancellationToken::new());
         let writer = tokio::spawn({
             let (log, state, stop) = (log.clone(), world.state().clone(), stop.clone());
-            async move { log.run(state, stop).await }
+            async move { log.run(&state.db, &state.pulse, stop).await }
         });
         for _ in 0..1000 {
             log.add(call(&world));

@@ -3,9 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
 
 use app::domain::ids::{KeyId, RunId, ServicerId, TenantId};
 use app::domain::key::{KeyKind, KeyShape};
@@ -16,13 +14,12 @@ use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::networks::Networks;
-use super::rate_limits::SourceAddress;
 use crate::crypto::{Digest, Pepper};
 use crate::services::refusal::{ApiError, Refusal};
 use crate::state::AppState;
+use crate::storage::Tx;
 use crate::storage::digests::DigestOwner;
 use crate::storage::keys::TenantAuth;
-use crate::storage::{DbError, Tx};
 
 /// A tenant that proved itself with a live key. Made here alone; services take it as the permission to act.
 #[derive(Clone, Debug)]
@@ -233,30 +230,4 @@ fn is_empty(name: &str) -> Refusal {
     Refusal::new(Code::InvalidApiKeys)
         .says(format!("The {name} is empty."))
         .hints("The variable it comes from is probably not set: compare the name your code reads with the .env of the portal's Keys page.")
-}
-
-/// Uses of keys since the last flush, kept in memory so that no call waits for a write.
-#[derive(Default)]
-pub struct KeyUse(Mutex<HashMap<KeyId, (DateTime<Utc>, SourceAddress)>>);
-
-impl KeyUse {
-    /// Notes a use.
-    pub fn note(&self, key: KeyId, at: DateTime<Utc>, source: SourceAddress) {
-        let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        used.insert(key, (at, source));
-    }
-
-    /// Writes the notes down; what could not be written is lost, which costs a minute of precision.
-    ///
-    /// Each note has a transaction of its own. One that held a row while it waits for another would lock up with whoever
-    /// stops all keys of a tenant, or with another process that flushes, and the database might end theirs.
-    pub async fn flush(&self, state: &AppState) -> Result<(), DbError> {
-        let used = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        for (key, (at, source)) in used {
-            let mut tx = state.db.write().await?;
-            tx.note_key_use(key, at, &source.to_string()).await?;
-            tx.commit().await?;
-        }
-        Ok(())
-    }
 }

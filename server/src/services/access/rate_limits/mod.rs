@@ -1,27 +1,18 @@
-//! Rate limits: how much each caller may ask for, counted exactly (GCRA: no double burst at the edge of a window), fairly
-//! (each tenant by itself) and across every process on one database.
+//! Rate limits: how much each caller may ask for, fairly (each tenant by itself). The counting is the state's
+//! ([`RateLimiter`]); here is said which budgets are counted where, and how large each is.
 
-pub mod concurrency;
-mod leases;
-
-use std::fmt;
-
-use app::domain::ids::{PersonId, TenantId};
 use chrono::{DateTime, Utc};
 
 use crate::gate::gcra::{MINUTE, QuotaPolicy};
-use crate::gate::quota_store::QuotaStore;
-use crate::storage::{Db, DbResult};
-use concurrency::{CallSlots, CoDelQueue};
-use leases::Leases;
+use crate::storage::DbResult;
 
 pub use crate::gate::SourceAddress;
 pub use crate::gate::gcra::RateLimitState;
+pub use crate::state::rate_limits::{Budget, RateLimiter};
 
 /// Rows an hour in a tenant's log for calls that name it and prove nothing.
 const UNPROVED_ROWS: u32 = 60;
 const HOUR: u32 = 3600;
-const CALLS_AT_ONCE: u32 = 256;
 /// Time a source counts as known after keys were proved from it, in microseconds.
 const KNOWN: i64 = 600 * 1_000_000;
 /// Factor of the `Stranger` quota for the `Doubt` budget: unproved calls of a source while others from there prove
@@ -32,95 +23,12 @@ const PAGES: u32 = 2;
 /// Divisor of the `browser` quota for forms sent before anybody is signed in.
 const FORMS: u32 = 5;
 
-/// The budget a call counts against. Each is counted by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Budget {
-    /// Browser-safe calls of a tenant from one source, which need no secret: a stranger spends only their own.
-    Browser(TenantId, SourceAddress),
-    /// Calls proved with a tenant's secret.
-    Server(TenantId),
-    /// Calls that name no tenant or prove nothing. Spent before anything is read, and given back to whoever proves keys.
-    /// Guards each process by itself: a flood of strangers must not become a flood of writes.
-    Stranger(SourceAddress),
-    /// Calls that prove nothing, beyond `Stranger`, from a source that keys were proved from lately: a faulty program
-    /// does not shut out the one beside it.
-    Doubt(SourceAddress),
-    /// Preflights of browsers.
-    Preflight(SourceAddress),
-    /// End-users who come back from a bank.
-    Return(SourceAddress),
-    /// Pages of the portal, by where they are asked from.
-    Pages(SourceAddress),
-    /// Pages of the portal, by who asks.
-    Person(PersonId),
-    /// Forms of the portal, sent by nobody in particular.
-    Forms(SourceAddress),
-    /// Rows in a tenant's log that anybody who knows its `client_id` can cause. In each process by itself, too.
-    Unproved(TenantId),
-}
-
-/// The name of a budget that processes share.
-impl fmt::Display for Budget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Browser(tenant, source) => write!(f, "browser/{tenant}/{source}"),
-            Self::Server(tenant) => write!(f, "server/{tenant}"),
-            Self::Stranger(source) => write!(f, "stranger/{source}"),
-            Self::Doubt(source) => write!(f, "doubt/{source}"),
-            Self::Preflight(source) => write!(f, "preflight/{source}"),
-            Self::Return(source) => write!(f, "return/{source}"),
-            Self::Pages(source) => write!(f, "pages/{source}"),
-            Self::Person(person) => write!(f, "person/{person}"),
-            Self::Forms(source) => write!(f, "forms/{source}"),
-            Self::Unproved(tenant) => write!(f, "unproved/{tenant}"),
-        }
-    }
-}
-
-/// Counts calls. Shared by all requests of the process.
-pub struct RateLimiter {
-    browser: u32,
-    server: u32,
-    memory: QuotaStore<Budget>,
-    /// Sources from which keys were proved lately.
-    proved: QuotaStore<SourceAddress>,
-    /// Places for calls that are worked on.
-    pub slots: CallSlots,
-    /// The queue for the database.
-    pub crowd: CoDelQueue,
-    /// On Postgres, where other processes may serve the same tenants.
-    shared: Option<Leases>,
-}
-
 impl RateLimiter {
-    /// Quotas are calls per minute.
-    pub fn new(db: &Db, browser: u32, server: u32) -> Self {
-        Self {
-            browser: browser.max(1),
-            server: server.max(1),
-            memory: QuotaStore::default(),
-            proved: QuotaStore::default(),
-            slots: CallSlots::new(CALLS_AT_ONCE),
-            crowd: CoDelQueue::default(),
-            shared: db.is_postgres().then(|| Leases::new(db.clone())),
-        }
-    }
-
-    /// Returns these limits with another number of calls that may run at once.
-    #[must_use]
-    pub fn with_slots(self, calls: u32) -> Self {
-        Self {
-            slots: CallSlots::new(calls),
-            ..self
-        }
-    }
-
     /// Counts a call, or refuses it and counts nothing.
     pub async fn spend(&self, budget: Budget, now: DateTime<Utc>) -> DbResult<RateLimitState> {
-        match (&self.shared, budget) {
-            (Some(shared), Budget::Browser(..) | Budget::Server(_)) => {
-                shared
-                    .spend(budget, self.rule(budget), now.timestamp_micros())
+        match budget {
+            Budget::Browser(..) | Budget::Server(_) => {
+                self.count(budget, self.rule(budget), now.timestamp_micros())
                     .await
             }
             _ => Ok(self.spend_here(budget, now)),
@@ -129,8 +37,7 @@ impl RateLimiter {
 
     /// Counts a call in this process alone, or refuses it and counts nothing.
     pub fn spend_here(&self, budget: Budget, now: DateTime<Utc>) -> RateLimitState {
-        self.memory
-            .spend(budget, self.rule(budget), now.timestamp_micros())
+        self.count_here(budget, self.rule(budget), now.timestamp_micros())
     }
 
     /// Counts a call before anything is known of it: against its source's own budget, or, where that is spent and keys
@@ -138,7 +45,7 @@ impl RateLimiter {
     pub fn enter(&self, source: SourceAddress, now: DateTime<Utc>) -> EntryCount {
         let stranger = Budget::Stranger(source);
         let left = self.spend_here(stranger, now);
-        if left.wait.is_none() || !self.is_known(source, now) {
+        if left.wait.is_none() || !self.knows(source, now.timestamp_micros()) {
             return EntryCount {
                 budget: stranger,
                 left,
@@ -155,15 +62,9 @@ impl RateLimiter {
 
     /// Gives back what a call cost at its entry: it proved its keys, and is counted with them.
     pub fn prove(&self, source: SourceAddress, entered: EntryCount, now: DateTime<Utc>) {
-        self.memory
-            .refund(entered.budget, self.rule(entered.budget));
+        self.give_back(entered.budget, self.rule(entered.budget));
         let now = now.timestamp_micros();
-        self.proved.mark(source, now + KNOWN, now);
-    }
-
-    /// Returns `true` if keys were proved from this source lately.
-    fn is_known(&self, source: SourceAddress, now: DateTime<Utc>) -> bool {
-        self.proved.is_marked(source, now.timestamp_micros())
+        self.know(source, now + KNOWN, now);
     }
 
     fn rule(&self, budget: Budget) -> QuotaPolicy {

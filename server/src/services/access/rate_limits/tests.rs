@@ -1,9 +1,11 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use app::domain::ids::TenantId;
 use chrono::Duration;
 
 use super::*;
+use crate::storage::Db;
 use crate::storage::testing::on_both;
 
 on_both!(

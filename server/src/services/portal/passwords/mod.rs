@@ -1,353 +1,266 @@
-//! Passwords of people: judged when chosen, kept as argon2id, checked by at most two at once.
+//! Strength of passwords. Good ones are long, and not guessable. No rule about which characters (NIST SP 800-63B, ASVS 6.2).
 //!
-//! Hashing is made slow on purpose, so it is also the easiest way to keep this server busy. Whoever wants to hash
-//! takes a ticket first; when the short queue is full there is none, before any work was done.
+//! `common.txt` holds the words that lists of leaked passwords are made of. A password counts as guessable when such
+//! words, the person's own names, runs (`1234`, `aaaa`) and a few other characters are all there is to it, which also
+//! catches what no list holds: `Password2026!!`, `qwertyqwerty12`.
 
-#[cfg(test)]
-pub(in crate::services) mod meter;
-mod strength;
+use std::collections::HashSet;
+use std::sync::LazyLock;
 
-use std::sync::Arc;
+use app::domain::person::Email;
+use unicode_normalization::UnicodeNormalization as _;
 
-use argon2::password_hash::phc::PasswordHash;
-use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
-use secrecy::{ExposeSecret as _, SecretString};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use crate::state::passwords::normalized;
 
-pub use strength::{LONGEST_BYTES, check_strength};
+const SHORTEST: usize = 12;
+const LONGEST: usize = 128;
+/// Nothing longer is even looked at: 128 characters in their longest spelling.
+pub const LONGEST_BYTES: usize = 4096;
+/// Least worth of a good password: a letter and a common word count 4, a digit or another character 2.
+const ENOUGH: usize = 16;
+const LETTER: usize = 4;
+const WORD: usize = 4;
+const OTHER: usize = 2;
+/// A run or a year, however long.
+const RUN: usize = 2;
+/// In `common.txt`; a person's own names may be longer.
+const LONGEST_WORD: usize = 24;
 
-use crate::clock::Clock;
-use crate::crypto::{PasswordKey, Pepper};
+static COMMON: LazyLock<HashSet<&'static str>> =
+    LazyLock::new(|| include_str!("common.txt").split_whitespace().collect());
 
-/// OWASP's and ASVS's floor for argon2id: 19 MiB, two passes, one lane.
-const MEMORY_KIB: u32 = 19_456;
-const PASSES: u32 = 2;
-const LANES: u32 = 1;
-
-/// At most two hash at once (38 MiB, and a core is left for everything else); so many may wait for their turn.
-const AT_ONCE: usize = 2;
-const WAITING: usize = 30;
-
-/// Checked when there is no password to check, so that an unknown address takes as long as a known one.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm8gc3VjaCBwZXJzb24$\
-                      Y29tcGFyZWQgd2l0aCBub3RoaW5nIGFuZCBubyBvbmU";
-
-/// Hashes and checks passwords.
-#[derive(Clone)]
-pub struct Passwords {
-    /// Mixed into every hash and kept outside the database: a stolen table cannot even be guessed at.
-    pepper: Pepper,
-    clock: Clock,
-    tickets: Arc<Semaphore>,
-    turns: Arc<Semaphore>,
-    /// What hashing costs, counted.
-    #[cfg(test)]
-    pub(in crate::services) meter: Arc<meter::Meter>,
+/// Judges a password that somebody chose. `names` are words that are easy to guess for this person: the brand, the
+/// company. The refusal says what to do.
+pub fn check_strength(password: &str, email: Option<&Email>, names: &[&str]) -> Result<(), String> {
+    if password.len() > LONGEST_BYTES {
+        return Err(format!("Use at most {LONGEST} characters."));
+    }
+    let password = normalized(password);
+    let password = password.as_str();
+    let length = password.chars().count();
+    if length < SHORTEST {
+        return Err(format!(
+            "Use at least {SHORTEST} characters: four or five words are easy to remember."
+        ));
+    }
+    if length > LONGEST {
+        return Err(format!("Use at most {LONGEST} characters."));
+    }
+    let mut own: HashSet<String> = email
+        .into_iter()
+        .flat_map(|email| own_words(email.as_str()))
+        .collect();
+    own.extend(names.iter().flat_map(|name| own_words(name)));
+    if score(password, &own) < ENOUGH {
+        return Err(
+            "This is too easy to guess: it is made of common words, your own names or simple runs. \
+             Use a few unrelated words."
+                .to_owned(),
+        );
+    }
+    Ok(())
 }
 
-/// A place in the queue; given back when dropped.
-pub struct QueueSlot {
-    passwords: Passwords,
-    _place: OwnedSemaphorePermit,
+/// A name and its parts, in lower case; `Example Ltd` gives `example ltd`, `exampleltd`, `example` and `ltd`.
+fn own_words(name: &str) -> impl Iterator<Item = String> {
+    let name = name.to_lowercase();
+    let joined: String = name.chars().filter(|c| c.is_alphanumeric()).collect();
+    let parts: Vec<String> = name
+        .split(|c: char| !c.is_alphanumeric())
+        .map(str::to_owned)
+        .collect();
+    parts
+        .into_iter()
+        .chain([name, joined])
+        .filter(|word| word.chars().count() >= 3)
 }
 
-/// Result of checking a password.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PasswordCheck {
-    Wrong,
-    Right,
-    /// Right, and hashed with weaker parameters than today's: hash it again.
-    RightButOld,
+/// Returns the strength of a password in the units above: the cheapest way to put it together.
+fn score(password: &str, own: &HashSet<String>) -> usize {
+    let text: Vec<char> = password.to_lowercase().chars().collect();
+    // Spelling a word out, or backwards, costs no guesser anything.
+    let spelt_out = text.split(|c| is_gap(*c)).all(|part| part.len() <= 2);
+    let close: Vec<char> = text
+        .iter()
+        .copied()
+        .filter(|c| !(spelt_out && is_gap(*c)))
+        .collect();
+    let back: Vec<char> = close.iter().rev().copied().collect();
+    let worths = [&text, &close, &back].map(|text| cheapest(text, own));
+    worths.into_iter().min().unwrap_or(0)
 }
 
-/// Hashing failed, which no input can bring about.
-#[derive(Debug, thiserror::Error)]
-#[error("password hashing failed: {0}")]
-pub struct HashingFailed(String);
+/// Returns `true` for what people put between letters.
+fn is_gap(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '-' | '_' | '.')
+}
 
-impl Passwords {
-    pub fn new(pepper: &Pepper, clock: Clock) -> Self {
-        Self {
-            pepper: pepper.clone(),
-            clock,
-            tickets: Arc::new(Semaphore::new(AT_ONCE + WAITING)),
-            turns: Arc::new(Semaphore::new(AT_ONCE)),
-            #[cfg(test)]
-            meter: Arc::default(),
+/// Returns what a text in lower case is worth, read from its beginning.
+fn cheapest(text: &[char], own: &HashSet<String>) -> usize {
+    let text = without_repetition(text);
+    let longest = own
+        .iter()
+        .map(|word| word.chars().count())
+        .max()
+        .map_or(LONGEST_WORD, |own| own.max(LONGEST_WORD));
+    // `cheapest[i]`: the least that the first `i` characters are worth.
+    let mut cheapest = vec![usize::MAX; text.len() + 1];
+    if let Some(start) = cheapest.first_mut() {
+        *start = 0;
+    }
+    for at in 0..text.len() {
+        let so_far = cheapest.get(at).copied().unwrap_or(usize::MAX);
+        let rest = text.get(at..).unwrap_or_default();
+        for (length, cost) in pieces(rest, own, longest) {
+            if let Some(slot) = cheapest.get_mut(at + length) {
+                *slot = (*slot).min(so_far.saturating_add(cost));
+            }
         }
     }
+    cheapest.last().copied().unwrap_or(0)
+}
 
-    /// A place in the queue, unless it is full.
-    pub fn ticket(&self) -> Option<QueueSlot> {
-        let place = self.tickets.clone().try_acquire_owned().ok()?;
-        Some(QueueSlot {
-            passwords: self.clone(),
-            _place: place,
-        })
-    }
-
-    fn argon2(key: &PasswordKey) -> Result<Argon2<'_>, HashingFailed> {
-        let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(failed)?;
-        Argon2::new_with_secret(&*key.key, Algorithm::Argon2id, Version::V0x13, params)
-            .map_err(failed)
-    }
-
-    fn hash(&self, password: &SecretString) -> Result<String, HashingFailed> {
-        let password = normal(password);
-        #[cfg(test)]
-        let _counted = self.meter.count();
-        let salt = self.clock.random::<16>();
-        let key = self.pepper.password_key();
-        let hash: PasswordHash = Self::argon2(&key)?
-            .hash_password_with_salt(password.expose_secret().as_bytes(), &salt)
-            .map_err(failed)?;
-        Ok(format!("{}{hash}", key.prefix))
-    }
-
-    fn check(&self, password: &SecretString, stored: &str) -> Result<PasswordCheck, HashingFailed> {
-        let today = self.pepper.password_key();
-        // Under a key that is gone it is nobody's, which takes as long.
-        let found = self.pepper.password_key_of(stored);
-        let known = found.is_some();
-        let (key, hash) = found.unwrap_or_else(|| (self.pepper.password_key(), NOBODY));
-        let hash = PasswordHash::new(hash).map_err(failed)?;
-        let argon2 = Self::argon2(&key)?;
-        let is = |password: &SecretString| {
-            #[cfg(test)]
-            let _counted = self.meter.count();
-            let password = password.expose_secret().as_bytes();
-            argon2.verify_password(password, &hash).is_ok()
-        };
-        let same = normal(password);
-        if known & is(&same) {
-            let current = is_current(&hash) && key.prefix == today.prefix;
-            return Ok(if current {
-                PasswordCheck::Right
-            } else {
-                PasswordCheck::RightButOld
-            });
+/// Everything a text may begin with: one character, a run, a word.
+fn pieces(rest: &[char], own: &HashSet<String>, longest: usize) -> Vec<(usize, usize)> {
+    let Some(first) = rest.first() else {
+        return Vec::new();
+    };
+    let one = if first.is_alphabetic() { LETTER } else { OTHER };
+    let mut found = vec![(1, one)];
+    found.extend((3..=run(rest)).map(|length| (length, RUN)));
+    let mut word = String::new();
+    let mut plain = String::new();
+    for (at, c) in rest.iter().take(longest).enumerate() {
+        word.push(*c);
+        plain.push(unmasked(*c));
+        if is_year(&word) {
+            found.push((at + 1, RUN));
         }
-        // Hashed as it was typed, before passwords were brought into one form.
-        // Nobody's password is compared as often as somebody's: an address must not show in the time.
-        let as_typed = same.expose_secret() != password.expose_secret() && is(password) && known;
-        Ok(if as_typed {
-            PasswordCheck::RightButOld
-        } else {
-            PasswordCheck::Wrong
+        let known = |word: &str| COMMON.contains(word) || own.contains(word);
+        if at >= 2 && (known(&word) || known(&plain)) {
+            found.push((at + 1, WORD));
+        }
+    }
+    found
+}
+
+/// The letter that is meant by a character that looks like it, accents left out.
+fn unmasked(c: char) -> char {
+    // A composed letter begins with the plain one.
+    let c = std::iter::once(c).nfd().next().unwrap_or(c);
+    match c {
+        '0' => 'o',
+        '1' | '!' => 'i',
+        '3' => 'e',
+        '4' | '@' => 'a',
+        '5' | '$' => 's',
+        '7' => 't',
+        other => other,
+    }
+}
+
+fn is_year(word: &str) -> bool {
+    word.len() == 4
+        && (word.starts_with("19") || word.starts_with("20"))
+        && word.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Returns the length of the run at the start of a text: `aaaa`, `1234`, `dcba`.
+fn run(text: &[char]) -> usize {
+    let step = |pair: &[char]| match pair {
+        [a, b] => i64::from(u32::from(*b)) - i64::from(u32::from(*a)),
+        _ => i64::MAX,
+    };
+    let mut steps = text.windows(2).map(step);
+    let Some(first) = steps.next().filter(|step| step.abs() <= 1) else {
+        return 1;
+    };
+    2 + steps.take_while(|step| *step == first).count()
+}
+
+/// The block of which the text is a repetition, or the text itself.
+fn without_repetition(text: &[char]) -> &[char] {
+    (1..=text.len() / 2)
+        .filter(|block| {
+            text.iter()
+                .zip(text.iter().skip(*block))
+                .all(|(a, b)| a == b)
         })
-    }
-}
-
-impl QueueSlot {
-    /// The PHC string of a new password.
-    pub async fn hash(&self, password: &SecretString) -> Result<String, HashingFailed> {
-        let password = password.clone();
-        self.take_turn(move |passwords| passwords.hash(&password))
-            .await
-    }
-
-    /// Checks a password against a stored one, or against nobody's: that takes as long and is always wrong.
-    pub async fn check(
-        &self,
-        password: &SecretString,
-        stored: Option<&str>,
-    ) -> Result<PasswordCheck, HashingFailed> {
-        let password = password.clone();
-        let stored = stored.unwrap_or(NOBODY).to_owned();
-        self.take_turn(move |passwords| passwords.check(&password, &stored))
-            .await
-    }
-
-    async fn take_turn<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Passwords) -> Result<T, HashingFailed> + Send + 'static,
-    ) -> Result<T, HashingFailed> {
-        let passwords = self.passwords.clone();
-        let turn = passwords
-            .turns
-            .clone()
-            .acquire_owned()
-            .await
-            .map_err(failed)?;
-        // The turn goes along, so that a caller who left does not make room for a third.
-        tokio::task::spawn_blocking(move || {
-            let outcome = work(&passwords);
-            drop(turn);
-            outcome
-        })
-        .await
-        .map_err(failed)?
-    }
-}
-
-/// A password in the form in which it is hashed: however a keyboard composes letters and whatever kind of space it sends,
-/// the same password is the same bytes (NFKC, NIST SP 800-63B 5.1.1.2; spaces as RFC 8265 4.2.2).
-fn normal(password: &SecretString) -> SecretString {
-    normalized(password.expose_secret()).into()
-}
-
-/// Normalises a password given as plain text, for judging one that was chosen.
-pub fn normalized(password: &str) -> String {
-    let spaced = app::domain::text::nfkc(password);
-    spaced
-        .chars()
-        .map(|c| if c == '\u{1680}' { ' ' } else { c })
-        .collect()
-}
-
-fn is_current(hash: &PasswordHash) -> bool {
-    let at_least = Params::try_from(hash).is_ok_and(|params| {
-        params.m_cost() >= MEMORY_KIB && params.t_cost() >= PASSES && params.p_cost() >= LANES
-    });
-    hash.algorithm.as_str() == Algorithm::Argon2id.as_str() && at_least
-}
-
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the shape that map_err wants"
-)]
-fn failed(error: impl ToString) -> HashingFailed {
-    HashingFailed(error.to_string())
+        .find_map(|block| text.get(..block))
+        .unwrap_or(text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crypto::Secrets;
 
-    fn passwords() -> Passwords {
-        let clock = Clock::mock("2026-01-01T00:00:00Z".parse().unwrap(), 1);
-        Passwords::new(&Secrets::make(&clock).pepper, clock)
-    }
-
-    fn secret(text: &str) -> SecretString {
-        text.to_owned().into()
-    }
-
-    #[tokio::test]
-    async fn a_password_is_kept_as_argon2id_of_the_promised_cost() {
-        let passwords = passwords();
-        let ticket = passwords.ticket().unwrap();
-        let password = secret("four lamps over a quiet river");
-        let hash = ticket.hash(&password).await.unwrap();
-        // In front stands the pepper it was hashed with.
-        assert!(hash.contains(":$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        let check =
-            async |password: &SecretString, stored| ticket.check(password, stored).await.unwrap();
-        assert_eq!(check(&password, Some(&hash)).await, PasswordCheck::Right);
-        let other = secret("four lamps over a quiet river ");
-        assert_eq!(check(&other, Some(&hash)).await, PasswordCheck::Wrong);
-        assert_eq!(check(&password, None).await, PasswordCheck::Wrong);
-        assert_ne!(hash, ticket.hash(&password).await.unwrap(), "salted");
-    }
-
-    #[tokio::test]
-    async fn a_hash_of_less_cost_is_to_be_made_again() {
-        let passwords = passwords();
-        let password = secret("four lamps over a quiet river");
-        let today = passwords.pepper.password_key();
-        let cheap = Argon2::new_with_secret(
-            &*today.key,
-            Algorithm::Argon2id,
-            Version::V0x13,
-            Params::new(8_192, 1, 1, None).unwrap(),
-        )
-        .unwrap();
-        let old: PasswordHash = cheap
-            .hash_password_with_salt(password.expose_secret().as_bytes(), b"0123456789abcdef")
-            .unwrap();
-        let ticket = passwords.ticket().unwrap();
-        let stored = format!("{}{old}", today.prefix);
-        let verdict = ticket.check(&password, Some(&stored)).await;
-        assert_eq!(verdict.unwrap(), PasswordCheck::RightButOld);
-    }
-
-    #[tokio::test]
-    async fn a_password_outlives_its_pepper_until_that_is_dropped() {
-        use crate::crypto::file::{KeyFile, take};
-        let clock = Clock::mock("2026-01-01T00:00:00Z".parse().unwrap(), 1);
-        let secrets = Secrets::make(&clock);
-        let mut file = KeyFile::make(clock.id(), &clock);
-        take(&file, &secrets.pepper, &secrets.vault);
-        let passwords = Passwords::new(&secrets.pepper, clock.clone());
-        let ticket = passwords.ticket().unwrap();
-        let password = secret("four lamps over a quiet river");
-        let before = ticket.hash(&password).await.unwrap();
-        let old = file.pepper.active().tag;
-        let new = file.pepper.add(&clock).unwrap();
-        file.pepper.activate(new);
-        take(&file, &secrets.pepper, &secrets.vault);
-        let verdict = ticket.check(&password, Some(&before)).await.unwrap();
-        assert_eq!(verdict, PasswordCheck::RightButOld, "to be hashed anew");
-        let after = ticket.hash(&password).await.unwrap();
-        file.pepper.drop(old);
-        take(&file, &secrets.pepper, &secrets.vault);
-        let verdict = ticket.check(&password, Some(&after)).await.unwrap();
-        assert_eq!(verdict, PasswordCheck::Right);
-        let verdict = ticket.check(&password, Some(&before)).await.unwrap();
-        assert_eq!(verdict, PasswordCheck::Wrong);
-    }
-
-    #[tokio::test]
-    async fn a_password_is_the_same_however_a_keyboard_spells_it() {
-        let passwords = passwords();
-        let ticket = passwords.ticket().unwrap();
-        let composed = secret("pătru lămpi peste râu");
-        let decomposed = secret("pa\u{306}tru la\u{306}mpi peste ra\u{302}u");
-        for (one, other) in [(&composed, &decomposed), (&decomposed, &composed)] {
-            let hash = ticket.hash(one).await.unwrap();
-            let verdict = ticket.check(other, Some(&hash)).await.unwrap();
-            assert_eq!(verdict, PasswordCheck::Right);
-        }
-        let spaced = secret("pătru\u{a0}lămpi\u{3000}peste râu");
-        let hash = ticket.hash(&composed).await.unwrap();
-        let verdict = ticket.check(&spaced, Some(&hash)).await.unwrap();
-        assert_eq!(verdict, PasswordCheck::Right);
-        let other = secret("patru lampi peste rau");
-        let verdict = ticket.check(&other, Some(&hash)).await.unwrap();
-        assert_eq!(verdict, PasswordCheck::Wrong);
-    }
-
-    #[tokio::test]
-    async fn a_password_hashed_as_it_was_typed_still_works_and_is_hashed_anew() {
-        let passwords = passwords();
-        let typed = secret("pa\u{306}tru la\u{306}mpi peste ra\u{302}u");
-        let as_typed: PasswordHash = Passwords::argon2(&passwords.pepper.password_key())
-            .unwrap()
-            .hash_password_with_salt(typed.expose_secret().as_bytes(), b"0123456789abcdef")
-            .unwrap();
-        let ticket = passwords.ticket().unwrap();
-        let stored = format!("{}{as_typed}", passwords.pepper.password_key().prefix);
-        let verdict = ticket.check(&typed, Some(&stored)).await;
-        assert_eq!(verdict.unwrap(), PasswordCheck::RightButOld);
-    }
-
-    #[tokio::test]
-    async fn no_password_is_cut() {
-        let passwords = passwords();
-        let ticket = passwords.ticket().unwrap();
-        let long = "four lamps over a quiet river ".repeat(4) + "and more";
-        assert_eq!(long.chars().count(), 128);
-        let hash = ticket.hash(&secret(&long)).await.unwrap();
-        let shorter = secret(long.strip_suffix('e').unwrap());
-        let verdict = ticket.check(&shorter, Some(&hash)).await.unwrap();
-        assert_eq!(verdict, PasswordCheck::Wrong);
-        let verdict = ticket.check(&secret(&long), Some(&hash)).await.unwrap();
-        assert_eq!(verdict, PasswordCheck::Right);
+    fn judged(password: &str) -> Result<(), String> {
+        let email = Email::parse("ana.pop@northwind.example.com").unwrap();
+        check_strength(password, Some(&email), &["Tessera", "Example Ltd"])
     }
 
     #[test]
-    fn nobodys_password_costs_what_a_real_one_costs() {
-        assert!(is_current(&PasswordHash::new(NOBODY).unwrap()));
+    fn what_leaked_lists_are_made_of_is_refused() {
+        for password in [
+            "password1234",
+            "P@ssw0rd2026!",
+            "qwertyuiop12",
+            "qwertyqwerty",
+            "aaaaaaaaaaaa",
+            "123456789012",
+            "abcdefghijkl",
+            "iloveyou1987!",
+            "monkeydragon1",
+            "letmein-letmein",
+            "welcome2026!!",
+            "1q2w3e4r5t6y",
+            "Tessera-2026-Tessera",
+            "tesseratessera",
+            "ana.pop@northwind.example.com",
+            "northwind2026",
+            "Example Ltd 1",
+            "PÄSSWÖRD1234",
+            "pässwörd2026",
+            "drowssap4321",
+            "p a s s w o r d 1 2",
+            "p-a-s-s-w-o-r-d-1-2",
+            "!@#$%^&*()_+",
+            "!\"§$%&/()=?1",
+            "пароль123456",
+            "ПАРОЛЬ-ПАРОЛЬ",
+            "йцукенгшщзхъ",
+        ] {
+            let refusal = judged(password).err().unwrap_or_default();
+            assert!(refusal.contains("easy to guess"), "{password}: {refusal}");
+        }
     }
 
-    #[tokio::test]
-    async fn a_full_queue_turns_away_before_hashing() {
-        let passwords = passwords();
-        let held: Vec<_> = std::iter::from_fn(|| passwords.ticket()).collect();
-        assert_eq!(held.len(), AT_ONCE + WAITING);
-        assert!(passwords.ticket().is_none());
-        drop(held);
-        assert!(passwords.ticket().is_some());
+    #[test]
+    fn length_alone_is_asked_for_and_any_character_is_welcome() {
+        assert!(judged("k3j9x2m4p8q").unwrap_err().contains("at least 12"));
+        for password in [
+            "k3j9x2m4p8q1",
+            "correct horse battery staple",
+            "patru lămpi peste râu",
+            "四个灯在安静的河上面亮着呢",
+            "        a quiet river",
+            &"quiet river ".repeat(10).replace("riv", "fl"),
+            &format!("{}z", "kumquat lamp ").repeat(9),
+        ] {
+            assert_eq!(judged(password), Ok(()), "{password}");
+        }
+        assert!(judged(&"x7".repeat(65)).is_err(), "130 characters");
+        assert!(judged(&"é😀".repeat(300)).is_err());
+    }
+
+    #[test]
+    fn the_list_is_lower_case_and_has_no_double() {
+        let words: Vec<&str> = include_str!("common.txt").split_whitespace().collect();
+        assert!(words.len() > 900, "{}", words.len());
+        assert_eq!(words.len(), COMMON.len(), "a word is listed twice");
+        for word in words {
+            assert_eq!(word, word.to_lowercase());
+            assert!((3..=LONGEST_WORD).contains(&word.len()), "{word}");
+        }
     }
 }

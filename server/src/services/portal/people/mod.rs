@@ -23,10 +23,10 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::Services;
-use super::passwords::QueueSlot;
 use super::service_error::{ServiceError, audit_entry, portal_result};
 use crate::security::SecurityEvent;
 use crate::state::AppState;
+use crate::state::passwords::QueueSlot;
 
 pub use start::{Registered, make_sandbox};
 

@@ -9,9 +9,10 @@ use serde_json::json;
 use super::{devices, links, login_throttle, ticket};
 use crate::security::{self, EventActor, SecurityEvent};
 use crate::services::portal::audit::{AuditActor, audit};
-use crate::services::portal::passwords::{LONGEST_BYTES, PasswordCheck, QueueSlot};
+use crate::services::portal::passwords::LONGEST_BYTES;
 use crate::services::portal::service_error::{ServiceError, audit_entry};
 use crate::state::AppState;
+use crate::state::passwords::{PasswordCheck, QueueSlot};
 use crate::storage::people::PersonRow;
 
 const WRONG_PAIR: &str = "Email or password is incorrect.";

@@ -8,8 +8,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::{Budget, RateLimitState};
-use crate::gate::gcra::QuotaPolicy;
+use super::Budget;
+use crate::gate::gcra::{QuotaPolicy, RateLimitState};
 use crate::gate::quota_store::{SWEEP_AT, Sharded};
 use crate::storage::{Db, DbResult};
 
