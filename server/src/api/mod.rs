@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod balances;
+mod caller;
 pub mod catalog;
 pub mod consents;
 mod data;

@@ -20,9 +20,11 @@ pub mod skills;
 pub mod tenants;
 
 use std::fmt::Display;
+use std::sync::Arc;
 
 use app::portal::PortalError;
 
+use self::console::ApiCaller;
 use crate::state::AppState;
 use crate::storage::{DbError, Tx, is_busy};
 
@@ -30,8 +32,8 @@ use crate::storage::{DbError, Tx, is_busy};
 #[derive(Clone)]
 pub struct Services {
     pub state: AppState,
-    /// The public API's router, for the console: its calls take the same route as everybody's.
-    api: Option<axum::Router>,
+    /// The console's way into the public API: its calls take the same route as everybody's.
+    api: Option<Arc<dyn ApiCaller>>,
 }
 
 impl Services {
@@ -40,11 +42,11 @@ impl Services {
         Self { state, api: None }
     }
 
-    /// Hands the console the router that serves the public API.
+    /// Hands the console its way into the public API.
     #[must_use]
-    pub fn with_api(self, api: axum::Router) -> Self {
+    pub fn with_api(self, api: impl ApiCaller + 'static) -> Self {
         Self {
-            api: Some(api),
+            api: Some(Arc::new(api)),
             ..self
         }
     }

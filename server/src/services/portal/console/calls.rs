@@ -2,7 +2,7 @@
 
 use app::domain::console::{Offer, RunStage};
 use app::domain::json::{self, ReadLimits};
-use axum::body::Bytes;
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::run_state::RunState;
@@ -17,7 +17,7 @@ pub const NONCE: (&str, &str) = ("nonce", "$NONCE");
 pub struct Outgoing {
     pub title: String,
     pub path: String,
-    /// Body as sent. It lacks the tenant's key: the grant in the request's extensions stands in for it.
+    /// Body as sent. It lacks the tenant's key: the grant that goes along stands in for it.
     pub content: Content,
     /// The body with every key and token replaced by the name of a variable: what a tenant's own code would send.
     pub shown: Value,

@@ -2,12 +2,10 @@
 
 use app::domain::ids::RequestId;
 use app::portal::PortalResult;
-use axum::body::Body;
-use axum::http::{Request, header};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use tower::ServiceExt as _;
 
+use super::api_caller::{ApiCall, PostedBody};
 use super::apply::{self, apply_response};
 use super::calls::{Content, Outgoing};
 use super::plan::RunPlan;
@@ -32,7 +30,7 @@ pub(super) struct ApiResponse {
 }
 
 impl Services {
-    /// Makes a call through the public API's own router. Nothing is claimed in the database but the run.
+    /// Makes a call by the route that serves everybody. Nothing is claimed in the database but the run.
     pub(super) async fn call(
         &self,
         run: &RunRow,
@@ -41,40 +39,36 @@ impl Services {
     ) -> PortalResult<ApiResponse> {
         let api = self
             .api
-            .clone()
+            .as_ref()
             .ok_or_else(|| self.internal_error("the console has no way into the API"))?;
         let grant = ConsoleGrant {
             tenant: run.tenant_id,
             run: run.id,
             expires: until,
         };
-        let (media, body) = match &call.content {
-            Content::Json(value) => ("application/json".to_owned(), Body::from(value.to_string())),
+        let (media, bytes) = match &call.content {
+            Content::Json(value) => ("application/json".to_owned(), value.to_string().into()),
             Content::Form { boundary, bytes } => (
                 format!("multipart/form-data; boundary={boundary}"),
-                Body::from(bytes.clone()),
+                bytes.clone(),
             ),
         };
-        let request = Request::post(&call.path)
-            .header(header::CONTENT_TYPE, media)
-            .header(header::USER_AGENT, "sandbox console")
-            .extension(grant)
-            .body(body)
-            .map_err(|e| self.internal_error(e))?;
+        let outgoing = ApiCall {
+            path: &call.path,
+            posted: Some(PostedBody {
+                media,
+                bytes,
+                grant,
+            }),
+        };
         let at = self.state.clock.now();
-        let response = api.oneshot(request).await.map_err(|never| match never {})?;
-        let status = response.status().as_u16();
-        let id = response
-            .headers()
-            .get("x-request-id")
-            .and_then(|id| id.to_str().ok());
-        let request = id
-            .and_then(|id| id.parse().ok())
-            .unwrap_or_else(|| RequestId(self.state.clock.id()));
-        let bytes = axum::body::to_bytes(response.into_body(), LARGEST)
+        let answer = api
+            .call(outgoing, LARGEST)
             .await
             .map_err(|e| self.internal_error(e))?;
-        let body = serde_json::from_slice(&bytes).map_err(|e| self.internal_error(e))?;
+        let request = answer.request;
+        let request = request.unwrap_or_else(|| RequestId(self.state.clock.id()));
+        let body = serde_json::from_slice(&answer.body).map_err(|e| self.internal_error(e))?;
         let latency = (self.state.clock.now() - at)
             .num_microseconds()
             .unwrap_or(i64::MAX);
@@ -82,7 +76,7 @@ impl Services {
             request,
             at,
             latency,
-            status,
+            status: answer.status,
             body,
         })
     }

@@ -1,9 +1,10 @@
-//! The sandbox console: runs whose calls are ordinary API calls, made in this process through the router that serves
-//! everybody, with a short-lived grant for one sandbox tenant instead of a stored secret.
+//! The sandbox console: runs whose calls are ordinary API calls, made in this process by the route that serves everybody
+//! ([`ApiCaller`]), with a short-lived grant for one sandbox tenant instead of a stored secret.
 //!
 //! An advance is three steps, so that no transaction is open while a call is made: claim the run (one conditional
 //! statement, bound to the number of calls the asker saw), make the call, write down what came of it.
 
+mod api_caller;
 mod apply;
 mod calls;
 mod execute;
@@ -16,6 +17,8 @@ mod sealing;
 #[cfg(test)]
 mod tests;
 mod view;
+
+pub use self::api_caller::{ApiAnswer, ApiCall, ApiCallError, ApiCaller, PostedBody};
 
 use app::domain::console::RunStage;
 use app::domain::ids::{RunId, SessionId, TenantId};

@@ -7,11 +7,10 @@ use app::domain::session::SessionStatus;
 use app::links;
 use app::portal::console::{Console as _, File, NextCall, Run, RunAction};
 use app::portal::{Actor, PortalError, PortalResult, RequestSource};
-use axum::body::Body;
-use axum::http::{Request, header};
-use tower::ServiceExt as _;
 use url::Url;
 
+use super::api_caller::ApiCall;
+use super::execute::LARGEST;
 use crate::services::portal::Services;
 use crate::skills::sandbox::visitor::Visitor;
 
@@ -101,24 +100,21 @@ impl Services {
         origin(link).is_some() && origin(link) == origin(shown)
     }
 
-    /// Follows the bank's redirect through the public router. Returns the console's return link with its query, or
+    /// Follows the bank's redirect to the API. Returns the console's return link with its query, or
     /// `None` if the redirect led elsewhere.
     async fn follow(&self, back: &str) -> PortalResult<Option<Url>> {
-        let api = self.api.clone();
+        let api = self.api.as_ref();
         let api = api.ok_or_else(|| self.internal_error("the console has no way into the API"))?;
         let Some(path) = back.strip_prefix(&*self.state.public_url) else {
             return Ok(None);
         };
-        let request = Request::get(path)
-            .header(header::USER_AGENT, "sandbox console")
-            .body(Body::empty())
-            .map_err(|e| self.internal_error(e))?;
-        let response = api.oneshot(request).await.map_err(|never| match never {})?;
-        let link = response.headers().get(header::LOCATION);
-        let link = link.and_then(|link| link.to_str().ok());
+        let visit = ApiCall { path, posted: None };
+        let answer = api.call(visit, LARGEST).await;
+        let answer = answer.map_err(|e| self.internal_error(e))?;
+        let link = answer.location;
         let console = format!("{}{}", self.state.public_url, links::CONSOLE_RETURN);
         let link = link.filter(|link| link.starts_with(&console));
-        Ok(link.and_then(|link| Url::parse(link).ok()))
+        Ok(link.and_then(|link| Url::parse(&link).ok()))
     }
 
     /// Returns `true` unless the run's session still waits for the provider's decision.
