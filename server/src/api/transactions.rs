@@ -23,10 +23,11 @@ use crate::http::describe::described_input;
 use crate::http::fields::{ExactMoment, FieldErrors, FromFields, Input, VisibleText, fields};
 use crate::json::Json;
 use crate::problem::Problem;
+use crate::services::consents::bounds::{AmountBounds, TimeBounds};
 use crate::services::consents::data;
 use crate::services::consents::transactions::{
-    self, AmountBounds, TimeBounds, TransactionFilter, TransactionPage, TransactionPosition,
-    TransactionQuery, TransactionReader,
+    self, TransactionFilter, TransactionPage, TransactionPosition, TransactionQuery,
+    TransactionReader,
 };
 use crate::services::refusal::ApiError;
 use crate::state::AppState;

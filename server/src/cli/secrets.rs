@@ -12,10 +12,8 @@ use crate::crypto::KeyTag;
 use crate::crypto::file::{FileKey, KeyFile, KeyPurpose};
 use crate::security::SecurityEvent;
 use crate::services::portal::audit::{AuditActor, audit};
-use crate::services::portal::secrets::rewrap::{self, RewrapSummary};
-use crate::services::portal::secrets::rotation::{
-    self, KeyDependents, KeyFileOverview, KeyStepError,
-};
+use crate::services::portal::secrets::rewrap::{self, KeyDependents, RewrapSummary};
+use crate::services::portal::secrets::rotation::{self, KeyFileOverview, KeyStepError};
 use crate::state::AppState;
 
 #[derive(Subcommand)]

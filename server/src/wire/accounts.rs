@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::Time;
 use crate::services::consents::accounts;
-use crate::services::consents::data::{StoredAccountDetails, StoredBalanceDetails};
+use crate::services::consents::sealed::{StoredAccountDetails, StoredBalanceDetails};
 use crate::services::consents::utx::Stability;
 
 /// One account that the end-user consented to.

@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
+use app::domain::problem::Code;
 use app::domain::skill::{SkillName, SkillType};
 use app::domain::tenant::Environment;
 
 use super::keys::Client;
-use crate::services::refusal::ApiError;
-use crate::services::sessions::unpublished;
+use crate::services::refusal::{ApiError, Refusal};
 use crate::skills::PublishedSkill;
 use crate::state::AppState;
 use crate::text::fold;
@@ -134,4 +134,11 @@ impl CatalogFilter {
                 .as_deref()
                 .is_none_or(|after| skill.name.as_str() > after)
     }
+}
+
+/// The refusal of a skill that is not published, for whoever may not see it.
+pub fn unpublished(skill: &SkillName) -> Refusal {
+    Refusal::new(Code::Forbidden).says(format!(
+        "{skill} is not published: only administrators may see it."
+    ))
 }

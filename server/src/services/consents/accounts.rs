@@ -7,10 +7,9 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::cursors::{self, Cursor};
-use super::data::{
-    self, Freshness, ReadableConsent, StoredAccountDetails, StoredBalanceDetails, UnreadableCount,
-};
+use super::data::{self, Freshness, ReadableConsent, UnreadableCount};
 use super::lifecycle::Credentials;
+use super::sealed::{self, StoredAccountDetails, StoredBalanceDetails};
 use crate::crypto::named_uuid;
 use crate::services::access::keys::Client;
 use crate::services::refusal::{ApiError, FieldProblem, Refusal};
@@ -83,8 +82,8 @@ pub async fn list(
     let (servicer_id, servicer_name) = provider(state, &consent.skill);
     let (mut items, mut lost) = (Vec::with_capacity(rows.len()), Vec::new());
     for row in rows {
-        let aad = data::account_aad(consent.id, &row.bank_key);
-        let Ok(details) = data::open(state, &aad, &row.sealed) else {
+        let aad = sealed::account_aad(consent.id, &row.bank_key);
+        let Ok(details) = sealed::open(state, &aad, &row.sealed) else {
             lost.push(row.id);
             continue;
         };
@@ -172,8 +171,8 @@ pub async fn balances(
     let next = next.transpose()?;
     let (mut items, mut lost) = (Vec::with_capacity(rows.len()), Vec::new());
     for row in rows {
-        let aad = data::balance_aad(row.account_id, &row.balance_type, &row.currency);
-        let Ok(details) = data::open(state, &aad, &row.sealed) else {
+        let aad = sealed::balance_aad(row.account_id, &row.balance_type, &row.currency);
+        let Ok(details) = sealed::open(state, &aad, &row.sealed) else {
             lost.push(row.account_id);
             continue;
         };

@@ -6,8 +6,27 @@ use app::domain::money::Bound;
 use app::domain::problem::Code;
 use chrono::{DateTime, Utc};
 
-use super::transactions::{AmountBounds, TimeBounds};
 use crate::services::refusal::{FieldProblem, Refusal};
+
+/// Bounds on an amount, as they were written.
+#[derive(Default)]
+pub struct AmountBounds {
+    pub eq: Option<Bound>,
+    pub gt: Option<Bound>,
+    pub gte: Option<Bound>,
+    pub lt: Option<Bound>,
+    pub lte: Option<Bound>,
+}
+
+/// Bounds on a time, as they were written.
+#[derive(Default)]
+pub struct TimeBounds {
+    pub eq: Option<Moment>,
+    pub gt: Option<Moment>,
+    pub gte: Option<Moment>,
+    pub lt: Option<Moment>,
+    pub lte: Option<Moment>,
+}
 
 /// The first and the last value that a bound may stand for: of an amount or time between two that are kept the nearest,
 /// of a day its ends.

@@ -9,8 +9,8 @@ use app::domain::transaction::{BookingStatus, ChangeKind};
 use chrono::Duration;
 use uuid::Uuid;
 
+use super::sealed::{self, transaction_aad};
 use super::transactions::{TransactionFilter, opened, read_cursor};
-use super::{data, data::transaction_aad};
 use crate::crypto::Digest;
 use crate::services::refusal::ApiError;
 use crate::state::AppState;
@@ -129,7 +129,7 @@ fn earlier(
     (row.row.change_no, row.row.change_kind) = (change_no, ChangeKind::Added);
     row.row.replaces = None;
     let place = transaction_aad(row.row.consent_id, &row.row.utx);
-    row.row.sealed = data::seal(state, &place, &row.details)?;
+    row.row.sealed = sealed::seal(state, &place, &row.details)?;
     Ok(row.row)
 }
 

@@ -9,12 +9,12 @@ use app::domain::skill::{SkillName, SkillType};
 use chrono::{DateTime, Duration, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::end_user::user_digest;
 use super::grants;
 use crate::crypto::Digest;
 use crate::jobs::revoke_grant::RevokeGrant;
 use crate::services::access::keys::Client;
 use crate::services::refusal::{ApiError, FieldProblem, Refusal};
-use crate::services::sessions::user_digest;
 use crate::skills::Grant;
 use crate::state::AppState;
 use crate::storage::Tx;

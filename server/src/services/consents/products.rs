@@ -10,10 +10,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::accounts::{Listing, provider};
-use super::data::{self, Freshness, ServedFrom};
+use super::data::{Freshness, ServedFrom};
 use super::grants;
 use super::lifecycle::{self, Credentials};
 use super::provider_access::provider_refusal;
+use super::sealed;
 use crate::crypto::Digest;
 use crate::services::access::keys::Client;
 use crate::services::refusal::ApiError;
@@ -70,7 +71,7 @@ pub async fn list(
     let (servicer_id, servicer_name) = provider(state, &consent.skill);
     let (mut items, mut lost) = (Vec::with_capacity(rows.len()), 0);
     for row in rows {
-        let Ok(details) = data::open(state, &product_aad(consent.id, &row.bank_key), &row.sealed)
+        let Ok(details) = sealed::open(state, &product_aad(consent.id, &row.bank_key), &row.sealed)
         else {
             tracing::error!(consent = %consent.id, product = %row.id, "a stored product does not open: it was altered, or sealed under a key that is lost");
             lost += 1;
@@ -140,7 +141,7 @@ async fn store(
         tx.put_product(&ProductRow {
             id: ProductId(state.clock.id()),
             consent_id: consent.id,
-            sealed: data::seal(state, &product_aad(consent.id, &bank_key), &details)?,
+            sealed: sealed::seal(state, &product_aad(consent.id, &bank_key), &details)?,
             bank_key,
             place: i64::try_from(at).unwrap_or(i64::MAX),
             fetched_at: now,
@@ -154,7 +155,7 @@ async fn store(
 
 /// Returns the associated data that a product's details are sealed under.
 fn product_aad(consent: CredentialsId, bank_key: &Digest) -> String {
-    format!("products.sealed/{consent}/{}", data::hex(&bank_key.0))
+    format!("products.sealed/{consent}/{}", sealed::hex(&bank_key.0))
 }
 
 #[cfg(test)]

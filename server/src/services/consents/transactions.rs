@@ -2,17 +2,18 @@
 
 use app::domain::ids::{CredentialsId, TransactionId};
 use app::domain::moment::Moment;
-use app::domain::money::{Bound, SCALE};
+use app::domain::money::SCALE;
 use app::domain::problem::Code;
 use chrono::{DateTime, Datelike as _, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
 use super::accounts;
-use super::bounds;
+use super::bounds::{self, AmountBounds, TimeBounds};
 use super::cursors::{self, Cursor};
-use super::data::{self, ReadableConsent, StoredTransactionDetails, UnreadableCount};
+use super::data::{self, ReadableConsent, UnreadableCount};
 use super::lifecycle::Credentials;
+use super::sealed::{self, StoredTransactionDetails};
 use super::utx::Stability;
 use crate::services::access::keys::Client;
 use crate::services::refusal::{ApiError, FieldProblem, Refusal};
@@ -26,26 +27,6 @@ pub struct OpenedTransaction {
     pub details: StoredTransactionDetails,
     /// `true` if the stored details do not open: they are then what is known without them.
     pub lost: bool,
-}
-
-/// Bounds on an amount, as they were written.
-#[derive(Default)]
-pub struct AmountBounds {
-    pub eq: Option<Bound>,
-    pub gt: Option<Bound>,
-    pub gte: Option<Bound>,
-    pub lt: Option<Bound>,
-    pub lte: Option<Bound>,
-}
-
-/// Bounds on a time, as they were written.
-#[derive(Default)]
-pub struct TimeBounds {
-    pub eq: Option<Moment>,
-    pub gt: Option<Moment>,
-    pub gte: Option<Moment>,
-    pub lt: Option<Moment>,
-    pub lte: Option<Moment>,
 }
 
 /// Filter of a caller; all of its fields must hold.
@@ -175,8 +156,8 @@ impl TransactionReader {
 
 /// A transaction with its details; with what is in clear alone, if they do not open.
 pub fn opened(state: &AppState, row: TransactionRow) -> OpenedTransaction {
-    let aad = data::transaction_aad(row.consent_id, &row.utx);
-    let (details, lost) = match data::open(state, &aad, &row.sealed) {
+    let aad = sealed::transaction_aad(row.consent_id, &row.utx);
+    let (details, lost) = match sealed::open(state, &aad, &row.sealed) {
         Ok(details) => (details, false),
         Err(_) => (in_clear(&row), true),
     };
@@ -247,7 +228,7 @@ fn resolve(
     let Some(amount) = range(&wanted.amount) else {
         return Ok(None);
     };
-    let keys = |name: String| data::merchant_keys(state, consent, &name);
+    let keys = |name: String| sealed::merchant_keys(state, consent, &name);
     Ok(Some(TransactionFilter {
         merchant: wanted.merchant.map(keys).transpose()?,
         amount,
@@ -290,6 +271,8 @@ fn time_range(bounds: &TimeBounds) -> Range<DateTime<Utc>> {
 
 #[cfg(test)]
 mod tests {
+    use app::domain::money::Bound;
+
     use super::*;
 
     #[test]

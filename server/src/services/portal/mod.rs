@@ -18,6 +18,7 @@ pub mod signatures;
 pub mod signing_keys;
 pub mod skills;
 pub mod tenants;
+mod verifications;
 
 use std::fmt::Display;
 use std::sync::Arc;

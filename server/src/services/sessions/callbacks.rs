@@ -18,8 +18,7 @@ use app::domain::session::SessionEvent;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
-use super::lifecycle::{skill_named, status_at};
-use super::steps::LEASE;
+use super::standing::{LEASE, skill_named, status_at};
 use super::transition::{self, ClaimedSession, Delivery, NextAction};
 use crate::crypto::Digest;
 use crate::services::access::keys;

@@ -1,11 +1,11 @@
-//! The end-user of a session, as the tenant names them: known by a digest alone, and the same throughout.
+//! The end-user of a session, as the tenant names them: the same throughout.
 
-use app::domain::ids::{SessionId, TenantId};
+use app::domain::ids::SessionId;
 use app::domain::problem::Code;
 
-use super::lifecycle::owned;
-use crate::crypto::Digest;
+use super::standing::owned;
 use crate::services::access::keys::Client;
+use crate::services::consents::end_user::user_digest;
 use crate::services::refusal::ApiError;
 use crate::state::AppState;
 use crate::storage::sessions::SessionRow;
@@ -35,10 +35,4 @@ pub fn check_user(state: &AppState, row: &SessionRow, given: Option<&str>) -> Re
         }
         _ => Ok(()),
     }
-}
-
-/// The digest under which a tenant's end-user is known: not even their opaque id is kept.
-pub fn user_digest(state: &AppState, tenant: TenantId, tenant_user_id: &str) -> Digest {
-    let scoped = format!("{tenant}/{tenant_user_id}");
-    state.pepper.digest("tenant_user", &scoped)
 }

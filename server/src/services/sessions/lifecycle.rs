@@ -1,7 +1,7 @@
 //! Sessions: opening one, asking what comes next, and calling it off. Steps are in [`super::steps`], the end-user's way
 //! back from a provider in [`super::callbacks`].
 
-use app::domain::ids::{SessionId, StepId, TenantId};
+use app::domain::ids::{SessionId, StepId};
 use app::domain::problem::Code;
 use app::domain::session::{Awaiting, EndedBy, Progress, SessionEvent, SessionStatus};
 use app::domain::skill::SkillName;
@@ -9,17 +9,21 @@ use chrono::{DateTime, Duration, Utc};
 use serde_json::Value;
 
 use super::one_time_tokens::{self, TtlStart};
+use super::standing::{
+    answer_aad, ended, in_flight, open_state, owned, progress_at, skill_named, state_aad, status_at,
+};
 use super::transition;
+use crate::services::access::catalog::unpublished;
 use crate::services::access::keys::Client;
-use crate::services::consents;
+use crate::services::consents::end_user::user_digest;
 use crate::services::consents::provider_access::open_ref;
+use crate::services::consents::{self, payments};
 use crate::services::refusal::{ApiError, FieldProblem, Refusal};
 use crate::skills::PublishedSkill;
 use crate::state::AppState;
 use crate::storage::Tx;
 use crate::storage::sessions::SessionRow;
 use crate::storage::steps::StepRow;
-pub use super::end_user::{check_user, check_user_of, user_digest};
 
 /// Fields of a request to open a session.
 pub struct NewSession {
@@ -270,80 +274,10 @@ pub async fn cancel(
     {
         consents::revoke_at_provider(state, &mut tx, &consent).await?;
     }
-    crate::services::consents::payments::on_session_ended(state, &mut tx, id).await?;
+    payments::on_session_ended(state, &mut tx, id).await?;
     tx.commit().await?;
     state.queue.wake();
     Ok(off)
-}
-
-/// A session of this tenant's; a foreign one is an unknown one.
-pub async fn owned(tx: &mut Tx, tenant: TenantId, id: SessionId) -> Result<SessionRow, ApiError> {
-    let row = tx.session(id).await?;
-    row.filter(|row| row.tenant_id == tenant)
-        .ok_or_else(|| Code::InvalidSessionId.into())
-}
-
-/// Returns the progress of a session at a time: as stored, or expired.
-pub fn progress_at(row: &SessionRow, now: DateTime<Utc>) -> Progress {
-    let stored = row.progress();
-    if row.expires_at > now {
-        return stored;
-    }
-    stored.after(SessionEvent::Expired).unwrap_or(stored)
-}
-
-/// The status at a time.
-pub fn status_at(row: &SessionRow, now: DateTime<Utc>) -> SessionStatus {
-    progress_at(row, now).status
-}
-
-/// The refusal of anything that a session which is over cannot take.
-pub fn ended(status: SessionStatus) -> Refusal {
-    Refusal::new(Code::SessionEnded).says(format!("The session is over: it is {status}."))
-}
-
-/// The refusal while another request works on the session.
-pub fn in_flight() -> Refusal {
-    Refusal::new(Code::StepInFlight).after(1)
-}
-
-/// The refusal of a skill that is not published, for whoever may not see it.
-pub fn unpublished(skill: &SkillName) -> Refusal {
-    Refusal::new(Code::Forbidden).says(format!(
-        "{skill} is not published: only administrators may see it."
-    ))
-}
-
-/// The skill of a name, published or not: what a session that is under way goes on with.
-pub fn skill_named(state: &AppState, name: &str) -> Result<PublishedSkill, ApiError> {
-    let name = SkillName::parse(name).map_err(|error| {
-        let refusal =
-            Refusal::new(Code::InvalidSkillName).says(format!("Not a skill's name: {error}."));
-        match name {
-            _ if name.contains("%23") => refusal
-                .hints("The # is percent-encoded in URLs alone: in JSON it is written as it is."),
-            _ if name.trim() != name => {
-                refusal.hints("There is a blank at one end: send the name without it.")
-            }
-            _ => refusal,
-        }
-    })?;
-    let skill = state.skills.get(&name).cloned();
-    skill.ok_or_else(|| {
-        Refusal::new(Code::InvalidSkillName)
-            .says(format!("No published skill is called {name}."))
-            .into()
-    })
-}
-
-/// Returns the associated data that a session's `state` is sealed under.
-pub fn state_aad(id: SessionId) -> String {
-    format!("sessions.client_state/{id}")
-}
-
-/// Returns the associated data that a step's answer is sealed under.
-pub fn answer_aad(id: SessionId, position: i64) -> String {
-    format!("session_steps.answer/{id}/{position}")
 }
 
 fn new_row(
@@ -461,15 +395,6 @@ async fn disclosure(
         return Ok(Disclosure::All);
     }
     Ok(Disclosure::Own)
-}
-
-/// The `state` that a session was opened with.
-pub fn open_state(state: &AppState, row: &SessionRow) -> Result<Option<String>, ApiError> {
-    let Some(sealed) = &row.client_state else {
-        return Ok(None);
-    };
-    let plain = state.vault.open(&state_aad(row.id), sealed)?;
-    Ok(Some(String::from_utf8_lossy(&plain).into_owned()))
 }
 
 /// A step's kept answer.

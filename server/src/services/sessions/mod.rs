@@ -10,15 +10,15 @@ pub mod lifecycle;
 pub mod one_time_tokens;
 pub mod payments;
 pub mod renewals;
+pub mod standing;
 pub mod steps;
 pub mod tokens;
 mod transition;
 pub mod uploads;
 pub mod verifications;
 
-pub use self::end_user::{check_user, check_user_of, user_digest};
+pub use self::end_user::check_user_of;
 pub use self::lifecycle::{
-    CancelledSession, NewSession, OpenedSession, SessionProof, SessionState, answer_aad, cancel,
-    check, create, ended, get, in_flight, open, open_state, owned, progress_at, skill_named,
-    state_aad, status_at, unpublished,
+    CancelledSession, NewSession, OpenedSession, SessionProof, SessionState, cancel, check, create,
+    get, open,
 };

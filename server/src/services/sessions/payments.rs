@@ -4,12 +4,12 @@ use app::domain::ids::PaymentId;
 use app::domain::session::SessionStatus;
 use chrono::Duration;
 
+use super::{callbacks, standing};
 use crate::jobs::follow_payment::FollowPayment;
 use crate::services::consents::grants;
 use crate::services::consents::payments::{SOON, ask_bank, bank_ref_aad, keep_status};
 use crate::services::consents::provider_access::provider_refusal;
 use crate::services::refusal::ApiError;
-use crate::services::sessions::{callbacks, lifecycle};
 use crate::skills::{ConnectorError, ConsentOutcome, Opaque};
 use crate::state::AppState;
 use crate::storage::payments::PaymentRow;
@@ -58,7 +58,7 @@ async fn unauthorised(state: &AppState, row: &PaymentRow) -> Result<(), ApiError
     let Some(session) = session else {
         return Ok(());
     };
-    if !lifecycle::status_at(&session, state.clock.now()).is_final() {
+    if !standing::status_at(&session, state.clock.now()).is_final() {
         return callbacks::poll_waiting(state, session.id).await;
     }
     let (Some(skill), Some(sealed)) = (state.skills.get(&row.skill), &row.bank_ref) else {

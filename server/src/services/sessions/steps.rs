@@ -13,9 +13,9 @@ use chrono::Duration;
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
-use super::lifecycle::{answer_aad, ended, in_flight, owned, status_at};
+use super::standing::{LEASE, answer_aad, ended, in_flight, owned, request_id, status_at};
 use super::transition::{self, ClaimedSession, Delivery, NextAction};
-use crate::crypto::{Digest, named_uuid};
+use crate::crypto::Digest;
 use crate::services::access::keys::NamedTenant;
 use crate::services::consents::payments;
 use crate::services::consents::provider_access::{
@@ -33,9 +33,6 @@ use crate::storage::sessions::SessionRow;
 use crate::storage::steps::StepRow;
 
 use check::{check, usable};
-
-/// Time a claim on a session holds: longer than any provider may take.
-pub const LEASE: Duration = Duration::seconds(60);
 
 /// A step as submitted.
 pub struct NewStep {
@@ -193,12 +190,6 @@ async fn requesting_app(state: &AppState, row: &SessionRow) -> Result<Requesting
         name: facts.name,
         until: state.clock.now() + Duration::minutes(minutes),
     })
-}
-
-/// Returns the id that the provider receives with a step. It is the same for every try, so that a retry after a crash
-/// is no second order.
-pub fn request_id(session: SessionId, position: i64) -> uuid::Uuid {
-    named_uuid(&format!("step/{session}/{position}"))
 }
 
 /// Returns what an outcome means for the session, and the data that the caller is answered.

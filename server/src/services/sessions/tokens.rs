@@ -12,13 +12,14 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use super::lifecycle::{progress_at, user_digest};
 use super::one_time_tokens::temp_token_digest;
+use super::standing::progress_at;
 use super::{renewals, uploads};
 use crate::crypto::Digest;
 use crate::security::SecurityEvent;
 use crate::services::access::idempotency::{IdempotentRequest, running};
 use crate::services::access::keys::Client;
+use crate::services::consents::end_user::user_digest;
 use crate::services::consents::reminders;
 use crate::services::consents::{self, Credentials, access_digest};
 use crate::services::refusal::{ApiError, FieldProblem, Refusal};

@@ -7,9 +7,8 @@ use app::domain::ids::{SessionId, StepId};
 use app::domain::session::{Awaiting, Follows, Progress, SessionEvent, SessionStatus};
 use serde_json::{Value, json};
 
-use super::lifecycle::{answer_aad, skill_named};
 use super::one_time_tokens::{self, TtlStart};
-use super::steps::LEASE;
+use super::standing::{LEASE, answer_aad, skill_named};
 use super::uploads;
 use crate::jobs::resume_session::ResumeSession;
 use crate::jobs::stop_session::StopSession;

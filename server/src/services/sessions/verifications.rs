@@ -5,105 +5,27 @@
 
 use std::sync::Arc;
 
-use app::domain::ids::{SessionId, StepId};
-use app::domain::person::Permission;
-use app::domain::session::{Awaiting, Decision, SessionEvent};
-use app::portal::verifications::{Verification, Verifications};
-use app::portal::{Actor, PortalError, PortalResult, RequestSource};
-use async_trait::async_trait;
+use app::domain::ids::StepId;
+use app::domain::session::{Awaiting, SessionEvent};
 use chrono::Duration;
 use serde_json::{Value, json};
 
-use super::steps::LEASE;
+use super::standing::LEASE;
 use super::transition::{self, ClaimedSession, Delivery, NextAction};
 use crate::jobs::decide_verification::DecideVerification;
 use crate::jobs::resume_session::ResumeSession;
-use crate::security;
 use crate::services::access::keys;
 use crate::services::consents::provider_access::{connector, delay, open_ref};
-use crate::services::portal::Services;
-use crate::services::portal::service_error::{ServiceError, audit_entry, portal_result};
 use crate::services::refusal::ApiError;
 use crate::skills::{Connector, ConnectorError, Opaque, VerificationOutcome};
 use crate::state::AppState;
 use crate::storage::Tx;
 use crate::storage::sessions::SessionRow;
-use crate::storage::verifications::PendingRow;
 
-/// Sessions in the portal's list.
-const LISTED: i64 = 100;
 /// Time after which a session of a tenant that is not served is asked about again.
 const LATER: std::time::Duration = std::time::Duration::from_hours(1);
 /// No verification takes longer: then the session has failed. Its time does not count, and would otherwise never end.
 const LONGEST: Duration = Duration::days(30);
-
-#[async_trait]
-impl Verifications for Services {
-    async fn verifications(&self, actor: &Actor) -> PortalResult<Vec<Verification>> {
-        let listed = async {
-            let servicer = actor.may(Permission::UseConsole)?.servicer;
-            let mut tx = self.state.db.read().await?;
-            let rows = tx.pending_sessions(servicer, None, LISTED).await?;
-            Ok::<_, ServiceError>(rows.into_iter().map(portal_verification).collect())
-        };
-        portal_result(self, listed.await)
-    }
-
-    async fn decide(
-        &self,
-        actor: &Actor,
-        session: SessionId,
-        decision: Decision,
-        source: &RequestSource,
-    ) -> PortalResult<()> {
-        let decided = async {
-            let servicer = actor.may(Permission::UseConsole)?.servicer;
-            let state = &self.state;
-            let mut tx = state.db.write().await?;
-            let waiting = tx.pending_sessions(servicer, Some(session), 1).await?;
-            let waiting = waiting.into_iter().next().ok_or_else(gone)?;
-            let detail = json!({ "decision": decision, "tenant": waiting.tenant_id });
-            let audit = audit_entry(
-                state,
-                actor,
-                source,
-                security::SecurityEvent::VerificationDecided,
-                session,
-                detail,
-            );
-            tx.audit(&audit).await?;
-            let job = DecideVerification {
-                session,
-                position: waiting.position,
-                decision,
-            };
-            state.queue.add(&mut tx, &job).await?;
-            tx.commit().await?;
-            state.queue.wake();
-            Ok::<_, ServiceError>(())
-        };
-        portal_result(self, decided.await)
-    }
-}
-
-fn portal_verification(row: PendingRow) -> Verification {
-    Verification {
-        session: row.session_id,
-        run: row.run,
-        tenant: row.tenant_id,
-        tenant_name: row.tenant_name,
-        skill: row.skill,
-        step: row.step,
-        since: row.pending_since,
-    }
-}
-
-/// Returns the error for a session of another servicer, of no servicer, or decided meanwhile: the same for all three.
-fn gone() -> PortalError {
-    PortalError::Conflict(
-        "This session no longer waits for a decision. Go back to the list.".into(),
-    )
-}
 
 /// Tells the provider what a person decided, and asks what follows. A provider that decided meanwhile stays with it.
 pub async fn decided(state: &AppState, by: &DecideVerification) -> Result<(), ApiError> {
@@ -315,6 +237,3 @@ async fn verified(
     state.queue.wake();
     Ok(())
 }
-
-#[cfg(test)]
-mod tests;

@@ -8,7 +8,7 @@ use crate::services::consents::data::Freshness;
 use crate::services::consents::sync::{self, SyncChanges};
 use crate::services::consents::transactions::{self, OpenedTransaction, TransactionQuery};
 use crate::services::consents::utx::Stability;
-use crate::services::consents::{accounts, data};
+use crate::services::consents::{accounts, sealed};
 use crate::skills::UnreadableEntry;
 use crate::storage::testing::on_both;
 
@@ -407,7 +407,7 @@ async fn a_merchant_is_found_in_every_spelling(db: Db) {
     // A row of before names were folded is found by its very text.
     let tenant = world.client.tenant();
     let state = world.state.for_tenant_alone(tenant).await.unwrap();
-    let keys = data::merchant_keys(&state, pair.id, "Depozitul Meșter");
+    let keys = sealed::merchant_keys(&state, pair.id, "Depozitul Meșter");
     let key = keys.unwrap().remove(1);
     let mut tx = world.state.db.write().await.unwrap();
     tx.put_merchant(pair.id, &key).await;

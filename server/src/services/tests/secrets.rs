@@ -10,7 +10,7 @@ use super::*;
 use crate::crypto::SYSTEM;
 use crate::crypto::file::{self, FileKey, KeyFile, KeyPurpose};
 use crate::services::consents::accounts;
-use crate::services::consents::data::StoredTransactionDetails;
+use crate::services::consents::sealed::StoredTransactionDetails;
 use crate::services::portal::secrets::rewrap::{self, seal_aads};
 use crate::services::portal::secrets::rotation;
 use crate::storage::reseal::COLUMNS;
@@ -57,7 +57,7 @@ async fn all_read(world: &World, pair: &Credentials) -> String {
         crate::services::consents::transactions::reader(state, &world.client, pair, wanted);
     let page = reader.await.unwrap().page(None, 100).await.unwrap();
     let lines = page.items.iter().map(|it| {
-        let utx = crate::services::consents::data::hex(&it.row.utx.0);
+        let utx = crate::services::consents::sealed::hex(&it.row.utx.0);
         format!("{utx} {} {:?}", it.details.amount, it.details.merchant)
     });
     format!("{ibans:?} {:?}", lines.collect::<Vec<_>>())

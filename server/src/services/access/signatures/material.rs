@@ -12,8 +12,9 @@ use serde::Deserialize as _;
 use serde_json::json;
 
 use super::der::{self, Numbers};
+use super::misread::{self, USABLE};
 use super::pem::{self, Pasted};
-use super::{misread, strength};
+use super::strength;
 use crate::text::odd_char;
 
 /// Keys of one set that are looked at.
@@ -218,8 +219,6 @@ impl PublicKey {
     }
 }
 
-pub(super) const USABLE: &str =
-    "Use an RSA key of at least 2048 bits, a P-256 key or an Ed25519 key.";
 const SHARED: &str = "This is a shared secret, and no public key: treat it as compromised.";
 const PRIVATE: &str = "This is a private key. Nothing of it was kept, but it has left its safe place: treat it as compromised. Make a new pair, stop this one wherever it is used, and paste the public half of the new one here.";
 

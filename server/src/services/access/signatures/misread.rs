@@ -3,8 +3,11 @@
 use app::domain::json::{JsonValue, Object};
 
 use super::der;
-use super::material::USABLE;
 use super::pem::{self, Pasted};
+
+/// Advice on which keys may be used.
+pub(super) const USABLE: &str =
+    "Use an RSA key of at least 2048 bits, a P-256 key or an Ed25519 key.";
 
 /// Says what a text is that is no PEM with a public key, and no private key either.
 pub fn pem(read: &Pasted, text: &str) -> String {

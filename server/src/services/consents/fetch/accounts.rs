@@ -7,7 +7,7 @@ use app::domain::ids::{AccountId, CredentialsId};
 
 use super::conversion;
 use crate::crypto::Digest;
-use crate::services::consents::data::{StoredAccountDetails, account_aad, open};
+use crate::services::consents::sealed::{StoredAccountDetails, account_aad, open};
 use crate::services::consents::utx::{AccountIdentity, Stability};
 use crate::services::refusal::ApiError;
 use crate::skills::BankAccount;

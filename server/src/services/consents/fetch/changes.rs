@@ -4,7 +4,7 @@ use app::domain::transaction::ChangeKind;
 
 use super::fingerprint::ObservedTransaction;
 use super::{Fetch, FetchError};
-use crate::services::consents::data::{self, transaction_aad};
+use crate::services::consents::sealed::{self, transaction_aad};
 use crate::storage::Tx;
 use crate::storage::transactions::TransactionRow;
 
@@ -85,7 +85,7 @@ impl ChangeSet {
 fn sealed(fetch: &Fetch<'_>, item: ObservedTransaction) -> Result<TransactionRow, FetchError> {
     let place = transaction_aad(item.row.consent_id, &item.row.utx);
     Ok(TransactionRow {
-        sealed: data::seal(fetch.state, &place, &item.details)?,
+        sealed: sealed::seal(fetch.state, &place, &item.details)?,
         ..item.row
     })
 }

@@ -4,7 +4,7 @@ use app::domain::account::CreditDebit;
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use rust_decimal::Decimal;
 
-use crate::services::consents::data::{
+use crate::services::consents::sealed::{
     StoredAccountDetails, StoredBalanceDetails, StoredTransactionDetails,
 };
 use crate::services::consents::utx::Stability;

@@ -18,7 +18,7 @@ use super::pages::Pages;
 use super::removals::{self, ListingSummary};
 use super::{Fetch, FetchError, conversion};
 use crate::crypto::Digest;
-use crate::services::consents::data::{self, merchant_key};
+use crate::services::consents::sealed::{self, merchant_key};
 use crate::services::consents::utx::{
     AccountIdentity, SeenTransactions, Stability, bank_id, content_hash,
 };
@@ -378,7 +378,7 @@ impl<'a> AccountReconciliation<'a> {
             if self.unreadable.len() >= MOST_UNREADABLE {
                 continue;
             }
-            let text = format!("{}/{}", consent.id, data::hex(&entry.raw));
+            let text = format!("{}/{}", consent.id, sealed::hex(&entry.raw));
             let digest = state
                 .vault
                 .digest(&state.pepper, "unreadable", &text)
@@ -386,7 +386,7 @@ impl<'a> AccountReconciliation<'a> {
             let place = format!(
                 "unreadable_entries.sealed/{}/{}",
                 consent.id,
-                data::hex(&digest.0)
+                sealed::hex(&digest.0)
             );
             let sealed = state
                 .vault

@@ -18,9 +18,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::data::{ServedFrom, open, seal};
+use super::data::ServedFrom;
 use super::lifecycle::{self, Credentials};
 use super::provider_access::provider_refusal;
+use super::sealed::{open, seal};
 use super::{accounts, grants};
 use crate::jobs::follow_payment::FollowPayment;
 use crate::services::access::keys::Client;

@@ -7,10 +7,9 @@ use std::time::Duration;
 use app::domain::ids::{CredentialsId, TenantId};
 use uuid::Uuid;
 
-use super::rotation::KeyDependents;
 use crate::crypto::file::{FileKey, KeyFile};
 use crate::crypto::{SYSTEM, Unsealable};
-use crate::services::consents::data::{self, StoredTransactionDetails};
+use crate::services::consents::sealed::{self, StoredTransactionDetails};
 use crate::services::refusal::ApiError;
 use crate::state::AppState;
 use crate::storage::DbError;
@@ -30,6 +29,13 @@ pub struct RewrapSummary {
     pub rows: u64,
     /// Rows that do not open: altered, or moved. They stay as they are.
     pub broken: u64,
+}
+
+/// Something that needs a key: its name with the way it goes away, and its number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyDependents {
+    pub what: String,
+    pub count: i64,
 }
 
 /// Moves everything. `progress` is called after each batch with the column and the numbers so far.
@@ -130,7 +136,7 @@ async fn anew(
         .map_err(|_| ApiError::Broken("a row's details cannot be read".into()))?;
     let consent = CredentialsId(row.parent);
     let merchant = details.merchant.as_deref();
-    let merchant = merchant.map(|name| data::merchant_key(&scoped, consent, name));
+    let merchant = merchant.map(|name| sealed::merchant_key(&scoped, consent, name));
     Ok((sealed, merchant.transpose()?.map(|digest| digest.0)))
 }
 
@@ -146,7 +152,7 @@ pub(in crate::services) fn seal_aads(column: &str, row: &SealedRow) -> Vec<Strin
         currency,
         ..
     } = row;
-    let hex = data::hex(&row.bytes);
+    let hex = sealed::hex(&row.bytes);
     vec![match column {
         "tenants.utx_key" | "sessions.client_state" | "jobs.payload" | "console_runs.held" => {
             format!("{column}/{id}")

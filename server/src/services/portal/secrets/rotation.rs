@@ -9,7 +9,7 @@ use app::domain::session::EndedBy;
 use chrono::Duration;
 use serde_json::json;
 
-use super::rewrap;
+use super::rewrap::{self, KeyDependents};
 use crate::crypto::KeyTag;
 use crate::crypto::file::{FileKey, KeyFile, KeyPurpose, SecretsError};
 use crate::security::SecurityEvent;
@@ -46,13 +46,6 @@ pub struct KeyFileOverview {
     /// For each key: its kind, its tag, and what still needs it.
     pub hanging: Vec<(KeyPurpose, KeyTag, Vec<KeyDependents>)>,
     pub holders: Vec<HolderRow>,
-}
-
-/// Something that needs a key: its name with the way it goes away, and its number.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyDependents {
-    pub what: String,
-    pub count: i64,
 }
 
 /// Shows the keys, what hangs on each, and which running process has read which.

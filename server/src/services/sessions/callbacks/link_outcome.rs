@@ -5,7 +5,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::services::consents::provider_access::link_aad;
 use crate::services::refusal::{ApiError, Refusal};
-use crate::services::sessions::lifecycle::open_state;
+use crate::services::sessions::standing::open_state;
 use crate::state::AppState;
 use crate::storage::callbacks::CallbackRow;
 use crate::storage::sessions::SessionRow;

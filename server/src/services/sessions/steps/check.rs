@@ -15,9 +15,8 @@ use super::{CheckedStep, NewStep};
 use crate::crypto::Digest;
 use crate::services::access::keys::NamedTenant;
 use crate::services::refusal::{ApiError, FieldProblem, Refusal};
-use crate::services::sessions::lifecycle::{
-    check_user, ended, in_flight, owned, skill_named, status_at,
-};
+use crate::services::sessions::end_user::check_user;
+use crate::services::sessions::standing::{ended, in_flight, owned, skill_named, status_at};
 use crate::services::sessions::{one_time_tokens, uploads};
 use crate::skills::payment_texts::{self, AdaptedText, Prepared};
 use crate::skills::{DataFault, PublishedSkill, payment_intent};

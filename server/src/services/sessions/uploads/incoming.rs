@@ -20,7 +20,7 @@ use super::stored::chunk_aad;
 use super::{AcceptedUpload, closed, settle, too_many};
 use crate::jobs::forward_upload::ForwardUpload;
 use crate::services::refusal::{ApiError, FieldProblem, Refusal};
-use crate::services::sessions::lifecycle::in_flight;
+use crate::services::sessions::standing::in_flight;
 use crate::state::AppState;
 use crate::storage::Tx;
 use crate::storage::sessions::SessionRow;

@@ -23,10 +23,11 @@ pub use forward::forward;
 pub use incoming::Incoming;
 pub use stored::{StoredFile, open};
 
-use super::lifecycle::{check_user, ended, owned, skill_named, status_at};
 use super::one_time_tokens;
 use crate::services::access::keys::NamedTenant;
 use crate::services::refusal::{ApiError, FieldProblem, Refusal};
+use crate::services::sessions::end_user::check_user;
+use crate::services::sessions::standing::{ended, owned, skill_named, status_at};
 use crate::skills::PublishedSkill;
 use crate::state::AppState;
 use crate::storage::Tx;

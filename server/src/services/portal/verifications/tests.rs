@@ -5,6 +5,7 @@ use app::domain::servicer::ServicerStatus;
 use app::domain::session::SessionStatus;
 
 use super::*;
+use crate::services::sessions::verifications::decided;
 use crate::services::testing::counter::{Counter, Walk};
 use crate::services::testing::{World, source};
 use crate::storage::Db;
