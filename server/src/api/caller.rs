@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, header};
 use tower::ServiceExt as _;
 
-use crate::http::api_layer::REQUEST_ID;
+use crate::http::request_head::REQUEST_ID;
 use crate::services::portal::console::{ApiAnswer, ApiCall, ApiCallError, ApiCaller};
 
 const USER_AGENT: &str = "sandbox console";

@@ -9,8 +9,8 @@ use utoipa_axum::routes;
 
 use super::data::credentials;
 use super::refusals::{CancelPaymentErrors, GetPaymentErrors};
-use crate::http::call::{Call, ConsentAuth};
-use crate::http::fields::{Input, fields};
+use crate::http::call::{Call, ConsentAuth, Input};
+use crate::http::fields::fields;
 use crate::http::idempotency;
 use crate::http::path_text::PathText;
 use crate::json::Json;

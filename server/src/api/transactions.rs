@@ -18,9 +18,10 @@ use utoipa_axum::routes;
 
 use super::data::{Amount, Limit, credentials, freshness};
 use super::refusals::ReadDataErrors;
-use crate::http::call::{Call, ConsentAuth};
-use crate::http::describe::described_input;
-use crate::http::fields::{ExactMoment, FieldErrors, FromFields, Input, VisibleText, fields};
+use crate::http::call::{Call, ConsentAuth, Input};
+use crate::http::fields::{
+    ExactMoment, FieldErrors, FromFields, VisibleText, described_input, fields,
+};
 use crate::json::Json;
 use crate::problem::Problem;
 use crate::services::consents::bounds::{AmountBounds, TimeBounds};

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use super::vault::{Aead, Unsealable};
+use super::aead::{Aead, Unsealable};
 use super::{KeyTag, mac};
 use crate::clock::Clock;
 

@@ -3,6 +3,7 @@
 //! database (docs/API.md, "Keys"). Several of a kind may live at once, so that they are rotated without a call that
 //! fails.
 
+mod aead;
 mod data_key;
 pub mod file;
 mod pepper;
@@ -14,10 +15,11 @@ use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+pub use aead::{Aead, Unsealable};
 pub use data_key::{DataKey, SYSTEM};
 pub use file::{Secrets, SecretsError};
 pub use pepper::{PasswordKey, Pepper};
-pub use vault::{Aead, Unsealable, Vault, Wrapped};
+pub use vault::{Vault, Wrapped};
 
 /// Names a key of the key file or a data key: eight bytes, in hexadecimal where people read it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

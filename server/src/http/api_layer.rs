@@ -5,15 +5,16 @@
 use std::panic::AssertUnwindSafe;
 
 use app::domain::problem::Code;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::FutureExt as _;
 
 use super::record::log_when_sent;
 use super::request_context::RequestContext;
+use super::request_head::{REQUEST_ID, RequestHead};
 use super::{accept, cors, notice, paths, repeated, url_secrets};
 use crate::gate::plain;
 use crate::problem::Problem;
@@ -23,19 +24,9 @@ use crate::services::access::rate_limits::{Budget, RateLimitState};
 use crate::services::refusal::Refusal;
 use crate::state::AppState;
 
-pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("x-client-request-id");
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const LEFT: HeaderName = HeaderName::from_static("ratelimit");
-
-/// Parts of a request that the answer and the logs need after the handler consumed it.
-pub struct RequestHead {
-    pub method: Method,
-    pub path: String,
-    route: Option<MatchedPath>,
-    pub user_agent: Option<HeaderValue>,
-    pub client_request_id: Option<HeaderValue>,
-}
 
 /// Passes a call of the API on and dresses its answer.
 pub async fn api(State(state): State<AppState>, request: Request, next: Next) -> Response {
@@ -170,45 +161,6 @@ fn settle_entry(state: &AppState, context: &RequestContext, answer: Response) ->
     } else {
         context.rate_limit.set(entered.left).ok();
         answer
-    }
-}
-
-impl RequestHead {
-    fn of(parts: &Parts) -> Self {
-        let short = |value: &&HeaderValue| value.len() <= 128 && value.to_str().is_ok();
-        Self {
-            method: parts.method.clone(),
-            path: url_secrets::without_keys(parts.uri.path()),
-            route: parts.extensions.get::<MatchedPath>().cloned(),
-            user_agent: parts.headers.get(header::USER_AGENT).cloned(),
-            client_request_id: parts.headers.get(&REQUEST_ID).filter(short).cloned(),
-        }
-    }
-
-    /// The route's template; a path that is none of ours has no name.
-    pub fn route(&self) -> &str {
-        self.route.as_ref().map_or("", MatchedPath::as_str)
-    }
-
-    /// Returns `true` if keys travel in headers: then a 401 carries `WWW-Authenticate` (RFC 9110, section 11.6.1). Keys
-    /// in a body have no scheme.
-    fn is_rest(&self) -> bool {
-        matches!(self.method, Method::GET | Method::HEAD | Method::DELETE)
-    }
-
-    fn challenge(&self) -> HeaderValue {
-        if self.path.starts_with("/v1s") {
-            // A signature (RFC 6750, section 3); the keys are in headers of their own.
-            HeaderValue::from_static("Bearer realm=\"api\"")
-        } else {
-            HeaderValue::from_static("Basic realm=\"api\", charset=\"UTF-8\"")
-        }
-    }
-
-    /// Returns `true` if the request is a call of the API: health checks and the documents are not.
-    pub fn is_call(&self) -> bool {
-        self.path.starts_with("/v1")
-            && !matches!(self.path.as_str(), "/v1/openapi.json" | "/v1/postman.json")
     }
 }
 

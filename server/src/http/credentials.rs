@@ -8,12 +8,32 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
 
-use super::call::auth::UserId;
-use super::call::{ExtraCredentials, Scheme};
-use super::fields::{Field, FieldErrors, FieldPath};
+use super::fields::{Field, FieldErrors, FieldPath, Text};
 use super::signed;
 use crate::problem::Problem;
 use crate::services::refusal::{FieldProblem, Refusal};
+
+/// One credential of an operation.
+pub struct Credential {
+    pub name: &'static str,
+    /// Header it travels in for calls without a body; `None` if it has none.
+    pub header: Option<&'static str>,
+    pub required: bool,
+    pub about: &'static str,
+    /// Reason it must not be sent to this operation; `None` if it may be.
+    pub refused: Option<&'static str>,
+}
+
+/// An end-user's opaque id.
+pub type UserId = Text<256>;
+
+/// Credentials of the same side that an operation accepts without needing them.
+#[derive(Default)]
+pub struct ExtraCredentials {
+    pub credentials_id: Option<String>,
+    pub access_token: Option<SecretString>,
+    pub tenant_user_id: Option<String>,
+}
 
 /// Credentials as presented, not yet proved.
 #[derive(Default)]
@@ -31,16 +51,16 @@ pub struct PresentedCredentials {
 
 impl PresentedCredentials {
     /// Takes the credentials of one side out of a request's fields, noting what is wrong.
-    /// The console's grant stands in for `client_id` and keys.
-    pub fn take<K: Scheme>(
+    /// The console's grant (`granted`) stands in for `client_id` and keys.
+    pub fn take(
+        credentials: &[Credential],
         values: &mut Object<'_>,
         in_query: bool,
-        granted: bool,
-        from_browser: bool,
+        (granted, from_browser): (bool, bool),
         wrong: &mut FieldErrors,
     ) -> Self {
         let mut presented = Self::default();
-        for credential in K::CREDENTIALS {
+        for credential in credentials {
             let name = credential.name;
             let Some(value) = values.remove(name) else {
                 let stands_in = granted && matches!(name, "client_id" | "client_secret");
@@ -74,7 +94,7 @@ impl PresentedCredentials {
                 presented.put(name, text);
             }
         }
-        presented.check_keys::<K>(in_query, granted, from_browser, wrong);
+        presented.check_keys(credentials, in_query, (granted, from_browser), wrong);
         presented.secret = [
             &presented.nonce,
             &presented.client_secret,
@@ -102,22 +122,22 @@ impl PresentedCredentials {
 
     /// Checks the keys of an operation that takes `client_app_key` or `client_secret`: one of them must be there, and a
     /// secret must not come from a browser.
-    fn check_keys<K: Scheme>(
+    fn check_keys(
         &self,
+        credentials: &[Credential],
         in_query: bool,
-        granted: bool,
-        from_browser: bool,
+        (granted, from_browser): (bool, bool),
         wrong: &mut FieldErrors,
     ) {
         let takes = |name| {
-            K::CREDENTIALS.iter().any(|credential| {
+            credentials.iter().any(|credential| {
                 credential.name == name && credential.refused.is_none() && !credential.required
             })
         };
         if !(takes("client_app_key") && takes("client_secret")) {
             return;
         }
-        let needs_one = K::CREDENTIALS
+        let needs_one = credentials
             .iter()
             .any(|it| it.name == "client_id" && it.required)
             || self.client_id.is_some();
@@ -173,9 +193,13 @@ impl PresentedCredentials {
 }
 
 /// Puts the credentials of a call without body where a body would have them.
-pub fn from_headers<K: Scheme>(parts: &Parts, values: &mut Object<'_>) -> Result<(), Problem> {
+pub fn from_headers(
+    credentials: &[Credential],
+    parts: &Parts,
+    values: &mut Object<'_>,
+) -> Result<(), Problem> {
     let headers = &parts.headers;
-    for credential in K::CREDENTIALS {
+    for credential in credentials {
         // In a URL they would end in logs and histories.
         if values.contains(credential.name) && credential.name != "tenant_user_id" {
             let problem = FieldProblem::new(

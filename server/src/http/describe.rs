@@ -4,9 +4,8 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{RefOr, Required};
 
-use super::call::auth::UserId;
-use super::call::{Credential, Scheme};
-use super::fields::{Field as _, FromFields, Input, schema_of};
+use super::credentials::{Credential, UserId};
+use super::fields::{Field as _, FromFields, schema_of};
 
 /// The schema of a set of fields, with the credentials of its side in front. Requests are closed.
 pub fn object<T: FromFields>(credentials: &[Credential]) -> RefOr<Schema> {
@@ -36,9 +35,9 @@ pub fn object<T: FromFields>(credentials: &[Credential]) -> RefOr<Schema> {
     .into()
 }
 
-/// Returns the fields of an input as query parameters, and its credentials as headers, of a call without a body.
-pub fn parameters<T: Input>() -> Vec<Parameter> {
-    let credentials = T::Auth::CREDENTIALS.iter().filter_map(|credential| {
+/// Returns the fields of a set as query parameters, and credentials as headers, of a call without a body.
+pub fn parameters<T: FromFields>(credentials: &[Credential]) -> Vec<Parameter> {
+    let credentials = credentials.iter().filter_map(|credential| {
         let header = credential.header?;
         let parameter = ParameterBuilder::new()
             .name(header)
@@ -112,25 +111,3 @@ fn with_words(schema: RefOr<Schema>, about: &str) -> RefOr<Schema> {
         other => other,
     }
 }
-
-/// Lets a declared request stand in `request_body = ...` and `params(...)` of `utoipa::path`.
-macro_rules! described_input {
-    ($name:ident) => {
-        impl utoipa::PartialSchema for $name {
-            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-                $crate::http::describe::object::<Self>(
-                    <<Self as $crate::http::fields::Input>::Auth as $crate::http::call::Scheme>::CREDENTIALS,
-                )
-            }
-        }
-        impl utoipa::ToSchema for $name {}
-        impl utoipa::IntoParams for $name {
-            fn into_params(
-                _: impl Fn() -> Option<utoipa::openapi::path::ParameterIn>,
-            ) -> Vec<utoipa::openapi::path::Parameter> {
-                $crate::http::describe::parameters::<Self>()
-            }
-        }
-    };
-}
-pub(crate) use described_input;

@@ -19,6 +19,7 @@ pub mod proxies;
 pub mod record;
 pub mod repeated;
 pub mod request_context;
+pub mod request_head;
 pub mod security_headers;
 pub mod serve;
 pub mod signed;

@@ -9,8 +9,8 @@ use axum::http::HeaderValue;
 use axum::response::Response;
 use percent_encoding::{CONTROLS, utf8_percent_encode};
 
-use super::api_layer::RequestHead;
 use super::request_context::RequestContext;
+use super::request_head::RequestHead;
 use super::tee::Tee;
 use crate::problem::AnsweredCode;
 use crate::security::{self, EventActor, SecurityEvent};

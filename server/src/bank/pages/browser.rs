@@ -9,8 +9,9 @@ use axum::response::{Html, IntoResponse as _, Response};
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::format::host;
 use super::views::{self, ConsentListItem};
-use super::visit::{VisitError, host, see_other};
+use super::visit::{VisitError, see_other};
 use crate::bank::BankState;
 use crate::bank::storage::consents::{self, BankConsentRow};
 use crate::crypto::sha256_hex;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::decision::{Approval, CheckedDecision};
+use super::checked::CheckedDecision;
 use super::format::{grouped, thousands};
 use super::views::{self, AccountChoice, RequestingParties};
 use super::visit::{VisitError, path};
@@ -30,7 +30,7 @@ pub async fn judge(
     visit: &VisitRow,
     fields: &[(String, String)],
     approves: bool,
-) -> Result<CheckedDecision, VisitError> {
+) -> Result<CheckedDecision<Ticked>, VisitError> {
     let accounts = fields.iter().filter(|(key, _)| key == "accounts");
     let accounts: Vec<i64> = accounts.filter_map(|(_, id)| id.parse().ok()).collect();
     let choices = choices(bank, tx, visit, &accounts).await?;
@@ -41,7 +41,7 @@ pub async fn judge(
     } else if ticked.is_empty() {
         "Tick at least one account, or choose Refuse."
     } else {
-        return Ok(CheckedDecision::Yes(Approval::Accounts(Ticked(ticked))));
+        return Ok(CheckedDecision::Yes(Ticked(ticked)));
     };
     let page = render(bank, tx, visit, &choices, Some(error)).await?;
     Ok(CheckedDecision::Again(page))

@@ -8,6 +8,7 @@ use axum::response::{Html, IntoResponse as _, Response};
 use chrono::Duration;
 use serde::Deserialize;
 
+use super::checked::{CheckedDecision, field};
 use super::consent::Ticked;
 use super::payment::Confirmed;
 use super::views::{self, RequestingParties};
@@ -107,8 +108,12 @@ pub async fn decide(
     }
     let approves = decision == Some("approve");
     let judged = match visit.kind {
-        VisitSubject::Consent => consent::judge(&bank, &mut tx, &visit, &fields, approves).await?,
-        VisitSubject::Payment => payment::judge(&bank, &mut tx, &visit, &fields, approves).await?,
+        VisitSubject::Consent => consent::judge(&bank, &mut tx, &visit, &fields, approves)
+            .await?
+            .map(Approval::Accounts),
+        VisitSubject::Payment => payment::judge(&bank, &mut tx, &visit, &fields, approves)
+            .await?
+            .map(Approval::Payment),
     };
     drop(tx);
     match judged {
@@ -119,23 +124,10 @@ pub async fn decide(
     }
 }
 
-/// Result of judging a decision form.
-pub enum CheckedDecision {
-    Yes(Approval),
-    /// The form is shown again; holds the page, which says what is wrong.
-    Again(String),
-}
-
 /// Content of an approval.
 pub enum Approval {
     Accounts(Ticked),
     Payment(Confirmed),
-}
-
-/// The first value of a form's field.
-pub fn field<'f>(fields: &'f [(String, String)], name: &str) -> Option<&'f str> {
-    let found = fields.iter().find(|(key, _)| key == name);
-    found.map(|(_, value)| value.as_str())
 }
 
 fn sign_in_page(bank: &BankState, visit: &VisitRow, wrong: Option<&str>) -> String {

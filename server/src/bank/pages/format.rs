@@ -1,4 +1,6 @@
-//! Numbers as people read them.
+//! Numbers and addresses as people read them.
+
+use url::Url;
 
 /// `RO49 XYZB 0000 ...`
 pub fn grouped(iban: &str) -> String {
@@ -21,6 +23,17 @@ pub fn thousands(minor: i64) -> String {
     let whole: String = groups.join(",").chars().rev().collect();
     let sign = if minor < 0 { "\u{2212}" } else { "" };
     format!("{sign}{whole}.{cents:02}")
+}
+
+/// Returns the host of an address, with its port if that is not the scheme's default; empty if the address is not a
+/// URL.
+pub fn host(uri: &str) -> String {
+    let Ok(url) = Url::parse(uri) else {
+        return String::new();
+    };
+    let name = url.host_str().unwrap_or_default();
+    url.port()
+        .map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"))
 }
 
 #[cfg(test)]

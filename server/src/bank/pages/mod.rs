@@ -12,6 +12,7 @@
 
 mod authorise;
 mod browser;
+mod checked;
 mod consent;
 mod decision;
 mod format;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::decision::{Approval, CheckedDecision, field};
+use super::checked::{CheckedDecision, field};
 use super::format::{grouped, thousands};
 use super::payment_view::{self, Payer, PaymentView};
 use super::views::RequestingParties;
@@ -49,7 +49,7 @@ pub async fn judge(
     visit: &VisitRow,
     fields: &[(String, String)],
     approves: bool,
-) -> Result<CheckedDecision, VisitError> {
+) -> Result<CheckedDecision<Confirmed>, VisitError> {
     let order = order(tx, visit).await?;
     let chosen = field(fields, "account").and_then(|id| id.parse().ok());
     let candidates = candidates(bank, tx, visit, &order, chosen).await?;
@@ -63,10 +63,10 @@ pub async fn judge(
             "There is not enough on this account. Choose another one, or Refuse."
         }
         (true, Some(payer)) => {
-            return Ok(CheckedDecision::Yes(Approval::Payment(Confirmed {
+            return Ok(CheckedDecision::Yes(Confirmed {
                 account: payer.id,
                 binding_at: binding_at(&order, bank.clock.now()),
-            })));
+            }));
         }
     };
     let page = render(bank, visit, &order, candidates, Some(error));

@@ -2,8 +2,8 @@
 
 use chrono::NaiveDate;
 
+use super::format::host;
 use super::html::{esc, page};
-use super::visit::host;
 use crate::bank::BankState;
 use crate::bank::ledger::accounts::{PASSWORD, USERS};
 use crate::bank::storage::visits::{VisitRow, VisitSubject};

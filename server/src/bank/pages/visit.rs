@@ -97,17 +97,6 @@ fn with_query(uri: &str, pairs: &[(&str, &str)]) -> String {
     url.into()
 }
 
-/// Returns the host of an address, with its port if that is not the scheme's default; empty if the address is not a
-/// URL.
-pub fn host(uri: &str) -> String {
-    let Ok(url) = Url::parse(uri) else {
-        return String::new();
-    };
-    let name = url.host_str().unwrap_or_default();
-    url.port()
-        .map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"))
-}
-
 pub fn see_other(to: &str) -> Response {
     let location = HeaderValue::from_str(to).unwrap_or(HeaderValue::from_static("/"));
     (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response()

@@ -5,8 +5,8 @@ use app::domain::key::KeyKind;
 use app::domain::problem::Code;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::http::credentials::PresentedCredentials;
-use crate::http::fields::Text;
+use crate::http::credentials::{Credential, PresentedCredentials};
+use crate::http::fields::FromFields;
 use crate::problem::Problem;
 use crate::services::access::keys::{
     self, Client, ClientProof, ConsoleGrant, NamedTenant, PresentedKey,
@@ -14,20 +14,6 @@ use crate::services::access::keys::{
 use crate::services::refusal::Refusal;
 use crate::state::AppState;
 use crate::storage::Tx;
-
-/// One credential of an operation.
-pub struct Credential {
-    pub name: &'static str,
-    /// Header it travels in for calls without a body; `None` if it has none.
-    pub header: Option<&'static str>,
-    pub required: bool,
-    pub about: &'static str,
-    /// Reason it must not be sent to this operation; `None` if it may be.
-    pub refused: Option<&'static str>,
-}
-
-/// An end-user's opaque id.
-pub type UserId = Text<256>;
 
 /// Authentication scheme of an operation.
 pub trait Scheme: Send + 'static {
@@ -41,6 +27,11 @@ pub trait Scheme: Send + 'static {
     fn authenticate(
         request: &mut AuthRequest<'_>,
     ) -> impl Future<Output = Result<Authenticated<Self::By>, Problem>> + Send;
+}
+
+/// Fields that an operation takes, with its authentication scheme.
+pub trait Input: FromFields + Send {
+    type Auth: Scheme;
 }
 
 /// Input of a proof: the credentials as presented, the console's grant, and the database.

@@ -18,12 +18,12 @@ use app::domain::problem::Code;
 use axum::extract::{FromRequest, Request};
 use axum::http::request::Parts;
 use axum::http::{Method, header};
-use secrecy::SecretString;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 
+pub use super::credentials::ExtraCredentials;
 use super::credentials::{self, PresentedCredentials};
-use super::fields::{FieldErrors, Input};
+use super::fields::FieldErrors;
 use super::idempotency::Idempotency;
 use super::json;
 use super::paths;
@@ -35,7 +35,7 @@ use crate::services::access::rate_limits::Budget;
 use crate::services::refusal::Refusal;
 use crate::state::AppState;
 pub use auth::{
-    AppKeyAuth, ConsentAuth, ConsentHolder, Credential, NonceAuth, OptionalAuth, Scheme, ServerAuth,
+    AppKeyAuth, ConsentAuth, ConsentHolder, Input, NonceAuth, OptionalAuth, Scheme, ServerAuth,
 };
 use auth::{AuthRequest, Authenticated};
 
@@ -52,14 +52,6 @@ pub struct Call<T: Input> {
     pub context: RequestContext,
 }
 
-/// Credentials of the same side that an operation accepts without needing them.
-#[derive(Default)]
-pub struct ExtraCredentials {
-    pub credentials_id: Option<String>,
-    pub access_token: Option<SecretString>,
-    pub tenant_user_id: Option<String>,
-}
-
 impl<T: Input> FromRequest<AppState> for Call<T> {
     type Rejection = Problem;
 
@@ -72,7 +64,7 @@ impl<T: Input> FromRequest<AppState> for Call<T> {
         let mut values = if in_query {
             bytes = json::no_body(body, &context.room).await?;
             let mut values = json::query(&parts.uri)?;
-            credentials::from_headers::<T::Auth>(&parts, &mut values)?;
+            credentials::from_headers(T::Auth::CREDENTIALS, &parts, &mut values)?;
             values
         } else {
             bytes = json::body(&parts.headers, body, &context.room).await?;
@@ -152,8 +144,13 @@ pub(super) fn take<T: Input>(
 ) -> (Option<T>, PresentedCredentials, FieldErrors) {
     let mut wrong = FieldErrors::default();
     let input = T::take(values, "", in_query, &mut wrong);
-    let presented =
-        PresentedCredentials::take::<T::Auth>(values, in_query, granted, from_browser, &mut wrong);
+    let presented = PresentedCredentials::take(
+        T::Auth::CREDENTIALS,
+        values,
+        in_query,
+        (granted, from_browser),
+        &mut wrong,
+    );
     wrong.unknown(values, "");
     (input, presented, wrong)
 }

@@ -14,10 +14,11 @@
 //!
 //! A name that is a word of Rust is given apart: `kind = "type": Option<String>`.
 //!
-//! `for AppKeyAuth` names the authentication scheme of the operation (see [`super::call`]) and makes the struct an [`Input`]: a
+//! `for AppKeyAuth` names the authentication scheme of the operation (see [`super::call`]) and makes the struct an [`Input`](super::call::Input): a
 //! request body of a `POST`, or the query of a `GET`. Without `for`, the struct is an object inside another. Each type
 //! reads itself by [`Field`], which also describes it in the OpenAPI; `text_field!` adds types that parse from a string.
 
+mod declare;
 mod types;
 
 use app::domain::json::{JsonValue, Object};
@@ -27,6 +28,7 @@ use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
 
 use crate::problem::Problem;
 use crate::services::refusal::{FieldProblem, Refusal};
+pub(crate) use declare::{described_input, fields};
 pub use types::{ExactMoment, Text, VisibleText};
 
 /// A request's fields while they are taken out one by one.
@@ -70,7 +72,7 @@ pub trait FieldPresence: Sized {
     fn schema() -> RefOr<Schema>;
 }
 
-/// A set of declared fields; written by [`fields!`].
+/// A set of declared fields; written by `fields!`.
 pub trait FromFields: Sized {
     /// Takes what is declared, noting what is wrong.
     fn take(
@@ -83,11 +85,6 @@ pub trait FromFields: Sized {
     fn schema_fields() -> Vec<(&'static str, &'static str, RefOr<Schema>, bool)>;
     /// Description of the set in the OpenAPI.
     const ABOUT: &'static str;
-}
-
-/// Fields that an operation takes, with its authentication scheme.
-pub trait Input: FromFields + Send {
-    type Auth: super::call::Scheme;
 }
 
 impl<T: Field> FieldPresence for T {
@@ -268,59 +265,3 @@ macro_rules! word_field {
     )+};
 }
 pub(crate) use word_field;
-
-/// Declares a strict request or a part of one; see the module's words.
-macro_rules! fields {
-    (@name $field:ident $wire:literal) => { $wire };
-    (@name $field:ident) => { stringify!($field) };
-    ($(#[doc = $about:literal])+ $vis:vis struct $name:ident $(for $keys:ty)? { $($(#[doc = $doc:literal])+ $field:ident $(= $wire:literal)? : $type:ty),* $(,)? }) => {
-        $(#[doc = $about])+
-        $vis struct $name { $($(#[doc = $doc])+ pub $field: $type,)* }
-
-        impl $crate::http::fields::FromFields for $name {
-            const ABOUT: &'static str = concat!($($about),+).trim_ascii();
-
-            fn take(
-                values: &mut app::domain::json::Object<'_>,
-                prefix: &str,
-                in_query: bool,
-                wrong: &mut $crate::http::fields::FieldErrors,
-            ) -> Option<Self> {
-                $(let $field = {
-                    let at = $crate::http::fields::FieldPath { prefix, name: $crate::http::fields::fields!(@name $field $($wire)?), in_query, wrong: &mut *wrong };
-                    <$type as $crate::http::fields::FieldPresence>::take(values, at)
-                };)*
-                let _ = (&values, prefix, in_query, &wrong);
-                Some(Self { $($field: $field?,)* })
-            }
-
-            fn schema_fields() -> Vec<(&'static str, &'static str, utoipa::openapi::RefOr<utoipa::openapi::schema::Schema>, bool)> {
-                vec![$((
-                    $crate::http::fields::fields!(@name $field $($wire)?),
-                    concat!($($doc),+).trim_ascii(),
-                    <$type as $crate::http::fields::FieldPresence>::schema(),
-                    <$type as $crate::http::fields::FieldPresence>::REQUIRED,
-                ),)*]
-            }
-        }
-
-        impl $crate::http::fields::Field for $name {
-            fn read(value: app::domain::json::JsonValue<'_>, at: &mut $crate::http::fields::FieldPath<'_>) -> Option<Self> {
-                let mut values = $crate::http::fields::object(value, at)?;
-                let prefix = format!("{}.", at.path());
-                let read = <Self as $crate::http::fields::FromFields>::take(&mut values, &prefix, false, at.wrong);
-                at.wrong.unknown(&values, &prefix);
-                read
-            }
-            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-                $crate::http::describe::object::<Self>(&[])
-            }
-        }
-
-        $(impl $crate::http::fields::Input for $name {
-            type Auth = $keys;
-        }
-        $crate::http::describe::described_input!($name);)?
-    };
-}
-pub(crate) use fields;

@@ -26,9 +26,9 @@ use axum::http::{HeaderMap, header};
 use multer::{Field, Multipart};
 
 use self::body::{Allowance, FormBody, FormBodyError, Pace, SharedBody};
-use super::call::{self, ExtraCredentials, Scheme};
+use super::call::{self, ExtraCredentials, Input, Scheme};
 use super::encoding;
-use super::fields::{FieldErrors, Input};
+use super::fields::FieldErrors;
 use super::json;
 use super::request_context::RequestContext;
 use super::signed;

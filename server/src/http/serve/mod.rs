@@ -16,8 +16,8 @@ use axum::response::Response;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::api_layer::REQUEST_ID;
 use super::proxies::Proxies;
+use super::request_head::REQUEST_ID;
 use super::{cors, notice, paths};
 use crate::config;
 use crate::gate::{Bounds, Gate, GateRefusal, GatedService, Pace, plain};

@@ -6,8 +6,7 @@ use chrono::{Datelike as _, NaiveDate};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
-use super::wire::{party, real};
-use crate::skills::connector::{BankTransaction, UnreadableEntry};
+use crate::skills::connector::{BankTransaction, Counterparty, UnreadableEntry};
 
 /// The member that cannot be read.
 type No = &'static str;
@@ -210,6 +209,17 @@ fn shorter(value: Decimal, fraction: &str, exponent: i32) -> Decimal {
         exact.rescale(places.unsigned_abs());
     }
     exact
+}
+
+fn party(name: Option<String>, iban: Option<String>) -> Option<Counterparty> {
+    (name.is_some() || iban.is_some()).then_some(Counterparty { name, iban })
+}
+
+/// Banks without an id send blanks or `NOTPROVIDED`: the same for every entry, so no id at all.
+pub fn real(id: String) -> Option<String> {
+    let trimmed = id.trim();
+    let real = !trimmed.is_empty() && !trimmed.eq_ignore_ascii_case("NOTPROVIDED");
+    real.then(|| trimmed.to_owned())
 }
 
 #[cfg(test)]

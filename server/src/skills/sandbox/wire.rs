@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{accounts, entries};
 use crate::skills::connector::{
     BankAccount, BankExecutions, BankPayment, BankPaymentItem, BankTransaction, ConnectorError,
-    Counterparty, UnreadableEntry,
+    UnreadableEntry,
 };
 
 #[derive(Deserialize)]
@@ -195,17 +195,6 @@ impl AccountReport {
     }
 }
 
-pub fn party(name: Option<String>, iban: Option<String>) -> Option<Counterparty> {
-    (name.is_some() || iban.is_some()).then_some(Counterparty { name, iban })
-}
-
-/// Banks without an id send blanks or `NOTPROVIDED`: the same for every entry, so no id at all.
-pub fn real(id: String) -> Option<String> {
-    let trimmed = id.trim();
-    let real = !trimmed.is_empty() && !trimmed.eq_ignore_ascii_case("NOTPROVIDED");
-    real.then(|| trimmed.to_owned())
-}
-
 /// The code of an error body: `tppMessages`, or the RFC 7807 form that some banks prefer.
 pub fn message_code(body: &[u8]) -> String {
     let Ok(body) = json::read(body, ReadLimits::BODY) else {
@@ -346,9 +335,9 @@ mod tests {
 
     #[test]
     fn placeholders_are_no_ids() {
-        assert_eq!(real(" x ".into()).as_deref(), Some("x"));
-        assert_eq!(real("NotProvided".into()), None);
-        assert_eq!(real(" ".into()), None);
+        assert_eq!(entries::real(" x ".into()).as_deref(), Some("x"));
+        assert_eq!(entries::real("NotProvided".into()), None);
+        assert_eq!(entries::real(" ".into()), None);
     }
 
     #[test]
