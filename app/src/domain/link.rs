@@ -4,8 +4,8 @@
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use super::environment::Environment;
 use super::schemes;
-use super::tenant::Environment;
 
 /// Query parameters that the end-user's return adds to a link: a link that has one of them already would have it twice
 /// (RFC 6749, section 3.1), and an app would read the wrong one.

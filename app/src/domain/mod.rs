@@ -8,6 +8,7 @@ pub mod account;
 pub mod console;
 pub mod country;
 pub mod currency;
+pub mod environment;
 pub mod ids;
 pub mod json;
 pub mod key;

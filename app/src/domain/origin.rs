@@ -2,9 +2,9 @@
 
 use std::net::Ipv6Addr;
 
+use super::environment::Environment;
 use super::link::{LinkError, Parts, is_loopback};
 use super::schemes;
-use super::tenant::Environment;
 
 /// Schemes whose pages are an app's own or an extension's: web views and browsers send them as origins.
 const OWN_PAGES: [&str; 7] = [

@@ -1,12 +1,8 @@
 //! A tenant: one app of a servicer, its environment, and the links and origins it registered.
 
+pub use super::environment::Environment;
 pub use super::link::{LinkError, RedirectLink};
 pub use super::origin::Origin;
-
-string_enum! {
-    /// Environment of a tenant. Sandbox and production are kept apart.
-    Environment { Sandbox = "sandbox", Production = "production" }
-}
 
 string_enum! {
     /// Status of a tenant. Calls of a paused one are refused.

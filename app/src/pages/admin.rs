@@ -5,7 +5,6 @@ use leptos::prelude::*;
 
 use super::components::{done_notice, key_row, servicer_chip};
 use super::form::Form;
-use super::overview::group;
 use super::{Answer, Frame, Page, ScreenResult, Visit};
 use crate::domain::country;
 use crate::domain::ids::ServicerId;
@@ -13,6 +12,7 @@ use crate::domain::servicer::{ServicerKind, ServicerStatus};
 use crate::links;
 use crate::portal::PortalError;
 use crate::portal::admin::{CreatedServicer, ServicerRow};
+use crate::ui::number::group;
 use crate::ui::{
     Ago, Chip, Choice, ChoiceGroup, Empty, ErrorSummary, Field, NoMatch, PageHead, PostButton,
     Search, Table, TableColumn, TextArea, Tone, time,

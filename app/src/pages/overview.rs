@@ -14,6 +14,7 @@ use crate::links;
 use crate::portal::Membership;
 use crate::portal::tenants::Overview;
 use crate::portal::{Actor, PortalError};
+use crate::ui::number::group;
 use crate::ui::{Icon, Notice, PageHead, Tone};
 
 pub(super) async fn screen(visit: Visit) -> ScreenResult {
@@ -271,22 +272,6 @@ fn percent(part: i64, whole: i64) -> String {
     }
     let tenths = part.saturating_mul(1000) / whole;
     format!("{}.{} %", tenths / 10, tenths % 10)
-}
-
-/// `1,204`.
-pub(super) fn group(number: i64) -> String {
-    let digits = number.unsigned_abs().to_string();
-    let mut grouped = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    if number < 0 {
-        grouped.insert(0, '-');
-    }
-    grouped
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@ use chrono::{DateTime, Utc};
 use leptos::prelude::*;
 
 use super::components::{environment_chip, paused_chip};
-use super::overview::group;
 use super::{Frame, Page, ScreenResult, Visit};
 use crate::links;
 use crate::portal::tenants::TenantSummary;
+use crate::ui::number::group;
 use crate::ui::{Ago, Empty, NoMatch, PageHead, Search, Table, TableColumn};
 
 pub(super) async fn list(visit: Visit) -> ScreenResult {

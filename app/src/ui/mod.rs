@@ -6,6 +6,7 @@ pub mod feedback;
 pub mod form;
 pub mod icon;
 pub mod markup;
+pub mod number;
 pub mod page;
 pub mod search;
 pub mod sequence;

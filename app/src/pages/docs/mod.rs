@@ -2,6 +2,7 @@
 
 mod errors;
 mod operation;
+mod operations;
 mod plain;
 mod reference;
 mod schema;
@@ -269,8 +270,8 @@ const API: &str = links::DOCS_API;
 
 /// The address of every operation's page.
 pub(super) fn operations(openapi: &serde_json::Value) -> Vec<String> {
-    let listed = reference::listed(openapi);
-    listed.iter().map(reference::Listed::href).collect()
+    let listed = operations::listed(openapi);
+    listed.iter().map(operations::Listed::href).collect()
 }
 
 /// The frame of every page of the documentation.
@@ -286,7 +287,7 @@ fn page<V: IntoView + 'static>(
         "{about} {title}, in the documentation of {}.",
         visit.site.brand
     );
-    let operations = reference::listed(&visit.site.openapi);
+    let operations = operations::listed(&visit.site.openapi);
     Page::new(Frame::Public, format!("{title} · Docs"), move || {
         view! {
             <div class="docs">
@@ -303,7 +304,7 @@ fn page<V: IntoView + 'static>(
     .into()
 }
 
-fn menu(here: &str, lang: Lang, operations: &[reference::Listed]) -> impl IntoView + use<> {
+fn menu(here: &str, lang: Lang, operations: &[operations::Listed]) -> impl IntoView + use<> {
     let entry = |name: String, path: String| {
         let current = (path == here).then_some("page");
         view! { <li><a href=link(&path, lang) aria-current=current>{name}</a></li> }
@@ -313,10 +314,10 @@ fn menu(here: &str, lang: Lang, operations: &[reference::Listed]) -> impl IntoVi
         .map(|guide| entry(guide.title.to_owned(), links::docs(guide.slug)))
         .collect_view();
     let first = entry("Overview".to_owned(), links::DOCS.to_owned());
-    let groups = reference::groups(operations)
+    let groups = operations::groups(operations)
         .into_iter()
         .map(|(tag, members)| {
-            let named = |member: &reference::Listed| {
+            let named = |member: &operations::Listed| {
                 let namesakes = members.iter().filter(|it| it.title == member.title);
                 if namesakes.count() > 1 {
                     format!("{} · {}", member.title, member.method.to_uppercase())

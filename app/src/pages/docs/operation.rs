@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use serde_json::{Map, Value};
 
-use super::reference::{Listed, method_chip};
+use super::operations::{Listed, method_chip};
 use super::schema::{SchemaField, example, kind, required, resolved, text, unfold};
 use super::{ERRORS, block, language_tabs};
 use crate::links;

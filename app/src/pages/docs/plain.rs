@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::reference::Listed;
+use super::operations::Listed;
 use super::schema::{SchemaField, kind, text, unfold};
 use crate::domain::problem::{Code, Fault};
 use crate::links;

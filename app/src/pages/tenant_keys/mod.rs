@@ -15,7 +15,6 @@ pub(super) use saved::screen as saved;
 pub(super) use stop::screen as stop;
 
 use super::components::{done_notice, holder_chip, key_chip, key_row};
-use super::overview::group;
 use super::requests::{Beside, request_rows};
 use super::tenant::{TenantTab, load, tenant_page};
 use super::{Page, ScreenResult, Visit};
@@ -27,6 +26,7 @@ use crate::links;
 use crate::portal::PortalError;
 use crate::portal::requests::{RequestFilter, RequestRow};
 use crate::portal::tenants::{Tenant, TenantKey};
+use crate::ui::number::group;
 use crate::ui::{Ago, Chip, Notice, Tone, time};
 
 /// Time for which an old key must not have been used before it is called safe to end.
