@@ -1,220 +1,37 @@
-//! The arrows of ARCHITECTURE.md, held by reading the source: a room may name only the rooms below it.
+//! The arrows of ARCHITECTURE.md, held by reading the source: a room may name only the rooms below it, and no two files,
+//! areas or rooms name each other, over however many steps. A parent and its own children may.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+mod graph;
+mod paths;
+mod table;
 
-/// A room, what of `crate::` it may name besides itself, and which crates it may not name at all.
-struct Room {
-    path: &'static str,
-    may_name: &'static [&'static str],
-    never: &'static [&'static str],
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use graph::{Sources, circle, joined, without_parents};
+use paths::Module;
+use table::{ABOVE_ALL, ROOMS, Room};
+
+fn sources() -> Sources {
+    Sources::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
 }
 
-const ROOMS: &[Room] = &[
-    Room {
-        path: "storage",
-        may_name: &["clock", "crypto", "text", "security"],
-        never: &["axum", "leptos", "reqwest", "lettre", "utoipa"],
-    },
-    Room {
-        path: "skills",
-        may_name: &["clock", "crypto", "config", "text"],
-        never: &["axum", "leptos", "sqlx"],
-    },
-    Room {
-        path: "mail",
-        may_name: &["clock", "config", "crypto"],
-        never: &["axum", "leptos", "sqlx"],
-    },
-    Room {
-        path: "jobs",
-        may_name: &[
-            "background",
-            "clock",
-            "config",
-            "crypto",
-            "mail",
-            "services",
-            "skills",
-            "state",
-            "storage",
-        ],
-        never: &["axum", "leptos", "sqlx"],
-    },
-    Room {
-        path: "services",
-        may_name: &[
-            "background",
-            "clock",
-            "config",
-            "crypto",
-            "gate",
-            "jobs",
-            "mail",
-            "skills",
-            "security",
-            "state",
-            "storage",
-            "text",
-            "partial_file",
-        ],
-        never: &["leptos", "sqlx", "utoipa"],
-    },
-    Room {
-        path: "state",
-        may_name: &[
-            "background",
-            "clock",
-            "config",
-            "crypto",
-            "jobs",
-            "mail",
-            "services",
-            "skills",
-            "storage",
-        ],
-        never: &["axum", "leptos", "sqlx"],
-    },
-    Room {
-        path: "worker",
-        may_name: &["background", "jobs", "services", "state", "storage"],
-        never: &["axum", "leptos", "sqlx"],
-    },
-    Room {
-        path: "wire",
-        may_name: &["services", "skills"],
-        never: &["axum", "leptos", "sqlx"],
-    },
-    Room {
-        path: "api",
-        may_name: &[
-            "clock", "config", "http", "json", "problem", "services", "skills", "state", "text",
-            "wire",
-        ],
-        never: &["leptos", "sqlx"],
-    },
-    Room {
-        path: "portal",
-        may_name: &[
-            "clock", "config", "crypto", "gate", "http", "json", "problem", "security", "services",
-            "state", "storage", "text",
-        ],
-        never: &["sqlx", "utoipa"],
-    },
-    Room {
-        path: "bank",
-        may_name: &[
-            "background",
-            "clock",
-            "crypto",
-            "gate",
-            "json",
-            "storage",
-            "text",
-        ],
-        never: &["leptos", "utoipa"],
-    },
-    Room {
-        path: "gate",
-        may_name: &[],
-        never: &["leptos", "sqlx", "utoipa", "app"],
-    },
-    Room {
-        path: "http",
-        may_name: &[
-            "clock", "gate", "json", "problem", "security", "services", "state", "storage", "text",
-        ],
-        never: &["leptos", "sqlx", "reqwest", "lettre"],
-    },
-    Room {
-        path: "backup",
-        may_name: &[
-            "clock",
-            "config",
-            "crypto",
-            "storage",
-            "security",
-            "partial_file",
-        ],
-        never: &["axum", "leptos", "reqwest", "lettre", "utoipa"],
-    },
-    Room {
-        path: "crypto",
-        may_name: &["clock"],
-        never: &["axum", "leptos", "reqwest", "lettre", "utoipa", "app"],
-    },
-    Room {
-        path: "config",
-        may_name: &[],
-        never: &["axum", "leptos", "sqlx", "reqwest", "lettre", "utoipa"],
-    },
-    Room {
-        path: "text",
-        may_name: &[],
-        never: &[
-            "axum", "leptos", "sqlx", "reqwest", "lettre", "utoipa", "app",
-        ],
-    },
-];
-
-/// Rooms that may name every other: the start of the program, and the tests that run with random input.
-const ABOVE_ALL: [&str; 2] = ["cli", "fuzz"];
-
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(sources(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-    found
-}
-
-/// The lines of a file up to its tests, without comments: what the room itself names.
-/// Test worlds may reach everywhere, so their files count as empty.
-fn code(path: &Path) -> Vec<String> {
-    let test_file = path.components().any(|part| {
-        matches!(
-            part.as_os_str().to_str(),
-            Some("testing.rs" | "tests.rs" | "tests" | "testing")
-        )
-    });
-    if test_file {
-        return Vec::new();
-    }
-    let text = fs::read_to_string(path).unwrap();
-    text.lines()
-        .map(|line| line.split("//").next().unwrap_or_default().to_owned())
-        .take_while(|line| !line.contains("#[cfg(test)]"))
-        .collect()
-}
-
-/// The words that follow `marker` in a line: `crate::storage::Db` gives `storage` for `crate::`.
-fn named(line: &str, marker: &str) -> Vec<String> {
-    let word = |text: &str| {
-        text.chars()
-            .take_while(|c| c.is_alphanumeric() || *c == '_')
-            .collect::<String>()
+/// The room that a module lies in: an area where it has areas.
+fn room(module: &[String]) -> String {
+    let parts = if module.first().is_some_and(|first| first == "services") {
+        2
+    } else {
+        1
     };
-    let inside_a_word = |at: usize| line[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
-    line.match_indices(marker)
-        .filter(|(at, _)| !inside_a_word(*at))
-        .flat_map(|(at, _)| {
-            let rest = &line[at + marker.len()..];
-            match rest.strip_prefix('{') {
-                Some(list) => list.split(',').map(|part| word(part.trim())).collect(),
-                None => vec![word(rest)],
-            }
-        })
-        .filter(|word| !word.is_empty())
-        .collect()
+    let parts = module.iter().take(parts).map(String::as_str);
+    parts.collect::<Vec<_>>().join("/")
 }
 
-fn names_crate(line: &str, krate: &str) -> bool {
-    !named(line, &format!("{krate}::")).is_empty()
+fn names_crate(code: &str, krate: &str) -> bool {
+    let path = format!("{krate}::");
+    let inside_a_word =
+        |at: usize| code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':');
+    code.match_indices(&path).any(|(at, _)| !inside_a_word(at))
 }
 
 fn report(wrong: &[String]) {
@@ -222,96 +39,115 @@ fn report(wrong: &[String]) {
 }
 
 #[test]
-fn every_room_has_its_row() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut without = Vec::new();
-    for entry in fs::read_dir(source).unwrap() {
-        let entry = entry.unwrap();
-        let name = entry.file_name().into_string().unwrap();
-        let known =
-            ABOVE_ALL.contains(&name.as_str()) || ROOMS.iter().any(|room| room.path == name);
-        if entry.path().is_dir() && !known {
-            without.push(format!("{name}: say in ROOMS what it may name"));
-        }
-    }
-    report(&without);
+fn every_room_and_area_has_its_row() {
+    let rooms: BTreeSet<String> = sources().code().map(|(module, _)| room(module)).collect();
+    let rows: BTreeSet<&str> = ROOMS.iter().map(|room| room.path).collect();
+    let known = |name: &str| rows.contains(name) || ABOVE_ALL.contains(&name);
+    // The root of the crate, and the head of the areas.
+    let heads = ["", "services"];
+    let without = rooms
+        .iter()
+        .filter(|name| !heads.contains(&name.as_str()) && !known(name));
+    let mut wrong: Vec<String> = without
+        .map(|name| format!("{name}: say in ROOMS what it may name"))
+        .collect();
+    let gone = rows.iter().filter(|name| !rooms.contains(**name));
+    wrong.extend(gone.map(|name| format!("the room {name} is gone: mend this list")));
+    report(&wrong);
 }
 
 #[test]
-fn arrows_point_one_way() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+fn rooms_name_only_what_their_row_says() {
+    let sources = sources();
+    let rows: BTreeMap<&str, &Room> = ROOMS.iter().map(|room| (room.path, room)).collect();
     let mut wrong = Vec::new();
-    for room in ROOMS {
-        let folder = source.join(room.path);
-        assert!(
-            folder.is_dir(),
-            "the room {} is gone: mend this list",
-            room.path
-        );
-        for path in sources(&folder) {
-            for line in code(&path) {
-                let strays = named(&line, "crate::")
-                    .into_iter()
-                    .filter(|word| word != room.path && !room.may_name.contains(&word.as_str()));
-                wrong.extend(strays.map(|word| {
-                    format!(
-                        "{}: {} may not name crate::{word}",
-                        path.display(),
-                        room.path
-                    )
-                }));
-                let crates = room.never.iter().filter(|krate| names_crate(&line, krate));
-                wrong.extend(crates.map(|krate| {
-                    format!(
-                        "{}: {} may not name the crate {krate}",
-                        path.display(),
-                        room.path
-                    )
-                }));
+    for (module, named) in sources.arrows() {
+        let here = room(&module);
+        let Some(row) = rows.get(here.as_str()) else {
+            continue;
+        };
+        for named in named {
+            let there = room(&named);
+            let allowed = row.may_name.contains(&there.as_str());
+            if there != here && there != "services" && !allowed {
+                let (from, to) = (module.join("::"), named.join("::"));
+                wrong.push(format!("{here} may not name {there}: {from} names {to}"));
             }
         }
+    }
+    for (module, code) in sources.code() {
+        let row = rows.get(room(module).as_str());
+        let never = row.map_or(&[] as &[&str], |row| row.never);
+        let crates = never.iter().filter(|krate| names_crate(code, krate));
+        wrong.extend(
+            crates.map(|krate| format!("{} may not name the crate {krate}", module.join("::"))),
+        );
     }
     report(&wrong);
 }
 
 #[test]
+fn arrows_point_one_way() {
+    let mut rows = graph::Arrows::new();
+    for room in ROOMS {
+        rows.insert(room.path, room.may_name.iter().copied().collect());
+    }
+    assert_eq!(circle(&rows), None, "rows that allow an arrow both ways");
+    let arrows = sources().arrows();
+    let mut rooms = joined(&arrows, |module| room(module));
+    // The head of the areas declares them and is named with each of them.
+    rooms.remove("services");
+    assert_eq!(circle(&rooms), None, "rooms or areas that name each other");
+}
+
+#[test]
+fn no_files_name_each_other_in_a_circle() {
+    let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("../app/src");
+    for sources in [sources(), Sources::read(&app)] {
+        let arrows = without_parents(&sources.arrows());
+        assert!(arrows.len() > 100, "the files were not found");
+        let circle = circle(&arrows);
+        let circle =
+            circle.map(|files| files.iter().map(|file| file.join("::")).collect::<Vec<_>>());
+        assert_eq!(
+            circle, None,
+            "these name each other: move what both need below them"
+        );
+    }
+}
+
+#[test]
 fn words_know_nothing_of_the_world() {
     let app = Path::new(env!("CARGO_MANIFEST_DIR")).join("../app/src");
+    let sources = Sources::read(&app);
     let mut wrong = Vec::new();
-    for path in sources(&app) {
-        let domain = path.starts_with(app.join("domain"));
-        for line in code(&path) {
-            if domain && named(&line, "crate::").iter().any(|word| word != "domain") {
-                wrong.push(format!("{}: domain names no other room", path.display()));
-            }
-            let never: &[&str] = if domain {
-                &["axum", "tokio", "reqwest", "leptos"]
-            } else {
-                &["axum", "tokio", "reqwest"]
-            };
-            let crates = never.iter().filter(|krate| names_crate(&line, krate));
-            wrong.extend(
-                crates.map(|krate| format!("{}: may not name the crate {krate}", path.display())),
-            );
+    for (module, named) in sources.arrows() {
+        let is_word = |module: &Module| module.first().is_some_and(|first| first == "domain");
+        if is_word(&module) && !named.iter().all(is_word) {
+            wrong.push(format!("{}: domain names no other room", module.join("::")));
         }
+    }
+    for (module, code) in sources.code() {
+        let never: &[&str] = if room(module) == "domain" {
+            &["axum", "tokio", "reqwest", "leptos"]
+        } else {
+            &["axum", "tokio", "reqwest"]
+        };
+        let crates = never.iter().filter(|krate| names_crate(code, krate));
+        wrong.extend(
+            crates.map(|krate| format!("{}: may not name the crate {krate}", module.join("::"))),
+        );
     }
     report(&wrong);
 }
 
 #[test]
 fn only_the_start_of_the_program_knows_the_bank() {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut wrong = Vec::new();
-    for path in sources(&source) {
-        let start = path.parent() == Some(&source) || path.starts_with(source.join("cli"));
-        if start || path.starts_with(source.join("bank")) {
-            continue;
-        }
-        if code(&path)
-            .iter()
-            .any(|line| named(line, "crate::").iter().any(|word| word == "bank"))
-        {
-            wrong.push(format!("{}: reach the bank by HTTP", path.display()));
+    for (module, named) in sources().arrows() {
+        let starts = module.len() < 2 || room(&module) == "cli" || room(&module) == "bank";
+        if !starts && named.iter().any(|named| room(named) == "bank") {
+            wrong.push(format!("{}: reach the bank by HTTP", module.join("::")));
         }
     }
     report(&wrong);
