@@ -1,7 +1,8 @@
 //! What the product does, and how the world reaches it.
 //!
-//! Doors (`api`, `portal`, `bank`) call `services`, which call `storage`, `skills`, `mail` and `jobs`; everything may
-//! use the words of `app::domain`. ARCHITECTURE.md says which room a line belongs to; `tests/it/rooms.rs` holds it to that.
+//! Doors (`api`, `portal`) and the `worker` call `services`, which call `state`, `jobs`, `storage`, `skills` and `mail`;
+//! `bank` is another company's. Everything may use the words of `app::domain`. ARCHITECTURE.md says which room a line
+//! belongs to; `tests/it/rooms.rs` holds it to that.
 
 pub mod api;
 pub mod background;

@@ -31,7 +31,7 @@ pub struct ConsentRow {
     pub data_until: DateTime<Utc>,
     pub fetched_at: Option<DateTime<Utc>>,
     pub fetch_until: Option<DateTime<Utc>>,
-    /// Times of the calls to the bank without the end-user, as [`crate::services::consents::bank_allowance`] writes them.
+    /// Times of the calls to the bank without the end-user, as `services/consents/bank_allowance` writes them.
     pub bank_calls: Option<Vec<u8>>,
     /// Time until which the bank is not called.
     pub quiet_until: Option<DateTime<Utc>>,

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use super::{DbResult, Tx, run};
 use crate::crypto::Digest;
 
-/// One product; its details open with the place of `services::products`.
+/// One product; its details open with the data that `services/consents/products` names.
 #[derive(Clone, sqlx::FromRow)]
 pub struct ProductRow {
     pub id: ProductId,

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use super::{DbResult, Tx, run};
 use crate::crypto::Digest;
 
-/// One session. The sealed columns open with the places of `services::sessions`.
+/// One session. The sealed columns open with the associated data that `services/sessions/standing` names.
 #[derive(Clone, sqlx::FromRow)]
 pub struct SessionRow {
     pub id: SessionId,
