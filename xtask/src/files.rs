@@ -79,3 +79,9 @@ pub fn remove(file: &Path) -> Result<()> {
         _ => Ok(()),
     }
 }
+
+/// Are we root? Then Postgres has to run as somebody else, and chromium without its sandbox.
+pub fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").is_ok_and(|us| us.uid() == 0)
+}

@@ -1,6 +1,5 @@
 //! System packages that the tests need: looked for, installed when asked, otherwise named with the command to type.
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Result, bail};
@@ -56,7 +55,7 @@ fn missing(Needs { browser, python }: Needs) -> Vec<(&'static str, &'static str)
     }
     // Root mounts by itself.
     if cfg!(target_os = "linux")
-        && !is_root()
+        && !files::is_root()
         && files::program(&["fusermount3", "fusermount"], &[]).is_none()
     {
         missing.push(("fuse3", "`fusermount3`, which mounts the disk that forgets"));
@@ -96,7 +95,7 @@ fn apt(command: &str) -> Result<()> {
     let no_cluster = "d=/etc/postgresql-common/createcluster.d; [ -e /usr/share/postgresql-common ] || \
                       { mkdir -p $d && echo 'create_main_cluster = false' >$d/tessera-tests.conf; }";
     let script = format!("export DEBIAN_FRONTEND=noninteractive; {no_cluster}; {command}");
-    let mut shell = if is_root() {
+    let mut shell = if files::is_root() {
         Command::new("sh")
     } else {
         sudo()?
@@ -112,31 +111,4 @@ fn sudo() -> Result<Command> {
     // The leash gives its children no terminal to ask for a password on.
     command.args(["--non-interactive", "sh"]);
     Ok(command)
-}
-
-/// Are we root? Then Postgres has to run as somebody else, and chromium without its sandbox.
-pub fn is_root() -> bool {
-    use std::os::unix::fs::MetadataExt;
-    std::fs::metadata("/proc/self").is_ok_and(|us| us.uid() == 0)
-}
-
-/// The folders `/usr/lib/postgresql/*/bin`, newest version first.
-pub fn debian_postgres() -> Vec<PathBuf> {
-    let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir(Path::new("/usr/lib/postgresql"))
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| {
-            Some((
-                entry.file_name().to_str()?.parse().ok()?,
-                entry.path().join("bin"),
-            ))
-        })
-        .collect();
-    versions.sort();
-    versions
-        .into_iter()
-        .rev()
-        .map(|(_, folder)| folder)
-        .collect()
 }
