@@ -1,9 +1,8 @@
-//! Runs what services left for later. One file per kind of job holds its [`JobHandler`], `schedule` what comes back by itself,
-//! `retention` what is deleted by a rule. This room lies above services, which know nothing of it.
+//! Runs what services left for later. One file per kind of job holds its [`JobHandler`], `schedule` what comes back by
+//! itself, `retention` what is deleted by a rule. This room lies above services, which know nothing of it.
 //!
-//! The worker claims due jobs, runs each in a task of its own outside any transaction, and writes down how it went.
-//!
-//! Each class of jobs has a worker, and places of its own: what hangs in one is not waited for in another. A job is
+//! The worker claims due jobs, runs each in a task of its own outside any transaction, and writes down how it went. Each
+//! class of jobs has a worker, and places of its own: what hangs in one is not waited for in another. A job is
 //! watched while it runs: its lease is renewed, its time is limited, and a panic ends that try alone. A try counts from
 //! its claim, so that a job which takes the process down with it is given up as well.
 
@@ -95,7 +94,7 @@ impl Default for WorkerTiming {
     }
 }
 
-/// JobHandler of a kind of jobs.
+/// Handler of a kind of jobs.
 #[async_trait::async_trait]
 pub trait JobHandler: Job {
     /// Longest duration of one try, after which it is cut off.

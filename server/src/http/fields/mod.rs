@@ -14,9 +14,10 @@
 //!
 //! A name that is a word of Rust is given apart: `kind = "type": Option<String>`.
 //!
-//! `for AppKeyAuth` names the authentication scheme of the operation (see [`super::call`]) and makes the struct an [`Input`](super::call::Input): a
-//! request body of a `POST`, or the query of a `GET`. Without `for`, the struct is an object inside another. Each type
-//! reads itself by [`Field`], which also describes it in the OpenAPI; `text_field!` adds types that parse from a string.
+//! `for AppKeyAuth` names the authentication scheme of the operation (see [`super::call`]) and makes the struct an
+//! [`Input`](super::call::Input): a request body of a `POST`, or the query of a `GET`. Without `for`, the struct is an
+//! object inside another. Each type reads itself by [`Field`], which also describes it in the OpenAPI; `text_field!` adds
+//! types that parse from a string.
 
 mod declare;
 mod types;

@@ -1,5 +1,5 @@
-//! Who may call, and how often: the keys a call presents, signatures, networks, rate limits, calls that are repeated, and
-//! the catalogue of skills a client may choose from.
+//! Access to the API: the keys a call presents, signatures, networks, rate limits, repeated calls, and the catalogue of
+//! skills a client may choose from.
 //!
 //! It may use `refusal`, and no other area.
 

@@ -1,5 +1,5 @@
-//! What an end-user has agreed to, and the data it brings: the consent and its grant at the provider, asking the provider,
-//! and accounts, transactions, payments and products as they are read.
+//! Consents of end-users and the data they bring: the consent and its grant at the provider, asking the provider, and
+//! accounts, transactions, payments and products as they are read.
 //!
 //! It may use `access` and `refusal`. It does not know of the session that led to a consent.
 

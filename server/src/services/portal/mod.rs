@@ -1,5 +1,5 @@
-//! What people ask for, signed in at the portal or at the command line: accounts and passwords, servicers, tenants and their
-//! keys, operators, the sandbox console, the request log, and what the audit log keeps of it all.
+//! Acts of people, signed in at the portal or at the command line: accounts and passwords, servicers, tenants and their
+//! keys, operators, the key file, the sandbox console, the request log, and the audit log that keeps them.
 //!
 //! It may use `sessions`, `consents`, `access` and `refusal`; none of them knows of it. [`Services`] implements the traits
 //! of [`app::portal`], each beside the rules it asks for.

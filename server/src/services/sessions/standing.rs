@@ -1,5 +1,5 @@
-//! Where a session stands: found for its tenant, its progress at a time, and the refusals that follow from it. The ground of
-//! this area: every file of it may use this one, which uses none of them.
+//! The standing of a session: found for its tenant, its progress at a time, and the refusals that follow from it. It is the
+//! ground of this area: every file may use it, and it uses none of them.
 
 use app::domain::ids::{SessionId, TenantId};
 use app::domain::problem::Code;
