@@ -72,6 +72,12 @@ def shorten(values):
         values["pcd_data_retention"] = DAY
 
 
+def complete(values, pair):
+    """Adds the other half of a pair: the document says that they come together, in words that generators do not read."""
+    if any(isinstance(values.get(half), str) for half in pair):
+        values.update(pair)
+
+
 def amount(value):
     return Decimal(str(value))
 
@@ -186,6 +192,8 @@ def before_call(context, case, kwargs):
     # Judged anew, as the checks will: a call with keys in it may be right though it was not meant to be.
     if case.meta and not case.meta.generation.mode.is_positive:
         return
+    if isinstance(case.body, dict):
+        complete(case.body, pair)
     fill(case.body, NAMES)
     fill(case.query, NAMES)
     fill(case.body.get("filter") if isinstance(case.body, dict) else None, NAMES)

@@ -124,20 +124,36 @@ fn rust_tests(project: &Project, postgres: Option<&Postgres>, summary: &mut Summ
         command.args(options).args(check::PRODUCT);
         command
     };
-    let part = "unit and integration tests";
+    let parts = ["unit tests", "tests through the real doors"];
     if !summary.part("compiling the tests", || leash::run(&cargo(&["--no-run"]))) {
-        summary.not_run(part, "the compiled tests");
+        for part in parts {
+            summary.not_run(part, "the compiled tests");
+        }
         return Server::ToBuild;
     }
     let Some(postgres) = postgres else {
-        summary.not_run(part, "Postgres");
+        for part in parts {
+            summary.not_run(part, "Postgres");
+        }
         return Server::Built;
     };
-    summary.part(part, || {
+    let [unit, doors] = parts;
+    let run = |targets: &[&str], threads: usize| {
         let mut command = cargo(&["--no-fail-fast"]);
-        command.env("TESSERA_TEST_POSTGRES", postgres.url());
+        command
+            .args(targets)
+            .env("RUST_TEST_THREADS", threads.to_string())
+            .env("TESSERA_TEST_POSTGRES", postgres.url());
         leash::run(&command)
+    };
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    // These wait half of their time, for a database to be made or a promised wait to pass.
+    summary.part(unit, || {
+        run(&["--lib", "--bins", "--test", "pages"], 2 * cores)?;
+        run(&["--doc"], cores)
     });
+    // These start servers, which take the cores for themselves.
+    summary.part(doors, || run(&["--test", "it"], cores));
     Server::Built
 }
 

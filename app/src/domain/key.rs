@@ -82,18 +82,22 @@ pub fn tail(key: &str) -> String {
 
 /// A big-endian number in base 62, padded on the left to a fixed length.
 fn base62(bytes: &[u8], len: usize) -> String {
+    let limb = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .fold(0_u32, |limb, byte| limb << 8 | u32::from(*byte))
+    };
+    let mut number: Vec<u32> = bytes.rchunks(4).rev().map(limb).collect();
     let mut digits = Vec::with_capacity(len);
-    let mut number = bytes.to_vec();
     for _ in 0..len {
-        let mut rest = 0_u32;
-        for byte in &mut number {
-            let value = rest * 256 + u32::from(*byte);
-            *byte = u8::try_from(value / 62).unwrap_or(u8::MAX);
+        let mut rest = 0_u64;
+        for limb in &mut number {
+            let value = rest << 32 | u64::from(*limb);
+            *limb = u32::try_from(value / 62).unwrap_or(u32::MAX);
             rest = value % 62;
         }
-        digits.push(char::from(
-            BASE62.get(rest as usize).copied().unwrap_or(b'0'),
-        ));
+        let digit = usize::try_from(rest).unwrap_or_default();
+        digits.push(char::from(BASE62.get(digit).copied().unwrap_or(b'0')));
     }
     digits.iter().rev().collect()
 }

@@ -70,6 +70,7 @@ pub fn finished(document: &utoipa::openapi::OpenApi, public_url: &str) -> Value 
             refer(schemas);
             words::complete(schemas);
             schemas.values_mut().for_each(one_key);
+            schemas.values_mut().for_each(whole_pair);
         }
     }
     let schemas = document.clone();
@@ -143,6 +144,25 @@ fn one_key(schema: &mut Value) {
     };
     if let (Some(schema), Value::Object(rule)) = (schema.as_object_mut(), rule) {
         schema.extend(rule);
+    }
+}
+
+/// Says of a schema whose `credentials_id` and `access_token` may both be left out that neither comes alone.
+fn whole_pair(schema: &mut Value) {
+    const PAIR: [&str; 2] = ["credentials_id", "access_token"];
+    let required = schema.get("required").and_then(Value::as_array);
+    let is_required =
+        |name: &str| required.is_some_and(|names| names.iter().any(|known| known == name));
+    let is_optional = |name: &&str| {
+        schema.pointer(&format!("/properties/{name}")).is_some() && !is_required(name)
+    };
+    if !PAIR.iter().all(is_optional) {
+        return;
+    }
+    let [id, token] = PAIR;
+    if let Some(schema) = schema.as_object_mut() {
+        let rule = json!({ id: [token], token: [id] });
+        schema.insert("dependentRequired".to_owned(), rule);
     }
 }
 

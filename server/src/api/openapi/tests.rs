@@ -241,3 +241,19 @@ fn a_request_shows_one_key_and_not_two() {
     }
     assert!(fits("CatalogQuery", &[]) && !fits("CreateSession", &[]));
 }
+
+#[test]
+fn half_a_pair_is_no_valid_request() {
+    let document = crate::api::openapi("http://127.0.0.1:3000");
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    let mut ruled = Vec::new();
+    for (name, schema) in schemas {
+        let Some(rule) = schema.get("dependentRequired") else {
+            continue;
+        };
+        let both = json!({"credentials_id": ["access_token"], "access_token": ["credentials_id"]});
+        assert_eq!(rule, &both, "{name}");
+        ruled.push(name.as_str());
+    }
+    assert_eq!(ruled, ["ExchangeToken", "ListConsents"]);
+}
