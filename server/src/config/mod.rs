@@ -294,6 +294,17 @@ impl Config {
                 "must be between 1 and 525600",
             ));
         }
+        for (name, seconds) in [
+            (
+                "data.first_fetch_wait_seconds",
+                data.first_fetch_wait_seconds,
+            ),
+            ("data.refresh_wait_seconds", data.refresh_wait_seconds),
+        ] {
+            if !(1..=60).contains(&seconds) {
+                return Err(setting(name, "must be between 1 and 60"));
+            }
+        }
         if !(0..=YEAR).contains(&data.background_refresh_minutes) {
             return Err(setting(
                 "data.background_refresh_minutes",

@@ -144,6 +144,10 @@ section! {
         refresh_minutes: i64 = 360;
         /// Minutes after which data that nobody reads is fetched again. 0: never.
         background_refresh_minutes: i64 = 720;
+        /// Seconds that a read waits for the first data of a consent, before it asks the caller to come back.
+        first_fetch_wait_seconds: u64 = 20;
+        /// Seconds that a read waits for fresher data, before it answers with the cached data.
+        refresh_wait_seconds: u64 = 5;
         /// Calls in 24 hours that a bank takes for one consent while the end-user is not there (PSD2: 4).
         bank_calls_per_day: i64 = 4;
         /// MiB that the request log keeps of one servicer, 30 days at most; the oldest calls go first.

@@ -18,10 +18,6 @@ use crate::state::AppState;
 use crate::storage::consents::{CLOCKS, ConsentRow};
 pub use crate::storage::unreadable::UnreadableCount;
 
-/// Time a read waits for the first fetch before it asks the caller to come back.
-const PATIENCE: StdDuration = StdDuration::from_secs(20);
-/// Time a read waits for fresher data before it answers with the cached data.
-const REFRESH_PATIENCE: StdDuration = StdDuration::from_secs(5);
 /// Interval at which a read that waits checks for the data.
 const GLANCE: StdDuration = StdDuration::from_millis(50);
 
@@ -158,7 +154,8 @@ async fn refresh(
         // To the end, even if nobody waits any more: the call is counted.
         tokio::spawn(async move { fetch::fetch(&state, id, FetchReason::Stale(outdated)).await })
     };
-    match tokio::time::timeout(REFRESH_PATIENCE, fetching).await {
+    let patience = StdDuration::from_secs(state.config.data.refresh_wait_seconds);
+    match tokio::time::timeout(patience, fetching).await {
         Ok(Ok(Ok(FetchOutcome::Fresh(at)))) => Ok(Some(at)),
         // The bank's refusals were logged where they happened.
         Ok(Ok(Ok(_) | Err(ApiError::Refused(_)))) | Err(_) => Ok(None),
@@ -177,9 +174,10 @@ async fn refresh(
 
 /// Fetches for the first time, or waits for whoever is fetching.
 async fn wait(state: &AppState, id: CredentialsId) -> Result<DateTime<Utc>, ApiError> {
+    let patience = StdDuration::from_secs(state.config.data.first_fetch_wait_seconds);
     let started = tokio::time::Instant::now();
     let leave = state.rate_limits.slots.wait();
-    while leave.is_some() && started.elapsed() < PATIENCE {
+    while leave.is_some() && started.elapsed() < patience {
         let fetching = {
             let state = state.clone();
             // To the end, even if the caller hangs up: others may be waiting for it.
@@ -188,7 +186,7 @@ async fn wait(state: &AppState, id: CredentialsId) -> Result<DateTime<Utc>, ApiE
             )
         };
         let broke = |error| ApiError::Broken(format!("a fetch broke off: {error}"));
-        match tokio::time::timeout(PATIENCE.saturating_sub(started.elapsed()), fetching).await {
+        match tokio::time::timeout(patience.saturating_sub(started.elapsed()), fetching).await {
             Ok(fetched) => match fetched.map_err(broke)?? {
                 FetchOutcome::Fresh(at) => return Ok(at),
                 FetchOutcome::InProgress | FetchOutcome::Deferred => {

@@ -72,7 +72,9 @@ fn pending(mut transaction: BankTransaction) -> BankTransaction {
 }
 
 async fn a_first_read_that_takes_too_long_is_told_when_to_come_back(db: Db) {
-    let world = World::new(db).await;
+    let mut config = Config::default();
+    config.data.first_fetch_wait_seconds = 1;
+    let world = World::with(db, config).await;
     let pair = world.pair().await;
     let held = world.provider.gate.acquire_many(1_000).await.unwrap();
     let Err(ApiError::Refused(refusal)) = accounts::list(&world.state, &world.client, &pair).await

@@ -51,6 +51,9 @@ impl Side {
         config.limits.server_calls_per_minute = 1_000_000;
         config.limits.browser_calls_per_minute = 1_000_000;
         config.data.bank_calls_per_day = 100_000;
+        // In real time, which neither server has in its hands.
+        config.data.first_fetch_wait_seconds = 600;
+        config.data.refresh_wait_seconds = 600;
         let mut world = World::with(db, config).await;
         let provider = world.provider.clone() as Arc<dyn Connector>;
         let connectors = HashMap::from([("fake".to_owned(), provider)]);
