@@ -21,13 +21,13 @@ impl Sources {
     pub fn read(src: &Path) -> Self {
         let mut texts = BTreeMap::new();
         collect(src, &mut Vec::new(), &mut texts);
-        let mut tests = BTreeSet::new();
+        let mut left_out = BTreeSet::new();
         for (module, text) in &texts {
             for child in test_modules(text) {
-                tests.insert([module.as_slice(), &[child]].concat());
+                left_out.insert([module.as_slice(), &[child]].concat());
             }
         }
-        let is_test = |module: &Module| (0..=module.len()).any(|n| tests.contains(&module[..n]));
+        let is_test = |module: &Module| (0..=module.len()).any(|n| left_out.contains(&module[..n]));
         let code = texts
             .into_iter()
             .filter(|(module, _)| !is_test(module))
