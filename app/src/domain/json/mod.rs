@@ -6,8 +6,8 @@
 //! keep their text, so that an amount never passes through binary floating point.
 //!
 //! ```
-//! use app::domain::json::{self, Limits};
-//! let value = json::read(br#"{"amount": 4.270000000000000000001}"#, Limits::BODY).unwrap();
+//! use app::domain::json::{self, ReadLimits};
+//! let value = json::read(br#"{"amount": 4.270000000000000000001}"#, ReadLimits::BODY).unwrap();
 //! assert_eq!(value.get("amount").unwrap().to_string(), "4.270000000000000000001");
 //! ```
 //!
