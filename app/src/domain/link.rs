@@ -103,7 +103,7 @@ impl RedirectLink {
         {
             return Err(LinkError::PlainHttp);
         }
-        // What is left of a port that is no number stands in the host.
+        // A port that is no number was parsed as a part of the host.
         let bare = parts.host().rsplit(']').next().unwrap_or_default();
         if web && (!parts.port_ok() || bare.contains(':')) {
             return Err(LinkError::Port);

@@ -98,7 +98,7 @@ pub struct SkillManifest {
     /// ISO 3166-1 alpha-2, lower case; none for a skill of no one country.
     #[serde(default)]
     pub country: Option<String>,
-    /// Where its days begin: of a bank that carries out payments. UTC, if there is none.
+    /// Time zone in which a bank that carries out payments counts its days; UTC if it is `None`.
     #[serde(default)]
     pub time_zone: Option<Zone>,
     #[serde(rename = "type")]

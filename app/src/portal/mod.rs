@@ -144,7 +144,7 @@ impl Actor {
 pub const UNPROVED: &str = "Production is open to confirmed email addresses only. Open the link that we've emailed you, or \
                             ask for another in your settings.";
 
-/// What an account hears whose place in a servicer waits for its address to be proved.
+/// Message to an account whose place in a servicer waits until its address is proved.
 pub const WAITING: &str = "Confirm your email address first: until then an account holds its own sandbox and no place in another \
                            servicer. Open the link that we've emailed you, or ask for another in your settings.";
 

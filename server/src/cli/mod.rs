@@ -234,7 +234,7 @@ async fn end_on_signal() {
     std::process::exit(1);
 }
 
-/// What operators do beside the server.
+/// Runs a command of an operator.
 async fn operated(config: Config, command: Command) -> Result<(), CommandError> {
     match command {
         Command::Migrate => {

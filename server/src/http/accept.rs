@@ -13,7 +13,8 @@ pub fn wants_json_alone(headers: &HeaderMap) -> bool {
     takes("application", "json") && !takes("text", "html")
 }
 
-/// Whether a media type is wanted; none where nothing is said.
+/// Returns `true` if `Accept` allows a media type, `false` if it excludes it, and `None` if there is no such header
+/// (RFC 9110, section 12.5.1).
 fn best(headers: &HeaderMap, kind: &str, sub: &str) -> Option<bool> {
     let fields = headers.get_all(header::ACCEPT).iter();
     let texts: Vec<&str> = fields.filter_map(|value| value.to_str().ok()).collect();

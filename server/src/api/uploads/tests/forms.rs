@@ -217,7 +217,7 @@ async fn a_file_under_another_name_is_told_its_own(db: Db) {
     let api = UploadApi::new(db).await;
     let step = api.fixture.at_first().await;
     let part = |head: &str| format!("{FIELDS}--{{B}}\r\n{head}\r\n\r\n{{FILE}}\r\n--{{B}}--\r\n");
-    // Of whatever size, and of no text: what is wrong is the name.
+    // The name is refused before the size and the content are looked at.
     for (name, file) in [
         ("File", png(500, 1)),
         ("file[]", png(500, 1)),
