@@ -25,8 +25,8 @@ section! {
         body_timeout_seconds: u64 = 15;
         /// Seconds that a client may read nothing of its answer. In the long run it must read 4 KiB a second, too.
         answer_timeout_seconds: u64 = 20;
-        /// MiB of memory that bodies may hold, all together, whose senders have not proved their keys yet. Further ones are
-        /// answered 503.
+        /// MiB of memory that requests may hold, all together, whose bodies are on their way and whose senders have not
+        /// proved their keys yet: 32 KiB each, and what has come of the body. Further ones are answered 503.
         unproved_bodies_mib: u32 = 32;
         /// Seconds between answering "not ready" at `/readyz` and refusing new connections, for load balancers to
         /// notice.

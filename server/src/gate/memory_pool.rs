@@ -8,23 +8,28 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::body::Body;
-use bytes::Bytes;
-use http_body_util::BodyExt as _;
-use tokio::sync::Notify;
+use std::task::{Context, Poll};
 
-use super::body::is_slow;
+use tokio::sync::Notify;
+use tokio::sync::futures::OwnedNotified;
+
 use super::source::SourceAddress;
 
 /// The largest JSON body that is documented, in bytes: one such finds room, whoever holds the rest.
-const ALONE: usize = 256 * 1024;
+pub const ALONE: usize = 256 * 1024;
 /// The part of everything that one source may hold: one in so many.
 const SHARE: usize = 4;
 /// Bytes that a body takes first, and at least.
-const FIRST: usize = 4 * 1024;
+pub const FIRST: usize = 4 * 1024;
+/// Bytes that a request holds besides its head and body as long as it waits for more of the body: the buffers of its
+/// connection, and the state of the layers and the handler (24 KiB measured, and hyper's buffer of 8).
+pub const UNFINISHED: usize = 32 * 1024;
+/// The most that a request with the largest documented body holds.
+const ALL_OF_ONE: usize = ALONE + FIRST + 2 * UNFINISHED;
 
 /// Memory for many requests, bounded in all.
 pub struct MemoryPool {
@@ -68,22 +73,12 @@ struct Occupied {
     source: SourceAddress,
     id: u64,
     gone: Arc<Gone>,
+    is_released: AtomicBool,
 }
 
 /// The pool has no room, or the share went to somebody else.
 #[derive(Debug, PartialEq, Eq)]
 pub struct NoRoom;
-
-/// Reason a body was not read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyReadError {
-    TooLarge,
-    TooSlow,
-    /// It broke off before its end.
-    Broken,
-    /// Too many bodies are being read.
-    Full,
-}
 
 impl MemoryPool {
     /// Room for so many bytes.
@@ -93,12 +88,12 @@ impl MemoryPool {
 
     /// Memory for bodies: holders of no more than one documented body are alike.
     pub fn for_bodies(most: usize) -> Arc<Self> {
-        Self::with(most, ALONE + FIRST)
+        Self::with(most, ALL_OF_ONE)
     }
 
     fn with(most: usize, alike: usize) -> Arc<Self> {
         Arc::new(Self {
-            most: most.max(ALONE + FIRST),
+            most: most.max(ALL_OF_ONE),
             alike,
             next: AtomicU64::new(0),
             inner: Mutex::default(),
@@ -120,6 +115,7 @@ impl MemoryPool {
                 is_gone: AtomicBool::new(false),
                 told,
             }),
+            is_released: AtomicBool::new(false),
         })))
     }
 
@@ -140,7 +136,7 @@ impl Inner {
     ) -> Result<(), NoRoom> {
         let mine = self.sources.get(&source).map_or(0, |holder| holder.held);
         let mine = mine.saturating_add(bytes);
-        if mine > (most / SHARE).max(ALONE + FIRST) {
+        if mine > (most / SHARE).max(ALL_OF_ONE) {
             return Err(NoRoom);
         }
         while self.held.saturating_add(bytes) > most {
@@ -152,7 +148,7 @@ impl Inner {
             let (largest, held) = largest
                 .map(|(it, holder)| (*it, holder.held))
                 .ok_or(NoRoom)?;
-            if held <= mine && mine > ALONE + FIRST {
+            if held <= mine && mine > ALL_OF_ONE {
                 return Err(NoRoom);
             }
             self.evict(largest);
@@ -164,7 +160,7 @@ impl Inner {
     fn evict(&mut self, source: SourceAddress) {
         let oldest = self.sources.get(&source);
         let oldest = oldest.and_then(|holder| holder.taken.keys().next().copied());
-        match oldest.and_then(|id| self.give_back(source, id)) {
+        match oldest.and_then(|id| self.remove(source, id)) {
             Some(taken) => {
                 taken.gone.is_gone.store(true, Ordering::Release);
                 taken.gone.told.notify_one();
@@ -174,7 +170,24 @@ impl Inner {
         }
     }
 
-    fn give_back(&mut self, source: SourceAddress, id: u64) -> Option<Taken> {
+    /// Makes a share smaller. One that holds nothing is not remembered: nothing could be taken from it.
+    fn shrink(&mut self, source: SourceAddress, id: u64, bytes: usize) {
+        let Some(holder) = self.sources.get_mut(&source) else {
+            return;
+        };
+        let Some(taken) = holder.taken.get_mut(&id) else {
+            return;
+        };
+        if taken.held <= bytes {
+            self.remove(source, id);
+            return;
+        }
+        taken.held -= bytes;
+        holder.held = holder.held.saturating_sub(bytes);
+        self.held = self.held.saturating_sub(bytes);
+    }
+
+    fn remove(&mut self, source: SourceAddress, id: u64) -> Option<Taken> {
         let holder = self.sources.get_mut(&source)?;
         let taken = holder.taken.remove(&id)?;
         holder.held = holder.held.saturating_sub(taken.held);
@@ -187,11 +200,14 @@ impl Inner {
 }
 
 impl MemoryShare {
-    /// Takes so many bytes more.
+    /// Takes so many bytes more; nothing once the share was released.
     pub fn take(&self, bytes: usize) -> Result<(), NoRoom> {
         let Some(occupied) = &self.0 else {
             return Ok(());
         };
+        if occupied.is_released.load(Ordering::Acquire) {
+            return Ok(());
+        }
         let rooms = &occupied.rooms;
         let mut inner = rooms.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if occupied.gone.is_gone.load(Ordering::Acquire) {
@@ -209,58 +225,42 @@ impl MemoryShare {
         Ok(())
     }
 
-    /// Gives everything back, because the sender is authenticated.
+    /// Gives everything back for good, because the sender is authenticated.
     pub fn release(&self) {
         if let Some(occupied) = &self.0 {
+            occupied.is_released.store(true, Ordering::Release);
             occupied.release();
         }
     }
 
-    /// Reads a body whole, within `most` bytes and what room there is.
-    pub async fn whole(&self, mut body: Body, most: usize) -> Result<Bytes, BodyReadError> {
-        // Copied out of the frames: a frame of one byte can hold on to a buffer of thousands.
-        let mut bytes: Vec<u8> = Vec::new();
-        loop {
-            let frame = tokio::select! {
-                biased;
-                () = self.gone() => return Err(BodyReadError::Full),
-                frame = body.frame() => frame,
-            };
-            let Some(frame) = frame else {
-                return Ok(bytes.into());
-            };
-            let frame = frame.map_err(|error| {
-                if is_slow(&error) {
-                    BodyReadError::TooSlow
-                } else {
-                    BodyReadError::Broken
-                }
-            })?;
-            let Ok(data) = frame.into_data() else {
-                continue;
-            };
-            let needed = bytes.len() + data.len();
-            if needed > most {
-                return Err(BodyReadError::TooLarge);
-            }
-            if needed > bytes.capacity() {
-                let grown = needed
-                    .max(bytes.capacity() * 2)
-                    .clamp(FIRST, most.max(FIRST));
-                self.take(grown - bytes.capacity())
-                    .map_err(|NoRoom| BodyReadError::Full)?;
-                bytes.reserve_exact(grown - bytes.len());
-            }
-            bytes.extend_from_slice(&data);
+    /// Gives so many bytes back.
+    pub fn give_back(&self, bytes: usize) {
+        if let Some(occupied) = &self.0 {
+            let mut inner = occupied
+                .rooms
+                .inner
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            inner.shrink(occupied.source, occupied.id, bytes);
         }
     }
 
-    /// Ends when the share went to somebody else; never for who has nothing to lose.
-    async fn gone(&self) {
-        match &self.0 {
-            Some(occupied) => occupied.gone.told.notified().await,
-            None => std::future::pending().await,
+    /// Ready once the share went to somebody else; never for who has nothing to lose. `waiting` is the place in the queue
+    /// of those to be told, `None` at first.
+    pub fn poll_gone(
+        &self,
+        waiting: &mut Option<Pin<Box<OwnedNotified>>>,
+        context: &mut Context<'_>,
+    ) -> Poll<()> {
+        let Some(occupied) = &self.0 else {
+            return Poll::Pending;
+        };
+        let told =
+            waiting.get_or_insert_with(|| Box::pin(occupied.gone.told.clone().notified_owned()));
+        if occupied.gone.is_gone.load(Ordering::Acquire) {
+            return Poll::Ready(());
         }
+        told.as_mut().poll(context)
     }
 }
 
@@ -271,7 +271,7 @@ impl Occupied {
             .inner
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        inner.give_back(self.source, self.id);
+        inner.remove(self.source, self.id);
     }
 }
 
@@ -308,7 +308,20 @@ mod tests {
         assert_eq!(rooms.held(), 0);
         let again = rooms.room(source(1));
         again.take(MIB).unwrap();
+        again.give_back(MIB / 4);
+        assert_eq!(rooms.held(), MIB * 3 / 4);
         drop((one, again));
+        assert_eq!(rooms.held(), 0);
+    }
+
+    #[test]
+    fn whoever_is_authenticated_is_not_counted_any_more() {
+        let rooms = MemoryPool::new(4 * MIB);
+        let one = rooms.room(source(1));
+        one.take(MIB / 2).unwrap();
+        one.release();
+        one.take(2 * MIB).unwrap();
+        one.give_back(MIB);
         assert_eq!(rooms.held(), 0);
     }
 
@@ -368,37 +381,5 @@ mod tests {
         let lost =
             |rooms: &[MemoryShare]| rooms.iter().filter(|room| room.take(0).is_err()).count();
         assert_eq!((lost(&crowd), lost(&more)), (22, 0), "the oldest went");
-    }
-
-    #[tokio::test]
-    async fn whoever_loses_the_room_is_told_while_reading() {
-        let rooms = MemoryPool::new(2 * MIB);
-        let slow = rooms.room(source(1));
-        let begun = futures_util::stream::iter([Ok::<_, std::io::Error>(vec![b'x'; 300_000])]);
-        let body = futures_util::StreamExt::chain(begun, futures_util::stream::pending());
-        let reading = tokio::spawn({
-            let slow = slow.clone();
-            async move { slow.whole(Body::from_stream(body), MIB).await }
-        });
-        while rooms.held() == 0 {
-            tokio::task::yield_now().await;
-        }
-        let others: Vec<MemoryShare> = (2..10).map(|n| rooms.room(source(n))).collect();
-        for room in &others {
-            room.take(ALONE).unwrap();
-        }
-        assert_eq!(reading.await.unwrap(), Err(BodyReadError::Full));
-    }
-
-    #[tokio::test]
-    async fn a_body_of_single_bytes_costs_no_more_than_it_holds() {
-        let rooms = MemoryPool::new(2 * MIB);
-        let room = rooms.room(source(1));
-        let bytes = (0..100_000).map(|_| Ok::<_, std::io::Error>(vec![b'x']));
-        let body = Body::from_stream(futures_util::stream::iter(bytes));
-        assert_eq!(room.whole(body, ALONE).await.unwrap().len(), 100_000);
-        assert!(rooms.held() <= 128 * 1024, "{}", rooms.held());
-        let large = Body::from(vec![b'x'; ALONE + 1]);
-        assert_eq!(room.whole(large, ALONE).await, Err(BodyReadError::TooLarge));
     }
 }

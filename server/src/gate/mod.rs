@@ -8,6 +8,7 @@ mod answer;
 mod body;
 mod counts;
 pub mod gcra;
+mod head;
 mod headers;
 mod memory_pool;
 mod pace;
@@ -36,11 +37,12 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tower::Service as _;
 
 use answer::GuardedBody;
+pub use body::BodyReadError;
 use body::PacedBody;
-pub use body::is_slow;
 use counts::{CountSlot, Counts};
+use head::Head;
 pub use headers::plain;
-pub use memory_pool::{BodyReadError, MemoryPool, MemoryShare};
+pub use memory_pool::{MemoryPool, MemoryShare};
 pub use pace::Pace;
 pub use source::{Peer, SourceAddress};
 use stream::Stream;
@@ -55,6 +57,8 @@ const READ: usize = 4;
 /// Size of the kernel's send buffer of a connection, in bytes (Linux doubles it for its own bookkeeping). Without a
 /// bound it grows to megabytes a connection, and a slow reader's progress is seen too seldom to be judged.
 const SEND_BUFFER: usize = 128 * 1024;
+/// Memory that unfinished heads may hold beyond what each connection has for its head anyway, all together, in bytes.
+const HEADS: usize = 16 << 20;
 /// Memory that answers waiting to be read may hold, all together, in bytes.
 const ANSWERS: usize = 48 << 20;
 /// The largest answer that is not counted, in bytes.
@@ -141,6 +145,7 @@ pub struct Gate {
     slots: Arc<Semaphore>,
     connections: Counts,
     requests: Counts,
+    heads: Arc<MemoryPool>,
     bodies: Arc<MemoryPool>,
     answers: Arc<MemoryPool>,
 }
@@ -152,6 +157,7 @@ impl Gate {
             slots: Arc::new(Semaphore::new(bounds.connections.max(1))),
             connections: Counts::default(),
             requests: Counts::default(),
+            heads: MemoryPool::new(HEADS),
             bodies: MemoryPool::for_bodies(bounds.unproved),
             answers: MemoryPool::new(ANSWERS),
             bounds,
@@ -227,16 +233,24 @@ impl Gate {
         stream.set_nodelay(true).ok();
         let cut = Arc::new(Notify::new());
         let unsent = Arc::new(Unsent::default());
+        let source = SourceAddress::from(peer);
+        let head = Arc::new(Head::new(self.heads.room_of(source, cut.clone())));
         let visit = Arc::new(Visit {
             gate: self.clone(),
             peer,
             is_proxy: most.is_none(),
             cut: cut.clone(),
+            head: head.clone(),
             unsent: unsent.clone(),
         });
         let service = hyper::service::service_fn(move |request| {
             let visit = visit.clone();
-            async move { Ok::<Response, Infallible>(visit.serve(request).await) }
+            async move {
+                visit.head.complete();
+                let answer = visit.serve(request).await;
+                visit.head.begin();
+                Ok::<Response, Infallible>(answer)
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -245,7 +259,7 @@ impl Gate {
             .max_buf_size(HEAD_BYTES * READ)
             .half_close(true)
             .serve_connection(
-                TokioIo::new(Stream::new(stream, self.bounds.answer, unsent)),
+                TokioIo::new(Stream::new(stream, self.bounds.answer, head, unsent)),
                 service,
             );
         let connection = open.watch(connection);
@@ -268,13 +282,15 @@ struct Visit {
     is_proxy: bool,
     /// Ends the connection.
     cut: Arc<Notify>,
+    head: Arc<Head>,
     unsent: Arc<Unsent>,
 }
 
 impl Visit {
     async fn serve(&self, request: hyper::Request<Incoming>) -> Response {
         let (mut parts, body) = request.into_parts();
-        if is_too_large(&parts) {
+        let head = head_size(&parts);
+        if parts.headers.len() > MOST_HEADERS || head > HEAD_BYTES {
             return self.refused(parts.uri.path(), GateRefusal::HeadTooLarge);
         }
         if !names_a_host(&parts) {
@@ -293,8 +309,9 @@ impl Visit {
         let body = if hyper::body::Body::is_end_stream(&body) {
             Body::empty()
         } else {
-            parts.extensions.insert(self.gate.bodies.room(source));
-            Body::new(PacedBody::new(body, self.gate.bounds.body))
+            let share = self.gate.bodies.room(source);
+            parts.extensions.insert(share.clone());
+            Body::new(PacedBody::new(body, self.gate.bounds.body, share, head))
         };
         let asked = parts.uri.clone();
         let request = Request::from_parts(parts, body);
@@ -388,10 +405,10 @@ fn names_a_host(parts: &Parts) -> bool {
     }
 }
 
-/// Returns `true` if a head has more than [`MOST_HEADERS`] lines or [`HEAD_BYTES`] bytes.
-fn is_too_large(parts: &Parts) -> bool {
+/// Returns the size of a head in bytes.
+fn head_size(parts: &Parts) -> usize {
     let lines = parts.headers.iter();
     let bytes = lines.map(|(name, value)| name.as_str().len() + value.len() + 4);
     let address = parts.uri.path_and_query().map_or(0, |it| it.as_str().len());
-    parts.headers.len() > MOST_HEADERS || bytes.sum::<usize>() + address > HEAD_BYTES
+    bytes.sum::<usize>() + address
 }

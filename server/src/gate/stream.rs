@@ -14,6 +14,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
+use super::head::Head;
+use super::memory_pool::NoRoom;
 use super::pace::{Pace, Waiting};
 use super::unsent::Unsent;
 
@@ -28,16 +30,18 @@ pub struct Stream {
     tcp: TcpStream,
     reader: Waiting,
     end: Option<Pin<Box<Sleep>>>,
+    head: Arc<Head>,
     unsent: Arc<Unsent>,
 }
 
 impl Stream {
-    /// `pace` is how slowly the other side may read; `unsent` is told when everything is sent.
-    pub fn new(tcp: TcpStream, pace: Pace, unsent: Arc<Unsent>) -> Self {
+    /// `pace` is how slowly the other side may read; `head` is told what is read, `unsent` when everything is sent.
+    pub fn new(tcp: TcpStream, pace: Pace, head: Arc<Head>, unsent: Arc<Unsent>) -> Self {
         Self {
             tcp,
             reader: Waiting::new(pace),
             end: None,
+            head,
             unsent,
         }
     }
@@ -87,6 +91,9 @@ impl AsyncRead for Stream {
         ready!(Pin::new(&mut self.tcp).poll_read(context, &mut piece))?;
         let read = piece.filled().len();
         buffer.advance(read);
+        self.head
+            .read(read)
+            .map_err(|NoRoom| io::Error::other("too many long heads are on their way"))?;
         Poll::Ready(Ok(()))
     }
 }

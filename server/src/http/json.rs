@@ -47,11 +47,16 @@ fn unread(why: BodyReadError) -> Problem {
         BodyReadError::Broken => Refusal::new(Code::InvalidBody)
             .says("The body broke off before its end.")
             .into(),
-        BodyReadError::Full => Refusal::new(Code::ServiceUnavailable)
-            .says("Too many bodies of callers who have not proved their keys yet are on their way to us just now; yours was not read.")
-            .after(1)
-            .into(),
+        BodyReadError::Full => too_many_bodies(),
     }
+}
+
+/// The answer to a body that had to make room for others.
+pub fn too_many_bodies() -> Problem {
+    Refusal::new(Code::ServiceUnavailable)
+        .says("Too many bodies of callers who have not proved their keys yet are on their way to us just now; yours was not read.")
+        .after(1)
+        .into()
 }
 
 /// Tells whether a body is announced as JSON. Parameters say nothing: JSON is UTF-8 (RFC 8259, sections 8.1 and 11).

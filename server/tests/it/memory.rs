@@ -39,6 +39,47 @@ async fn four_thousand_unfinished_requests_do_not_fill_the_memory() {
     .await;
 }
 
+/// Much of what a request costs is there before its body is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn four_thousand_bodies_that_hardly_begin_do_not_fill_the_memory() {
+    attack(&[
+        half_a_body("/v1/sessions", JSON, 0),
+        half_a_body("/v1/token", JSON, 1),
+        half_a_body("/v1/accounts/get", JSON, 4_000),
+        half_a_body("/signin", FORM, 1),
+        half_a_body("/v1/events", JSON, 1),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn four_thousand_long_heads_do_not_fill_the_memory() {
+    let head = |bytes: usize| {
+        let lines = (0..bytes / 1000).map(|n| format!("X-{n:03}: {}\r\n", "x".repeat(991)));
+        format!(
+            "GET /livez HTTP/1.1\r\nHost: x\r\n{}",
+            lines.collect::<String>()
+        )
+        .into_bytes()
+    };
+    let body = String::from_utf8(half_a_body("/v1/token", JSON, 0)).unwrap();
+    let long = format!("X-Long: {}\r\n\r\n", "x".repeat(12_000));
+    let body = body.replacen("\r\n\r\n", &format!("\r\n{long}"), 1);
+    attack(&[head(60_000), head(15_000), head(60_000), body.into_bytes()]).await;
+}
+
+/// A form is read field by field: what has come of it is held, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn four_thousand_unfinished_forms_do_not_fill_the_memory() {
+    let field = b"--x\r\nContent-Disposition: form-data; name=\"client_id\"\r\n\r\n";
+    let head = half_a_body(UPLOAD, "multipart/form-data; boundary=x", 0);
+    let head = String::from_utf8(head)
+        .unwrap()
+        .replace("Content-Length: 100\r\n", "Content-Length: 100000\r\n");
+    let form = [head.as_bytes(), field, &[b'x'; 60_000][..]].concat();
+    attack(&[form]).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn four_thousand_unread_answers_do_not_fill_the_memory() {
     attack(&[

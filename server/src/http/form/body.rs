@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, Sleep};
 
 pub use crate::gate::Pace;
-use crate::gate::is_slow;
+use crate::gate::{BodyReadError, MemoryShare};
 
 /// Bytes in one piece.
 const PIECE: usize = 16 * 1024;
@@ -26,6 +26,8 @@ const FRAMING: u64 = 64 * 1024;
 pub struct Allowance {
     taken: AtomicU64,
     most: AtomicU64,
+    /// Memory of unauthenticated requests, in which the form is counted until it is allowed more.
+    share: MemoryShare,
     /// First bytes of the body, at most [`HEAD`].
     head: Mutex<Vec<u8>>,
 }
@@ -42,19 +44,21 @@ pub enum FormBodyError {
     TooSlow,
     #[error("the form's bytes end before the form does")]
     Short,
-}
-
-impl Default for Allowance {
-    fn default() -> Self {
-        Self {
-            taken: AtomicU64::new(0),
-            most: AtomicU64::new(FRAMING),
-            head: Mutex::new(Vec::new()),
-        }
-    }
+    #[error("others need the memory that the form waits in")]
+    Full,
 }
 
 impl Allowance {
+    /// Allows what comes before a file. `share` is where it is counted, as long as nobody knows who sends it.
+    pub fn new(share: MemoryShare) -> Self {
+        Self {
+            taken: AtomicU64::new(0),
+            most: AtomicU64::new(FRAMING),
+            share,
+            head: Mutex::new(Vec::new()),
+        }
+    }
+
     /// Allows so many bytes more, and what frames them; answers how many that makes in all.
     pub fn raise(&self, by: u64) -> u64 {
         let most = self.taken.load(Ordering::Relaxed).saturating_add(by);
@@ -82,8 +86,15 @@ impl Allowance {
             .taken
             .fetch_add(bytes, Ordering::Relaxed)
             .saturating_add(bytes);
-        if taken > self.most.load(Ordering::Relaxed) {
+        let most = self.most.load(Ordering::Relaxed);
+        if taken > most {
             return Err(FormBodyError::TooLarge);
+        }
+        if most == FRAMING {
+            let room = self
+                .share
+                .take(usize::try_from(bytes).unwrap_or(usize::MAX));
+            room.map_err(|_| FormBodyError::Full)?;
         }
         Ok(taken)
     }
@@ -122,10 +133,10 @@ impl SharedBody {
                     _ => {}
                 },
                 Poll::Ready(Some(Err(error))) => {
-                    let cut = if is_slow(&error) {
-                        FormBodyError::TooSlow
-                    } else {
-                        FormBodyError::Short
+                    let cut = match BodyReadError::of(&error) {
+                        BodyReadError::TooSlow => FormBodyError::TooSlow,
+                        BodyReadError::Full => FormBodyError::Full,
+                        BodyReadError::TooLarge | BodyReadError::Broken => FormBodyError::Short,
                     };
                     return Poll::Ready(Some(Err(cut)));
                 }

@@ -73,7 +73,7 @@ impl<T: Input> FromRequest<AppState> for FileCall<T> {
         let context = RequestContext::of(state, &parts.extensions);
         signed::note_operation(&parts, &context);
         let (announced, boundary) = (announced(&parts.headers), boundary(&parts.headers)?);
-        let allowance = Arc::new(Allowance::default());
+        let allowance = Arc::new(Allowance::new(context.room.clone()));
         let bytes = SharedBody::new(body, signed::is_signed(&parts));
         let body = FormBody::new(bytes.clone(), allowance.clone(), Pace::BODY);
         let mut form = Multipart::new(body, boundary.as_str());
@@ -99,6 +99,8 @@ impl<T: Input> FromRequest<AppState> for FileCall<T> {
         let by =
             call::authenticate::<T::Auth>(state, &parts, &context, &mut presented, grant).await?;
         signed::prove(state, &parts, &context, by.tenant.as_ref(), None, by.proof).await?;
+        // What comes now is bounded by what the step allows, and takes as long as its sender needs.
+        context.room.release();
         let signed = context.signed_digest.get().cloned();
         Ok(Self {
             by: by.by,
@@ -268,6 +270,7 @@ fn cut(how: FormBodyError) -> Problem {
     match how {
         FormBodyError::TooLarge => Problem::new(Code::BodyTooLarge),
         FormBodyError::TooSlow => Problem::new(Code::RequestTimeout),
+        FormBodyError::Full => json::too_many_bodies(),
         FormBodyError::Short => broken("The body broke off before the end of its form."),
     }
 }

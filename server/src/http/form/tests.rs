@@ -9,6 +9,7 @@ use axum::body::Body;
 use futures_util::stream::{self, StreamExt as _};
 
 use super::*;
+use crate::gate::MemoryShare;
 
 const END: &str = "\r\n--xx--\r\n";
 
@@ -23,7 +24,7 @@ fn file(content: &str) -> String {
 }
 
 fn form(body: Body, pace: Pace) -> (Multipart<'static>, Arc<Allowance>) {
-    let allowance = Arc::new(Allowance::default());
+    let allowance = Arc::new(Allowance::new(MemoryShare::default()));
     let body = FormBody::new(SharedBody::new(body, false), allowance.clone(), pace);
     (Multipart::new(body, "xx"), allowance)
 }

@@ -8,6 +8,7 @@ use multer::{Field, Multipart};
 
 use super::body::{Allowance, FormBody, FormBodyError, Pace, SharedBody};
 use super::part::{Disposition, disposition};
+use crate::gate::MemoryShare;
 use crate::json::coding;
 
 /// Contents of a form: its texts in order, and its file if one was chosen.
@@ -46,7 +47,7 @@ pub async fn read(headers: &HeaderMap, body: Body, most: u64) -> Result<Whole, F
         return Err(FormReadError::Packed);
     }
     let boundary = super::part::boundary(headers).map_err(|_| FormReadError::NoForm)?;
-    let allowance = Arc::new(Allowance::default());
+    let allowance = Arc::new(Allowance::new(MemoryShare::default()));
     let end = allowance.raise(most);
     if super::announced(headers).is_some_and(|length| length > end) {
         return Err(FormReadError::TooLarge);
