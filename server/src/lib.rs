@@ -5,21 +5,16 @@
 //! belongs to; `tests/it/rooms.rs` holds it to that.
 
 pub mod api;
-pub mod background;
 pub mod backup;
 pub mod bank;
 pub mod cli;
-pub mod clock;
 pub mod config;
-pub mod crypto;
 #[cfg(test)]
 mod fuzz;
-pub mod gate;
 pub mod http;
 pub mod jobs;
 pub mod json;
 pub mod mail;
-mod partial_file;
 pub mod portal;
 pub mod problem;
 pub mod router;

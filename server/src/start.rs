@@ -4,9 +4,10 @@
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::clock::Clock;
+use kernel::clock::Clock;
+use kernel::crypto::{Secrets, SecretsError};
+
 use crate::config::{Config, ConfigError};
-use crate::crypto::{Secrets, SecretsError};
 use crate::mail::{self, MailError};
 use crate::services::portal::people::spelling;
 use crate::services::portal::secrets::data_keys::{self, PrepareError};
@@ -182,7 +183,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
-    use crate::storage::testing::{TempFolder, on_both};
+    use crate::storage::testing::on_both;
 
     on_both!(
         the_key_file_is_made_with_an_empty_database_only,
@@ -194,7 +195,7 @@ mod tests {
     }
 
     async fn the_key_file_is_made_with_an_empty_database_only(db: Db) {
-        let folder = TempFolder::new();
+        let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secrets.key");
         let clock = clock();
         let made = secrets(&db, &path, &clock).await.unwrap();
@@ -212,7 +213,7 @@ mod tests {
     }
 
     async fn of_many_first_starts_one_makes_the_file(db: Db) {
-        let folder = TempFolder::new();
+        let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secrets.key");
         let tasks: Vec<_> = (0..8)
             .map(|seed| {
@@ -231,7 +232,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_fresh_start_makes_a_private_folder_and_a_second_one_finds_it() {
-        let folder = TempFolder::new();
+        let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("deep").join("data");
         let mut config = Config::default();
         config.storage.data_dir = data.display().to_string();

@@ -9,7 +9,14 @@ use crate::wasm;
 
 /// The packages of the product. Always the same set: which packages are chosen decides the features of what they
 /// share, and another set would build all of that again.
-pub const PRODUCT: [&str; 4] = ["--package", "server", "--package", "app"];
+pub const PRODUCT: [&str; 6] = [
+    "--package",
+    "server",
+    "--package",
+    "kernel",
+    "--package",
+    "app",
+];
 
 /// Parts of the names of tests that need Postgres.
 const NEED_POSTGRES: [&str; 6] = [

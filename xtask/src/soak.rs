@@ -48,6 +48,9 @@ pub struct Options {
     /// Install Postgres if it is missing
     #[arg(long)]
     install: bool,
+    /// Soak what was built before
+    #[arg(long)]
+    built: bool,
     /// Use the dev build
     #[arg(long)]
     dev: bool,
@@ -77,7 +80,9 @@ pub fn run(project: &Project, options: &Options) -> Result<()> {
             Some(Postgres::start_durable()?)
         }
     };
-    site::build_all(project, profile)?;
+    if !options.built {
+        site::build_all(project, profile)?;
+    }
     let url = postgres.as_ref().map(Postgres::url);
     let limited = Start {
         limited: true,

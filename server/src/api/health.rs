@@ -55,9 +55,9 @@ mod tests {
 
     use axum::body::Body;
     use axum::http::{Request, StatusCode};
+    use kernel::background::SILENCE;
     use tower::ServiceExt as _;
 
-    use crate::background::SILENCE;
     use crate::state::testing::state;
     use crate::storage::Db;
     use crate::storage::testing::on_both;

@@ -53,7 +53,7 @@ async fn readiness_follows_the_server(db: Db) {
 
 #[tokio::test]
 async fn what_is_not_there_is_said_in_json() {
-    let folder = crate::storage::testing::TempFolder::new();
+    let folder = tempfile::tempdir().unwrap();
     let world = World::new(crate::storage::testing::sqlite(&folder).await).await;
     let router = super::router(world.state());
     for path in ["/v1", "/v1/", "/v1/nothing", "/v1/sessions/x/nothing"] {

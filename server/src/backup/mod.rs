@@ -15,13 +15,13 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
+use kernel::clock::Clock;
+use kernel::crypto::{Secrets, SecretsError, Unsealable};
+use kernel::partial_file::PartialFile;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::clock::Clock;
 use crate::config::Config;
-use crate::crypto::{Secrets, SecretsError, Unsealable};
-use crate::partial_file::PartialFile;
 use crate::storage::backup::{Unfit, check_file, newest_schema};
 use crate::storage::copy::CopyError;
 use crate::storage::{Db, DbError, OpenError, sqlite_path};

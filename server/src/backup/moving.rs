@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use app::domain::ids::AuditId;
+use kernel::clock::Clock;
+use kernel::crypto::Secrets;
 use serde_json::json;
 
 use super::{BackupError, other_keys};
-use crate::clock::Clock;
 use crate::config::Config;
-use crate::crypto::Secrets;
 use crate::security::SecurityEvent;
 use crate::storage::audit::AuditRow;
 use crate::storage::copy::CopySource;

@@ -6,12 +6,12 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use kernel::clock::Clock;
+use kernel::crypto::{Secrets, Vault, Wrapped, sha256_hex};
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::{BackupError, Header};
-use crate::clock::Clock;
-use crate::crypto::{Secrets, Vault, Wrapped, sha256_hex};
 
 const MAGIC: &str = "tessera-backup-1";
 /// Bytes of a piece, before it is sealed.

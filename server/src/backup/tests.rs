@@ -1,10 +1,12 @@
 //! Backups are whole, fit their key file alone, never overwrite, and are put back only into an empty place.
 
+use tempfile::TempDir;
+
 use super::*;
 use crate::start;
 use crate::storage::copy::{TableChecksum, sums};
 use crate::storage::testing::rows::{Filling, fill};
-use crate::storage::testing::{TempFolder, postgres, twin};
+use crate::storage::testing::{postgres, twin};
 
 const FILLING: Filling = Filling {
     rows: 9,
@@ -14,7 +16,7 @@ const FILLING: Filling = Filling {
 };
 
 struct Place {
-    folder: TempFolder,
+    folder: TempDir,
     config: Config,
     clock: Clock,
 }
@@ -22,7 +24,7 @@ struct Place {
 impl Place {
     /// A place for an SQLite database, or with a Postgres database of its own.
     fn new(database: &str) -> Self {
-        let folder = TempFolder::new();
+        let folder = tempfile::tempdir().unwrap();
         let mut config = Config::default();
         config.storage.data_dir = folder.path().join("data").display().to_string();
         config.storage.database = database.to_owned();
@@ -47,7 +49,7 @@ impl Place {
         }
         tx.commit().await.unwrap();
         // And rows in every table there is.
-        let folder = TempFolder::new();
+        let folder = tempfile::tempdir().unwrap();
         let schema = twin(&folder).await;
         fill(&state.db, &schema, &FILLING).await;
         schema.close().await;

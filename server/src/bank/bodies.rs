@@ -6,9 +6,9 @@ use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use kernel::gate::{BodyReadError, MemoryShare};
 
 use super::texts;
-use crate::gate::{BodyReadError, MemoryShare};
 
 /// The layer that reads a body of up to so many bytes.
 pub async fn read(State(most): State<usize>, request: Request, next: Next) -> Response {

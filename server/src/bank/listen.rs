@@ -8,12 +8,12 @@ use axum::Router;
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse as _, Response};
+use kernel::background::{Pulse, Restarts, supervise};
+use kernel::gate::{Bounds, Gate, GateRefusal, GatedService};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::pages::busy;
-use crate::background::{Pulse, Restarts, supervise};
-use crate::gate::{Bounds, Gate, GateRefusal, GatedService};
 
 /// Time that requests in flight are given to end after the stop.
 const CLOSING: Duration = Duration::from_secs(5);

@@ -30,14 +30,14 @@ use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
+use kernel::background::{Pulse, Restarts};
+use kernel::clock::Clock;
+use kernel::gate::Bounds;
 use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::background::{Pulse, Restarts};
-use crate::clock::Clock;
-use crate::gate::Bounds;
 use crate::json::coding;
 use crate::storage::Db;
 use ledger::Day;

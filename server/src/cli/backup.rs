@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use kernel::clock::Clock;
 use serde_json::json;
 
 use super::CommandError;
 use super::operate::{Output, say};
 use crate::backup::{self, BackupError, BackupSummary};
-use crate::clock::Clock;
 use crate::config::Config;
 
 #[derive(Args)]

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use app::domain::ids::CredentialsId;
 use clap::Subcommand;
+use kernel::clock::Clock;
 
 use super::{CommandError, print_text};
-use crate::clock::Clock;
 use crate::config::Config;
 use crate::services::consents::filler;
 use crate::services::refusal::ApiError;

@@ -207,7 +207,7 @@ async fn with_settings(config: Config, command: Command) -> Result<(), CommandEr
         Command::Serve { demo } => serve::serve(config, demo).await,
         command => {
             crate::telemetry::start_command(&config.log);
-            let id = crate::clock::Clock::system().id();
+            let id = kernel::clock::Clock::system().id();
             crate::security::within(id, operated(config, command)).await
         }
     }
@@ -227,7 +227,7 @@ async fn end_on_signal() {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    crate::partial_file::remove_all();
+    kernel::partial_file::remove_all();
     eprintln!(
         "error: stopped by a signal. What was finished stays, and nothing is half done: look at it, then run the command again."
     );

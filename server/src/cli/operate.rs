@@ -9,10 +9,10 @@ use app::portal::PortalError;
 use app::portal::tenants::NewTenant;
 use chrono::Duration;
 use clap::{Args, Subcommand};
+use kernel::clock::Clock;
 use serde_json::{Value, json};
 
 use super::{CommandError, print_text};
-use crate::clock::Clock;
 use crate::config::Config;
 use crate::services::portal::audit::{AuditActor, ProductionProof};
 use crate::services::portal::service_error::ServiceError;

@@ -3,13 +3,14 @@
 use std::time::Instant;
 
 use clap::Subcommand;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use kernel::crypto::KeyTag;
+use kernel::crypto::file::{FileKey, KeyFile, KeyPurpose};
 use serde_json::{Value, json};
 
 use super::operate::{Output, open_existing, say};
 use super::{CommandError, print_text};
 use crate::config::Config;
-use crate::crypto::KeyTag;
-use crate::crypto::file::{FileKey, KeyFile, KeyPurpose};
 use crate::security::SecurityEvent;
 use crate::services::portal::audit::{AuditActor, audit};
 use crate::services::portal::secrets::rewrap::{self, KeyDependents, RewrapSummary};
@@ -35,7 +36,7 @@ pub enum SecretsCommand {
     /// Add a new key beside the active one; prints its id. It is used for nothing yet.
     Add {
         /// vault or pepper
-        #[arg(long)]
+        #[arg(long, value_parser = purposes())]
         kind: KeyPurpose,
         #[command(flatten)]
         output: Output,
@@ -43,7 +44,7 @@ pub enum SecretsCommand {
     /// Use a key for everything new; refused until every running process has read it.
     Activate {
         /// vault or pepper
-        #[arg(long)]
+        #[arg(long, value_parser = purposes())]
         kind: KeyPurpose,
         /// Its id, as `add` and `list` print it.
         #[arg(value_parser = tag)]
@@ -62,7 +63,7 @@ pub enum SecretsCommand {
     /// Take an old key out of the file; refused while anything hangs on it.
     Drop {
         /// vault or pepper
-        #[arg(long)]
+        #[arg(long, value_parser = purposes())]
         kind: KeyPurpose,
         /// Its id, as `list` prints it.
         #[arg(value_parser = tag)]
@@ -73,6 +74,18 @@ pub enum SecretsCommand {
         #[command(flatten)]
         output: Output,
     },
+}
+
+fn purposes() -> impl TypedValueParser<Value = KeyPurpose> {
+    let words = [
+        PossibleValue::new("vault").help("Wraps the data keys that data is sealed under"),
+        PossibleValue::new("pepper")
+            .help("Makes the digests that keys, tokens and passwords are stored as"),
+    ];
+    PossibleValuesParser::new(words).map(|word| match word.as_str() {
+        "pepper" => KeyPurpose::Pepper,
+        _ => KeyPurpose::Vault,
+    })
 }
 
 fn tag(text: &str) -> Result<KeyTag, String> {

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use axum::{Router, middleware};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use kernel::background::{Restarts, supervise};
+use kernel::clock::Clock;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{CommandError, demo, print_text};
-use crate::background::{Restarts, supervise};
 use crate::bank;
-use crate::clock::Clock;
 use crate::config::Config;
 use crate::services::portal::Services;
 use crate::skills::Registry;
@@ -208,7 +208,7 @@ mod tests {
     use crate::storage::Db;
     use crate::storage::inventory::{Until, tables};
     use crate::storage::testing::rows::{Filling, counts, fill};
-    use crate::storage::testing::{TempFolder, on_both, twin};
+    use crate::storage::testing::{on_both, twin};
 
     on_both!(what_has_outlived_its_time_is_gone);
 
@@ -216,7 +216,7 @@ mod tests {
     async fn what_has_outlived_its_time_is_gone(db: Db) {
         const ROWS: i64 = 601;
         let state = state(db);
-        let folder = TempFolder::new();
+        let folder = tempfile::tempdir().unwrap();
         let schema = twin(&folder).await;
         let filling = Filling {
             rows: ROWS,

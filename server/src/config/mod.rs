@@ -381,7 +381,7 @@ mod tests {
     use super::*;
 
     fn with(file: &str) -> Result<Config, ConfigError> {
-        let folder = crate::storage::testing::TempFolder::new();
+        let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.toml");
         std::fs::write(&path, file).unwrap();
         Config::load(&Overrides {

@@ -11,12 +11,12 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::FutureExt as _;
+use kernel::gate::plain;
 
 use super::record::log_when_sent;
 use super::request_context::RequestContext;
 use super::request_head::{REQUEST_ID, RequestHead};
 use super::{accept, cors, notice, paths, repeated, url_secrets};
-use crate::gate::plain;
 use crate::problem::Problem;
 use crate::security::{self, EventActor, SecurityEvent};
 use crate::services::access::keys::ConsoleGrant;

@@ -7,10 +7,10 @@ use app::domain::problem::Code;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Uri, header};
 use http_body::Body as _;
+use kernel::gate::{BodyReadError, MemoryShare};
 use percent_encoding::percent_decode_str;
 
 use super::encoding;
-use crate::gate::{BodyReadError, MemoryShare};
 use crate::problem::Problem;
 use crate::services::refusal::{FieldProblem, Refusal};
 

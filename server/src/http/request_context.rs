@@ -9,13 +9,13 @@ use app::domain::json::{JsonValue, Object};
 use axum::body::Bytes;
 use axum::http::Extensions;
 use chrono::{DateTime, Utc};
+use kernel::gate::MemoryShare;
 
-use crate::gate::MemoryShare;
-pub use crate::gate::Peer;
 use crate::services::access::keys::ClientProof;
 use crate::services::access::rate_limits::{EntryCount, RateLimitState, SourceAddress};
 use crate::state::AppState;
 use crate::state::rate_limits::concurrency::CallSlot;
+pub use kernel::gate::Peer;
 
 /// Facts about one call, kept in the request's extensions. Each is set once, by the first code that knows it.
 #[derive(Clone)]

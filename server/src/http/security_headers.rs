@@ -9,8 +9,8 @@ use axum::middleware::Next;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use kernel::clock::Clock;
 
-use crate::clock::Clock;
 use crate::state::AppState;
 
 /// The random word by which a page's own script is known, new for each answer; in the request's extensions.

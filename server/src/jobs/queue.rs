@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use app::domain::ids::JobId;
 use chrono::{DateTime, Utc};
+use kernel::clock::Clock;
+use kernel::crypto::Vault;
 use tokio::sync::Notify;
 
 use super::{Class, Job};
-use crate::clock::Clock;
-use crate::crypto::Vault;
 use crate::storage::{DbError, Tx};
 
 /// Adds jobs and wakes the worker.

@@ -4,10 +4,10 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::PathBuf;
 
 use async_trait::async_trait;
+use kernel::clock::Clock;
 use lettre::message::Mailbox;
 
 use super::{Letter, MailError, Mailer, message};
-use crate::clock::Clock;
 
 /// Writes each letter to a file of its own, named so that they sort by time.
 pub struct FileMailer {

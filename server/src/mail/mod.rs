@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 use app::domain::person::Email;
 use async_trait::async_trait;
+use kernel::clock::Clock;
 use lettre::address::Envelope;
 use lettre::message::{Mailbox, header};
 use lettre::{Address, Message};
 
-use crate::clock::Clock;
 use crate::config;
 
 pub use memory::MemoryMailer;
@@ -103,8 +103,6 @@ fn message(letter: &Letter, from: &Mailbox, clock: &Clock) -> Result<Message, Ma
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::testing::TempFolder;
-
     fn letter(to: &str) -> Letter {
         Letter {
             to: to.to_owned(),
@@ -120,7 +118,7 @@ mod tests {
     #[tokio::test]
     async fn without_smtp_a_letter_becomes_a_private_file() {
         use std::os::unix::fs::PermissionsExt as _;
-        let folder = TempFolder::new();
+        let folder = tempfile::tempdir().unwrap();
         let mailer = from_settings(&config::Mail::default(), folder.path(), clock()).unwrap();
         mailer.send(&letter("ana@example.com")).await.unwrap();
         mailer.send(&letter("ana@example.com")).await.unwrap();

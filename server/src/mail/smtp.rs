@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use kernel::clock::Clock;
 use lettre::message::Mailbox;
 use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 
 use super::{Letter, MailError, Mailer, message};
-use crate::clock::Clock;
 
 /// A mail server. Connections are made per letter: there are few, and none is held open for nothing.
 pub struct SmtpMailer {

@@ -12,13 +12,13 @@ use axum::extract::{FromRequestParts as _, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
+use kernel::gate::MemoryShare;
 use tower_sessions::Session;
 
 use super::request_head::{
     THEME_COOKIE, cookie, device_cookie, holds_token, prefers_markdown, theme, without_last_slash,
 };
 use super::{actor, fields, rate_limit, store};
-use crate::gate::MemoryShare;
 use crate::http::compress::Open;
 use crate::http::request_context::Peer;
 use crate::http::security_headers::CspNonce;

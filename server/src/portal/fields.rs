@@ -3,10 +3,10 @@
 use app::pages::{FormFields, FormFile};
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
+use kernel::gate::{BodyReadError, MemoryShare};
 use percent_encoding::percent_decode_str;
 use tokio::sync::Semaphore;
 
-use crate::gate::{BodyReadError, MemoryShare};
 use crate::http::form::whole::{self, FormReadError as UnreadFile};
 use crate::json::coding;
 use crate::text::storable;

@@ -4,13 +4,13 @@
 use app::domain::ids::{PersonId, ServicerId};
 use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
+use kernel::crypto::Digest;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tower_sessions::SessionStore;
 use tower_sessions::session::{Id, Record};
 use tower_sessions::session_store::{Error, Result};
 
-use crate::crypto::Digest;
 use crate::state::AppState;
 use crate::storage::DbError;
 use crate::storage::portal_sessions::PortalSessionRow;

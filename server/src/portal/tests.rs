@@ -8,7 +8,7 @@ use super::*;
 use crate::services::portal::Services;
 use crate::state::testing;
 use crate::storage::Db;
-use crate::storage::testing::{TempFolder, on_both, sqlite};
+use crate::storage::testing::{on_both, sqlite};
 
 on_both!(
     one_form_signs_in_and_shows_the_keys_once,
@@ -341,7 +341,7 @@ async fn the_theme_is_kept_in_a_cookie(db: Db) {
 }
 
 async fn built_files_are_kept_for_ever_and_public_ones_are_at_the_root(db: Db) {
-    let folder = TempFolder::new();
+    let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("pkg")).unwrap();
     std::fs::create_dir(folder.path().join("sdk")).unwrap();
     for (name, text) in [
@@ -444,7 +444,7 @@ async fn a_failure_of_ours_says_what_is_true(db: Db) {
 /// RFC 9110, section 12.5.1.
 #[tokio::test]
 async fn documentation_is_markdown_for_whoever_ranks_it_above_html() {
-    let folder = TempFolder::new();
+    let folder = tempfile::tempdir().unwrap();
     let world = world(sqlite(&folder).await);
     let kind = async |accept: &str| {
         let request = Request::get("/docs/quick-start").header("accept", accept);

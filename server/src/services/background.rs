@@ -3,10 +3,10 @@
 
 use std::time::{Duration, Instant};
 
+use kernel::background::{Restarts, supervise};
 use tokio_util::sync::CancellationToken;
 
 use super::portal::secrets::watch::{self, Watch};
-use crate::background::{Restarts, supervise};
 use crate::state::{AppState, request_log};
 
 /// Returns the reason why calls should not be sent to this process, if there is one: the database does not answer, or a

@@ -4,8 +4,8 @@
 //! `Err(Refusal::new(Code::InvalidStep).says(format!("The session expects {name}.")).into())`
 
 use app::domain::problem::Code;
+use kernel::crypto::Unsealable;
 
-use crate::crypto::Unsealable;
 use crate::state::DataKeyError;
 use crate::storage::DbError;
 

@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::crypto::Digest;
+use kernel::crypto::Digest;
+
 use crate::storage::digests::DigestOwner;
 use crate::storage::{Db, DbError};
 

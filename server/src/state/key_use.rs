@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use app::domain::ids::KeyId;
 use chrono::{DateTime, Utc};
+use kernel::gate::SourceAddress;
 
-use crate::gate::SourceAddress;
 use crate::storage::{Db, DbError};
 
 /// Uses of keys since the last flush, kept in memory so that no call waits for a write.

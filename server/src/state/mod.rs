@@ -12,16 +12,16 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use app::domain::ids::TenantId;
+use kernel::background::Pulse;
+use kernel::clock::Clock;
+use kernel::crypto::{Pepper, Secrets, Unsealable, Vault};
 
 use self::digests::Digests;
 use self::key_use::KeyUse;
 use self::passwords::Passwords;
 use self::rate_limits::RateLimiter;
 use self::request_log::RequestLog;
-use crate::background::Pulse;
-use crate::clock::Clock;
 use crate::config::{Config, Scanner};
-use crate::crypto::{Pepper, Secrets, Unsealable, Vault};
 use crate::jobs::Queue;
 use crate::mail::Mailer;
 use crate::skills::Registry;

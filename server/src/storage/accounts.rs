@@ -2,10 +2,10 @@
 
 use app::domain::ids::{AccountId, BalanceId, CredentialsId};
 use chrono::{DateTime, Utc};
+use kernel::crypto::Digest;
 use sqlx::QueryBuilder;
 
 use super::{DbResult, Tx, run};
-use crate::crypto::Digest;
 
 /// One account.
 #[derive(Clone, sqlx::FromRow)]

@@ -2,9 +2,9 @@
 
 use app::domain::ids::SessionId;
 use chrono::{DateTime, Utc};
+use kernel::crypto::Digest;
 
 use super::{DbResult, Tx, run};
-use crate::crypto::Digest;
 
 /// Outcome of a redirect to a provider's pages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]

@@ -4,10 +4,10 @@ use app::domain::ids::{CredentialsId, JobId, SessionId, TenantId};
 use app::domain::session::{ConsentStatus, EndedBy};
 use app::domain::skill::SkillName;
 use chrono::{DateTime, Duration, Utc};
+use kernel::crypto::Digest;
 use sqlx::QueryBuilder;
 
 use super::{DbResult, Tx, run};
-use crate::crypto::Digest;
 
 /// One consent record. Before the exchange it has neither a token nor an end.
 #[derive(Clone, sqlx::FromRow)]

@@ -1,10 +1,10 @@
 //! Data keys, wrapped; and which process has read which keys of the key file.
 
 use chrono::{DateTime, Utc};
+use kernel::crypto::Wrapped;
 use uuid::Uuid;
 
 use super::{DbResult, Tx, run};
-use crate::crypto::Wrapped;
 
 /// A running process and the keys it has read.
 #[derive(Clone, Debug, sqlx::FromRow)]

@@ -1,10 +1,10 @@
 //! Digests renewed under a new pepper, each only if it still is what it was.
 
 use app::domain::ids::{CredentialsId, KeyId};
+use kernel::crypto::Digest;
 use uuid::Uuid;
 
 use super::{DbResult, Tx, run};
-use crate::crypto::Digest;
 
 /// Owner of a digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

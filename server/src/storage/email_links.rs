@@ -2,9 +2,9 @@
 
 use app::domain::ids::PersonId;
 use chrono::{DateTime, Utc};
+use kernel::crypto::Digest;
 
 use super::{DbResult, Tx, run};
-use crate::crypto::Digest;
 
 /// Purpose of a mailed link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,10 +155,10 @@ impl Tx {
 #[cfg(test)]
 mod tests {
     use chrono::Duration;
+    use kernel::clock::Clock;
+    use kernel::crypto::Secrets;
 
     use super::*;
-    use crate::clock::Clock;
-    use crate::crypto::Secrets;
     use crate::storage::Db;
     use crate::storage::people::NewPerson;
     use crate::storage::testing::on_both;

@@ -152,7 +152,7 @@ mod tests {
 
     use super::*;
     use crate::storage::inventory::tables;
-    use crate::storage::testing::{TempFolder, on_both, rows, sqlite};
+    use crate::storage::testing::{on_both, rows, sqlite};
     use crate::storage::{Db, DbResult};
 
     on_both!(every_row_of_a_servicer_is_exported_and_no_other);
@@ -200,7 +200,7 @@ mod tests {
     }
 
     async fn every_row_of_a_servicer_is_exported_and_no_other(db: Db) {
-        let folder = TempFolder::new();
+        let folder = tempfile::tempdir().unwrap();
         let twin = sqlite(&folder).await;
         let schema = if db.is_postgres() { &twin } else { &db };
         let filling = rows::Filling {

@@ -2,9 +2,9 @@
 
 use app::domain::ids::{RequestId, TenantId};
 use chrono::{DateTime, Utc};
+use kernel::crypto::Digest;
 
 use super::{DbResult, Tx, run};
-use crate::crypto::Digest;
 
 /// Identity of a request: its tenant, operation and idempotency key.
 #[derive(Clone)]

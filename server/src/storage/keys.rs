@@ -8,9 +8,9 @@ use app::domain::key::KeyKind;
 use app::domain::servicer::ServicerStatus;
 use app::domain::tenant::{Environment, TenantStatus};
 use chrono::{DateTime, Utc};
+use kernel::crypto::Digest;
 
 use super::{DbResult, Tx, run};
-use crate::crypto::Digest;
 
 /// Facts about a tenant that every call in its name needs.
 #[derive(Clone, Debug, sqlx::FromRow)]

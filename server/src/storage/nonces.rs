@@ -2,9 +2,9 @@
 
 use app::domain::ids::SessionId;
 use chrono::{DateTime, Utc};
+use kernel::crypto::Digest;
 
 use super::{DbResult, Tx, run};
-use crate::crypto::Digest;
 
 /// One nonce. It is not delivered yet while `expires_at` is `None`.
 #[derive(Clone, sqlx::FromRow)]

@@ -330,7 +330,7 @@ mod tests {
     use sqlx::ConnectOptions as _;
 
     use super::*;
-    use crate::storage::testing::TempFolder;
+    use tempfile::TempDir;
 
     #[test]
     fn versions_compare_as_numbers() {
@@ -341,7 +341,7 @@ mod tests {
         );
     }
 
-    fn safe(folder: &TempFolder) -> SqliteConnectOptions {
+    fn safe(folder: &TempDir) -> SqliteConnectOptions {
         SqliteConnectOptions::new()
             .filename(folder.path().join("test.db"))
             .create_if_missing(true)
@@ -361,7 +361,7 @@ mod tests {
             ("mmap_size", Some("1048576")),
         ];
         for (setting, value) in broken {
-            let folder = TempFolder::new();
+            let folder = tempfile::tempdir().unwrap();
             let mut options = safe(&folder);
             if let Some(value) = value {
                 options = options.pragma(setting, value);
@@ -381,7 +381,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_database_is_opened_the_safe_way() {
-        let folder = TempFolder::new();
+        let folder = tempfile::tempdir().unwrap();
         let db = crate::storage::testing::sqlite(&folder).await;
         let Pools::Sqlite { writer, .. } = &db.0 else {
             panic!("not SQLite")
@@ -446,7 +446,7 @@ mod tests {
     async fn a_storm_of_writers_waits_in_line() {
         const WRITERS: usize = 50;
         const EACH: usize = 20;
-        let folder = TempFolder::new();
+        let folder = tempfile::tempdir().unwrap();
         let one = crate::storage::testing::sqlite(&folder).await;
         let two = Db::open(&one.url().await).await.unwrap();
         let tasks: Vec<_> = (0..WRITERS)
@@ -480,7 +480,7 @@ mod tests {
     #[tokio::test]
     async fn a_new_database_is_read_by_its_owner_alone() {
         use std::os::unix::fs::PermissionsExt as _;
-        let folder = TempFolder::new();
+        let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("test.db");
         let url = format!("sqlite:{}", path.display());
         let db = Db::open(&url).await.unwrap();

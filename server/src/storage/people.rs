@@ -393,9 +393,9 @@ impl Tx {
 #[cfg(test)]
 mod tests {
     use chrono::Duration;
+    use kernel::clock::Clock;
 
     use super::*;
-    use crate::clock::Clock;
     use crate::storage::testing::on_both;
     use crate::storage::{Db, is_taken};
 

@@ -4,10 +4,10 @@ use app::domain::ids::{PersonId, ServicerId};
 use app::domain::person::Role;
 use app::domain::servicer::ServicerStatus;
 use chrono::{DateTime, Duration, Utc};
+use kernel::crypto::Digest;
 use uuid::Uuid;
 
 use super::{DbResult, Tx, run};
-use crate::crypto::Digest;
 
 /// Without a request for so long, a session ends: 2 hours, 15 minutes for operators.
 const IDLE: Duration = Duration::hours(2);

@@ -2,9 +2,9 @@
 
 use app::domain::ids::{CredentialsId, ProductId};
 use chrono::{DateTime, Utc};
+use kernel::crypto::Digest;
 
 use super::{DbResult, Tx, run};
-use crate::crypto::Digest;
 
 /// One product; its details open with the data that `services/consents/products` names.
 #[derive(Clone, sqlx::FromRow)]

@@ -2,12 +2,12 @@
 
 use app::domain::ids::{KeyId, RequestId, ServicerId, SessionId, TenantId};
 use chrono::{DateTime, Utc};
+use kernel::clock::first_id_at;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use sqlx::QueryBuilder;
 
 use super::tenants::like;
 use super::{DbResult, Tx, run};
-use crate::clock::first_id_at;
 
 /// One call, as kept.
 #[derive(Clone, Debug, sqlx::FromRow)]

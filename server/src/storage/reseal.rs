@@ -1,11 +1,11 @@
 //! Everything that is sealed, column by column: what in it is not under its owner's data key yet, to be sealed anew in
 //! small steps while everybody works. Where one stopped, or was killed, the next begins again by looking.
 
+use kernel::crypto::SYSTEM;
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::{DbResult, Tx, run};
-use crate::crypto::SYSTEM;
 
 /// A column that holds sealed bytes. Its texts are SQL, of which `t` is the table.
 pub struct SealedColumn {

@@ -3,10 +3,10 @@
 use app::domain::ids::ServicerId;
 use app::domain::servicer::{LegalForm, ServicerKind, ServicerStatus};
 use chrono::{DateTime, Utc};
+use kernel::crypto::Digest;
 use sqlx::QueryBuilder;
 
 use super::{DbResult, Tx, run};
-use crate::crypto::Digest;
 use crate::text::fold;
 
 /// A servicer about to be made.
@@ -269,10 +269,10 @@ impl Tx {
 #[cfg(test)]
 mod tests {
     use chrono::Duration;
+    use kernel::clock::Clock;
+    use kernel::crypto::Secrets;
 
     use super::*;
-    use crate::clock::Clock;
-    use crate::crypto::Secrets;
     use crate::storage::Db;
     use crate::storage::testing::on_both;
 

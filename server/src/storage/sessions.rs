@@ -7,9 +7,9 @@ use app::domain::ids::{SessionId, StepId, TenantId};
 use app::domain::session::{Awaiting, Progress, SessionStatus};
 use app::domain::skill::SkillName;
 use chrono::{DateTime, Utc};
+use kernel::crypto::Digest;
 
 use super::{DbResult, Tx, run};
-use crate::crypto::Digest;
 
 /// One session. The sealed columns open with the associated data that `services/sessions/standing` names.
 #[derive(Clone, sqlx::FromRow)]

@@ -3,9 +3,9 @@
 use app::domain::ids::{RequestId, ServicerId, TenantId};
 use app::domain::signature::SignatureTerms;
 use chrono::{DateTime, Utc};
+use kernel::crypto::Digest;
 
 use super::{DbResult, Tx, run};
-use crate::crypto::Digest;
 
 /// Refused signatures that are kept for a servicer: so many whose sender proved something, and so many others.
 const KEPT: i64 = 50;

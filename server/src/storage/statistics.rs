@@ -100,7 +100,7 @@ mod tests {
     use super::*;
     use crate::storage::testing::postgres;
     use crate::storage::testing::rows::{Filling, fill};
-    use crate::storage::testing::{TempFolder, sqlite};
+    use crate::storage::testing::sqlite;
     use crate::storage::{Db, Pools};
 
     fn pool(db: &Db) -> &PgPool {
@@ -133,7 +133,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn the_planner_keeps_nothing_that_is_erased() {
         let db = postgres().await;
-        let folder = TempFolder::new();
+        let folder = tempfile::tempdir().unwrap();
         let twin = sqlite(&folder).await;
         let filling = Filling {
             rows: 200,

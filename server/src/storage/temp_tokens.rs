@@ -4,9 +4,9 @@
 
 use app::domain::ids::{SessionId, TenantId};
 use chrono::{DateTime, Utc};
+use kernel::crypto::Digest;
 
 use super::{DbResult, Tx, run};
-use crate::crypto::Digest;
 
 /// One `temp_token`. It is not delivered yet while `expires_at` is `None`.
 #[derive(Clone, sqlx::FromRow)]

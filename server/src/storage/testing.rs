@@ -4,11 +4,12 @@
 pub mod crash;
 pub mod rows;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use app::domain::ids::SessionId;
 use chrono::{DateTime, Utc};
+use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
 use super::{Db, run};
@@ -20,7 +21,7 @@ macro_rules! on_both {
         mod on_sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
-                let folder = $crate::storage::testing::TempFolder::new();
+                let folder = tempfile::tempdir().unwrap();
                 let db = $crate::storage::testing::sqlite(&folder).await;
                 super::$name(db.clone()).await;
                 db.close().await;
@@ -44,7 +45,7 @@ macro_rules! on_both_empty {
         mod on_sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
-                super::$name(super::Make::Sqlite(super::TempFolder::new())).await;
+                super::$name(super::Make::Sqlite(tempfile::tempdir().unwrap())).await;
             })+
         }
         mod on_postgres {
@@ -58,7 +59,7 @@ macro_rules! on_both_empty {
 pub(crate) use on_both_empty;
 
 /// An SQLite database without tables, one more in the folder.
-pub async fn empty_sqlite(folder: &TempFolder) -> Db {
+pub async fn empty_sqlite(folder: &TempDir) -> Db {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let name = format!("{}.db", COUNT.fetch_add(1, Ordering::Relaxed));
     let url = format!("sqlite:{}", folder.path().join(name).display());
@@ -66,54 +67,21 @@ pub async fn empty_sqlite(folder: &TempFolder) -> Db {
 }
 
 /// An SQLite database as a migration left it.
-pub async fn sqlite_to(folder: &TempFolder, schema: i64) -> Db {
+pub async fn sqlite_to(folder: &TempDir, schema: i64) -> Db {
     let db = empty_sqlite(folder).await;
     db.migrate_to(schema).await.expect("migrations run");
     db
 }
 
 /// An SQLite database of the present schema beside any database: it tells what the tables are like.
-pub async fn twin(folder: &TempFolder) -> Db {
+pub async fn twin(folder: &TempDir) -> Db {
     let db = empty_sqlite(folder).await;
     db.migrate().await.expect("migrations run");
     db
 }
 
-/// A folder that goes when the test does.
-pub struct TempFolder(PathBuf);
-
-impl Default for TempFolder {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl TempFolder {
-    pub fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "tessera-test-{}-{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).expect("a temporary folder");
-        Self(path)
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for TempFolder {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).ok();
-    }
-}
-
 /// A migrated SQLite database in the folder.
-pub async fn sqlite(folder: &TempFolder) -> Db {
+pub async fn sqlite(folder: &TempDir) -> Db {
     let db = Db::open(&format!(
         "sqlite:{}",
         folder.path().join("test.db").display()
@@ -126,7 +94,7 @@ pub async fn sqlite(folder: &TempFolder) -> Db {
 
 /// A migrated SQLite database in the folder that does not wait for the disk: for many short tests in which only
 /// processes die.
-pub async fn sqlite_unsynced(folder: &TempFolder) -> Db {
+pub async fn sqlite_unsynced(folder: &TempDir) -> Db {
     let path = folder.path().join("test.db");
     let db = Db::open_sqlite(&path, sqlx::sqlite::SqliteSynchronous::Off)
         .await
@@ -467,7 +435,7 @@ impl super::Tx {
     pub async fn put_merchant(
         &mut self,
         consent: app::domain::ids::CredentialsId,
-        key: &crate::crypto::Digest,
+        key: &kernel::crypto::Digest,
     ) {
         run!(self, |conn| sqlx::query(
             "UPDATE transactions SET merchant = $2 WHERE consent_id = $1"

@@ -4,10 +4,10 @@ use app::domain::account::CreditDebit;
 use app::domain::ids::{AccountId, CredentialsId, TransactionId};
 use app::domain::transaction::{BookingStatus, ChangeKind};
 use chrono::{DateTime, Utc};
+use kernel::crypto::Digest;
 use sqlx::QueryBuilder;
 
 use super::{DbResult, Tx, run};
-use crate::crypto::Digest;
 
 /// Rows in one statement: 16 columns each stay far below both databases' limits on parameters (32,766 and 65,535).
 pub(super) const BATCH: usize = 500;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use chrono::{DateTime, Utc};
+use tempfile::TempDir;
 
 use super::testing::rows::{Filling, counts, fill};
-use super::testing::{TempFolder, empty_postgres, empty_sqlite, on_both_empty, sqlite_to};
+use super::testing::{empty_postgres, empty_sqlite, on_both_empty, sqlite_to};
 use super::{Db, MIGRATIONS, copy};
 
 on_both_empty!(
@@ -30,7 +31,7 @@ fn filling() -> Filling {
 
 /// Brings an empty database to an old schema and fills it.
 async fn aged(db: &Db, schema: i64) {
-    let folder = TempFolder::new();
+    let folder = tempfile::tempdir().unwrap();
     let twin = sqlite_to(&folder, schema).await;
     db.migrate_to(schema).await.unwrap();
     fill(db, &twin, &filling()).await;
@@ -166,7 +167,7 @@ async fn a_migration_that_dies_anywhere_is_finished_by_the_next_start(make: Make
 
 /// Makes empty databases.
 pub(super) enum Make {
-    Sqlite(TempFolder),
+    Sqlite(TempDir),
     Postgres,
 }
 

@@ -6,9 +6,9 @@
 use app::domain::ids::{SessionId, StepId, TenantId, UploadId};
 use app::domain::upload::MediaType;
 use chrono::{DateTime, Utc};
+use kernel::crypto::Digest;
 
 use super::{DbResult, Tx, run};
-use crate::crypto::Digest;
 
 /// A file that is about to come in.
 pub struct NewUpload {

@@ -31,12 +31,12 @@ use std::time::Duration as StdDuration;
 
 use app::domain::ids::JobId;
 use chrono::Duration;
+use kernel::background::{Restarts, supervise};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::watch::TryOutcome;
-use crate::background::{Restarts, supervise};
 use crate::jobs::console::ForgetRun;
 use crate::jobs::decide_verification::DecideVerification;
 use crate::jobs::erase_data::EraseData;

@@ -255,7 +255,7 @@ async fn one_job_of_the_database_that_the_environment_names() {
     let mut state = state(db);
     // The same keys as the parent's: both are made from the same seed.
     let keys = (state.vault.clone(), state.pepper.clone());
-    state.clock = crate::clock::Clock::mock(now, 9);
+    state.clock = kernel::clock::Clock::mock(now, 9);
     (state.vault, state.pepper) = keys;
     worker(&state).run_one().await.unwrap();
 }

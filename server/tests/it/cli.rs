@@ -105,7 +105,7 @@ fn given_up_job(folder: &Path) -> String {
     let url = format!("sqlite:{}", folder.join("data/tessera.db").display());
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let clock = server::clock::Clock::system();
+        let clock = kernel::clock::Clock::system();
         let db = server::storage::Db::open(&url).await.unwrap();
         let (id, now) = (app::domain::ids::JobId(clock.id()), clock.now());
         let mut tx = db.write().await.unwrap();

@@ -43,7 +43,7 @@ pub fn single(members: &Value) -> Value {
 
 pub fn in_days(days: i64) -> String {
     // The server of these tests goes by the machine's clock, and so must the test.
-    let now = server::clock::Clock::system().now();
+    let now = kernel::clock::Clock::system().now();
     let today = app::domain::zone::Zone::BUCHAREST.day(now);
     (today + chrono::Duration::days(days)).to_string()
 }

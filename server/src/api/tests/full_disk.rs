@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use crate::services::testing::World;
-use crate::storage::testing::{TempFolder, sqlite};
+use crate::storage::testing::sqlite;
 
 async fn ask(router: &axum::Router, path: &str, body: &Value) -> (u16, Option<String>, Value) {
     let request = Request::post(path)
@@ -27,7 +27,7 @@ async fn ask(router: &axum::Router, path: &str, body: &Value) -> (u16, Option<St
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_refuses_writes_and_nothing_else() {
-    let folder = TempFolder::new();
+    let folder = tempfile::tempdir().unwrap();
     let world = World::new(sqlite(&folder).await).await;
     let router = crate::api::router(world.state());
     let open = json!({"client_id": world.tenant, "client_app_key": world.client_app_key, "skill": "xyz_ro_aisp_sbx_#1.0"});

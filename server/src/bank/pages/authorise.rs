@@ -5,6 +5,7 @@ use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Duration, Utc};
+use kernel::crypto::sha256_hex;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -13,7 +14,6 @@ use super::visit::{COOKIE_NAME, VisitError, denied};
 use crate::bank::BankState;
 use crate::bank::storage::visits::{self, NewVisit, VisitSubject};
 use crate::bank::storage::{consents, payments};
-use crate::crypto::sha256_hex;
 use crate::storage::Tx;
 
 /// Lifetime of a visit.

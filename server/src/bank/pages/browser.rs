@@ -6,6 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::header::COOKIE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse as _, Response};
+use kernel::crypto::sha256_hex;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -14,7 +15,6 @@ use super::views::{self, ConsentListItem};
 use super::visit::{VisitError, see_other};
 use crate::bank::BankState;
 use crate::bank::storage::consents::{self, BankConsentRow};
-use crate::crypto::sha256_hex;
 
 const COOKIE_NAME: &str = "xyzbank_browser";
 /// Lifetime of the cookie, in seconds: 180 days, the longest a consent may last.

@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse as _, Response};
 use chrono::Duration;
+use kernel::crypto::sha256_hex;
 use serde::Deserialize;
 
 use super::checked::{CheckedDecision, field};
@@ -18,7 +19,6 @@ use crate::bank::BankState;
 use crate::bank::ledger::accounts::{PASSWORD, USERS};
 use crate::bank::storage::visits::{self, VisitRow, VisitSubject};
 use crate::bank::storage::{books, consents, payments};
-use crate::crypto::sha256_hex;
 
 const CODE_LIFE: Duration = Duration::seconds(60);
 

@@ -12,12 +12,12 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse as _, Response};
+use kernel::gate::gcra::{MINUTE, QuotaPolicy};
+use kernel::gate::quota_store::QuotaStore;
+use kernel::gate::{Peer, SourceAddress};
 
 use super::views;
 use crate::bank::BankState;
-use crate::gate::gcra::{MINUTE, QuotaPolicy};
-use crate::gate::quota_store::QuotaStore;
-use crate::gate::{Peer, SourceAddress};
 
 /// No `form-action`: browsers hold the whole chain of redirects to it, and the consent form ends at the app's own link.
 const POLICY: &str =

@@ -3,6 +3,7 @@
 use axum::http::header::{COOKIE, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
+use kernel::crypto::sha256_hex;
 use url::Url;
 use uuid::Uuid;
 
@@ -10,7 +11,6 @@ use super::views;
 use crate::bank::BankState;
 use crate::bank::storage::visits::{self, VisitRow, VisitSubject};
 use crate::bank::xs2a::problem::later;
-use crate::crypto::sha256_hex;
 use crate::storage::{DbError, Tx, is_busy};
 
 /// The cookie that ties a visit to its browser.

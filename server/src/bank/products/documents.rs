@@ -132,7 +132,7 @@ mod tests {
             let read = read(body).await.unwrap();
             assert_eq!(read.wish, Some("ask_again"), "cut at {cut}");
             assert_eq!(usize::try_from(read.size).unwrap(), text.len());
-            assert_eq!(read.sha256, crate::crypto::sha256_hex(text));
+            assert_eq!(read.sha256, kernel::crypto::sha256_hex(text));
         }
     }
 

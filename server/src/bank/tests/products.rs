@@ -7,12 +7,12 @@ use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use kernel::clock::Clock;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
 use crate::bank::{BankState, Inner, RegisteredTpp, products, testing};
-use crate::clock::Clock;
 use crate::storage::Db;
 use crate::storage::testing::crash::{Sweeps, break_off};
 use crate::storage::testing::on_both;

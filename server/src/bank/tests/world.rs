@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use kernel::clock::Clock;
 use reqwest::header::LOCATION;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
@@ -12,7 +13,6 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::bank::{Bank, RegisteredTpp, Settings, serve};
-use crate::clock::Clock;
 use crate::storage::Db;
 
 pub const VERIFIER: &str = "a-verifier-that-only-the-asking-side-knows-0123456789";
@@ -47,7 +47,7 @@ impl World {
                 name: "A <Budget> App".into(),
             },
             verification: chrono::Duration::seconds(5),
-            pulse: crate::background::Pulse::default(),
+            pulse: kernel::background::Pulse::default(),
         };
         let bank = serve(settings, stop.clone()).await.unwrap();
         let http = reqwest::Client::builder()

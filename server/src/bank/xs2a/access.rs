@@ -6,6 +6,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use kernel::crypto::sha256_hex;
 use secrecy::ExposeSecret as _;
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
@@ -13,7 +14,6 @@ use uuid::Uuid;
 use super::problem::Xs2aError;
 use crate::bank::BankState;
 use crate::bank::storage::{books, consents};
-use crate::crypto::sha256_hex;
 
 /// Proof that the caller is the registered third-party provider.
 pub struct Tpp {

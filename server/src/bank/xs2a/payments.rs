@@ -7,6 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use chrono::Duration;
+use kernel::crypto::sha256_hex;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -18,7 +19,6 @@ use crate::bank::ledger::{Day, accounts};
 use crate::bank::payments::order::{Order, Service};
 use crate::bank::payments::status::{OrderStatus, standing};
 use crate::bank::storage::payments::{self, BankPaymentRow};
-use crate::crypto::sha256_hex;
 use crate::json::{Json, JsonBodyError};
 
 /// Time the end-user has to decide.

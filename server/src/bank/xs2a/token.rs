@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Form, http::header::WWW_AUTHENTICATE};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use kernel::crypto::sha256_hex;
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -18,7 +19,6 @@ use super::problem::later;
 use crate::bank::BankState;
 use crate::bank::storage::visits::VisitSubject;
 use crate::bank::storage::{consents, visits};
-use crate::crypto::sha256_hex;
 use crate::json::Json;
 use crate::storage::{DbError, is_busy};
 

@@ -11,11 +11,11 @@ use axum::body::{Body, Bytes, HttpBody as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::stream::Stream;
+use kernel::gate::{BodyReadError, MemoryShare};
 use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, Sleep};
 
-pub use crate::gate::Pace;
-use crate::gate::{BodyReadError, MemoryShare};
+pub use kernel::gate::Pace;
 
 /// Bytes in one piece.
 const PIECE: usize = 16 * 1024;

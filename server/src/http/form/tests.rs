@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use axum::body::Body;
 use futures_util::stream::{self, StreamExt as _};
+use kernel::gate::MemoryShare;
 
 use super::*;
-use crate::gate::MemoryShare;
 
 const END: &str = "\r\n--xx--\r\n";
 

@@ -13,6 +13,7 @@ use app::domain::problem::Code;
 use axum::Router;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
+use kernel::gate::{Bounds, Gate, GateRefusal, GatedService, Pace, plain};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +21,6 @@ use super::proxies::Proxies;
 use super::request_head::REQUEST_ID;
 use super::{cors, notice, paths};
 use crate::config;
-use crate::gate::{Bounds, Gate, GateRefusal, GatedService, Pace, plain};
 use crate::problem::Problem;
 use crate::services::refusal::Refusal;
 use crate::state::AppState;

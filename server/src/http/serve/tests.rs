@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::routing::get;
 use base64::Engine as _;
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -13,7 +14,7 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::config::Config;
 use crate::services::testing::World;
-use crate::storage::testing::{TempFolder, sqlite};
+use crate::storage::testing::sqlite;
 
 struct Server {
     address: SocketAddr,
@@ -24,11 +25,11 @@ struct Server {
     /// Told when a slow request was begun, and waited for by it.
     begun: Arc<Notify>,
     go_on: Arc<Notify>,
-    _folder: TempFolder,
+    _folder: TempDir,
 }
 
 async fn serve(change: impl FnOnce(&mut Config)) -> Server {
-    let folder = TempFolder::new();
+    let folder = tempfile::tempdir().unwrap();
     let mut config = Config::default();
     change(&mut config);
     let world = World::with(sqlite(&folder).await, config).await;

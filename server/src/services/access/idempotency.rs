@@ -6,10 +6,10 @@
 use app::domain::ids::{RequestId, TenantId};
 use app::domain::problem::Code;
 use chrono::Duration;
+use kernel::crypto::{Aead, Digest};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
-use crate::crypto::{Aead, Digest};
 use crate::services::refusal::{ApiError, Refusal};
 use crate::state::AppState;
 use crate::storage::Tx;

@@ -4,13 +4,13 @@ use app::domain::ids::{AccountId, BalanceId, CredentialsId};
 use app::domain::problem::Code;
 use app::domain::skill::SkillName;
 use chrono::{DateTime, Utc};
+use kernel::crypto::named_uuid;
 use uuid::Uuid;
 
 use super::cursors::{self, Cursor};
 use super::data::{self, Freshness, ReadableConsent, UnreadableCount};
 use super::lifecycle::Credentials;
 use super::sealed::{self, StoredAccountDetails, StoredBalanceDetails};
-use crate::crypto::named_uuid;
 use crate::services::access::keys::Client;
 use crate::services::refusal::{ApiError, FieldProblem, Refusal};
 use crate::state::AppState;

@@ -1,8 +1,8 @@
 //! An end-user as their tenant names them: known by a digest alone.
 
 use app::domain::ids::TenantId;
+use kernel::crypto::Digest;
 
-use crate::crypto::Digest;
 use crate::state::AppState;
 
 /// The digest under which a tenant's end-user is known: not even their opaque id is kept.

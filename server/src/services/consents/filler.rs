@@ -7,11 +7,11 @@ use app::domain::ids::{AccountId, CredentialsId, SessionId, TenantId};
 use app::domain::tenant::Environment;
 use app::domain::transaction::{BookingStatus, ChangeKind};
 use chrono::Duration;
+use kernel::crypto::Digest;
 use uuid::Uuid;
 
 use super::sealed::{self, transaction_aad};
 use super::transactions::{TransactionFilter, opened, read_cursor};
-use crate::crypto::Digest;
 use crate::services::refusal::ApiError;
 use crate::state::AppState;
 use crate::storage::consents::ConsentRow;

@@ -7,11 +7,11 @@ use app::domain::problem::Code;
 use app::domain::session::{ConsentStatus, EndedBy};
 use app::domain::skill::{SkillName, SkillType};
 use chrono::{DateTime, Duration, Utc};
+use kernel::crypto::Digest;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::end_user::user_digest;
 use super::grants;
-use crate::crypto::Digest;
 use crate::jobs::revoke_grant::RevokeGrant;
 use crate::services::access::keys::Client;
 use crate::services::refusal::{ApiError, FieldProblem, Refusal};

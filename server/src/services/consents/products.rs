@@ -6,6 +6,7 @@ use app::domain::problem::Code;
 use app::domain::product::{ProductKind, ProductStatus, ProductTerms};
 use app::domain::skill::SkillType;
 use chrono::{DateTime, Duration, SubsecRound as _, Utc};
+use kernel::crypto::Digest;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -15,7 +16,6 @@ use super::grants;
 use super::lifecycle::{self, Credentials};
 use super::provider_access::provider_refusal;
 use super::sealed;
-use crate::crypto::Digest;
 use crate::services::access::keys::Client;
 use crate::services::refusal::ApiError;
 use crate::skills::{BankProduct, ConnectorError};

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use app::domain::ids::SessionId;
 use app::domain::problem::Code;
 use app::domain::skill::{SkillName, SkillType};
+use kernel::crypto::Digest;
 
-use crate::crypto::Digest;
 use crate::services::refusal::{ApiError, Refusal};
 use crate::skills::{Connector, ConnectorError, Opaque, PublishedSkill};
 use crate::state::AppState;

@@ -4,10 +4,10 @@
 use app::domain::account::{AccountUsage, BalanceType, CreditDebit};
 use app::domain::ids::{AccountId, CredentialsId};
 use chrono::{DateTime, NaiveDate, Utc};
+use kernel::crypto::Digest;
 use serde::{Deserialize, Serialize};
 
 use super::utx::Stability;
-use crate::crypto::Digest;
 use crate::services::refusal::ApiError;
 use crate::state::AppState;
 use crate::text::fold;

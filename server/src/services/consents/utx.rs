@@ -8,11 +8,11 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use app::domain::ids::TenantId;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use kernel::crypto::Digest;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::crypto::Digest;
 use crate::services::refusal::ApiError;
 use crate::skills::BankTransaction;
 use crate::state::AppState;

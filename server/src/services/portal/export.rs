@@ -8,11 +8,11 @@ use std::path::Path;
 
 use app::domain::ids::ServicerId;
 use app::portal::PortalError;
+use kernel::partial_file::PartialFile;
 use serde_json::{Map, Value, json};
 
 use super::audit::{AuditActor, audit};
 use super::service_error::ServiceError;
-use crate::partial_file::PartialFile;
 use crate::security::SecurityEvent;
 use crate::state::AppState;
 use crate::storage::copy::CopyError;

@@ -1,11 +1,11 @@
 //! Errors of services, on their way to a [`PortalError`] that may be shown.
 
 use app::portal::{Actor, PortalError, PortalResult, RequestSource};
+use kernel::crypto::Unsealable;
 use serde_json::Value;
 
 use super::Services;
 use super::audit::{self, AuditActor};
-use crate::crypto::Unsealable;
 use crate::security::SecurityEvent;
 use crate::state::passwords::HashingFailed;
 use crate::state::{AppState, DataKeyError};

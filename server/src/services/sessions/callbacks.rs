@@ -15,12 +15,12 @@ use std::sync::Arc;
 use app::domain::ids::{SessionId, StepId};
 use app::domain::problem::Code;
 use app::domain::session::SessionEvent;
+use kernel::crypto::Digest;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
 use super::standing::{LEASE, skill_named, status_at};
 use super::transition::{self, ClaimedSession, Delivery, NextAction};
-use crate::crypto::Digest;
 use crate::services::access::keys;
 use crate::services::consents::provider_access::{
     callback_digest, callback_url, connector, delay, open_ref, provider_refusal,

@@ -5,8 +5,8 @@ use app::domain::ids::{SessionId, TenantId};
 use app::domain::session::Follows;
 use app::domain::tenant::Environment;
 use chrono::{DateTime, Duration, Utc};
+use kernel::crypto::Digest;
 
-use crate::crypto::Digest;
 use crate::services::refusal::ApiError;
 use crate::state::AppState;
 use crate::storage::Tx;

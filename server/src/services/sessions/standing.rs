@@ -6,8 +6,8 @@ use app::domain::problem::Code;
 use app::domain::session::{Progress, SessionEvent, SessionStatus};
 use app::domain::skill::SkillName;
 use chrono::{DateTime, Duration, Utc};
+use kernel::crypto::named_uuid;
 
-use crate::crypto::named_uuid;
 use crate::services::refusal::{ApiError, Refusal};
 use crate::skills::PublishedSkill;
 use crate::state::AppState;

@@ -10,12 +10,12 @@ use app::domain::ids::{SessionId, StepId};
 use app::domain::session::{SessionEvent, SessionStatus};
 use app::domain::terms::CONSENT_DURATION;
 use chrono::Duration;
+use kernel::crypto::Digest;
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
 use super::standing::{LEASE, answer_aad, ended, in_flight, owned, request_id, status_at};
 use super::transition::{self, ClaimedSession, Delivery, NextAction};
-use crate::crypto::Digest;
 use crate::services::access::keys::NamedTenant;
 use crate::services::consents::payments;
 use crate::services::consents::provider_access::{

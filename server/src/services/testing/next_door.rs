@@ -26,7 +26,7 @@ pub async fn open(state: AppState) -> (AppState, NextDoor) {
         listen: "127.0.0.1:0".parse().unwrap(),
         public_url: String::new(),
         verification: chrono::Duration::seconds(5),
-        pulse: crate::background::Pulse::default(),
+        pulse: kernel::background::Pulse::default(),
         client: bank::RegisteredTpp {
             id: "tpp".into(),
             secret: secret.clone().into(),

@@ -19,7 +19,7 @@ use super::model::{Act, Brought, Consent, Model, Nonce, Says, Shown, Stands, Tok
 use super::*;
 use crate::services::sessions::SessionProof;
 use crate::storage::callbacks::CallbackOutcome;
-use crate::storage::testing::{self, Story, TempFolder, crash};
+use crate::storage::testing::{self, Story, crash};
 use app::domain::session::{Awaiting, SessionStatus};
 use run::ModelRun;
 
@@ -143,7 +143,7 @@ fn seed() -> u8 {
 fn ten_thousand_sessions_go_as_the_model_says_on_sqlite() {
     let half = |part: u8| {
         std::thread::spawn(move || {
-            let folder = TempFolder::new();
+            let folder = tempfile::tempdir().unwrap();
             tell(5_000, seed().wrapping_add(part), async || {
                 testing::sqlite_unsynced(&folder).await
             });

@@ -5,17 +5,17 @@ use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 
 use app::domain::ids::TenantId;
+use kernel::crypto::SYSTEM;
+use kernel::crypto::file::{self, FileKey, KeyFile, KeyPurpose};
 
 use super::*;
-use crate::crypto::SYSTEM;
-use crate::crypto::file::{self, FileKey, KeyFile, KeyPurpose};
 use crate::services::consents::accounts;
 use crate::services::consents::sealed::StoredTransactionDetails;
 use crate::services::portal::secrets::rewrap::{self, seal_aads};
 use crate::services::portal::secrets::rotation;
 use crate::storage::reseal::COLUMNS;
 use crate::storage::testing::crash::break_off;
-use crate::storage::testing::{TempFolder, on_both};
+use crate::storage::testing::on_both;
 
 on_both!(
     what_was_sealed_before_data_keys_is_read_and_moved,
@@ -25,9 +25,9 @@ on_both!(
 );
 
 /// A key file of the first format.
-fn single(clock: &crate::clock::Clock) -> KeyFile {
+fn single(clock: &kernel::clock::Clock) -> KeyFile {
     use base64::Engine as _;
-    let folder = TempFolder::new();
+    let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("secrets.key");
     let key = || base64::engine::general_purpose::STANDARD.encode(clock.random::<32>());
     let mut options = std::fs::OpenOptions::new();
@@ -86,7 +86,10 @@ async fn as_before(world: &World) -> u64 {
             let (place, plain) = opened
                 .next()
                 .unwrap_or_else(|| panic!("{} is not where it is looked for", column.name));
-            let sealed = state.vault.seal_as_before(&state.clock, &place, &plain);
+            let sealed = state
+                .vault
+                .seal_as_before(&state.clock, &place, &plain)
+                .unwrap();
             let merchant = column.merchants.then(|| {
                 let details: StoredTransactionDetails = serde_json::from_slice(&plain).unwrap();
                 let name = details.merchant?;
@@ -205,7 +208,7 @@ async fn an_erased_data_key_takes_everything_with_it(db: Db) {
 
 async fn a_revocation_that_is_broken_off_keeps_what_it_did(db: Db) {
     let state = crate::state::testing::state(db);
-    let folder = TempFolder::new();
+    let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("secrets.key");
     let keys = || KeyFile::read(&path).unwrap().unwrap();
     single(&state.clock).create(&path).unwrap();

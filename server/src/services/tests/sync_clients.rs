@@ -326,7 +326,7 @@ async fn a_number_is_not_seen_before_those_below_it(db: Db) {
         let clock = &world.state.clock;
         let row = TransactionRow {
             id: TransactionId(clock.id()),
-            utx: crate::crypto::Digest::of(vec![seed; 32]),
+            utx: kernel::crypto::Digest::of(vec![seed; 32]),
             ..model.clone()
         };
         async move |mut tx: crate::storage::Tx| {

@@ -9,6 +9,7 @@ use app::domain::product::{ProductKind, ProductStatus, ProductTerms};
 use app::domain::session::Decision;
 use async_trait::async_trait;
 use chrono::NaiveDate;
+use kernel::clock::Clock;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,6 @@ use uuid::Uuid;
 
 use super::wire::word;
 use super::{Sandbox, SandboxBank, SandboxError};
-use crate::clock::Clock;
 use crate::skills::connector::*;
 use crate::skills::outbound::{Piped, ProviderResponse};
 

@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{Duration, NaiveDate, NaiveTime};
+use kernel::clock::Clock;
 use reqwest::header::HeaderValue;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -31,7 +32,6 @@ use super::connector::*;
 use super::outbound::{Outbound, ProviderResponse};
 use super::payment_intent;
 use super::registry::Connectors;
-use crate::clock::Clock;
 use marketplace::Marketplace;
 
 /// Longest duration of a consent under European rules, in days: 180 (Delegated Regulation (EU) 2022/2360).

@@ -4,13 +4,13 @@
 //! never given up as refused, and one that is given up is cancelled first, so that nobody can authorise it afterwards.
 
 use app::domain::payment::PaymentStatus;
+use kernel::crypto::named_uuid;
 use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::{Sandbox, success, token_answer, wire};
-use crate::crypto::named_uuid;
 use crate::skills::connector::*;
 use crate::skills::payment_intent::{PaymentInfo, PaymentIntent, Transfer};
 

@@ -52,7 +52,7 @@ async fn world(db: Db) -> World {
             name: "Tessera".into(),
         },
         verification: chrono::Duration::seconds(5),
-        pulse: crate::background::Pulse::default(),
+        pulse: kernel::background::Pulse::default(),
     };
     let stop = CancellationToken::new();
     let bank = bank::serve(settings, stop.clone()).await.unwrap();

@@ -10,11 +10,10 @@ use std::sync::Arc;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
+use kernel::clock::Clock;
+use kernel::crypto::{PasswordKey, Pepper};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-use crate::clock::Clock;
-use crate::crypto::{PasswordKey, Pepper};
 
 /// OWASP's and ASVS's floor for argon2id: 19 MiB, two passes, one lane.
 const MEMORY_KIB: u32 = 19_456;
@@ -209,8 +208,9 @@ fn failed(error: impl ToString) -> HashingFailed {
 
 #[cfg(test)]
 mod tests {
+    use kernel::crypto::Secrets;
+
     use super::*;
-    use crate::crypto::Secrets;
 
     fn passwords() -> Passwords {
         let clock = Clock::mock("2026-01-01T00:00:00Z".parse().unwrap(), 1);
@@ -261,7 +261,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_password_outlives_its_pepper_until_that_is_dropped() {
-        use crate::crypto::file::{KeyFile, take};
+        use kernel::crypto::file::{KeyFile, take};
         let clock = Clock::mock("2026-01-01T00:00:00Z".parse().unwrap(), 1);
         let secrets = Secrets::make(&clock);
         let mut file = KeyFile::make(clock.id(), &clock);

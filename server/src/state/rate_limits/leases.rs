@@ -8,9 +8,10 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+use kernel::gate::gcra::{QuotaPolicy, RateLimitState};
+use kernel::gate::quota_store::{SWEEP_AT, Sharded};
+
 use super::Budget;
-use crate::gate::gcra::{QuotaPolicy, RateLimitState};
-use crate::gate::quota_store::{SWEEP_AT, Sharded};
 use crate::storage::{Db, DbResult};
 
 /// Lifetime of a lease, in microseconds.

@@ -7,12 +7,12 @@ mod leases;
 use std::fmt;
 
 use app::domain::ids::{PersonId, TenantId};
+use kernel::gate::SourceAddress;
+use kernel::gate::gcra::{QuotaPolicy, RateLimitState};
+use kernel::gate::quota_store::QuotaStore;
 
 use self::concurrency::{CallSlots, CoDelQueue};
 use self::leases::Leases;
-use crate::gate::SourceAddress;
-use crate::gate::gcra::{QuotaPolicy, RateLimitState};
-use crate::gate::quota_store::QuotaStore;
 use crate::storage::{Db, DbResult};
 
 const CALLS_AT_ONCE: u32 = 256;

@@ -9,10 +9,10 @@ use std::time::Duration;
 use app::domain::ids::{KeyId, RequestId, SessionId, TenantId};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use kernel::background::Pulse;
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use crate::background::Pulse;
 use crate::storage::request_log::RequestLogRow;
 use crate::storage::{Db, DbError};
 
@@ -248,7 +248,7 @@ fn opened_session(entry: &LogEntry) -> Option<SessionId> {
 mod tests {
     use super::*;
     use crate::services::testing::World;
-    use crate::storage::testing::{TempFolder, sqlite};
+    use crate::storage::testing::sqlite;
 
     fn call(world: &World) -> LogEntry {
         LogEntry {
@@ -288,7 +288,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn what_was_handed_over_is_written_before_the_writer_ends() {
-        let folder = TempFolder::new();
+        let folder = tempfile::tempdir().unwrap();
         let world = World::new(sqlite(&folder).await).await;
         let (log, stop) = (world.state().request_log.clone(), CancellationToken::new());
         let writer = tokio::spawn({
@@ -309,7 +309,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_drops_and_never_waits() {
-        let folder = TempFolder::new();
+        let folder = tempfile::tempdir().unwrap();
         let world = World::new(sqlite(&folder).await).await;
         let log = &world.state().request_log;
         for _ in 0..WAITING + 50 {

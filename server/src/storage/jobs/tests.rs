@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use chrono::Duration;
+use kernel::clock::Clock;
 
 use super::*;
-use crate::clock::Clock;
 use crate::storage::Db;
 use crate::storage::testing::on_both;
 

@@ -209,5 +209,5 @@ impl Schema {
 }
 
 fn named_id(origin: &str, n: i64) -> Uuid {
-    crate::crypto::named_uuid(&format!("{origin}/{n}"))
+    kernel::crypto::named_uuid(&format!("{origin}/{n}"))
 }

@@ -51,6 +51,22 @@ impl Sources {
         self.code.iter().map(|(module, code)| (module, &**code))
     }
 
+    /// Which parts of another crate each module names: the first words of the paths behind its name.
+    pub fn parts_named(&self, krate: &str) -> Arrows<Module> {
+        let part = |path: Module| match path.as_slice() {
+            [first, part, ..] if first == krate => Some(vec![first.clone(), part.clone()]),
+            _ => None,
+        };
+        let named = |code: &str| {
+            let (uses, rest) = uses(&tokens(code));
+            uses.into_iter().chain(rest).filter_map(part).collect()
+        };
+        let modules = self.code.iter();
+        modules
+            .map(|(module, code)| (module.clone(), named(code)))
+            .collect()
+    }
+
     /// Which module names which. What a module names of itself is no arrow, nor is the root of the crate.
     pub fn arrows(&self) -> Arrows<Module> {
         let mut arrows = Arrows::new();
@@ -221,6 +237,26 @@ mod tests {
             None
         );
         assert_eq!(with("#[cfg(test)]\nuse super::two;\nfn f() {}\n"), None);
+    }
+
+    #[test]
+    fn the_parts_of_another_crate_are_found_however_they_are_named() {
+        let parts = |text| {
+            let named = Sources::of(&[("a", text)]).parts_named("kernel");
+            named[&vec!["a".to_owned()]]
+                .iter()
+                .map(|part| part.join("/"))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            parts("use kernel::{clock::Clock, gate};"),
+            ["kernel/clock", "kernel/gate"]
+        );
+        assert_eq!(
+            parts("fn f() { kernel::crypto::sha256(b) }"),
+            ["kernel/crypto"]
+        );
+        assert!(parts("use crate::kernel::clock; fn f(kernel: u8) {}").is_empty());
     }
 
     #[test]

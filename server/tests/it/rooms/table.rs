@@ -11,32 +11,32 @@ pub struct Room {
 pub const ROOMS: &[Room] = &[
     Room {
         path: "storage",
-        may_name: &["clock", "crypto", "security", "text"],
+        may_name: &["kernel/clock", "kernel/crypto", "security", "text"],
         never: &["axum", "leptos", "reqwest", "lettre", "utoipa"],
     },
     Room {
         path: "skills",
-        may_name: &["clock", "config", "crypto", "text"],
+        may_name: &["kernel/clock", "config", "kernel/crypto", "text"],
         never: &["axum", "leptos", "sqlx"],
     },
     Room {
         path: "mail",
-        may_name: &["clock", "config", "crypto"],
+        may_name: &["kernel/clock", "config", "kernel/crypto"],
         never: &["axum", "leptos", "sqlx"],
     },
     Room {
         path: "jobs",
-        may_name: &["clock", "crypto", "mail", "storage"],
+        may_name: &["kernel/clock", "kernel/crypto", "mail", "storage"],
         never: &["axum", "leptos", "sqlx", "reqwest", "utoipa"],
     },
     Room {
         path: "state",
         may_name: &[
-            "background",
-            "clock",
+            "kernel/background",
+            "kernel/clock",
             "config",
-            "crypto",
-            "gate",
+            "kernel/crypto",
+            "kernel/gate",
             "jobs",
             "mail",
             "skills",
@@ -46,14 +46,14 @@ pub const ROOMS: &[Room] = &[
     },
     Room {
         path: "services/refusal",
-        may_name: &["crypto", "state", "storage"],
+        may_name: &["kernel/crypto", "state", "storage"],
         never: &["axum", "leptos", "sqlx", "utoipa"],
     },
     Room {
         path: "services/access",
         may_name: &[
-            "crypto",
-            "gate",
+            "kernel/crypto",
+            "kernel/gate",
             "services/refusal",
             "skills",
             "state",
@@ -65,7 +65,7 @@ pub const ROOMS: &[Room] = &[
     Room {
         path: "services/consents",
         may_name: &[
-            "crypto",
+            "kernel/crypto",
             "jobs",
             "mail",
             "services/access",
@@ -81,7 +81,7 @@ pub const ROOMS: &[Room] = &[
         path: "services/sessions",
         may_name: &[
             "config",
-            "crypto",
+            "kernel/crypto",
             "jobs",
             "security",
             "services/access",
@@ -97,11 +97,11 @@ pub const ROOMS: &[Room] = &[
     Room {
         path: "services/portal",
         may_name: &[
-            "clock",
-            "crypto",
+            "kernel/clock",
+            "kernel/crypto",
             "jobs",
             "mail",
-            "partial_file",
+            "kernel/partial_file",
             "security",
             "services/access",
             "services/consents",
@@ -115,13 +115,13 @@ pub const ROOMS: &[Room] = &[
     },
     Room {
         path: "services/background",
-        may_name: &["background", "services/portal", "state"],
+        may_name: &["kernel/background", "services/portal", "state"],
         never: &["axum", "leptos", "sqlx", "utoipa"],
     },
     Room {
         path: "worker",
         may_name: &[
-            "background",
+            "kernel/background",
             "jobs",
             "services/consents",
             "services/portal",
@@ -141,9 +141,9 @@ pub const ROOMS: &[Room] = &[
     Room {
         path: "http",
         may_name: &[
-            "clock",
+            "kernel/clock",
             "config",
-            "gate",
+            "kernel/gate",
             "json",
             "problem",
             "security",
@@ -159,7 +159,7 @@ pub const ROOMS: &[Room] = &[
     Room {
         path: "api",
         may_name: &[
-            "clock",
+            "kernel/clock",
             "config",
             "http",
             "json",
@@ -180,10 +180,10 @@ pub const ROOMS: &[Room] = &[
     Room {
         path: "portal",
         may_name: &[
-            "clock",
+            "kernel/clock",
             "config",
-            "crypto",
-            "gate",
+            "kernel/crypto",
+            "kernel/gate",
             "http",
             "json",
             "problem",
@@ -200,10 +200,10 @@ pub const ROOMS: &[Room] = &[
     Room {
         path: "bank",
         may_name: &[
-            "background",
-            "clock",
-            "crypto",
-            "gate",
+            "kernel/background",
+            "kernel/clock",
+            "kernel/crypto",
+            "kernel/gate",
             "json",
             "storage",
             "text",
@@ -213,24 +213,14 @@ pub const ROOMS: &[Room] = &[
     Room {
         path: "backup",
         may_name: &[
-            "clock",
+            "kernel/clock",
             "config",
-            "crypto",
-            "partial_file",
+            "kernel/crypto",
+            "kernel/partial_file",
             "security",
             "storage",
         ],
         never: &["axum", "leptos", "reqwest", "lettre", "utoipa"],
-    },
-    Room {
-        path: "gate",
-        may_name: &[],
-        never: &["leptos", "sqlx", "utoipa", "app"],
-    },
-    Room {
-        path: "crypto",
-        may_name: &["clock"],
-        never: &["axum", "leptos", "reqwest", "lettre", "utoipa", "app"],
     },
     Room {
         path: "config",
@@ -257,9 +247,9 @@ pub const ROOMS: &[Room] = &[
     Room {
         path: "start",
         may_name: &[
-            "clock",
+            "kernel/clock",
             "config",
-            "crypto",
+            "kernel/crypto",
             "mail",
             "services/portal",
             "state",
@@ -273,30 +263,9 @@ pub const ROOMS: &[Room] = &[
         never: &["axum", "leptos", "sqlx", "reqwest", "lettre", "utoipa"],
     },
     Room {
-        path: "background",
-        may_name: &[],
-        never: &[
-            "axum", "leptos", "sqlx", "reqwest", "lettre", "utoipa", "app",
-        ],
-    },
-    Room {
-        path: "clock",
-        may_name: &[],
-        never: &[
-            "axum", "leptos", "sqlx", "reqwest", "lettre", "utoipa", "app",
-        ],
-    },
-    Room {
         path: "json",
         may_name: &[],
         never: &["leptos", "sqlx", "reqwest", "lettre", "utoipa"],
-    },
-    Room {
-        path: "partial_file",
-        may_name: &[],
-        never: &[
-            "axum", "leptos", "sqlx", "reqwest", "lettre", "utoipa", "app",
-        ],
     },
     Room {
         path: "telemetry",

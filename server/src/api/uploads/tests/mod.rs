@@ -171,7 +171,7 @@ async fn a_file_is_sent_on_either_path_and_its_session_goes_on(db: Db) {
     assert_eq!(sent.status, 200, "{}", sent.body);
     let id = sent.body["upload_id"].as_str().unwrap();
     let expected = json!({
-        "upload_id": id, "kind": "id_front", "size": 300_000, "sha256": crate::crypto::sha256_hex(&file),
+        "upload_id": id, "kind": "id_front", "size": 300_000, "sha256": kernel::crypto::sha256_hex(&file),
         "status": "SESSION_IN_PROGRESS",
     });
     assert_eq!(sent.body, expected);

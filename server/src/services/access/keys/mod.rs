@@ -11,10 +11,10 @@ use app::domain::problem::Code;
 use app::domain::servicer::ServicerStatus;
 use app::domain::tenant::{Environment, TenantStatus};
 use chrono::{DateTime, Utc};
+use kernel::crypto::{Digest, Pepper};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::networks::Networks;
-use crate::crypto::{Digest, Pepper};
 use crate::services::refusal::{ApiError, Refusal};
 use crate::state::AppState;
 use crate::storage::Tx;

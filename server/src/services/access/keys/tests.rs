@@ -6,10 +6,10 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use app::domain::key::PATTERN;
 use app::domain::tenant::Environment;
 use chrono::Duration;
+use kernel::clock::Clock;
 use serde_json::json;
 
 use super::*;
-use crate::clock::Clock;
 use crate::services::testing::World;
 use crate::storage::Db;
 use crate::storage::testing::on_both;

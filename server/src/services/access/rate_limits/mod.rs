@@ -2,13 +2,13 @@
 //! ([`RateLimiter`]); here is said which budgets are counted where, and how large each is.
 
 use chrono::{DateTime, Utc};
+use kernel::gate::gcra::{MINUTE, QuotaPolicy};
 
-use crate::gate::gcra::{MINUTE, QuotaPolicy};
 use crate::storage::DbResult;
 
-pub use crate::gate::SourceAddress;
-pub use crate::gate::gcra::RateLimitState;
 pub use crate::state::rate_limits::{Budget, RateLimiter};
+pub use kernel::gate::SourceAddress;
+pub use kernel::gate::gcra::RateLimitState;
 
 /// Rows an hour in a tenant's log for calls that name it and prove nothing.
 const UNPROVED_ROWS: u32 = 60;

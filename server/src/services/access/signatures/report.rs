@@ -4,13 +4,13 @@ use app::domain::ids::SigningKeyId;
 use app::domain::problem::Code;
 use app::domain::signature::{Algorithm, Check, Finding, KeySource, Outcome};
 use chrono::{DateTime, Utc};
+use kernel::crypto::Digest;
 
 use super::claims::{self, ExpectedClaims};
 use super::jws::Jws;
 use super::key_sets::{self, Known};
 use super::material::PublicKey;
 use super::{Owner, Signed, digest, mismatch, times};
-use crate::crypto::Digest;
 use crate::services::refusal::{ApiError, Refusal};
 use crate::state::AppState;
 use crate::storage::signing_keys::SigningKeyRow;

@@ -4,9 +4,9 @@
 use std::collections::{HashMap, HashSet};
 
 use app::domain::ids::{AccountId, CredentialsId};
+use kernel::crypto::Digest;
 
 use super::conversion;
-use crate::crypto::Digest;
 use crate::services::consents::sealed::{StoredAccountDetails, account_aad, open};
 use crate::services::consents::utx::{AccountIdentity, Stability};
 use crate::services::refusal::ApiError;

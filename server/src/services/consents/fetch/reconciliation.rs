@@ -8,6 +8,7 @@ use app::domain::ids::{AccountId, TransactionId};
 use app::domain::money::Scaled;
 use app::domain::transaction::{BookingStatus, ChangeKind};
 use chrono::{DateTime, SubsecRound as _, Utc};
+use kernel::crypto::Digest;
 
 use super::accounts::MatchedAccount;
 use super::changes::ChangeSet;
@@ -17,7 +18,6 @@ use super::fingerprint::{
 use super::pages::Pages;
 use super::removals::{self, ListingSummary};
 use super::{Fetch, FetchError, conversion};
-use crate::crypto::Digest;
 use crate::services::consents::sealed::{self, merchant_key};
 use crate::services::consents::utx::{
     AccountIdentity, SeenTransactions, Stability, bank_id, content_hash,

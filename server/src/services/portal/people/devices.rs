@@ -3,8 +3,8 @@
 
 use app::domain::ids::PersonId;
 use app::portal::RequestSource;
+use kernel::crypto::Digest;
 
-use crate::crypto::Digest;
 use crate::state::AppState;
 
 const KIND: &str = "device_cookie";

@@ -4,9 +4,9 @@ use app::domain::ids::{PersonId, ServicerId};
 use app::domain::person::Email;
 use app::portal::{Actor, PortalError, RequestSource};
 use chrono::Duration;
+use kernel::crypto::Digest;
 
 use super::{chosen, login_throttle};
-use crate::crypto::Digest;
 use crate::jobs::password_link::SendPasswordLink;
 use crate::jobs::send_mail::SendMail;
 use crate::mail::{Letter, letters};

@@ -1,7 +1,8 @@
 //! Data keys at start: the system's is opened, and tenants from before there were data keys are given one.
 
-use crate::clock::Clock;
-use crate::crypto::{SYSTEM, Unsealable, Vault};
+use kernel::clock::Clock;
+use kernel::crypto::{SYSTEM, Unsealable, Vault};
+
 use crate::storage::{Db, DbError};
 
 /// Tenants that are given their key in one transaction.

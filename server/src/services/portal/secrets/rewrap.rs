@@ -5,10 +5,10 @@
 use std::time::Duration;
 
 use app::domain::ids::{CredentialsId, TenantId};
+use kernel::crypto::file::{FileKey, KeyFile};
+use kernel::crypto::{SYSTEM, Unsealable};
 use uuid::Uuid;
 
-use crate::crypto::file::{FileKey, KeyFile};
-use crate::crypto::{SYSTEM, Unsealable};
 use crate::services::consents::sealed::{self, StoredTransactionDetails};
 use crate::services::refusal::ApiError;
 use crate::state::AppState;

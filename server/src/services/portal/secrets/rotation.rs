@@ -7,11 +7,11 @@ use std::path::Path;
 
 use app::domain::session::EndedBy;
 use chrono::Duration;
+use kernel::crypto::KeyTag;
+use kernel::crypto::file::{FileKey, KeyFile, KeyPurpose, SecretsError};
 use serde_json::json;
 
 use super::rewrap::{self, KeyDependents};
-use crate::crypto::KeyTag;
-use crate::crypto::file::{FileKey, KeyFile, KeyPurpose, SecretsError};
 use crate::security::SecurityEvent;
 use crate::services::consents;
 use crate::services::portal::audit::{AuditActor, audit};

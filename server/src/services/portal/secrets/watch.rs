@@ -5,10 +5,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use kernel::crypto::file::{self, KeyFile};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::crypto::file::{self, KeyFile};
 use crate::state::AppState;
 use crate::storage::DbError;
 use crate::storage::data_keys::HolderRow;

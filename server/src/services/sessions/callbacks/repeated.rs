@@ -6,10 +6,10 @@
 
 use app::domain::problem::Code;
 use app::domain::session::{Awaiting, SessionStatus};
+use kernel::crypto::Digest;
 
 use super::link_outcome::{DENIED, LinkOutcome};
 use super::{AskError, AuthorizationResponse, ask};
-use crate::crypto::Digest;
 use crate::services::refusal::ApiError;
 use crate::services::sessions::one_time_tokens;
 use crate::services::sessions::standing::status_at;

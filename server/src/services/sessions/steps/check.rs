@@ -6,13 +6,13 @@ use app::domain::nearest::Nearest;
 use app::domain::problem::Code;
 use app::domain::session::Awaiting;
 use app::domain::tenant::{Environment, RedirectLink};
+use kernel::crypto::Digest;
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive as _;
 use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
 use super::{CheckedStep, NewStep};
-use crate::crypto::Digest;
 use crate::services::access::keys::NamedTenant;
 use crate::services::refusal::{ApiError, FieldProblem, Refusal};
 use crate::services::sessions::end_user::check_user;

@@ -23,7 +23,7 @@ use self::calls::{Call, Maker};
 use super::*;
 use crate::config::Config;
 use crate::services::portal::Services;
-use crate::storage::testing::{self as databases, TempFolder};
+use crate::storage::testing::{self as databases};
 
 /// Calls before both begin anew with empty databases and the next seed.
 const ROUND: usize = 2_500;
@@ -295,7 +295,7 @@ async fn two_databases_give_one_answer() {
     let begun = std::time::Instant::now();
     let (mut made, mut seed) = (0, first);
     while made < calls {
-        let folder = TempFolder::new();
+        let folder = tempfile::tempdir().unwrap();
         let sqlite = databases::sqlite_unsynced(&folder).await;
         let (postgres, name) = databases::postgres_of_a_language().await;
         let mut pair = Pair::new(sqlite.clone(), postgres.clone(), seed).await;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::*;
 use crate::config::Config;
-use crate::storage::testing::{TempFolder, on_both, sqlite};
+use crate::storage::testing::{on_both, sqlite};
 
 on_both!(
     every_address_costs_as_many_verifications,
@@ -75,7 +75,7 @@ async fn a_flood_of_tries_is_hashed_two_at_a_time(db: Db) {
 #[ignore = "measures time, for a quiet machine: TESSERA_TEST_TRIES=2000 cargo test --release --lib -- --ignored timing"]
 async fn no_address_shows_in_the_time() {
     let tries = std::env::var("TESSERA_TEST_TRIES").map_or(400, |tries| tries.parse().unwrap());
-    let folder = TempFolder::new();
+    let folder = tempfile::tempdir().unwrap();
     let db = sqlite(&folder).await;
     let mut config = Config::default();
     config.limits.sign_in_failures = 1_000_000;
@@ -89,7 +89,7 @@ async fn no_address_shows_in_the_time() {
         .start(form("ana@example.com"), &from("a"))
         .await
         .unwrap();
-    let clock = crate::clock::Clock::system();
+    let clock = kernel::clock::Clock::system();
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
     for _ in 0..tries {
         let is_known = clock.random::<1>()[0] & 1 == 0;

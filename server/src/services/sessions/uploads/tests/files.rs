@@ -35,7 +35,7 @@ async fn a_file_is_kept_sealed_and_read_back_whole(db: Db) {
             (arrived.kind.as_str(), arrived.size),
             ("id_front", size as u64)
         );
-        assert_eq!(arrived.sha256, crate::crypto::sha256_hex(&file));
+        assert_eq!(arrived.sha256, kernel::crypto::sha256_hex(&file));
         assert_eq!(arrived.status, SessionStatus::InProgress);
         assert_eq!(fixture.rows().await, (rows + 1, chunks + pieces), "{size}");
         let opened = open(fixture.state(), step.session, arrived.upload_id)

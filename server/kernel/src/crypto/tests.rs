@@ -99,7 +99,7 @@ fn known_answers() {
     let file = "tessera-secrets-1\nid 00000000-0000-0000-0000-000000000001\n\
                 pepper AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n\
                 vault ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8=\n";
-    let folder = crate::storage::testing::TempFolder::new();
+    let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("secrets.key");
     write(&path, file);
     let secrets = Secrets::read(&path).unwrap().unwrap();
@@ -228,7 +228,7 @@ fn write(path: &std::path::Path, text: &str) {
 fn the_key_file_is_private_and_read_back() {
     use std::os::unix::fs::PermissionsExt as _;
     let clock = clock();
-    let folder = crate::storage::testing::TempFolder::new();
+    let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("secrets.key");
     assert!(Secrets::read(&path).unwrap().is_none());
     let made = Secrets::create(&path, clock.id(), &clock).unwrap();
@@ -257,7 +257,7 @@ fn the_key_file_is_private_and_read_back() {
 fn a_key_file_that_others_can_read_is_refused_with_the_command_that_mends_it() {
     use std::os::unix::fs::PermissionsExt as _;
     let clock = clock();
-    let folder = crate::storage::testing::TempFolder::new();
+    let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("secrets.key");
     Secrets::create(&path, clock.id(), &clock).unwrap();
     let set = |path: &std::path::Path, mode| {
@@ -284,7 +284,7 @@ fn a_key_file_that_others_can_read_is_refused_with_the_command_that_mends_it() {
 #[test]
 fn a_damaged_key_file_is_refused() {
     let clock = clock();
-    let folder = crate::storage::testing::TempFolder::new();
+    let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("secrets.key");
     Secrets::create(&path, clock.id(), &clock).unwrap();
     let whole = std::fs::read_to_string(&path).unwrap();

@@ -68,8 +68,7 @@ impl Vault {
     }
 
     /// A vault that keeps nothing in a database: its system key follows from the vault key.
-    #[cfg(test)]
-    pub(super) fn for_tests(keys: Ring) -> Self {
+    pub(super) fn without_database(keys: Ring) -> Self {
         let system = super::mac(&keys.active().key, &[b"system"]);
         let system = DataKey::from_bytes(super::SYSTEM, &system);
         let vault = Self::new(keys);
@@ -77,12 +76,19 @@ impl Vault {
         vault
     }
 
-    /// Seals as releases before did, which had no data keys.
-    #[cfg(test)]
-    pub fn seal_as_before(&self, clock: &Clock, aad: &str, plain: &[u8]) -> Vec<u8> {
+    /// Seals as the releases did that had no data keys: what they left is read until it is sealed anew.
+    ///
+    /// # Errors
+    /// If there is no key, or the text is too long.
+    pub fn seal_as_before(
+        &self,
+        clock: &Clock,
+        aad: &str,
+        plain: &[u8],
+    ) -> Result<Vec<u8>, Unsealable> {
         let keys = self.keys();
-        let first = Aead::new(&keys.first().unwrap().key);
-        first.seal(clock, aad.as_bytes(), plain).unwrap()
+        let first = Aead::new(&keys.first().ok_or(Unsealable)?.key);
+        first.seal(clock, aad.as_bytes(), plain)
     }
 
     #[cfg(test)]

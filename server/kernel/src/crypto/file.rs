@@ -35,7 +35,7 @@ pub struct Secrets {
 }
 
 /// The two kinds of keys in the file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyPurpose {
     /// Wraps the data keys that data is sealed under.
     Vault,
@@ -392,14 +392,14 @@ impl KeyFile {
 }
 
 impl Secrets {
-    /// New keys, in no file.
-    #[cfg(test)]
+    /// Returns new keys that are in no file and a vault whose system key is in no database: what is sealed with them ends
+    /// with the process.
     pub fn make(clock: &Clock) -> Self {
         let file = KeyFile::make(clock.id(), clock);
         Self {
             id: file.id,
             pepper: Pepper::new(file.pepper),
-            vault: Vault::for_tests(file.vault),
+            vault: Vault::without_database(file.vault),
         }
     }
 
