@@ -7,7 +7,7 @@ use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 
-use super::{Connection, Db, DbError, DbResult, MIGRATIONS, OpenError, Pools, run};
+use super::{Connection, Db, DbError, DbResult, MIGRATIONS, OpenError, run};
 
 /// Metadata of a database, from its own tables.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +89,7 @@ impl Db {
     /// Writes the database as it stands at this instant to a file that is empty or not there, while others read and
     /// write. `false` on Postgres, which has tools of its own.
     pub async fn snapshot(&self, file: &Path) -> DbResult<bool> {
-        let Pools::Sqlite { writer, .. } = &self.0 else {
+        let Some(writer) = self.sqlite_writer() else {
             return Ok(false);
         };
         // A connection of its own: the one who writes is not kept waiting.

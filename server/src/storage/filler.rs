@@ -4,7 +4,7 @@
 use app::domain::ids::{AccountId, CredentialsId, SessionId, TenantId};
 use sqlx::QueryBuilder;
 
-use super::{Db, DbResult, Pools, Tx, run};
+use super::{Db, DbResult, Tx, run};
 
 /// A consent that holds copies, and what they hang on.
 pub struct FilledConsent {
@@ -140,13 +140,11 @@ impl Db {
     /// Does at once the upkeep that either database does by itself after many writes, so that it does not fall into a
     /// measurement.
     pub async fn settle(&self) -> DbResult<()> {
-        match &self.0 {
-            Pools::Sqlite { .. } => self.scrub().await.map(|_| ()),
-            Pools::Postgres { writer, .. } => {
-                let vacuum = sqlx::query("VACUUM (ANALYZE) transactions");
-                vacuum.execute(writer).await.map(|_| ())?;
-                sqlx::query("CHECKPOINT").execute(writer).await.map(|_| ())
-            }
-        }
+        let Some(writer) = self.postgres_writer() else {
+            return self.scrub().await.map(|_| ());
+        };
+        let vacuum = sqlx::query("VACUUM (ANALYZE) transactions");
+        vacuum.execute(writer).await.map(|_| ())?;
+        sqlx::query("CHECKPOINT").execute(writer).await.map(|_| ())
     }
 }

@@ -98,16 +98,13 @@ fn is_private(table: &str, column: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::Db;
     use crate::storage::testing::postgres;
     use crate::storage::testing::rows::{Filling, fill};
     use crate::storage::testing::sqlite;
-    use crate::storage::{Db, Pools};
 
     fn pool(db: &Db) -> &PgPool {
-        match &db.0 {
-            Pools::Postgres { writer, .. } => writer,
-            Pools::Sqlite { .. } => panic!("not Postgres"),
-        }
+        db.postgres_writer().expect("Postgres")
     }
 
     /// Returns the private and the other columns that the planner knows values of.

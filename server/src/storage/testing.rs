@@ -96,9 +96,9 @@ pub async fn sqlite(folder: &TempDir) -> Db {
 /// processes die.
 pub async fn sqlite_unsynced(folder: &TempDir) -> Db {
     let path = folder.path().join("test.db");
-    let db = Db::open_sqlite(&path, sqlx::sqlite::SqliteSynchronous::Off)
-        .await
-        .expect("SQLite opens");
+    let unsynced = sqlx::sqlite::SqliteSynchronous::Off;
+    let db = kernel::db::Db::open_sqlite(&path, unsynced).await;
+    let db = Db::from(db.expect("SQLite opens"));
     db.migrate().await.expect("migrations run on SQLite");
     db
 }
@@ -241,26 +241,23 @@ async fn empty_postgres_with(options: &str) -> (Db, String) {
     admin.close().await;
     let mut own = url::Url::parse(&url).expect("TESSERA_TEST_POSTGRES is a URL");
     own.set_path(&name);
-    let db = Db::open_postgres(own.as_str(), 8)
-        .await
-        .expect("Postgres opens");
-    (db, name)
+    let db = kernel::db::Db::open_postgres(own.as_str(), 8).await;
+    (Db::from(db.expect("Postgres opens")), name)
 }
 
 impl Db {
     /// Runs the migrations up to one.
     pub async fn migrate_to(&self, schema: i64) -> Result<(), sqlx::migrate::MigrateError> {
-        match &self.0 {
-            super::Pools::Sqlite { writer, .. } => super::MIGRATIONS.run_to(schema, writer).await,
-            super::Pools::Postgres { writer, .. } => super::MIGRATIONS.run_to(schema, writer).await,
+        match (self.sqlite_writer(), self.postgres_writer()) {
+            (Some(writer), _) => super::MIGRATIONS.run_to(schema, writer).await,
+            (_, Some(writer)) => super::MIGRATIONS.run_to(schema, writer).await,
+            (None, None) => Ok(()),
         }
     }
 
     /// Fills the disk of an SQLite database, as far as it can tell: it may not grow. Without `full` it may again.
     pub async fn fill_disk(&self, full: bool) {
-        let super::Pools::Sqlite { writer, .. } = &self.0 else {
-            panic!("not SQLite");
-        };
+        let writer = self.sqlite_writer().expect("SQLite");
         // The setting is the connection's, and there is one that writes.
         let pages: i64 = sqlx::query_scalar("PRAGMA page_count")
             .fetch_one(writer)
@@ -394,7 +391,7 @@ impl Db {
 
     /// Lets Postgres collect the statistics that its autovacuum daemon would collect at some time.
     pub async fn analyse(&self) {
-        if let super::Pools::Postgres { .. } = &self.0 {
+        if self.is_postgres() {
             self.alter("ANALYZE").await;
         }
     }

@@ -19,7 +19,7 @@ use crate::serve;
 
 const START: Duration = Duration::from_secs(30);
 /// The filter under which the server says that it committed, and how it says it.
-const COMMITS: &str = "info,server::storage=trace";
+const COMMITS: &str = "info,kernel::db=trace";
 const COMMITTED: &str = " TRACE committed";
 /// Longest part of a line that is passed on, in characters: a statement can be very long.
 const LINE: usize = 240;

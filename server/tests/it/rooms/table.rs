@@ -11,17 +11,23 @@ pub struct Room {
 pub const ROOMS: &[Room] = &[
     Room {
         path: "storage",
-        may_name: &["kernel/clock", "kernel/crypto", "security", "text"],
+        may_name: &[
+            "kernel/clock",
+            "kernel/crypto",
+            "kernel/db",
+            "security",
+            "text",
+        ],
         never: &["axum", "leptos", "reqwest", "lettre", "utoipa"],
     },
     Room {
         path: "skills",
-        may_name: &["kernel/clock", "config", "kernel/crypto", "text"],
+        may_name: &["config", "kernel/clock", "kernel/crypto", "text"],
         never: &["axum", "leptos", "sqlx"],
     },
     Room {
         path: "mail",
-        may_name: &["kernel/clock", "config", "kernel/crypto"],
+        may_name: &["config", "kernel/clock", "kernel/crypto"],
         never: &["axum", "leptos", "sqlx"],
     },
     Room {
@@ -32,12 +38,12 @@ pub const ROOMS: &[Room] = &[
     Room {
         path: "state",
         may_name: &[
+            "config",
+            "jobs",
             "kernel/background",
             "kernel/clock",
-            "config",
             "kernel/crypto",
             "kernel/gate",
-            "jobs",
             "mail",
             "skills",
             "storage",
@@ -65,8 +71,8 @@ pub const ROOMS: &[Room] = &[
     Room {
         path: "services/consents",
         may_name: &[
-            "kernel/crypto",
             "jobs",
+            "kernel/crypto",
             "mail",
             "services/access",
             "services/refusal",
@@ -81,8 +87,8 @@ pub const ROOMS: &[Room] = &[
         path: "services/sessions",
         may_name: &[
             "config",
-            "kernel/crypto",
             "jobs",
+            "kernel/crypto",
             "security",
             "services/access",
             "services/consents",
@@ -97,11 +103,11 @@ pub const ROOMS: &[Room] = &[
     Room {
         path: "services/portal",
         may_name: &[
+            "jobs",
             "kernel/clock",
             "kernel/crypto",
-            "jobs",
-            "mail",
             "kernel/partial_file",
+            "mail",
             "security",
             "services/access",
             "services/consents",
@@ -121,8 +127,8 @@ pub const ROOMS: &[Room] = &[
     Room {
         path: "worker",
         may_name: &[
-            "kernel/background",
             "jobs",
+            "kernel/background",
             "services/consents",
             "services/portal",
             "services/refusal",
@@ -141,10 +147,10 @@ pub const ROOMS: &[Room] = &[
     Room {
         path: "http",
         may_name: &[
-            "kernel/clock",
             "config",
-            "kernel/gate",
             "json",
+            "kernel/clock",
+            "kernel/gate",
             "problem",
             "security",
             "services/access",
@@ -159,10 +165,10 @@ pub const ROOMS: &[Room] = &[
     Room {
         path: "api",
         may_name: &[
-            "kernel/clock",
             "config",
             "http",
             "json",
+            "kernel/clock",
             "problem",
             "services/access",
             "services/background",
@@ -180,12 +186,12 @@ pub const ROOMS: &[Room] = &[
     Room {
         path: "portal",
         may_name: &[
-            "kernel/clock",
             "config",
-            "kernel/crypto",
-            "kernel/gate",
             "http",
             "json",
+            "kernel/clock",
+            "kernel/crypto",
+            "kernel/gate",
             "problem",
             "security",
             "services/access",
@@ -200,11 +206,11 @@ pub const ROOMS: &[Room] = &[
     Room {
         path: "bank",
         may_name: &[
+            "json",
             "kernel/background",
             "kernel/clock",
             "kernel/crypto",
             "kernel/gate",
-            "json",
             "storage",
             "text",
         ],
@@ -213,8 +219,8 @@ pub const ROOMS: &[Room] = &[
     Room {
         path: "backup",
         may_name: &[
-            "kernel/clock",
             "config",
+            "kernel/clock",
             "kernel/crypto",
             "kernel/partial_file",
             "security",
@@ -247,8 +253,8 @@ pub const ROOMS: &[Room] = &[
     Room {
         path: "start",
         may_name: &[
-            "kernel/clock",
             "config",
+            "kernel/clock",
             "kernel/crypto",
             "mail",
             "services/portal",

@@ -2,7 +2,7 @@
 
 use sqlx::migrate::MigrateError;
 
-use crate::storage::DbError;
+use super::DbError;
 
 /// Returns the reason a database does not open, and advice.
 pub(super) fn unopened(error: &DbError) -> String {

@@ -1,8 +1,6 @@
 //! Opening a database, in the one way it may be run: SQLite with its log, synced at each commit, with one writer, on a local
 //! disk; Postgres with commits that wait for the disk. What is otherwise is refused.
 
-mod advice;
-
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -17,7 +15,7 @@ use sqlx::sqlite::{
     SqliteSynchronous,
 };
 
-use self::advice::{unmigrated, unopened};
+use super::advice::{unmigrated, unopened};
 use super::readers::ReadPool;
 use super::{Db, DbError, Pools};
 
@@ -101,7 +99,7 @@ impl Db {
         Self::open(url).await
     }
 
-    pub(super) async fn open_sqlite(
+    pub async fn open_sqlite(
         path: &Path,
         synchronous: SqliteSynchronous,
     ) -> Result<Self, OpenError> {
@@ -149,7 +147,7 @@ impl Db {
         }))
     }
 
-    pub(super) async fn open_postgres(url: &str, connections: u32) -> Result<Self, OpenError> {
+    pub async fn open_postgres(url: &str, connections: u32) -> Result<Self, OpenError> {
         let options = PgConnectOptions::from_str(url)?.application_name("tessera");
         let pool = || {
             PgPoolOptions::new()
@@ -382,11 +380,9 @@ mod tests {
     #[tokio::test]
     async fn a_database_is_opened_the_safe_way() {
         let folder = tempfile::tempdir().unwrap();
-        let db = crate::storage::testing::sqlite(&folder).await;
-        let Pools::Sqlite { writer, .. } = &db.0 else {
-            panic!("not SQLite")
-        };
-        let mut conn = writer.acquire().await.unwrap();
+        let url = format!("sqlite:{}", folder.path().join("test.db").display());
+        let db = Db::open(&url).await.unwrap();
+        let mut conn = db.sqlite_writer().unwrap().acquire().await.unwrap();
         check_sqlite(&mut conn, 2).await.unwrap();
         drop(conn);
         db.close().await;
@@ -398,25 +394,6 @@ mod tests {
         for waits in ["on", "local", "remote_write", "remote_apply"] {
             check_commits(waits).unwrap();
         }
-    }
-
-    #[tokio::test]
-    async fn postgres_without_synchronous_commit_is_refused() {
-        let db = crate::storage::testing::postgres().await;
-        let url = db.url().await;
-        let name = url.rsplit('/').next().unwrap();
-        let Pools::Postgres { writer, .. } = &db.0 else {
-            panic!("not Postgres")
-        };
-        // Said of the role in this database, it goes over what is said of either.
-        let set =
-            format!("ALTER ROLE CURRENT_USER IN DATABASE {name} SET synchronous_commit = off");
-        sqlx::query(sqlx::AssertSqlSafe(set))
-            .execute(writer)
-            .await
-            .unwrap();
-        assert!(matches!(Db::open(&url).await, Err(OpenError::Forgetful)));
-        db.close().await;
     }
 
     #[test]
@@ -438,58 +415,5 @@ mod tests {
                 "{folder}"
             );
         }
-    }
-
-    /// Fifty writers, half of them of another process' pool: each waits its turn, and none is told that the database is
-    /// busy.
-    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-    async fn a_storm_of_writers_waits_in_line() {
-        const WRITERS: usize = 50;
-        const EACH: usize = 20;
-        let folder = tempfile::tempdir().unwrap();
-        let one = crate::storage::testing::sqlite(&folder).await;
-        let two = Db::open(&one.url().await).await.unwrap();
-        let tasks: Vec<_> = (0..WRITERS)
-            .map(|writer| {
-                let db = if writer % 2 == 0 {
-                    one.clone()
-                } else {
-                    two.clone()
-                };
-                tokio::spawn(async move {
-                    for n in 0..EACH {
-                        let mut tx = db.write().await?;
-                        tx.claim_meta(&format!("{writer}-{n}"), "x").await?;
-                        tx.commit().await?;
-                    }
-                    Ok::<_, DbError>(())
-                })
-            })
-            .collect();
-        for task in tasks {
-            task.await.unwrap().unwrap();
-        }
-        let mut tx = one.read().await.unwrap();
-        let sums = crate::storage::copy::sums(&mut tx).await.unwrap();
-        assert_eq!(sums["meta"].rows, (WRITERS * EACH) as u64);
-        drop(tx);
-        two.close().await;
-        one.close().await;
-    }
-
-    #[tokio::test]
-    async fn a_new_database_is_read_by_its_owner_alone() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("test.db");
-        let url = format!("sqlite:{}", path.display());
-        let db = Db::open(&url).await.unwrap();
-        db.migrate().await.unwrap();
-        for file in std::fs::read_dir(folder.path()).unwrap() {
-            let file = file.unwrap();
-            let mode = file.metadata().unwrap().permissions().mode() & 0o777;
-            assert_eq!(mode, 0o600, "{:?}", file.file_name());
-        }
-        db.close().await;
     }
 }
