@@ -15,6 +15,7 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::{Postgres, Sqlite, Transaction};
 
 pub use self::open::{OpenError, sqlite_path};
+pub use self::readers::ReadQueue;
 use self::readers::{ReadConnection, ReadPool};
 pub use crate::run;
 
@@ -87,8 +88,8 @@ impl Db {
         }))
     }
 
-    /// How many wait for each connection that reads.
-    pub fn queue(&self) -> usize {
+    /// Returns who reads, and who waits to.
+    pub fn read_queue(&self) -> ReadQueue {
         match &self.0 {
             Pools::Sqlite { readers, .. } => readers.queue(),
             Pools::Postgres { readers, .. } => readers.queue(),

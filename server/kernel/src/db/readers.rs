@@ -32,6 +32,16 @@ pub struct ReadPool<DB: Database> {
     waiting: Arc<AtomicUsize>,
 }
 
+/// The use of a pool at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadQueue {
+    /// How many wait for a connection.
+    pub waiting: usize,
+    /// How many connections are lent.
+    pub lent: usize,
+    pub connections: usize,
+}
+
 /// Somebody who waits for a place.
 struct Waits<'w>(&'w AtomicUsize);
 
@@ -85,9 +95,14 @@ impl<DB: Database> ReadPool<DB> {
         }
     }
 
-    /// How many wait for each connection.
-    pub fn queue(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed) / self.slots.len().max(1)
+    /// Returns the use of the pool at this moment.
+    pub fn queue(&self) -> ReadQueue {
+        let connections = self.slots.len();
+        ReadQueue {
+            waiting: self.waiting.load(Ordering::Relaxed),
+            lent: connections.saturating_sub(self.places.available_permits()),
+            connections,
+        }
     }
 
     /// A connection that answers.

@@ -92,8 +92,11 @@ impl GatedService for Product {
 
     /// Turns readings away that would make a queue for the database stand. Their ids are in no log; how many there were is.
     fn turn_away(&self, path: &str) -> Option<Response> {
-        let crowd = &self.state.rate_limits.crowd;
-        if !paths::is_reading(path) || !crowd.is_too_large(self.state.db.queue()) {
+        let limits = &self.state.rate_limits;
+        let crowd = &limits.crowd;
+        if !paths::is_reading(path)
+            || !crowd.is_too_large(self.state.db.read_queue(), limits.slots.others())
+        {
             return None;
         }
         if let Some(calls) = crowd.count() {
