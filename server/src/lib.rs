@@ -4,6 +4,7 @@
 //! `bank` is another company's. Everything may use the words of `app::domain`. ARCHITECTURE.md says which room a line
 //! belongs to; `tests/it/rooms.rs` holds it to that.
 
+pub mod aad;
 pub mod api;
 pub mod backup;
 pub mod bank;

@@ -21,6 +21,7 @@ pub mod payment;
 pub mod person;
 pub mod problem;
 pub mod product;
+pub mod schema;
 pub mod schemes;
 pub mod servicer;
 pub mod session;

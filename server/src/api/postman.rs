@@ -1,6 +1,7 @@
 //! The API as a Postman collection (format v2.1): every operation of the OpenAPI document with its example, keys as
 //! variables, and a script that keeps what an answer hands out for the calls after it.
 
+use app::domain::schema::referenced;
 use serde_json::{Map, Value, json};
 
 /// Variables of the collection, kept from one call to the next. Those that a person fills in begin empty.
@@ -126,10 +127,7 @@ fn request(path: &str, method: &str, operation: &Value, document: &Value) -> Val
 }
 
 fn resolved<'a>(schema: &'a Value, document: &'a Value) -> &'a Value {
-    let reference = schema.get("$ref").and_then(Value::as_str);
-    let path = reference.and_then(|path| path.strip_prefix('#'));
-    path.and_then(|path| document.pointer(path))
-        .unwrap_or(schema)
+    referenced(schema, document).map_or(schema, |(_, found)| found)
 }
 
 /// The parts of a form: texts in front, the file as one that a person chooses.

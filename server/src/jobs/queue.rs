@@ -9,6 +9,7 @@ use kernel::crypto::Vault;
 use tokio::sync::Notify;
 
 use super::{Class, Job};
+use crate::aad;
 use crate::storage::{DbError, Tx};
 
 /// Adds jobs and wakes the worker.
@@ -44,7 +45,7 @@ impl Queue {
         let plain = serde_json::to_vec(job).map_err(|error| DbError::Encode(error.into()))?;
         let sealed = self
             .vault
-            .seal(&self.clock, &payload_aad(id), &plain)
+            .seal(&self.clock, &aad::job_payload(id), &plain)
             .map_err(|error| DbError::Encode(error.into()))?;
         tx.add_job(id, (J::KIND, J::CLASS.as_str()), &sealed, run_at)
             .await?;
@@ -75,9 +76,4 @@ impl Queue {
             Class::Payments => payments,
         }
     }
-}
-
-/// Returns the associated data that a job's payload is sealed under.
-pub fn payload_aad(id: JobId) -> String {
-    format!("jobs.payload/{id}")
 }

@@ -29,6 +29,7 @@ pub mod letters_sent;
 pub mod login_throttle;
 pub mod meta;
 pub mod nonces;
+pub mod paging;
 pub mod payments;
 pub mod people;
 pub mod portal_sessions;

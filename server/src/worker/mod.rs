@@ -37,6 +37,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::watch::TryOutcome;
+use crate::aad;
 use crate::jobs::console::ForgetRun;
 use crate::jobs::decide_verification::DecideVerification;
 use crate::jobs::erase_data::EraseData;
@@ -44,7 +45,6 @@ use crate::jobs::fetch_data::FetchData;
 use crate::jobs::follow_payment::FollowPayment;
 use crate::jobs::forward_upload::ForwardUpload;
 use crate::jobs::password_link::SendPasswordLink;
-use crate::jobs::queue::payload_aad;
 use crate::jobs::refresh_data::{RefreshConsent, RefreshData};
 use crate::jobs::remind_owners::RemindOwners;
 use crate::jobs::resume_session::ResumeSession;
@@ -175,7 +175,7 @@ async fn run_as<J: JobHandler>(
         why: JobError(why),
         hopeless: true,
     };
-    let plain = state.vault.open(&payload_aad(id), &payload);
+    let plain = state.vault.open(&aad::job_payload(id), &payload);
     let plain = plain.map_err(|error| hopeless(error.to_string()))?;
     let job: J = serde_json::from_slice(&plain).map_err(|error| hopeless(error.to_string()))?;
     job.run(&state).await.map_err(|why| TryError {

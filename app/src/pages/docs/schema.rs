@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::domain::schema::referenced;
+
 /// Deepest nesting of schemas that is unfolded: of deeper ones only the type is shown.
 const DEEPEST: usize = 4;
 
@@ -15,12 +17,10 @@ pub(super) struct SchemaField {
 
 /// Follows references to the schema itself.
 pub(super) fn resolved<'a>(schema: &'a Value, openapi: &'a Value) -> &'a Value {
-    let target = schema
-        .get("$ref")
-        .and_then(Value::as_str)
-        .and_then(|path| path.strip_prefix('#'));
-    let found = target.and_then(|path| openapi.pointer(path));
-    found.map_or_else(|| one_of(schema, openapi), |found| resolved(found, openapi))
+    referenced(schema, openapi).map_or_else(
+        || one_of(schema, openapi),
+        |(_, found)| resolved(found, openapi),
+    )
 }
 
 /// `oneOf` with null is an optional value of the other kind; `allOf` of one is that one.

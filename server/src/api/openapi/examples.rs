@@ -1,6 +1,7 @@
 //! Examples of requests and answers, made from the schemas: a value by a field's name where names say what they hold,
 //! else one by its type. Every request and every success gets one; a test validates them all.
 
+use app::domain::schema::referenced;
 use serde_json::{Map, Value, json};
 
 /// Deeper schemas are left empty.
@@ -161,12 +162,8 @@ fn known(schema: &str, field: &str) -> Option<Value> {
 
 /// The schema a reference names, with its name; an optional one is the one it may be.
 fn resolved<'a>(schema: &'a Value, document: &'a Value) -> (&'a str, &'a Value) {
-    let reference = schema.get("$ref").and_then(Value::as_str);
-    if let Some(path) = reference.and_then(|path| path.strip_prefix('#')) {
-        let name = path.rsplit('/').next().unwrap_or_default();
-        return document
-            .pointer(path)
-            .map_or((name, schema), |found| (name, resolved(found, document).1));
+    if let Some((name, found)) = referenced(schema, document) {
+        return (name, resolved(found, document).1);
     }
     if schema.get("properties").is_some() {
         return ("", schema);

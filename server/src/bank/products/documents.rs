@@ -4,6 +4,7 @@
 use axum::body::Body;
 use axum::extract::{Path, State};
 use http_body_util::BodyExt as _;
+use kernel::crypto::hex;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -95,11 +96,7 @@ async fn read(mut body: Body) -> Result<Read, ProductError> {
     if size == 0 {
         return Err(ProductError::Unfit("empty"));
     }
-    let sha256 = hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let sha256 = hex(&hash.finalize());
     Ok(Read { sha256, size, wish })
 }
 

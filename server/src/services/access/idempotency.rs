@@ -10,13 +10,12 @@ use kernel::crypto::{Aead, Digest};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
+use crate::aad;
+use crate::services::lease::LEASE;
 use crate::services::refusal::{ApiError, Refusal};
 use crate::state::AppState;
 use crate::storage::Tx;
 use crate::storage::idempotency_keys::IdempotencyKey;
-
-/// Time a request may run before another one with its key takes over.
-const LEASE: Duration = Duration::seconds(60);
 
 /// A request that wants to happen once.
 pub struct IdempotentRequest {
@@ -193,11 +192,7 @@ impl IdempotentRequest {
     }
 
     fn aad(&self, digest: &Digest) -> String {
-        let digest: String = digest.0.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!(
-            "kept_answers.sealed/{}/{}/{digest}",
-            self.key.tenant, self.key.operation
-        )
+        aad::kept_answer(self.key.tenant, &self.key.operation, digest)
     }
 }
 

@@ -11,11 +11,13 @@ use super::cursors::{self, Cursor};
 use super::data::{self, Freshness, ReadableConsent, UnreadableCount};
 use super::lifecycle::Credentials;
 use super::sealed::{self, StoredAccountDetails, StoredBalanceDetails};
+use crate::aad;
 use crate::services::access::keys::Client;
 use crate::services::refusal::{ApiError, FieldProblem, Refusal};
 use crate::state::AppState;
 pub use crate::storage::accounts::BalanceFilter;
 use crate::storage::accounts::IdPage;
+use crate::storage::paging::{Paged, one_more};
 
 /// One account, opened.
 pub struct OpenedAccount {
@@ -82,7 +84,7 @@ pub async fn list(
     let (servicer_id, servicer_name) = provider(state, &consent.skill);
     let (mut items, mut lost) = (Vec::with_capacity(rows.len()), Vec::new());
     for row in rows {
-        let aad = sealed::account_aad(consent.id, &row.bank_key);
+        let aad = aad::account(consent.id, &row.bank_key);
         let Ok(details) = sealed::open(state, &aad, &row.sealed) else {
             lost.push(row.id);
             continue;
@@ -155,23 +157,21 @@ pub async fn balances(
         None => None,
     };
     let mut tx = state.db.read().await?;
-    let one_more = IdPage {
-        limit: wanted.limit.saturating_add(1),
+    let page = IdPage {
+        limit: one_more(wanted.limit),
         after,
     };
-    let mut rows = tx.balances(consent, filter, one_more).await?;
+    let rows = tx.balances(consent, filter, page).await?;
     drop(tx);
-    let limit = usize::try_from(wanted.limit).unwrap_or(usize::MAX);
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let next = rows.last().filter(|_| more).map(|row| {
+    let page = Paged::from_rows(rows, wanted.limit);
+    let next = page.last_of_more().map(|row| {
         let list = Cursor::Balances(consent);
         cursors::write(state, list, row.id.0.as_bytes())
     });
     let next = next.transpose()?;
-    let (mut items, mut lost) = (Vec::with_capacity(rows.len()), Vec::new());
-    for row in rows {
-        let aad = sealed::balance_aad(row.account_id, &row.balance_type, &row.currency);
+    let (mut items, mut lost) = (Vec::with_capacity(page.rows.len()), Vec::new());
+    for row in page.rows {
+        let aad = aad::balance(row.account_id, &row.balance_type, &row.currency);
         let Ok(details) = sealed::open(state, &aad, &row.sealed) else {
             lost.push(row.account_id);
             continue;

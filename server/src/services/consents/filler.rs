@@ -10,8 +10,9 @@ use chrono::Duration;
 use kernel::crypto::Digest;
 use uuid::Uuid;
 
-use super::sealed::{self, transaction_aad};
+use super::sealed;
 use super::transactions::{TransactionFilter, opened, read_cursor};
+use crate::aad;
 use crate::services::refusal::ApiError;
 use crate::state::AppState;
 use crate::storage::consents::ConsentRow;
@@ -128,7 +129,7 @@ fn earlier(
     row.row.booked_at -= by;
     (row.row.change_no, row.row.change_kind) = (change_no, ChangeKind::Added);
     row.row.replaces = None;
-    let place = transaction_aad(row.row.consent_id, &row.row.utx);
+    let place = aad::transaction(row.row.consent_id, &row.row.utx);
     row.row.sealed = sealed::seal(state, &place, &row.details)?;
     Ok(row.row)
 }

@@ -9,6 +9,7 @@ use app::domain::session::ConsentStatus;
 use app::domain::skill::SkillType;
 
 use super::provider_access;
+use crate::aad;
 use crate::jobs::fetch_data::FetchData;
 use crate::services::refusal::ApiError;
 use crate::skills::{Connector, Grant, Granted, Opaque};
@@ -80,7 +81,7 @@ pub fn open(state: &AppState, consent: &ConsentRow) -> Result<Option<Grant>, Api
     let Some(sealed) = &consent.bank_grant else {
         return Ok(None);
     };
-    let aad = grant_aad(consent.tenant_id, consent.session_id);
+    let aad = aad::bank_grant(consent.tenant_id, consent.session_id);
     let plain = state.vault.open(&aad, sealed)?;
     Ok(Some(Grant(Opaque::new(plain.to_vec()))))
 }
@@ -107,10 +108,6 @@ fn sealed(
     session: SessionId,
     grant: &Grant,
 ) -> Result<Vec<u8>, ApiError> {
-    let place = grant_aad(tenant, session);
+    let place = aad::bank_grant(tenant, session);
     Ok(state.vault.seal(&state.clock, &place, grant.0.expose())?)
-}
-
-fn grant_aad(tenant: TenantId, session: SessionId) -> String {
-    format!("consents.bank_grant/{tenant}/{session}")
 }

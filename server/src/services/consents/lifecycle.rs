@@ -10,7 +10,7 @@ use chrono::{DateTime, Duration, Utc};
 use kernel::crypto::Digest;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::end_user::user_digest;
+use super::end_user::{self, check_user, user_digest};
 use super::grants;
 use crate::jobs::revoke_grant::RevokeGrant;
 use crate::services::access::keys::Client;
@@ -20,6 +20,7 @@ use crate::state::AppState;
 use crate::storage::Tx;
 use crate::storage::consents::{ConsentFilter, ConsentRow};
 use crate::storage::digests::DigestOwner;
+use crate::storage::paging::{Paged, one_more};
 
 /// The longest `pcd_data_retention` where a tenant's own terms are gone: the default cache retention (120 days).
 const LONGEST_RETENTION: i64 = 172_800;
@@ -134,21 +135,13 @@ pub async fn list(
                 .into());
         }
     }
-    let mut rows = tx
-        .consents_of_tenant(
-            client.tenant(),
-            &filter,
-            now,
-            after,
-            limit.saturating_add(1),
-        )
+    let rows = tx
+        .consents_of_tenant(client.tenant(), &filter, now, after, one_more(limit))
         .await?;
     drop(tx);
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let infos = rows.into_iter().map(|row| info(state, client, row));
-    Ok((infos.collect(), more))
+    let page = Paged::from_rows(rows, limit);
+    let infos = page.rows.into_iter().map(|row| info(state, client, row));
+    Ok((infos.collect(), page.has_more))
 }
 
 fn info(state: &AppState, client: &Client, row: ConsentRow) -> ConsentInfo {
@@ -255,46 +248,22 @@ async fn identify(
     if given != token {
         return Err(Code::InvalidAccessToken.into());
     }
-    check_user(state, client, &row, credentials.tenant_user_id.as_deref())?;
+    let user = credentials.tenant_user_id.as_deref();
+    let bound = row.tenant_user.as_ref();
+    let user = check_user(state, client.tenant(), bound, user)?;
+    if let (Some(bound), Some(given)) = (bound, &user) {
+        let whose = DigestOwner::TenantUser(row.id);
+        state.digests.note(whose, bound, given);
+    }
     let whose = DigestOwner::AccessToken(row.id);
     state.digests.note(whose, &token, &given);
     Ok(row)
 }
 
-/// A consent of a session that named its end-user is read with the same name, or where the documents know none, without.
-fn check_user(
-    state: &AppState,
-    client: &Client,
-    row: &ConsentRow,
-    given: Option<&str>,
-) -> Result<(), ApiError> {
-    let (Some(bound), Some(given)) = (&row.tenant_user, given) else {
-        return Ok(());
-    };
-    let given = user_digest(state, client.tenant(), given);
-    if given != *bound {
-        return Err(Code::InvalidTenantUserId.into());
-    }
-    state
-        .digests
-        .note(DigestOwner::TenantUser(row.id), bound, &given);
-    Ok(())
-}
-
 /// Refuses a data call that lacks the end-user its session named.
 pub fn require_user(row: &ConsentRow, credentials: &Credentials) -> Result<(), ApiError> {
-    if row.tenant_user.is_none() || credentials.tenant_user_id.is_some() {
-        return Ok(());
-    }
-    let field = FieldProblem::new(
-        "tenant_user_id",
-        Code::MissingFields,
-        "is required: the session was opened with it",
-    );
-    Err(Refusal::new(Code::MissingFields)
-        .says("Missing: tenant_user_id.")
-        .at(vec![field])
-        .into())
+    let given = credentials.tenant_user_id.as_deref();
+    end_user::require_user(row.tenant_user.as_ref(), given)
 }
 
 /// Refuses a call that reads data of another kind than the consent is for.

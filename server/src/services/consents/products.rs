@@ -1,12 +1,11 @@
 //! Products that a session led to: asked of the provider, and kept sealed so that a provider that is away for a while
 //! takes nothing from anybody.
 
-use app::domain::ids::{CredentialsId, ProductId};
+use app::domain::ids::ProductId;
 use app::domain::problem::Code;
 use app::domain::product::{ProductKind, ProductStatus, ProductTerms};
 use app::domain::skill::SkillType;
 use chrono::{DateTime, Duration, SubsecRound as _, Utc};
-use kernel::crypto::Digest;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -16,6 +15,7 @@ use super::grants;
 use super::lifecycle::{self, Credentials};
 use super::provider_access::provider_refusal;
 use super::sealed;
+use crate::aad;
 use crate::services::access::keys::Client;
 use crate::services::refusal::ApiError;
 use crate::skills::{BankProduct, ConnectorError};
@@ -71,7 +71,8 @@ pub async fn list(
     let (servicer_id, servicer_name) = provider(state, &consent.skill);
     let (mut items, mut lost) = (Vec::with_capacity(rows.len()), 0);
     for row in rows {
-        let Ok(details) = sealed::open(state, &product_aad(consent.id, &row.bank_key), &row.sealed)
+        let Ok(details) =
+            sealed::open(state, &aad::product(consent.id, &row.bank_key), &row.sealed)
         else {
             tracing::error!(consent = %consent.id, product = %row.id, "a stored product does not open: it was altered, or sealed under a key that is lost");
             lost += 1;
@@ -141,7 +142,7 @@ async fn store(
         tx.put_product(&ProductRow {
             id: ProductId(state.clock.id()),
             consent_id: consent.id,
-            sealed: sealed::seal(state, &product_aad(consent.id, &bank_key), &details)?,
+            sealed: sealed::seal(state, &aad::product(consent.id, &bank_key), &details)?,
             bank_key,
             place: i64::try_from(at).unwrap_or(i64::MAX),
             fetched_at: now,
@@ -151,11 +152,6 @@ async fn store(
     tx.drop_products(consent.id, now).await?;
     tx.commit().await?;
     Ok((now, ServedFrom::Bank))
-}
-
-/// Returns the associated data that a product's details are sealed under.
-fn product_aad(consent: CredentialsId, bank_key: &Digest) -> String {
-    format!("products.sealed/{consent}/{}", sealed::hex(&bank_key.0))
 }
 
 #[cfg(test)]

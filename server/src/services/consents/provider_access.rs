@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use app::domain::ids::SessionId;
 use app::domain::problem::Code;
 use app::domain::skill::{SkillName, SkillType};
 use kernel::crypto::Digest;
 
+use crate::aad;
 use crate::services::refusal::{ApiError, Refusal};
 use crate::skills::{Connector, ConnectorError, Opaque, PublishedSkill};
 use crate::state::AppState;
@@ -24,11 +24,6 @@ pub fn connector(state: &AppState, skill: &SkillName) -> Result<Arc<dyn Connecto
 /// The digest a provider's `state` is known by.
 pub fn callback_digest(state: &AppState, token: &str) -> Digest {
     state.pepper.digest("return_state", token)
-}
-
-/// Returns the associated data that a tenant's redirect link is sealed under.
-pub fn link_aad(session: SessionId, position: i64) -> String {
-    format!("bank_returns.link/{session}/{position}")
 }
 
 /// Returns this server's redirect URI for the end-users of a skill.
@@ -48,19 +43,19 @@ pub fn open_ref(state: &AppState, row: &SessionRow) -> Result<Option<Opaque>, Ap
     let Some(sealed) = &row.bank_ref else {
         return Ok(None);
     };
-    let plain = state.vault.open(&bank_ref_aad(row), sealed)?;
+    let plain = state
+        .vault
+        .open(&aad::session_bank_ref(row.tenant_id, row.id), sealed)?;
     Ok(Some(Opaque::new(plain.to_vec())))
 }
 
 /// Seals what a connector asked to have kept with the session.
 pub fn seal_ref(state: &AppState, row: &SessionRow, kept: &Opaque) -> Result<Vec<u8>, ApiError> {
-    Ok(state
-        .vault
-        .seal(&state.clock, &bank_ref_aad(row), kept.expose())?)
-}
-
-fn bank_ref_aad(row: &SessionRow) -> String {
-    format!("sessions.bank_ref/{}/{}", row.tenant_id, row.id)
+    Ok(state.vault.seal(
+        &state.clock,
+        &aad::session_bank_ref(row.tenant_id, row.id),
+        kept.expose(),
+    )?)
 }
 
 /// Bounds a wait that a provider asks for: at least a second, at most an hour.

@@ -2,7 +2,7 @@
 //! keyed digests.
 
 use app::domain::account::{AccountUsage, BalanceType, CreditDebit};
-use app::domain::ids::{AccountId, CredentialsId};
+use app::domain::ids::CredentialsId;
 use chrono::{DateTime, NaiveDate, Utc};
 use kernel::crypto::Digest;
 use serde::{Deserialize, Serialize};
@@ -125,28 +125,4 @@ pub fn open<T: for<'de> Deserialize<'de>>(
     let plain = state.vault.open(aad, sealed)?;
     serde_json::from_slice(&plain)
         .map_err(|_| ApiError::Broken("a row's details cannot be read".into()))
-}
-
-/// Returns the associated data that an account's details are sealed under.
-pub fn account_aad(consent: CredentialsId, bank_key: &Digest) -> String {
-    format!("accounts.sealed/{consent}/{}", hex(&bank_key.0))
-}
-
-/// Returns the associated data that a balance's details are sealed under.
-pub fn balance_aad(account: AccountId, balance_type: &str, currency: &str) -> String {
-    format!("balances.sealed/{account}/{balance_type}/{currency}")
-}
-
-/// Returns the associated data that a transaction's details are sealed under.
-pub fn transaction_aad(consent: CredentialsId, utx: &Digest) -> String {
-    format!("transactions.sealed/{consent}/{}", hex(&utx.0))
-}
-
-/// Bytes as lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    let halves = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    // Each row is opened under such a name: formatting would cost a third of what opening it does.
-    text.extend(halves.filter_map(|half| char::from_digit(half.into(), 16)));
-    text
 }

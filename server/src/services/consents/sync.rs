@@ -19,6 +19,7 @@ use super::transactions::{OpenedTransaction, lost, opened};
 use crate::services::access::keys::Client;
 use crate::services::refusal::{ApiError, FieldProblem, Refusal};
 use crate::state::AppState;
+use crate::storage::paging::{Paged, one_more};
 pub use crate::storage::transactions::TransactionRow;
 
 /// Time for which a cursor can be used (docs/API.md, "Transactions").
@@ -55,13 +56,9 @@ pub async fn sync(
         None => 0,
     };
     let mut tx = state.db.read().await?;
-    let mut rows = tx
-        .changes_after(consent, after, count.saturating_add(1))
-        .await?;
+    let rows = tx.changes_after(consent, after, one_more(count)).await?;
     drop(tx);
-    let count = usize::try_from(count).unwrap_or(usize::MAX);
-    let has_more = rows.len() > count;
-    rows.truncate(count);
+    let Paged { rows, has_more } = Paged::from_rows(rows, count);
     let last = rows.last().map_or(after, |row| row.change_no);
     let mut changes = SyncChanges {
         added: Vec::new(),

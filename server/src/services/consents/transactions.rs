@@ -15,9 +15,11 @@ use super::data::{self, ReadableConsent, UnreadableCount};
 use super::lifecycle::Credentials;
 use super::sealed::{self, StoredTransactionDetails};
 use super::utx::Stability;
+use crate::aad;
 use crate::services::access::keys::Client;
 use crate::services::refusal::{ApiError, FieldProblem, Refusal};
 use crate::state::AppState;
+use crate::storage::paging::{Paged, one_more};
 use crate::storage::transactions::TransactionRow;
 pub use crate::storage::transactions::{Range, TransactionFilter, TransactionPosition};
 
@@ -99,24 +101,18 @@ impl TransactionReader {
         };
         let consent = self.readable.consent.id;
         let mut tx = self.state.db.read().await?;
-        let mut rows = tx
-            .transactions(consent, filter, after, limit.saturating_add(1))
+        let rows = tx
+            .transactions(consent, filter, after, one_more(limit))
             .await?;
         drop(tx);
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let more = rows.len() > limit;
-        rows.truncate(limit);
+        let page = Paged::from_rows(rows, limit);
         let position = |row: &TransactionRow| TransactionPosition {
             booked_at: row.booked_at,
             id: row.id,
         };
-        let next = if more {
-            rows.last().map(position)
-        } else {
-            None
-        };
+        let next = page.last_of_more().map(position);
         let open = |row| opened(&self.state, row);
-        let items: Vec<_> = rows.into_iter().map(open).collect();
+        let items: Vec<_> = page.rows.into_iter().map(open).collect();
         let lost = lost(consent, &items);
         Ok(TransactionPage { items, next, lost })
     }
@@ -156,7 +152,7 @@ impl TransactionReader {
 
 /// A transaction with its details; with what is in clear alone, if they do not open.
 pub fn opened(state: &AppState, row: TransactionRow) -> OpenedTransaction {
-    let aad = sealed::transaction_aad(row.consent_id, &row.utx);
+    let aad = aad::transaction(row.consent_id, &row.utx);
     let (details, lost) = match sealed::open(state, &aad, &row.sealed) {
         Ok(details) => (details, false),
         Err(_) => (in_clear(&row), true),

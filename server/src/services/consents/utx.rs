@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use crate::aad;
 use crate::services::refusal::ApiError;
 use crate::skills::BankTransaction;
 use crate::state::AppState;
@@ -190,7 +191,7 @@ impl UtxKey {
         version: i64,
     ) -> Result<Self, ApiError> {
         Ok(Self {
-            key: state.vault.open(&utx_key_aad(tenant), sealed)?,
+            key: state.vault.open(&aad::utx_key(tenant), sealed)?,
             version: Version::of(version),
         })
     }
@@ -266,11 +267,6 @@ impl UtxKey {
         }
         mac.finalize().into_bytes().to_vec()
     }
-}
-
-/// Returns the associated data that a tenant's key is sealed under.
-pub fn utx_key_aad(tenant: TenantId) -> String {
-    format!("tenants.utx_key/{tenant}")
 }
 
 #[cfg(test)]

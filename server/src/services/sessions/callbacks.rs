@@ -19,13 +19,14 @@ use kernel::crypto::Digest;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
-use super::standing::{LEASE, skill_named, status_at};
+use super::standing::{skill_named, status_at};
 use super::transition::{self, ClaimedSession, Delivery, NextAction};
 use crate::services::access::keys;
 use crate::services::consents::provider_access::{
     callback_digest, callback_url, connector, delay, open_ref, provider_refusal,
 };
 use crate::services::consents::{self, payments};
+use crate::services::lease::LEASE;
 use crate::services::refusal::ApiError;
 use crate::skills::{Connector, ConnectorError, ConsentOutcome, Opaque, ProviderCallback};
 use crate::state::AppState;

@@ -9,10 +9,9 @@ use chrono::{DateTime, Duration, Utc};
 use serde_json::Value;
 
 use super::one_time_tokens::{self, TtlStart};
-use super::standing::{
-    answer_aad, ended, in_flight, open_state, owned, progress_at, skill_named, state_aad, status_at,
-};
+use super::standing::{ended, in_flight, open_state, owned, progress_at, skill_named, status_at};
 use super::transition;
+use crate::aad;
 use crate::services::access::catalog::unpublished;
 use crate::services::access::keys::Client;
 use crate::services::consents::end_user::user_digest;
@@ -291,7 +290,7 @@ fn new_row(
     let seal = |text: String| {
         state
             .vault
-            .seal(&state.clock, &state_aad(id), text.as_bytes())
+            .seal(&state.clock, &aad::client_state(id), text.as_bytes())
     };
     let user = new.tenant_user_id.as_deref();
     Ok(SessionRow {
@@ -399,7 +398,7 @@ async fn disclosure(
 
 /// A step's kept answer.
 fn answer(state: &AppState, row: &SessionRow, step: &StepRow) -> Result<Value, ApiError> {
-    let place = answer_aad(row.id, step.position);
+    let place = aad::step_answer(row.id, step.position);
     let plain = state.vault.open(&place, &step.answer)?;
     serde_json::from_slice(&plain)
         .map_err(|_| ApiError::Broken("a step's kept answer cannot be read".into()))

@@ -1,12 +1,13 @@
 //! One-time tokens, nonces and `temp_token`s: made here, kept as a digest beside a sealed copy, so that the same one can be
 //! handed out again until it is used.
 
-use app::domain::ids::{SessionId, TenantId};
+use app::domain::ids::SessionId;
 use app::domain::session::Follows;
 use app::domain::tenant::Environment;
 use chrono::{DateTime, Duration, Utc};
 use kernel::crypto::Digest;
 
+use crate::aad;
 use crate::services::refusal::ApiError;
 use crate::state::AppState;
 use crate::storage::Tx;
@@ -75,7 +76,7 @@ pub async fn issue_nonce(
 ) -> Result<IssuedToken, ApiError> {
     let now = state.clock.now();
     let text = state.clock.token();
-    let aad = nonce_aad(session, position);
+    let aad = aad::nonce(session, position);
     let row = NonceRow {
         digest: nonce_digest(state, &text),
         session_id: session,
@@ -107,7 +108,7 @@ pub async fn redeliver_nonce(
     live.map(|row| {
         open(
             state,
-            &nonce_aad(session, position),
+            &aad::nonce(session, position),
             &row.sealed,
             row.expires_at,
         )
@@ -124,7 +125,7 @@ pub async fn issue_temp_token(
 ) -> Result<IssuedToken, ApiError> {
     let now = state.clock.now();
     let text = state.clock.token();
-    let aad = token_aad(session.tenant_id, session.id);
+    let aad = aad::temp_token(session.tenant_id, session.id);
     let ends = now + temp_token_ttl(state, session.skill.environment());
     let row = TempTokenRow {
         digest: temp_token_digest(state, &text),
@@ -154,7 +155,7 @@ pub async fn redeliver_temp_token(
     let ends = now + temp_token_ttl(state, session.skill.environment());
     let row = tx.deliver_temp_token(session.id, ends).await?;
     let live = row.filter(|row| row.expires_at.is_some_and(|end| end > now));
-    let aad = token_aad(session.tenant_id, session.id);
+    let aad = aad::temp_token(session.tenant_id, session.id);
     live.map(|row| open(state, &aad, &row.sealed, row.expires_at))
         .transpose()
 }
@@ -190,7 +191,7 @@ pub async fn undelivered_temp_token(
     tx: &mut Tx,
     session: &SessionRow,
 ) -> Result<Option<IssuedToken>, ApiError> {
-    let aad = token_aad(session.tenant_id, session.id);
+    let aad = aad::temp_token(session.tenant_id, session.id);
     let row = tx.living_temp_token(session.id).await?;
     row.map(|row| open(state, &aad, &row.sealed, row.expires_at))
         .transpose()
@@ -207,12 +208,4 @@ fn open(
         text: String::from_utf8_lossy(&plain).into_owned(),
         expires_at,
     })
-}
-
-fn nonce_aad(session: SessionId, position: i64) -> String {
-    format!("nonces.sealed/{session}/{position}")
-}
-
-fn token_aad(tenant: TenantId, session: SessionId) -> String {
-    format!("temp_tokens.sealed/{tenant}/{session}")
 }

@@ -5,9 +5,10 @@ use app::domain::session::SessionStatus;
 use chrono::Duration;
 
 use super::{callbacks, standing};
+use crate::aad;
 use crate::jobs::follow_payment::FollowPayment;
 use crate::services::consents::grants;
-use crate::services::consents::payments::{SOON, ask_bank, bank_ref_aad, keep_status};
+use crate::services::consents::payments::{SOON, ask_bank, keep_status};
 use crate::services::consents::provider_access::provider_refusal;
 use crate::services::refusal::ApiError;
 use crate::skills::{ConnectorError, ConsentOutcome, Opaque};
@@ -64,7 +65,12 @@ async fn unauthorised(state: &AppState, row: &PaymentRow) -> Result<(), ApiError
     let (Some(skill), Some(sealed)) = (state.skills.get(&row.skill), &row.bank_ref) else {
         return Ok(());
     };
-    let bank_ref = Opaque::new(state.vault.open(&bank_ref_aad(row.id), sealed)?.to_vec());
+    let bank_ref = Opaque::new(
+        state
+            .vault
+            .open(&aad::payment_bank_ref(row.id), sealed)?
+            .to_vec(),
+    );
     let Some(connector) = state.skills.connector(&skill.manifest) else {
         return Ok(());
     };

@@ -5,17 +5,15 @@ use app::domain::ids::{SessionId, TenantId};
 use app::domain::problem::Code;
 use app::domain::session::{Progress, SessionEvent, SessionStatus};
 use app::domain::skill::SkillName;
-use chrono::{DateTime, Duration, Utc};
+use chrono::{DateTime, Utc};
 use kernel::crypto::named_uuid;
 
+use crate::aad;
 use crate::services::refusal::{ApiError, Refusal};
 use crate::skills::PublishedSkill;
 use crate::state::AppState;
 use crate::storage::Tx;
 use crate::storage::sessions::SessionRow;
-
-/// Time a claim on a session holds: longer than any provider may take.
-pub const LEASE: Duration = Duration::seconds(60);
 
 /// A session of this tenant's; a foreign one is an unknown one.
 pub async fn owned(tx: &mut Tx, tenant: TenantId, id: SessionId) -> Result<SessionRow, ApiError> {
@@ -70,22 +68,12 @@ pub fn skill_named(state: &AppState, name: &str) -> Result<PublishedSkill, ApiEr
     })
 }
 
-/// Returns the associated data that a session's `state` is sealed under.
-pub fn state_aad(id: SessionId) -> String {
-    format!("sessions.client_state/{id}")
-}
-
-/// Returns the associated data that a step's answer is sealed under.
-pub fn answer_aad(id: SessionId, position: i64) -> String {
-    format!("session_steps.answer/{id}/{position}")
-}
-
 /// The `state` that a session was opened with.
 pub fn open_state(state: &AppState, row: &SessionRow) -> Result<Option<String>, ApiError> {
     let Some(sealed) = &row.client_state else {
         return Ok(None);
     };
-    let plain = state.vault.open(&state_aad(row.id), sealed)?;
+    let plain = state.vault.open(&aad::client_state(row.id), sealed)?;
     Ok(Some(String::from_utf8_lossy(&plain).into_owned()))
 }
 

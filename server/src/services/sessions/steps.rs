@@ -14,13 +14,15 @@ use kernel::crypto::Digest;
 use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
-use super::standing::{LEASE, answer_aad, ended, in_flight, owned, request_id, status_at};
+use super::standing::{ended, in_flight, owned, request_id, status_at};
 use super::transition::{self, ClaimedSession, Delivery, NextAction};
+use crate::aad;
 use crate::services::access::keys::NamedTenant;
 use crate::services::consents::payments;
 use crate::services::consents::provider_access::{
-    callback_digest, callback_url, connector, delay, link_aad, open_ref, provider_refusal,
+    callback_digest, callback_url, connector, delay, open_ref, provider_refusal,
 };
+use crate::services::lease::LEASE;
 use crate::services::refusal::ApiError;
 use crate::skills::payment_intent;
 use crate::skills::payment_texts::AdaptedText;
@@ -306,7 +308,7 @@ fn step_row(
     step_id: StepId,
     data: &Value,
 ) -> Result<StepRow, ApiError> {
-    let aad = answer_aad(row.id, row.position);
+    let aad = aad::step_answer(row.id, row.position);
     let answer = data.to_string();
     Ok(StepRow {
         id: step_id,
@@ -326,7 +328,7 @@ fn callback_row(
     return_token: &str,
     link: &str,
 ) -> Result<CallbackRow, ApiError> {
-    let aad = link_aad(row.id, position);
+    let aad = aad::redirect_link(row.id, position);
     Ok(CallbackRow {
         state: callback_digest(state, return_token),
         session_id: row.id,

@@ -19,7 +19,7 @@ use super::{renewals, uploads};
 use crate::security::SecurityEvent;
 use crate::services::access::idempotency::{IdempotentRequest, running};
 use crate::services::access::keys::Client;
-use crate::services::consents::end_user::user_digest;
+use crate::services::consents::end_user::{check_user, require_user};
 use crate::services::consents::reminders;
 use crate::services::consents::{self, Credentials, access_digest};
 use crate::services::refusal::{ApiError, FieldProblem, Refusal};
@@ -90,7 +90,12 @@ pub async fn exchange_once(
     let row = waited_for(state, &mut tx, &session, row).await?;
     alive(&mut tx, &row, state.clock.now()).await?;
     check_verifier(&session, exchange.code_verifier.as_ref())?;
-    check_user(state, client, &session, exchange.tenant_user_id.as_deref())?;
+    let (bound, user) = (
+        session.tenant_user.as_ref(),
+        exchange.tenant_user_id.as_deref(),
+    );
+    require_user(bound, user)?;
+    check_user(state, client.tenant(), bound, user)?;
     drop(tx);
     open(state, client, &digest, &session, (once, written)).await
 }
@@ -332,28 +337,6 @@ fn check_verifier(session: &SessionRow, verifier: Option<&SecretString>) -> Resu
                 Err(Code::InvalidCodeVerifier.into())
             }
         }
-    }
-}
-
-fn check_user(
-    state: &AppState,
-    client: &Client,
-    session: &SessionRow,
-    given: Option<&str>,
-) -> Result<(), ApiError> {
-    let Some(bound) = &session.tenant_user else {
-        return Ok(());
-    };
-    let given = given.ok_or_else(|| {
-        missing(
-            "tenant_user_id",
-            "is required: the session was opened with it",
-        )
-    })?;
-    if user_digest(state, client.tenant(), given) == *bound {
-        Ok(())
-    } else {
-        Err(Code::InvalidTenantUserId.into())
     }
 }
 

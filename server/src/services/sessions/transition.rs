@@ -8,12 +8,14 @@ use app::domain::session::{Awaiting, Follows, Progress, SessionEvent, SessionSta
 use serde_json::{Value, json};
 
 use super::one_time_tokens::{self, TtlStart};
-use super::standing::{LEASE, answer_aad, skill_named};
+use super::standing::skill_named;
 use super::uploads;
+use crate::aad;
 use crate::jobs::resume_session::ResumeSession;
 use crate::jobs::stop_session::StopSession;
 use crate::services::consents::provider_access::{delay, seal_ref};
 use crate::services::consents::{self, grants};
+use crate::services::lease::LEASE;
 use crate::services::refusal::ApiError;
 use crate::skills::{Granted, Opaque};
 use crate::state::AppState;
@@ -282,7 +284,7 @@ pub async fn update_answer(
 ) -> Result<(), ApiError> {
     // The number rose when the step was taken.
     let position = session.position - 1;
-    let aad = answer_aad(session.id, position);
+    let aad = aad::step_answer(session.id, position);
     let sealed = state
         .vault
         .seal(&state.clock, &aad, data.to_string().as_bytes())?;

@@ -10,12 +10,12 @@ use app::domain::session::{Awaiting, SessionEvent};
 use chrono::Duration;
 use serde_json::{Value, json};
 
-use super::standing::LEASE;
 use super::transition::{self, ClaimedSession, Delivery, NextAction};
 use crate::jobs::decide_verification::DecideVerification;
 use crate::jobs::resume_session::ResumeSession;
 use crate::services::access::keys;
 use crate::services::consents::provider_access::{connector, delay, open_ref};
+use crate::services::lease::LEASE;
 use crate::services::refusal::ApiError;
 use crate::skills::{Connector, ConnectorError, Opaque, VerificationOutcome};
 use crate::state::AppState;

@@ -1,6 +1,7 @@
 //! Reading what a bank said.
 
 use super::*;
+use crate::aad;
 use crate::services::consents::accounts::{self, BalanceFilter, BalanceQuery};
 use crate::services::consents::bounds::AmountBounds;
 use crate::services::consents::data::ServedFrom;
@@ -279,7 +280,7 @@ async fn nothing_a_bank_says_is_kept_in_clear(db: Db) {
         }
     }
     // Details moved to another row do not open there.
-    let place = crate::services::consents::sealed::transaction_aad(pair.id, &rows[0].utx);
+    let place = aad::transaction(pair.id, &rows[0].utx);
     let tenant = world.client.tenant();
     let state = world.state.for_tenant_alone(tenant).await.unwrap();
     assert!(state.vault.open(&place, &rows[0].sealed).is_ok());

@@ -47,6 +47,7 @@ use super::sessions::callbacks::{AuthorizationResponse, CallbackResult};
 use super::sessions::steps::{self, NewStep, StepResult};
 use super::sessions::tokens::{Exchange, Exchanged};
 use super::sessions::{self, NewSession, OpenedSession};
+use crate::aad;
 use crate::skills::{
     BankAccount, BankBalance, BankTransaction, BankTransactionPage, Connector, ConnectorError,
     ConsentOutcome, Grant, Granted, Opaque, PageRequest, ProviderCallback, Psu, Registry,
@@ -336,7 +337,7 @@ pub async fn tenant(state: &AppState) -> Client {
         version: 1,
     };
     let state = &state.for_new_tenant(&mut tx, facts.tenant).await.unwrap();
-    let place = super::consents::utx::utx_key_aad(facts.tenant);
+    let place = aad::utx_key(facts.tenant);
     let key = state.vault.seal(&state.clock, &place, &[7; 32]).unwrap();
     tx.add_tenant(&row, &key).await.unwrap();
     for name in [AISP, FORM, ANY] {

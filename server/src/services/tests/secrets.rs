@@ -57,7 +57,7 @@ async fn all_read(world: &World, pair: &Credentials) -> String {
         crate::services::consents::transactions::reader(state, &world.client, pair, wanted);
     let page = reader.await.unwrap().page(None, 100).await.unwrap();
     let lines = page.items.iter().map(|it| {
-        let utx = crate::services::consents::sealed::hex(&it.row.utx.0);
+        let utx = kernel::crypto::hex(&it.row.utx.0);
         format!("{utx} {} {:?}", it.details.amount, it.details.merchant)
     });
     format!("{ibans:?} {:?}", lines.collect::<Vec<_>>())

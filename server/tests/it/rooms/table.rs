@@ -32,7 +32,7 @@ pub const ROOMS: &[Room] = &[
     },
     Room {
         path: "jobs",
-        may_name: &["kernel/clock", "kernel/crypto", "mail", "storage"],
+        may_name: &["aad", "kernel/clock", "kernel/crypto", "mail", "storage"],
         never: &["axum", "leptos", "sqlx", "reqwest", "utoipa"],
     },
     Room {
@@ -43,12 +43,18 @@ pub const ROOMS: &[Room] = &[
             "kernel/background",
             "kernel/clock",
             "kernel/crypto",
+            "kernel/db",
             "kernel/gate",
             "mail",
             "skills",
             "storage",
         ],
         never: &["axum", "leptos", "sqlx", "utoipa"],
+    },
+    Room {
+        path: "services/lease",
+        may_name: &[],
+        never: &["axum", "leptos", "sqlx", "utoipa", "app"],
     },
     Room {
         path: "services/refusal",
@@ -58,8 +64,10 @@ pub const ROOMS: &[Room] = &[
     Room {
         path: "services/access",
         may_name: &[
+            "aad",
             "kernel/crypto",
             "kernel/gate",
+            "services/lease",
             "services/refusal",
             "skills",
             "state",
@@ -71,10 +79,12 @@ pub const ROOMS: &[Room] = &[
     Room {
         path: "services/consents",
         may_name: &[
+            "aad",
             "jobs",
             "kernel/crypto",
             "mail",
             "services/access",
+            "services/lease",
             "services/refusal",
             "skills",
             "state",
@@ -86,12 +96,14 @@ pub const ROOMS: &[Room] = &[
     Room {
         path: "services/sessions",
         may_name: &[
+            "aad",
             "config",
             "jobs",
             "kernel/crypto",
             "security",
             "services/access",
             "services/consents",
+            "services/lease",
             "services/refusal",
             "skills",
             "state",
@@ -103,6 +115,7 @@ pub const ROOMS: &[Room] = &[
     Room {
         path: "services/portal",
         may_name: &[
+            "aad",
             "jobs",
             "kernel/clock",
             "kernel/crypto",
@@ -127,6 +140,7 @@ pub const ROOMS: &[Room] = &[
     Room {
         path: "worker",
         may_name: &[
+            "aad",
             "jobs",
             "kernel/background",
             "services/consents",
@@ -262,6 +276,11 @@ pub const ROOMS: &[Room] = &[
             "storage",
         ],
         never: &["axum", "leptos", "sqlx"],
+    },
+    Room {
+        path: "aad",
+        may_name: &["kernel/crypto"],
+        never: &["axum", "leptos", "sqlx", "reqwest", "lettre", "utoipa"],
     },
     Room {
         path: "security",

@@ -12,6 +12,7 @@ use serde_json::Value;
 pub(super) use view::controls;
 
 use crate::domain::json::{self, ReadLimits};
+use crate::domain::schema::referenced;
 use crate::pages::FormFields;
 use controls::Control;
 
@@ -99,9 +100,7 @@ fn resolved<'a>(schema: &'a Value, root: &'a Value) -> Cow<'a, Value> {
     let mut found = Cow::Borrowed(schema);
     // A chain of references, but no endless one.
     for _ in 0..8 {
-        let target = found.get("$ref").and_then(Value::as_str);
-        let target = target.and_then(|path| path.strip_prefix('#'));
-        let Some(Value::Object(target)) = target.and_then(|path| root.pointer(path)) else {
+        let Some((_, Value::Object(target))) = referenced(&found, root) else {
             break;
         };
         let mut merged = target.clone();

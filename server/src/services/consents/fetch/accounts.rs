@@ -7,7 +7,8 @@ use app::domain::ids::{AccountId, CredentialsId};
 use kernel::crypto::Digest;
 
 use super::conversion;
-use crate::services::consents::sealed::{StoredAccountDetails, account_aad, open};
+use crate::aad;
+use crate::services::consents::sealed::{StoredAccountDetails, open};
 use crate::services::consents::utx::{AccountIdentity, Stability};
 use crate::services::refusal::ApiError;
 use crate::skills::BankAccount;
@@ -35,7 +36,7 @@ pub struct MatchedAccount {
 /// Opens what is kept of a consent's accounts.
 pub fn opened(state: &AppState, rows: Vec<AccountRow>) -> Vec<StoredAccount> {
     let open = |row: AccountRow| {
-        let place = account_aad(row.consent_id, &row.bank_key);
+        let place = aad::account(row.consent_id, &row.bank_key);
         let details = open(state, &place, &row.sealed).ok();
         StoredAccount { row, details }
     };

@@ -4,7 +4,8 @@ use app::domain::transaction::ChangeKind;
 
 use super::fingerprint::ObservedTransaction;
 use super::{Fetch, FetchError};
-use crate::services::consents::sealed::{self, transaction_aad};
+use crate::aad;
+use crate::services::consents::sealed;
 use crate::storage::Tx;
 use crate::storage::transactions::TransactionRow;
 
@@ -83,7 +84,7 @@ impl ChangeSet {
 }
 
 fn sealed(fetch: &Fetch<'_>, item: ObservedTransaction) -> Result<TransactionRow, FetchError> {
-    let place = transaction_aad(item.row.consent_id, &item.row.utx);
+    let place = aad::transaction(item.row.consent_id, &item.row.utx);
     Ok(TransactionRow {
         sealed: sealed::seal(fetch.state, &place, &item.details)?,
         ..item.row

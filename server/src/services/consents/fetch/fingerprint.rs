@@ -3,7 +3,8 @@
 use chrono::Duration;
 
 use super::Fetch;
-use crate::services::consents::sealed::{self, StoredTransactionDetails, transaction_aad};
+use crate::aad;
+use crate::services::consents::sealed::{self, StoredTransactionDetails};
 use crate::storage::transactions::TransactionRow;
 use crate::text::fold;
 
@@ -26,7 +27,7 @@ pub struct StoredTransaction {
 
 /// A row with its details; `None` if they do not open.
 pub fn opened(fetch: &Fetch<'_>, row: TransactionRow) -> Option<StoredTransaction> {
-    let place = transaction_aad(row.consent_id, &row.utx);
+    let place = aad::transaction(row.consent_id, &row.utx);
     let details = sealed::open(fetch.state, &place, &row.sealed).ok()?;
     Some(StoredTransaction { row, details })
 }

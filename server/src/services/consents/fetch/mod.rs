@@ -27,8 +27,10 @@ use super::bank_allowance::BankCalls;
 use super::grants;
 use super::lifecycle::status_at;
 use super::provider_access::provider_refusal;
-use super::sealed::{account_aad, balance_aad, seal};
+use super::sealed::seal;
 use super::utx::UtxKey;
+use crate::aad;
+use crate::services::lease::LEASE;
 use crate::services::refusal::{ApiError, Refusal};
 use crate::skills::{Connector, ConnectorError, Grant};
 use crate::state::AppState;
@@ -36,8 +38,6 @@ use crate::storage::accounts::{AccountRow, BalanceRow};
 use crate::storage::consents::{CLOCKS, ConsentRow, FetchClaim, FetchEnd};
 use crate::storage::{DbError, Tx};
 
-/// Time a fetch holds its claim without renewing it.
-const LEASE: Duration = Duration::seconds(60);
 /// Period that a bank is asked for again: the one it must answer without a new consent by the end-user (Regulation (EU)
 /// 2018/389, article 10). Older entries no longer change.
 const RECENT: Duration = Duration::days(90);
@@ -350,7 +350,7 @@ impl<'a> Fetch<'a> {
         let row = AccountRow {
             id: AccountId(clock.id()),
             consent_id: consent,
-            sealed: seal(self.state, &account_aad(consent, &bank_key), details)?,
+            sealed: seal(self.state, &aad::account(consent, &bank_key), details)?,
             bank_key,
             place: i64::try_from(place).unwrap_or(i64::MAX),
             fetched_at: now,
@@ -372,7 +372,7 @@ impl<'a> Fetch<'a> {
                 account_id: id,
                 balance_type: kind.to_owned(),
                 currency: currency.clone(),
-                sealed: seal(self.state, &balance_aad(id, kind, currency), balance)?,
+                sealed: seal(self.state, &aad::balance(id, kind, currency), balance)?,
                 fetched_at: now,
             };
             kept.push(tx.put_balance(&row).await?);

@@ -8,7 +8,7 @@ use app::domain::ids::{AccountId, TransactionId};
 use app::domain::money::Scaled;
 use app::domain::transaction::{BookingStatus, ChangeKind};
 use chrono::{DateTime, SubsecRound as _, Utc};
-use kernel::crypto::Digest;
+use kernel::crypto::{Digest, hex};
 
 use super::accounts::MatchedAccount;
 use super::changes::ChangeSet;
@@ -18,7 +18,8 @@ use super::fingerprint::{
 use super::pages::Pages;
 use super::removals::{self, ListingSummary};
 use super::{Fetch, FetchError, conversion};
-use crate::services::consents::sealed::{self, merchant_key};
+use crate::aad;
+use crate::services::consents::sealed::merchant_key;
 use crate::services::consents::utx::{
     AccountIdentity, SeenTransactions, Stability, bank_id, content_hash,
 };
@@ -378,16 +379,12 @@ impl<'a> AccountReconciliation<'a> {
             if self.unreadable.len() >= MOST_UNREADABLE {
                 continue;
             }
-            let text = format!("{}/{}", consent.id, sealed::hex(&entry.raw));
+            let text = format!("{}/{}", consent.id, hex(&entry.raw));
             let digest = state
                 .vault
                 .digest(&state.pepper, "unreadable", &text)
                 .map_err(crate::services::refusal::ApiError::from)?;
-            let place = format!(
-                "unreadable_entries.sealed/{}/{}",
-                consent.id,
-                sealed::hex(&digest.0)
-            );
+            let place = aad::unreadable_entry(consent.id, &digest);
             let sealed = state
                 .vault
                 .seal(&state.clock, &place, &entry.raw)

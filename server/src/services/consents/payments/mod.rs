@@ -23,6 +23,7 @@ use super::lifecycle::{self, Credentials};
 use super::provider_access::provider_refusal;
 use super::sealed::{open, seal};
 use super::{accounts, grants};
+use crate::aad;
 use crate::jobs::follow_payment::FollowPayment;
 use crate::services::access::keys::Client;
 use crate::services::refusal::{ApiError, Refusal};
@@ -123,12 +124,12 @@ pub async fn record_order(
         kind: intent.info().kind(day_at(state, &session.skill, now)),
         status: PaymentStatus::Received,
         is_final: false,
-        ordered: seal(state, &order_aad(id), &order)?,
+        ordered: seal(state, &aad::payment_order(id), &order)?,
         bank_ref: bank_ref
             .map(|kept| {
                 state
                     .vault
-                    .seal(&state.clock, &bank_ref_aad(id), kept.expose())
+                    .seal(&state.clock, &aad::payment_bank_ref(id), kept.expose())
             })
             .transpose()?,
         said: None,
@@ -313,7 +314,7 @@ pub(in crate::services) async fn keep_status(
     let said = ProviderStatus {
         status: told.status,
         is_final: told.status.is_over(items),
-        said: &seal(state, &provider_status_aad(id), &details)?,
+        said: &seal(state, &aad::payment_status(id), &details)?,
         as_of,
         now: state.clock.now(),
     };
@@ -329,7 +330,7 @@ fn opened(
     row: PaymentRow,
     served_from: ServedFrom,
 ) -> Result<OpenedPayment, ApiError> {
-    let ordered: Value = open(state, &order_aad(row.id), &row.ordered)?;
+    let ordered: Value = open(state, &aad::payment_order(row.id), &row.ordered)?;
     let intent = PaymentIntent::read(&ordered)
         .ok_or_else(|| ApiError::Broken("a kept order cannot be read".into()))?;
     let said = provider_status(state, &row)?;
@@ -356,21 +357,9 @@ fn opened(
 
 fn provider_status(state: &AppState, row: &PaymentRow) -> Result<ProviderStatusDetails, ApiError> {
     match &row.said {
-        Some(sealed) => open(state, &provider_status_aad(row.id), sealed),
+        Some(sealed) => open(state, &aad::payment_status(row.id), sealed),
         None => Ok(ProviderStatusDetails::default()),
     }
-}
-
-pub(in crate::services) fn bank_ref_aad(id: PaymentId) -> String {
-    format!("payments.bank_ref/{id}")
-}
-
-fn order_aad(id: PaymentId) -> String {
-    format!("payments.ordered/{id}")
-}
-
-fn provider_status_aad(id: PaymentId) -> String {
-    format!("payments.said/{id}")
 }
 
 impl From<&BankPaymentItem> for ItemDetails {

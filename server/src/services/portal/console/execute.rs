@@ -10,8 +10,8 @@ use super::apply::{self, apply_response};
 use super::calls::{Content, Outgoing};
 use super::plan::RunPlan;
 use super::run_state::RunState;
-use super::sealing::call_aad;
 use super::view::{self, Bodies};
+use crate::aad;
 use crate::services::access::keys::ConsoleGrant;
 use crate::services::portal::Services;
 use crate::storage::console::{CallRow, RunProgress, RunRow};
@@ -113,7 +113,7 @@ impl Services {
             status: answer.status.into(),
             latency: answer.latency,
             browser_safe: call.browser_safe,
-            bodies: self.seal(&call_aad(run.id, run.calls), &bodies)?,
+            bodies: self.seal(&aad::console_call(run.id, run.calls), &bodies)?,
         };
         let status = answer
             .body

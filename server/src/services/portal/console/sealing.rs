@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::run_state::RunState;
 use super::view::Bodies;
+use crate::aad;
 use crate::services::portal::Services;
 use crate::storage::Tx;
 use crate::storage::console::{CallRow, RunRow};
@@ -31,12 +32,12 @@ impl Services {
             .as_ref()
             .filter(|_| row.forget_at > self.state.clock.now());
         sealed
-            .map(|sealed| self.open(&run_aad(row.id), sealed))
+            .map(|sealed| self.open(&aad::console_run(row.id), sealed))
             .transpose()
     }
 
     pub(super) fn bodies(&self, run: RunId, call: CallRow) -> (CallRow, Bodies) {
-        let bodies = self.open(&call_aad(run, call.position), &call.bodies);
+        let bodies = self.open(&aad::console_call(run, call.position), &call.bodies);
         // One call whose bodies are lost costs no run.
         let bodies = bodies.unwrap_or_else(|_| Bodies {
             request: String::new(),
@@ -46,7 +47,7 @@ impl Services {
     }
 
     pub(super) fn sealed(&self, run: RunId, held: &RunState) -> PortalResult<Vec<u8>> {
-        self.seal(&run_aad(run), held)
+        self.seal(&aad::console_run(run), held)
     }
 
     pub(super) fn seal<T: serde::Serialize>(&self, aad: &str, value: &T) -> PortalResult<Vec<u8>> {
@@ -65,12 +66,4 @@ impl Services {
             .map_err(|e| self.internal_error(e))?;
         serde_json::from_slice(&plain).map_err(|e| self.internal_error(e))
     }
-}
-
-fn run_aad(run: RunId) -> String {
-    format!("console_runs.held/{run}")
-}
-
-pub(super) fn call_aad(run: RunId, position: i64) -> String {
-    format!("console_calls.bodies/{run}/{position}")
 }

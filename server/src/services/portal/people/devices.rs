@@ -3,7 +3,7 @@
 
 use app::domain::ids::PersonId;
 use app::portal::RequestSource;
-use kernel::crypto::Digest;
+use kernel::crypto::{Digest, hex};
 
 use crate::state::AppState;
 
@@ -47,5 +47,5 @@ fn seal_of(state: &AppState, person: PersonId, nonce: &str) -> String {
     // Under the system's data key: no device is forgotten because a pepper is rotated.
     let digest = state.vault.digest(&state.pepper, KIND, &text);
     let digest = digest.unwrap_or_else(|_| state.pepper.digest(KIND, &text));
-    digest.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&digest.0)
 }

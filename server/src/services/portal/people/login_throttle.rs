@@ -7,6 +7,7 @@
 
 use app::portal::{PortalError, RequestSource};
 use chrono::{DateTime, Duration, Utc};
+use kernel::crypto::hex;
 
 use super::devices::KnownDevice;
 use crate::services::portal::service_error::ServiceError;
@@ -232,7 +233,7 @@ fn subject(state: &AppState, kind: ThrottledAction, parts: &[&str]) -> String {
     // Under the system's data key: no count begins anew because a pepper is rotated.
     let digest = state.vault.digest(&state.pepper, kind, &text);
     let digest = digest.unwrap_or_else(|_| state.pepper.digest(kind, &text));
-    digest.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&digest.0)
 }
 
 #[cfg(test)]

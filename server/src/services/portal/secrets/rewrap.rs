@@ -4,11 +4,14 @@
 
 use std::time::Duration;
 
-use app::domain::ids::{CredentialsId, TenantId};
+use app::domain::ids::{
+    AccountId, CredentialsId, JobId, KeyId, PaymentId, RunId, SessionId, TenantId, UploadId,
+};
 use kernel::crypto::file::{FileKey, KeyFile};
-use kernel::crypto::{SYSTEM, Unsealable};
+use kernel::crypto::{Digest, SYSTEM, Unsealable};
 use uuid::Uuid;
 
+use crate::aad;
 use crate::services::consents::sealed::{self, StoredTransactionDetails};
 use crate::services::refusal::ApiError;
 use crate::state::AppState;
@@ -150,26 +153,38 @@ pub(in crate::services) fn seal_aads(column: &str, row: &SealedRow) -> Vec<Strin
         parent,
         kind,
         currency,
+        bytes,
         ..
     } = row;
-    let hex = sealed::hex(&row.bytes);
+    let digest = Digest::of(bytes.clone());
+    let (tenant, position) = (TenantId(*owner), *number);
     vec![match column {
-        "tenants.utx_key" | "sessions.client_state" | "jobs.payload" | "console_runs.held" => {
-            format!("{column}/{id}")
-        }
-        "payments.ordered" | "payments.bank_ref" | "payments.said" => format!("{column}/{id}"),
-        "tenant_keys.sealed" | "sessions.bank_ref" => format!("{column}/{owner}/{id}"),
-        "consents.bank_grant" => format!("{column}/{owner}/{parent}"),
-        "accounts.sealed" | "products.sealed" => format!("{column}/{parent}/{hex}"),
+        "tenants.utx_key" => aad::utx_key(TenantId(*id)),
+        "tenant_keys.sealed" => aad::app_key(tenant, KeyId(*id)),
+        "sessions.client_state" => aad::client_state(SessionId(*id)),
+        "sessions.bank_ref" => aad::session_bank_ref(tenant, SessionId(*id)),
+        "session_steps.answer" => aad::step_answer(SessionId(*id), position),
+        "nonces.sealed" => aad::nonce(SessionId(*id), position),
+        "bank_returns.link" => aad::redirect_link(SessionId(*id), position),
+        "consents.bank_grant" => aad::bank_grant(tenant, SessionId(*parent)),
+        "accounts.sealed" => aad::account(CredentialsId(*parent), &digest),
+        "balances.sealed" => aad::balance(AccountId(*parent), kind, currency),
         "transactions.sealed" | "past_changes.sealed" => {
-            format!("transactions.sealed/{parent}/{hex}")
+            aad::transaction(CredentialsId(*parent), &digest)
         }
-        "balances.sealed" => format!("{column}/{parent}/{kind}/{currency}"),
+        "products.sealed" => aad::product(CredentialsId(*parent), &digest),
+        "payments.bank_ref" => aad::payment_bank_ref(PaymentId(*id)),
+        "payments.ordered" => aad::payment_order(PaymentId(*id)),
+        "payments.said" => aad::payment_status(PaymentId(*id)),
         "upload_chunks.sealed" => {
-            let piece = format!("{column}/{owner}/{parent}/{id}/{number}");
-            return vec![format!("{piece}/more"), format!("{piece}/last")];
+            let session = SessionId(*parent);
+            let piece = |last| aad::upload_chunk(tenant, session, UploadId(*id), position, last);
+            return vec![piece(false), piece(true)];
         }
-        _ => format!("{column}/{id}/{number}"),
+        "jobs.payload" => aad::job_payload(JobId(*id)),
+        "console_runs.held" => aad::console_run(RunId(*id)),
+        "console_calls.bodies" => aad::console_call(RunId(*id), position),
+        _ => return Vec::new(),
     }]
 }
 

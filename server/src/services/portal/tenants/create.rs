@@ -15,6 +15,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::tenants_permission;
+use crate::aad;
 use crate::security::SecurityEvent;
 use crate::services::portal::service_error::{ServiceError, audit_entry};
 use crate::services::portal::tenants::keys::make_in;
@@ -246,7 +247,9 @@ pub async fn create_in(
     let now = state.clock.now();
     let state = &state.for_new_tenant(tx, id).await?;
     let utx_key = state.clock.random::<32>();
-    let utx_key = state.vault.seal(&state.clock, &utx_key_aad(id), &utx_key)?;
+    let utx_key = state
+        .vault
+        .seal(&state.clock, &aad::utx_key(id), &utx_key)?;
     let row = TenantRow {
         id,
         servicer_id: servicer,
@@ -273,11 +276,6 @@ pub async fn create_in(
         client_secret: secret.expose_secret().to_owned(),
         client_app_key: app_key.expose_secret().to_owned(),
     })
-}
-
-/// Returns the associated data that a tenant's `utx_id` key is sealed under.
-pub fn utx_key_aad(id: TenantId) -> String {
-    format!("tenants.utx_key/{id}")
 }
 
 /// A skill with the terms it starts with.

@@ -9,6 +9,7 @@ use chrono::{DateTime, Duration, Utc};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
+use crate::aad;
 use crate::security::SecurityEvent;
 use crate::services::access::keys::digest;
 use crate::services::portal::service_error::ServiceError;
@@ -45,7 +46,7 @@ pub async fn make_in(
             Some(
                 state
                     .vault
-                    .seal(&state.clock, &app_key_aad(tenant, id), plain)?,
+                    .seal(&state.clock, &aad::app_key(tenant, id), plain)?,
             )
         }
     };
@@ -62,11 +63,6 @@ pub async fn make_in(
     })
     .await?;
     Ok((id, text))
-}
-
-/// Returns the associated data that an app key is sealed under.
-fn app_key_aad(tenant: TenantId, key: KeyId) -> String {
-    format!("tenant_keys.sealed/{tenant}/{key}")
 }
 
 /// The live keys of a tenant, app keys with their text.
@@ -91,7 +87,7 @@ pub async fn list(
 fn portal_key(state: &AppState, tenant: TenantId, row: KeyRow, calls_24h: i64) -> TenantKey {
     let value = match &row.sealed {
         // One that does not open is shown by its end, like a secret; the others are shown.
-        Some(sealed) => match state.vault.open(&app_key_aad(tenant, row.id), sealed) {
+        Some(sealed) => match state.vault.open(&aad::app_key(tenant, row.id), sealed) {
             Ok(plain) => Some(String::from_utf8_lossy(&plain).into_owned()),
             Err(error) => {
                 tracing::error!(%tenant, key = %row.id, %error, "the text of an app key is lost");

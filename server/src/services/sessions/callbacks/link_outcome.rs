@@ -3,7 +3,7 @@
 use app::domain::problem::Code;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::services::consents::provider_access::link_aad;
+use crate::aad;
 use crate::services::refusal::{ApiError, Refusal};
 use crate::services::sessions::standing::open_state;
 use crate::state::AppState;
@@ -60,7 +60,7 @@ pub(super) fn link_with_outcome(
     outcome: LinkOutcome,
 ) -> Result<String, ApiError> {
     let plain = state.vault.open(
-        &link_aad(callback.session_id, callback.position),
+        &aad::redirect_link(callback.session_id, callback.position),
         &callback.link,
     )?;
     let link = String::from_utf8_lossy(&plain).into_owned();

@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use super::{CheckedStep, NewStep};
 use crate::services::access::keys::NamedTenant;
+use crate::services::consents::end_user::check_user;
 use crate::services::refusal::{ApiError, FieldProblem, Refusal};
-use crate::services::sessions::end_user::check_user;
 use crate::services::sessions::standing::{ended, in_flight, owned, skill_named, status_at};
 use crate::services::sessions::{one_time_tokens, uploads};
 use crate::skills::payment_texts::{self, AdaptedText, Prepared};
@@ -35,7 +35,8 @@ pub(super) async fn check(
     let mut tx = state.db.read().await?;
     let row = owned(&mut tx, client.tenant(), new.session_id).await?;
     usable(state, &mut tx, &row, &digest).await?;
-    check_user(state, &row, new.tenant_user_id.as_deref())?;
+    let (bound, user) = (row.tenant_user.as_ref(), new.tenant_user_id.as_deref());
+    check_user(state, row.tenant_id, bound, user)?;
     let skill = skill_named(state, &new.skill)?;
     if skill.name != row.skill {
         return Err(Refusal::new(Code::InvalidSkillName)

@@ -12,12 +12,13 @@ use app::domain::session::SessionStatus;
 use app::domain::skill::{SkillStep, UploadRule};
 use app::domain::upload::{MOST_PIXELS, MediaType};
 use bytes::BytesMut;
+use kernel::crypto::hex;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::scan::{Scan, ScanResult};
-use super::stored::chunk_aad;
 use super::{AcceptedUpload, closed, settle, too_many};
+use crate::aad;
 use crate::jobs::forward_upload::ForwardUpload;
 use crate::services::refusal::{ApiError, FieldProblem, Refusal};
 use crate::services::sessions::standing::in_flight;
@@ -160,7 +161,7 @@ impl Incoming {
         self.check_scanned().await?;
         let whole = Whole {
             size: self.size,
-            sha256: hex(std::mem::take(&mut self.hash)),
+            sha256: hex(&std::mem::take(&mut self.hash).finalize()),
         };
         let (writer, new) = (self.writer.clone(), !self.begun);
         let guard = self.writing().await;
@@ -243,7 +244,7 @@ impl Incoming {
         let Writer {
             state, session, id, ..
         } = &self.writer;
-        let aad = chunk_aad(session, *id, self.chunks, last);
+        let aad = aad::upload_chunk(session.tenant_id, session.id, *id, self.chunks, last);
         Ok(Piece {
             position: self.chunks,
             sealed: state.vault.seal(&state.clock, &aad, &self.buffer)?,
@@ -409,9 +410,4 @@ impl Writer {
         tx.discard_upload(self.id).await?;
         Ok(tx.commit().await?)
     }
-}
-
-fn hex(hash: Sha256) -> String {
-    let bytes = hash.finalize();
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

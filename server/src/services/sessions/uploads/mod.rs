@@ -25,8 +25,8 @@ pub use stored::{StoredFile, open};
 
 use super::one_time_tokens;
 use crate::services::access::keys::NamedTenant;
+use crate::services::consents::end_user::check_user;
 use crate::services::refusal::{ApiError, FieldProblem, Refusal};
-use crate::services::sessions::end_user::check_user;
 use crate::services::sessions::standing::{ended, owned, skill_named, status_at};
 use crate::skills::PublishedSkill;
 use crate::state::AppState;
@@ -78,7 +78,8 @@ pub async fn begin(
             "The nonce belongs to another step: a file is sent with the nonce its step was submitted with.",
         ));
     }
-    check_user(state, &session, new.tenant_user_id.as_deref())?;
+    let (bound, user) = (session.tenant_user.as_ref(), new.tenant_user_id.as_deref());
+    check_user(state, session.tenant_id, bound, user)?;
     let skill = skill_named(state, session.skill.as_str())?;
     let known = skill.manifest.step(&step.step);
     let takes = known.ok_or_else(|| ApiError::Broken("a step its manifest lacks".into()))?;

@@ -6,6 +6,7 @@ use app::domain::upload::MediaType;
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
 
+use crate::aad;
 use crate::services::refusal::{ApiError, Refusal};
 use crate::state::AppState;
 use crate::storage::sessions::SessionRow;
@@ -18,14 +19,6 @@ pub struct StoredFile {
     pub size: u64,
     /// Ends with an error if a piece is missing, altered or out of place: what came before is then not the file.
     pub bytes: BoxStream<'static, Result<Bytes, ApiError>>,
-}
-
-/// Returns the associated data that a piece is sealed under. It says which piece is the last, so that no file can be cut short
-/// unnoticed.
-pub(super) fn chunk_aad(session: &SessionRow, id: UploadId, position: i64, last: bool) -> String {
-    let (tenant, session) = (session.tenant_id, session.id);
-    let end = if last { "last" } else { "more" };
-    format!("upload_chunks.sealed/{tenant}/{session}/{id}/{position}/{end}")
 }
 
 /// Opens a file of a session. No transaction stays open between two pieces.
@@ -84,7 +77,10 @@ impl Reader {
         let sealed = tx.upload_chunk(self.id, self.position).await?;
         drop(tx);
         let sealed = sealed.ok_or_else(|| ApiError::Broken("an upload lacks a piece".into()))?;
-        let aad = |last| chunk_aad(&self.session, self.id, self.position, last);
+        let aad = |last| {
+            let session = &self.session;
+            aad::upload_chunk(session.tenant_id, session.id, self.id, self.position, last)
+        };
         let vault = &self.state.vault;
         let (mut plain, last) = match vault.open(&aad(false), &sealed) {
             Ok(plain) => (plain, false),

@@ -126,10 +126,12 @@ impl Side {
     }
 }
 
-/// A page without how long calls took: real time, and the one thing that two servers cannot have alike.
+/// A page without how long calls took: real time, and the one thing that two servers cannot have alike. A call that took
+/// longer than a second is told in seconds, in a cell of its own.
 fn without_durations(page: &str) -> String {
+    let in_seconds = page.replace(" s<", " ms<");
     let mut plain = String::with_capacity(page.len());
-    let mut rest = page;
+    let mut rest = in_seconds.as_str();
     while let Some(at) = rest.find(" ms") {
         let (before, after) = rest.split_at(at);
         plain.push_str(

@@ -4,6 +4,7 @@
 use app::domain::json::{self, JsonValue, ReadLimits};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use kernel::crypto::hex;
 use sha2::{Digest as _, Sha256};
 use url::{Url, form_urlencoded};
 
@@ -84,7 +85,7 @@ fn of_bytes(body: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         ("the digest of the body (digested twice)", digest.to_vec()),
         (
             "the digest of the body in hexadecimal (digested twice)",
-            hexadecimal(&digest).into_bytes(),
+            hex(&digest).into_bytes(),
         ),
         ("the body in base64", STANDARD.encode(body).into_bytes()),
         (
@@ -130,10 +131,6 @@ fn of_bytes(body: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         all.push(("the body in ISO 8859-1", latin));
     }
     all
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Returns what libraries digest where there is no body.
