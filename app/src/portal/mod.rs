@@ -14,6 +14,7 @@ pub mod tenants;
 pub mod verifications;
 
 use chrono::{DateTime, Utc};
+use std::fmt;
 
 use crate::domain::ids::{PersonId, ServicerId};
 use crate::domain::person::{Email, Permission, Role};
@@ -188,6 +189,26 @@ pub enum PortalError {
     Unavailable,
     /// Our fault; already logged under this reference.
     Internal(String),
+}
+
+impl fmt::Display for PortalError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(errors) => {
+                let errors = errors.iter();
+                let errors = errors.map(|error| format!("{}: {}", error.name, error.message));
+                f.write_str(&errors.collect::<Vec<_>>().join("; "))
+            }
+            Self::NotFound => f.write_str("it does not exist"),
+            Self::Forbidden(why) | Self::Conflict(why) => f.write_str(why),
+            Self::ProofNeeded => f.write_str("the password must be given again first"),
+            Self::Wait(seconds) => write!(f, "too many tries: wait {seconds} seconds"),
+            Self::Unavailable => {
+                f.write_str("nothing can be written just now: try again in a moment")
+            }
+            Self::Internal(reference) => write!(f, "our fault, in the log under {reference}"),
+        }
+    }
 }
 
 impl PortalError {

@@ -9,7 +9,7 @@ use app::portal::people::Start;
 use secrecy::SecretString;
 
 use crate::services::portal::people::make_sandbox;
-use crate::services::portal::service_error::ServiceError;
+use crate::services::refusal::ServiceError;
 use crate::state::AppState;
 
 const EMAIL: &str = "demo@example.com";

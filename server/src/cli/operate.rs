@@ -15,9 +15,9 @@ use serde_json::{Value, json};
 use super::{CommandError, print_text};
 use crate::config::Config;
 use crate::services::portal::audit::{AuditActor, ProductionProof};
-use crate::services::portal::service_error::ServiceError;
 use crate::services::portal::tenants::erasure;
 use crate::services::portal::{export, operators, servicers};
+use crate::services::refusal::ServiceError;
 use crate::skills::offline;
 use crate::start;
 use crate::state::AppState;
@@ -300,16 +300,16 @@ pub(super) async fn open(config: &Config) -> Result<AppState, CommandError> {
 /// A service's refusal as a sentence, and as the exit code it means.
 pub(super) fn outcome<T>(outcome: Result<T, ServiceError>) -> Result<T, CommandError> {
     outcome.map_err(|stop| match stop {
-        ServiceError::Trouble(PortalError::Refused(errors)) => {
+        ServiceError::Refused(PortalError::Refused(errors)) => {
             let errors = errors
                 .into_iter()
                 .map(|error| format!("--{}: {}", option(error.name), error.message));
             CommandError::Asked(errors.collect::<Vec<_>>().join("\n"))
         }
-        ServiceError::Trouble(PortalError::NotFound) => {
+        ServiceError::Refused(PortalError::NotFound) => {
             CommandError::Done("There is nothing with this id in this database.".to_owned())
         }
-        ServiceError::Trouble(PortalError::Conflict(why) | PortalError::Forbidden(why)) => {
+        ServiceError::Refused(PortalError::Conflict(why) | PortalError::Forbidden(why)) => {
             CommandError::Done(why)
         }
         other => CommandError::Done(other.to_string()),

@@ -1,12 +1,17 @@
-//! What a service answers an API call it did not serve: a code of the catalogue with what only the service knows.
+//! What a service answers that did not do what it was asked: one error for all of them. An API call is refused with a code
+//! of the catalogue and what only the service knows; a person with what the portal shows.
 //!
 //! `return Err(Code::InvalidNonce.into())`, or with words of one's own:
 //! `Err(Refusal::new(Code::InvalidStep).says(format!("The session expects {name}.")).into())`
 
+use std::fmt;
+
 use app::domain::problem::Code;
+use app::portal::PortalError;
 use kernel::crypto::Unsealable;
 
 use crate::state::DataKeyError;
+use crate::state::passwords::HashingFailed;
 use crate::storage::DbError;
 
 /// A refusal fit to be sent: nothing in it may be secret, internal, or about an end-user.
@@ -83,16 +88,33 @@ impl Refusal {
     }
 }
 
-/// Reason why a service did not do what an API call asked.
+/// Reason why a service did not do what it was asked: a refusal fit to be sent, of the kind that the asker understands, or
+/// something that is our fault and for the log alone. `?` makes one of everything that can go wrong.
 #[derive(Debug, thiserror::Error)]
-pub enum ApiError {
-    #[error("refused: {}", .0.code)]
-    Refused(Box<Refusal>),
+pub enum ServiceError<R = PortalError> {
+    #[error("refused: {0}")]
+    Refused(R),
     #[error("database: {0}")]
     Database(#[from] DbError),
-    /// An invariant does not hold; the text is for the log alone.
+    /// An invariant does not hold.
     #[error("{0}")]
     Broken(String),
+}
+
+/// Reason why a service did not do what an API call asked.
+pub type ApiError = ServiceError<Box<Refusal>>;
+
+impl<R> ServiceError<R> {
+    /// An invariant does not hold: the reason, for the log alone.
+    pub fn broken(why: impl fmt::Display) -> Self {
+        Self::Broken(why.to_string())
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.code)
+    }
 }
 
 impl From<Code> for ApiError {
@@ -107,13 +129,25 @@ impl From<Refusal> for ApiError {
     }
 }
 
-impl From<Unsealable> for ApiError {
-    fn from(error: Unsealable) -> Self {
-        Self::Broken(error.to_string())
+impl From<PortalError> for ServiceError {
+    fn from(error: PortalError) -> Self {
+        Self::Refused(error)
     }
 }
 
-impl From<DataKeyError> for ApiError {
+impl<R> From<Unsealable> for ServiceError<R> {
+    fn from(error: Unsealable) -> Self {
+        Self::broken(error)
+    }
+}
+
+impl<R> From<HashingFailed> for ServiceError<R> {
+    fn from(error: HashingFailed) -> Self {
+        Self::broken(error)
+    }
+}
+
+impl<R> From<DataKeyError> for ServiceError<R> {
     fn from(error: DataKeyError) -> Self {
         match error {
             DataKeyError::Database(error) => error.into(),

@@ -112,7 +112,7 @@ fn exact_key(state: &AppState, consent: CredentialsId, name: &str) -> Result<Dig
 
 /// Seals a row's details under its associated data.
 pub fn seal<T: Serialize>(state: &AppState, aad: &str, details: &T) -> Result<Vec<u8>, ApiError> {
-    let plain = serde_json::to_vec(details).map_err(|error| ApiError::Broken(error.to_string()))?;
+    let plain = serde_json::to_vec(details).map_err(ApiError::broken)?;
     Ok(state.vault.seal(&state.clock, aad, &plain)?)
 }
 
@@ -123,6 +123,5 @@ pub fn open<T: for<'de> Deserialize<'de>>(
     sealed: &[u8],
 ) -> Result<T, ApiError> {
     let plain = state.vault.open(aad, sealed)?;
-    serde_json::from_slice(&plain)
-        .map_err(|_| ApiError::Broken("a row's details cannot be read".into()))
+    serde_json::from_slice(&plain).map_err(|_| ApiError::broken("a row's details cannot be read"))
 }

@@ -12,8 +12,8 @@ use kernel::partial_file::PartialFile;
 use serde_json::{Map, Value, json};
 
 use super::audit::{AuditActor, audit};
-use super::service_error::ServiceError;
 use crate::security::SecurityEvent;
+use crate::services::refusal::ServiceError;
 use crate::state::AppState;
 use crate::storage::copy::CopyError;
 use crate::storage::export::{Exported, OwnedRows, of};

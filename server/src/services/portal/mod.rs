@@ -8,11 +8,11 @@ pub mod audit;
 pub mod console;
 pub mod export;
 pub mod operators;
+pub mod outcome;
 pub mod passwords;
 pub mod people;
 pub mod request_log;
 pub mod secrets;
-pub mod service_error;
 pub mod servicers;
 pub mod signatures;
 pub mod signing_keys;
@@ -27,7 +27,7 @@ use app::portal::PortalError;
 
 use self::console::ApiCaller;
 use crate::state::AppState;
-use crate::storage::{DbError, Tx, is_busy};
+use crate::storage::{DbError, is_busy};
 
 /// The server's answer to every trait of [`app::portal`].
 #[derive(Clone)]
@@ -50,24 +50,6 @@ impl Services {
             api: Some(Arc::new(api)),
             ..self
         }
-    }
-
-    /// Begins a transaction that reads, for a portal request.
-    pub(crate) async fn read(&self) -> Result<Tx, PortalError> {
-        self.state
-            .db
-            .read()
-            .await
-            .map_err(|error| self.database_error(&error))
-    }
-
-    /// The transaction of a portal request that may write.
-    pub(crate) async fn write(&self) -> Result<Tx, PortalError> {
-        self.state
-            .db
-            .write()
-            .await
-            .map_err(|error| self.database_error(&error))
     }
 
     /// The database could not do it: worth another try, or our own fault.

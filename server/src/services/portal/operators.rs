@@ -13,10 +13,10 @@ use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use super::audit::{AuditActor, ProductionProof, audit};
-use super::service_error::ServiceError;
 use super::signing_keys;
 use super::tenants::{self, CheckedTenant, create_in};
 use crate::security::SecurityEvent;
+use crate::services::refusal::ServiceError;
 use crate::state::AppState;
 use crate::storage::jobs::{DeadJobs, ListedJob, REVIVED};
 

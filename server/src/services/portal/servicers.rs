@@ -13,10 +13,11 @@ use serde_json::json;
 
 use super::Services;
 use super::audit::{ProductionProof, audit};
+use super::outcome::portal_result;
 use super::people::links;
-use super::service_error::{ServiceError, portal_result};
 use crate::mail::letters;
 use crate::security::SecurityEvent;
+use crate::services::refusal::ServiceError;
 use crate::state::AppState;
 use crate::storage::Tx;
 use crate::storage::people::NewPerson;

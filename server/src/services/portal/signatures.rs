@@ -14,9 +14,10 @@ use super::signing_keys;
 use crate::services::access::signatures::report::report;
 use crate::services::access::signatures::{Owner, Signed, once};
 use crate::services::portal::Services;
-use crate::services::portal::service_error::{ServiceError, portal_result};
+use crate::services::portal::outcome::portal_result;
 use crate::services::portal::tenants::{Change, own, signature_terms};
 use crate::services::refusal::ApiError;
+use crate::services::refusal::ServiceError;
 use crate::state::AppState;
 use crate::storage::signatures::{RefusedRow, Used};
 
@@ -127,7 +128,7 @@ fn refused_signature(row: RefusedRow) -> Result<RefusedSignature, ServiceError> 
         at: row.at,
         method: row.method,
         path: row.path,
-        findings: findings.map_err(|error| ServiceError::Broken(error.to_string()))?,
+        findings: findings.map_err(ServiceError::broken)?,
     })
 }
 

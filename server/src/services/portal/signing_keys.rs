@@ -12,7 +12,7 @@ use crate::security::SecurityEvent;
 use crate::services::access::signatures::key_sets;
 use crate::services::access::signatures::material::{self, PublicKey};
 use crate::services::portal::audit::{ProductionProof, audit};
-use crate::services::portal::service_error::ServiceError;
+use crate::services::refusal::ServiceError;
 use crate::state::AppState;
 use crate::storage::signing_keys::{NewSigningKeyRow as NewRow, SigningKeyRow};
 use crate::storage::{Tx, lost_race};

@@ -9,8 +9,9 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::Services;
-use super::service_error::{ServiceError, portal_result};
+use super::outcome::portal_result;
 use crate::services::access::catalog::holds;
+use crate::services::refusal::ServiceError;
 
 #[async_trait]
 impl Skills for Services {

@@ -10,9 +10,10 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::Services;
-use super::service_error::{ServiceError, audit_entry, portal_result};
+use super::outcome::{audit_entry, portal_result};
 use crate::jobs::decide_verification::DecideVerification;
 use crate::security::SecurityEvent;
+use crate::services::refusal::ServiceError;
 use crate::storage::verifications::PendingRow;
 
 /// Sessions in the list.

@@ -77,7 +77,7 @@ pub(in crate::services) async fn process(
     let callback = tx.callback(&digest).await?;
     let callback = callback.ok_or_else(|| ApiError::from(Code::TppRedirectError))?;
     let session = tx.session(callback.session_id).await?;
-    let session = session.ok_or_else(|| ApiError::Broken("a return without its session".into()))?;
+    let session = session.ok_or_else(|| ApiError::broken("a return without its session"))?;
     let unserved = unserved(&mut tx, &session).await?;
     let state = &state.for_tenant(&mut tx, session.tenant_id).await?;
     drop(tx);

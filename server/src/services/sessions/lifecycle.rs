@@ -401,5 +401,5 @@ fn answer(state: &AppState, row: &SessionRow, step: &StepRow) -> Result<Value, A
     let place = aad::step_answer(row.id, step.position);
     let plain = state.vault.open(&place, &step.answer)?;
     serde_json::from_slice(&plain)
-        .map_err(|_| ApiError::Broken("a step's kept answer cannot be read".into()))
+        .map_err(|_| ApiError::broken("a step's kept answer cannot be read"))
 }

@@ -59,7 +59,7 @@ pub async fn complete(
 ) -> Result<CredentialsId, ApiError> {
     let now = opening.now;
     let old = tx.consent(renewal.consent_id).await?;
-    let old = old.ok_or_else(|| ApiError::Broken("a renewal without its consent".into()))?;
+    let old = old.ok_or_else(|| ApiError::broken("a renewal without its consent"))?;
     let state = &state.for_tenant(tx, brought.tenant_id).await?;
     let grant = grants::open(state, brought)?.ok_or(Code::InactiveCredentials)?;
     let renewed = Renewal {

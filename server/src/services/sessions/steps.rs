@@ -186,7 +186,7 @@ async fn requesting_app(state: &AppState, row: &SessionRow) -> Result<Requesting
     let mut tx = state.db.read().await?;
     let facts = tx.tenant_auth(row.tenant_id).await?;
     let terms = tx.skill_terms(row.tenant_id, &row.skill).await?;
-    let facts = facts.ok_or_else(|| ApiError::Broken("a session without its tenant".into()))?;
+    let facts = facts.ok_or_else(|| ApiError::broken("a session without its tenant"))?;
     let minutes = terms.map_or(CONSENT_DURATION.default, |terms| terms.consent_duration);
     Ok(RequestingApp {
         name: facts.name,

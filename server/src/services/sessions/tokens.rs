@@ -86,7 +86,7 @@ pub async fn exchange_once(
         return used(state, client, &row, once.as_ref()).await;
     }
     let session = tx.session(row.session_id).await?;
-    let session = session.ok_or_else(|| ApiError::Broken("a token without its session".into()))?;
+    let session = session.ok_or_else(|| ApiError::broken("a token without its session"))?;
     let row = waited_for(state, &mut tx, &session, row).await?;
     alive(&mut tx, &row, state.clock.now()).await?;
     check_verifier(&session, exchange.code_verifier.as_ref())?;
@@ -109,9 +109,7 @@ pub async fn exchange(
 ) -> Result<Exchanged, ApiError> {
     match exchange_once(state, client, exchange, None, |_| Vec::new()).await? {
         ExchangeResult::First(exchanged) => Ok(exchanged),
-        ExchangeResult::Replay(..) => {
-            Err(ApiError::Broken("an answer was kept without a key".into()))
-        }
+        ExchangeResult::Replay(..) => Err(ApiError::broken("an answer was kept without a key")),
     }
 }
 
@@ -153,7 +151,7 @@ async fn open(
         .await?;
     if !exchanged {
         let row = tx.temp_token(digest).await?;
-        let row = row.ok_or_else(|| ApiError::Broken("a token that was there is gone".into()))?;
+        let row = row.ok_or_else(|| ApiError::broken("a token that was there is gone"))?;
         if row.exchanged_at.is_some() {
             drop(tx);
             return used(state, client, &row, once.as_ref()).await;
@@ -172,7 +170,7 @@ async fn open(
         ))
     })?;
     let consent = tx.consent_of(session.id).await?;
-    let consent = consent.ok_or_else(|| ApiError::Broken("a token without its consent".into()))?;
+    let consent = consent.ok_or_else(|| ApiError::broken("a token without its consent"))?;
     let asked = now + Duration::minutes(terms.consent_duration);
     // The provider may end it earlier than was asked.
     let expires_at = consent.valid_until.map_or(asked, |until| until.min(asked));
@@ -239,7 +237,7 @@ async fn waited_for(
     uploads::none_missing(state, tx, session).await?;
     // The last one came in this very moment.
     let row = tx.temp_token(&row.digest).await?;
-    row.ok_or_else(|| ApiError::Broken("a token that was there is gone".into()))
+    row.ok_or_else(|| ApiError::broken("a token that was there is gone"))
 }
 
 /// Refuses a token that can be exchanged no more. Another one of its session may have been: that ends nothing.

@@ -40,7 +40,7 @@ pub async fn decided(state: &AppState, by: &DecideVerification) -> Result<(), Ap
     let (connector, bank_ref) = under_way(state, &session)?;
     match connector.decide(&bank_ref, by.decision).await {
         Ok(()) | Err(ConnectorError::Rejected { .. }) => {}
-        Err(error) => return Err(ApiError::Broken(error.to_string())),
+        Err(error) => return Err(ApiError::broken(error)),
     }
     let asking = ResumeSession {
         session: by.session,
@@ -65,7 +65,7 @@ pub async fn poll(state: &AppState, asking: &ResumeSession) -> Result<(), ApiErr
             row.awaiting == Awaiting::Provider && (row.position, row.asked) == poll
         });
         return if due {
-            Err(ApiError::Broken("somebody else is asking".into()))
+            Err(ApiError::broken("somebody else is asking"))
         } else {
             Ok(())
         };
@@ -114,7 +114,7 @@ async fn verdict(state: &AppState, session: &SessionRow) -> Result<VerificationO
         Err(ConnectorError::Rejected { .. } | ConnectorError::Unauthorized) => {
             Ok(failed("provider_error"))
         }
-        Err(error) => Err(ApiError::Broken(error.to_string())),
+        Err(error) => Err(ApiError::broken(error)),
     }
 }
 
@@ -126,7 +126,7 @@ pub fn under_way(
     let connector = connector(state, &session.skill)?;
     let bank_ref = open_ref(state, session)?;
     let bank_ref = bank_ref
-        .ok_or_else(|| ApiError::Broken("a verification without what its connector kept".into()))?;
+        .ok_or_else(|| ApiError::broken("a verification without what its connector kept"))?;
     Ok((connector, bank_ref))
 }
 
@@ -185,7 +185,7 @@ async fn apply(
 /// The step that is verified.
 async fn step_of(tx: &mut Tx, session: &SessionRow) -> Result<String, ApiError> {
     let last = tx.last_step(session.id).await?;
-    let last = last.ok_or_else(|| ApiError::Broken("a verification of no step".into()))?;
+    let last = last.ok_or_else(|| ApiError::broken("a verification of no step"))?;
     Ok(last.step)
 }
 

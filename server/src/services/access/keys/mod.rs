@@ -184,7 +184,7 @@ pub async fn named(tx: &mut Tx, client_id: &str) -> Result<NamedTenant, ApiError
 /// Refuses what is done in the name of a tenant that is paused, or whose servicer is suspended.
 pub async fn check_served(tx: &mut Tx, tenant: TenantId) -> Result<(), ApiError> {
     let facts = tx.tenant_auth(tenant).await?;
-    let facts = facts.ok_or_else(|| ApiError::Broken("a tenant that is gone".into()))?;
+    let facts = facts.ok_or_else(|| ApiError::broken("a tenant that is gone"))?;
     is_served(&facts)
 }
 

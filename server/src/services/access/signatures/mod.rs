@@ -170,8 +170,7 @@ async fn keep(
     {
         return Ok(());
     }
-    let findings = serde_json::to_string(&report.findings)
-        .map_err(|error| ApiError::Broken(error.to_string()))?;
+    let findings = serde_json::to_string(&report.findings).map_err(ApiError::broken)?;
     let row = RefusedRow {
         request_id: request,
         tenant_id: owner.tenant,

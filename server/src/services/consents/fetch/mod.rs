@@ -84,7 +84,7 @@ pub async fn fetch(
     let now = state.clock.now();
     let mut tx = state.db.read().await?;
     let seen = tx.consent(id).await?;
-    let seen = seen.ok_or_else(|| ApiError::Broken("a fetch without its consent".into()))?;
+    let seen = seen.ok_or_else(|| ApiError::broken("a fetch without its consent"))?;
     drop(tx);
     let before = BankCalls::read(seen.bank_calls.as_deref(), now);
     let outdated = match occasion {
@@ -118,7 +118,7 @@ pub async fn fetch(
         .await?;
     let Some(consent) = claimed else {
         let row = tx.consent(id).await?;
-        let row = row.ok_or_else(|| ApiError::Broken("a fetch without its consent".into()))?;
+        let row = row.ok_or_else(|| ApiError::broken("a fetch without its consent"))?;
         return skip_reason(&row, outdated, now);
     };
     tx.commit().await?;
@@ -275,7 +275,7 @@ impl<'a> Fetch<'a> {
         let mut tx = state.db.read().await?;
         let sealed = tx.sealed_utx_key(consent.tenant_id).await?;
         let (sealed, version) =
-            sealed.ok_or_else(|| ApiError::Broken("a consent without its tenant".into()))?;
+            sealed.ok_or_else(|| ApiError::broken("a consent without its tenant"))?;
         Ok(Self {
             state,
             consent,

@@ -109,7 +109,7 @@ pub async fn record_order(
     let id = PaymentId(state.clock.id());
     let mut order = Value::Object(data.clone());
     let intent = PaymentIntent::read(&order)
-        .ok_or_else(|| ApiError::Broken("a payment was ordered with data that is none".into()))?;
+        .ok_or_else(|| ApiError::broken("a payment was ordered with data that is none"))?;
     if let Some(order) = order.as_object_mut() {
         order.shift_remove("psu_redirect_link");
         order.shift_remove("psu_id");
@@ -332,7 +332,7 @@ fn opened(
 ) -> Result<OpenedPayment, ApiError> {
     let ordered: Value = open(state, &aad::payment_order(row.id), &row.ordered)?;
     let intent = PaymentIntent::read(&ordered)
-        .ok_or_else(|| ApiError::Broken("a kept order cannot be read".into()))?;
+        .ok_or_else(|| ApiError::broken("a kept order cannot be read"))?;
     let said = provider_status(state, &row)?;
     let (servicer_id, servicer_name) = accounts::provider(state, &row.skill);
     Ok(OpenedPayment {

@@ -1,7 +1,6 @@
 //! Executes a run's call, and writes its result down.
 
 use app::domain::ids::RequestId;
-use app::portal::PortalResult;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
@@ -14,6 +13,7 @@ use super::view::{self, Bodies};
 use crate::aad;
 use crate::services::access::keys::ConsoleGrant;
 use crate::services::portal::Services;
+use crate::services::refusal::ServiceError;
 use crate::storage::console::{CallRow, RunProgress, RunRow};
 
 /// The largest answer a run keeps, in bytes.
@@ -36,11 +36,11 @@ impl Services {
         run: &RunRow,
         call: &Outgoing,
         until: DateTime<Utc>,
-    ) -> PortalResult<ApiResponse> {
+    ) -> Result<ApiResponse, ServiceError> {
         let api = self
             .api
             .as_ref()
-            .ok_or_else(|| self.internal_error("the console has no way into the API"))?;
+            .ok_or_else(|| ServiceError::broken("the console has no way into the API"))?;
         let grant = ConsoleGrant {
             tenant: run.tenant_id,
             run: run.id,
@@ -62,13 +62,11 @@ impl Services {
             }),
         };
         let at = self.state.clock.now();
-        let answer = api
-            .call(outgoing, LARGEST)
-            .await
-            .map_err(|e| self.internal_error(e))?;
+        let answer = api.call(outgoing, LARGEST).await;
+        let answer = answer.map_err(ServiceError::broken)?;
         let request = answer.request;
         let request = request.unwrap_or_else(|| RequestId(self.state.clock.id()));
-        let body = serde_json::from_slice(&answer.body).map_err(|e| self.internal_error(e))?;
+        let body = serde_json::from_slice(&answer.body).map_err(ServiceError::broken)?;
         let latency = (self.state.clock.now() - at)
             .num_microseconds()
             .unwrap_or(i64::MAX);
@@ -90,7 +88,7 @@ impl Services {
         call: Outgoing,
         until: DateTime<Utc>,
         answer: ApiResponse,
-    ) -> PortalResult<()> {
+    ) -> Result<(), ServiceError> {
         let settled = apply::ResponseParts {
             position: run.calls,
             at: answer.at,
@@ -128,10 +126,8 @@ impl Services {
             status,
             held: self.sealed(run.id, &held)?,
         };
-        let mut tx = self.write().await?;
-        tx.finish_run_call(run.id, until, &progress, &row)
-            .await
-            .map_err(|e| self.internal_error(e))?;
-        tx.commit().await.map_err(|e| self.internal_error(e))
+        let mut tx = self.state.db.write().await?;
+        tx.finish_run_call(run.id, until, &progress, &row).await?;
+        Ok(tx.commit().await?)
     }
 }

@@ -10,15 +10,17 @@ use app::portal::{Actor, PortalError, PortalResult, RequestSource};
 use serde_json::json;
 
 use super::calls::{self, Outgoing};
+use super::files;
 use super::plan::{self, RunPlan};
 use super::run_state::RunState;
-use super::{MEMORY, files};
+use super::runs::MEMORY;
 use crate::jobs::console::ForgetRun;
 use crate::security::SecurityEvent;
 use crate::services::portal::Services;
-use crate::services::portal::service_error::audit_entry;
+use crate::services::portal::outcome::audit_entry;
+use crate::services::refusal::ServiceError;
+use crate::storage::Tx;
 use crate::storage::console::{NewRun, RunRow};
-use crate::storage::{DbError, Tx};
 
 impl Services {
     /// Returns the script of a skill; `None` if the skill is no longer known.
@@ -76,7 +78,7 @@ impl Services {
         skill: &SkillName,
         held: &RunState,
         source: &RequestSource,
-    ) -> PortalResult<RunId> {
+    ) -> Result<RunId, ServiceError> {
         let id = RunId(self.state.clock.id());
         let now = self.state.clock.now();
         let new = NewRun {
@@ -98,15 +100,10 @@ impl Services {
             id,
             detail,
         );
-        let broken = |error: DbError| self.internal_error(error);
-        tx.add_run(&new).await.map_err(broken)?;
-        tx.audit(&audit).await.map_err(broken)?;
+        tx.add_run(&new).await?;
+        tx.audit(&audit).await?;
         let forget = ForgetRun { run: id };
-        self.state
-            .queue
-            .add_at(tx, &forget, now + MEMORY)
-            .await
-            .map_err(broken)?;
+        self.state.queue.add_at(tx, &forget, now + MEMORY).await?;
         Ok(id)
     }
 }

@@ -5,13 +5,14 @@ use app::domain::console::RunStage;
 use app::domain::ids::{RunId, SessionId};
 use app::domain::session::SessionStatus;
 use app::links;
-use app::portal::console::{Console as _, File, NextCall, Run, RunAction};
-use app::portal::{Actor, PortalError, PortalResult, RequestSource};
+use app::portal::console::{File, NextCall, Run, RunAction};
+use app::portal::{Actor, PortalError};
 use url::Url;
 
 use super::api_caller::ApiCall;
 use super::execute::LARGEST;
 use crate::services::portal::Services;
+use crate::services::refusal::ServiceError;
 use crate::skills::sandbox::visitor::Visitor;
 
 /// More calls than any skill's session needs: a run that goes round in circles is left where it is.
@@ -19,14 +20,9 @@ const MOST_CALLS: usize = 40;
 
 impl Services {
     /// Makes every call that is left, as far as a run goes by itself.
-    pub(super) async fn walk(
-        &self,
-        actor: &Actor,
-        run: RunId,
-        source: &RequestSource,
-    ) -> PortalResult<()> {
+    pub(super) async fn walk(&self, actor: &Actor, run: RunId) -> Result<(), ServiceError> {
         for _ in 0..MOST_CALLS {
-            let before = self.run(actor, run).await?;
+            let before = self.show_run(actor, run).await?;
             match &before.next {
                 NextCall::Done | NextCall::DeadEnd(_) | NextCall::Pending { .. } => return Ok(()),
                 NextCall::Bank => {
@@ -44,16 +40,16 @@ impl Services {
                         kind: &missing.kind,
                         file: File::Sample,
                     };
-                    self.advance(actor, run, before.calls.len(), act, source)
+                    self.advance_run(actor, run, before.calls.len(), act)
                         .await?;
                 }
                 _ => {
                     let act = RunAction::Next(None);
-                    self.advance(actor, run, before.calls.len(), act, source)
+                    self.advance_run(actor, run, before.calls.len(), act)
                         .await?;
                 }
             }
-            if !went_on(&before, &self.run(actor, run).await?) {
+            if !went_on(&before, &self.show_run(actor, run).await?) {
                 return Ok(());
             }
         }
@@ -62,18 +58,19 @@ impl Services {
 
     /// Walks the sandbox bank's pages, then follows the bank's redirect as a browser would. Returns `false` where the
     /// run has to wait for the end-user: it stands at another provider's pages, or the return is still being worked on.
-    async fn visit_bank(&self, actor: &Actor, run: &Run) -> PortalResult<bool> {
+    async fn visit_bank(&self, actor: &Actor, run: &Run) -> Result<bool, ServiceError> {
         let (Some(bank), Some(link)) = (&self.state.sandbox_bank, &run.bank_url) else {
             return Ok(false);
         };
         if !self.is_of_bank(bank, link) {
             return Ok(false);
         }
-        let visitor = Visitor::new(bank).map_err(|e| self.internal_error(e))?;
+        let visitor = Visitor::new(bank).map_err(ServiceError::broken)?;
         let Ok(returned_to) = visitor.agree(link).await else {
             return Err(PortalError::Conflict(
                 "The sandbox bank did not let its test user through. Open its page and go on by hand.".into(),
-            ));
+            )
+            .into());
         };
         let Some(end) = self.follow(&returned_to).await? else {
             return Ok(false);
@@ -87,7 +84,7 @@ impl Services {
             return Ok(false);
         };
         let (token, error) = (given("temp_token"), given("error"));
-        self.bank_return(actor, session, token.as_deref(), error.as_deref())
+        self.take_bank_return(actor, session, token.as_deref(), error.as_deref())
             .await?;
         Ok(true)
     }
@@ -102,15 +99,15 @@ impl Services {
 
     /// Follows the bank's redirect to the API. Returns the console's return link with its query, or
     /// `None` if the redirect led elsewhere.
-    async fn follow(&self, back: &str) -> PortalResult<Option<Url>> {
+    async fn follow(&self, back: &str) -> Result<Option<Url>, ServiceError> {
         let api = self.api.as_ref();
-        let api = api.ok_or_else(|| self.internal_error("the console has no way into the API"))?;
+        let api = api.ok_or_else(|| ServiceError::broken("the console has no way into the API"))?;
         let Some(path) = back.strip_prefix(&*self.state.public_url) else {
             return Ok(None);
         };
         let visit = ApiCall { path, posted: None };
         let answer = api.call(visit, LARGEST).await;
-        let answer = answer.map_err(|e| self.internal_error(e))?;
+        let answer = answer.map_err(ServiceError::broken)?;
         let link = answer.location;
         let console = format!("{}{}", self.state.public_url, links::CONSOLE_RETURN);
         let link = link.filter(|link| link.starts_with(&console));
@@ -118,19 +115,16 @@ impl Services {
     }
 
     /// Returns `true` unless the run's session still waits for the provider's decision.
-    pub(super) async fn is_decided(&self, actor: &Actor, run: RunId) -> PortalResult<bool> {
+    pub(super) async fn is_decided(&self, actor: &Actor, run: RunId) -> Result<bool, ServiceError> {
         let servicer = actor
             .may(app::domain::person::Permission::UseConsole)?
             .servicer;
-        let mut tx = self.read().await?;
+        let mut tx = self.state.db.read().await?;
         let row = self.find(&mut tx, servicer, run).await?;
         let (RunStage::Pending, Some(session)) = (row.next_call, row.session_id) else {
             return Ok(true);
         };
-        let session = tx
-            .session(session)
-            .await
-            .map_err(|e| self.internal_error(e))?;
+        let session = tx.session(session).await?;
         Ok(session.is_none_or(|session| session.status != SessionStatus::Pending))
     }
 }

@@ -1,13 +1,14 @@
 //! Seals and opens the state of a run.
 
 use app::domain::ids::{RunId, ServicerId};
-use app::portal::{PortalError, PortalResult};
+use app::portal::PortalError;
 use zeroize::Zeroizing;
 
 use super::run_state::RunState;
 use super::view::Bodies;
 use crate::aad;
 use crate::services::portal::Services;
+use crate::services::refusal::ServiceError;
 use crate::storage::Tx;
 use crate::storage::console::{CallRow, RunRow};
 
@@ -17,16 +18,13 @@ impl Services {
         tx: &mut Tx,
         servicer: ServicerId,
         run: RunId,
-    ) -> PortalResult<RunRow> {
-        let found = tx
-            .run_by_id(servicer, run)
-            .await
-            .map_err(|e| self.internal_error(e))?;
-        found.ok_or(PortalError::NotFound)
+    ) -> Result<RunRow, ServiceError> {
+        let found = tx.run_by_id(servicer, run).await?;
+        Ok(found.ok_or(PortalError::NotFound)?)
     }
 
     /// Opens the state of a run; `None` once its day is over, whether or not the job that erases it has run yet.
-    pub(super) fn held(&self, row: &RunRow) -> PortalResult<Option<RunState>> {
+    pub(super) fn held(&self, row: &RunRow) -> Result<Option<RunState>, ServiceError> {
         let sealed = row
             .held
             .as_ref()
@@ -46,24 +44,25 @@ impl Services {
         (call, bodies)
     }
 
-    pub(super) fn sealed(&self, run: RunId, held: &RunState) -> PortalResult<Vec<u8>> {
+    pub(super) fn sealed(&self, run: RunId, held: &RunState) -> Result<Vec<u8>, ServiceError> {
         self.seal(&aad::console_run(run), held)
     }
 
-    pub(super) fn seal<T: serde::Serialize>(&self, aad: &str, value: &T) -> PortalResult<Vec<u8>> {
-        let plain = Zeroizing::new(serde_json::to_vec(value).map_err(|e| self.internal_error(e))?);
-        self.state
-            .vault
-            .seal(&self.state.clock, aad, &plain)
-            .map_err(|e| self.internal_error(e))
+    pub(super) fn seal<T: serde::Serialize>(
+        &self,
+        aad: &str,
+        value: &T,
+    ) -> Result<Vec<u8>, ServiceError> {
+        let plain = Zeroizing::new(serde_json::to_vec(value).map_err(ServiceError::broken)?);
+        Ok(self.state.vault.seal(&self.state.clock, aad, &plain)?)
     }
 
-    fn open<T: serde::de::DeserializeOwned>(&self, aad: &str, sealed: &[u8]) -> PortalResult<T> {
-        let plain = self
-            .state
-            .vault
-            .open(aad, sealed)
-            .map_err(|e| self.internal_error(e))?;
-        serde_json::from_slice(&plain).map_err(|e| self.internal_error(e))
+    fn open<T: serde::de::DeserializeOwned>(
+        &self,
+        aad: &str,
+        sealed: &[u8],
+    ) -> Result<T, ServiceError> {
+        let plain = self.state.vault.open(aad, sealed)?;
+        serde_json::from_slice(&plain).map_err(ServiceError::broken)
     }
 }

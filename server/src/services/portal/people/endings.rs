@@ -4,7 +4,7 @@ use chrono::Duration;
 
 use crate::security::SecurityEvent;
 use crate::services::portal::audit::{AuditActor, audit};
-use crate::services::portal::service_error::ServiceError;
+use crate::services::refusal::ServiceError;
 use crate::state::AppState;
 
 /// Time an account without a proved address lasts after its last use, in the portal or by its sandbox keys.

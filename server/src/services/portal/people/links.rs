@@ -12,7 +12,7 @@ use crate::jobs::send_mail::SendMail;
 use crate::mail::{Letter, letters};
 use crate::security::{self, SecurityEvent};
 use crate::services::portal::passwords::check_strength;
-use crate::services::portal::service_error::ServiceError;
+use crate::services::refusal::ServiceError;
 use crate::state::AppState;
 use crate::storage::email_links::LinkPurpose;
 use crate::storage::people::PersonRow;

@@ -10,7 +10,7 @@ use chrono::{DateTime, Duration, Utc};
 use kernel::crypto::hex;
 
 use super::devices::KnownDevice;
-use crate::services::portal::service_error::ServiceError;
+use crate::services::refusal::ServiceError;
 use crate::state::AppState;
 use crate::storage::Tx;
 
@@ -137,7 +137,7 @@ pub async fn may_write_to(
     let subject = subject(state, ThrottledAction::Letter, &["to", email_key]);
     match count_one(tx, &subject, limit(state), state.clock.now()).await {
         Ok(()) => Ok(true),
-        Err(ServiceError::Trouble(PortalError::Wait(_))) => Ok(false),
+        Err(ServiceError::Refused(PortalError::Wait(_))) => Ok(false),
         Err(stop) => Err(stop),
     }
 }

@@ -9,7 +9,7 @@ use super::login_throttle;
 use super::start::{claim, stranger};
 use crate::security::SecurityEvent;
 use crate::services::portal::audit::{AuditActor, audit};
-use crate::services::portal::service_error::ServiceError;
+use crate::services::refusal::ServiceError;
 use crate::state::AppState;
 
 /// The servicers that the actor may work in.

@@ -23,8 +23,9 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::Services;
-use super::service_error::{ServiceError, audit_entry, portal_result};
+use super::outcome::{audit_entry, portal_result};
 use crate::security::SecurityEvent;
+use crate::services::refusal::ServiceError;
 use crate::state::AppState;
 use crate::state::passwords::QueueSlot;
 

@@ -14,7 +14,7 @@ use super::links::{self, judged, masked, own_address};
 use super::ticket;
 use crate::security::SecurityEvent;
 use crate::services::portal::audit::{AuditActor, audit};
-use crate::services::portal::service_error::ServiceError;
+use crate::services::refusal::ServiceError;
 use crate::state::AppState;
 use crate::storage::email_links::LinkPurpose;
 use crate::storage::people::{PersonRow, UnprovedRow};

@@ -9,8 +9,9 @@ use serde_json::json;
 use super::{devices, links, login_throttle, ticket};
 use crate::security::{self, EventActor, SecurityEvent};
 use crate::services::portal::audit::{AuditActor, audit};
+use crate::services::portal::outcome::audit_entry;
 use crate::services::portal::passwords::LONGEST_BYTES;
-use crate::services::portal::service_error::{ServiceError, audit_entry};
+use crate::services::refusal::ServiceError;
 use crate::state::AppState;
 use crate::state::passwords::{PasswordCheck, QueueSlot};
 use crate::storage::people::PersonRow;
@@ -32,7 +33,7 @@ pub async fn sign_in(
     source: &RequestSource,
 ) -> Result<PersonId, ServiceError> {
     let signed_in = recognise(state, email, password, source).await;
-    if let Err(ServiceError::Trouble(PortalError::Refused(_))) = &signed_in {
+    if let Err(ServiceError::Refused(PortalError::Refused(_))) = &signed_in {
         security::tell(
             SecurityEvent::AuthenticationFailed,
             EventActor::Stranger,
@@ -86,7 +87,7 @@ async fn recognise(
     .await;
     let counted = match counted {
         // Told in its own browser that the password is wrong, the owner knows more than by being told to wait.
-        Err(ServiceError::Trouble(PortalError::Wait(_))) if in_own_browser => return Err(wrong()),
+        Err(ServiceError::Refused(PortalError::Wait(_))) if in_own_browser => return Err(wrong()),
         counted => counted?,
     };
     let Some(found) = find(&ticket, others, &password).await? else {
@@ -242,8 +243,8 @@ pub async fn change_password(
     source: &RequestSource,
 ) -> Result<(), ServiceError> {
     links::judged(state, actor.email.as_str(), new).map_err(|stop| match stop {
-        ServiceError::Trouble(PortalError::Refused(errors)) => {
-            ServiceError::Trouble(PortalError::Refused(
+        ServiceError::Refused(PortalError::Refused(errors)) => {
+            ServiceError::Refused(PortalError::Refused(
                 errors
                     .into_iter()
                     .map(|mut error| {

@@ -10,7 +10,8 @@ use app::portal::{Actor, PortalError, PortalResult};
 use async_trait::async_trait;
 
 use super::Services;
-use super::service_error::{ServiceError, portal_result};
+use super::outcome::portal_result;
+use crate::services::refusal::ServiceError;
 use crate::state::AppState;
 use crate::storage::request_log::{ListedRequest, RequestDetailRow, RequestQuery};
 

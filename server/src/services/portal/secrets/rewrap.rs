@@ -136,7 +136,7 @@ async fn anew(
         return Ok((sealed, None));
     }
     let details: StoredTransactionDetails = serde_json::from_slice(&plain)
-        .map_err(|_| ApiError::Broken("a row's details cannot be read".into()))?;
+        .map_err(|_| ApiError::broken("a row's details cannot be read"))?;
     let consent = CredentialsId(row.parent);
     let merchant = details.merchant.as_deref();
     let merchant = merchant.map(|name| sealed::merchant_key(&scoped, consent, name));

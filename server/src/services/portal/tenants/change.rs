@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::{keys_permission, may_see, own, tenants_permission};
 use crate::security::SecurityEvent;
-use crate::services::portal::service_error::{ServiceError, audit_entry};
+use crate::services::portal::outcome::audit_entry;
+use crate::services::refusal::ServiceError;
 use crate::state::AppState;
 use crate::storage::Tx;
 use crate::storage::tenants::TenantRow;

@@ -10,8 +10,7 @@ use serde_json::json;
 use crate::security::SecurityEvent;
 use crate::services::consents;
 use crate::services::portal::audit::{AuditActor, audit};
-use crate::services::portal::service_error::ServiceError;
-use crate::services::refusal::ApiError;
+use crate::services::refusal::{ApiError, ServiceError};
 use crate::services::sessions::erasure;
 use crate::state::AppState;
 

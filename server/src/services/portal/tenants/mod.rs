@@ -25,7 +25,8 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 
 use super::Services;
-use super::service_error::{ServiceError, portal_result};
+use super::outcome::portal_result;
+use crate::services::refusal::ServiceError;
 use crate::storage::Tx;
 use crate::storage::tenants::TenantRow as Row;
 

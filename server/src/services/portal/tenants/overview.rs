@@ -5,7 +5,7 @@ use app::portal::Actor;
 use app::portal::tenants::{Overview, TenantSummary};
 use chrono::Duration;
 
-use crate::services::portal::service_error::ServiceError;
+use crate::services::refusal::ServiceError;
 use crate::state::AppState;
 
 /// The tenant list.

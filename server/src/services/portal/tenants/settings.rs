@@ -12,7 +12,7 @@ use super::create::{checked_links, checked_name, known_skill, terms};
 use super::own;
 use crate::security::SecurityEvent;
 use crate::services::access::networks::Networks;
-use crate::services::portal::service_error::ServiceError;
+use crate::services::refusal::ServiceError;
 use crate::state::AppState;
 
 /// Everything the settings and skills tabs show.

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::change::Change;
 use crate::security::SecurityEvent;
-use crate::services::portal::service_error::ServiceError;
+use crate::services::refusal::ServiceError;
 
 pub async fn set(
     mut change: Change<'_>,

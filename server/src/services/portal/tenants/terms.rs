@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::change::Change;
 use crate::security::SecurityEvent;
-use crate::services::portal::service_error::ServiceError;
+use crate::services::refusal::ServiceError;
 use crate::storage::terms::SkillTerms;
 
 pub async fn set(

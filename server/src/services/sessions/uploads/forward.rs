@@ -51,7 +51,7 @@ pub async fn forward(
             .boxed(),
     };
     match connector.document(held, document).await {
-        Err(error) if error.is_passing() => Err(ApiError::Broken(error.to_string())),
+        Err(error) if error.is_passing() => Err(ApiError::broken(error)),
         Err(error) => {
             tracing::warn!(skill = %session.skill, %error, "a provider did not take a file");
             Ok(())

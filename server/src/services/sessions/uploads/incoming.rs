@@ -360,7 +360,7 @@ impl Writer {
         let mut tx = state.db.write().await?;
         let held = tx.hold_for_upload(session, step.position, now).await?;
         let row = tx.session(session).await?;
-        let row = row.ok_or_else(|| ApiError::Broken("an upload's session is gone".into()))?;
+        let row = row.ok_or_else(|| ApiError::broken("an upload's session is gone"))?;
         let closed = closed(&row, step, now);
         let done = matches!(closed, Some((SessionStatus::Completed, _)));
         let kept = tx.uploads_of(step.id).await?;
@@ -382,7 +382,7 @@ impl Writer {
         self.add(&mut tx, piece, new).await?;
         let size = i64::try_from(whole.size).unwrap_or(i64::MAX);
         if !tx.store_upload(self.id, size, &content).await? {
-            return Err(ApiError::Broken("an upload's row does not receive".into()));
+            return Err(ApiError::broken("an upload's row does not receive"));
         }
         let status = settle(state, &mut tx, session).await?;
         let forward = ForwardUpload {

@@ -82,7 +82,7 @@ pub async fn begin(
     check_user(state, session.tenant_id, bound, user)?;
     let skill = skill_named(state, session.skill.as_str())?;
     let known = skill.manifest.step(&step.step);
-    let takes = known.ok_or_else(|| ApiError::Broken("a step its manifest lacks".into()))?;
+    let takes = known.ok_or_else(|| ApiError::broken("a step its manifest lacks"))?;
     let rule = takes.upload(&new.kind).ok_or_else(|| no_such_kind(takes))?;
     let kept = tx.uploads_of(step.id).await?;
     // The answer to a file may be lost, and the file be sent again though everything was there: that is told only by
@@ -230,19 +230,19 @@ pub async fn settle(
     session: SessionId,
 ) -> Result<SessionStatus, ApiError> {
     let row = tx.session(session).await?;
-    let row = row.ok_or_else(|| ApiError::Broken("a session that was held is gone".into()))?;
+    let row = row.ok_or_else(|| ApiError::broken("a session that was held is gone"))?;
     let from = row.progress();
     if !from.lacks_uploads() || !missing(state, tx, &row).await?.is_empty() {
         return Ok(from.status);
     }
     let to = from.after(SessionEvent::Uploaded);
-    let to = to.ok_or_else(|| ApiError::Broken("a file came out of turn".into()))?;
+    let to = to.ok_or_else(|| ApiError::broken("a file came out of turn"))?;
     let now = state.clock.now();
     if !tx
         .end_session(session, from, to, row.ends_at(now), now)
         .await?
     {
-        return Err(ApiError::Broken("a session moved while it was held".into()));
+        return Err(ApiError::broken("a session moved while it was held"));
     }
     let state = &state.for_tenant(tx, row.tenant_id).await?;
     one_time_tokens::redeliver_temp_token(state, tx, &row).await?;

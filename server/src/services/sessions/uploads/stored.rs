@@ -65,7 +65,7 @@ async fn next(reader: Option<Reader>) -> Result<Option<(Bytes, Option<Reader>)>,
     reader.left -= i64::try_from(bytes.len()).unwrap_or(i64::MAX);
     reader.position += 1;
     if last && reader.left != 0 {
-        return Err(ApiError::Broken("an upload has not the size it had".into()));
+        return Err(ApiError::broken("an upload has not the size it had"));
     }
     Ok(Some((bytes, (!last).then_some(reader))))
 }
@@ -76,7 +76,7 @@ impl Reader {
         let mut tx = self.state.db.read().await?;
         let sealed = tx.upload_chunk(self.id, self.position).await?;
         drop(tx);
-        let sealed = sealed.ok_or_else(|| ApiError::Broken("an upload lacks a piece".into()))?;
+        let sealed = sealed.ok_or_else(|| ApiError::broken("an upload lacks a piece"))?;
         let aad = |last| {
             let session = &self.session;
             aad::upload_chunk(session.tenant_id, session.id, self.id, self.position, last)

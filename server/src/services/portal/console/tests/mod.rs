@@ -8,16 +8,17 @@ mod payments;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use app::domain::console::Offer;
+use app::domain::console::{Offer, RunStage};
 use app::domain::person::{Email, Role};
 use app::domain::servicer::{LegalForm, ServicerStatus};
-use app::portal::Membership;
 use app::portal::console::{File, NextCall};
 use app::portal::people::{People as _, Start};
 use app::portal::tenants::Tenants as _;
+use app::portal::{Membership, PortalError};
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
+use chrono::Duration;
 use serde_json::{Value, json};
 
 use super::execute::LARGEST;
