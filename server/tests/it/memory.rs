@@ -76,7 +76,7 @@ async fn four_thousand_unfinished_forms_do_not_fill_the_memory() {
     let head = String::from_utf8(head)
         .unwrap()
         .replace("Content-Length: 100\r\n", "Content-Length: 100000\r\n");
-    let form = [head.as_bytes(), field, &[b'x'; 60_000][..]].concat();
+    let form = [head.as_bytes(), field, &vec![b'x'; 60_000]].concat();
     attack(&[form]).await;
 }
 

@@ -192,7 +192,7 @@ impl IdempotentRequest {
     }
 
     fn aad(&self, digest: &Digest) -> String {
-        aad::kept_answer(self.key.tenant, &self.key.operation, digest)
+        aad::kept_answer(self.key.tenant, self.key.operation, digest)
     }
 }
 
