@@ -28,6 +28,7 @@ mod pages;
 pub mod portal;
 pub mod process;
 pub mod reads;
+mod sign_ins;
 pub mod subject;
 pub mod table;
 mod walk;
@@ -41,6 +42,7 @@ const CONNECTIONS: usize = 32;
 #[command(after_help = "Examples:\n  cargo xtask bench\n  \
                   cargo xtask bench --pages\n  \
                   cargo xtask bench --overload --seconds 60\n  \
+                  cargo xtask bench --sign-ins --seconds 20\n  \
                   cargo xtask bench --dev --rounds 1 --seconds 1 --pages --rows 10000,50000\n\n\
                   Prints tables in Markdown on standard output, progress on standard error. Ten million rows need about \
                   10 GB of disk for each database, one after the other, in the folder that TMPDIR names.")]
@@ -67,6 +69,9 @@ pub struct Options {
     /// Offer five times as many calls as the server can answer, for `--seconds`, and nothing else
     #[arg(long, conflicts_with = "pages")]
     overload: bool,
+    /// Guess passwords at five hundred accounts a second for `--seconds`, beside reads, and measure nothing else
+    #[arg(long, conflicts_with_all = ["pages", "overload"])]
+    sign_ins: bool,
     /// Rows that the table grows to, smallest first
     #[arg(long, requires = "pages", value_delimiter = ',', default_values_t = [10_000, 1_000_000, 10_000_000])]
     rows: Vec<u64>,
@@ -178,6 +183,9 @@ fn one(
         return step("overload", || {
             overload::run(&subject, &pair, &keys, extent.round)
         });
+    }
+    if options.sign_ins {
+        return step("sign-ins", || sign_ins::run(&subject, &pair, extent.round));
     }
     let folder = postgres.map_or(subject.folder.clone(), |postgres| {
         postgres.folder().to_owned()
