@@ -52,6 +52,10 @@ impl<const MAX: usize> Field for Text<MAX> {
     }
 }
 
+/// Regular expression (ECMA-262) of a character that is to be seen: no blank (`White_Space`), control or format character
+/// (`Cc`, `Cf`). The few format characters beyond U+FFFF are left out: their escapes differ from one engine to the next.
+const VISIBLE: &str = "[^\\u0000-\\u0020\\u007F-\\u00A0\\u00AD\\u0600-\\u0605\\u061C\\u06DD\\u070F\\u0890\\u0891\\u08E2\\u1680\\u180E\\u2000-\\u200F\\u2028-\\u202F\\u205F-\\u2064\\u2066-\\u206F\\u3000\\uFEFF\\uFFF9-\\uFFFB]";
+
 /// A text of 1 to `MAX` characters of which something is to be seen: nothing could be found by another.
 pub struct VisibleText<const MAX: usize>(pub String);
 
@@ -64,7 +68,9 @@ impl<const MAX: usize> Field for VisibleText<MAX> {
         Some(Self(text))
     }
     fn schema() -> RefOr<Schema> {
-        Text::<MAX>::schema()
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        let text = text.min_length(Some(1)).max_length(Some(MAX));
+        Schema::Object(text.pattern(Some(VISIBLE)).build()).into()
     }
 }
 
@@ -239,4 +245,22 @@ text_field! {
     SessionId, "must be an id (UUID)", Some(KnownFormat::Uuid);
     StepId, "must be an id (UUID)", Some(KnownFormat::Uuid);
     TransactionId, "must be an id (UUID)", Some(KnownFormat::Uuid);
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_document_takes_the_texts_that_the_reader_takes() {
+        let schema = json!({ "type": "string", "pattern": VISIBLE });
+        let document = jsonschema::validator_for(&schema).unwrap();
+        for c in (0..=0xFFFF).filter_map(char::from_u32) {
+            let is_read = !fold(&c.to_string()).is_empty();
+            let is_documented = document.is_valid(&json!(c.to_string()));
+            assert_eq!(is_documented, is_read, "U+{:04X}", u32::from(c));
+        }
+    }
 }
