@@ -135,7 +135,7 @@ impl Db {
         };
         check_sqlite(&mut *writer.acquire().await?, least).await?;
         let readers = SqlitePoolOptions::new()
-            .max_connections(sqlite_readers())
+            .max_connections(8)
             .acquire_timeout(wait)
             .test_before_acquire(false)
             .idle_timeout(None)
@@ -182,15 +182,6 @@ impl Db {
             counters: ReadPool::new(counters),
         }))
     }
-}
-
-/// Returns the number of connections that read an SQLite database: two for each processor. What they read is in memory
-/// mostly, so that more of them read nothing more, and leave the one who writes a smaller share of a busy processor.
-fn sqlite_readers() -> u32 {
-    let processors = std::thread::available_parallelism().map_or(2, usize::from);
-    u32::try_from(2 * processors)
-        .unwrap_or(u32::MAX)
-        .clamp(4, 16)
 }
 
 /// Runs the migrations that an SQLite database lacks. Nothing keeps two processes from doing so at once, as sqlx locks
