@@ -8,47 +8,48 @@ use app::domain::ids::{
 };
 use kernel::crypto::{Digest, hex};
 
-/// Of a tenant's key for `utx_id`.
+/// Returns the associated data of a tenant's key for `utx_id`.
 pub fn utx_key(tenant: TenantId) -> String {
     format!("tenants.utx_key/{tenant}")
 }
 
-/// Of an app key that may be shown again.
+/// Returns the associated data of an app key that may be shown again.
 pub fn app_key(tenant: TenantId, key: KeyId) -> String {
     format!("tenant_keys.sealed/{tenant}/{key}")
 }
 
-/// Of the `state` that a tenant gave with a session.
+/// Returns the associated data of the `state` that a tenant gave with a session.
 pub fn client_state(session: SessionId) -> String {
     format!("sessions.client_state/{session}")
 }
 
-/// Of what a connector keeps with a session.
+/// Returns the associated data of what a connector keeps with a session.
 pub fn session_bank_ref(tenant: TenantId, session: SessionId) -> String {
     format!("sessions.bank_ref/{tenant}/{session}")
 }
 
-/// Of the answer to a step.
+/// Returns the associated data of the answer to a step.
 pub fn step_answer(session: SessionId, position: i64) -> String {
     format!("session_steps.answer/{session}/{position}")
 }
 
-/// Of a nonce that may be delivered again.
+/// Returns the associated data of a nonce that may be delivered again.
 pub fn nonce(session: SessionId, position: i64) -> String {
     format!("nonces.sealed/{session}/{position}")
 }
 
-/// Of a `temp_token` that may be delivered again.
+/// Returns the associated data of a `temp_token` that may be delivered again.
 pub fn temp_token(tenant: TenantId, session: SessionId) -> String {
     format!("temp_tokens.sealed/{tenant}/{session}")
 }
 
-/// Of the tenant's link that a redirect ends at.
+/// Returns the associated data of the tenant's link that a redirect ends at.
 pub fn redirect_link(session: SessionId, position: i64) -> String {
     format!("bank_returns.link/{session}/{position}")
 }
 
-/// Of a piece of an uploaded file. It says which piece is the last, so that no file can be cut short unnoticed.
+/// Returns the associated data of a piece of an uploaded file. It says which piece is the last, so that no file can be cut
+/// short unnoticed.
 pub fn upload_chunk(
     tenant: TenantId,
     session: SessionId,
@@ -60,67 +61,67 @@ pub fn upload_chunk(
     format!("upload_chunks.sealed/{tenant}/{session}/{upload}/{position}/{end}")
 }
 
-/// Of a consent's grant at the bank.
+/// Returns the associated data of a consent's grant at the bank.
 pub fn bank_grant(tenant: TenantId, session: SessionId) -> String {
     format!("consents.bank_grant/{tenant}/{session}")
 }
 
-/// Of an account's details.
+/// Returns the associated data of an account's details.
 pub fn account(consent: CredentialsId, bank_key: &Digest) -> String {
     format!("accounts.sealed/{consent}/{}", hex(&bank_key.0))
 }
 
-/// Of a balance's details.
+/// Returns the associated data of a balance's details.
 pub fn balance(account: AccountId, balance_type: &str, currency: &str) -> String {
     format!("balances.sealed/{account}/{balance_type}/{currency}")
 }
 
-/// Of a transaction's details, as it is and as it was before a change.
+/// Returns the associated data of a transaction's details, as it is and as it was before a change.
 pub fn transaction(consent: CredentialsId, utx: &Digest) -> String {
     format!("transactions.sealed/{consent}/{}", hex(&utx.0))
 }
 
-/// Of an entry that could not be read.
+/// Returns the associated data of an entry that could not be read.
 pub fn unreadable_entry(consent: CredentialsId, digest: &Digest) -> String {
     format!("unreadable_entries.sealed/{consent}/{}", hex(&digest.0))
 }
 
-/// Of a product's details.
+/// Returns the associated data of a product's details.
 pub fn product(consent: CredentialsId, bank_key: &Digest) -> String {
     format!("products.sealed/{consent}/{}", hex(&bank_key.0))
 }
 
-/// Of what a connector keeps with a payment.
+/// Returns the associated data of what a connector keeps with a payment.
 pub fn payment_bank_ref(payment: PaymentId) -> String {
     format!("payments.bank_ref/{payment}")
 }
 
-/// Of a payment as it was ordered.
+/// Returns the associated data of a payment as it was ordered.
 pub fn payment_order(payment: PaymentId) -> String {
     format!("payments.ordered/{payment}")
 }
 
-/// Of a payment's status as the bank gave it.
+/// Returns the associated data of a payment's status as the bank gave it.
 pub fn payment_status(payment: PaymentId) -> String {
     format!("payments.said/{payment}")
 }
 
-/// Of an answer that is kept for its `Idempotency-Key`.
+/// Returns the associated data of an answer that is kept for its `Idempotency-Key`.
 pub fn kept_answer(tenant: TenantId, operation: impl Display, key: &Digest) -> String {
     format!("kept_answers.sealed/{tenant}/{operation}/{}", hex(&key.0))
 }
 
-/// Of a job's payload.
+/// Returns the associated data of a job's payload.
 pub fn job_payload(job: JobId) -> String {
     format!("jobs.payload/{job}")
 }
 
-/// Of what a run of the console keeps between its calls.
+/// Returns the associated data of what a run of the console keeps between its calls.
 pub fn console_run(run: RunId) -> String {
     format!("console_runs.held/{run}")
 }
 
-/// Of the bodies of a call of the console.
+/// Returns the associated data of the bodies of a call of the console.
 pub fn console_call(run: RunId, position: i64) -> String {
     format!("console_calls.bodies/{run}/{position}")
 }

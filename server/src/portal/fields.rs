@@ -98,6 +98,7 @@ async fn with_file(headers: &HeaderMap, body: Body) -> Result<ReceivedForm, Form
             StatusCode::REQUEST_TIMEOUT,
             "The file came too slowly, and nothing was sent. Go back and send it again.",
         ),
+        UnreadFile::Full => BUSY,
         UnreadFile::Packed => PACKED,
         UnreadFile::NoForm | UnreadFile::Broken => UNREADABLE,
     })?;

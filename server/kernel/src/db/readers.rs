@@ -28,17 +28,18 @@ pub struct ReadPool<DB: Database> {
     slots: Arc<[Slot<DB>]>,
     /// One permit for each slot, given in the order of asking: whoever has one finds a slot free.
     places: Arc<Semaphore>,
-    /// How many wait for a place.
+    /// Requests that wait for a place.
     waiting: Arc<AtomicUsize>,
 }
 
 /// The use of a pool at one moment.
 #[derive(Clone, Copy, Debug)]
 pub struct ReadQueue {
-    /// How many wait for a connection.
+    /// Requests that wait for a connection.
     pub waiting: usize,
-    /// How many connections are lent.
+    /// Connections that are lent.
     pub lent: usize,
+    /// Connections in all.
     pub connections: usize,
 }
 

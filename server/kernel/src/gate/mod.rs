@@ -37,8 +37,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tower::Service as _;
 
 use answer::GuardedBody;
-pub use body::BodyReadError;
-use body::PacedBody;
+pub use body::{BodyReadError, PacedBody};
 use counts::{CountSlot, Counts};
 use head::Head;
 pub use headers::plain;

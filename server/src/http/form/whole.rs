@@ -37,6 +37,8 @@ pub enum FormReadError {
     TooLarge,
     #[error("the form came too slowly")]
     TooSlow,
+    #[error("others need the memory that the form waits in")]
+    Full,
     #[error("the form is not well made, or broke off")]
     Broken,
 }
@@ -84,6 +86,7 @@ fn unread(error: multer::Error) -> FormReadError {
         multer::Error::StreamReadFailed(source) => match source.downcast_ref::<FormBodyError>() {
             Some(FormBodyError::TooLarge) => FormReadError::TooLarge,
             Some(FormBodyError::TooSlow) => FormReadError::TooSlow,
+            Some(FormBodyError::Full) => FormReadError::Full,
             _ => FormReadError::Broken,
         },
         _ => FormReadError::Broken,
@@ -92,15 +95,22 @@ fn unread(error: multer::Error) -> FormReadError {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+    use std::net::IpAddr;
+
     use axum::http::{HeaderValue, header};
+    use futures_util::stream;
+    use kernel::gate::{MemoryPool, PacedBody, SourceAddress};
 
     use super::*;
 
-    async fn sent(body: &str, most: u64) -> Result<Whole, FormReadError> {
-        let mut headers = HeaderMap::new();
+    fn multipart() -> HeaderMap {
         let media = HeaderValue::from_static("multipart/form-data; boundary=xx");
-        headers.insert(header::CONTENT_TYPE, media);
-        read(&headers, Body::from(body.to_owned()), most).await
+        HeaderMap::from_iter([(header::CONTENT_TYPE, media)])
+    }
+
+    async fn sent(body: &str, most: u64) -> Result<Whole, FormReadError> {
+        read(&multipart(), Body::from(body.to_owned()), most).await
     }
 
     fn part(head: &str, body: &str) -> String {
@@ -129,6 +139,23 @@ mod tests {
     async fn a_file_field_left_empty_is_no_file() {
         let body = part("name=\"file\"; filename=\"\"", "") + "--xx--\r\n";
         assert!(sent(&body, 64).await.unwrap().file.is_none());
+    }
+
+    /// Whoever sends it is told to send it again, not that it is not well made.
+    #[tokio::test]
+    async fn a_form_that_has_to_make_room_is_not_called_broken() {
+        let pool = MemoryPool::for_bodies(1 << 20);
+        let source = |n| SourceAddress::from(IpAddr::from([192, 0, 2, n]));
+        let share = pool.room(source(1));
+        let body = Body::from_stream(stream::pending::<Result<Bytes, Infallible>>());
+        let body = Body::new(PacedBody::new(body, Pace::BODY, share.clone(), 0));
+        let form = tokio::spawn(async move { read(&multipart(), body, 64).await });
+        let others: Vec<MemoryShare> = (2..40).map(|n| pool.room(source(n))).collect();
+        tokio::task::yield_now().await;
+        for other in &others {
+            other.take(64 << 10).unwrap();
+        }
+        assert_eq!(form.await.unwrap().unwrap_err(), FormReadError::Full);
     }
 
     #[tokio::test]
