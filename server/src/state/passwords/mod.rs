@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 pub(crate) mod meter;
+mod thread;
 
 use std::sync::Arc;
 
@@ -166,7 +167,7 @@ impl QueueSlot {
             .await
             .map_err(failed)?;
         // The turn goes along, so that a caller who left does not make room for a third.
-        tokio::task::spawn_blocking(move || {
+        thread::run(move || {
             let outcome = work(&passwords);
             drop(turn);
             outcome
