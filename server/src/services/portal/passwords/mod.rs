@@ -1,6 +1,8 @@
 //! Strength of passwords. Good ones are long, and not guessable. No rule about which characters (NIST SP 800-63B, ASVS 6.2).
 //!
-//! `common.txt` holds the words that lists of leaked passwords are made of. A password counts as guessable when such
+//! Two judges have to agree. zxcvbn knows leaked passwords, names, dates and keyboards, in English and as they are typed.
+//! Ours knows what that one does not: other languages and accents, words spelt out, and a person's own names with something
+//! between them. `common.txt` holds the words that lists of leaked passwords are made of. A password counts as guessable when such
 //! words, the person's own names, runs (`1234`, `aaaa`) and a few other characters are all there is to it, which also
 //! catches what no list holds: `Password2026!!`, `qwertyqwerty12`.
 
@@ -23,6 +25,9 @@ const WORD: usize = 4;
 const OTHER: usize = 2;
 /// A run or a year, however long.
 const RUN: usize = 2;
+/// Longest password that zxcvbn is asked about, in characters: its time grows with the square, and what is longer and
+/// guessable is a repetition, which ours sees.
+const LONGEST_ESTIMATED: usize = 64;
 /// In `common.txt`; a person's own names may be longer.
 const LONGEST_WORD: usize = 24;
 
@@ -51,7 +56,7 @@ pub fn check_strength(password: &str, email: Option<&Email>, names: &[&str]) -> 
         .flat_map(|email| own_words(email.as_str()))
         .collect();
     own.extend(names.iter().flat_map(|name| own_words(name)));
-    if score(password, &own) < ENOUGH {
+    if score(password, &own) < ENOUGH || is_listed(password, &own) {
         return Err(
             "This is too easy to guess: it is made of common words, your own names or simple runs. \
              Use a few unrelated words."
@@ -73,6 +78,15 @@ fn own_words(name: &str) -> impl Iterator<Item = String> {
         .into_iter()
         .chain([name, joined])
         .filter(|word| word.chars().count() >= 3)
+}
+
+/// Returns `true` if zxcvbn expects fewer than 10^8 guesses, as from somebody who knows these names.
+fn is_listed(password: &str, own: &HashSet<String>) -> bool {
+    if password.chars().count() > LONGEST_ESTIMATED {
+        return false;
+    }
+    let own: Vec<&str> = own.iter().map(String::as_str).collect();
+    zxcvbn::zxcvbn(password, &own).score() < zxcvbn::Score::Three
 }
 
 /// Returns the strength of a password in the units above: the cheapest way to put it together.
@@ -229,6 +243,14 @@ mod tests {
             "пароль123456",
             "ПАРОЛЬ-ПАРОЛЬ",
             "йцукенгшщзхъ",
+            // Of lists in English.
+            "superman1234",
+            "manchester1878",
+            "jennifer19850312",
+            "liverpoolfc2020",
+            "zaq12wsx34ed",
+            "harrypotter77",
+            "starwars1977x",
         ] {
             let refusal = judged(password).err().unwrap_or_default();
             assert!(refusal.contains("easy to guess"), "{password}: {refusal}");
