@@ -5,6 +5,8 @@ use app::domain::problem::Code;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 
+use maud::{DOCTYPE, PreEscaped, html};
+
 use crate::problem::{AnsweredCode, Problem};
 use crate::state::AppState;
 
@@ -35,14 +37,20 @@ pub fn plain(state: &AppState, status: StatusCode, title: &str, text: &str) -> R
     let policy = format!(
         "default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; frame-ancestors 'none'"
     );
-    let html = Html(format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-         <title>{title}</title><style nonce=\"{nonce}\">{STYLE}</style></head>\
-         <body><main><h1>{title}</h1><p>{text}</p></main></body></html>"
-    ));
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) }
+                style nonce=(nonce) { (PreEscaped(STYLE)) }
+            }
+            body { main { h1 { (title) } p { (text) } } }
+        }
+    };
     let policy = [(header::CONTENT_SECURITY_POLICY, policy)];
-    (status, quiet(), policy, html).into_response()
+    (status, quiet(), policy, Html(page.into_string())).into_response()
 }
 
 /// Neither what the address holds nor what the answer says is to be kept or told to anybody on the way.

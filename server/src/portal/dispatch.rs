@@ -12,6 +12,7 @@ use axum::extract::{FromRequestParts as _, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{Extensions, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
+use cookie::{Cookie, SameSite};
 use kernel::gate::MemoryShare;
 use tower_sessions::Session;
 
@@ -30,7 +31,7 @@ use crate::storage::{DbError, is_busy};
 use crate::text::storable;
 
 /// Lifetime of the cookies for theme and device, in seconds.
-const A_YEAR: u32 = 31_536_000;
+const A_YEAR: i64 = 31_536_000;
 
 /// Sentence for whoever asks in a way that a page does not take.
 const NOT_SO: &str =
@@ -51,7 +52,7 @@ pub struct PortalContext {
 
 /// Reason a visit was answered without its screen.
 enum VisitEnd {
-    Trouble(PortalError),
+    Refused(PortalError),
     Status(StatusCode, &'static str),
     Session(tower_sessions::session::Error),
     Database(DbError),
@@ -166,9 +167,9 @@ impl PortalContext {
             .ok_or_else(|| bad("The address is not readable text. Check the link."))?;
         let params = RawPathParams::from_request_parts(parts, &())
             .await
-            .map_err(|_| VisitEnd::Trouble(PortalError::NotFound))?;
+            .map_err(|_| VisitEnd::Refused(PortalError::NotFound))?;
         if params.iter().any(|(_, value)| !storable(value)) {
-            return Err(VisitEnd::Trouble(PortalError::NotFound));
+            return Err(VisitEnd::Refused(PortalError::NotFound));
         }
         visit.params = FormFields(
             params
@@ -204,7 +205,7 @@ impl PortalContext {
                     .portal
                     .places(&actor)
                     .await
-                    .map_err(VisitEnd::Trouble)?;
+                    .map_err(VisitEnd::Refused)?;
             }
             security::note_person(actor.person);
             visit.actor = Some(actor);
@@ -307,9 +308,7 @@ impl PortalContext {
             source: RequestSource {
                 ip: ip.unwrap_or_default(),
                 user_agent: user_agent.chars().take(300).collect(),
-                device: cookie(&parts.headers, device_cookie(&self.state))
-                    .unwrap_or_default()
-                    .to_owned(),
+                device: cookie(&parts.headers, device_cookie(&self.state)).unwrap_or_default(),
             },
             now: self.state.clock.now(),
             markdown: prefers_markdown(&parts.headers),
@@ -328,7 +327,7 @@ impl PortalContext {
             matches!(&halt, VisitEnd::Status(status, why) if (*status, *why) == fields::PACKED);
         let page = match halt {
             VisitEnd::Spent(page) => return *page,
-            VisitEnd::Trouble(error) => error_page::page(error, visit),
+            VisitEnd::Refused(error) => error_page::page(error, visit),
             VisitEnd::Status(status, why) => error_page::unreadable(status.as_u16(), why, visit),
             VisitEnd::Session(error) => broken(error.to_string()),
             VisitEnd::Database(error) if is_busy(&error) => {
@@ -360,35 +359,28 @@ impl PortalContext {
         let Some(value) = devices::cookie(&self.state, person, source) else {
             return response;
         };
-        let secure = if self.state.public_url.starts_with("https:") {
-            "; Secure"
-        } else {
-            ""
-        };
-        let name = device_cookie(&self.state);
-        let cookie =
-            format!("{name}={value}; Path=/; Max-Age={A_YEAR}; SameSite=Lax; HttpOnly{secure}");
-        if let Ok(cookie) = HeaderValue::try_from(cookie) {
-            response.headers_mut().append(header::SET_COOKIE, cookie);
-        }
+        self.set_cookie(&mut response, (device_cookie(&self.state), &value), A_YEAR);
         response
     }
 
     fn themed(&self, theme: Option<&'static str>, to: &str) -> Response {
-        let secure = if self.state.public_url.starts_with("https:") {
-            "; Secure"
-        } else {
-            ""
-        };
         let (value, lives) = theme.map_or(("", 0), |theme| (theme, A_YEAR));
-        let cookie = format!(
-            "{THEME_COOKIE}={value}; Path=/; Max-Age={lives}; SameSite=Lax; HttpOnly{secure}"
-        );
         let mut response = see_other(to);
-        if let Ok(cookie) = HeaderValue::try_from(cookie) {
+        self.set_cookie(&mut response, (THEME_COOKIE, value), lives);
+        response
+    }
+
+    /// Sets a cookie of the whole portal for so many seconds.
+    fn set_cookie(&self, response: &mut Response, cookie: (&'static str, &str), seconds: i64) {
+        let cookie = Cookie::build(cookie)
+            .path("/")
+            .max_age(time::Duration::seconds(seconds))
+            .same_site(SameSite::Lax)
+            .http_only(true)
+            .secure(self.state.public_url.starts_with("https:"));
+        if let Ok(cookie) = HeaderValue::try_from(cookie.to_string()) {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
-        response
     }
 }
 
@@ -416,7 +408,7 @@ fn admit(who: ScreenAccess, visit: &Visit, parts: &Parts) -> Result<Option<Strin
             path
         })
     };
-    let may = |allowed: Result<(), PortalError>| allowed.map(|()| None).map_err(VisitEnd::Trouble);
+    let may = |allowed: Result<(), PortalError>| allowed.map(|()| None).map_err(VisitEnd::Refused);
     match (who, &visit.actor) {
         (ScreenAccess::Anyone, _) | (ScreenAccess::SignedIn, Some(_)) => Ok(None),
         (ScreenAccess::May(permission), Some(actor)) => may(actor.may(permission).map(drop)),

@@ -4,6 +4,7 @@ use app::links;
 use app::pages::{SCREENS, Visit};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
+use cookie::Cookie;
 
 use crate::state::AppState;
 
@@ -76,21 +77,21 @@ pub fn device_cookie(state: &AppState) -> &'static str {
     }
 }
 
-/// The first cookie of a name.
-pub fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
-    headers
-        .get_all(header::COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|line| line.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == wanted)
-        .map(|(_, value)| value)
+/// Returns the value of the first cookie of a name; `None` if the browser sent none.
+pub fn cookie(headers: &HeaderMap, wanted: &str) -> Option<String> {
+    let lines = headers.get_all(header::COOKIE).iter();
+    let mut cookies = lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(Cookie::split_parse)
+        .flatten();
+    cookies
+        .find(|cookie| cookie.name() == wanted)
+        .map(|cookie| cookie.value().to_owned())
 }
 
 /// The theme of the cookie, if it is one.
 pub fn theme(headers: &HeaderMap) -> Option<&'static str> {
-    match cookie(headers, THEME_COOKIE) {
+    match cookie(headers, THEME_COOKIE).as_deref() {
         Some("light") => Some("light"),
         Some("dark") => Some("dark"),
         _ => None,

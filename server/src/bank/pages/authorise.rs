@@ -10,7 +10,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::browser;
-use super::visit::{COOKIE_NAME, VisitError, denied};
+use super::visit::{COOKIE_NAME, VisitError, denied, set_cookie};
 use crate::bank::BankState;
 use crate::bank::storage::visits::{self, NewVisit, VisitSubject};
 use crate::bank::storage::{consents, payments};
@@ -72,13 +72,11 @@ pub async fn begin(
     visits::start(&mut tx, &visit).await?;
     tx.commit().await?;
     // One cookie a visit, so that two windows do not disturb each other.
-    let secure = if bank.public_url.starts_with("https:") {
-        "; Secure"
-    } else {
-        ""
-    };
-    let cookie = format!(
-        "{COOKIE_NAME}={cookie}; Path=/authorise/{id}; HttpOnly; SameSite=Lax; Max-Age=900{secure}"
+    let cookie = set_cookie(
+        &bank,
+        (COOKIE_NAME, cookie),
+        format!("/authorise/{id}"),
+        900,
     );
     let mut response = (
         StatusCode::SEE_OTHER,

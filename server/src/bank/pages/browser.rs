@@ -3,7 +3,6 @@
 //! cookie of its own.
 
 use axum::extract::{Path, Query, State};
-use axum::http::header::COOKIE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse as _, Response};
 use kernel::crypto::sha256_hex;
@@ -12,39 +11,30 @@ use uuid::Uuid;
 
 use super::format::host;
 use super::views::{self, ConsentListItem};
-use super::visit::{VisitError, see_other};
+use super::visit::{VisitError, cookie, see_other, set_cookie};
 use crate::bank::BankState;
 use crate::bank::storage::consents::{self, BankConsentRow};
 
 const COOKIE_NAME: &str = "xyzbank_browser";
 /// Lifetime of the cookie, in seconds: 180 days, the longest a consent may last.
-const LIVES: u32 = 15_552_000;
+const LIVES: i64 = 15_552_000;
 /// Largest number of consents on the page.
 const LISTED: i64 = 100;
 
 /// A cookie for a browser that has none.
 pub fn fresh(bank: &BankState) -> String {
-    let secure = if bank.public_url.starts_with("https:") {
-        "; Secure"
-    } else {
-        ""
-    };
-    format!(
-        "{COOKIE_NAME}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age={LIVES}{secure}",
-        bank.clock.token()
+    set_cookie(
+        bank,
+        (COOKIE_NAME, bank.clock.token()),
+        "/".to_owned(),
+        LIVES,
     )
 }
 
 /// The digest of a browser's cookie, if it has one.
 pub fn digest(headers: &HeaderMap) -> Option<String> {
-    let lines = headers.get_all(COOKIE).iter();
-    let pairs = lines
-        .filter_map(|line| line.to_str().ok())
-        .flat_map(|line| line.split(';'));
-    pairs
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == COOKIE_NAME)
-        .map(|(_, value)| sha256_hex(format!("browser/{value}").as_bytes()))
+    let value = cookie(headers, COOKIE_NAME)?;
+    Some(sha256_hex(format!("browser/{value}").as_bytes()))
 }
 
 /// Query of the list page. `ended` is `yes` after a redirect from the form that ended a consent.

@@ -1,7 +1,9 @@
 //! The words and the form of the page on which a payment is confirmed.
 
+use maud::{Markup, html};
+
 use super::format::{grouped, thousands};
-use super::html::{esc, page};
+use super::html::page;
 use super::views::RequestingParties;
 use crate::bank::payments::order::{Order, OrderTransfer, minor};
 use crate::bank::payments::schedule::{Frequency, Schedule};
@@ -38,95 +40,84 @@ pub fn confirm(shown: &PaymentView<'_>) -> String {
         payers,
         error,
     } = shown;
-    let (path, app, who) = (esc(path), esc(asker.app()), asker.paragraph());
-    let summary = summary(order);
     if payers.is_empty() {
-        let main = format!(
-            r#"<h1>You have no account that can pay this</h1>
-<p><strong>{app}</strong> asks for a payment in {currency} from an account that you do not have with us.</p>
-{summary}
-<form method="post" action="{path}/decision">
-<button class="primary" name="decision" value="refuse">Go back without paying</button>
-</form>"#,
-            currency = order.currency,
+        return page(
+            "No account to pay from",
+            &html! {
+                h1 { "You have no account that can pay this" }
+                p {
+                    strong { (asker.app()) } " asks for a payment in " (order.currency)
+                    " from an account that you do not have with us."
+                }
+                (summary(order))
+                form method="post" action={ (path) "/decision" } {
+                    button class="primary" name="decision" value="refuse" { "Go back without paying" }
+                }
+            },
         );
-        return page("No account to pay from", &main);
     }
-    let (message, described) = match error {
-        Some(text) => (
-            format!(
-                "<p class=\"error\" id=\"wrong\" role=\"alert\">{}</p>\n",
-                esc(text)
-            ),
-            " aria-describedby=\"wrong\"",
-        ),
-        None => (String::new(), ""),
-    };
     let fixed = order.debtor_account.is_some();
-    let rows: String = payers.iter().map(|payer| row(payer, fixed)).collect();
-    let main = format!(
-        r#"<h1>Confirm this payment</h1>
-{who}
-{summary}
-<p>Afterwards you go back to <code>{host}</code>.</p>
-<form method="post" action="{path}/decision">
-<fieldset{described}>
-<legend>Pay from</legend>
-{message}{rows}</fieldset>
-<button class="primary" name="decision" value="approve">Confirm and pay</button>
-<button class="quiet" name="decision" value="refuse">Refuse</button>
-</form>"#,
-        host = esc(&asker.host),
-    );
-    page("Confirm payment", &main)
+    page(
+        "Confirm payment",
+        &html! {
+            h1 { "Confirm this payment" }
+            (asker.paragraph())
+            (summary(order))
+            p { "Afterwards you go back to " code { (asker.host) } "." }
+            form method="post" action={ (path) "/decision" } {
+                fieldset aria-describedby=[error.map(|_| "wrong")] {
+                    legend { "Pay from" }
+                    @if let Some(text) = error {
+                        p class="error" id="wrong" role="alert" { (text) }
+                    }
+                    "\n"
+                    @for payer in *payers { (row(payer, fixed)) "\n" }
+                }
+                button class="primary" name="decision" value="approve" { "Confirm and pay" }
+                button class="quiet" name="decision" value="refuse" { "Refuse" }
+            }
+        },
+    )
 }
 
 /// Renders the order: payees, amounts, texts and dates.
-fn summary(order: &Order) -> String {
-    let line = |name: &str, class: &str, text: &str| {
-        format!("<div><dt>{name}</dt><dd{class}>{}</dd></div>\n", esc(text))
+fn summary(order: &Order) -> Markup {
+    let line = |name: &str, class: Option<&str>, text: &str| {
+        html! { div { dt { (name) } dd class=[class] { (text) } } }
     };
     let total = format!("{} {}", thousands(order.total()), order.currency);
-    let mut lines = line("Amount", " class=\"total\"", &total);
-    if let [one] = order.transfers.as_slice() {
-        lines.push_str(&line("To", "", &one.creditor_name));
-        lines.push_str(&line(
-            "Account",
-            " class=\"iban\"",
-            &grouped(&one.creditor_account.iban),
-        ));
-        if let Some(text) = &one.remittance_information_unstructured {
-            lines.push_str(&line("For", "", text));
+    html! {
+        dl class="sum" {
+            (line("Amount", Some("total"), &total))
+            @if let [one] = order.transfers.as_slice() {
+                (line("To", None, &one.creditor_name))
+                (line("Account", Some("iban"), &grouped(&one.creditor_account.iban)))
+                @if let Some(text) = &one.remittance_information_unstructured {
+                    (line("For", None, text))
+                }
+            } @else {
+                (line("Payments", None, &order.transfers.len().to_string()))
+            }
+            (line("When", None, &when(order)))
         }
-    } else {
-        lines.push_str(&line("Payments", "", &order.transfers.len().to_string()));
+        @if order.transfers.len() != 1 { (list(&order.transfers, order.currency)) }
     }
-    lines.push_str(&line("When", "", &when(order)));
-    let list = match order.transfers.as_slice() {
-        [_] => String::new(),
-        several => list(several, order.currency),
-    };
-    format!("<dl class=\"sum\">\n{lines}</dl>{list}")
 }
 
-fn list(transfers: &[OrderTransfer], currency: &str) -> String {
-    let rows: String = transfers
-        .iter()
-        .take(MOST_SHOWN)
-        .map(|one| {
-            let amount = thousands(minor(&one.instructed_amount.amount).unwrap_or(0));
-            format!(
-                "<li>{amount} {currency} to {}, <span class=\"iban\">{}</span></li>\n",
-                esc(&one.creditor_name),
-                esc(&grouped(&one.creditor_account.iban)),
-            )
-        })
-        .collect();
-    let rest = match transfers.len().saturating_sub(MOST_SHOWN) {
-        0 => String::new(),
-        more => format!("<li>and {more} more</li>\n"),
-    };
-    format!("\n<ul>\n{rows}{rest}</ul>")
+fn list(transfers: &[OrderTransfer], currency: &str) -> Markup {
+    let amount = |one: &OrderTransfer| thousands(minor(&one.instructed_amount.amount).unwrap_or(0));
+    let more = transfers.len().saturating_sub(MOST_SHOWN);
+    html! {
+        ul {
+            @for one in transfers.iter().take(MOST_SHOWN) {
+                li {
+                    (amount(one)) " " (currency) " to " (one.creditor_name) ", "
+                    span class="iban" { (grouped(&one.creditor_account.iban)) }
+                }
+            }
+            @if more > 0 { li { "and " (more) " more" } }
+        }
+    }
 }
 
 fn when(order: &Order) -> String {
@@ -157,22 +148,18 @@ fn standing(schedule: Schedule) -> String {
 }
 
 /// An account to choose, or the one that the app named.
-fn row(payer: &Payer, fixed: bool) -> String {
-    let chosen = if payer.chosen { " checked" } else { "" };
-    let (element, radio) = if fixed {
-        ("div", String::new())
-    } else {
-        let radio = format!(
-            "<input type=\"radio\" name=\"account\" value=\"{}\"{chosen}>",
-            payer.id
-        );
-        ("label", radio)
+fn row(payer: &Payer, fixed: bool) -> Markup {
+    let content = html! {
+        @if !fixed {
+            input type="radio" name="account" value=(payer.id) checked[payer.chosen];
+        }
+        span class="what" {
+            span { (payer.name) }
+            span class="iban" { (payer.iban) }
+        }
+        span class="amount" { (payer.available) " " (payer.currency) }
     };
-    format!(
-        "<{element} class=\"account\">{radio}<span class=\"what\"><span>{name}</span><span class=\"iban\">{iban}</span></span><span class=\"amount\">{available} {currency}</span></{element}>\n",
-        name = esc(&payer.name),
-        iban = esc(&payer.iban),
-        available = esc(&payer.available),
-        currency = esc(&payer.currency),
-    )
+    html! {
+        @if fixed { div class="account" { (content) } } @else { label class="account" { (content) } }
+    }
 }

@@ -1,9 +1,10 @@
 //! The pages' words and forms.
 
 use chrono::NaiveDate;
+use maud::{Markup, html};
 
 use super::format::host;
-use super::html::{esc, page};
+use super::html::page;
 use crate::bank::BankState;
 use crate::bank::ledger::accounts::{PASSWORD, USERS};
 use crate::bank::storage::visits::{VisitRow, VisitSubject};
@@ -43,18 +44,17 @@ impl RequestingParties {
         self.brand.as_deref().unwrap_or(&self.client)
     }
 
-    /// Returns the HTML paragraph that names the app and the provider, and says that the app's name is not verified.
-    pub fn paragraph(&self) -> String {
-        let client = esc(&self.client);
-        match &self.brand {
-            Some(brand) => format!(
-                "<p><strong>{}</strong> asks through <strong>{client}</strong>, a provider registered with us. \
-                 The app’s name is its own claim: we have not checked it.</p>",
-                esc(brand)
-            ),
-            None => format!(
-                "<p><strong>{client}</strong>, a provider registered with us, asks you.</p>"
-            ),
+    /// Renders the paragraph that names the app and the provider, and says that the app's name is not verified.
+    pub fn paragraph(&self) -> Markup {
+        html! {
+            @if let Some(brand) = &self.brand {
+                p {
+                    strong { (brand) } " asks through " strong { (self.client) }
+                    ", a provider registered with us. The app’s name is its own claim: we have not checked it."
+                }
+            } @else {
+                p { strong { (self.client) } ", a provider registered with us, asks you." }
+            }
         }
     }
 }
@@ -72,16 +72,15 @@ pub struct ConsentListItem {
 
 /// A page that only tells something, with an optional way on.
 fn notice(title: &str, text: &str, way: Option<(&str, &str)>) -> String {
-    let way = way.map_or_else(String::new, |(href, label)| {
-        format!(
-            "\n<p><a class=\"button primary\" href=\"{}\">{}</a></p>",
-            esc(href),
-            esc(label)
-        )
-    });
     page(
         title,
-        &format!("<h1>{}</h1>\n<p>{}</p>{way}", esc(title), esc(text)),
+        &html! {
+            h1 { (title) }
+            p { (text) }
+            @if let Some((href, label)) = way {
+                p { a class="button primary" href=(href) { (label) } }
+            }
+        },
     )
 }
 
@@ -176,51 +175,48 @@ pub fn unavailable() -> String {
 
 /// The sign-in page; `asks` is what the client wants, and `wrong` the name that was tried.
 pub fn sign_in(path: &str, asker: &RequestingParties, asks: &str, wrong: Option<&str>) -> String {
-    let (error, marks) = match wrong {
-        Some(_) => (
-            "<p class=\"error\" id=\"wrong\" role=\"alert\">User name or password is not right. The test users are listed above.</p>",
-            " aria-invalid=\"true\" aria-describedby=\"wrong\"",
-        ),
-        None => ("", ""),
-    };
-    let users: String = USERS
-        .iter()
-        .map(|user| {
-            format!(
-                r#"<div class="user"><button name="user" value="{name}" form="as-user" aria-describedby="about-{name}">Continue as {name}</button>
-<p id="about-{name}">{about}</p></div>
-"#,
-                name = user.username,
-                about = user.about,
-            )
-        })
-        .collect();
-    let main = format!(
-        r#"<h1>Sign in</h1>
-{who}
-<p>{asks}</p>
-<section aria-labelledby="test-users" class="users">
-<h2 id="test-users">Test users</h2>
-{users}</section>
-<form method="post" action="{path}/sign-in" aria-labelledby="by-hand">
-<h2 id="by-hand">Or sign in by hand</h2>
-<p class="hint">The password of each test user is <code>{PASSWORD}</code>.</p>
-{error}
-<label for="username">User name</label>
-<input id="username" name="username" value="{name}" autocomplete="username" autocapitalize="none" spellcheck="false" required{marks}>
-<label for="password">Password</label>
-<input id="password" name="password" type="password" autocomplete="current-password" required{marks}>
-<button class="primary">Sign in</button>
-</form>
-<form method="post" action="{path}/sign-in" id="as-user"></form>
-<form method="post" action="{path}/decision">
-<button class="quiet" name="decision" value="refuse">Cancel and go back</button>
-</form>"#,
-        who = asker.paragraph(),
-        path = esc(path),
-        name = esc(wrong.unwrap_or_default()),
-    );
-    page("Sign in", &main)
+    let is_wrong = wrong.map(|_| "true");
+    let described = wrong.map(|_| "wrong");
+    page(
+        "Sign in",
+        &html! {
+            h1 { "Sign in" }
+            (asker.paragraph())
+            p { (asks) }
+            section aria-labelledby="test-users" class="users" {
+                h2 id="test-users" { "Test users" }
+                @for user in USERS {
+                    div class="user" {
+                        button name="user" value=(user.username) form="as-user" aria-describedby={ "about-" (user.username) } {
+                            "Continue as " (user.username)
+                        }
+                        p id={ "about-" (user.username) } { (user.about) }
+                    }
+                    "\n"
+                }
+            }
+            form method="post" action={ (path) "/sign-in" } aria-labelledby="by-hand" {
+                h2 id="by-hand" { "Or sign in by hand" }
+                p class="hint" { "The password of each test user is " code { (PASSWORD) } "." }
+                @if wrong.is_some() {
+                    p class="error" id="wrong" role="alert" {
+                        "User name or password is not right. The test users are listed above."
+                    }
+                }
+                label for="username" { "User name" }
+                input id="username" name="username" value=(wrong.unwrap_or_default()) autocomplete="username"
+                    autocapitalize="none" spellcheck="false" required aria-invalid=[is_wrong] aria-describedby=[described];
+                label for="password" { "Password" }
+                input id="password" name="password" type="password" autocomplete="current-password" required
+                    aria-invalid=[is_wrong] aria-describedby=[described];
+                button class="primary" { "Sign in" }
+            }
+            form method="post" action={ (path) "/sign-in" } id="as-user" {}
+            form method="post" action={ (path) "/decision" } {
+                button class="quiet" name="decision" value="refuse" { "Cancel and go back" }
+            }
+        },
+    )
 }
 
 /// The consent page of someone who has accounts: who asks, for what, until when, and where it ends.
@@ -231,44 +227,49 @@ pub fn consent(
     choices: &[AccountChoice],
     error: Option<&str>,
 ) -> String {
-    let rows: String = choices.iter().map(row).collect();
-    let (message, described) = match error {
-        Some(text) => (
-            format!(
-                "<p class=\"error\" id=\"none\" role=\"alert\">{}</p>",
-                esc(text)
-            ),
-            " aria-describedby=\"none explained\"",
-        ),
-        None => (String::new(), " aria-describedby=\"explained\""),
-    };
-    let main = format!(
-        r#"<h1>Let {app} read your accounts?</h1>
-{who}
-<dl class="sum">
-<div><dt>It reads</dt><dd>account numbers and names, balances, and transactions of up to three years</dd></div>
-<div><dt>Until</dt><dd>{until} ({days})</dd></div>
-<div><dt>It cannot</dt><dd>move money or change anything</dd></div>
-<div><dt>Returns to</dt><dd><code>{host}</code></dd></div>
-</dl>
-<p>You can end this at any time, in the app or here under <a href="/consents">What you have agreed to</a>.</p>
-<form method="post" action="{path}/decision">
-<fieldset{described}>
-<legend>Your accounts</legend>
-<p class="hint" id="explained">All are ticked. Untick what you want to keep to yourself: {app} then does not learn that it exists.</p>
-{message}
-{rows}</fieldset>
-<button class="primary" name="decision" value="approve">Agree and share</button>
-<button class="quiet" name="decision" value="refuse">Refuse</button>
-</form>"#,
-        app = esc(asker.app()),
-        who = asker.paragraph(),
-        until = until.format("%-d %B %Y"),
-        days = days((until - today).num_days()),
-        host = esc(&asker.host),
-        path = esc(path),
-    );
-    page("Choose accounts", &main)
+    let described = error.map_or("explained", |_| "none explained");
+    page(
+        "Choose accounts",
+        &html! {
+            h1 { "Let " (asker.app()) " read your accounts?" }
+            (asker.paragraph())
+            dl class="sum" {
+                (line("It reads", html! { "account numbers and names, balances, and transactions of up to three years" }))
+                (line("Until", html! { (date(until)) " (" (days((until - today).num_days())) ")" }))
+                (line("It cannot", html! { "move money or change anything" }))
+                (line("Returns to", html! { code { (asker.host) } }))
+            }
+            p {
+                "You can end this at any time, in the app or here under "
+                a href="/consents" { "What you have agreed to" } "."
+            }
+            form method="post" action={ (path) "/decision" } {
+                fieldset aria-describedby=(described) {
+                    legend { "Your accounts" }
+                    p class="hint" id="explained" {
+                        "All are ticked. Untick what you want to keep to yourself: " (asker.app())
+                        " then does not learn that it exists."
+                    }
+                    @if let Some(text) = error {
+                        p class="error" id="none" role="alert" { (text) }
+                    }
+                    "\n"
+                    @for choice in choices { (account(choice)) "\n" }
+                }
+                button class="primary" name="decision" value="approve" { "Agree and share" }
+                button class="quiet" name="decision" value="refuse" { "Refuse" }
+            }
+        },
+    )
+}
+
+/// A name and what it stands for, in a list of facts.
+pub fn line(name: &str, value: Markup) -> Markup {
+    html! { div { dt { (name) } dd { (value) } } }
+}
+
+fn date(day: NaiveDate) -> String {
+    day.format("%-d %B %Y").to_string()
 }
 
 fn days(count: i64) -> String {
@@ -281,75 +282,69 @@ fn days(count: i64) -> String {
 
 /// Renders the list of consents given in this browser. With `ended`, it says that one of them was just ended.
 pub fn given(given: &[ConsentListItem], ended: bool) -> String {
-    let notice = if ended {
-        "<p class=\"done\" role=\"status\">Ended. The app cannot read anything from now on.</p>\n"
-    } else {
-        ""
-    };
-    let rows: String = given.iter().map(given_row).collect();
-    let list = if rows.is_empty() {
-        "<p>Nothing you agreed to in this browser is alive.</p>".to_owned()
-    } else {
-        format!("<ul class=\"given\">\n{rows}</ul>")
-    };
-    let main = format!(
-        r"<h1>What you have agreed to</h1>
-<p>Apps that may read accounts here because somebody agreed to it in this browser. The test users are shared by everybody who tries this bank, so other browsers’ consents are not shown.</p>
-{notice}{list}"
-    );
-    page("What you have agreed to", &main)
-}
-
-fn given_row(one: &ConsentListItem) -> String {
-    format!(
-        r#"<li><h2 id="c-{id}">{app}</h2>
-<dl class="sum">
-<div><dt>Through</dt><dd>{client}</dd></div>
-<div><dt>Accounts of</dt><dd><code>{user}</code></dd></div>
-<div><dt>Agreed</dt><dd>{since}</dd></div>
-<div><dt>Until</dt><dd>{until}</dd></div>
-<div><dt>Returns to</dt><dd><code>{host}</code></dd></div>
-</dl>
-<form method="post" action="/consents/{id}/end"><button aria-describedby="c-{id}">End now</button></form></li>
-"#,
-        id = esc(&one.id),
-        app = esc(&one.app),
-        client = esc(&one.client),
-        user = esc(&one.user),
-        since = one.since.format("%-d %B %Y"),
-        until = one.until.format("%-d %B %Y"),
-        host = esc(&one.host),
+    page(
+        "What you have agreed to",
+        &html! {
+            h1 { "What you have agreed to" }
+            p {
+                "Apps that may read accounts here because somebody agreed to it in this browser. The test users are shared by \
+                 everybody who tries this bank, so other browsers’ consents are not shown."
+            }
+            @if ended {
+                p class="done" role="status" { "Ended. The app cannot read anything from now on." }
+            }
+            @if given.is_empty() {
+                p { "Nothing you agreed to in this browser is alive." }
+            } @else {
+                ul class="given" { @for one in given { (given_row(one)) "\n" } }
+            }
+        },
     )
 }
 
-fn row(choice: &AccountChoice) -> String {
-    let ticked = if choice.ticked { " checked" } else { "" };
-    let below = if choice.overdrawn {
-        " class=\"below\""
-    } else {
-        ""
-    };
-    format!(
-        r#"<label class="account"><input type="checkbox" name="accounts" value="{id}"{ticked}><span class="what"><span>{name}</span><span class="iban">{iban}</span></span><span class="amount"><span{below}>{balance}</span> {currency}</span></label>
-"#,
-        id = choice.id,
-        name = esc(&choice.name),
-        iban = esc(&choice.iban),
-        balance = esc(&choice.balance),
-        currency = esc(&choice.currency),
-    )
+fn given_row(one: &ConsentListItem) -> Markup {
+    html! {
+        li {
+            h2 id={ "c-" (one.id) } { (one.app) }
+            dl class="sum" {
+                (line("Through", html! { (one.client) }))
+                (line("Accounts of", html! { code { (one.user) } }))
+                (line("Agreed", html! { (date(one.since)) }))
+                (line("Until", html! { (date(one.until)) }))
+                (line("Returns to", html! { code { (one.host) } }))
+            }
+            form method="post" action={ "/consents/" (one.id) "/end" } {
+                button aria-describedby={ "c-" (one.id) } { "End now" }
+            }
+        }
+    }
+}
+
+fn account(choice: &AccountChoice) -> Markup {
+    html! {
+        label class="account" {
+            input type="checkbox" name="accounts" value=(choice.id) checked[choice.ticked];
+            span class="what" {
+                span { (choice.name) }
+                span class="iban" { (choice.iban) }
+            }
+            span class="amount" {
+                span class=[choice.overdrawn.then_some("below")] { (choice.balance) } " " (choice.currency)
+            }
+        }
+    }
 }
 
 /// The consent page of someone who has none.
 pub fn no_accounts(path: &str, asker: &RequestingParties) -> String {
-    let main = format!(
-        r#"<h1>You have no accounts with us</h1>
-<p>There is nothing that <strong>{client}</strong> could read, so there is nothing to agree to.</p>
-<form method="post" action="{path}/decision">
-<button class="primary" name="decision" value="refuse">Go back without sharing</button>
-</form>"#,
-        client = esc(asker.app()),
-        path = esc(path),
-    );
-    page("No accounts", &main)
+    page(
+        "No accounts",
+        &html! {
+            h1 { "You have no accounts with us" }
+            p { "There is nothing that " strong { (asker.app()) } " could read, so there is nothing to agree to." }
+            form method="post" action={ (path) "/decision" } {
+                button class="primary" name="decision" value="refuse" { "Go back without sharing" }
+            }
+        },
+    )
 }

@@ -3,6 +3,7 @@
 use axum::http::header::{COOKIE, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
+use cookie::{Cookie, SameSite};
 use kernel::crypto::sha256_hex;
 use url::Url;
 use uuid::Uuid;
@@ -69,7 +70,7 @@ pub fn decided(visit: &VisitRow, headers: &HeaderMap) -> Option<String> {
 /// Returns the visit's one code, made from the browser's own secret, or `None` without its cookie. The code is the same
 /// however often the form is sent, and is stored nowhere.
 pub fn code(visit: &VisitRow, headers: &HeaderMap) -> Option<String> {
-    let cookie = cookie(headers)?;
+    let cookie = cookie(headers, COOKIE_NAME)?;
     Some(sha256_hex(format!("code/{}/{cookie}", visit.id).as_bytes()))
 }
 
@@ -112,7 +113,7 @@ pub async fn find(tx: &mut Tx, id: &str, headers: &HeaderMap) -> Result<VisitRow
     let visit = visits::find(tx, id)
         .await?
         .ok_or(VisitError::BadRequest("there is no such visit"))?;
-    match cookie(headers) {
+    match cookie(headers, COOKIE_NAME) {
         Some(cookie) if sha256_hex(cookie.as_bytes()) == visit.cookie => Ok(visit),
         _ => Err(VisitError::OtherBrowser),
     }
@@ -141,15 +142,32 @@ pub async fn open(
     }
 }
 
-fn cookie(headers: &HeaderMap) -> Option<&str> {
-    let pairs = headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    pairs
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find_map(|(name, value)| (name == COOKIE_NAME).then_some(value))
+/// Returns the value of the first cookie of a name; `None` if the browser sent none.
+pub fn cookie(headers: &HeaderMap, wanted: &str) -> Option<String> {
+    let lines = headers.get_all(COOKIE).iter();
+    let mut cookies = lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(Cookie::split_parse)
+        .flatten();
+    cookies
+        .find(|cookie| cookie.name() == wanted)
+        .map(|cookie| cookie.value().to_owned())
+}
+
+/// Returns a cookie for a path of the bank, which lives so many seconds.
+pub fn set_cookie(
+    bank: &BankState,
+    cookie: (&'static str, String),
+    path: String,
+    seconds: i64,
+) -> String {
+    Cookie::build(cookie)
+        .path(path)
+        .max_age(time::Duration::seconds(seconds))
+        .same_site(SameSite::Lax)
+        .http_only(true)
+        .secure(bank.public_url.starts_with("https:"))
+        .to_string()
 }
 
 #[cfg(test)]
