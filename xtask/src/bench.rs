@@ -135,6 +135,9 @@ pub fn run(project: &Project, options: &Options) -> Result<()> {
     }
     if !options.built {
         site::build_all(project, profile)?;
+        if options.pages {
+            site::build_server(project, profile, site::Parts::Bench)?;
+        }
     }
     if options.wants(Database::Sqlite) {
         one(project, profile, options, None)?;

@@ -70,7 +70,7 @@ fn rebuild(project: &Project, touched: &BTreeSet<Part>) -> Result<()> {
         match part {
             Part::Public => site::copy_public(project, Profile::Dev)?,
             Part::Style => site::build_style(project, Profile::Dev)?,
-            Part::Server => site::build_server(project, Profile::Dev)?,
+            Part::Server => site::build_server(project, Profile::Dev, site::Parts::Product)?,
             Part::Islands => site::build_islands(project, Profile::Dev)?,
         }
     }

@@ -28,7 +28,7 @@ const GENERATED: [Generated; 2] = [
 
 /// `cargo xtask generate`: writes them.
 pub fn write(project: &Project) -> Result<()> {
-    site::build_server(project, Profile::Dev)?;
+    site::build_server(project, Profile::Dev, site::Parts::Product)?;
     for generated in &GENERATED {
         step(&format!("writing {}", generated.file), || {
             files::write(

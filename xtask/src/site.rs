@@ -17,13 +17,22 @@ use crate::{leash, style};
 /// Builds the site and the server; does only what is not done yet.
 pub fn build_all(project: &Project, profile: Profile) -> Result<()> {
     build_site(project, profile)?;
-    build_server(project, profile)?;
+    build_server(project, profile, Parts::Product)?;
     eprintln!(
         "==> ready: {} with {}",
         project.server(profile).display(),
         project.site(profile).display()
     );
     Ok(())
+}
+
+/// What the server's binary is built with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Parts {
+    /// The product alone.
+    Product,
+    /// The product, and the commands that fill its tables for measurements.
+    Bench,
 }
 
 /// Builds everything browsers fetch.
@@ -34,11 +43,11 @@ pub fn build_site(project: &Project, profile: Profile) -> Result<()> {
 }
 
 /// Builds the server's binary. Cargo itself knows what is fresh.
-pub fn build_server(project: &Project, profile: Profile) -> Result<()> {
+pub fn build_server(project: &Project, profile: Profile, parts: Parts) -> Result<()> {
     step(
         &format!("compiling the server ({})", profile.server()),
         || {
-            let command = project.cargo(&[
+            let mut command = project.cargo(&[
                 "build",
                 "--package",
                 "server",
@@ -47,6 +56,9 @@ pub fn build_server(project: &Project, profile: Profile) -> Result<()> {
                 "--profile",
                 profile.server(),
             ]);
+            if parts == Parts::Bench {
+                command.args(["--features", "bench"]);
+            }
             leash::run(&command)
         },
     )

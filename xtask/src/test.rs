@@ -103,7 +103,7 @@ impl Server {
     fn build(self, project: &Project) -> Result<()> {
         match self {
             Self::Built => Ok(()),
-            Self::ToBuild => site::build_server(project, Profile::Dev),
+            Self::ToBuild => site::build_server(project, Profile::Dev, site::Parts::Product),
         }
     }
 }

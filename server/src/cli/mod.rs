@@ -4,6 +4,7 @@
 //! setting is wrong; the sentence names it.
 
 mod backup;
+#[cfg(feature = "bench")]
 mod bench;
 mod demo;
 mod jobs;
@@ -121,6 +122,7 @@ enum Command {
     Secrets(secrets::SecretsCommand),
     /// Database work of `cargo xtask bench`; no command for operators.
     #[command(subcommand, hide = true)]
+    #[cfg(feature = "bench")]
     Bench(bench::Bench),
 }
 
@@ -254,6 +256,7 @@ async fn operated(config: Config, command: Command) -> Result<(), CommandError> 
         Command::Tenant(command) => operate::tenant(&config, command).await,
         Command::Jobs(command) => jobs::run(&config, command).await,
         Command::Secrets(command) => secrets::run(&config, command).await,
+        #[cfg(feature = "bench")]
         Command::Bench(command) => bench::run(&config, command).await,
         // Answered without settings, above.
         Command::Serve { .. }

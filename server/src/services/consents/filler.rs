@@ -11,13 +11,13 @@ use kernel::crypto::Digest;
 use uuid::Uuid;
 
 use super::sealed;
-use super::transactions::{TransactionFilter, opened, read_cursor};
+use super::transactions::{opened, read_cursor};
 use crate::aad;
 use crate::services::refusal::ApiError;
 use crate::state::AppState;
 use crate::storage::consents::ConsentRow;
 use crate::storage::filler::{FilledConsent, MODELS};
-use crate::storage::transactions::TransactionRow;
+use crate::storage::transactions::{TransactionConditions, TransactionRow};
 
 /// The name of the only tenants whose consents may be used like this.
 pub const TENANT: &str = "Benchmark";
@@ -62,7 +62,7 @@ pub async fn plan(
             .ok_or_else(|| ApiError::Broken(format!("{text} is no next_cursor")))
     });
     let mut tx = state.db.read().await?;
-    let all = TransactionFilter::default();
+    let all = TransactionConditions::default();
     Ok(tx
         .explain_transactions(id, &all, after.transpose()?)
         .await?)
@@ -86,9 +86,9 @@ async fn benchmark(state: &AppState, id: CredentialsId) -> Result<ConsentRow, Ap
 async fn lengthen(state: &AppState, consent: &ConsentRow, own: i64) -> Result<(), ApiError> {
     let mut tx = state.db.read().await?;
     let missing = own - tx.count_transactions(Some(consent.id)).await?;
-    let booked = TransactionFilter {
+    let booked = TransactionConditions {
         status: Some(BookingStatus::Booked),
-        ..TransactionFilter::default()
+        ..TransactionConditions::default()
     };
     let models = tx.transactions(consent.id, &booked, None, MODELS).await?;
     let state = &state.for_tenant(&mut tx, consent.tenant_id).await?;

@@ -10,6 +10,7 @@ pub mod cursors;
 pub mod data;
 pub mod end_user;
 pub mod fetch;
+#[cfg(any(test, feature = "bench"))]
 pub mod filler;
 pub mod grants;
 pub mod lifecycle;
