@@ -20,6 +20,7 @@ pub mod email_links;
 pub mod endings;
 pub mod erasures;
 pub mod export;
+#[cfg(any(test, feature = "bench"))]
 pub mod filler;
 pub mod idempotency_keys;
 pub mod inventory;
