@@ -27,8 +27,7 @@ use crate::problem::Problem;
 use crate::services::consents::bounds::{AmountBounds, TimeBounds};
 use crate::services::consents::data;
 use crate::services::consents::transactions::{
-    self, TransactionFilter, TransactionPage, TransactionPosition, TransactionQuery,
-    TransactionReader,
+    self, TransactionFilter, TransactionPage, TransactionPosition, TransactionReader,
 };
 use crate::services::refusal::ApiError;
 use crate::state::AppState;
@@ -121,7 +120,7 @@ fields! {
 
 /// Asks for the transactions of a consent, page by page: the filter's fields stand beside the page's.
 pub struct ListTransactions {
-    wish: TransactionFilterFields,
+    fields: TransactionFilterFields,
     page: PageParams,
 }
 
@@ -134,10 +133,10 @@ impl FromFields for ListTransactions {
         in_query: bool,
         wrong: &mut FieldErrors,
     ) -> Option<Self> {
-        let wish = TransactionFilterFields::take(values, prefix, in_query, wrong);
+        let fields = TransactionFilterFields::take(values, prefix, in_query, wrong);
         let page = PageParams::take(values, prefix, in_query, wrong);
         Some(Self {
-            wish: wish?,
+            fields: fields?,
             page: page?,
         })
     }
@@ -188,9 +187,9 @@ async fn list(
     call: Call<ListTransactions>,
 ) -> Result<Json<List<Transaction>>, Problem> {
     let (client, credentials) = credentials(call.by, call.extra);
-    let ListTransactions { wish, page } = call.input;
-    let wanted = TransactionQuery::from(wish);
-    let reader = transactions::reader(&state, &client, &credentials, wanted).await?;
+    let ListTransactions { fields, page } = call.input;
+    let filter = TransactionFilter::from(fields);
+    let reader = transactions::reader(&state, &client, &credentials, filter).await?;
     let after = position(&reader, page.after.as_deref()).await?;
     let limit = page.limit.map_or(100, |limit| limit.0);
     let page = reader.page(after, limit).await?;
@@ -205,13 +204,13 @@ async fn list(
 
 async fn array(state: AppState, call: Call<GetTransactions>) -> Result<Response, Problem> {
     let (client, credentials) = credentials(call.by, call.extra);
-    let mut wanted = call
+    let mut filter = call
         .input
         .filter
-        .map(TransactionQuery::from)
+        .map(TransactionFilter::from)
         .unwrap_or_default();
-    wanted.under = "filter.";
-    let reader = transactions::reader(&state, &client, &credentials, wanted).await?;
+    filter.under = "filter.";
+    let reader = transactions::reader(&state, &client, &credentials, filter).await?;
     let after = position(&reader, call.input.after.as_deref()).await?;
     let left = call.input.limit.map_or(i64::MAX, |limit| limit.0);
     // The first page is read before the answer begins, so that what fails at once is answered as an error.
@@ -301,45 +300,40 @@ fn broken(failure: ApiError) -> std::io::Error {
     std::io::Error::other("the answer broke off")
 }
 
-impl From<TransactionFilterFields> for TransactionQuery {
-    fn from(wish: TransactionFilterFields) -> Self {
+impl From<TransactionFilterFields> for TransactionFilter {
+    fn from(fields: TransactionFilterFields) -> Self {
         let bound = |amount: Option<Amount>| amount.map(|amount| amount.0);
         Self {
             amount: AmountBounds {
-                eq: bound(wish.eq),
-                gt: bound(wish.gt),
-                gte: bound(wish.gte),
-                lt: bound(wish.lt),
-                lte: bound(wish.lte),
+                eq: bound(fields.eq),
+                gt: bound(fields.gt),
+                gte: bound(fields.gte),
+                lt: bound(fields.lt),
+                lte: bound(fields.lte),
             },
-            merchant: wish.merchant.map(|words| words.0),
-            location: wish.location.map(|words| words.0),
-            tag: wish.tag.map(|words| words.0),
+            merchant: fields.merchant.map(|words| words.0),
+            location: fields.location.map(|words| words.0),
+            tag: fields.tag.map(|words| words.0),
             under: "",
             booked_at: TimeBounds {
-                gt: wish.booking_date_gt,
-                gte: wish.booking_date_gte,
-                lt: wish.booking_date_lt,
-                lte: wish.booking_date_lte,
-                eq: wish.booking_date_eq.map(|exact| exact.0),
+                gt: fields.booking_date_gt,
+                gte: fields.booking_date_gte,
+                lt: fields.booking_date_lt,
+                lte: fields.booking_date_lte,
+                eq: fields.booking_date_eq.map(|exact| exact.0),
             },
             inserted_at: TimeBounds {
-                gt: wish.timestamp_gt,
-                gte: wish.timestamp_gte,
-                lt: wish.timestamp_lt,
-                lte: wish.timestamp_lte,
-                eq: wish.timestamp_eq.map(|exact| exact.0),
+                gt: fields.timestamp_gt,
+                gte: fields.timestamp_gte,
+                lt: fields.timestamp_lt,
+                lte: fields.timestamp_lte,
+                eq: fields.timestamp_eq.map(|exact| exact.0),
             },
-            filter: TransactionFilter {
-                account_id: wish.account_id,
-                currency: wish.currency.map(|code| code.as_str().to_owned()),
-                status: wish.status,
-                credit_debit: wish
-                    .credit_debit_indicator
-                    .map(|sign| sign.as_str().to_owned()),
-                category: wish.category.map(|words| words.0),
-                ..TransactionFilter::default()
-            },
+            account_id: fields.account_id,
+            currency: fields.currency,
+            status: fields.status,
+            credit_debit: fields.credit_debit_indicator,
+            category: fields.category.map(|words| words.0),
         }
     }
 }

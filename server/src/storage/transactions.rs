@@ -1,6 +1,7 @@
 //! Transactions, as cached under one consent: what filters ask for in clear, everything else sealed.
 
 use app::domain::account::CreditDebit;
+use app::domain::currency::Currency;
 use app::domain::ids::{AccountId, CredentialsId, TransactionId};
 use app::domain::transaction::{BookingStatus, ChangeKind};
 use chrono::{DateTime, Utc};
@@ -133,13 +134,13 @@ impl<T: Copy> Range<T> {
     }
 }
 
-/// Filter of transactions; every field that is set must match.
+/// Conditions on the columns of transactions; every field that is set must match.
 #[derive(Clone, Default)]
-pub struct TransactionFilter {
+pub struct TransactionConditions {
     pub account_id: Option<AccountId>,
-    pub currency: Option<String>,
+    pub currency: Option<Currency>,
     pub status: Option<BookingStatus>,
-    pub credit_debit: Option<String>,
+    pub credit_debit: Option<CreditDebit>,
     pub category: Option<String>,
     /// Digests of merchants, of which one must match.
     pub merchant: Option<Vec<Digest>>,
@@ -152,7 +153,7 @@ pub struct TransactionFilter {
 /// The statement for a page of transactions, with something in front.
 macro_rules! page_sql {
     ($before:literal, $consent:expr, $filter:expr, $after:expr, $limit:expr) => {{
-        let filter: &TransactionFilter = $filter;
+        let filter: &TransactionConditions = $filter;
         let mut sql = QueryBuilder::new(concat!(
             $before,
             "SELECT ",
@@ -178,14 +179,14 @@ macro_rules! page_sql {
             Some(BookingStatus::Booked) => drop(sql.push(" AND status = 'booked'")),
             None => {}
         }
-        for (column, value) in [
-            (" AND currency = ", &filter.currency),
-            (" AND credit_debit = ", &filter.credit_debit),
-            (" AND category = ", &filter.category),
-        ] {
-            if let Some(value) = value {
-                sql.push(column).push_bind(value);
-            }
+        if let Some(currency) = filter.currency {
+            sql.push(" AND currency = ").push_bind(currency.as_str());
+        }
+        if let Some(direction) = filter.credit_debit {
+            sql.push(" AND credit_debit = ").push_bind(direction);
+        }
+        if let Some(category) = &filter.category {
+            sql.push(" AND category = ").push_bind(category);
         }
         if let Some(keys) = &filter.merchant {
             sql.push(" AND merchant IN (");
@@ -440,7 +441,7 @@ impl Tx {
     pub async fn transactions(
         &mut self,
         consent: CredentialsId,
-        filter: &TransactionFilter,
+        filter: &TransactionConditions,
         after: Option<TransactionPosition>,
         limit: i64,
     ) -> DbResult<Vec<TransactionRow>> {
@@ -452,10 +453,11 @@ impl Tx {
 
     /// Returns the database's query plan for [`Tx::transactions`]: for the benchmark, and for the test that holds the
     /// indexes.
+    #[cfg(any(test, feature = "bench"))]
     pub async fn explain_transactions(
         &mut self,
         consent: CredentialsId,
-        filter: &TransactionFilter,
+        filter: &TransactionConditions,
         after: Option<TransactionPosition>,
     ) -> DbResult<String> {
         let lines: Vec<String> = match self.link() {

@@ -1,9 +1,12 @@
 //! Transactions, read from the cache under one consent, newest first (booking date, then id).
 
-use app::domain::ids::{CredentialsId, TransactionId};
+use app::domain::account::CreditDebit;
+use app::domain::currency::Currency;
+use app::domain::ids::{AccountId, CredentialsId, TransactionId};
 use app::domain::moment::Moment;
 use app::domain::money::SCALE;
 use app::domain::problem::Code;
+use app::domain::transaction::BookingStatus;
 use chrono::{DateTime, Datelike as _, Utc};
 use rust_decimal::Decimal;
 use uuid::Uuid;
@@ -20,8 +23,8 @@ use crate::services::access::keys::Client;
 use crate::services::refusal::{ApiError, FieldProblem, Refusal};
 use crate::state::AppState;
 use crate::storage::paging::{Paged, one_more};
-use crate::storage::transactions::TransactionRow;
-pub use crate::storage::transactions::{Range, TransactionFilter, TransactionPosition};
+pub use crate::storage::transactions::TransactionPosition;
+use crate::storage::transactions::{Range, TransactionConditions, TransactionRow};
 
 /// One transaction, opened.
 pub struct OpenedTransaction {
@@ -33,11 +36,16 @@ pub struct OpenedTransaction {
 
 /// Filter of a caller; all of its fields must hold.
 #[derive(Default)]
-pub struct TransactionQuery {
-    pub filter: TransactionFilter,
+pub struct TransactionFilter {
+    pub account_id: Option<AccountId>,
+    pub currency: Option<Currency>,
+    pub status: Option<BookingStatus>,
+    pub credit_debit: Option<CreditDebit>,
+    pub category: Option<String>,
     pub amount: AmountBounds,
     pub booked_at: TimeBounds,
     pub inserted_at: TimeBounds,
+    /// Name of a counterparty, in any spelling.
     pub merchant: Option<String>,
     /// No provider tells locations or tags: asking for one finds nothing.
     pub location: Option<String>,
@@ -50,7 +58,8 @@ pub struct TransactionQuery {
 pub struct TransactionReader {
     state: AppState,
     pub readable: ReadableConsent,
-    filter: Option<TransactionFilter>,
+    /// `None` when nothing can match.
+    conditions: Option<TransactionConditions>,
 }
 
 /// One page, and where the next begins.
@@ -66,22 +75,22 @@ pub async fn reader(
     state: &AppState,
     client: &Client,
     credentials: &Credentials,
-    wanted: TransactionQuery,
+    filter: TransactionFilter,
 ) -> Result<TransactionReader, ApiError> {
     let readable = data::readable(state, client, credentials).await?;
-    bounds::check_amount(&wanted.amount, wanted.under)?;
-    bounds::check_times(&wanted.booked_at, wanted.under, "booking_date_")?;
-    bounds::check_times(&wanted.inserted_at, wanted.under, "timestamp_")?;
-    if let Some(account) = wanted.filter.account_id {
-        let field = format!("{}account_id", wanted.under);
+    bounds::check_amount(&filter.amount, filter.under)?;
+    bounds::check_times(&filter.booked_at, filter.under, "booking_date_")?;
+    bounds::check_times(&filter.inserted_at, filter.under, "timestamp_")?;
+    if let Some(account) = filter.account_id {
+        let field = format!("{}account_id", filter.under);
         accounts::require_own(state, readable.consent.id, account, field).await?;
     }
     let state = state.for_tenant_alone(readable.consent.tenant_id).await?;
-    let filter = resolve(&state, readable.consent.id, wanted)?;
+    let conditions = conditions(&state, readable.consent.id, filter)?;
     Ok(TransactionReader {
         state,
         readable,
-        filter,
+        conditions,
     })
 }
 
@@ -92,7 +101,7 @@ impl TransactionReader {
         after: Option<TransactionPosition>,
         limit: i64,
     ) -> Result<TransactionPage, ApiError> {
-        let Some(filter) = &self.filter else {
+        let Some(conditions) = &self.conditions else {
             return Ok(TransactionPage {
                 items: Vec::new(),
                 next: None,
@@ -102,7 +111,7 @@ impl TransactionReader {
         let consent = self.readable.consent.id;
         let mut tx = self.state.db.read().await?;
         let rows = tx
-            .transactions(consent, filter, after, one_more(limit))
+            .transactions(consent, conditions, after, one_more(limit))
             .await?;
         drop(tx);
         let page = Paged::from_rows(rows, limit);
@@ -212,25 +221,29 @@ pub fn read_position(bytes: &[u8]) -> Option<TransactionPosition> {
     })
 }
 
-/// The filter as the database understands it; `None` when nothing can match.
-fn resolve(
+/// Returns the conditions of a filter on the columns of a consent's rows; `None` when nothing can match.
+fn conditions(
     state: &AppState,
     consent: CredentialsId,
-    wanted: TransactionQuery,
-) -> Result<Option<TransactionFilter>, ApiError> {
-    if wanted.location.is_some() || wanted.tag.is_some() {
+    filter: TransactionFilter,
+) -> Result<Option<TransactionConditions>, ApiError> {
+    if filter.location.is_some() || filter.tag.is_some() {
         return Ok(None);
     }
-    let Some(amount) = range(&wanted.amount) else {
+    let Some(amount) = range(&filter.amount) else {
         return Ok(None);
     };
     let keys = |name: String| sealed::merchant_keys(state, consent, &name);
-    Ok(Some(TransactionFilter {
-        merchant: wanted.merchant.map(keys).transpose()?,
+    Ok(Some(TransactionConditions {
+        account_id: filter.account_id,
+        currency: filter.currency,
+        status: filter.status,
+        credit_debit: filter.credit_debit,
+        category: filter.category,
+        merchant: filter.merchant.map(keys).transpose()?,
         amount,
-        booked_at: time_range(&wanted.booked_at).and(wanted.filter.booked_at),
-        inserted_at: time_range(&wanted.inserted_at).and(wanted.filter.inserted_at),
-        ..wanted.filter
+        booked_at: time_range(&filter.booked_at),
+        inserted_at: time_range(&filter.inserted_at),
     }))
 }
 

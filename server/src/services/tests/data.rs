@@ -3,12 +3,13 @@
 use super::*;
 use crate::aad;
 use crate::services::consents::accounts::{self, BalanceFilter, BalanceQuery};
-use crate::services::consents::bounds::AmountBounds;
+use crate::services::consents::bounds::{AmountBounds, TimeBounds};
 use crate::services::consents::data::ServedFrom;
-use crate::services::consents::transactions::{self, TransactionQuery};
+use crate::services::consents::transactions::{self, TransactionFilter};
 use crate::storage::testing::on_both;
-use crate::storage::transactions::{Range, TransactionFilter};
+use crate::storage::transactions::TransactionConditions;
 use app::domain::account::CreditDebit;
+use app::domain::moment::Moment;
 use app::domain::money::Bound;
 
 on_both!(
@@ -21,7 +22,7 @@ on_both!(
     a_foreign_pair_is_an_unknown_one
 );
 
-async fn amounts(world: &World, pair: &Credentials, wanted: TransactionQuery) -> Vec<String> {
+async fn amounts(world: &World, pair: &Credentials, wanted: TransactionFilter) -> Vec<String> {
     let reader = transactions::reader(&world.state, &world.client, pair, wanted)
         .await
         .unwrap();
@@ -126,16 +127,16 @@ async fn transactions_are_filtered_exactly_and_come_newest_first(db: Db) {
     let world = World::new(db).await;
     let pair = world.pair().await;
     assert_eq!(
-        amounts(&world, &pair, TransactionQuery::default()).await,
+        amounts(&world, &pair, TransactionFilter::default()).await,
         ["12.50", "4.27", "1000.00"]
     );
     let bound = |text: &str| Some(Bound::parse(text).unwrap());
-    let lt = |text: &str| TransactionQuery {
+    let lt = |text: &str| TransactionFilter {
         amount: AmountBounds {
             lt: bound(text),
             ..AmountBounds::default()
         },
-        ..TransactionQuery::default()
+        ..TransactionFilter::default()
     };
     assert!(amounts(&world, &pair, lt("4.27")).await.is_empty());
     assert_eq!(
@@ -143,51 +144,29 @@ async fn transactions_are_filtered_exactly_and_come_newest_first(db: Db) {
         ["4.27"]
     );
     let debit = TransactionFilter {
-        credit_debit: Some("debit".into()),
+        credit_debit: Some(CreditDebit::Debit),
         ..TransactionFilter::default()
     };
-    assert_eq!(
-        amounts(
-            &world,
-            &pair,
-            TransactionQuery {
-                filter: debit,
-                ..TransactionQuery::default()
-            }
-        )
-        .await,
-        ["12.50"]
-    );
-    let from = Range {
-        gte: Some("2026-01-02T00:00:00Z".parse().unwrap()),
-        ..Range::default()
+    assert_eq!(amounts(&world, &pair, debit).await, ["12.50"]);
+    let from = TimeBounds {
+        gte: Some(Moment::parse("2026-01-02T00:00:00Z", false).unwrap()),
+        ..TimeBounds::default()
     };
     let recent = TransactionFilter {
         booked_at: from,
         category: Some("shopping".into()),
         ..TransactionFilter::default()
     };
-    assert_eq!(
-        amounts(
-            &world,
-            &pair,
-            TransactionQuery {
-                filter: recent,
-                ..TransactionQuery::default()
-            }
-        )
-        .await,
-        ["12.50", "4.27"]
-    );
-    let shop = |name: &str| TransactionQuery {
+    assert_eq!(amounts(&world, &pair, recent).await, ["12.50", "4.27"]);
+    let shop = |name: &str| TransactionFilter {
         merchant: Some(name.into()),
-        ..TransactionQuery::default()
+        ..TransactionFilter::default()
     };
     assert_eq!(amounts(&world, &pair, shop("Corner Shop")).await, ["12.50"]);
     assert!(amounts(&world, &pair, shop("Corner")).await.is_empty());
-    let tagged = TransactionQuery {
+    let tagged = TransactionFilter {
         tag: Some("x".into()),
-        ..TransactionQuery::default()
+        ..TransactionFilter::default()
     };
     assert!(amounts(&world, &pair, tagged).await.is_empty());
 }
@@ -201,7 +180,7 @@ async fn pages_follow_each_other_without_gap(db: Db) {
         &world.state,
         &world.client,
         &pair,
-        TransactionQuery::default(),
+        TransactionFilter::default(),
     )
     .await
     .unwrap();
@@ -240,7 +219,7 @@ async fn the_same_transaction_is_known_across_consents(db: Db) {
             &world.state,
             &world.client,
             pair,
-            TransactionQuery::default(),
+            TransactionFilter::default(),
         )
         .await
         .unwrap();
@@ -266,7 +245,7 @@ async fn nothing_a_bank_says_is_kept_in_clear(db: Db) {
     let mut tx = world.state.db.read().await.unwrap();
     let accounts = tx.accounts(pair.id).await.unwrap();
     let rows = tx
-        .transactions(pair.id, &TransactionFilter::default(), None, 100)
+        .transactions(pair.id, &TransactionConditions::default(), None, 100)
         .await
         .unwrap();
     let sealed = accounts

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::services::consents::filler;
-use crate::services::consents::transactions::{self, TransactionQuery};
+use crate::services::consents::transactions::{self, TransactionFilter};
 use crate::storage::testing::on_both;
 
 on_both!(
@@ -16,7 +16,7 @@ async fn read_by(db: &Db, name: &str) -> (World, Credentials) {
     let pair = world.pair().await;
     let sql = format!("UPDATE tenants SET name = '{name}' WHERE id = $1");
     db.alter_one(&sql, world.client.tenant().0).await;
-    let all = TransactionQuery::default();
+    let all = TransactionFilter::default();
     let reader = transactions::reader(&world.state, &world.client, &pair, all).await;
     assert!(
         !reader
@@ -40,7 +40,7 @@ async fn the_table_grows_around_a_consent_that_opens_as_before(db: Db) {
     assert_eq!(tx.count_transactions(Some(pair.id)).await.unwrap(), 60);
     assert!(tx.count_transactions(None).await.unwrap() >= 800);
 
-    let all = TransactionQuery::default();
+    let all = TransactionFilter::default();
     let reader = transactions::reader(&world.state, &world.client, &pair, all).await;
     let page = reader.unwrap().page(None, 100).await.unwrap();
     assert_eq!(page.items.len(), 60, "each of them opens");

@@ -7,7 +7,7 @@ use app::domain::transaction::BookingStatus;
 use super::*;
 use crate::services::consents::accounts;
 use crate::storage::testing::on_both;
-use crate::storage::transactions::{TransactionFilter, TransactionPosition};
+use crate::storage::transactions::{TransactionConditions, TransactionPosition};
 use crate::storage::{Connection, DbResult, Tx};
 
 on_both!(a_page_is_read_in_order_from_an_index);
@@ -101,19 +101,19 @@ async fn a_page_is_read_in_order_from_an_index(db: Db) {
     let newcomer = large(&world).await;
     for (Credentials { id: consent, .. }, account) in [known, grown, newcomer] {
         let mut tx = db.read().await.unwrap();
-        let all = TransactionFilter::default();
+        let all = TransactionConditions::default();
         let first = tx.transactions(consent, &all, None, 2_000).await.unwrap();
         let deep = first.last().map(|row| TransactionPosition {
             booked_at: row.booked_at,
             id: row.id,
         });
-        let of_account = TransactionFilter {
+        let of_account = TransactionConditions {
             account_id: Some(account),
-            ..TransactionFilter::default()
+            ..TransactionConditions::default()
         };
-        let pending = TransactionFilter {
+        let pending = TransactionConditions {
             status: Some(BookingStatus::Pending),
-            ..TransactionFilter::default()
+            ..TransactionConditions::default()
         };
         for (filter, after, index) in [
             (&all, None, "transactions_newest"),

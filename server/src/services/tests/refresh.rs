@@ -8,7 +8,7 @@ use crate::jobs::refresh_data::RefreshData;
 use crate::services::consents::bank_allowance::BankAllowance;
 use crate::services::consents::data::{Freshness, ServedFrom};
 use crate::services::consents::fetch::{FetchOutcome, FetchReason, fetch};
-use crate::services::consents::transactions::{self, TransactionQuery};
+use crate::services::consents::transactions::{self, TransactionFilter};
 use crate::services::consents::{accounts, sync};
 use crate::storage::testing::on_both;
 use crate::worker;
@@ -42,8 +42,12 @@ impl World {
 
     /// Returns the `info` of the transactions, newest first.
     async fn infos(&self, pair: &Credentials) -> Vec<String> {
-        let reader =
-            transactions::reader(&self.state, &self.client, pair, TransactionQuery::default());
+        let reader = transactions::reader(
+            &self.state,
+            &self.client,
+            pair,
+            TransactionFilter::default(),
+        );
         let page = reader.await.unwrap().page(None, 500).await.unwrap();
         let info = |item: transactions::OpenedTransaction| item.details.info.unwrap_or_default();
         page.items.into_iter().map(info).collect()

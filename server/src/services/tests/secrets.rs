@@ -52,7 +52,7 @@ async fn all_read(world: &World, pair: &Credentials) -> String {
     let listing = accounts::list(state, &world.client, pair).await.unwrap();
     let ibans = listing.items.iter().map(|it| it.details.iban.clone());
     let ibans: Vec<_> = ibans.collect();
-    let wanted = crate::services::consents::transactions::TransactionQuery::default();
+    let wanted = crate::services::consents::transactions::TransactionFilter::default();
     let reader =
         crate::services::consents::transactions::reader(state, &world.client, pair, wanted);
     let page = reader.await.unwrap().page(None, 100).await.unwrap();

@@ -15,7 +15,7 @@ use super::*;
 use crate::config::Config;
 use crate::services::consents::fetch::{FetchOutcome, FetchReason, fetch};
 use crate::services::consents::sync::{self, SyncChanges};
-use crate::services::consents::transactions::{self, OpenedTransaction, TransactionQuery};
+use crate::services::consents::transactions::{self, OpenedTransaction, TransactionFilter};
 use crate::storage::testing::on_both;
 use crate::storage::transactions::TransactionRow;
 
@@ -297,7 +297,7 @@ async fn at_rest(
         &world.state,
         &world.client,
         pair,
-        TransactionQuery::default(),
+        TransactionFilter::default(),
     );
     let page = reader.await.unwrap().page(None, 10_000).await.unwrap();
     let read: BTreeMap<_, _> = page

@@ -314,7 +314,7 @@ async fn a_deleted_consent_reads_nothing_and_its_data_goes(db: Db) {
 impl World {
     async fn cached(&self, id: app::domain::ids::CredentialsId) -> usize {
         let mut tx = self.state.db.read().await.unwrap();
-        let filter = crate::storage::transactions::TransactionFilter::default();
+        let filter = crate::storage::transactions::TransactionConditions::default();
         tx.transactions(id, &filter, None, 100).await.unwrap().len()
     }
 
