@@ -105,6 +105,12 @@ impl Progress {
             (SessionEvent::Accepted(follows), Awaiting::Step) => {
                 Some(Self::then(self.position + 1, follows))
             }
+            // Nobody would know where another redirect comes back to.
+            (
+                SessionEvent::Returned(Follows::Redirect)
+                | SessionEvent::Verified(Follows::Redirect),
+                _,
+            ) => None,
             (SessionEvent::Returned(follows), Awaiting::Redirect)
             | (SessionEvent::Verified(follows), Awaiting::Provider) => {
                 Some(Self::then(self.position, follows))

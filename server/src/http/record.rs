@@ -43,7 +43,7 @@ pub fn log_when_sent(
                 &state,
                 &context,
                 head,
-                Told {
+                LoggedAnswer {
                     status,
                     code: code.map(Code::as_str),
                     latency,
@@ -107,7 +107,7 @@ fn tell(
 }
 
 /// Answer to a call, as the request log keeps it.
-struct Told {
+struct LoggedAnswer {
     status: u16,
     code: Option<&'static str>,
     latency: Duration,
@@ -119,7 +119,7 @@ struct Told {
 ///
 /// A stranger's call gets no row: nobody could see it. Anybody can name a tenant whose `client_id` they know, so what
 /// proved nothing has a small budget of rows for each tenant, without what the caller sent, and what is over it is counted only.
-fn log(state: &AppState, context: &RequestContext, head: RequestHead, told: Told) {
+fn log(state: &AppState, context: &RequestContext, head: RequestHead, told: LoggedAnswer) {
     let went_on = context.tenant.get().is_some() && told.status < 400;
     if context.key.get().is_some() || context.run.get().is_some() || went_on {
         state.request_log.add(entry(context, head, told));
@@ -144,7 +144,7 @@ fn log(state: &AppState, context: &RequestContext, head: RequestHead, told: Told
     state.request_log.add(bare);
 }
 
-fn entry(context: &RequestContext, head: RequestHead, told: Told) -> LogEntry {
+fn entry(context: &RequestContext, head: RequestHead, told: LoggedAnswer) -> LogEntry {
     let text = |value: Option<HeaderValue>| {
         value.map(|value| {
             String::from_utf8_lossy(value.as_bytes())

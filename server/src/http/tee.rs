@@ -13,11 +13,11 @@ const MOST: usize = 16 * 1024;
 /// Reports `(beginning, whether that is all)` once, at the end or when the receiver hangs up.
 pub struct Tee<F: FnOnce(Bytes, bool)> {
     body: Body,
-    kept: Kept,
+    kept: Captured,
     report: Option<F>,
 }
 
-enum Kept {
+enum Captured {
     Nothing,
     /// One frame, shared with what is sent.
     One(Bytes),
@@ -30,41 +30,41 @@ impl<F: FnOnce(Bytes, bool)> Tee<F> {
     pub fn new(body: Body, report: F) -> Self {
         Self {
             body,
-            kept: Kept::Nothing,
+            kept: Captured::Nothing,
             report: Some(report),
         }
     }
 
     fn keep(&mut self, data: &Bytes) {
-        let kept = std::mem::replace(&mut self.kept, Kept::Nothing);
+        let kept = std::mem::replace(&mut self.kept, Captured::Nothing);
         self.kept = match kept {
             // A large frame would stay in memory whole if it were shared.
-            Kept::Nothing if data.len() > MOST => {
-                Kept::Cut(Bytes::copy_from_slice(data.get(..MOST).unwrap_or_default()))
+            Captured::Nothing if data.len() > MOST => {
+                Captured::Cut(Bytes::copy_from_slice(data.get(..MOST).unwrap_or_default()))
             }
-            Kept::Nothing => Kept::One(data.clone()),
-            Kept::One(first) => Self::append(BytesMut::from(&first[..]), data),
-            Kept::Many(many) => Self::append(many, data),
-            cut @ Kept::Cut(_) => cut,
+            Captured::Nothing => Captured::One(data.clone()),
+            Captured::One(first) => Self::append(BytesMut::from(&first[..]), data),
+            Captured::Many(many) => Self::append(many, data),
+            cut @ Captured::Cut(_) => cut,
         };
     }
 
-    fn append(mut kept: BytesMut, data: &Bytes) -> Kept {
+    fn append(mut kept: BytesMut, data: &Bytes) -> Captured {
         let room = MOST.saturating_sub(kept.len());
         kept.extend_from_slice(data.get(..room.min(data.len())).unwrap_or_default());
         if data.len() > room {
-            Kept::Cut(kept.freeze())
+            Captured::Cut(kept.freeze())
         } else {
-            Kept::Many(kept)
+            Captured::Many(kept)
         }
     }
 
     fn end(&mut self, sent_all: bool) {
-        let (bytes, whole) = match std::mem::replace(&mut self.kept, Kept::Nothing) {
-            Kept::Nothing => (Bytes::new(), true),
-            Kept::One(one) => (one, true),
-            Kept::Many(many) => (many.freeze(), true),
-            Kept::Cut(cut) => (cut, false),
+        let (bytes, whole) = match std::mem::replace(&mut self.kept, Captured::Nothing) {
+            Captured::Nothing => (Bytes::new(), true),
+            Captured::One(one) => (one, true),
+            Captured::Many(many) => (many.freeze(), true),
+            Captured::Cut(cut) => (cut, false),
         };
         if let Some(report) = self.report.take() {
             report(bytes, whole && sent_all);

@@ -23,14 +23,13 @@ pub use super::provider_data::*;
 ///
 /// No method is called while a database transaction is open. An error means that nothing took effect, so that the
 /// engine may leave session and nonce as they were; a connector that cannot know whether its call took effect answers
-/// [`SubmitOutcome::Pending`] and finds out in [`Connector::resume`].
+/// [`Next::Pending`] and finds out in [`Connector::resume`].
 #[async_trait]
 pub trait Connector: Send + Sync {
     /// Hands one step's data (already checked against the manifest) to the provider.
-    async fn submit(&self, submission: Submission) -> Result<SubmitOutcome, ConnectorError>;
+    async fn submit(&self, submission: Submission) -> Result<Next, ConnectorError>;
 
-    /// Asks again about a step that was pending. Called only with the `bank_ref` of [`SubmitOutcome::Pending`] or
-    /// [`ConsentOutcome::Pending`].
+    /// Asks again about a step that was pending. Called only with the `bank_ref` of [`Next::Pending`].
     async fn resume(&self, bank_ref: &Opaque) -> Result<VerificationOutcome, ConnectorError> {
         let _ = bank_ref;
         Err(ConnectorError::BadAnswer(
@@ -169,39 +168,59 @@ pub struct Psu {
     pub user_agent: Option<String>,
 }
 
-/// Result of submitting a step.
-pub enum SubmitOutcome {
-    /// Accepted; the next one is `step`. `data` goes to the caller.
-    Next {
-        step: String,
+/// Continuation of a session after a success: of a step, of a consent or of a verification.
+pub enum Next {
+    /// The session goes on with the step `name`, which may lead to the provider's pages again.
+    Step {
+        name: String,
+        /// A JSON object for the caller, or null for none.
         data: serde_json::Value,
         bank_ref: Option<Opaque>,
     },
-    /// The end-user's browser must go to `url` and will come back to [`RedirectTarget::callback`].
+    /// The end-user's browser must go to `url` and will come back to [`RedirectTarget::callback`]. In answer to a submitted
+    /// step alone: nothing else says where to come back to.
     Redirect {
         /// Absolute URL, fetched with GET.
         url: String,
         /// State that [`Connector::finish`] needs: consent id, PKCE verifier.
         bank_ref: Opaque,
     },
-    /// The provider decides later.
+    /// The provider decides later: it is asked with [`Connector::resume`].
     Pending {
         poll_after: Duration,
-        /// A JSON object, to which the engine adds `poll_after`.
+        /// A JSON object, to which the engine adds `poll_after`, or null.
         data: serde_json::Value,
         bank_ref: Opaque,
     },
-    /// The last step, done without a redirect.
+    /// That was the last step.
     Done {
         granted: Granted,
+        /// A JSON object for the caller, or null for none.
         data: serde_json::Value,
     },
+}
+
+impl Next {
+    /// Ends the session with a grant and nothing to say besides.
+    pub const fn done(granted: Granted) -> Self {
+        let data = serde_json::Value::Null;
+        Self::Done { granted, data }
+    }
+
+    /// Returns the data that the connector asked to have kept; `None` if it asked for none.
+    pub const fn bank_ref(&self) -> Option<&Opaque> {
+        match self {
+            Self::Step { bank_ref, .. } => bank_ref.as_ref(),
+            Self::Redirect { bank_ref, .. } | Self::Pending { bank_ref, .. } => Some(bank_ref),
+            Self::Done { .. } => None,
+        }
+    }
 }
 
 /// State by which a connector recognises a session.
 pub enum ConnectorState {
     /// State that the connector last asked to have kept, in a session that is not complete.
-    Underway(Opaque),
+    InProgress(Opaque),
     /// Grant that the session ended with.
     Granted(Grant),
 }
@@ -221,23 +240,18 @@ pub struct Document {
 
 /// Provider's decision on a step that it verifies. Reasons are codes of the connector's, never free text.
 pub enum VerificationOutcome {
-    /// Not decided yet.
-    Pending { poll_after: Duration },
-    /// Verified; the session goes on with `step`.
-    Next {
-        step: String,
-        data: serde_json::Value,
-        bank_ref: Option<Opaque>,
+    Undecided {
+        poll_after: Duration,
     },
-    /// Verified, and that was the last step.
-    Done {
-        granted: Granted,
-        data: serde_json::Value,
-    },
+    Verified(Next),
     /// Refused as submitted: the same step may be tried again.
-    Refused { reason: String },
+    Refused {
+        reason: String,
+    },
     /// Refused for good: the session is over.
-    Failed { reason: String },
+    Failed {
+        reason: String,
+    },
 }
 
 /// A browser that came back from the provider.
@@ -252,22 +266,10 @@ pub struct ProviderCallback {
 
 /// Consent as the provider reports it after a redirect.
 pub enum ConsentOutcome {
-    /// Consented, and the session is complete.
-    Granted(Granted),
-    /// Consented, and the session is complete, but the provider does not know the code: whoever returned with it need
-    /// not be who consented.
-    Settled(Granted),
-    /// Consented; the session goes on with `step`, which may lead to the provider's pages again.
-    Next {
-        step: String,
-        data: serde_json::Value,
-        bank_ref: Option<Opaque>,
-    },
-    /// Consented; the provider verifies it before the session can go on.
-    Pending {
-        poll_after: Duration,
-        bank_ref: Opaque,
-    },
+    /// Consented, by whoever returned with the code.
+    Consented(Next),
+    /// Consented, but the provider does not know the code: whoever returned with it need not be who consented.
+    Settled(Next),
     /// Not consented, or no longer: the session may try again.
     Refused { reason: String },
 }

@@ -17,8 +17,8 @@ pub mod sandbox;
 pub use connector::{
     BankAccount, BankBalance, BankExecutions, BankPayment, BankPaymentItem, BankProduct,
     BankTransaction, BankTransactionPage, Cancellation, Connector, ConnectorError, ConnectorState,
-    ConsentOutcome, Counterparty, Document, Grant, Granted, Opaque, PageRequest, ProviderCallback,
-    Psu, RedirectTarget, RequestingApp, Submission, SubmitOutcome, UnreadableEntry,
+    ConsentOutcome, Counterparty, Document, Grant, Granted, Next, Opaque, PageRequest,
+    ProviderCallback, Psu, RedirectTarget, RequestingApp, Submission, UnreadableEntry,
     VerificationOutcome,
 };
 pub use registry::{Connectors, DataFault, ManifestError, PublishedSkill, Registry};

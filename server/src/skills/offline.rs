@@ -8,8 +8,8 @@ use async_trait::async_trait;
 
 use super::registry::{Connectors, ManifestError, Registry};
 use super::{
-    BankAccount, BankTransactionPage, Connector, ConnectorError, ConsentOutcome, Grant,
-    PageRequest, ProviderCallback, Submission, SubmitOutcome,
+    BankAccount, BankTransactionPage, Connector, ConnectorError, ConsentOutcome, Grant, Next,
+    PageRequest, ProviderCallback, Submission,
 };
 
 struct Offline;
@@ -35,7 +35,7 @@ pub fn connectors(manifests: &[SkillManifest]) -> Connectors {
 
 #[async_trait]
 impl Connector for Offline {
-    async fn submit(&self, _: Submission) -> Result<SubmitOutcome, ConnectorError> {
+    async fn submit(&self, _: Submission) -> Result<Next, ConnectorError> {
         Err(ConnectorError::Unreachable)
     }
 

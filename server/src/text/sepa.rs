@@ -5,7 +5,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 /// A character for which there is no way to write it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoWay {
+pub struct Untransliterable {
     pub char: char,
     /// Counted in characters, from 1.
     pub place: usize,
@@ -22,7 +22,7 @@ pub const fn is_carried(c: char) -> bool {
 
 /// Returns a text as SEPA banks carry it: what they carry as it is, other letters by their Latin writing. A text in Form
 /// C gives places that its writer recognises.
-pub fn transliterate(text: &str) -> Result<String, NoWay> {
+pub fn transliterate(text: &str) -> Result<String, Untransliterable> {
     let mut carried = String::with_capacity(text.len());
     for (at, c) in text.chars().enumerate() {
         if is_carried(c) {
@@ -37,7 +37,7 @@ pub fn transliterate(text: &str) -> Result<String, NoWay> {
                 .collect();
             let known = latin(&base, c).or_else(|| latin(&compatible(c)?, c));
             let Some(known) = known else {
-                return Err(NoWay {
+                return Err(Untransliterable {
                     char: c,
                     place: at + 1,
                 });
@@ -234,7 +234,11 @@ mod tests {
             ("½", '½', 1),
             ("שלום", 'ש', 1),
         ] {
-            assert_eq!(transliterate(text), Err(NoWay { char, place }), "{text}");
+            assert_eq!(
+                transliterate(text),
+                Err(Untransliterable { char, place }),
+                "{text}"
+            );
         }
     }
 }

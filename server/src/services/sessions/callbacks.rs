@@ -17,18 +17,17 @@ use app::domain::problem::Code;
 use app::domain::session::SessionEvent;
 use kernel::crypto::Digest;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::{Value, json};
 
 use super::standing::{skill_named, status_at};
-use super::transition::{self, ClaimedSession, Delivery, NextAction};
+use super::transition::{self, ClaimedSession, Delivery, Success};
 use crate::services::access::keys;
 use crate::services::consents::provider_access::{
-    callback_digest, callback_url, connector, delay, open_ref, provider_refusal,
+    callback_digest, callback_url, connector, open_ref, provider_refusal,
 };
 use crate::services::consents::{self, payments};
 use crate::services::lease::LEASE;
 use crate::services::refusal::ApiError;
-use crate::skills::{Connector, ConnectorError, ConsentOutcome, Opaque, ProviderCallback};
+use crate::skills::{Connector, ConnectorError, ConsentOutcome, Next, Opaque, ProviderCallback};
 use crate::state::AppState;
 use crate::storage::Tx;
 use crate::storage::callbacks::{CallbackOutcome, CallbackRow};
@@ -160,7 +159,9 @@ async fn revoke_unserved(
     if !settled || !claimed.fail(state, &mut tx, why.as_str()).await? {
         return Ok(None);
     }
-    if let Ok(Some(ConsentOutcome::Granted(granted) | ConsentOutcome::Settled(granted))) = returned
+    if let Ok(Some(outcome)) = returned
+        && let ConsentOutcome::Consented(next) | ConsentOutcome::Settled(next) = outcome
+        && let Next::Done { granted, .. } = next
     {
         consents::revoke(state, &mut tx, &session.skill, &granted.grant).await?;
     }
@@ -224,12 +225,12 @@ async fn conclude(
         _ => (code, delivery),
     };
     let outcome = match returned {
-        Ok(Some(returned)) => match next_action(returned, &callback.step) {
-            Ok(good) => complete_consent(state, callback, claimed, good, code, delivery).await,
-            Err(reason) => {
-                retry_refused(state, callback, claimed, &reason, link_outcome::DENIED).await
-            }
-        },
+        Ok(Some(ConsentOutcome::Consented(next) | ConsentOutcome::Settled(next))) => {
+            complete_consent(state, callback, claimed, &next, code, delivery).await
+        }
+        Ok(Some(ConsentOutcome::Refused { reason })) => {
+            retry_refused(state, callback, claimed, &reason, link_outcome::DENIED).await
+        }
         Ok(None) => {
             retry_refused(
                 state,
@@ -258,33 +259,6 @@ async fn conclude(
         claimed.release(state).await?;
     }
     outcome
-}
-
-/// Returns what follows a consent, and the data that asking the session returns from then on; fails with the reason of
-/// a refusal.
-fn next_action(returned: ConsentOutcome, of: &str) -> Result<(NextAction, Value), String> {
-    match returned {
-        ConsentOutcome::Granted(granted) | ConsentOutcome::Settled(granted) => {
-            Ok((NextAction::end(granted, of), json!({})))
-        }
-        ConsentOutcome::Next {
-            step: name,
-            data,
-            bank_ref,
-        } => Ok((NextAction::Step { name, bank_ref }, data)),
-        ConsentOutcome::Pending {
-            poll_after,
-            bank_ref,
-        } => {
-            let data = json!({ "poll_after": delay(poll_after).num_seconds() });
-            let after = NextAction::Verification {
-                poll_after,
-                bank_ref,
-            };
-            Ok((after, data))
-        }
-        ConsentOutcome::Refused { reason } => Err(reason),
-    }
 }
 
 /// Claims the return for this task, committed before the provider is asked; `None` while another task has it.
@@ -359,7 +333,7 @@ async fn complete_consent(
     state: &AppState,
     callback: &CallbackRow,
     claimed: ClaimedSession<'_>,
-    (after, data): (NextAction, Value),
+    next: &Next,
     code: Option<&Digest>,
     delivery: Delivery,
 ) -> Result<Option<LinkOutcome>, ApiError> {
@@ -368,17 +342,22 @@ async fn complete_consent(
         .settle_callback(&callback.state, CallbackOutcome::Granted, code)
         .await?;
     let applied = if settled {
-        claimed
-            .advance(state, &mut tx, SessionEvent::Returned, &after, delivery)
-            .await?
+        let success = Success {
+            next,
+            of: &callback.step,
+            event: SessionEvent::Returned,
+            delivery,
+        };
+        claimed.advance(state, &mut tx, success).await?
     } else {
         None
     };
     let Some(applied) = applied else {
         drop(tx);
-        transition::undo_at_provider(state, claimed.session, &after).await?;
+        transition::undo_at_provider(state, claimed.session, next).await?;
         return Ok(None);
     };
+    let data = transition::answer_data(next);
     transition::update_answer(state, &mut tx, claimed.session, data).await?;
     tx.commit().await?;
     state.queue.wake();

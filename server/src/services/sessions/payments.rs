@@ -11,7 +11,7 @@ use crate::services::consents::grants;
 use crate::services::consents::payments::{SOON, ask_bank, keep_status};
 use crate::services::consents::provider_access::provider_refusal;
 use crate::services::refusal::ApiError;
-use crate::skills::{ConnectorError, ConsentOutcome, Opaque};
+use crate::skills::{ConnectorError, ConsentOutcome, Next, Opaque};
 use crate::state::AppState;
 use crate::storage::payments::PaymentRow;
 
@@ -76,14 +76,17 @@ async fn unauthorised(state: &AppState, row: &PaymentRow) -> Result<(), ApiError
     };
     let refusal = |error: ConnectorError| ApiError::from(provider_refusal(&row.skill, &error));
     match connector.settle(&bank_ref, true).await.map_err(refusal)? {
-        // With further steps or checks to come: nobody will take them in a session that is over.
-        None | Some(ConsentOutcome::Next { .. } | ConsentOutcome::Pending { .. }) => Ok(()),
+        None => Ok(()),
         Some(ConsentOutcome::Refused { .. }) => {
             let mut tx = state.db.write().await?;
             tx.reject_payment(row.session_id, state.clock.now()).await?;
             Ok(tx.commit().await?)
         }
-        Some(ConsentOutcome::Granted(granted) | ConsentOutcome::Settled(granted)) => {
+        Some(ConsentOutcome::Consented(next) | ConsentOutcome::Settled(next)) => {
+            let Next::Done { granted, .. } = next else {
+                // With further steps or checks to come: nobody will take them in a session that is over.
+                return Ok(());
+            };
             tracing::warn!(payment = %row.id, session = %row.session_id, "a payment was authorised in a session that is over");
             connector.cancel_payment(&granted.grant).await.ok();
             let asked_at = state.clock.now();

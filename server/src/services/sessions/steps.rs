@@ -15,20 +15,18 @@ use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
 use super::standing::{ended, in_flight, owned, request_id, status_at};
-use super::transition::{self, ClaimedSession, Delivery, NextAction};
+use super::transition::{self, ClaimedSession, Delivery, Success};
 use crate::aad;
 use crate::services::access::keys::NamedTenant;
 use crate::services::consents::payments;
 use crate::services::consents::provider_access::{
-    callback_digest, callback_url, connector, delay, open_ref, provider_refusal,
+    callback_digest, callback_url, connector, open_ref, provider_refusal,
 };
 use crate::services::lease::LEASE;
 use crate::services::refusal::ApiError;
 use crate::skills::payment_intent;
 use crate::skills::payment_texts::AdaptedText;
-use crate::skills::{
-    Psu, PublishedSkill, RedirectTarget, RequestingApp, Submission, SubmitOutcome,
-};
+use crate::skills::{Next, Psu, PublishedSkill, RedirectTarget, RequestingApp, Submission};
 use crate::state::AppState;
 use crate::storage::callbacks::{CallbackOutcome, CallbackRow};
 use crate::storage::sessions::SessionRow;
@@ -143,7 +141,7 @@ async fn work(
         claim: step_id,
     };
     let taken = match ask(state, &row, &new, &ready.skill, &return_token).await {
-        Ok(outcome) => complete(state, claimed, &new, &ready, &return_token, outcome).await,
+        Ok(next) => complete(state, claimed, &new, &ready, &return_token, next).await,
         Err(failure) => Err(failure),
     };
     if taken.is_err() {
@@ -158,7 +156,7 @@ async fn ask(
     new: &NewStep,
     skill: &PublishedSkill,
     return_token: &str,
-) -> Result<SubmitOutcome, ApiError> {
+) -> Result<Next, ApiError> {
     let connector = connector(state, &skill.name)?;
     let requesting_app = requesting_app(state, row).await?;
     let submission = Submission {
@@ -176,8 +174,8 @@ async fn ask(
         psu: new.psu.clone(),
         request_id: request_id(row.id, row.position),
     };
-    let outcome = connector.submit(submission).await;
-    outcome.map_err(|error| provider_refusal(&row.skill, &error).into())
+    let next = connector.submit(submission).await;
+    next.map_err(|error| provider_refusal(&row.skill, &error).into())
 }
 
 /// Returns the tenant as the provider is told of it, and the time up to which its terms let a consent last that is
@@ -194,38 +192,6 @@ async fn requesting_app(state: &AppState, row: &SessionRow) -> Result<Requesting
     })
 }
 
-/// Returns what an outcome means for the session, and the data that the caller is answered.
-fn next_action(outcome: SubmitOutcome, of: &str) -> (NextAction, Value) {
-    match outcome {
-        SubmitOutcome::Next {
-            step: name,
-            data,
-            bank_ref,
-        } => (NextAction::Step { name, bank_ref }, data),
-        SubmitOutcome::Redirect { url, bank_ref } => {
-            let data = json!({ "method": "GET", "url": url, "headers": {} });
-            (NextAction::Redirect { bank_ref }, data)
-        }
-        SubmitOutcome::Pending {
-            poll_after,
-            data,
-            bank_ref,
-        } => {
-            let mut fields = Map::new();
-            fields.insert("poll_after".into(), delay(poll_after).num_seconds().into());
-            if let Value::Object(more) = data {
-                fields.extend(more);
-            }
-            let after = NextAction::Verification {
-                poll_after,
-                bank_ref,
-            };
-            (after, Value::Object(fields))
-        }
-        SubmitOutcome::Done { granted, data } => (NextAction::end(granted, of), data),
-    }
-}
-
 /// Writes the whole effect of a step, or nothing of it.
 async fn complete(
     state: &AppState,
@@ -233,46 +199,44 @@ async fn complete(
     new: &NewStep,
     ready: &CheckedStep,
     return_token: &str,
-    outcome: SubmitOutcome,
+    next: Next,
 ) -> Result<StepResult, ApiError> {
     let (row, step_id) = (claimed.session, claimed.claim);
-    let (after, mut data) = next_action(outcome, &new.step);
+    let mut data = transition::answer_data(&next);
     if let (Value::Object(told), false) = (&mut data, ready.written.is_empty()) {
         told.insert("transliterated".into(), json!(ready.written));
     }
     let mut tx = state.db.write().await?;
     let now = state.clock.now();
     let applied = if tx.use_nonce(&ready.digest, now).await? {
-        claimed
-            .advance(
-                state,
-                &mut tx,
-                SessionEvent::Accepted,
-                &after,
-                Delivery::InAnswer,
-            )
-            .await?
+        let success = Success {
+            next: &next,
+            of: &new.step,
+            event: SessionEvent::Accepted,
+            delivery: Delivery::InAnswer,
+        };
+        claimed.advance(state, &mut tx, success).await?
     } else {
         None
     };
     let Some(applied) = applied else {
         drop(tx);
-        return Err(too_late(state, row, &after).await?);
+        return Err(too_late(state, row, &next).await?);
     };
     tx.insert_step(&step_row(state, row, new, step_id, &data)?)
         .await?;
     if new.step == payment_intent::STEP {
-        payments::record_order(state, &mut tx, row, &new.data, after.bank_ref()).await?;
+        payments::record_order(state, &mut tx, row, &new.data, next.bank_ref()).await?;
     }
-    if matches!(after, NextAction::Redirect { .. }) {
+    if matches!(next, Next::Redirect { .. }) {
         let link = ready.link.as_deref().unwrap_or_default();
         let way_back = callback_row(state, row, new, applied.to.position, return_token, link)?;
         tx.insert_callback(&way_back).await?;
     }
     tx.commit().await?;
     state.queue.wake();
-    let next_step = match after {
-        NextAction::Step { name, .. } => Some(name),
+    let next_step = match next {
+        Next::Step { name, .. } => Some(name),
         _ => None,
     };
     Ok(StepResult {
@@ -286,12 +250,8 @@ async fn complete(
 }
 
 /// The refusal when the lease ran out and somebody else went on, or the tenant called the session off.
-async fn too_late(
-    state: &AppState,
-    row: &SessionRow,
-    after: &NextAction,
-) -> Result<ApiError, ApiError> {
-    transition::undo_at_provider(state, row, after).await?;
+async fn too_late(state: &AppState, row: &SessionRow, next: &Next) -> Result<ApiError, ApiError> {
+    transition::undo_at_provider(state, row, next).await?;
     let mut tx = state.db.read().await?;
     let row = tx.session(row.id).await?;
     let over = row.map(|row| status_at(&row, state.clock.now()));

@@ -5,7 +5,7 @@
 
 use app::domain::ids::{SessionId, StepId};
 use app::domain::session::{Awaiting, Follows, Progress, SessionEvent, SessionStatus};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::one_time_tokens::{self, TtlStart};
 use super::standing::skill_named;
@@ -17,52 +17,38 @@ use crate::services::consents::provider_access::{delay, seal_ref};
 use crate::services::consents::{self, grants};
 use crate::services::lease::LEASE;
 use crate::services::refusal::ApiError;
-use crate::skills::{Granted, Opaque};
+use crate::skills::{Next, Opaque};
 use crate::state::AppState;
 use crate::storage::sessions::{SessionAdvance, SessionRow};
 use crate::storage::{DbError, Tx, is_busy};
 
-/// Continuation of a session after a success, with the data it needs.
-pub enum NextAction {
-    Step {
-        name: String,
-        bank_ref: Option<Opaque>,
-    },
-    Redirect {
-        bank_ref: Opaque,
-    },
-    Verification {
-        poll_after: std::time::Duration,
-        bank_ref: Opaque,
-    },
-    /// The end, once the step `of` has its files.
-    End {
-        granted: Granted,
-        of: String,
-    },
+/// A success that a session goes on from.
+#[derive(Clone, Copy)]
+pub struct Success<'a> {
+    pub next: &'a Next,
+    /// The step that it came of. The session ends once that step has its files.
+    pub of: &'a str,
+    /// What happened, for the state machine.
+    pub event: fn(Follows) -> SessionEvent,
+    pub delivery: Delivery,
 }
 
-impl NextAction {
-    /// The end that a step brought.
-    pub fn end(granted: Granted, of: &str) -> Self {
-        let of = of.to_owned();
-        Self::End { granted, of }
-    }
-
-    fn next_step(&self) -> Option<&str> {
-        match self {
-            Self::Step { name, .. } => Some(name),
-            _ => None,
+/// Returns the data that the caller is answered when a session goes on: an object.
+pub fn answer_data(next: &Next) -> Value {
+    match next {
+        Next::Redirect { url, .. } => json!({ "method": "GET", "url": url, "headers": {} }),
+        Next::Pending {
+            poll_after, data, ..
+        } => {
+            let mut fields = Map::new();
+            fields.insert("poll_after".into(), delay(*poll_after).num_seconds().into());
+            if let Value::Object(more) = data {
+                fields.extend(more.clone());
+            }
+            Value::Object(fields)
         }
-    }
-
-    /// Returns the data that the connector asked to have kept; `None` if it asked for none.
-    pub fn bank_ref(&self) -> Option<&Opaque> {
-        match self {
-            Self::Step { bank_ref, .. } => bank_ref.as_ref(),
-            Self::Redirect { bank_ref } | Self::Verification { bank_ref, .. } => Some(bank_ref),
-            Self::End { .. } => None,
-        }
+        Next::Step { data, .. } | Next::Done { data, .. } if data.is_null() => json!({}),
+        Next::Step { data, .. } | Next::Done { data, .. } => data.clone(),
     }
 }
 
@@ -116,24 +102,26 @@ impl ClaimedSession<'_> {
         self,
         state: &AppState,
         tx: &mut Tx,
-        event: fn(Follows) -> SessionEvent,
-        after: &NextAction,
-        delivery: Delivery,
+        success: Success<'_>,
     ) -> Result<Option<Applied>, ApiError> {
-        let session = self.session;
-        let follows = self.follows(state, tx, after, delivery).await?;
-        let to = self.progress_after(event(follows))?;
-        if let Some(name) = after.next_step() {
+        let (session, next, delivery) = (self.session, success.next, success.delivery);
+        let follows = self.follows(state, tx, success).await?;
+        let to = self.progress_after((success.event)(follows))?;
+        let next_step = match next {
+            Next::Step { name, .. } => Some(name.as_str()),
+            _ => None,
+        };
+        if let Some(name) = next_step {
             check_step_exists(state, session, name)?;
         }
-        let bank_ref = after.bank_ref();
+        let bank_ref = next.bank_ref();
         let sealed = bank_ref.map(|kept| seal_ref(state, session, kept));
         let mut sealed = sealed.transpose()?;
         if session.awaiting == Awaiting::Redirect && delivery == Delivery::OnRequest {
             // The browser may still come with its code, which only the provider can tell from a made-up one.
             sealed = sealed.or_else(|| session.bank_ref.clone());
         }
-        let advance = self.row_change(state, to, after.next_step(), sealed.as_deref());
+        let advance = self.row_change(state, to, next_step, sealed.as_deref());
         if !tx.advance_session(session.id, self.claim, &advance).await? {
             return Ok(None);
         }
@@ -142,20 +130,20 @@ impl ClaimedSession<'_> {
             nonce: None,
             temp_token: None,
         };
-        match after {
-            NextAction::Step { .. } => {
+        match next {
+            Next::Step { .. } => {
                 let ttl = delivery.nonce_ttl();
                 let nonce =
                     one_time_tokens::issue_nonce(state, tx, session.id, to.position, ttl).await?;
                 applied.nonce = Some(nonce.text);
             }
-            NextAction::Redirect { .. } => {}
-            NextAction::Verification { poll_after, .. } => {
+            Next::Redirect { .. } => {}
+            Next::Pending { poll_after, .. } => {
                 let due = state.clock.now() + delay(*poll_after);
                 let ask = ResumeSession::first(session.id, to.position);
                 state.queue.add_at(tx, &ask, due).await?;
             }
-            NextAction::End { granted, .. } => {
+            Next::Done { granted, .. } => {
                 grants::store(state, tx, session, granted).await?;
                 let ttl = match delivery {
                     Delivery::InAnswer | Delivery::OnLink => TtlStart::at(follows),
@@ -178,18 +166,18 @@ impl ClaimedSession<'_> {
         self,
         state: &AppState,
         tx: &mut Tx,
-        after: &NextAction,
-        delivery: Delivery,
+        success: Success<'_>,
     ) -> Result<Follows, ApiError> {
-        let of = match after {
-            NextAction::Step { .. } => return Ok(Follows::Step),
-            NextAction::Redirect { .. } => return Ok(Follows::Redirect),
-            NextAction::Verification { .. } => return Ok(Follows::Verification),
-            NextAction::End { of, .. } => of,
-        };
-        let ending = uploads::ending(&skill_named(state, self.session.skill.as_str())?, of);
+        match success.next {
+            Next::Step { .. } => return Ok(Follows::Step),
+            Next::Redirect { .. } => return Ok(Follows::Redirect),
+            Next::Pending { .. } => return Ok(Follows::Verification),
+            Next::Done { .. } => {}
+        }
+        let skill = skill_named(state, self.session.skill.as_str())?;
+        let ending = uploads::ending(&skill, success.of);
         let waits = ending == Follows::Uploads
-            && (delivery == Delivery::InAnswer
+            && (success.delivery == Delivery::InAnswer
                 || !uploads::missing(state, tx, self.session).await?.is_empty());
         Ok(if waits { ending } else { Follows::End })
     }
@@ -296,15 +284,15 @@ pub async fn update_answer(
 pub async fn undo_at_provider(
     state: &AppState,
     session: &SessionRow,
-    after: &NextAction,
+    next: &Next,
 ) -> Result<(), ApiError> {
     let mut tx = state.db.write().await?;
     let stands = tx.session(session.id).await?;
     if stands.is_none_or(|row| row.status != SessionStatus::Cancelled) {
         return Ok(());
     }
-    match after {
-        NextAction::End { granted, .. } => {
+    match next {
+        Next::Done { granted, .. } => {
             consents::revoke(state, &mut tx, &session.skill, &granted.grant).await?;
         }
         other => stop_at_provider(state, &mut tx, session, other.bank_ref()).await?,

@@ -8,16 +8,15 @@ use std::sync::Arc;
 use app::domain::ids::StepId;
 use app::domain::session::{Awaiting, SessionEvent};
 use chrono::Duration;
-use serde_json::{Value, json};
 
-use super::transition::{self, ClaimedSession, Delivery, NextAction};
+use super::transition::{self, ClaimedSession, Delivery, Success};
 use crate::jobs::decide_verification::DecideVerification;
 use crate::jobs::resume_session::ResumeSession;
 use crate::services::access::keys;
 use crate::services::consents::provider_access::{connector, delay, open_ref};
 use crate::services::lease::LEASE;
 use crate::services::refusal::ApiError;
-use crate::skills::{Connector, ConnectorError, Opaque, VerificationOutcome};
+use crate::skills::{Connector, ConnectorError, Next, Opaque, VerificationOutcome};
 use crate::state::AppState;
 use crate::storage::Tx;
 use crate::storage::sessions::SessionRow;
@@ -103,7 +102,7 @@ async fn verdict(state: &AppState, session: &SessionRow) -> Result<VerificationO
         Ok(()) => {}
         // Nothing completes in the name of a tenant that is paused: it is asked about again.
         Err(ApiError::Refused(_)) => {
-            return Ok(VerificationOutcome::Pending { poll_after: LATER });
+            return Ok(VerificationOutcome::Undecided { poll_after: LATER });
         }
         Err(failure) => return Err(failure),
     }
@@ -137,26 +136,10 @@ async fn apply(
     verdict: VerificationOutcome,
 ) -> Result<(), ApiError> {
     match verdict {
-        VerificationOutcome::Pending { poll_after } => {
+        VerificationOutcome::Undecided { poll_after } => {
             record_poll(state, claimed, asking, poll_after).await
         }
-        VerificationOutcome::Next {
-            step,
-            data,
-            bank_ref,
-        } => {
-            let after = NextAction::Step {
-                name: step,
-                bank_ref,
-            };
-            verified(state, claimed, after, data).await
-        }
-        VerificationOutcome::Done { granted, data } => {
-            let mut tx = state.db.read().await?;
-            let of = step_of(&mut tx, claimed.session).await?;
-            drop(tx);
-            verified(state, claimed, NextAction::end(granted, &of), data).await
-        }
+        VerificationOutcome::Verified(next) => verified(state, claimed, &next).await,
         VerificationOutcome::Refused { reason } => {
             let mut tx = state.db.write().await?;
             let of = step_of(&mut tx, claimed.session).await?;
@@ -214,24 +197,21 @@ async fn record_poll(
 async fn verified(
     state: &AppState,
     claimed: ClaimedSession<'_>,
-    after: NextAction,
-    data: Value,
+    next: &Next,
 ) -> Result<(), ApiError> {
-    let data = if data.is_null() { json!({}) } else { data };
     let mut tx = state.db.write().await?;
-    let applied = claimed
-        .advance(
-            state,
-            &mut tx,
-            SessionEvent::Verified,
-            &after,
-            Delivery::OnRequest,
-        )
-        .await?;
+    let success = Success {
+        next,
+        of: &step_of(&mut tx, claimed.session).await?,
+        event: SessionEvent::Verified,
+        delivery: Delivery::OnRequest,
+    };
+    let applied = claimed.advance(state, &mut tx, success).await?;
     if applied.is_none() {
         drop(tx);
-        return transition::undo_at_provider(state, claimed.session, &after).await;
+        return transition::undo_at_provider(state, claimed.session, next).await;
     }
+    let data = transition::answer_data(next);
     transition::update_answer(state, &mut tx, claimed.session, data).await?;
     tx.commit().await?;
     state.queue.wake();

@@ -53,7 +53,7 @@ impl World {
         };
         {
             let mut finishes = self.provider.finishes.lock().unwrap();
-            finishes.push_back(Ok(ConsentOutcome::Granted(grant)));
+            finishes.push_back(Ok(ConsentOutcome::Consented(Next::done(grant))));
         }
         query(&self.come_back("code-2").await.unwrap(), "temp_token").unwrap()
     }

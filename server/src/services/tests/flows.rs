@@ -22,26 +22,23 @@ fn form(name: &str) -> NewStep {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a line of a script")]
-fn next(step: &str) -> Result<SubmitOutcome, ConnectorError> {
-    Ok(SubmitOutcome::Next {
-        step: step.into(),
+fn next(step: &str) -> Result<Next, ConnectorError> {
+    Ok(Next::Step {
+        name: step.into(),
         data: json!({ "rate": "4.5" }),
         bank_ref: Some(Opaque::new(b"kept".to_vec())),
     })
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a line of a script")]
-fn done() -> Result<SubmitOutcome, ConnectorError> {
-    Ok(SubmitOutcome::Done {
+fn done() -> Result<Next, ConnectorError> {
+    Ok(Next::Done {
         granted: granted(),
         data: json!({ "accepted": true }),
     })
 }
 
-fn script(
-    world: &World,
-    outcomes: impl IntoIterator<Item = Result<SubmitOutcome, ConnectorError>>,
-) {
+fn script(world: &World, outcomes: impl IntoIterator<Item = Result<Next, ConnectorError>>) {
     world.provider.submits.lock().unwrap().extend(outcomes);
 }
 

@@ -50,8 +50,8 @@ use super::sessions::{self, NewSession, OpenedSession};
 use crate::aad;
 use crate::skills::{
     BankAccount, BankBalance, BankTransaction, BankTransactionPage, Connector, ConnectorError,
-    ConsentOutcome, Grant, Granted, Opaque, PageRequest, ProviderCallback, Psu, Registry,
-    Submission, SubmitOutcome, VerificationOutcome,
+    ConsentOutcome, Grant, Granted, Next, Opaque, PageRequest, ProviderCallback, Psu, Registry,
+    Submission, VerificationOutcome,
 };
 use crate::state::AppState;
 use crate::storage::Db;

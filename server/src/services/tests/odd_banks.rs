@@ -6,7 +6,7 @@ use base64::Engine as _;
 use super::*;
 use crate::services::consents::data::Freshness;
 use crate::services::consents::sync::{self, SyncChanges};
-use crate::services::consents::transactions::{self, OpenedTransaction, TransactionQuery};
+use crate::services::consents::transactions::{self, OpenedTransaction, TransactionFilter};
 use crate::services::consents::utx::Stability;
 use crate::services::consents::{accounts, sealed};
 use crate::skills::UnreadableEntry;
@@ -29,8 +29,12 @@ on_both!(
 
 impl World {
     pub(super) async fn all(&self, pair: &Credentials) -> Vec<OpenedTransaction> {
-        let reader =
-            transactions::reader(&self.state, &self.client, pair, TransactionQuery::default());
+        let reader = transactions::reader(
+            &self.state,
+            &self.client,
+            pair,
+            TransactionFilter::default(),
+        );
         reader
             .await
             .unwrap()
@@ -386,9 +390,9 @@ async fn a_merchant_is_found_in_every_spelling(db: Db) {
     world.answers(&[row, transaction("n", "-6.00", "2025-12-30")]);
     let pair = world.pair().await;
     let found = async |name: &str| {
-        let wanted = TransactionQuery {
+        let wanted = TransactionFilter {
             merchant: Some(name.into()),
-            ..TransactionQuery::default()
+            ..TransactionFilter::default()
         };
         let reader = transactions::reader(&world.state, &world.client, &pair, wanted);
         let page = reader.await.unwrap().page(None, 10).await.unwrap();
@@ -432,7 +436,7 @@ async fn a_consent_without_an_end_is_cut_to_what_was_asked(db: Db) {
         valid_until: Some(endless + chrono::Duration::days(1)),
         ..granted()
     };
-    let endless = Ok(ConsentOutcome::Granted(endless));
+    let endless = Ok(ConsentOutcome::Consented(Next::done(endless)));
     world.provider.finishes.lock().unwrap().push_back(endless);
     let pair = world.pair().await;
     assert_eq!(ends(&pair).await, asked);
@@ -450,7 +454,7 @@ async fn a_cursor_is_good_for_its_own_list(db: Db) {
             &world.state,
             &world.client,
             pair,
-            TransactionQuery::default(),
+            TransactionFilter::default(),
         );
         reader.await.unwrap()
     };

@@ -33,16 +33,16 @@ fn case() -> Opaque {
     Opaque::new(b"case-1".to_vec())
 }
 
-fn goes_on(step: &str) -> SubmitOutcome {
-    SubmitOutcome::Next {
-        step: step.into(),
+fn goes_on(step: &str) -> Next {
+    Next::Step {
+        name: step.into(),
         data: json!({}),
         bank_ref: Some(case()),
     }
 }
 
-fn pending() -> SubmitOutcome {
-    SubmitOutcome::Pending {
+fn pending() -> Next {
+    Next::Pending {
         poll_after: POLL_AFTER,
         data: json!({ "documents": ["selfie"] }),
         bank_ref: case(),
@@ -50,15 +50,15 @@ fn pending() -> SubmitOutcome {
 }
 
 fn verified(step: &str) -> VerificationOutcome {
-    VerificationOutcome::Next {
-        step: step.into(),
+    VerificationOutcome::Verified(Next::Step {
+        name: step.into(),
         data: json!({ "rate": "4.5" }),
         bank_ref: Some(case()),
-    }
+    })
 }
 
 impl World {
-    fn will(&self, outcomes: impl IntoIterator<Item = SubmitOutcome>) {
+    fn will(&self, outcomes: impl IntoIterator<Item = Next>) {
         let mut script = self.provider.submits.lock().unwrap();
         script.extend(outcomes.into_iter().map(Ok));
     }
@@ -123,15 +123,16 @@ async fn a_step_that_the_manifest_lacks_is_our_fault_and_changes_nothing(db: Db)
 async fn a_session_may_lead_to_the_bank_more_than_once(db: Db) {
     let world = World::new(db).await;
     let opened = world.at_bank().await;
-    let goes_on = ConsentOutcome::Next {
-        step: "sca".into(),
+    let goes_on = ConsentOutcome::Consented(Next::Step {
+        name: "sca".into(),
         data: json!({ "signed": 1 }),
         bank_ref: None,
-    };
-    let again = ConsentOutcome::Pending {
+    });
+    let again = ConsentOutcome::Consented(Next::Pending {
         poll_after: POLL_AFTER,
+        data: Value::Null,
         bank_ref: case(),
-    };
+    });
     for (round, returned) in [goes_on, again].into_iter().enumerate() {
         let good = format!("code-{round}");
         world
@@ -214,10 +215,10 @@ async fn a_pending_step_goes_on_once_the_provider_has_decided(db: Db) {
 async fn a_last_step_that_was_pending_leaves_its_token_to_be_asked_for(db: Db) {
     let world = World::new(db).await;
     let opened = world.waiting().await;
-    world.says(Ok(VerificationOutcome::Done {
+    world.says(Ok(VerificationOutcome::Verified(Next::Done {
         granted: granted(),
         data: json!({ "card": "ready" }),
-    }));
+    })));
     world.next_asking().await;
     world.advance(3_600);
     let standing = world.standing(opened.session_id).await;
@@ -414,7 +415,7 @@ async fn calling_off_a_pending_session_tells_the_provider(db: Db) {
 
 async fn what_took_effect_for_a_session_called_off_meanwhile_is_taken_back(db: Db) {
     let world = World::new(db).await;
-    let done = || SubmitOutcome::Done {
+    let done = || Next::Done {
         granted: granted(),
         data: json!({}),
     };

@@ -4,7 +4,7 @@ use super::*;
 
 /// A provider that does what the test says, and what a good one would do where the test says nothing.
 pub struct Provider {
-    pub submits: Mutex<VecDeque<Result<SubmitOutcome, ConnectorError>>>,
+    pub submits: Mutex<VecDeque<Result<Next, ConnectorError>>>,
     /// Scripted verdicts on a verification; `Pending` when there is none left.
     pub verdicts: Mutex<VecDeque<Result<VerificationOutcome, ConnectorError>>>,
     pub finishes: Mutex<VecDeque<Result<ConsentOutcome, ConnectorError>>>,
@@ -35,7 +35,7 @@ pub struct Provider {
 
 #[async_trait]
 impl Connector for Provider {
-    async fn submit(&self, submission: Submission) -> Result<SubmitOutcome, ConnectorError> {
+    async fn submit(&self, submission: Submission) -> Result<Next, ConnectorError> {
         self.keys.lock().unwrap().push(submission.request_id);
         self.submitted.fetch_add(1, Ordering::SeqCst);
         drop(self.gate.acquire().await);
@@ -45,7 +45,7 @@ impl Connector for Provider {
         let state = submission.return_state.state.expose_secret().to_owned();
         let url = format!("https://bank.example.com/sca?state={state}");
         *self.sent.lock().unwrap() = state;
-        Ok(SubmitOutcome::Redirect {
+        Ok(Next::Redirect {
             url,
             bank_ref: Opaque::new(b"consent-1".to_vec()),
         })
@@ -56,7 +56,7 @@ impl Connector for Provider {
         self.asked.fetch_add(1, Ordering::SeqCst);
         drop(self.gate.acquire().await);
         let scripted = self.verdicts.lock().unwrap().pop_front();
-        scripted.unwrap_or(Ok(VerificationOutcome::Pending {
+        scripted.unwrap_or(Ok(VerificationOutcome::Undecided {
             poll_after: POLL_AFTER,
         }))
     }
@@ -72,7 +72,7 @@ impl Connector for Provider {
         if let Some(scripted) = self.finishes.lock().unwrap().pop_front() {
             return scripted;
         }
-        Ok(ConsentOutcome::Granted(granted()))
+        Ok(ConsentOutcome::Consented(Next::done(granted())))
     }
 
     async fn accounts(&self, _: &Grant) -> Result<Vec<BankAccount>, ConnectorError> {

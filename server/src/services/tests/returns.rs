@@ -302,11 +302,11 @@ async fn a_redirect_that_was_not_last_goes_on_with_the_next_step(db: Db) {
         .finishes
         .lock()
         .unwrap()
-        .push_back(Ok(ConsentOutcome::Next {
-            step: "sca".into(),
+        .push_back(Ok(ConsentOutcome::Consented(Next::Step {
+            name: "sca".into(),
             data: json!({ "then": "again" }),
             bank_ref: None,
-        }));
+        })));
     let opened = world.at_bank().await;
     let link = world.come_back("code-1").await.unwrap();
     assert!(query(&link, "temp_token").is_none() && query(&link, "error").is_none());

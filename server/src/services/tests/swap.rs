@@ -76,11 +76,11 @@ async fn nor_from_the_step_after_a_return(db: Db) {
     let opened = world.at_bank().await;
     returns(
         &world,
-        ConsentOutcome::Next {
-            step: "sca".into(),
+        ConsentOutcome::Consented(Next::Step {
+            name: "sca".into(),
             data: json!({ "whose": "the victim's" }),
             bank_ref: None,
-        },
+        }),
     );
     let link = world.come_back("the-victims-code").await.unwrap();
     let nonce = query(&link, "nonce").unwrap();
@@ -108,19 +108,20 @@ async fn nor_from_a_verification_after_a_return(db: Db) {
     let opened = world.at_bank().await;
     returns(
         &world,
-        ConsentOutcome::Pending {
+        ConsentOutcome::Consented(Next::Pending {
             poll_after: POLL_AFTER,
+            data: Value::Null,
             bank_ref: Opaque::new(b"case-1".to_vec()),
-        },
+        }),
     );
     let link = world.come_back("the-victims-code").await.unwrap();
     assert!(query(&link, "nonce").is_none() && query(&link, "error").is_none());
     let standing = seen(&world, opened.session_id, &opened.nonce).await;
     assert!(is_bare(&standing) && standing.status == SessionStatus::Pending);
-    let done = VerificationOutcome::Done {
+    let done = VerificationOutcome::Verified(Next::Done {
         granted: granted(),
         data: json!({}),
-    };
+    });
     world.provider.verdicts.lock().unwrap().push_back(Ok(done));
     world.advance(5);
     world.work().await;
@@ -157,11 +158,11 @@ async fn nor_by_repeating_a_return_of_their_own(db: Db) {
     let own_way = world.provider.sent.lock().unwrap().clone();
     returns(
         &world,
-        ConsentOutcome::Next {
-            step: "sca".into(),
+        ConsentOutcome::Consented(Next::Step {
+            name: "sca".into(),
             data: json!({}),
             bank_ref: None,
-        },
+        }),
     );
     // The attacker signs the first page, and has somebody else sign the second.
     let link = world.come_back("the-attackers-code").await.unwrap();

@@ -36,7 +36,7 @@ pub struct Marketplace {
 
 /// State that is kept between steps.
 #[derive(Clone, Serialize, Deserialize)]
-struct Underway {
+struct ApplicationInProgress {
     application: Uuid,
     kind: ProductKind,
 }
@@ -45,7 +45,7 @@ struct Underway {
 #[derive(Serialize, Deserialize)]
 struct Key {
     product: Uuid,
-    underway: Underway,
+    underway: ApplicationInProgress,
 }
 
 /// The bank's word on an application.
@@ -138,7 +138,7 @@ impl Marketplace {
     }
 
     /// The first step: what is wanted.
-    async fn begin(&self, submission: &Submission) -> Result<SubmitOutcome, ConnectorError> {
+    async fn begin(&self, submission: &Submission) -> Result<Next, ConnectorError> {
         let data = &submission.data;
         let (kind, wanted) = if submission.step == "card_form" {
             let wanted = json!({ "product": "credit_card", "amount": data["limit"], "currency": data["currency"] });
@@ -148,22 +148,22 @@ impl Marketplace {
             let wanted = json!({ "product": "deposit", "amount": data["value"], "currency": data["currency"], "months": months });
             (ProductKind::Deposit, wanted)
         };
-        let underway = Underway {
+        let underway = ApplicationInProgress {
             application: submission.request_id,
             kind,
         };
         let said = self
             .apply(Method::PUT, underway.application, &[], Some(wanted))
             .await?;
-        Ok(SubmitOutcome::Next {
-            step: KYC.into(),
+        Ok(Next::Step {
+            name: KYC.into(),
             data: said.offered(),
             bank_ref: Some(Opaque::of(&underway)?),
         })
     }
 
     /// Hands over the applicant; for a deposit the bank verifies them, for a card they sign with it.
-    async fn know(&self, submission: &Submission) -> Result<SubmitOutcome, ConnectorError> {
+    async fn know(&self, submission: &Submission) -> Result<Next, ConnectorError> {
         let underway = under_way(submission)?;
         if underway.kind == ProductKind::CreditCard {
             return self.sign(underway, submission).await;
@@ -178,17 +178,14 @@ impl Marketplace {
                 Some(person),
             )
             .await?;
-        Ok(SubmitOutcome::Pending {
+        Ok(Next::Pending {
             poll_after: LOOK_AGAIN,
             data: json!({ "documents": said.missing_documents }),
             bank_ref: Opaque::of(&underway)?,
         })
     }
 
-    async fn explain_funds(
-        &self,
-        submission: &Submission,
-    ) -> Result<SubmitOutcome, ConnectorError> {
+    async fn explain_funds(&self, submission: &Submission) -> Result<Next, ConnectorError> {
         let underway = under_way(submission)?;
         let funds = json!({ "source": submission.data.get("source") });
         let said = self
@@ -199,8 +196,8 @@ impl Marketplace {
                 Some(funds),
             )
             .await?;
-        Ok(SubmitOutcome::Next {
-            step: CONTRACT.into(),
+        Ok(Next::Step {
+            name: CONTRACT.into(),
             data: said.offered(),
             bank_ref: Some(Opaque::of(&underway)?),
         })
@@ -208,9 +205,9 @@ impl Marketplace {
 
     async fn sign(
         &self,
-        underway: Underway,
+        underway: ApplicationInProgress,
         submission: &Submission,
-    ) -> Result<SubmitOutcome, ConnectorError> {
+    ) -> Result<Next, ConnectorError> {
         let mut signature =
             json!({ "accepted": submission.data.get("accept"), "part": submission.request_id });
         if let (ProductKind::CreditCard, Some(fields)) = (underway.kind, signature.as_object_mut())
@@ -230,7 +227,7 @@ impl Marketplace {
             product: product.id,
             underway,
         };
-        Ok(SubmitOutcome::Done {
+        Ok(Next::Done {
             granted: Granted {
                 grant: Grant(Opaque::of(&key)?),
                 valid_until: None,
@@ -242,7 +239,7 @@ impl Marketplace {
 
 #[async_trait]
 impl Connector for Marketplace {
-    async fn submit(&self, submission: Submission) -> Result<SubmitOutcome, ConnectorError> {
+    async fn submit(&self, submission: Submission) -> Result<Next, ConnectorError> {
         match submission.step.as_str() {
             KYC => self.know(&submission).await,
             SOURCE_OF_FUNDS => self.explain_funds(&submission).await,
@@ -252,19 +249,21 @@ impl Connector for Marketplace {
     }
 
     async fn resume(&self, bank_ref: &Opaque) -> Result<VerificationOutcome, ConnectorError> {
-        let underway: Underway = bank_ref.read()?;
+        let underway: ApplicationInProgress = bank_ref.read()?;
         let said = self
             .apply(Method::GET, underway.application, &[], None)
             .await?;
         let reason = said.reason.as_deref().map_or_else(String::new, word);
         let status = said.status.clone();
-        let next = |step: &str| VerificationOutcome::Next {
-            step: step.into(),
-            data: said.offered(),
-            bank_ref: Some(bank_ref.clone()),
+        let next = |step: &str| {
+            VerificationOutcome::Verified(Next::Step {
+                name: step.into(),
+                data: said.offered(),
+                bank_ref: Some(bank_ref.clone()),
+            })
         };
         Ok(match status.as_str() {
-            "verifying" => VerificationOutcome::Pending {
+            "verifying" => VerificationOutcome::Undecided {
                 poll_after: LOOK_AGAIN,
             },
             "ask_again" => VerificationOutcome::Refused { reason },
@@ -276,7 +275,7 @@ impl Connector for Marketplace {
     }
 
     async fn decide(&self, bank_ref: &Opaque, decision: Decision) -> Result<(), ConnectorError> {
-        let underway: Underway = bank_ref.read()?;
+        let underway: ApplicationInProgress = bank_ref.read()?;
         let body = json!({ "decision": decision });
         self.apply(
             Method::POST,
@@ -293,8 +292,8 @@ impl Connector for Marketplace {
         held: ConnectorState,
         document: Document,
     ) -> Result<(), ConnectorError> {
-        let underway: Underway = match held {
-            ConnectorState::Underway(bank_ref) => bank_ref.read()?,
+        let underway: ApplicationInProgress = match held {
+            ConnectorState::InProgress(bank_ref) => bank_ref.read()?,
             ConnectorState::Granted(grant) => grant.0.read::<Key>()?.underway,
         };
         let (id, part) = (underway.application.to_string(), document.key.to_string());
@@ -317,7 +316,7 @@ impl Connector for Marketplace {
     }
 
     async fn stop(&self, bank_ref: &Opaque) -> Result<(), ConnectorError> {
-        let underway: Underway = bank_ref.read()?;
+        let underway: ApplicationInProgress = bank_ref.read()?;
         let id = underway.application.to_string();
         gone(
             self.call(Method::DELETE, &["applications", &id], None)
@@ -365,7 +364,7 @@ impl Connector for Marketplace {
     }
 }
 
-fn under_way(submission: &Submission) -> Result<Underway, ConnectorError> {
+fn under_way(submission: &Submission) -> Result<ApplicationInProgress, ConnectorError> {
     let kept = submission.bank_ref.as_ref();
     kept.ok_or(ConnectorError::BadAnswer("no application was begun"))?
         .read()

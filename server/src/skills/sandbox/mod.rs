@@ -81,14 +81,14 @@ pub fn connectors(bank: &SandboxBank, clock: &Clock) -> Result<Connectors, Sandb
 /// State that is kept during a redirect; its members tell which kind it is.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Kept {
-    Payment(payments::Underway),
-    Consent(Underway),
+enum RedirectState {
+    Payment(payments::PaymentInProgress),
+    Consent(ConsentInProgress),
 }
 
 /// State that is kept while the end-user is at the bank.
 #[derive(Serialize, Deserialize)]
-struct Underway {
+struct ConsentInProgress {
     consent_id: String,
     /// PKCE (RFC 7636).
     verifier: String,
@@ -249,7 +249,7 @@ impl Sandbox {
 
 #[async_trait]
 impl Connector for Sandbox {
-    async fn submit(&self, submission: Submission) -> Result<SubmitOutcome, ConnectorError> {
+    async fn submit(&self, submission: Submission) -> Result<Next, ConnectorError> {
         if submission.step == payment_intent::STEP {
             return self.order(submission).await;
         }
@@ -258,20 +258,22 @@ impl Connector for Sandbox {
         let scope = format!("AIS:{}", consent.consent_id);
         let page = &consent.links.sca_oauth.href;
         let url = self.authorization(page, &scope, &submission.return_state, &verifier)?;
-        let bank_ref = Opaque::of(&Underway {
+        let bank_ref = Opaque::of(&ConsentInProgress {
             consent_id: consent.consent_id,
             verifier,
         })?;
-        Ok(SubmitOutcome::Redirect { url, bank_ref })
+        Ok(Next::Redirect { url, bank_ref })
     }
 
     async fn finish(&self, returned: ProviderCallback) -> Result<ConsentOutcome, ConnectorError> {
-        let Underway {
+        let ConsentInProgress {
             consent_id,
             verifier,
         } = match returned.bank_ref.read()? {
-            Kept::Payment(underway) => return self.finish_payment(&underway, &returned).await,
-            Kept::Consent(underway) => underway,
+            RedirectState::Payment(underway) => {
+                return self.finish_payment(&underway, &returned).await;
+            }
+            RedirectState::Consent(underway) => underway,
         };
         let token = token_answer(self.redeem(&returned, &verifier).await?)?;
         let token: wire::TokenResponse = token.json()?;
@@ -285,11 +287,11 @@ impl Connector for Sandbox {
             consent_id,
             access_token: token.access_token,
         })?;
-        Ok(ConsentOutcome::Granted(Granted {
+        Ok(ConsentOutcome::Consented(Next::done(Granted {
             grant: Grant(grant),
             // The last day is included.
             valid_until: end_of(consent.valid_until),
-        }))
+        })))
     }
 
     async fn accounts(&self, grant: &Grant) -> Result<Vec<BankAccount>, ConnectorError> {
@@ -349,9 +351,9 @@ impl Connector for Sandbox {
         close: bool,
     ) -> Result<Option<ConsentOutcome>, ConnectorError> {
         match bank_ref.read()? {
-            Kept::Payment(underway) => self.settle_payment(&underway, close).await,
+            RedirectState::Payment(underway) => self.settle_payment(&underway, close).await,
             // A consent that nobody comes back with opens nothing: the token is in the code.
-            Kept::Consent(_) => Ok(close.then(|| ConsentOutcome::Refused {
+            RedirectState::Consent(_) => Ok(close.then(|| ConsentOutcome::Refused {
                 reason: "access_denied".into(),
             })),
         }

@@ -16,7 +16,7 @@ use crate::skills::payment_intent::{PaymentInfo, PaymentIntent, Transfer};
 
 /// State that is kept while the end-user is at the bank.
 #[derive(Serialize, Deserialize)]
-pub struct Underway {
+pub struct PaymentInProgress {
     payment: PaymentLocation,
     /// PKCE (RFC 7636).
     verifier: String,
@@ -51,10 +51,7 @@ impl Decision {
 
 impl Sandbox {
     /// Orders a payment. Ordering the same again for the same step is the same payment at the bank.
-    pub(super) async fn order(
-        &self,
-        submission: Submission,
-    ) -> Result<SubmitOutcome, ConnectorError> {
+    pub(super) async fn order(&self, submission: Submission) -> Result<Next, ConnectorError> {
         let intent = PaymentIntent::read(&submission.data)
             .ok_or(ConnectorError::BadAnswer("the step's data is no payment"))?;
         let info = intent.info();
@@ -76,7 +73,7 @@ impl Sandbox {
         let scope = format!("PIS:{}", ordered.payment_id);
         let page = &ordered.links.sca_oauth.href;
         let url = self.authorization(page, &scope, &submission.return_state, &verifier)?;
-        let bank_ref = Opaque::of(&Underway {
+        let bank_ref = Opaque::of(&PaymentInProgress {
             payment: PaymentLocation {
                 service: service.to_owned(),
                 product: product.to_owned(),
@@ -84,14 +81,14 @@ impl Sandbox {
             },
             verifier,
         })?;
-        Ok(SubmitOutcome::Redirect { url, bank_ref })
+        Ok(Next::Redirect { url, bank_ref })
     }
 
     /// Finishes the redirect of a payment. A code that the bank does not take says nothing about the payment, which counts
     /// if it was authorised; but nothing about who came back, either.
     pub(super) async fn finish_payment(
         &self,
-        underway: &Underway,
+        underway: &PaymentInProgress,
         returned: &ProviderCallback,
     ) -> Result<ConsentOutcome, ConnectorError> {
         let redeemed = self.redeem(returned, &underway.verifier).await;
@@ -102,9 +99,7 @@ impl Sandbox {
         };
         let settled = self.settle_payment(underway, true).await?;
         match settled {
-            Some(ConsentOutcome::Granted(granted)) if !proved => {
-                Ok(ConsentOutcome::Settled(granted))
-            }
+            Some(ConsentOutcome::Consented(next)) if !proved => Ok(ConsentOutcome::Settled(next)),
             Some(settled) => Ok(settled),
             None => Err(ConnectorError::BadAnswer(
                 "the payment is neither open nor closed",
@@ -115,7 +110,7 @@ impl Sandbox {
     /// Asks for the result of a payment; `None` if it is undecided. With `close`, an undecided one is cancelled.
     pub(super) async fn settle_payment(
         &self,
-        underway: &Underway,
+        underway: &PaymentInProgress,
         close: bool,
     ) -> Result<Option<ConsentOutcome>, ConnectorError> {
         let place = &underway.payment;
@@ -132,10 +127,10 @@ impl Sandbox {
             Decision::No(status) => Some(ConsentOutcome::Refused {
                 reason: status.as_str().to_owned(),
             }),
-            Decision::Yes => Some(ConsentOutcome::Granted(Granted {
+            Decision::Yes => Some(ConsentOutcome::Consented(Next::done(Granted {
                 grant: Grant(Opaque::of(place)?),
                 valid_until: None,
-            })),
+            }))),
         })
     }
 

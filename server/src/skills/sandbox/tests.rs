@@ -102,7 +102,7 @@ impl World {
     /// Submits the step; the bank's page and what to remember.
     async fn submit(&self) -> (String, Opaque) {
         match self.connector.submit(submission()).await.unwrap() {
-            SubmitOutcome::Redirect { url, bank_ref } => (url, bank_ref),
+            Next::Redirect { url, bank_ref } => (url, bank_ref),
             _ => panic!("the only step leads to the bank"),
         }
     }
@@ -181,7 +181,9 @@ async fn an_account_is_read_from_consent_to_revocation(db: Db) {
     let (url, bank_ref) = world.submit().await;
     let agree = [("decision", "approve"), ("accounts", "301")];
     let query = world.walk(&url, "business", &agree).await;
-    let Ok(ConsentOutcome::Granted(granted)) = world.finish(&query, &bank_ref).await else {
+    let Ok(ConsentOutcome::Consented(Next::Done { granted, .. })) =
+        world.finish(&query, &bank_ref).await
+    else {
         panic!("agreed");
     };
     assert_eq!(
@@ -293,7 +295,7 @@ async fn a_refusal_and_a_used_code_are_told_apart(db: Db) {
     invalid(world.finish(&query, &other_ref).await);
     assert!(matches!(
         world.finish(&query, &bank_ref).await,
-        Ok(ConsentOutcome::Granted(_))
+        Ok(ConsentOutcome::Consented(_))
     ));
     invalid(world.finish(&query, &bank_ref).await);
     world.close().await;

@@ -108,7 +108,7 @@ pub fn body(bytes: &[u8], whole: bool) -> String {
     }
     let closed = (!whole).then(|| closed(bytes));
     let json = closed.as_deref().unwrap_or(bytes);
-    let mut kept = Kept {
+    let mut kept = RedactedText {
         text: Vec::with_capacity(json.len().min(MOST)),
         depth: 0,
     };
@@ -126,7 +126,7 @@ const UNBOUNDED: ReadLimits = ReadLimits {
 };
 
 /// The redacted text so far. It is written while the body is read: a tree of every body would cost more than the call.
-struct Kept {
+struct RedactedText {
     text: Vec<u8>,
     depth: usize,
 }
@@ -145,7 +145,7 @@ impl From<Fault> for Stop {
 
 type Written = Result<(), Stop>;
 
-impl Kept {
+impl RedactedText {
     fn all(&mut self, json: &[u8]) -> Written {
         let mut reader = JsonReader::new(json, UNBOUNDED)?;
         self.value(&mut reader, false)?;

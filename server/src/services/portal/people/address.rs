@@ -53,7 +53,7 @@ async fn other_owner(tx: &mut Tx, row: &PersonRow) -> Result<Option<PersonRow>, 
 }
 
 /// A password that was given, and the hash that it matched: both hold while the hash is stored.
-struct Shown {
+struct ProvenPassword {
     counted: login_throttle::CountedAttempt,
     stored: Option<String>,
 }
@@ -93,10 +93,10 @@ async fn show(
     password: &str,
     field: &'static str,
     source: &RequestSource,
-) -> Result<Shown, ServiceError> {
+) -> Result<ProvenPassword, ServiceError> {
     let (counted, stored) =
         sign_in::check_shown_password(state, ticket, row, password, field, source).await?;
-    Ok(Shown {
+    Ok(ProvenPassword {
         counted,
         stored: Some(stored),
     })
@@ -107,7 +107,7 @@ async fn prove(
     state: &AppState,
     token: &str,
     row: &PersonRow,
-    shown: &[Shown],
+    shown: &[ProvenPassword],
     source: &RequestSource,
 ) -> Result<bool, ServiceError> {
     let mut tx = state.db.write().await?;
@@ -148,7 +148,7 @@ async fn use_link(state: &AppState, tx: &mut Tx, token: &str) -> Result<(), Serv
 async fn still_shown(
     tx: &mut Tx,
     rows: &[&PersonRow],
-    shown: &[Shown],
+    shown: &[ProvenPassword],
 ) -> Result<(), ServiceError> {
     for row in rows {
         let now = tx.person(row.id).await?.ok_or(PortalError::NotFound)?;
@@ -170,7 +170,7 @@ async fn hand_over(
     token: &str,
     row: &PersonRow,
     owner: &PersonRow,
-    shown: &[Shown],
+    shown: &[ProvenPassword],
     source: &RequestSource,
 ) -> Result<PersonId, ServiceError> {
     let mut tx = state.db.write().await?;

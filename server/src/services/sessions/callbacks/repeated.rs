@@ -104,7 +104,7 @@ async fn is_proved(
         return Ok(false);
     }
     match ask(state, session, response, given).await {
-        Ok(ConsentOutcome::Granted(_)) => {}
+        Ok(ConsentOutcome::Consented(_)) => {}
         Ok(_) | Err(AskError::Provider(_)) => return Ok(false),
         Err(AskError::Failure(failure)) => return Err(failure),
     }

@@ -68,7 +68,7 @@ async fn held(
     session: &SessionRow,
 ) -> Result<Option<ConnectorState>, ApiError> {
     if let Some(bank_ref) = open_ref(state, session)? {
-        return Ok(Some(ConnectorState::Underway(bank_ref)));
+        return Ok(Some(ConnectorState::InProgress(bank_ref)));
     }
     let Some(consent) = tx.consent_of(session.id).await? else {
         return Ok(None);

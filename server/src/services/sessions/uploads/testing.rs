@@ -292,21 +292,21 @@ struct Clerk {
 
 #[async_trait]
 impl Connector for Clerk {
-    async fn submit(&self, submission: Submission) -> Result<SubmitOutcome, ConnectorError> {
+    async fn submit(&self, submission: Submission) -> Result<Next, ConnectorError> {
         Ok(match submission.step.as_str() {
-            "personal" => SubmitOutcome::Next {
-                step: "confirm".into(),
+            "personal" => Next::Step {
+                name: "confirm".into(),
                 data: json!({}),
                 bank_ref: None,
             },
-            "confirm" => SubmitOutcome::Done {
+            "confirm" => Next::Done {
                 granted: granted(),
                 data: json!({}),
             },
             _ => {
                 let state = submission.return_state.state.expose_secret();
                 state.clone_into(&mut self.sent.lock().unwrap());
-                SubmitOutcome::Redirect {
+                Next::Redirect {
                     url: "https://abc.example.com/sign".into(),
                     bank_ref: Opaque::new(b"ref".to_vec()),
                 }
@@ -315,7 +315,7 @@ impl Connector for Clerk {
     }
 
     async fn finish(&self, _: ProviderCallback) -> Result<ConsentOutcome, ConnectorError> {
-        Ok(ConsentOutcome::Granted(granted()))
+        Ok(ConsentOutcome::Consented(Next::done(granted())))
     }
 
     async fn accounts(&self, _: &Grant) -> Result<Vec<BankAccount>, ConnectorError> {

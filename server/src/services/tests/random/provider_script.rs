@@ -2,21 +2,21 @@
 
 use super::*;
 
-pub fn outcome(says: Says) -> Option<Result<SubmitOutcome, ConnectorError>> {
+pub fn outcome(says: Says) -> Option<Result<Next, ConnectorError>> {
     Some(Ok(match says {
-        Says::Next(step) => SubmitOutcome::Next {
-            step: STEPS[step].into(),
+        Says::Next(step) => Next::Step {
+            name: STEPS[step].into(),
             data: json!({}),
             bank_ref: None,
         },
         // What the provider does where the script says nothing.
         Says::Redirect => return None,
-        Says::Pending => SubmitOutcome::Pending {
+        Says::Pending => Next::Pending {
             poll_after: POLL_AFTER,
             data: json!({}),
             bank_ref: Opaque::new(b"case-1".to_vec()),
         },
-        Says::Done => SubmitOutcome::Done {
+        Says::Done => Next::Done {
             granted: granted(),
             data: json!({}),
         },
@@ -28,16 +28,17 @@ pub fn outcome(says: Says) -> Option<Result<SubmitOutcome, ConnectorError>> {
 
 pub fn returned(says: Says) -> Option<Result<ConsentOutcome, ConnectorError>> {
     Some(Ok(match says {
-        Says::Next(step) => ConsentOutcome::Next {
-            step: STEPS[step].into(),
+        Says::Next(step) => ConsentOutcome::Consented(Next::Step {
+            name: STEPS[step].into(),
             data: json!({}),
             bank_ref: None,
-        },
-        Says::Redirect | Says::Pending => ConsentOutcome::Pending {
+        }),
+        Says::Redirect | Says::Pending => ConsentOutcome::Consented(Next::Pending {
             poll_after: POLL_AFTER,
+            data: Value::Null,
             bank_ref: Opaque::new(b"case-1".to_vec()),
-        },
-        Says::Done => ConsentOutcome::Granted(granted()),
+        }),
+        Says::Done => ConsentOutcome::Consented(Next::done(granted())),
         Says::Refused => return None,
         Says::Rejected => {
             return Some(Err(ConnectorError::Rejected { code: "NO".into() }));
@@ -48,18 +49,18 @@ pub fn returned(says: Says) -> Option<Result<ConsentOutcome, ConnectorError>> {
 
 pub fn verdict(says: Says) -> Result<VerificationOutcome, ConnectorError> {
     Ok(match says {
-        Says::Next(step) => VerificationOutcome::Next {
-            step: STEPS[step].into(),
+        Says::Next(step) => VerificationOutcome::Verified(Next::Step {
+            name: STEPS[step].into(),
             data: json!({}),
             bank_ref: None,
-        },
-        Says::Redirect | Says::Pending => VerificationOutcome::Pending {
+        }),
+        Says::Redirect | Says::Pending => VerificationOutcome::Undecided {
             poll_after: POLL_AFTER,
         },
-        Says::Done => VerificationOutcome::Done {
+        Says::Done => VerificationOutcome::Verified(Next::Done {
             granted: granted(),
             data: json!({}),
-        },
+        }),
         Says::Refused => VerificationOutcome::Refused {
             reason: "again".into(),
         },

@@ -37,7 +37,7 @@ const YES: &[(&str, &str)] = &[("decision", "approve"), ("account", "201")];
 impl World {
     async fn order(&self, info: Value) -> (String, Opaque) {
         match self.connector.submit(ordering(info)).await.unwrap() {
-            SubmitOutcome::Redirect { url, bank_ref } => (url, bank_ref),
+            Next::Redirect { url, bank_ref } => (url, bank_ref),
             _ => panic!("the only step leads to the bank"),
         }
     }
@@ -54,10 +54,10 @@ impl World {
 
 fn granted(returned: ConsentOutcome) -> Grant {
     match returned {
-        ConsentOutcome::Granted(granted) => granted.grant,
+        ConsentOutcome::Consented(Next::Done { granted, .. }) => granted.grant,
         ConsentOutcome::Settled(_) => panic!("the bank does not know the code"),
         ConsentOutcome::Refused { reason } => panic!("refused: {reason}"),
-        ConsentOutcome::Next { .. } | ConsentOutcome::Pending { .. } => {
+        ConsentOutcome::Consented(_) => {
             panic!("the only step is the last")
         }
     }
