@@ -1,20 +1,18 @@
 //! What the product does, and how the world reaches it.
 //!
 //! Doors (`api`, `portal`) and the `worker` call `services`, which call `state`, `jobs`, `storage`, `skills` and `mail`;
-//! `bank` is another company's. Everything may use the words of `app::domain`. ARCHITECTURE.md says which room a line
+//! the sandbox bank is a crate of its own. Everything may use the words of `app::domain`. ARCHITECTURE.md says which room a line
 //! belongs to; `tests/it/rooms.rs` holds it to that.
 
 pub mod aad;
 pub mod api;
 pub mod backup;
-pub mod bank;
 pub mod cli;
 pub mod config;
 #[cfg(test)]
 mod fuzz;
 pub mod http;
 pub mod jobs;
-pub mod json;
 pub mod mail;
 pub mod portal;
 pub mod problem;

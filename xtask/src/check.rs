@@ -9,11 +9,17 @@ use crate::wasm;
 
 /// The packages of the product. Always the same set: which packages are chosen decides the features of what they
 /// share, and another set would build all of that again.
-pub const PRODUCT: [&str; 6] = [
+pub const PRODUCT: [&str; 12] = [
     "--package",
     "server",
     "--package",
+    "bank",
+    "--package",
     "kernel",
+    "--package",
+    "kernel-testing",
+    "--package",
+    "json",
     "--package",
     "app",
 ];

@@ -10,7 +10,6 @@ pub mod country;
 pub mod currency;
 pub mod environment;
 pub mod ids;
-pub mod json;
 pub mod key;
 pub mod link;
 pub mod moment;

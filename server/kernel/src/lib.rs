@@ -6,4 +6,7 @@ pub mod clock;
 pub mod crypto;
 pub mod db;
 pub mod gate;
+pub mod json;
+pub mod nul;
 pub mod partial_file;
+pub mod retention;

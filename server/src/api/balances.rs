@@ -5,6 +5,7 @@ use app::domain::currency::Currency;
 use app::domain::ids::AccountId;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
+use kernel::json::Json;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -12,7 +13,6 @@ use super::data::{Limit, credentials, freshness};
 use super::refusals::ReadDataErrors;
 use crate::http::call::{Call, ConsentAuth};
 use crate::http::fields::fields;
-use crate::json::Json;
 use crate::problem::Problem;
 use crate::services::consents::accounts::{self, BalanceFilter, BalanceQuery};
 use crate::state::AppState;

@@ -10,6 +10,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use kernel::json::Json;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -21,7 +22,6 @@ use crate::http::fields::{Field, FieldPath, fields, schema_of_pattern, word_fiel
 use crate::http::path_text::PathText;
 use crate::http::paths;
 use crate::http::tagged::Tagged;
-use crate::json::Json;
 use crate::problem::Problem;
 use crate::services::access::catalog::{self, CatalogFilter, Offer};
 use crate::services::refusal::{FieldProblem, Refusal};
@@ -166,7 +166,7 @@ word_field! {
 pub struct Country(String);
 
 impl Field for Country {
-    fn read(value: app::domain::json::JsonValue<'_>, at: &mut FieldPath<'_>) -> Option<Self> {
+    fn read(value: json::JsonValue<'_>, at: &mut FieldPath<'_>) -> Option<Self> {
         let text = String::read(value, at)?;
         let upper = text.to_ascii_uppercase();
         if COUNTRIES.iter().any(|(code, _)| *code == upper) {

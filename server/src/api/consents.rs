@@ -1,12 +1,13 @@
 //! Consents: reading and deleting them, in both styles.
 
 use app::domain::ids::CredentialsId;
-use app::domain::json::JsonValue as Given;
 use app::domain::problem::Code;
 use app::domain::session::ConsentStatus;
 use app::domain::skill::SkillName;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
+use json::JsonValue as Given;
+use kernel::json::Json;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
 use utoipa_axum::router::OpenApiRouter;
@@ -21,7 +22,6 @@ use crate::http::call::{Call, ConsentAuth, ExtraCredentials, ServerAuth};
 use crate::http::fields::{Field, FieldPath, Text, fields, unproved_problem, word_field};
 use crate::http::idempotency::{self, Idempotency};
 use crate::http::path_text::PathText;
-use crate::json::Json;
 use crate::problem::Problem;
 use crate::services::access::keys::Client;
 use crate::services::consents::{self, ConsentQuery, Credentials};

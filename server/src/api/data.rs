@@ -1,11 +1,11 @@
 //! What the data operations share: the pair they are called with, page sizes, and how fresh an answer is.
 
 use app::domain::account::{BalanceType, CreditDebit};
-use app::domain::json::JsonValue;
 use app::domain::money::Bound;
 use app::domain::problem::Code;
 use app::domain::transaction::BookingStatus;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use json::JsonValue;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 

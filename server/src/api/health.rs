@@ -4,13 +4,13 @@ use std::sync::atomic::Ordering;
 
 use app::domain::problem::Code;
 use axum::extract::State;
+use kernel::json::Json;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::refusals::ReadinessErrors;
-use crate::json::Json;
 use crate::problem::Problem;
 use crate::services::refusal::Refusal;
 use crate::state::AppState;

@@ -4,6 +4,7 @@ use app::domain::ids::PaymentId;
 use app::domain::problem::Code;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
+use kernel::json::Json;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -13,7 +14,6 @@ use crate::http::call::{Call, ConsentAuth, Input};
 use crate::http::fields::fields;
 use crate::http::idempotency;
 use crate::http::path_text::PathText;
-use crate::json::Json;
 use crate::problem::Problem;
 use crate::services::consents::payments;
 use crate::state::AppState;

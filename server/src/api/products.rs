@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
+use kernel::json::Json;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -9,7 +10,6 @@ use super::data::{Limit, credentials, freshness, paged, part};
 use super::refusals::ReadDataErrors;
 use crate::http::call::{Call, ConsentAuth};
 use crate::http::fields::fields;
-use crate::json::Json;
 use crate::problem::Problem;
 use crate::services::consents::products;
 use crate::state::AppState;

@@ -1,11 +1,12 @@
 //! Sessions and their steps: what a tenant's app may call from a browser or a phone.
 
 use app::domain::ids::SessionId;
-use app::domain::json::JsonValue as Given;
 use app::domain::problem::Code;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
+use json::JsonValue as Given;
+use kernel::json::Json;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 use utoipa::openapi::RefOr;
@@ -19,7 +20,6 @@ use super::refusals::{
 use crate::http::call::{AppKeyAuth, Call, NonceAuth};
 use crate::http::fields::{Field, FieldPath, Text, fields};
 use crate::http::idempotency;
-use crate::json::Json;
 use crate::problem::Problem;
 use crate::services::sessions::steps::{self, NewStep};
 use crate::services::sessions::{self, NewSession, SessionProof};

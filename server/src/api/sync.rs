@@ -1,6 +1,7 @@
 //! Changes of a consent's transactions since a cursor.
 
 use axum::extract::State;
+use kernel::json::Json;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -8,7 +9,6 @@ use super::data::{Limit, credentials};
 use super::refusals::SyncErrors;
 use crate::http::call::{Call, ConsentAuth};
 use crate::http::fields::fields;
-use crate::json::Json;
 use crate::problem::Problem;
 use crate::services::consents::sync;
 use crate::state::AppState;

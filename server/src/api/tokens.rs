@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
+use kernel::json::Json;
 use secrecy::SecretString;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -12,7 +13,6 @@ use super::refusals::ExchangeTokenErrors;
 use crate::http::call::{Call, ServerAuth};
 use crate::http::fields::fields;
 use crate::http::idempotency;
-use crate::json::Json;
 use crate::problem::Problem;
 use crate::services::sessions::tokens::{self, Exchange, ExchangeResult, Exchanged};
 use crate::state::AppState;

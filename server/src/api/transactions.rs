@@ -3,7 +3,6 @@
 use app::domain::account::CreditDebit;
 use app::domain::currency::Currency;
 use app::domain::ids::AccountId;
-use app::domain::json::Object;
 use app::domain::moment::Moment;
 use app::domain::transaction::BookingStatus;
 use axum::body::{Body as HttpBody, Bytes};
@@ -11,6 +10,8 @@ use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream::{self, Stream};
+use json::Object;
+use kernel::json::Json;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::Schema;
 use utoipa_axum::router::OpenApiRouter;
@@ -22,7 +23,6 @@ use crate::http::call::{Call, ConsentAuth, Input};
 use crate::http::fields::{
     ExactMoment, FieldErrors, FromFields, VisibleText, described_input, fields,
 };
-use crate::json::Json;
 use crate::problem::Problem;
 use crate::services::consents::bounds::{AmountBounds, TimeBounds};
 use crate::services::consents::data;

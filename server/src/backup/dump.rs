@@ -9,9 +9,20 @@ use super::BackupError;
 /// A dump that is being written.
 pub(super) struct Dump(Child);
 
+/// The schemas of a database that are dumped.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Schemas {
+    Only(&'static str),
+    AllBut(&'static str),
+}
+
 /// Begins to dump a database.
-pub(super) fn dump(url: &str) -> Result<Dump, BackupError> {
+pub(super) fn dump(url: &str, schemas: Schemas) -> Result<Dump, BackupError> {
     let mut command = program("pg_dump", url)?;
+    command.arg(match schemas {
+        Schemas::Only(schema) => format!("--schema={schema}"),
+        Schemas::AllBut(schema) => format!("--exclude-schema={schema}"),
+    });
     let child = command
         .args([
             "--format=custom",

@@ -1,32 +1,34 @@
-//! Backups: the whole database in one sealed file, made while the server runs, and put back into an empty place.
+//! Backups: the whole database and the sandbox bank's in one sealed file, made while the server runs, and put back into an
+//! empty place.
 //!
-//! A backup opens only with the key file, which is not in it: keep the two apart. It is written beside its place, synced
+//! Each of the two is of one moment, the bank's a little later than the product's: of whatever the product knows the bank has
+//! heard, and what it has heard of besides is what any bank knows of a client that lost its last notes. A backup opens only with the key file, which is not in it: keep the two apart. It is written beside its place, synced
 //! to disk, and put there by one step that never overwrites. Restoring checks everything before anything is there.
 
 mod dump;
+mod make;
 mod moving;
+mod partial;
+mod restore;
 mod sealed;
 #[cfg(test)]
 mod tests;
 
-use std::fs::{File, OpenOptions};
-use std::io::{BufReader, BufWriter, Read, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
-use kernel::clock::Clock;
-use kernel::crypto::{Secrets, SecretsError, Unsealable};
-use kernel::partial_file::PartialFile;
+use kernel::crypto::{SecretsError, Unsealable};
+use kernel::db::snapshot::Unfit;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::config::Config;
-use crate::storage::backup::{Unfit, check_file, newest_schema};
+use crate::start::StartError;
 use crate::storage::copy::CopyError;
-use crate::storage::{Db, DbError, OpenError, sqlite_path};
+use crate::storage::{DbError, OpenError, sqlite_path};
 
+pub use self::make::make;
 pub use self::moving::{RowCounts, move_to_postgres};
+pub use self::restore::restore;
 
 /// Unencrypted header of a backup: the metadata that is readable without the key.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -42,6 +44,18 @@ pub struct Header {
     pub secrets_id: Uuid,
     /// The key of this backup, sealed under the key file's; base64.
     key: String,
+    /// The sandbox bank's database, which follows the product's. `None` if there was none, or it lay in the product's: up to
+    /// schema 44.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bank: Option<BankContent>,
+}
+
+/// Metadata of the sandbox bank's database in a backup.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct BankContent {
+    pub kind: DatabaseKind,
+    /// The number of its last migration.
+    pub schema: i64,
 }
 
 /// Kind of database that the backup was made from.
@@ -51,6 +65,23 @@ pub enum DatabaseKind {
     Sqlite,
     /// PostgreSQL: the content is the output of `pg_dump --format=custom`.
     Postgres,
+}
+
+impl DatabaseKind {
+    /// Returns the kind that a URL names.
+    fn of(url: &str) -> Self {
+        match sqlite_path(url) {
+            Some(_) => Self::Sqlite,
+            None => Self::Postgres,
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "an SQLite database",
+            Self::Postgres => "a Postgres database",
+        }
+    }
 }
 
 /// A backup that was made or put back.
@@ -88,8 +119,12 @@ pub enum BackupError {
         "the backup was made by a newer version ({0}): restore it with that version or a later one."
     )]
     Newer(String),
-    #[error("the backup is of {0}: name a database of that kind with --database.")]
-    OtherKind(&'static str),
+    #[error("the backup is of {0}: name a database of that kind with {1}.")]
+    OtherKind(&'static str, &'static str),
+    #[error(
+        "the sandbox bank's database belongs to the installation with id {0}: sandbox.bank_database names another's."
+    )]
+    OtherBank(String),
     #[error(
         "{0} has data already. Restoring needs an empty place: name another database, or move this one away first."
     )]
@@ -110,6 +145,8 @@ pub enum BackupError {
     Secrets(#[from] SecretsError),
     #[error(transparent)]
     Open(#[from] OpenError),
+    #[error(transparent)]
+    Start(#[from] StartError),
     #[error("the database does not answer: {0}")]
     Database(#[from] DbError),
 }
@@ -129,241 +166,7 @@ impl BackupError {
     }
 }
 
-/// Makes a backup of the database of the settings. `to` is a file that is not there yet, or a folder, in which it gets a
-/// name by its time.
-pub async fn make(config: &Config, clock: &Clock, to: &Path) -> Result<BackupSummary, BackupError> {
-    let keys = config.secrets_file();
-    let secrets = Secrets::read(&keys)?.ok_or_else(|| BackupError::NoKeys(keys.clone()))?;
-    let db = Db::open_existing(&config.database_url()).await?;
-    let facts = db.facts().await?;
-    if facts.secrets_id != Some(secrets.id.to_string()) {
-        return Err(other_keys(keys, facts.secrets_id));
-    }
-    let kind = if db.is_postgres() {
-        DatabaseKind::Postgres
-    } else {
-        DatabaseKind::Sqlite
-    };
-    let path = partial_path(to, clock);
-    if path.exists() {
-        return Err(BackupError::Exists(path));
-    }
-    let (key, sealed) = sealed::new_key(&secrets, clock)?;
-    let header = Header {
-        id: clock.id(),
-        kind,
-        made_at: clock.now(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        schema: facts.schema,
-        secrets_id: secrets.id,
-        key: sealed,
-    };
-    let partial = Partial::new(&path, "partial")?;
-    let out = BufWriter::new(partial.write()?);
-    match kind {
-        DatabaseKind::Sqlite => {
-            let plain = Partial::new(&path, "plain")?;
-            db.snapshot(plain.path()).await?;
-            check_file(plain.path()).await?;
-            let from = BufReader::new(plain.read()?);
-            seal(&header, &key, clock, from, out, &path)?;
-        }
-        DatabaseKind::Postgres => {
-            let mut dump = dump::dump(&config.database_url())?;
-            let from = dump.output()?;
-            seal(&header, &key, clock, from, out, &path)?;
-            dump.end()?;
-        }
-    }
-    db.close().await;
-    let bytes = partial.put(&path)?;
-    Ok(BackupSummary {
-        header,
-        path,
-        bytes,
-    })
-}
-
-/// Puts a backup into the empty database of the settings.
-pub async fn restore(config: &Config, from: &Path) -> Result<BackupSummary, BackupError> {
-    let file = File::open(from).map_err(BackupError::io(from))?;
-    let bytes = file.metadata().map_err(BackupError::io(from))?.len();
-    let mut file = BufReader::new(file);
-    let header = sealed::read_header(&mut file, from)?;
-    if header.schema > newest_schema() {
-        return Err(BackupError::Newer(header.version));
-    }
-    let keys = config.secrets_file();
-    let secrets = Secrets::read(&keys)?.ok_or_else(|| BackupError::NoKeys(keys.clone()))?;
-    if secrets.id != header.secrets_id {
-        return Err(other_keys(keys, Some(header.secrets_id.to_string())));
-    }
-    let key = sealed::open_key(&secrets, &header)?;
-    let url = config.database_url();
-    let path = match (header.kind, sqlite_path(&url)) {
-        (DatabaseKind::Sqlite, Some(path)) => {
-            restore_sqlite(&header, &key, file, path).await?;
-            path.to_owned()
-        }
-        (DatabaseKind::Postgres, None) => {
-            let folder = PathBuf::from(&config.storage.data_dir);
-            restore_postgres(&header, &key, file, &url, &folder).await?;
-            folder
-        }
-        (DatabaseKind::Sqlite, None) => return Err(BackupError::OtherKind("an SQLite database")),
-        (DatabaseKind::Postgres, Some(_)) => {
-            return Err(BackupError::OtherKind("a Postgres database"));
-        }
-    };
-    Ok(BackupSummary {
-        header,
-        path,
-        bytes,
-    })
-}
-
-async fn restore_sqlite(
-    header: &Header,
-    key: &sealed::BackupKey,
-    file: impl Read,
-    path: &Path,
-) -> Result<(), BackupError> {
-    let beside = |end: &str| PathBuf::from(format!("{}{end}", path.display()));
-    for taken in [path.to_owned(), beside("-wal"), beside("-shm")] {
-        if taken.exists() {
-            return Err(BackupError::NotEmpty(taken.display().to_string()));
-        }
-    }
-    let partial = Partial::new(path, "restoring")?;
-    unseal(header, key, file, &partial)?;
-    let facts = check_file(partial.path()).await?;
-    fits(header, facts.secrets_id)?;
-    partial.put(path)?;
-    Ok(())
-}
-
-async fn restore_postgres(
-    header: &Header,
-    key: &sealed::BackupKey,
-    file: impl Read,
-    url: &str,
-    folder: &Path,
-) -> Result<(), BackupError> {
-    let db = Db::open(url).await?;
-    let mut tx = db.read().await?;
-    if !crate::storage::copy::tables(&mut tx).await?.is_empty() {
-        return Err(BackupError::NotEmpty("the database".to_owned()));
-    }
-    drop(tx);
-    std::fs::create_dir_all(folder).map_err(BackupError::io(folder))?;
-    let partial = Partial::new(&folder.join("tessera.dump"), "restoring")?;
-    unseal(header, key, file, &partial)?;
-    dump::restore(url, partial.path())?;
-    let facts = db.facts().await?;
-    db.close().await;
-    fits(header, facts.secrets_id)
-}
-
-/// Decrypts all of a backup, and syncs what comes out.
-fn unseal(
-    header: &Header,
-    key: &sealed::BackupKey,
-    file: impl Read,
-    partial: &Partial,
-) -> Result<(), BackupError> {
-    let mut out = BufWriter::new(partial.write()?);
-    sealed::open(header, key, file, &mut out, partial.path())?;
-    out.flush().map_err(BackupError::io(partial.path()))
-}
-
-fn seal(
-    header: &Header,
-    key: &sealed::BackupKey,
-    clock: &Clock,
-    from: impl Read,
-    mut out: impl Write,
-    path: &Path,
-) -> Result<(), BackupError> {
-    sealed::seal((header, key), clock, from, &mut out, path)?;
-    out.flush().map_err(BackupError::io(path))
-}
-
-/// The database inside names the same key file as the header in clear.
-fn fits(header: &Header, inside: Option<String>) -> Result<(), BackupError> {
-    if inside == Some(header.secrets_id.to_string()) {
-        Ok(())
-    } else {
-        Err(BackupError::Sealed)
-    }
-}
-
 fn other_keys(path: PathBuf, wanted: Option<String>) -> BackupError {
     let wanted = wanted.and_then(|id| id.parse().ok()).unwrap_or_default();
     BackupError::OtherKeys { path, wanted }
-}
-
-fn partial_path(to: &Path, clock: &Clock) -> PathBuf {
-    if to.is_dir() {
-        let time = clock.now().format("%Y%m%dT%H%M%SZ");
-        to.join(format!("tessera-{time}.backup"))
-    } else {
-        to.to_owned()
-    }
-}
-
-/// A file on its way: private to its owner, and gone with this value unless it was put into its place.
-struct Partial(PartialFile);
-
-impl Partial {
-    fn new(path: &Path, end: &str) -> Result<Self, BackupError> {
-        let own = PathBuf::from(format!("{}.{end}-{}", path.display(), std::process::id()));
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&own)
-            .map_err(BackupError::io(&own))?;
-        Ok(Self(PartialFile::new(&own)))
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn write(&self) -> Result<File, BackupError> {
-        let file = OpenOptions::new()
-            .write(true)
-            .truncate(true)
-            .open(self.path());
-        file.map_err(BackupError::io(self.path()))
-    }
-
-    fn read(&self) -> Result<File, BackupError> {
-        File::open(self.path()).map_err(BackupError::io(self.path()))
-    }
-
-    /// Syncs the file and puts it into its place, which must be free, in one step; answers its length.
-    fn put(self, path: &Path) -> Result<u64, BackupError> {
-        let file = self.read()?;
-        let own = self.path();
-        file.sync_all().map_err(BackupError::io(own))?;
-        let bytes = file.metadata().map_err(BackupError::io(own))?.len();
-        // A second name for the file fails where a move would overwrite.
-        std::fs::hard_link(own, path).map_err(|error| {
-            if error.kind() == std::io::ErrorKind::AlreadyExists {
-                BackupError::Exists(path.to_owned())
-            } else {
-                BackupError::io(path)(error)
-            }
-        })?;
-        std::fs::remove_file(own).map_err(BackupError::io(own))?;
-        let folder = match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(BackupError::io(folder))?;
-        Ok(bytes)
-    }
 }

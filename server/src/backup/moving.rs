@@ -1,4 +1,5 @@
-//! From SQLite to Postgres: every row of every table, in one transaction, and read again before it is committed.
+//! From SQLite to Postgres: every row of every table, in one transaction of each database, and read again before it is
+//! committed.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,20 +7,27 @@ use std::path::Path;
 use app::domain::ids::AuditId;
 use kernel::clock::Clock;
 use kernel::crypto::Secrets;
+use kernel::db::copy::{copy_all, sums};
+use kernel::db::snapshot::LoneFile;
 use serde_json::json;
 
 use super::{BackupError, other_keys};
-use crate::config::Config;
+use crate::config::{Config, bank_database_beside};
 use crate::security::SecurityEvent;
+use crate::start;
 use crate::storage::audit::AuditRow;
-use crate::storage::copy::CopySource;
+use crate::storage::metadata::DatabaseMetadata;
 use crate::storage::{Db, DbError, sqlite_path};
 
 /// Number of rows that were copied, by table name.
 pub type RowCounts = BTreeMap<String, u64>;
 
-/// Copies the database at `from`, which nobody may have open, into the empty one at `to`. The key file of the settings,
-/// which must be that of the database, serves the new one as well. All or nothing: the source is left as it is.
+/// Copies the database at `from`, which nobody may have open, into the empty one at `to`, and the sandbox bank's beside the
+/// one into its schema in the other; a setting that names the bank's database names its source or its target. The key file of
+/// the settings, which must be that of the database, serves the new ones as well. The sources are left as they are.
+///
+/// The bank's rows are committed first. Whoever is stopped between the two moves again: what the bank's target holds by then
+/// is what its source holds.
 pub async fn move_to_postgres(
     config: &Config,
     clock: &Clock,
@@ -32,18 +40,18 @@ pub async fn move_to_postgres(
     }
     let keys = config.secrets_file();
     let secrets = Secrets::read(&keys)?.ok_or_else(|| BackupError::NoKeys(keys.clone()))?;
-    up_to_date(path, from).await?;
-    let mut source = CopySource::open(path)
-        .await
-        .map_err(|error| busy(error, path))?;
-    let secrets_id = source.secrets_id().await?;
+    let (bank_from, bank_to) = bank_places(config, from, to);
+    up_to_date(config, path, from, &bank_from).await?;
+    let mut source = lock(path).await?;
+    let secrets_id = DatabaseMetadata::of(&mut source).await?.secrets_id;
     if secrets_id != Some(secrets.id.to_string()) {
         return Err(other_keys(keys, secrets_id));
     }
     let target = Db::open(to).await?;
     target.migrate().await?;
     let mut tx = target.write().await?;
-    let moved = source.copy_into(&mut tx).await?;
+    let mut moved = copy_all(&mut source, &mut tx).await?;
+    moved.extend(move_bank(&bank_from, &bank_to).await?);
     tx.audit(&AuditRow {
         id: AuditId(clock.id()),
         at: clock.now(),
@@ -62,17 +70,64 @@ pub async fn move_to_postgres(
     Ok(moved)
 }
 
-/// Brings the source up to date, so that both have the same tables.
-async fn up_to_date(path: &Path, from: &str) -> Result<(), BackupError> {
+/// Returns where the sandbox bank's database is, and where it is to be.
+fn bank_places(config: &Config, from: &str, to: &str) -> (String, String) {
+    let named = config.sandbox.bank_database.as_str();
+    match sqlite_path(named) {
+        Some(_) => (named.to_owned(), to.to_owned()),
+        None if named.is_empty() => (bank_database_beside(from), to.to_owned()),
+        None => (bank_database_beside(from), named.to_owned()),
+    }
+}
+
+/// Copies the sandbox bank's database, if there is one, and commits it.
+async fn move_bank(from: &str, to: &str) -> Result<RowCounts, BackupError> {
+    let Some(path) = sqlite_path(from).filter(|path| path.is_file()) else {
+        return Ok(RowCounts::new());
+    };
+    let mut source = lock(path).await?;
+    let target = bank::Db::open(to).await?;
+    target.migrate().await?;
+    let mut tx = target.write().await?;
+    let held = sums(&mut source).await?;
+    if sums(&mut tx).await? == held {
+        // An earlier try came as far as this.
+        let counts = held.into_iter().map(|(table, sum)| (table, sum.rows));
+        return Ok(counts.collect());
+    }
+    let moved = copy_all(&mut source, &mut tx).await?;
+    tx.commit().await?;
+    target.close().await;
+    Ok(moved)
+}
+
+/// Brings the sources up to date, so that both sides have the same tables.
+async fn up_to_date(
+    config: &Config,
+    path: &Path,
+    from: &str,
+    bank_from: &str,
+) -> Result<(), BackupError> {
     // Alone first: a server of an earlier version that still runs must not have its tables changed under it.
-    let alone = CopySource::open(path)
-        .await
-        .map_err(|error| busy(error, path))?;
-    alone.close().await?;
+    lock(path).await?.close().await?;
     let db = Db::open_existing(from).await?;
-    db.migrate().await?;
+    let mut config = config.clone();
+    config.sandbox.bank_database = bank_from.to_owned();
+    // One that is not there is made only for rows that are to go into it.
+    config.sandbox.enabled = sqlite_path(bank_from).is_some_and(Path::is_file);
+    let bank = start::bring_up_to_date(&db, &config).await?;
     db.close().await;
+    if let Some(bank) = bank {
+        bank.close().await;
+    }
     Ok(())
+}
+
+/// Opens a file for oneself alone.
+async fn lock(path: &Path) -> Result<LoneFile, BackupError> {
+    LoneFile::lock(path)
+        .await
+        .map_err(|error| busy(error, path))
 }
 
 fn busy(error: DbError, path: &Path) -> BackupError {

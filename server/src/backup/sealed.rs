@@ -1,5 +1,6 @@
-//! The file format: a line that names it, a line of JSON, then pieces of at most a MiB, each sealed for its place. The
-//! last piece is empty and says that it is the last, so that a file cut short does not open.
+//! The file format: a line that names it, a line of JSON, then the databases one after the other, each in pieces of at most a
+//! MiB that are sealed for their place. A database's last piece is empty and says that it is the last, so that a file cut
+//! short does not open.
 
 use std::io::{BufRead, Read, Write};
 use std::path::Path;
@@ -66,25 +67,41 @@ pub(super) fn open_key(secrets: &Secrets, header: &Header) -> Result<BackupKey, 
     Ok(BackupKey(secrets.vault.of_opened(key)))
 }
 
-/// Writes a whole backup.
+/// One of the databases in a backup, in the order in which they are written.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Part {
+    Product,
+    /// The sandbox bank's.
+    Bank,
+}
+
+/// Writes the two lines at the beginning.
+pub(super) fn write_header(
+    header: &Header,
+    out: &mut impl Write,
+    path: &Path,
+) -> Result<(), BackupError> {
+    let line = line(header)?;
+    writeln!(out, "{MAGIC}\n{line}").map_err(BackupError::io(path))
+}
+
+/// Writes a part.
 pub(super) fn seal(
     (header, key): (&Header, &BackupKey),
+    part: Part,
     clock: &Clock,
     mut from: impl Read,
     out: &mut impl Write,
     path: &Path,
 ) -> Result<(), BackupError> {
     let io = BackupError::io(path);
-    let line = line(header)?;
-    writeln!(out, "{MAGIC}\n{line}").map_err(&io)?;
-    let head = sha256_hex(line.as_bytes());
+    let head = head(header)?;
     let mut piece = Zeroizing::new(vec![0; PIECE]);
     for number in 0_u64.. {
         let length = fill(&mut from, &mut piece).map_err(&io)?;
         let plain = piece.get(..length).unwrap_or_default();
-        let sealed = key
-            .0
-            .seal(clock, &piece_aad(&head, number, length == 0), plain)?;
+        let place = piece_aad(&head, part, number, length == 0);
+        let sealed = key.0.seal(clock, &place, plain)?;
         let length_of_sealed = u32::try_from(sealed.len()).map_err(|_| BackupError::Sealed)?;
         out.write_all(&length_of_sealed.to_be_bytes())
             .and_then(|()| out.write_all(&sealed))
@@ -111,15 +128,15 @@ pub(super) fn read_header(file: &mut impl BufRead, path: &Path) -> Result<Header
     serde_json::from_str(rest).map_err(|_| not_one())
 }
 
-/// Opens every piece after the header, and writes what is in it.
+/// Opens every piece of the part that comes next, and writes what is in it.
 pub(super) fn open(
-    header: &Header,
-    key: &BackupKey,
-    mut file: impl Read,
+    (header, key): (&Header, &BackupKey),
+    part: Part,
+    file: &mut impl Read,
     out: &mut impl Write,
     path: &Path,
 ) -> Result<(), BackupError> {
-    let head = sha256_hex(line(header)?.as_bytes());
+    let head = head(header)?;
     for number in 0_u64.. {
         let mut length = [0; 4];
         file.read_exact(&mut length)
@@ -131,11 +148,11 @@ pub(super) fn open(
         let mut sealed = vec![0; length];
         file.read_exact(&mut sealed)
             .map_err(|_| BackupError::Sealed)?;
-        if let Ok(plain) = key.0.open(&piece_aad(&head, number, false), &sealed) {
+        if let Ok(plain) = key.0.open(&piece_aad(&head, part, number, false), &sealed) {
             out.write_all(&plain).map_err(BackupError::io(path))?;
             continue;
         }
-        key.0.open(&piece_aad(&head, number, true), &sealed)?;
+        key.0.open(&piece_aad(&head, part, number, true), &sealed)?;
         break;
     }
     Ok(())
@@ -145,10 +162,19 @@ fn line(header: &Header) -> Result<String, BackupError> {
     serde_json::to_string(header).map_err(|_| BackupError::Sealed)
 }
 
-/// Returns the associated data that a piece is sealed with: the hash of the header line, the piece's number, and if it
-/// is the last one.
-fn piece_aad(head: &str, number: u64, last: bool) -> String {
-    format!("backup/{head}/{number}/{last}")
+/// Returns the hash of the header line, which every piece is bound to.
+fn head(header: &Header) -> Result<String, BackupError> {
+    Ok(sha256_hex(line(header)?.as_bytes()))
+}
+
+/// Returns the associated data that a piece is sealed with: the hash of the header line, the part, the piece's number in it,
+/// and if it is the last one. The product's part is not named: it was the only one once.
+fn piece_aad(head: &str, part: Part, number: u64, last: bool) -> String {
+    let part = match part {
+        Part::Product => "",
+        Part::Bank => "bank/",
+    };
+    format!("backup/{head}/{part}{number}/{last}")
 }
 
 /// Reads until the buffer is full or the source is at its end.

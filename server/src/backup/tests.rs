@@ -1,12 +1,18 @@
 //! Backups are whole, fit their key file alone, never overwrite, and are put back only into an empty place.
 
+use kernel::clock::Clock;
+use kernel::crypto::Secrets;
+use kernel::db::copy::copy_all;
+use kernel::db::snapshot::LoneFile;
 use tempfile::TempDir;
 
 use super::*;
+use crate::config::Config;
 use crate::start;
+use crate::storage::Db;
 use crate::storage::copy::{TableChecksum, sums};
 use crate::storage::testing::rows::{Filling, fill};
-use crate::storage::testing::{postgres, twin};
+use crate::storage::testing::{bank_twin, postgres, twin};
 
 const FILLING: Filling = Filling {
     rows: 9,
@@ -53,7 +59,11 @@ impl Place {
         let schema = twin(&folder).await;
         fill(&state.db, &schema, &FILLING).await;
         schema.close().await;
-        state.db.close().await;
+        let bank = &state.bank_database.as_ref().unwrap().db;
+        let schema = bank_twin(&folder).await;
+        fill(bank, &schema, &FILLING).await;
+        schema.close().await;
+        state.close().await;
         place
     }
 
@@ -66,10 +76,11 @@ impl Place {
             .await
             .unwrap();
         let mut tx = db.read().await.unwrap();
-        let sums = sums(&mut tx).await.unwrap();
+        let mut all = sums(&mut tx).await.unwrap();
         drop(tx);
         db.close().await;
-        sums
+        all.extend(bank_sums(&self.config.bank_database_url()).await);
+        all
     }
 
     /// Takes over another's key file.
@@ -77,6 +88,16 @@ impl Place {
         std::fs::create_dir_all(&self.config.storage.data_dir).unwrap();
         std::fs::copy(other.config.secrets_file(), self.config.secrets_file()).unwrap();
     }
+}
+
+async fn bank_sums(url: &str) -> std::collections::BTreeMap<String, TableChecksum> {
+    let db = bank::Db::open_if_made(url).await.unwrap().unwrap();
+    let mut tx = db.read().await.unwrap();
+    let sums = sums(&mut tx).await.unwrap();
+    assert!(sums["bank_consents"].rows > 0);
+    drop(tx);
+    db.close().await;
+    sums
 }
 
 async fn backed_up_and_restored(from: Place, to: Place) {
@@ -115,10 +136,22 @@ async fn backed_up_and_restored(from: Place, to: Place) {
     assert_eq!(to.sums().await, from.sums().await);
     let twice = restore(&to.config, &file).await;
     assert!(matches!(twice, Err(BackupError::NotEmpty(_))), "{twice:?}");
+    // The bank's place must be empty as well, for one could not be told from the other afterwards.
+    if let Some(path) = sqlite_path(&to.config.database_url()) {
+        let aside = to.file("aside.db");
+        std::fs::rename(path, &aside).unwrap();
+        let beside = restore(&to.config, &file).await;
+        assert!(
+            matches!(beside, Err(BackupError::NotEmpty(_))),
+            "{beside:?}"
+        );
+        assert!(!path.exists());
+        std::fs::rename(&aside, path).unwrap();
+    }
     // It is served with its keys.
     start::check(&to.config).await.unwrap();
     let state = start::open(&to.config, to.clock.clone()).await.unwrap();
-    state.db.close().await;
+    state.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -199,12 +232,28 @@ async fn everything_moves_from_sqlite_to_postgres_or_nothing() {
     tx.commit().await.unwrap();
 
     let before = from.sums().await;
+    // The bank's rows came over, and then it was stopped: the same again goes on from there.
+    let bank = bank::Db::open(&to).await.unwrap();
+    bank.migrate().await.unwrap();
+    let mut lone = LoneFile::lock(sqlite_path(&from.config.bank_database_url()).unwrap())
+        .await
+        .unwrap();
+    let mut tx = bank.write().await.unwrap();
+    copy_all(&mut lone, &mut tx).await.unwrap();
+    tx.commit().await.unwrap();
+    lone.close().await.unwrap();
     move_to_postgres(&from.config, &from.clock, &source, &to)
         .await
         .unwrap();
+    assert_eq!(
+        bank_sums(&to).await,
+        bank_sums(&from.config.bank_database_url()).await
+    );
     let mut after = {
         let mut tx = target.read().await.unwrap();
-        sums(&mut tx).await.unwrap()
+        let mut after = sums(&mut tx).await.unwrap();
+        after.extend(bank_sums(&to).await);
+        after
     };
     let audit = after
         .insert("audit_log".into(), before["audit_log"])

@@ -54,6 +54,6 @@ pub async fn run(config: &Config, command: Bench) -> Result<(), CommandError> {
             format!("{}\n", plan.map_err(failed)?)
         }
     };
-    state.db.close().await;
+    state.close().await;
     print_text(&text)
 }

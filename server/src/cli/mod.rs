@@ -240,7 +240,11 @@ async fn end_on_signal() {
 async fn operated(config: Config, command: Command) -> Result<(), CommandError> {
     match command {
         Command::Migrate => {
-            crate::start::open_database(&config).await?.close().await;
+            let (db, bank) = crate::start::open_databases(&config).await?;
+            db.close().await;
+            if let Some(bank) = bank {
+                bank.close().await;
+            }
             print_text("The database is up to date.\n")
         }
         Command::CheckConfig => {

@@ -146,7 +146,7 @@ pub async fn run(config: &Config, command: SecretsCommand) -> Result<(), Command
             say(&output, &result, advice)
         }
     };
-    state.db.close().await;
+    state.close().await;
     done
 }
 

@@ -16,7 +16,6 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{CommandError, demo, print_text};
-use crate::bank;
 use crate::config::Config;
 use crate::services::portal::Services;
 use crate::skills::Registry;
@@ -55,7 +54,7 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), CommandError> 
     for task in [Some(background), bank].into_iter().flatten() {
         task.await.map_err(broken)?;
     }
-    state.db.close().await;
+    state.close().await;
     Ok(())
 }
 
@@ -87,9 +86,9 @@ async fn sandbox(
     stop: &CancellationToken,
 ) -> Result<(AppState, Option<JoinHandle<()>>), CommandError> {
     let settings = &state.config.sandbox;
-    if !settings.enabled {
+    let (true, Some(own)) = (settings.enabled, &state.bank_database) else {
         return Ok((state, None));
-    }
+    };
     // The same for every process on one database: a user may leave to one's bank and come back to another's.
     let secret = state.vault.derive("sandbox_bank.client").map_err(broken)?;
     let secret = URL_SAFE_NO_PAD.encode(*secret);
@@ -103,7 +102,7 @@ async fn sandbox(
     };
     let bank = bank::serve_within(
         bank::Settings {
-            db: state.db.clone(),
+            db: own.db.clone().into(),
             clock: state.clock.clone(),
             listen: settings.bank_listen.parse().map_err(broken)?,
             public_url: settings.bank_public_url.clone(),
@@ -161,7 +160,7 @@ async fn say_where(
 async fn background(state: AppState, stop: CancellationToken) {
     let (pulse, restarts) = (state.pulse.clone(), Restarts::default());
     let look = || schedule::run(state.clone(), stop.clone());
-    let forget = || retention::run(state.clone(), bank::retention::RULES, stop.clone());
+    let forget = || retention::run(state.clone(), stop.clone());
     futures_util::join!(
         worker::run(state.clone(), stop.clone()),
         supervise(schedule::TASK, &pulse, &stop, restarts, look),
@@ -201,6 +200,7 @@ fn broken(error: impl ToString) -> CommandError {
 #[cfg(test)]
 mod tests {
     use chrono::{DateTime, Duration, Utc};
+    use kernel::retention::RuledDatabase;
 
     use super::*;
     use crate::services::sessions::erasure;
@@ -208,14 +208,19 @@ mod tests {
     use crate::storage::Db;
     use crate::storage::inventory::{Until, tables};
     use crate::storage::testing::rows::{Filling, counts, fill};
-    use crate::storage::testing::{on_both, twin};
+    use crate::storage::testing::{bank_beside, bank_twin, on_both, twin};
 
     on_both!(what_has_outlived_its_time_is_gone);
 
     /// More rows than one batch, in every table; ten years later nothing is left but what has no end.
     async fn what_has_outlived_its_time_is_gone(db: Db) {
         const ROWS: i64 = 601;
-        let state = state(db);
+        let bank = bank_beside(&db).await;
+        let ruled = RuledDatabase {
+            db: bank.kernel(),
+            rules: bank::retention::RULES,
+        };
+        let state = state(db).with_bank_database(ruled);
         let folder = tempfile::tempdir().unwrap();
         let schema = twin(&folder).await;
         let filling = Filling {
@@ -231,15 +236,17 @@ mod tests {
         };
         fill(&state.db, &schema, &filling).await;
         schema.close().await;
+        let schema = bank_twin(&folder).await;
+        fill(&bank, &schema, &filling).await;
+        schema.close().await;
+        let bank_before = counts(&bank).await;
         let before = counts(&state.db).await;
         erasure::erase(&state).await.unwrap();
         state.clock.advance(Duration::days(3_650));
         erasure::erase(&state).await.unwrap();
         // What a rule waited for another rule for goes in the next round.
         for _ in 0..2 {
-            retention::sweep(&state, bank::retention::RULES)
-                .await
-                .unwrap();
+            retention::sweep(&state).await.unwrap();
         }
         let left = counts(&state.db).await;
         for table in tables() {
@@ -248,16 +255,17 @@ mod tests {
                 Until::Schedule | Until::Erasure | Until::With(_) => {
                     assert_eq!(count, 0, "{}", table.name);
                 }
-                Until::Installation | Until::Owner | Until::Books => {
+                Until::Installation | Until::Owner => {
                     assert_eq!(count, before[table.name], "{}", table.name);
                 }
             }
         }
-        assert_eq!(
-            retention::sweep(&state, bank::retention::RULES)
-                .await
-                .unwrap(),
-            0
-        );
+        let left = counts(&bank).await;
+        for table in bank::inventory::TABLES {
+            let stays = table.until != bank::inventory::Until::Schedule;
+            let kept = if stays { bank_before[table.name] } else { 0 };
+            assert_eq!(left[table.name], kept, "{}", table.name);
+        }
+        assert_eq!(retention::sweep(&state).await.unwrap(), 0);
     }
 }

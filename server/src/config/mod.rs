@@ -143,6 +143,15 @@ impl Config {
         }
     }
 
+    /// The URL of the sandbox bank's database.
+    pub fn bank_database_url(&self) -> String {
+        if self.sandbox.bank_database.is_empty() {
+            bank_database_beside(&self.database_url())
+        } else {
+            self.sandbox.bank_database.clone()
+        }
+    }
+
     /// The key file's path.
     pub fn secrets_file(&self) -> PathBuf {
         if self.storage.secrets_file.is_empty() {
@@ -209,7 +218,15 @@ impl Config {
         self.trusted_proxies()?;
         self.scanner()?;
         self.check_contact()?;
-        self.check_database()?;
+        check_database("storage.database", &self.database_url())?;
+        check_database("sandbox.bank_database", &self.bank_database_url())?;
+        let (own, bank) = (self.database_url(), self.bank_database_url());
+        if file_of(&own).is_some() && file_of(&own) == file_of(&bank) {
+            return Err(setting(
+                "sandbox.bank_database",
+                "the product's database is in that file: the bank needs one of its own",
+            ));
+        }
         self.sandbox
             .bank_listen
             .parse::<SocketAddr>()
@@ -249,26 +266,6 @@ impl Config {
 }
 
 impl Config {
-    /// Refuses URLs that no database opens, or that would keep nothing.
-    fn check_database(&self) -> Result<(), ConfigError> {
-        let url = self.database_url();
-        let file = url.strip_prefix("sqlite:");
-        let why = match file.map(|file| file.strip_prefix("//").unwrap_or(file)) {
-            Some("") => "write the file after sqlite:, like sqlite:data/tessera.db",
-            Some(path) if path.starts_with(':') => {
-                "what is kept in memory is lost: write a file after sqlite:, like sqlite:data/tessera.db"
-            }
-            Some(path) if path.contains('?') => {
-                "sqlite: takes a file and no options after a question mark"
-            }
-            None if !url.starts_with("postgres:") && !url.starts_with("postgresql:") => {
-                "write sqlite:PATH or postgres://user@host/database"
-            }
-            _ => return Ok(()),
-        };
-        Err(setting("storage.database", why))
-    }
-
     /// A line break would forge lines of security.txt.
     fn check_contact(&self) -> Result<(), ConfigError> {
         let contact = &self.portal.security_contact;
@@ -332,6 +329,47 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// Returns the URL of the sandbox bank's database where no setting names one: a file beside the product's, or the same
+/// Postgres database, in which the bank has a schema.
+pub fn bank_database_beside(product: &str) -> String {
+    let Some(file) = file_of(product).map(Path::new) else {
+        return product.to_owned();
+    };
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let mut name = match &*stem {
+        "tessera" => "bank".to_owned(),
+        other => format!("{other}-bank"),
+    };
+    if let Some(end) = file.extension() {
+        name = format!("{name}.{}", end.to_string_lossy());
+    }
+    format!("sqlite:{}", file.with_file_name(name).display())
+}
+
+/// Returns the file of an SQLite database's URL.
+fn file_of(url: &str) -> Option<&str> {
+    let file = url.strip_prefix("sqlite:")?;
+    Some(file.strip_prefix("//").unwrap_or(file))
+}
+
+/// Refuses URLs that no database opens, or that would keep nothing.
+fn check_database(key: &str, url: &str) -> Result<(), ConfigError> {
+    let why = match file_of(url) {
+        Some("") => "write the file after sqlite:, like sqlite:data/tessera.db",
+        Some(path) if path.starts_with(':') => {
+            "what is kept in memory is lost: write a file after sqlite:, like sqlite:data/tessera.db"
+        }
+        Some(path) if path.contains('?') => {
+            "sqlite: takes a file and no options after a question mark"
+        }
+        None if !url.starts_with("postgres:") && !url.starts_with("postgresql:") => {
+            "write sqlite:PATH or postgres://user@host/database"
+        }
+        _ => return Ok(()),
+    };
+    Err(setting(key, why))
 }
 
 fn setting(key: &str, why: &str) -> ConfigError {
@@ -422,6 +460,27 @@ mod tests {
         for (file, key) in cases {
             let error = with(file).unwrap_err().to_string();
             assert!(error.contains(key), "{file}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_banks_database_is_beside_the_products_unless_it_is_named() {
+        let url = |file: &str| with(file).unwrap().bank_database_url();
+        assert_eq!(url(""), "sqlite:data/bank.db");
+        for (own, bank) in [
+            ("sqlite:/srv/tessera.db", "sqlite:/srv/bank.db"),
+            ("sqlite:///srv/one.sqlite", "sqlite:/srv/one-bank.sqlite"),
+            ("sqlite:one", "sqlite:one-bank"),
+            ("postgres://a@b/c", "postgres://a@b/c"),
+        ] {
+            assert_eq!(url(&format!("[storage]\ndatabase = \"{own}\"\n")), bank);
+        }
+        let named = "[sandbox]\nbank_database = \"postgres://a@b/bank\"\n";
+        assert_eq!(url(named), "postgres://a@b/bank");
+        for refused in ["sqlite:data/tessera.db", "sqlite::memory:", "mysql://a"] {
+            let error = with(&format!("[sandbox]\nbank_database = \"{refused}\"\n"));
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains("sandbox.bank_database"), "{error}");
         }
     }
 

@@ -81,6 +81,10 @@ section! {
         bank_listen: String = "127.0.0.1:0".into();
         /// The URL end-users reach the bank at. Empty: made from the address it listens on.
         bank_public_url: String = String::new();
+        /// The simulated bank's own database, which it shares with nobody: `sqlite:PATH`, or `postgres://user@host/database`, in
+        /// which it has the schema `sandbox_bank`. Empty: a file beside the product's (`bank.db` beside `tessera.db`), or the
+        /// schema in the product's database.
+        bank_database: String = String::new();
         /// Seconds a `temp_token` of a sandbox tenant lives; `limits.temp_token_seconds` is production's.
         temp_token_seconds: i64 = 600;
         /// Seconds after which the simulated bank decides a verification by itself, if nobody did on the portal's

@@ -1,16 +1,16 @@
 //! Each reader, with its seeds and what must hold of whatever it reads.
 
-use app::domain::json::{self, JsonValue, PlainValue, ReadLimits};
 use app::domain::key::KeyShape;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use chrono::DateTime;
+use json::{JsonValue, PlainValue, ReadLimits};
+use kernel::json::coding;
 use url::{Host, Url};
 
 use super::fuzz;
 use crate::http::form::{part, whole};
 use crate::http::{idempotency, json as bodies};
-use crate::json::coding;
 use crate::portal::fields;
 use crate::services::access::signatures::{
     claims, der, digest, jws, material, pem, testing, times,

@@ -1,11 +1,11 @@
 //! Credentials as they arrive: beside the other fields of a body, or in headers of calls without one.
 
-use app::domain::json::{JsonValue, Object};
 use app::domain::problem::Code;
 use axum::http::header;
 use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use json::{JsonValue, Object};
 use secrecy::SecretString;
 
 use super::fields::{Field, FieldErrors, FieldPath, Text};

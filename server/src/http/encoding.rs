@@ -3,8 +3,8 @@
 
 use app::domain::problem::Code;
 use axum::http::{HeaderMap, HeaderValue, header};
+use kernel::json::coding;
 
-use crate::json::coding;
 use crate::problem::Problem;
 use crate::services::refusal::Refusal;
 

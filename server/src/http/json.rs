@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use app::domain::json::{self, Fault, FaultReason, JsonValue, Object, ReadLimits};
 use app::domain::problem::Code;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Uri, header};
 use http_body::Body as _;
+use json::{Fault, FaultReason, JsonValue, Object, ReadLimits};
 use kernel::gate::{BodyReadError, MemoryShare};
 use percent_encoding::percent_decode_str;
 

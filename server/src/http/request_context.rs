@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use app::domain::ids::{KeyId, RequestId, RunId, SessionId, TenantId};
-use app::domain::json::{JsonValue, Object};
 use axum::body::Bytes;
 use axum::http::Extensions;
 use chrono::{DateTime, Utc};
+use json::{JsonValue, Object};
 use kernel::gate::MemoryShare;
 
 use crate::services::access::keys::ClientProof;

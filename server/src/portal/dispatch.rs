@@ -14,6 +14,7 @@ use axum::http::{Extensions, HeaderName, HeaderValue, Method, StatusCode, header
 use axum::response::{Html, IntoResponse as _, Response};
 use cookie::{Cookie, SameSite};
 use kernel::gate::MemoryShare;
+use kernel::nul::storable;
 use tower_sessions::Session;
 
 use super::request_head::{
@@ -28,7 +29,6 @@ use crate::services::access::rate_limits;
 use crate::services::portal::people::devices;
 use crate::state::AppState;
 use crate::storage::{DbError, is_busy};
-use crate::text::storable;
 
 /// Lifetime of the cookies for theme and device, in seconds.
 const A_YEAR: i64 = 31_536_000;

@@ -4,12 +4,12 @@ use app::pages::{FormFields, FormFile};
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use kernel::gate::{BodyReadError, MemoryShare};
+use kernel::json::coding;
+use kernel::nul::storable;
 use percent_encoding::percent_decode_str;
 use tokio::sync::Semaphore;
 
 use crate::http::form::whole::{self, FormReadError as UnreadFile};
-use crate::json::coding;
-use crate::text::storable;
 
 const LARGEST: usize = 64 * 1024;
 /// The largest file that a screen takes, in bytes: what the API takes of one kind, unless a manifest says otherwise.

@@ -9,15 +9,16 @@ use tokio_util::sync::CancellationToken;
 use super::portal::secrets::watch::{self, Watch};
 use crate::state::{AppState, request_log};
 
-/// Returns the reason why calls should not be sent to this process, if there is one: the database does not answer, or a
+/// Returns the reason why calls should not be sent to this process, if there is one: a database does not answer, or a
 /// background task stands still. `None` if the process is ready.
 pub async fn not_ready(state: &AppState) -> Option<String> {
-    let alive = match state.db.read().await {
-        Ok(mut tx) => tx.is_alive().await,
-        Err(_) => false,
-    };
-    if !alive {
+    if !is_alive(&state.db).await {
         return Some("The database does not answer.".to_owned());
+    }
+    if let Some(bank) = &state.bank_database
+        && !is_alive(&bank.db).await
+    {
+        return Some("The sandbox bank's database does not answer.".to_owned());
     }
     let silent = state.pulse.silent(Instant::now());
     let tasks: Vec<String> = silent
@@ -31,6 +32,13 @@ pub async fn not_ready(state: &AppState) -> Option<String> {
         "Background work stands still: nothing was heard of {}.",
         tasks.join(", ")
     ))
+}
+
+async fn is_alive(db: &kernel::db::Db) -> bool {
+    match db.read().await {
+        Ok(mut tx) => tx.is_alive().await,
+        Err(_) => false,
+    }
 }
 
 /// The name of the task that writes the uses of keys, as `/readyz` gives it.

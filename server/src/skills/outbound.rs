@@ -6,11 +6,11 @@ use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use app::domain::json::{self, ReadLimits};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use http_body::{Frame, SizeHint};
+use json::ReadLimits;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Client, RequestBuilder, StatusCode};
 
@@ -133,7 +133,7 @@ impl ProviderResponse {
 
 #[cfg(test)]
 mod tests {
-    use app::domain::json::PlainValue;
+    use json::PlainValue;
 
     use super::*;
 

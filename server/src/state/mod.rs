@@ -15,6 +15,7 @@ use app::domain::ids::TenantId;
 use kernel::background::Pulse;
 use kernel::clock::Clock;
 use kernel::crypto::{Pepper, Secrets, Unsealable, Vault};
+use kernel::retention::RuledDatabase;
 
 use self::digests::Digests;
 use self::key_use::KeyUse;
@@ -60,6 +61,9 @@ pub struct AppState {
     pub scanner: Option<Arc<Scanner>>,
     /// URL of the sandbox bank; `None` if the sandbox is off.
     pub sandbox_bank: Option<Arc<str>>,
+    /// The sandbox bank's own database: it is asked whether it answers, and rid of what is past its time. Nobody here knows
+    /// its tables.
+    pub bank_database: Option<RuledDatabase>,
     /// Without trailing slash; every link is built from it.
     pub public_url: Arc<str>,
 }
@@ -94,6 +98,7 @@ impl AppState {
             // The settings were checked when they were read.
             scanner: config.scanner().ok().flatten().map(Arc::new),
             sandbox_bank: None,
+            bank_database: None,
             request_log: RequestLog::default(),
             config: Arc::new(config),
             db,
@@ -112,6 +117,23 @@ impl AppState {
             sandbox_bank,
             ..self
         }
+    }
+
+    /// Returns the state with the database of the sandbox bank.
+    #[must_use]
+    pub fn with_bank_database(self, bank_database: RuledDatabase) -> Self {
+        Self {
+            bank_database: Some(bank_database),
+            ..self
+        }
+    }
+
+    /// Closes the databases, so that their files are whole and nothing is left open.
+    pub async fn close(&self) {
+        if let Some(bank) = &self.bank_database {
+            bank.db.close().await;
+        }
+        self.db.close().await;
     }
 
     /// Returns the state with these skills. They are registered once the URLs of their providers are known.

@@ -2,14 +2,14 @@
 
 use std::ops::Deref;
 
-use kernel::db::{Connection, DbResult, OpenError};
+use kernel::db::{Connection, DbResult, Link, OpenError};
 use sqlx::migrate::Migrator;
 
 #[cfg(test)]
 use super::testing::crash;
 use super::{audit, statistics};
 
-pub(super) static MIGRATIONS: Migrator = sqlx::sqlx_macros::migrate!("../migrations");
+pub(crate) static MIGRATIONS: Migrator = sqlx::sqlx_macros::migrate!("../migrations");
 
 /// A database, opened and of the right kind; cheap to clone.
 #[derive(Clone)]
@@ -44,13 +44,14 @@ impl Db {
         kernel::db::Db::open_existing(url).await.map(Self)
     }
 
-    /// Brings the schema up to date; safe to call from several processes at once.
+    /// Brings the schema up to date; safe to call from several processes at once. Refuses to take tables away whose rows the
+    /// sandbox bank has not taken over (`bank_tables.rs`).
     pub async fn migrate(&self) -> Result<(), OpenError> {
+        self.migrate_before_bank_moves_out().await?;
+        self.check_bank_moved_out().await?;
         self.0.migrate(&MIGRATIONS).await?;
-        match self.postgres_writer() {
-            Some(writer) => Ok(statistics::restrict(writer).await?),
-            None => Ok(()),
-        }
+        self.0.restrict_statistics(statistics::PRIVATE).await?;
+        Ok(())
     }
 
     /// A connection that reads; each statement sees what was committed before it.
@@ -102,5 +103,11 @@ impl Tx {
         #[cfg(test)]
         crash::point();
         self.0.link()
+    }
+}
+
+impl Link for Tx {
+    fn link(&mut self) -> Connection<'_> {
+        Self::link(self)
     }
 }

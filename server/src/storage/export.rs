@@ -29,8 +29,6 @@ const INSTALLATION: OwnedRows =
     OwnedRows::None("It is about the installation, not about a servicer.");
 const COUNTS: OwnedRows =
     OwnedRows::None("Its rows are counts under digests, which nobody can tell the owner of.");
-const BANK: OwnedRows =
-    OwnedRows::None("It belongs to the sandbox bank, another company with made-up customers.");
 
 /// Returns what of a table is a servicer's; `None` for a table that nobody thought of yet.
 pub fn of(table: &str) -> Option<OwnedRows> {
@@ -72,7 +70,6 @@ pub fn of(table: &str) -> Option<OwnedRows> {
             "It is work under way, sealed; what comes of it is in the other tables.",
         ),
         "used_signatures" | "sign_in_failures" | "letters_sent" | "budgets" => COUNTS,
-        name if name.starts_with("bank_") => BANK,
         _ => return None,
     })
 }

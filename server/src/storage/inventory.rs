@@ -1,14 +1,12 @@
 //! Every table and column that is stored, what kind of thing it is, and until when it is kept. A test walks the schema
 //! of both databases and fails on whatever is not in here: nothing is stored without an answer to "until when".
 
-mod bank;
-
 /// Time until which a row is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
     /// Kept until the installation ends.
     Installation,
-    /// Kept until a rule of `storage/retention.rs` or of the bank deletes it.
+    /// Kept until a rule of `storage/retention.rs` deletes it.
     Schedule,
     /// Kept until the job `erase_data` deletes it, when the consent's data, or the session, is past its time.
     Erasure,
@@ -16,8 +14,6 @@ pub enum Until {
     Owner,
     /// Kept until the row of this table that it belongs to is deleted.
     With(&'static str),
-    /// Written anew by the sandbox bank, which deletes what is older than its history.
-    Books,
 }
 
 /// A table, and its columns by kind: names separated by spaces.
@@ -52,7 +48,7 @@ const fn table(
 
 /// Returns everything that is stored.
 pub fn tables() -> impl Iterator<Item = &'static Table> {
-    PRODUCT.iter().chain(bank::TABLES)
+    PRODUCT.iter()
 }
 
 const PRODUCT: &[Table] = &[

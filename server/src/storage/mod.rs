@@ -5,12 +5,11 @@
 
 pub mod accounts;
 pub mod audit;
-pub mod backup;
+pub mod bank_tables;
 pub mod callbacks;
 pub mod census;
 pub mod consents;
 pub mod console;
-pub mod copy;
 pub mod data_keys;
 mod db;
 #[cfg(test)]
@@ -29,6 +28,7 @@ pub mod keys;
 pub mod letters_sent;
 pub mod login_throttle;
 pub mod meta;
+pub mod metadata;
 pub mod nonces;
 pub mod paging;
 pub mod payments;
@@ -56,15 +56,14 @@ pub mod terms;
 pub mod testing;
 pub mod transactions;
 pub mod unreadable;
-#[cfg(test)]
-mod upgrade_tests;
 pub mod uploads;
 pub mod verifications;
 
 pub(crate) use kernel::db::run;
 pub use kernel::db::{
-    Connection, DbError, DbResult, OpenError, is_busy, is_taken, lost_race, sqlite_path,
+    Connection, DbError, DbResult, OpenError, copy, is_busy, is_postgres_url, is_taken, lost_race,
+    sqlite_path,
 };
 
-use self::db::MIGRATIONS;
+pub(crate) use self::db::MIGRATIONS;
 pub use self::db::{Db, Tx};

@@ -2,24 +2,14 @@
 //! every table and column why it is kept; whatever it says is deleted by the schedule has its rule here.
 
 use chrono::{DateTime, Duration, Utc};
-use sqlx::AssertSqlSafe;
 
-use super::{DbResult, Tx, run};
+use super::{DbResult, Tx};
 
-/// Rows in one transaction, so that nobody waits long for the one who writes.
-pub const BATCH: i64 = 500;
+/// One rule of the product's.
+pub type RetentionRule = kernel::retention::RetentionRule<RetentionPeriod>;
 
-/// One rule: which rows of a table are past their time.
-#[derive(Clone, Copy, Debug)]
-pub struct RetentionRule {
-    pub table: &'static str,
-    /// Columns that identify a row.
-    key: &'static str,
-    /// A condition; `$1` is the present less `kept`.
-    due: &'static str,
-    pub kept: RetentionPeriod,
-    does: Does,
-}
+/// The table that notes what it forgets (`storage/signatures.rs`).
+const USED_SIGNATURES: &str = "used_signatures";
 
 /// Duration that rows are kept for after the time that the rule's condition names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,56 +19,12 @@ pub enum RetentionPeriod {
     Audit,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Does {
-    Delete,
-    /// Deletes; the table counts microseconds since 1970.
-    DeleteByMicros,
-    /// Deletes, and notes the end of the last one that is deleted (`storage/signatures.rs`).
-    DeleteSignatures,
-    /// Takes columns away and leaves the row.
-    Clear(&'static str),
-}
-
-impl RetentionRule {
-    /// Deletes rows of a table by a condition.
-    pub const fn delete(
-        table: &'static str,
-        key: &'static str,
-        due: &'static str,
-        kept: RetentionPeriod,
-    ) -> Self {
-        Self {
-            table,
-            key,
-            due,
-            kept,
-            does: Does::Delete,
-        }
-    }
-
-    /// Empties columns by a condition.
-    pub const fn clear(
-        table: &'static str,
-        key: &'static str,
-        set: &'static str,
-        due: &'static str,
-        kept: RetentionPeriod,
-    ) -> Self {
-        Self {
-            table,
-            key,
-            due,
-            kept,
-            does: Does::Clear(set),
-        }
-    }
-
+impl RetentionPeriod {
     /// The time before which rows are past theirs.
-    pub fn bound(&self, now: DateTime<Utc>, audit: Duration) -> DateTime<Utc> {
-        match self.kept {
-            RetentionPeriod::For(time) => now - time,
-            RetentionPeriod::Audit => now - audit,
+    pub fn bound(self, now: DateTime<Utc>, audit: Duration) -> DateTime<Utc> {
+        match self {
+            Self::For(time) => now - time,
+            Self::Audit => now - audit,
         }
     }
 }
@@ -116,20 +62,8 @@ pub const RULES: &[RetentionRule] = &[
     RetentionRule::delete("request_log_sizes", "servicer_id, hour", "hour < $1", MONTH),
     RetentionRule::delete("refused_signatures", "request_id", "at < $1", MONTH),
     // A clock that is set back by less than this refuses no signature; one that is set back further makes none good again.
-    RetentionRule {
-        table: "used_signatures",
-        key: "digest",
-        due: "ends_at <= $1",
-        kept: DAY,
-        does: Does::DeleteSignatures,
-    },
-    RetentionRule {
-        table: "budgets",
-        key: "subject",
-        due: "whole_at <= $1",
-        kept: NOW,
-        does: Does::DeleteByMicros,
-    },
+    RetentionRule::delete(USED_SIGNATURES, "digest", "ends_at <= $1", DAY),
+    RetentionRule::delete_by_micros("budgets", "subject", "whole_at <= $1", NOW),
     // Jobs that are done go at once; those given up wait for an operator.
     RetentionRule::delete(
         "jobs",
@@ -205,21 +139,6 @@ pub fn rule(table: &str) -> &'static RetentionRule {
 }
 
 impl Tx {
-    /// Returns `true` if a rule has rows to work on.
-    pub async fn is_due(&mut self, rule: &RetentionRule, bound: DateTime<Utc>) -> DbResult<bool> {
-        let sql = format!("SELECT 1 FROM {} WHERE {} LIMIT 1", rule.table, rule.due);
-        let micros = matches!(rule.does, Does::DeleteByMicros);
-        run!(self, |conn| {
-            let query = sqlx::query(AssertSqlSafe(sql));
-            let query = if micros {
-                query.bind(bound.timestamp_micros())
-            } else {
-                query.bind(bound)
-            };
-            query.fetch_optional(conn).await.map(|row| row.is_some())
-        })
-    }
-
     /// Applies a rule to at most `limit` rows, and returns how many it changed.
     pub async fn forget(
         &mut self,
@@ -227,30 +146,9 @@ impl Tx {
         bound: DateTime<Utc>,
         limit: i64,
     ) -> DbResult<u64> {
-        let RetentionRule {
-            table, key, due, ..
-        } = rule;
-        if matches!(rule.does, Does::DeleteSignatures) {
+        if rule.table == USED_SIGNATURES {
             self.note_forgotten_signatures(bound).await?;
         }
-        let some = format!("WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {due} LIMIT $2)");
-        let (sql, micros) = match rule.does {
-            Does::Delete | Does::DeleteSignatures => (format!("DELETE FROM {table} {some}"), false),
-            Does::DeleteByMicros => (format!("DELETE FROM {table} {some}"), true),
-            Does::Clear(set) => (format!("UPDATE {table} SET {set} {some}"), false),
-        };
-        run!(self, |conn| {
-            let query = sqlx::query(AssertSqlSafe(sql));
-            let query = if micros {
-                query.bind(bound.timestamp_micros())
-            } else {
-                query.bind(bound)
-            };
-            query
-                .bind(limit)
-                .execute(conn)
-                .await
-                .map(|done| done.rows_affected())
-        })
+        rule.forget(self, bound, limit).await
     }
 }

@@ -2,13 +2,13 @@
 //! `TESSERA_TEST_POSTGRES` names (`cargo xtask test` starts one).
 
 pub mod crash;
-pub mod rows;
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use app::domain::ids::SessionId;
 use chrono::{DateTime, Utc};
+pub use kernel_testing::databases::{self, drop_postgres};
+pub use kernel_testing::rows;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
@@ -60,10 +60,7 @@ pub(crate) use on_both_empty;
 
 /// An SQLite database without tables, one more in the folder.
 pub async fn empty_sqlite(folder: &TempDir) -> Db {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let name = format!("{}.db", COUNT.fetch_add(1, Ordering::Relaxed));
-    let url = format!("sqlite:{}", folder.path().join(name).display());
-    Db::open(&url).await.expect("SQLite opens")
+    Db::from(databases::sqlite(folder).await)
 }
 
 /// An SQLite database as a migration left it.
@@ -100,6 +97,24 @@ pub async fn sqlite_unsynced(folder: &TempDir) -> Db {
     let db = kernel::db::Db::open_sqlite(&path, unsynced).await;
     let db = Db::from(db.expect("SQLite opens"));
     db.migrate().await.expect("migrations run on SQLite");
+    db
+}
+
+/// The sandbox bank's own database beside a product's, up to date: a file, or a schema.
+pub async fn bank_beside(product: &Db) -> bank::Db {
+    let url = match product.file().await {
+        Some(file) => format!("sqlite:{}-bank", file.display()),
+        None => product.url().await,
+    };
+    let db = bank::Db::open(&url).await.expect("it opens");
+    db.migrate().await.expect("migrations run");
+    db
+}
+
+/// An SQLite database of the bank's present schema: it tells what the tables are like.
+pub async fn bank_twin(folder: &TempDir) -> bank::Db {
+    let db = bank::Db::from(databases::sqlite(folder).await);
+    db.migrate().await.expect("migrations run");
     db
 }
 
@@ -180,32 +195,9 @@ pub async fn postgres_of_a_language() -> (Db, String) {
     postgres_with("TEMPLATE template0 ENCODING 'UTF8' LOCALE_PROVIDER icu ICU_LOCALE 'en-US' LOCALE 'C.UTF-8'").await
 }
 
-/// Takes a database of the test server away, once nobody is connected to it.
-pub async fn drop_postgres(name: &str) {
-    let url = std::env::var("TESSERA_TEST_POSTGRES").expect("the test Postgres");
-    let admin = sqlx::PgPool::connect(&url)
-        .await
-        .expect("the test Postgres answers");
-    sqlx::query(sqlx::AssertSqlSafe(format!(
-        "DROP DATABASE IF EXISTS {name} WITH (FORCE)"
-    )))
-    .execute(&admin)
-    .await
-    .expect("drop");
-    admin.close().await;
-}
-
 async fn postgres_with(options: &str) -> (Db, String) {
     let (db, name) = empty_postgres_with(options).await;
-    // A machine with much to do may keep a connection waiting for longer than a server would.
-    let mut migrated = db.migrate().await;
-    for _ in 0..5 {
-        if migrated.is_ok() {
-            break;
-        }
-        migrated = db.migrate().await;
-    }
-    migrated.expect("migrations run on Postgres");
+    databases::patiently(async || db.migrate().await).await;
     (db, name)
 }
 
@@ -215,44 +207,15 @@ pub async fn empty_postgres() -> Db {
 }
 
 async fn empty_postgres_with(options: &str) -> (Db, String) {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    let url = std::env::var("TESSERA_TEST_POSTGRES")
-        .expect("TESSERA_TEST_POSTGRES is not set: run `cargo xtask test`, or name a Postgres server whose user may create databases");
-    let name = format!(
-        "tessera_test_{}_{}",
-        std::process::id(),
-        COUNT.fetch_add(1, Ordering::Relaxed)
-    );
-    let admin = sqlx::PgPool::connect(&url)
-        .await
-        .expect("the test Postgres answers");
-    sqlx::query(sqlx::AssertSqlSafe(format!(
-        "DROP DATABASE IF EXISTS {name}"
-    )))
-    .execute(&admin)
-    .await
-    .expect("drop");
-    sqlx::query(sqlx::AssertSqlSafe(format!(
-        "CREATE DATABASE {name} {options}"
-    )))
-    .execute(&admin)
-    .await
-    .expect("create");
-    admin.close().await;
-    let mut own = url::Url::parse(&url).expect("TESSERA_TEST_POSTGRES is a URL");
-    own.set_path(&name);
-    let db = kernel::db::Db::open_postgres(own.as_str(), 8).await;
-    (Db::from(db.expect("Postgres opens")), name)
+    let (db, name) = databases::postgres(options).await;
+    (Db::from(db), name)
 }
 
 impl Db {
     /// Runs the migrations up to one.
-    pub async fn migrate_to(&self, schema: i64) -> Result<(), sqlx::migrate::MigrateError> {
-        match (self.sqlite_writer(), self.postgres_writer()) {
-            (Some(writer), _) => super::MIGRATIONS.run_to(schema, writer).await,
-            (_, Some(writer)) => super::MIGRATIONS.run_to(schema, writer).await,
-            (None, None) => Ok(()),
-        }
+    pub async fn migrate_to(&self, schema: i64) -> Result<(), super::OpenError> {
+        let kernel: &kernel::db::Db = self;
+        kernel.migrate_to(&super::MIGRATIONS, schema).await
     }
 
     /// Fills the disk of an SQLite database, as far as it can tell: it may not grow. Without `full` it may again.
@@ -284,10 +247,7 @@ impl Db {
             .fetch_one(conn)
             .await
             .expect("the name");
-        let server = std::env::var("TESSERA_TEST_POSTGRES").expect("TESSERA_TEST_POSTGRES");
-        let mut own = url::Url::parse(&server).expect("TESSERA_TEST_POSTGRES is a URL");
-        own.set_path(&name);
-        own.into()
+        databases::postgres_url(&name)
     }
 
     /// The file of a SQLite database.

@@ -9,9 +9,7 @@ pub mod sepa;
 use unicode_general_category::{GeneralCategory, get_general_category};
 use unicode_normalization::UnicodeNormalization as _;
 
-pub use chars::{
-    OddChar, form_holds_nul, json_holds_nul, odd_char, odd_char_in, storable, url_holds_nul,
-};
+pub use chars::{OddChar, odd_char, odd_char_in};
 
 /// Returns a text in Unicode Normalization Form C, in which one visible character has one spelling.
 pub fn nfc(text: &str) -> String {

@@ -8,7 +8,6 @@ use server::storage::inventory::{Until, tables};
 fn what_the_schedule_deletes_has_a_rule_and_nothing_else_has() {
     let ruled: BTreeSet<_> = server::storage::retention::RULES
         .iter()
-        .chain(server::bank::retention::RULES)
         .map(|rule| rule.table)
         .collect();
     let told: BTreeSet<_> = tables()

@@ -6,15 +6,18 @@
 //! has tables wraps `Db` and `Tx` in types of its own and brings its migrations.
 
 mod advice;
+pub mod copy;
 mod open;
 mod readers;
+pub mod snapshot;
+pub mod statistics;
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnection, PgPool};
 use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use sqlx::{Postgres, Sqlite, Transaction};
 
-pub use self::open::{OpenError, sqlite_path};
+pub use self::open::{OpenError, Tenancy, is_postgres_url, refuse_missing, sqlite_path};
 pub use self::readers::ReadQueue;
 use self::readers::{ReadConnection, ReadPool};
 pub use crate::run;
@@ -57,6 +60,12 @@ pub enum Connection<'c> {
     Postgres(&'c mut PgConnection),
 }
 
+/// A way to a database: a [`Tx`], the type of a crate that wraps it, or a connection of its own.
+pub trait Link: Send {
+    /// Returns the connection to speak through; see [`run!`].
+    fn link(&mut self) -> Connection<'_>;
+}
+
 /// Runs the same sqlx expression on whichever database the transaction belongs to: a `Tx` of the kernel, or of a crate that
 /// wraps it and hands on `link`.
 ///
@@ -74,9 +83,14 @@ macro_rules! run {
 impl Db {
     /// Brings the schema up to date; safe to call from several processes at once.
     pub async fn migrate(&self, migrations: &Migrator) -> Result<(), OpenError> {
+        self.migrate_to(migrations, i64::MAX).await
+    }
+
+    /// Runs the migrations up to and with this version; otherwise as [`Db::migrate`].
+    pub async fn migrate_to(&self, migrations: &Migrator, version: i64) -> Result<(), OpenError> {
         match &self.0 {
-            Pools::Sqlite { writer, .. } => open::migrate_sqlite(migrations, writer).await,
-            Pools::Postgres { writer, .. } => Ok(migrations.run(writer).await?),
+            Pools::Sqlite { writer, .. } => open::migrate_sqlite(migrations, version, writer).await,
+            Pools::Postgres { writer, .. } => Ok(migrations.run_to(version, writer).await?),
         }
     }
 
@@ -198,6 +212,12 @@ impl Tx {
             Inner::PostgresRead(reader) => Connection::Postgres(reader.connection()),
             Inner::PostgresWrite(tx) => Connection::Postgres(tx),
         }
+    }
+}
+
+impl Link for Tx {
+    fn link(&mut self) -> Connection<'_> {
+        Self::link(self)
     }
 }
 

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use sqlx::Connection as _;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 
 use super::advice::{unmigrated, unopened};
 use super::readers::ReadPool;
@@ -51,6 +51,9 @@ pub enum OpenError {
         "SQLite {0} has a bug that can corrupt the database (fixed in 3.51.3): rebuild with a newer one"
     )]
     OldSqlite(String),
+    /// Whoever has the tables does not take the database as it is.
+    #[error("{0}")]
+    Refused(String),
     #[error("there is no database at {0}: name another with --database or --data-dir")]
     Missing(PathBuf),
     #[error(
@@ -74,14 +77,55 @@ pub enum OpenError {
     Forgetful,
 }
 
+/// The share of a Postgres database that its opener has.
+#[derive(Clone, Copy, Debug)]
+pub enum Tenancy {
+    /// All of it.
+    Owner,
+    /// A schema of its own, with half as many connections.
+    Schema(&'static str),
+    /// All of it, with so many connections that write and that read.
+    Guest(u32),
+}
+
 impl Db {
     /// Opens `sqlite:PATH` (made if missing) or `postgres://…`, without migrating it.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
+        Self::open_as(url, Tenancy::Owner).await
+    }
+
+    /// Opens `sqlite:PATH` (made if missing), or a schema of its own in `postgres://…` (made if missing), without migrating
+    /// it: for whoever may share a Postgres database with others.
+    pub async fn open_schema(url: &str, schema: &'static str) -> Result<Self, OpenError> {
+        Self::open_as(url, Tenancy::Schema(schema)).await
+    }
+
+    /// Opens what [`Db::open_schema`] does, and makes neither a file nor a schema: `None` if there is none.
+    pub async fn open_schema_if_made(
+        url: &str,
+        schema: &'static str,
+    ) -> Result<Option<Self>, OpenError> {
+        let is_made = match sqlite_path(url) {
+            Some(path) => path.is_file(),
+            None if is_postgres_url(url) => {
+                has_schema(&PgConnectOptions::from_str(url)?, schema).await?
+            }
+            // Opening it says what is wrong.
+            None => true,
+        };
+        if is_made {
+            Self::open_schema(url, schema).await.map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    async fn open_as(url: &str, tenancy: Tenancy) -> Result<Self, OpenError> {
         if let Some(path) = sqlite_path(url) {
             refuse_network(path)?;
             Self::open_sqlite(path, SqliteSynchronous::Full).await
-        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            Self::open_postgres(url, 16).await
+        } else if is_postgres_url(url) {
+            Self::open_postgres(url, tenancy).await
         } else {
             Err(OpenError::Scheme(
                 url.split(':').next().unwrap_or_default().to_owned(),
@@ -91,11 +135,7 @@ impl Db {
 
     /// Opens a database that is there already; an SQLite file is never made.
     pub async fn open_existing(url: &str) -> Result<Self, OpenError> {
-        if let Some(path) = sqlite_path(url)
-            && !path.is_file()
-        {
-            return Err(OpenError::Missing(path.to_owned()));
-        }
+        refuse_missing(url)?;
         Self::open(url).await
     }
 
@@ -147,8 +187,17 @@ impl Db {
         }))
     }
 
-    pub async fn open_postgres(url: &str, connections: u32) -> Result<Self, OpenError> {
-        let options = PgConnectOptions::from_str(url)?.application_name("tessera");
+    pub async fn open_postgres(url: &str, tenancy: Tenancy) -> Result<Self, OpenError> {
+        let mut options = PgConnectOptions::from_str(url)?.application_name("tessera");
+        let connections = match tenancy {
+            Tenancy::Owner => 16,
+            Tenancy::Guest(connections) => connections,
+            Tenancy::Schema(schema) => {
+                make_schema(&options, schema).await?;
+                options = options.options([("search_path", schema)]);
+                8
+            }
+        };
         let pool = || {
             PgPoolOptions::new()
                 .max_connections(connections)
@@ -184,9 +233,39 @@ impl Db {
     }
 }
 
+async fn has_schema(options: &PgConnectOptions, schema: &str) -> Result<bool, DbError> {
+    let mut conn = options.connect().await?;
+    let found = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)")
+        .bind(schema)
+        .fetch_one(&mut conn)
+        .await?;
+    conn.close().await?;
+    Ok(found)
+}
+
+/// Makes a schema that is missing. Of several who make it at once one does, and the others find it.
+async fn make_schema(options: &PgConnectOptions, schema: &str) -> Result<(), DbError> {
+    // Asked first: making a schema takes a right that whoever may use it need not have.
+    if has_schema(options, schema).await? {
+        return Ok(());
+    }
+    let mut conn = options.connect().await?;
+    let sql = format!("CREATE SCHEMA IF NOT EXISTS {schema}");
+    let made = conn.execute(AssertSqlSafe(sql)).await;
+    conn.close().await?;
+    match made {
+        Err(_) if has_schema(options, schema).await? => Ok(()),
+        made => made.map(|_| ()),
+    }
+}
+
 /// Runs the migrations that an SQLite database lacks. Nothing keeps two processes from doing so at once, as sqlx locks
 /// Postgres only: of each migration one of them then finds that it is done. That is no failure while somebody gets on.
-pub(super) async fn migrate_sqlite(all: &Migrator, writer: &SqlitePool) -> Result<(), OpenError> {
+pub(super) async fn migrate_sqlite(
+    all: &Migrator,
+    version: i64,
+    writer: &SqlitePool,
+) -> Result<(), OpenError> {
     let count = async || {
         let sql = "SELECT COUNT(*) FROM _sqlx_migrations";
         let count: Result<i64, DbError> = sqlx::query_scalar(sql).fetch_one(writer).await;
@@ -195,7 +274,7 @@ pub(super) async fn migrate_sqlite(all: &Migrator, writer: &SqlitePool) -> Resul
     };
     loop {
         let before = count().await;
-        match all.run(writer).await {
+        match all.run_to(version, writer).await {
             Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..))
                 if count().await > before => {}
             done => return Ok(done?),
@@ -212,6 +291,19 @@ fn make_private(path: &Path) {
         .mode(0o600)
         .open(path)
         .ok();
+}
+
+/// Refuses an SQLite file that is not there.
+pub fn refuse_missing(url: &str) -> Result<(), OpenError> {
+    match sqlite_path(url) {
+        Some(path) if !path.is_file() => Err(OpenError::Missing(path.to_owned())),
+        _ => Ok(()),
+    }
+}
+
+/// Returns `true` if a URL is one of Postgres.
+pub fn is_postgres_url(url: &str) -> bool {
+    url.starts_with("postgres:") || url.starts_with("postgresql:")
 }
 
 /// The path of an SQLite database's URL.
@@ -325,8 +417,6 @@ fn version_numbers(version: &str) -> [u32; 3] {
 
 #[cfg(test)]
 mod tests {
-    use sqlx::ConnectOptions as _;
-
     use super::*;
     use tempfile::TempDir;
 

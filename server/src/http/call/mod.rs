@@ -12,7 +12,7 @@
 
 pub mod auth;
 
-use app::domain::json::Object;
+use ::json::Object;
 use app::domain::key::KeyKind;
 use app::domain::problem::Code;
 use axum::extract::{FromRequest, Request};

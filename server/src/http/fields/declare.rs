@@ -12,7 +12,7 @@ macro_rules! fields {
             const ABOUT: &'static str = concat!($($about),+).trim_ascii();
 
             fn take(
-                values: &mut app::domain::json::Object<'_>,
+                values: &mut json::Object<'_>,
                 prefix: &str,
                 in_query: bool,
                 wrong: &mut $crate::http::fields::FieldErrors,
@@ -36,7 +36,7 @@ macro_rules! fields {
         }
 
         impl $crate::http::fields::Field for $name {
-            fn read(value: app::domain::json::JsonValue<'_>, at: &mut $crate::http::fields::FieldPath<'_>) -> Option<Self> {
+            fn read(value: json::JsonValue<'_>, at: &mut $crate::http::fields::FieldPath<'_>) -> Option<Self> {
                 let mut values = $crate::http::fields::object(value, at)?;
                 let prefix = format!("{}.", at.path());
                 let read = <Self as $crate::http::fields::FromFields>::take(&mut values, &prefix, false, at.wrong);

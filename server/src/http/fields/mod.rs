@@ -22,8 +22,8 @@
 mod declare;
 mod types;
 
-use app::domain::json::{JsonValue, Object};
 use app::domain::problem::Code;
+use json::{JsonValue, Object};
 use utoipa::openapi::schema::{ObjectBuilder, Schema, SchemaType, Type};
 use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat};
 
@@ -239,7 +239,7 @@ pub fn schema_of_words(words: impl Iterator<Item = &'static str>) -> RefOr<Schem
 macro_rules! text_field {
     ($($type:ty, $expected:expr, $format:expr;)+) => {$(
         impl $crate::http::fields::Field for $type {
-            fn read(value: app::domain::json::JsonValue<'_>, at: &mut $crate::http::fields::FieldPath<'_>) -> Option<Self> {
+            fn read(value: json::JsonValue<'_>, at: &mut $crate::http::fields::FieldPath<'_>) -> Option<Self> {
                 let text = String::read(value, at)?;
                 text.parse().ok().or_else(|| at.invalid($expected))
             }
@@ -255,7 +255,7 @@ pub(crate) use text_field;
 macro_rules! word_field {
     ($($type:ty, $expected:expr;)+) => {$(
         impl $crate::http::fields::Field for $type {
-            fn read(value: app::domain::json::JsonValue<'_>, at: &mut $crate::http::fields::FieldPath<'_>) -> Option<Self> {
+            fn read(value: json::JsonValue<'_>, at: &mut $crate::http::fields::FieldPath<'_>) -> Option<Self> {
                 let text = String::read(value, at)?;
                 text.parse().ok().or_else(|| at.invalid($expected))
             }

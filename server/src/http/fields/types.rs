@@ -4,9 +4,10 @@ use app::domain::currency::Currency;
 use app::domain::ids::{
     AccountId, BalanceId, CredentialsId, ProductId, SessionId, StepId, TransactionId,
 };
-use app::domain::json::{JsonValue, Number};
 use app::domain::moment::{Moment, NoMoment};
 use app::domain::problem::Code;
+use json::{JsonValue, Number};
+use kernel::nul::storable;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
@@ -14,7 +15,7 @@ use utoipa::openapi::{KnownFormat, RefOr};
 
 use super::{Field, FieldPath, object, schema_of, schema_of_pattern, text_field};
 use crate::services::refusal::FieldProblem;
-use crate::text::{fold, storable};
+use crate::text::fold;
 
 /// The longest text a field takes, in bytes.
 const MAX_TEXT: usize = 16 * 1024;

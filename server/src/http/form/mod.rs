@@ -18,7 +18,7 @@ pub mod whole;
 
 use std::sync::Arc;
 
-use app::domain::json::{JsonValue, Object};
+use ::json::{JsonValue, Object};
 use app::domain::problem::Code;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};

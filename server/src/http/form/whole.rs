@@ -5,11 +5,11 @@ use std::sync::Arc;
 use axum::body::{Body, Bytes};
 use axum::http::HeaderMap;
 use kernel::gate::MemoryShare;
+use kernel::json::coding;
 use multer::{Field, Multipart};
 
 use super::body::{Allowance, FormBody, FormBodyError, Pace, SharedBody};
 use super::part::{Disposition, disposition};
-use crate::json::coding;
 
 /// Contents of a form: its texts in order, and its file if one was chosen.
 #[derive(Debug, Default)]

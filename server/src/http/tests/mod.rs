@@ -19,6 +19,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use chrono::Duration;
+use kernel::json::Json;
 use secrecy::ExposeSecret as _;
 use serde_json::{Map, Value, json};
 use tower::ServiceExt as _;
@@ -27,7 +28,6 @@ use super::call::{AppKeyAuth, Call, ConsentAuth, NonceAuth, ServerAuth};
 use super::fields::fields;
 use super::{api_layer, idempotency as once_only, request_context};
 use crate::config::Config;
-use crate::json::Json;
 use crate::problem::Problem;
 use crate::services::access::keys::ConsoleGrant;
 use crate::services::testing::{World, source};
@@ -53,7 +53,7 @@ fields! {
         /// A currency.
         currency: Option<String>,
         /// A number as written.
-        lt: Option<app::domain::json::Number<'static>>,
+        lt: Option<json::Number<'static>>,
     }
 }
 

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use super::World;
 use super::next_door::{self, NextDoor};
-use crate::bank;
 use crate::services::access::keys::Client;
 use crate::services::consents::Credentials;
 use crate::services::consents::products::{self, OpenedProduct};
@@ -177,7 +176,7 @@ impl Counter {
 
     /// Returns every application at the bank: its status, and the number of products it led to.
     pub async fn at_bank(&self) -> Vec<(String, i64)> {
-        bank::testing::applications(&self.state().db).await
+        bank::records::applications(&self.bank.db).await.unwrap()
     }
 }
 

@@ -1,27 +1,31 @@
-//! The sandbox bank next door to a test: on a port of its own, over the state's database and by its clock.
+//! The sandbox bank next door to a test: on a port of its own, over a database of its own beside the state's, and by the
+//! state's clock.
 
 use std::sync::{Arc, Mutex};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::bank;
 use crate::skills::Registry;
 use crate::skills::sandbox::{SandboxBank, connectors};
 use crate::state::AppState;
+use crate::storage::testing::bank_beside;
 
 /// A bank that is open until it is closed.
 #[derive(Clone)]
 pub struct NextDoor {
     stop: CancellationToken,
     bank: Arc<Mutex<Option<bank::Bank>>>,
+    /// The bank's own database.
+    pub db: bank::Db,
 }
 
 /// Opens the bank, and publishes the shipped skills to a state: they reach it by HTTP.
 pub async fn open(state: AppState) -> (AppState, NextDoor) {
     let stop = CancellationToken::new();
     let secret = state.clock.token();
+    let db = bank_beside(&state.db).await;
     let settings = bank::Settings {
-        db: state.db.clone(),
+        db: db.clone(),
         clock: state.clock.clone(),
         listen: "127.0.0.1:0".parse().unwrap(),
         public_url: String::new(),
@@ -43,7 +47,7 @@ pub async fn open(state: AppState) -> (AppState, NextDoor) {
     let registry = Registry::with(Registry::shipped().unwrap(), connectors).unwrap();
     let bank = Arc::new(Mutex::new(Some(bank)));
     let state = state.with_skills(registry).with_sandbox_bank(&reached.url);
-    (state, NextDoor { stop, bank })
+    (state, NextDoor { stop, bank, db })
 }
 
 impl NextDoor {

@@ -224,7 +224,7 @@ pub fn real(id: String) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use app::domain::json::{self, ExactValue, ReadLimits};
+    use json::{ExactValue, ReadLimits};
     use serde_json::json;
 
     use super::*;

@@ -20,9 +20,8 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::*;
-use crate::bank;
 use crate::storage::Db;
-use crate::storage::testing::on_both;
+use crate::storage::testing::{bank_beside, on_both};
 
 on_both!(
     an_account_is_read_from_consent_to_revocation,
@@ -42,7 +41,7 @@ async fn world(db: Db) -> World {
     let clock = Clock::mock("2026-01-01T09:00:00Z".parse().unwrap(), 3);
     let secret = clock.token();
     let settings = bank::Settings {
-        db,
+        db: bank_beside(&db).await,
         clock: clock.clone(),
         listen: "127.0.0.1:0".parse().unwrap(),
         public_url: String::new(),

@@ -2,10 +2,10 @@
 //! unknown balance types, amounts as numbers and placeholder ids do no harm; a balance whose amount is no decimal is
 //! left out ([`super::accounts`]), and an entry that cannot be read costs itself alone ([`super::entries`]).
 
-use app::domain::json::{self, ExactValue, JsonValue, ReadLimits};
 use app::domain::payment::PaymentStatus;
 use app::domain::transaction::BookingStatus;
 use chrono::NaiveDate;
+use json::{ExactValue, JsonValue, ReadLimits};
 use serde::Deserialize;
 
 use super::{accounts, entries};

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use app::domain::json::{Fault, JsonReader, ReadLimits, ValueStart};
+use json::{Fault, JsonReader, ReadLimits, ValueStart};
 
 /// Most bytes kept of a body.
 const MOST: usize = 16 * 1024;

@@ -98,7 +98,7 @@ mod tests {
         add(&world, vec![row(&world, chrono::Duration::days(29), 1)]).await;
         let is_tidy = AtomicBool::new(false);
         let tidying = async {
-            let tidied = crate::worker::retention::sweep(world.state(), &[]).await;
+            let tidied = crate::worker::retention::sweep(world.state()).await;
             is_tidy.store(true, Ordering::Relaxed);
             tidied
         };

@@ -142,9 +142,7 @@ impl Sql {
     pub async fn dump(&self) -> Dump {
         let mut dump = Dump::new();
         for table in self.tables().await {
-            let aside = ASIDE.contains(&table.as_str())
-                || table.starts_with("bank_")
-                || table.starts_with("sqlite_");
+            let aside = ASIDE.contains(&table.as_str()) || table.starts_with("sqlite_");
             if aside {
                 continue;
             }

@@ -1,11 +1,11 @@
 //! What the forms of a run's page do: make a call, send a file, or show a step's data another way.
 
+use json::ReadLimits;
 use serde_json::Value;
 
 use super::super::step::{StepErrors, StepForm, Typed};
 use crate::domain::console::Offer;
 use crate::domain::ids::RunId;
-use crate::domain::json::{self, ReadLimits};
 use crate::links;
 use crate::pages::{Answer, FormFields, Visit};
 use crate::portal::PortalError;

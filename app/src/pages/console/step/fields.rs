@@ -1,10 +1,10 @@
 //! From typed fields to data, and back.
 
+use json::{Number, ReadLimits};
 use serde_json::{Map, Value};
 
 use super::StepErrors;
 use super::controls::{Control, ControlKind};
-use crate::domain::json::{self, Number, ReadLimits};
 use crate::pages::FormFields;
 
 /// The fields that say `value`; none where a control cannot.

@@ -11,7 +11,8 @@ use serde_json::Value;
 
 pub(super) use view::controls;
 
-use crate::domain::json::{self, ReadLimits};
+use json::ReadLimits;
+
 use crate::domain::schema::referenced;
 use crate::pages::FormFields;
 use controls::Control;

@@ -1,8 +1,8 @@
 //! What the claims of a signature must say about the request they came with.
 
-use app::domain::json::JsonValue;
 use app::domain::signature::{Check, DOCUMENTED_AUDIENCE, Finding};
 use chrono::{DateTime, Utc};
+use json::JsonValue;
 
 use super::address::{differs, same_url};
 use super::jws::Jws;

@@ -9,10 +9,10 @@ mod styles;
 #[cfg(test)]
 mod tests;
 
-use app::domain::json::JsonValue;
 use app::domain::signature::{Check, Finding};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use json::JsonValue;
 use sha2::{Digest as _, Sha256};
 
 use self::notation::{Hash, MisencodedDigest};

@@ -1,9 +1,9 @@
 //! A JWS in compact form (RFC 7515, section 7.1), taken apart. What it says is believed by nobody yet.
 
-use app::domain::json::{self, JsonValue, Object, ReadLimits};
 use app::domain::signature::Algorithm;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use json::{JsonValue, Object, ReadLimits};
 
 /// The longest one that is looked at: claims about one request are far shorter.
 const LONGEST: usize = 8 * 1024;

@@ -2,9 +2,9 @@
 //! database for every process; never asked for again within half a minute.
 
 use app::domain::ids::SigningKeyId;
-use app::domain::json::ReadLimits;
 use app::domain::signature::KeySource;
 use chrono::{DateTime, Duration, Utc};
+use json::ReadLimits;
 use url::Url;
 
 use super::material::{self, PublicKey};

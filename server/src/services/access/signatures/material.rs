@@ -1,9 +1,9 @@
 //! Public keys as people paste them (PEM, JWK) and as providers publish them (JWKS), brought into one form: the JWK.
 
-use app::domain::json::{self, JsonValue, ReadLimits};
 use app::domain::signature::Algorithm;
 use base64::Engine as _;
 use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
+use json::{JsonValue, ReadLimits};
 use jsonwebtoken::jwk::{
     AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse, ThumbprintHash,
 };

@@ -1,6 +1,6 @@
 //! Recognises what people paste or publish in place of a public key, and names it.
 
-use app::domain::json::{JsonValue, Object};
+use json::{JsonValue, Object};
 
 use super::der;
 use super::pem::{self, Pasted};

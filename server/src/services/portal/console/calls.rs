@@ -1,8 +1,8 @@
 //! The calls of a run: what each one sends, and what is shown of it.
 
 use app::domain::console::{Offer, RunStage};
-use app::domain::json::{self, ReadLimits};
 use bytes::Bytes;
+use json::ReadLimits;
 use serde_json::{Value, json};
 
 use super::run_state::RunState;

@@ -2,11 +2,11 @@
 
 use app::domain::console::RunStage;
 use app::domain::ids::{RunId, ServicerId, TenantId};
-use app::domain::json::{self, ReadLimits};
 use app::domain::skill::SkillName;
 use app::links;
 use app::portal::console::RunAction;
 use app::portal::{Actor, PortalError, PortalResult, RequestSource};
+use json::ReadLimits;
 use serde_json::json;
 
 use super::calls::{self, Outgoing};

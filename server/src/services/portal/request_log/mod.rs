@@ -1,7 +1,6 @@
 //! The request log for the people of a servicer: what their apps called, what was answered, and why.
 
 use app::domain::ids::RequestId;
-use app::domain::json;
 use app::domain::nearest::Nearest;
 use app::domain::person::Permission;
 use app::domain::problem::Code;

@@ -1,9 +1,9 @@
 //! The same body as the usual libraries of other languages would have written it, in the usual encodings: candidates for
 //! what a wrong digest was made of.
 
-use app::domain::json::{self, JsonValue, ReadLimits};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use json::{JsonValue, ReadLimits};
 use kernel::crypto::hex;
 use sha2::{Digest as _, Sha256};
 use url::{Url, form_urlencoded};

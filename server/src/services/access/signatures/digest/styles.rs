@@ -1,6 +1,6 @@
 //! How the usual libraries of other languages write JSON.
 
-use app::domain::json::Style;
+use json::Style;
 
 const SHORT: Style = Style::COMPACT;
 const SPACED: Style = Style {

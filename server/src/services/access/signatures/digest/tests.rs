@@ -2,8 +2,6 @@
 
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use app::domain::json;
-
 use super::*;
 
 const BODY: &str = r#"{"name":"Ștefan","n":1.0}"#;

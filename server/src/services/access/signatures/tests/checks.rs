@@ -173,7 +173,7 @@ async fn a_signature_is_accepted_once(db: Db) {
     let kept = rule("used_signatures");
     state.clock.advance(Duration::seconds(122));
     let mut tx = state.db.write().await.unwrap();
-    let bound = |after| kept.bound(state.clock.now() + after, Duration::zero());
+    let bound = |after| kept.kept.bound(state.clock.now() + after, Duration::zero());
     let soon = tx.forget(kept, bound(Duration::hours(23)), 9).await;
     assert_eq!(soon.unwrap(), 0, "a clock may be set back");
     assert_eq!(

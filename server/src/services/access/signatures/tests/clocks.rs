@@ -28,7 +28,7 @@ impl Fixture {
         let state = self.world.state();
         let mut tx = state.db.write().await.unwrap();
         let kept = rule("used_signatures");
-        let bound = kept.bound(state.clock.now(), Duration::days(365));
+        let bound = kept.kept.bound(state.clock.now(), Duration::days(365));
         tx.forget(kept, bound, 500).await.unwrap();
         tx.commit().await.unwrap();
     }

@@ -11,7 +11,6 @@ use app::domain::skill::SkillName;
 use reqwest::header::{LOCATION, SET_COOKIE};
 use serde_json::{Value, json};
 
-use crate::bank;
 use crate::services::access::keys::Client;
 use crate::services::consents::lifecycle::Credentials;
 use crate::services::consents::payments::{self, OpenedPayment};
@@ -139,7 +138,8 @@ impl Street {
 
     /// Returns the statuses of all payments at the bank.
     async fn at_bank(&self) -> Vec<&'static str> {
-        bank::testing::payments(&self.state.db, self.state.clock.now()).await
+        let now = self.state.clock.now();
+        bank::records::payments(&self.bank.db, now).await.unwrap()
     }
 }
 

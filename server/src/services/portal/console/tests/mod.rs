@@ -19,11 +19,11 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use chrono::Duration;
+use kernel::json::Json;
 use serde_json::{Value, json};
 
 use super::execute::LARGEST;
 use super::*;
-use crate::json::Json;
 use crate::services::access::keys::ConsoleGrant;
 use crate::state::testing;
 use crate::storage::Db;
