@@ -56,13 +56,38 @@ mod tests {
     use axum::body::Body;
     use axum::http::{Request, StatusCode};
     use kernel::background::SILENCE;
+    use kernel::retention::RuledDatabase;
     use tower::ServiceExt as _;
 
     use crate::state::testing::state;
     use crate::storage::Db;
-    use crate::storage::testing::on_both;
+    use crate::storage::testing::{bank_beside, on_both};
 
-    on_both!(background_work_that_stands_still_is_named);
+    on_both!(
+        background_work_that_stands_still_is_named,
+        a_database_of_the_bank_that_does_not_answer_is_named
+    );
+
+    async fn a_database_of_the_bank_that_does_not_answer_is_named(db: Db) {
+        let bank = bank_beside(&db).await;
+        let ruled = RuledDatabase {
+            db: bank.kernel(),
+            rules: &[],
+        };
+        let router = crate::api::router(&state(db).with_bank_database(ruled));
+        let ask = async || {
+            let request = Request::get("/readyz").body(Body::empty()).unwrap();
+            let answer = router.clone().oneshot(request).await.unwrap();
+            let status = answer.status();
+            let body = axum::body::to_bytes(answer.into_body(), 1 << 16).await;
+            (status, String::from_utf8(body.unwrap().to_vec()).unwrap())
+        };
+        assert_eq!(ask().await.0, StatusCode::OK);
+        bank.close().await;
+        let (status, body) = ask().await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(body.contains("sandbox bank's database"), "{body}");
+    }
 
     async fn background_work_that_stands_still_is_named(db: Db) {
         let state = state(db);

@@ -12,7 +12,7 @@ use crate::start;
 use crate::storage::Db;
 use crate::storage::copy::{TableChecksum, sums};
 use crate::storage::testing::rows::{Filling, fill};
-use crate::storage::testing::{bank_twin, postgres, twin};
+use crate::storage::testing::{bank_twin, postgres, sqlite_to, twin};
 
 const FILLING: Filling = Filling {
     rows: 9,
@@ -179,6 +179,64 @@ async fn a_postgres_database_is_backed_up_and_restored() {
     from.close().await;
     to.close().await;
     backed_up_and_restored(Place::filled(&urls.0).await, Place::new(&urls.1)).await;
+}
+
+/// A backup of a version in which the bank's tables lay in the product's database: the first start after it is restored moves
+/// them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_from_before_the_bank_moved_out_is_restored_and_served() {
+    let (from, to) = (Place::new(""), Place::new(""));
+    std::fs::create_dir_all(&from.config.storage.data_dir).unwrap();
+    let id = from.clock.id();
+    Secrets::create(&from.config.secrets_file(), id, &from.clock).unwrap();
+    let db = Db::open(&from.config.database_url()).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let schema = sqlite_to(&folder, 44).await;
+    db.migrate_to(44).await.unwrap();
+    fill(&db, &schema, &FILLING).await;
+    schema.close().await;
+    let mut tx = db.write().await.unwrap();
+    tx.claim_meta("secrets_id", &id.to_string()).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = db.read().await.unwrap();
+    let mut held = sums(&mut tx).await.unwrap();
+    held.retain(|table, _| {
+        bank::inventory::TABLES
+            .iter()
+            .any(|known| known.name == table)
+    });
+    assert_eq!(held.len(), 11);
+    drop(tx);
+    db.close().await;
+    let file = from.file("old.backup");
+    let made = make(&from.config, &from.clock, &file).await.unwrap();
+    assert!(made.header.bank.is_none() && made.header.schema == 44);
+
+    to.with_keys_of(&from);
+    restore(&to.config, &file).await.unwrap();
+    start::check(&to.config).await.unwrap();
+    let state = start::open(&to.config, to.clock.clone()).await.unwrap();
+    state.close().await;
+    let mut now = bank_sums(&to.config.bank_database_url()).await;
+    now.remove("bank_meta").unwrap();
+    assert_eq!(now, held);
+}
+
+/// Whose bank a database is, is written in it: one that is another installation's is neither served nor backed up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_banks_database_is_one_installations() {
+    let (one, mut other) = (Place::filled("").await, Place::new(""));
+    other.clock = Clock::mock("2026-01-01T00:00:00Z".parse().unwrap(), 8);
+    let opened = start::open(&other.config, other.clock.clone()).await;
+    opened.unwrap().close().await;
+    let mut config = other.config.clone();
+    config.sandbox.bank_database = one.config.bank_database_url();
+    let unfit = make(&config, &other.clock, &other.file("two.backup")).await;
+    assert!(matches!(unfit, Err(BackupError::OtherBank(_))), "{unfit:?}");
+    let checked = start::check(&config).await.unwrap_err();
+    assert!(matches!(checked, StartError::BankForeign(_)), "{checked}");
+    let opened = start::open(&config, other.clock.clone()).await.err();
+    assert!(matches!(opened, Some(StartError::BankForeign(_))));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

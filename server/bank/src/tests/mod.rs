@@ -2,6 +2,7 @@
 
 mod books;
 mod gate;
+mod home;
 mod payments;
 mod products;
 mod walk;

@@ -8,14 +8,14 @@ use axum::http::{Method, Request, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kernel::clock::Clock;
+use kernel_testing::breaking::{Sweeps, break_off};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
 use crate::storage::Db;
 use crate::tests::on_both;
-use crate::{BankState, Inner, RegisteredTpp, products, testing};
-use kernel_testing::breaking::{Sweeps, break_off};
+use crate::{BankState, Inner, RegisteredTpp, products, records};
 
 on_both!(
     a_signature_broken_off_anywhere_opens_one_product,
@@ -121,7 +121,7 @@ impl Counter {
     }
 
     async fn all(&self) -> Vec<(String, i64)> {
-        testing::applications(&self.bank.db).await
+        records::applications(&self.bank.db).await.unwrap()
     }
 }
 
