@@ -9,6 +9,7 @@ mod bench;
 mod demo;
 mod jobs;
 mod operate;
+mod schedule;
 mod secrets;
 mod serve;
 mod signing;
@@ -117,6 +118,9 @@ enum Command {
     /// Background jobs: those that wait, and those that were given up.
     #[command(subcommand)]
     Jobs(jobs::JobsCommand),
+    /// Everything that runs by the clock: when it ran last, and when it is due.
+    #[command(after_help = "Example:\n  server schedule --json")]
+    Schedule(schedule::ScheduleCommand),
     /// The keys of the key file: list them, rotate them.
     #[command(subcommand)]
     Secrets(secrets::SecretsCommand),
@@ -259,6 +263,7 @@ async fn operated(config: Config, command: Command) -> Result<(), CommandError> 
         Command::SigningKey(command) => signing::run(&config, command).await,
         Command::Tenant(command) => operate::tenant(&config, command).await,
         Command::Jobs(command) => jobs::run(&config, command).await,
+        Command::Schedule(command) => schedule::run(&config, command).await,
         Command::Secrets(command) => secrets::run(&config, command).await,
         #[cfg(feature = "bench")]
         Command::Bench(command) => bench::run(&config, command).await,

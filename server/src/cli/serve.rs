@@ -1,7 +1,7 @@
 //! `serve`: opens everything, says where it is, and ends in order when told to.
 //!
-//! Told to stop, the server first finishes what it has taken on, then stops the worker and the sandbox bank, which
-//! those requests may need, then closes the database.
+//! Told to stop, the server first finishes what it has taken on, then stops what runs beside the requests and the sandbox
+//! bank, which those requests may need, then closes the database.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,7 +9,6 @@ use std::sync::Arc;
 use axum::{Router, middleware};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use kernel::background::{Restarts, supervise};
 use kernel::clock::Clock;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -21,8 +20,7 @@ use crate::services::portal::Services;
 use crate::skills::Registry;
 use crate::skills::sandbox::{SandboxBank, connectors};
 use crate::state::AppState;
-use crate::worker::retention;
-use crate::worker::{self, schedule};
+use crate::worker::schedule::{self, SCHEDULE};
 use crate::{api, http, portal, router, start, telemetry};
 
 const BANK_CLIENT: &str = "tessera-sandbox";
@@ -44,8 +42,8 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), CommandError> 
     let mut state = start::open(&config, Clock::system()).await?;
     state.public_url = config.public_url(bound).into();
     let (state, bank) = sandbox(state, &after).await?;
-    schedule::ensure(&state).await.map_err(broken)?;
-    let background = tokio::spawn(background(state.clone(), after.clone()));
+    schedule::prepare(&state, SCHEDULE).await.map_err(broken)?;
+    let background = tokio::spawn(schedule::run(state.clone(), after.clone()));
     let router = router(&state);
     say_where(&state, bound, with_demo).await?;
     stop_on_signal(stop.clone())?;
@@ -155,19 +153,6 @@ async fn say_where(
     print_text(&text)
 }
 
-/// Runs the background tasks until the server stops: the job worker, the schedule of recurring jobs, and the deletion
-/// of data by the retention rules.
-async fn background(state: AppState, stop: CancellationToken) {
-    let (pulse, restarts) = (state.pulse.clone(), Restarts::default());
-    let look = || schedule::run(state.clone(), stop.clone());
-    let forget = || retention::run(state.clone(), stop.clone());
-    futures_util::join!(
-        worker::run(state.clone(), stop.clone()),
-        supervise(schedule::TASK, &pulse, &stop, restarts, look),
-        supervise(retention::TASK, &pulse, &stop, restarts, forget),
-    );
-}
-
 /// The first SIGTERM or SIGINT lets the server finish; the second ends it where it stands.
 fn stop_on_signal(stop: CancellationToken) -> Result<(), CommandError> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -209,6 +194,7 @@ mod tests {
     use crate::storage::inventory::{Until, tables};
     use crate::storage::testing::rows::{Filling, counts, fill};
     use crate::storage::testing::{bank_beside, bank_twin, on_both, twin};
+    use crate::worker::retention;
 
     on_both!(what_has_outlived_its_time_is_gone);
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Class, Job};
 
 /// One run of the erasure.
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct EraseData {}
 
 impl Job for EraseData {

@@ -6,6 +6,8 @@
 
 pub mod console;
 pub mod decide_verification;
+pub mod delete_expired;
+pub mod end_unproved;
 pub mod erase_data;
 pub mod fetch_data;
 pub mod follow_payment;

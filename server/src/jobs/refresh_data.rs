@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Class, Job};
 
 /// One run of the refresh: a look at which consents are due.
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct RefreshData {}
 
 /// One consent that is due.

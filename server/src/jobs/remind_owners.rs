@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Class, Job};
 
 /// One day's reminders.
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct RemindOwners {}
 
 impl Job for RemindOwners {

@@ -1,13 +1,10 @@
-//! Work beside the requests: the tasks that write what calls left in memory, and the answer to whether this process is
-//! ready.
+//! Work beside the requests: writing which keys were used, and the answer to whether this process is ready.
 
 use std::time::{Duration, Instant};
 
-use kernel::background::{Restarts, supervise};
 use tokio_util::sync::CancellationToken;
 
-use super::portal::secrets::watch::{self, Watch};
-use crate::state::{AppState, request_log};
+use crate::state::AppState;
 
 /// Returns the reason why calls should not be sent to this process, if there is one: a database does not answer, or a
 /// background task stands still. `None` if the process is ready.
@@ -42,31 +39,15 @@ async fn is_alive(db: &kernel::db::Db) -> bool {
 }
 
 /// The name of the task that writes the uses of keys, as `/readyz` gives it.
-const KEY_USE_TASK: &str = "use of keys";
+pub const KEY_USE_TASK: &str = "use of keys";
 
-/// Runs the tasks that write beside the requests until told to stop, then writes what is left.
-pub async fn run(state: AppState, stop: CancellationToken) {
-    let (pulse, restarts) = (state.pulse.clone(), Restarts::default());
-    let log = || {
-        let (state, stop) = (state.clone(), stop.clone());
-        async move { state.request_log.run(&state.db, &state.pulse, stop).await }
-    };
-    let keys = || note_key_use(state.clone(), stop.clone());
-    let watch = || Watch::new(state.clone()).run(stop.clone());
-    futures_util::join!(
-        supervise(request_log::TASK, &pulse, &stop, restarts, log),
-        supervise(KEY_USE_TASK, &pulse, &stop, restarts, keys),
-        supervise(watch::TASK, &pulse, &stop, restarts, watch),
-    );
-}
-
-/// Writes each second which keys were used: whether an old one may end is asked by somebody who has just moved their
-/// app to the new one.
-async fn note_key_use(state: AppState, stop: CancellationToken) {
-    let mut second = tokio::time::interval(Duration::from_secs(1));
+/// Writes again and again which keys were used, until told to stop, and then what is left. Whether an old key may end is
+/// asked by somebody who has just moved their app to the new one.
+pub async fn note_key_use(state: AppState, every: Duration, stop: CancellationToken) {
+    let mut ticks = tokio::time::interval(every);
     loop {
         let last = tokio::select! {
-            _ = second.tick() => false,
+            _ = ticks.tick() => false,
             () = stop.cancelled() => true,
         };
         state.pulse.beat(KEY_USE_TASK);

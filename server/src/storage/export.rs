@@ -62,7 +62,7 @@ pub fn of(table: &str) -> Option<OwnedRows> {
         "console_calls" => {
             OwnedRows::Rows("run_id IN (SELECT id FROM console_runs WHERE servicer_id = $1)")
         }
-        "meta" | "key_holders" | "forgotten_signatures" => INSTALLATION,
+        "meta" | "key_holders" | "forgotten_signatures" | "schedule" => INSTALLATION,
         "data_keys" => OwnedRows::None(
             "Its rows are keys: what they open is exported, or named as left out, where it is.",
         ),

@@ -74,6 +74,11 @@ const PRODUCT: &[Table] = &[
         ],
     ),
     table(
+        "schedule",
+        Until::Installation,
+        ["", "", "", "name next_at last_at"],
+    ),
+    table(
         "audit_log",
         Until::Schedule,
         [

@@ -231,39 +231,19 @@ impl Tx {
         Ok(found.is_some())
     }
 
-    /// Brings forward the jobs of a kind that wait longer than until `latest`: they were put off by a clock that has been
-    /// set back since.
-    pub async fn bring_forward_jobs(
-        &mut self,
-        kind: &str,
-        now: DateTime<Utc>,
-        latest: DateTime<Utc>,
-    ) -> DbResult<u64> {
+    /// Makes the waiting jobs of a kind due now, whose turn would come later: after a failure, or because they were put
+    /// off by a clock that has been set back since.
+    pub async fn bring_forward_jobs(&mut self, kind: &str, now: DateTime<Utc>) -> DbResult<()> {
         run!(self, |conn| {
             sqlx::query(
-                "UPDATE jobs SET run_at = $2 WHERE kind = $1 AND failed_at IS NULL AND run_at > $3",
+                "UPDATE jobs SET run_at = $2 WHERE kind = $1 AND failed_at IS NULL AND run_at > $2",
             )
             .bind(kind)
             .bind(now)
-            .bind(latest)
             .execute(conn)
             .await
-            .map(|done| done.rows_affected())
+            .map(|_| ())
         })
-    }
-
-    /// Returns `true` if a job of a kind waits longer than until `latest`.
-    pub async fn has_job_after(&mut self, kind: &str, latest: DateTime<Utc>) -> DbResult<bool> {
-        let found: Option<i64> = run!(self, |conn| {
-            sqlx::query_scalar(
-                "SELECT attempts FROM jobs WHERE kind = $1 AND failed_at IS NULL AND run_at > $2 LIMIT 1",
-            )
-            .bind(kind)
-            .bind(latest)
-            .fetch_optional(conn)
-            .await
-        })?;
-        Ok(found.is_some())
     }
 
     /// Jobs for an operator's eyes, those due longest first; those given up alone, the latest first.

@@ -42,6 +42,7 @@ pub mod request_log;
 pub mod request_sizes;
 pub mod reseal;
 pub mod retention;
+pub mod schedule;
 pub mod servicers;
 pub mod sessions;
 pub mod signatures;

@@ -1,5 +1,5 @@
-//! Runs what services left for later. One file per kind of job holds its [`JobHandler`], `schedule` what comes back by
-//! itself, `retention` what is deleted by a rule. This room lies above services, which know nothing of it.
+//! Runs what services left for later. One file per kind of job holds its [`JobHandler`], `schedule` all that runs by the
+//! clock, `retention` what is deleted by a rule. This room lies above services, which know nothing of it.
 //!
 //! The worker claims due jobs, runs each in a task of its own outside any transaction, and writes down how it went. Each
 //! class of jobs has a worker, and places of its own: what hangs in one is not waited for in another. A job is
@@ -8,6 +8,7 @@
 
 mod console;
 mod decide_verification;
+mod end_unproved;
 mod erase_data;
 mod fetch_data;
 mod follow_payment;
@@ -31,7 +32,6 @@ use std::time::Duration as StdDuration;
 
 use app::domain::ids::JobId;
 use chrono::Duration;
-use kernel::background::{Restarts, supervise};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -40,6 +40,8 @@ use self::watch::TryOutcome;
 use crate::aad;
 use crate::jobs::console::ForgetRun;
 use crate::jobs::decide_verification::DecideVerification;
+use crate::jobs::delete_expired::DeleteExpired;
+use crate::jobs::end_unproved::EndUnproved;
 use crate::jobs::erase_data::EraseData;
 use crate::jobs::fetch_data::FetchData;
 use crate::jobs::follow_payment::FollowPayment;
@@ -56,8 +58,6 @@ use crate::state::AppState;
 use crate::storage::DbError;
 use crate::storage::jobs::JobRow;
 
-/// The longest sleep between two looks at the table: jobs of other processes come without a wake-up.
-const LONGEST_SLEEP: StdDuration = StdDuration::from_secs(1);
 /// Number of times in a row that a job's process may end without an outcome before the job itself is taken for the
 /// cause and is given up.
 const DEATHS: i64 = 5;
@@ -70,6 +70,8 @@ const WRITES: u32 = 5;
 /// Durations that the workers go by; tests use shorter ones.
 #[derive(Clone, Copy, Debug)]
 pub struct WorkerTiming {
+    /// Time between two looks at the table: jobs of other processes come without a wake-up.
+    pub look: StdDuration,
     /// Duration of a lease on a job.
     pub lease: Duration,
     /// Time between two renewals of a lease.
@@ -85,6 +87,7 @@ pub struct WorkerTiming {
 impl Default for WorkerTiming {
     fn default() -> Self {
         Self {
+            look: StdDuration::from_secs(1),
             lease: Duration::seconds(60),
             renew: StdDuration::from_secs(15),
             grace: StdDuration::from_secs(5),
@@ -149,6 +152,8 @@ impl JobKind {
     pub fn all() -> Vec<Self> {
         vec![
             Self::of::<DecideVerification>(),
+            Self::of::<DeleteExpired>(),
+            Self::of::<EndUnproved>(),
             Self::of::<EraseData>(),
             Self::of::<FetchData>(),
             Self::of::<FollowPayment>(),
@@ -194,21 +199,15 @@ pub struct Worker {
     stuck: Arc<AtomicUsize>,
 }
 
-/// Runs the workers of every class until told to stop. Jobs in hand are finished first, or put back.
-pub async fn run(state: AppState, stop: CancellationToken) {
-    let workers = Class::ALL.map(|class| {
-        let (state, stop) = (state.clone(), stop.clone());
-        async move {
-            let pulse = state.pulse.clone();
-            let make = || {
-                let worker = Worker::new(state.clone(), JobKind::all(), WorkerTiming::default());
-                let stop = stop.clone();
-                async move { worker.run(class, stop).await }
-            };
-            supervise(class.task(), &pulse, &stop, Restarts::default(), make).await;
-        }
-    });
-    futures_util::future::join_all(workers).await;
+/// Runs the worker of a class, which looks at the table this often, until told to stop. Jobs in hand are finished first,
+/// or put back.
+async fn run_class(state: AppState, class: Class, look: StdDuration, stop: CancellationToken) {
+    let timing = WorkerTiming {
+        look,
+        ..WorkerTiming::default()
+    };
+    let worker = Worker::new(state, JobKind::all(), timing);
+    worker.run(class, stop).await;
 }
 
 /// Runs the job due longest, of whatever class; says whether there was one.
@@ -242,7 +241,7 @@ impl Worker {
             let slot = tokio::select! {
                 slot = slots.clone().acquire_owned() => slot,
                 () = stop.cancelled() => break,
-                () = tokio::time::sleep(LONGEST_SLEEP) => continue,
+                () = tokio::time::sleep(self.pace.look) => continue,
             };
             match self.claim(class).await {
                 Ok(Some(row)) => {
@@ -257,7 +256,7 @@ impl Worker {
                     tracing::error!(%error, "the job table cannot be read");
                     tokio::select! {
                         () = stop.cancelled() => {}
-                        () = tokio::time::sleep(LONGEST_SLEEP) => {}
+                        () = tokio::time::sleep(self.pace.look) => {}
                     }
                 }
             }
@@ -372,7 +371,7 @@ impl Worker {
         tokio::select! {
             () = stop.cancelled() => {}
             () = self.state.queue.wanted(class) => {}
-            () = tokio::time::sleep(LONGEST_SLEEP) => {}
+            () = tokio::time::sleep(self.pace.look) => {}
         }
     }
 }

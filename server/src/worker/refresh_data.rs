@@ -1,17 +1,14 @@
-//! Fetches data again that nobody has read for a while. A look each minute finds the consents that are due and adds a job
-//! for each; the bank's budget is respected as by a read.
+//! Fetches data again that nobody has read for a while. A look finds the consents that are due and adds a job for each;
+//! the bank's budget is respected as by a read.
 
 use chrono::Duration;
 
 use super::{JobError, JobHandler};
-use crate::jobs::Job as _;
 use crate::jobs::refresh_data::{RefreshConsent, RefreshData};
 use crate::services::consents::fetch::{FetchReason, fetch};
 use crate::services::refusal::ApiError;
 use crate::state::AppState;
 
-/// Time between two runs.
-const EVERY: Duration = Duration::minutes(1);
 /// Largest number of consents in one run.
 const CONSENTS: i64 = 200;
 
@@ -33,10 +30,6 @@ impl JobHandler for RefreshData {
                     .add(&mut tx, &RefreshConsent { consent })
                     .await?;
             }
-        }
-        // This very job is still in the table; another one beside it is enough.
-        if tx.count_jobs(Self::KIND).await? <= 1 {
-            state.queue.add_at(&mut tx, self, now + EVERY).await?;
         }
         tx.commit().await?;
         Ok(())

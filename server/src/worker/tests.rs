@@ -24,6 +24,7 @@ on_both!(
 );
 
 const QUICK: WorkerTiming = WorkerTiming {
+    look: StdDuration::from_secs(1),
     lease: Duration::seconds(60),
     renew: StdDuration::from_millis(2),
     grace: StdDuration::from_secs(5),

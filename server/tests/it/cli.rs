@@ -255,12 +255,31 @@ fn a_tenants_keys_are_printed_once_and_rotated() {
 }
 
 #[test]
+fn the_schedule_is_listed_with_last_and_next_turns() {
+    let folder = Folder::new("schedule");
+    assert!(server(&folder.0, &["migrate"]).status.success());
+    let listed = json(&server(&folder.0, &["schedule", "--json"]));
+    let entries = listed["schedule"].as_array().unwrap();
+    let entry = |name: &str| entries.iter().find(|entry| entry["name"] == name).unwrap();
+    let daily = entry("remind_owners");
+    assert_eq!(daily["runs"], "once");
+    assert_eq!(daily["period"], "daily at 06:00 UTC");
+    assert!(daily["next_at"].is_null(), "no server has looked yet");
+    assert_eq!(entry("key file")["runs"], "each process");
+    let text = server(&folder.0, &["schedule"]);
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert_eq!(text.lines().count(), entries.len(), "{text}");
+    assert!(text.contains("erase_data  every 600 s  last never  next never"));
+}
+
+#[test]
 fn a_place_without_an_installation_is_not_made_into_one() {
     let folder = Folder::new("nowhere");
     let id = "00000000-0000-7000-8000-000000000000";
     for arguments in [
         &["jobs", "list"][..],
         &["jobs", "retry", "--all"],
+        &["schedule"],
         &["secrets", "list"],
         &["servicer", "approve", id],
         &["servicer", "export", id, "--out", "servicer.jsonl"],

@@ -2,6 +2,7 @@
 //! areas or rooms name each other, over however many steps. A parent and its own children may.
 
 mod graph;
+mod loops;
 mod paths;
 mod table;
 

@@ -1,5 +1,5 @@
 //! The product's listener: the gate's accept loop, and a stop that loses nothing: "not ready" first, then no new
-//! connections, then what is in flight, then the background writers.
+//! connections, then what is in flight.
 
 #[cfg(test)]
 mod tests;
@@ -25,15 +25,10 @@ use crate::problem::Problem;
 use crate::services::refusal::Refusal;
 use crate::state::AppState;
 
-/// Serves until `stop`, then drains. Returns when every connection is closed and everything noted is written.
+/// Serves until `stop`, then drains. Returns when every connection is closed.
 ///
 /// HTTP/1.1 only: TLS and HTTP/2 end at the proxy in front.
 pub async fn run(state: AppState, listener: TcpListener, router: Router, stop: CancellationToken) {
-    let writers_stop = CancellationToken::new();
-    let writers = tokio::spawn(crate::services::background::run(
-        state.clone(),
-        writers_stop.clone(),
-    ));
     // The settings were checked when they were read.
     let proxies = state.config.trusted_proxies().unwrap_or_default();
     let product = Product {
@@ -47,10 +42,6 @@ pub async fn run(state: AppState, listener: TcpListener, router: Router, stop: C
         tracing::warn!(
             "requests in flight were cut off: they took longer than http.shutdown_seconds"
         );
-    }
-    writers_stop.cancel();
-    if writers.await.is_err() {
-        tracing::error!("a background writer panicked");
     }
 }
 

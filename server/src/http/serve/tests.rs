@@ -47,7 +47,23 @@ async fn serve(change: impl FnOnce(&mut Config)) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    let done = tokio::spawn(run(state.clone(), listener, router, stop.clone()));
+    let done = tokio::spawn({
+        let (state, stop) = (state.clone(), stop.clone());
+        async move {
+            let closed = CancellationToken::new();
+            let log = state.request_log.run(
+                &state.db,
+                &state.pulse,
+                Duration::from_millis(1),
+                closed.clone(),
+            );
+            let serving = async {
+                run(state.clone(), listener, router, stop).await;
+                closed.cancel();
+            };
+            tokio::join!(serving, log);
+        }
+    });
     Server {
         address,
         state,

@@ -28,8 +28,6 @@ const PATH: usize = 512;
 const BATCH: usize = 250;
 /// Longest time the writer waits for a call before it reports that it is alive.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
-/// Time for which a batch is collected.
-const GATHER: Duration = Duration::from_millis(150);
 
 /// One finished call, unredacted: lives in memory only.
 pub struct LogEntry {
@@ -118,8 +116,8 @@ impl RequestLog {
         self.0.passed_over.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Writes until told to stop, then writes what is left.
-    pub async fn run(&self, db: &Db, pulse: &Pulse, stop: CancellationToken) {
+    /// Writes until told to stop, then writes what is left. A batch is collected for `gather`.
+    pub async fn run(&self, db: &Db, pulse: &Pulse, gather: Duration, stop: CancellationToken) {
         let mut receiver = self.0.receiver.lock().await;
         let mut batch = Vec::with_capacity(BATCH);
         loop {
@@ -131,7 +129,7 @@ impl RequestLog {
             };
             if got < BATCH {
                 tokio::select! {
-                    () = tokio::time::sleep(GATHER) => {}
+                    () = tokio::time::sleep(gather) => {}
                     () = stop.cancelled() => {}
                 }
                 while batch.len() < BATCH
@@ -293,7 +291,10 @@ mod tests {
         let (log, stop) = (world.state().request_log.clone(), CancellationToken::new());
         let writer = tokio::spawn({
             let (log, state, stop) = (log.clone(), world.state().clone(), stop.clone());
-            async move { log.run(&state.db, &state.pulse, stop).await }
+            async move {
+                let moment = Duration::from_millis(1);
+                log.run(&state.db, &state.pulse, moment, stop).await;
+            }
         });
         for _ in 0..1000 {
             log.add(call(&world));

@@ -1,23 +1,19 @@
 //! How much the request log keeps of one servicer.
 
-use tokio_util::sync::CancellationToken;
-
-use super::TASK;
 use crate::state::AppState;
 use crate::storage::DbResult;
 
 /// Deletes the oldest calls of every servicer who has more bytes in the log than the settings allow, in short transactions;
 /// says in how many.
-pub async fn trim(state: &AppState, stop: &CancellationToken) -> DbResult<u64> {
+pub async fn trim(state: &AppState) -> DbResult<u64> {
     let most = i64::from(state.config.data.request_log_mib) << 20;
     let heavy = state.db.read().await?.heavy_servicers(most).await?;
     let mut turns = 0;
     for (servicer, mut too_much) in heavy {
-        while too_much > 0 && !stop.is_cancelled() {
+        while too_much > 0 {
             let mut tx = state.db.write().await?;
             let gone = tx.trim_requests(servicer).await?;
             tx.commit().await?;
-            state.pulse.beat(TASK);
             let Some(bytes) = gone else {
                 break;
             };
@@ -127,9 +123,7 @@ mod tests {
         let mut written: Vec<RequestId> = rows.iter().map(|row| row.id).collect();
         written.sort_unstable();
         add(&world, rows).await;
-        trim(world.state(), &CancellationToken::new())
-            .await
-            .unwrap();
+        trim(world.state()).await.unwrap();
         let kept = ids(&world).await;
         assert!((500..700).contains(&kept.len()), "{}", kept.len());
         assert_eq!(
@@ -137,9 +131,7 @@ mod tests {
             written[written.len() - kept.len()..],
             "the newest are there"
         );
-        trim(world.state(), &CancellationToken::new())
-            .await
-            .unwrap();
+        trim(world.state()).await.unwrap();
         assert_eq!(
             ids(&world).await.len(),
             kept.len(),

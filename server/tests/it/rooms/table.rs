@@ -136,7 +136,7 @@ pub const ROOMS: &[Room] = &[
     },
     Room {
         path: "services/background",
-        may_name: &["kernel/background", "kernel/db", "services/portal", "state"],
+        may_name: &["kernel/db", "state"],
         never: &["axum", "leptos", "sqlx", "utoipa"],
     },
     Room {
@@ -146,6 +146,7 @@ pub const ROOMS: &[Room] = &[
             "jobs",
             "kernel/background",
             "kernel/retention",
+            "services/background",
             "services/consents",
             "services/portal",
             "services/refusal",
@@ -172,7 +173,6 @@ pub const ROOMS: &[Room] = &[
             "problem",
             "security",
             "services/access",
-            "services/background",
             "services/refusal",
             "state",
             "storage",

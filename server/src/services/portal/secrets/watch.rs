@@ -15,8 +15,6 @@ use crate::storage::data_keys::HolderRow;
 
 /// The name of the task, as `/readyz` gives it.
 pub const TASK: &str = "key file";
-/// Interval between two looks.
-const EVERY: Duration = Duration::from_millis(400);
 /// Looks between two signs of life.
 const SIGN: u32 = 50;
 /// Time to look back for erased keys: longer than the clocks of two machines differ.
@@ -49,8 +47,8 @@ impl Watch {
         }
     }
 
-    /// Looks until told to stop, then says that the process is gone.
-    pub async fn run(mut self, stop: CancellationToken) {
+    /// Looks again and again until told to stop, then says that the process is gone.
+    pub async fn run(mut self, every: Duration, stop: CancellationToken) {
         let mut looks = 0;
         loop {
             self.state.pulse.beat(TASK);
@@ -60,7 +58,7 @@ impl Watch {
             looks += 1;
             tokio::select! {
                 () = stop.cancelled() => break,
-                () = tokio::time::sleep(EVERY) => {}
+                () = tokio::time::sleep(every) => {}
             }
         }
         if let Err(error) = self.leave().await {
