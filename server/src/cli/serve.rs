@@ -187,7 +187,6 @@ mod tests {
     use chrono::{DateTime, Duration, Utc};
     use kernel::retention::RuledDatabase;
 
-    use super::*;
     use crate::services::sessions::erasure;
     use crate::state::testing::state;
     use crate::storage::Db;
