@@ -94,7 +94,7 @@ fn built_from(place: &str) -> &'static [Part] {
         "public" => &[Part::Public],
         "style" => &[Part::Style],
         "server" | "migrations" => &[Part::Server],
-        // `app` is in both, and so are the versions of what they use.
+        // `app` and the reader of JSON are in both, and so are the versions of what they use.
         _ => &[Part::Server, Part::Islands],
     }
 }
@@ -108,6 +108,8 @@ impl Sources {
         for place in [
             "app",
             "server",
+            // In the server's folder, and in what browsers load.
+            "server/kernel/json",
             "migrations",
             "style",
             "public",

@@ -11,7 +11,7 @@ static ALL: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 pub struct PartialFile(PathBuf);
 
 impl PartialFile {
-    /// Stands for a file that this process has just made.
+    /// Stands for a file that this process is about to make, or has just made.
     pub fn new(path: &Path) -> Self {
         all(|paths| paths.insert(path.to_owned()));
         Self(path.to_owned())

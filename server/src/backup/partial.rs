@@ -14,13 +14,21 @@ pub(super) struct Partial(PartialFile);
 impl Partial {
     pub fn new(path: &Path, end: &str) -> Result<Self, BackupError> {
         let own = PathBuf::from(format!("{}.{end}-{}", path.display(), std::process::id()));
-        OpenOptions::new()
+        // Known before it is there, so that a signal at this instant leaves nothing.
+        let partial = PartialFile::new(&own);
+        let made = OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
-            .open(&own)
-            .map_err(BackupError::io(&own))?;
-        Ok(Self(PartialFile::new(&own)))
+            .open(&own);
+        match made {
+            Ok(_) => Ok(Self(partial)),
+            Err(error) => {
+                // It is somebody else's.
+                partial.finish();
+                Err(BackupError::io(&own)(error))
+            }
+        }
     }
 
     pub fn path(&self) -> &Path {

@@ -103,7 +103,11 @@ async fn every_released_schema_comes_up_to_date_with_its_data(make: Make) {
         let db = make.empty().await;
         aged(&db, schema).await;
         let before = counts(&db).await;
-        assert!(before.values().all(|count| *count == 3), "{before:?}");
+        // A table of one row has one.
+        assert!(
+            before.values().all(|count| matches!(count, 1 | 3)),
+            "{before:?}"
+        );
         let then = columns_of(&db).await;
         let held_then = held(&db, None, &then).await;
         let bank = up_to_date(&db).await;

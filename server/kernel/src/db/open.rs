@@ -8,7 +8,7 @@ use std::str::FromStr as _;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
@@ -19,6 +19,8 @@ use super::advice::{unmigrated, unopened};
 use super::readers::ReadPool;
 use super::{Db, DbError, Pools};
 
+/// Time that an opener waits for a connection.
+const WAIT: Duration = Duration::from_secs(5);
 /// File in which the kernel lists the mounted filesystems.
 const MOUNTS: &str = "/proc/self/mountinfo";
 /// Filesystems whose locks or shared memory do not hold between machines.
@@ -156,10 +158,9 @@ impl Db {
             // A page is handed over whole, not in turns with whoever reads it.
             .row_buffer_size(512)
             .pragma("mmap_size", "0");
-        let wait = Duration::from_secs(5);
         let writer = SqlitePoolOptions::new()
             .max_connections(1)
-            .acquire_timeout(wait)
+            .acquire_timeout(WAIT)
             .test_before_acquire(false)
             .idle_timeout(None)
             .max_lifetime(None)
@@ -176,7 +177,7 @@ impl Db {
         check_sqlite(&mut *writer.acquire().await?, least).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(8)
-            .acquire_timeout(wait)
+            .acquire_timeout(WAIT)
             .test_before_acquire(false)
             .idle_timeout(None)
             .max_lifetime(None);
@@ -201,7 +202,7 @@ impl Db {
         let pool = || {
             PgPoolOptions::new()
                 .max_connections(connections)
-                .acquire_timeout(Duration::from_secs(5))
+                .acquire_timeout(WAIT)
                 .test_before_acquire(false)
                 // Only a connection that rested may have died unnoticed: asking each time would double a short read.
                 .before_acquire(|connection, meta| {
@@ -233,8 +234,14 @@ impl Db {
     }
 }
 
+/// Opens one connection, within the time that a pool would take.
+pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, DbError> {
+    let connected = tokio::time::timeout(WAIT, options.connect()).await;
+    connected.map_err(|_| DbError::PoolTimedOut)?
+}
+
 async fn has_schema(options: &PgConnectOptions, schema: &str) -> Result<bool, DbError> {
-    let mut conn = options.connect().await?;
+    let mut conn = connect(options).await?;
     let found = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1)")
         .bind(schema)
         .fetch_one(&mut conn)
@@ -249,7 +256,7 @@ async fn make_schema(options: &PgConnectOptions, schema: &str) -> Result<(), DbE
     if has_schema(options, schema).await? {
         return Ok(());
     }
-    let mut conn = options.connect().await?;
+    let mut conn = connect(options).await?;
     let sql = format!("CREATE SCHEMA IF NOT EXISTS {schema}");
     let made = conn.execute(AssertSqlSafe(sql)).await;
     conn.close().await?;

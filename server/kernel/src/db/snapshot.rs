@@ -5,11 +5,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteLockingMode};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 
-use super::{Connection, Db, DbError, DbResult, Link, OpenError, copy, run};
+use super::{Connection, Db, DbError, DbResult, Link, OpenError, copy, open, run};
 
 /// Reason a database file is not fit for use.
 #[derive(Debug, thiserror::Error)]
@@ -53,7 +52,7 @@ pub async fn has_table(tx: &mut impl Link, name: &str) -> DbResult<bool> {
 
 /// Takes a schema of a Postgres database away if it is there; fails if anything is in it.
 pub async fn drop_empty_schema(url: &str, schema: &str) -> DbResult<()> {
-    let mut conn = url.parse::<PgConnectOptions>()?.connect().await?;
+    let mut conn = open::connect(&url.parse()?).await?;
     let sql = format!("DROP SCHEMA IF EXISTS {schema} RESTRICT");
     conn.execute(AssertSqlSafe(sql)).await?;
     conn.close().await
