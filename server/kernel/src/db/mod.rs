@@ -10,7 +10,10 @@ pub mod copy;
 mod open;
 mod readers;
 pub mod snapshot;
+mod statement;
 pub mod statistics;
+
+use std::time::Instant;
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnection, PgPool};
@@ -20,6 +23,7 @@ use sqlx::{Postgres, Sqlite, Transaction};
 pub use self::open::{OpenError, Tenancy, is_postgres_url, refuse_missing, sqlite_path};
 pub use self::readers::ReadQueue;
 use self::readers::{ReadConnection, ReadPool};
+pub use self::statement::{STATEMENTS, Statement, Tally, WRITER_WAITS, tallied, tallied_now};
 pub use crate::run;
 
 /// Error of the database. Never shown to a caller.
@@ -69,15 +73,24 @@ pub trait Link: Send {
 /// Runs the same sqlx expression on whichever database the transaction belongs to: a `Tx` of the kernel, or of a crate that
 /// wraps it and hands on `link`.
 ///
-/// Written like a closure so that rustfmt formats it, but none: `?` and `.await` work inside.
+/// Written like a closure so that rustfmt formats it, but none: `?` and `.await` work inside. Each use is one
+/// [`Statement`] to whoever looks from outside, named by the function it is in.
 #[macro_export]
 macro_rules! run {
-    ($tx:expr, |$conn:ident| $body:expr) => {
+    ($tx:expr, |$conn:ident| $body:expr) => {{
+        fn here() {}
+        let place = ::std::any::type_name_of_val(&here);
         match $tx.link() {
-            $crate::db::Connection::Sqlite($conn) => $body,
-            $crate::db::Connection::Postgres($conn) => $body,
+            $crate::db::Connection::Sqlite($conn) => {
+                let _statement = $crate::db::Statement::begin("sqlite", place);
+                $body
+            }
+            $crate::db::Connection::Postgres($conn) => {
+                let _statement = $crate::db::Statement::begin("postgresql", place);
+                $body
+            }
         }
-    };
+    }};
 }
 
 impl Db {
@@ -112,12 +125,15 @@ impl Db {
 
     /// Begins the transaction of a request that may write.
     pub async fn write(&self) -> DbResult<Tx> {
-        Ok(Tx(match &self.0 {
+        let asked_at = Instant::now();
+        let begun = match &self.0 {
             Pools::Sqlite { writer, .. } => {
                 Inner::SqliteWrite(writer.begin_with("BEGIN IMMEDIATE").await?)
             }
             Pools::Postgres { writer, .. } => Inner::PostgresWrite(writer.begin().await?),
-        }))
+        };
+        WRITER_WAITS.add(asked_at.elapsed());
+        Ok(Tx(begun))
     }
 
     /// A connection for counters: on Postgres each statement commits by itself without waiting for the disk, because a

@@ -119,10 +119,12 @@ impl MemoryPool {
         })))
     }
 
-    /// Bytes held in all.
-    #[cfg(test)]
+    /// Returns the bytes held in all.
     pub fn held(&self) -> usize {
-        self.inner.lock().unwrap().held
+        self.inner
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .held
     }
 }
 

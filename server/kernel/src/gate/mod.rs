@@ -136,6 +136,16 @@ pub trait GatedService: Send + Sync + 'static {
     fn is_https(&self) -> bool;
 }
 
+/// The use of a gate at one moment: connections, and the bytes that heads, bodies and answers on their way hold.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GateUse {
+    pub connections: usize,
+    pub connection_slots: usize,
+    pub heads: usize,
+    pub bodies: usize,
+    pub answers: usize,
+}
+
 /// A gate, and the house behind it.
 pub struct Gate {
     bounds: Bounds,
@@ -163,6 +173,18 @@ impl Gate {
             house,
             router,
         })
+    }
+
+    /// Returns the use of the gate at this moment.
+    pub fn in_use(&self) -> GateUse {
+        let connection_slots = self.bounds.connections.max(1);
+        GateUse {
+            connections: connection_slots.saturating_sub(self.slots.available_permits()),
+            connection_slots,
+            heads: self.heads.held(),
+            bodies: self.bodies.held(),
+            answers: self.answers.held(),
+        }
     }
 
     /// Serves connections until `closed` ends, then accepts no more and lets requests in progress finish within
