@@ -5,7 +5,7 @@
 //! line of the request itself (`http/record`, `portal/log`); a password or link that is wrong is told where it is checked.
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use app::domain::ids::{KeyId, PersonId, RunId, TenantId};
 use app::domain::problem::{Code, ProblemType};
@@ -116,22 +116,38 @@ impl fmt::Display for EventActor {
 }
 
 /// The request, or the command, that a task works on.
-struct Current {
+pub struct Current {
     id: Uuid,
     person: OnceLock<PersonId>,
 }
 
-tokio::task_local! {
-    static CURRENT: Current;
+impl Current {
+    /// The request or command of this id.
+    pub const fn new(id: Uuid) -> Self {
+        Self {
+            id,
+            person: OnceLock::new(),
+        }
+    }
 }
 
-/// Does some work as the request of this id: what is told meanwhile carries it.
+tokio::task_local! {
+    static CURRENT: Arc<Current>;
+}
+
+/// Does some work as the command of this id: what is told meanwhile carries it.
 pub async fn within<F: Future>(id: Uuid, work: F) -> F::Output {
-    let current = Current {
-        id,
-        person: OnceLock::new(),
-    };
+    within_current(Arc::new(Current::new(id)), work).await
+}
+
+/// Does some work as this request: what is told meanwhile carries its id.
+pub async fn within_current<F: Future>(current: Arc<Current>, work: F) -> F::Output {
     CURRENT.scope(current, work).await
+}
+
+/// Does what [`within_current`] does, for work that does not wait.
+pub fn within_current_now<R>(current: Arc<Current>, work: impl FnOnce() -> R) -> R {
+    CURRENT.sync_scope(current, work)
 }
 
 /// Notes who sends the request.

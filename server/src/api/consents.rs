@@ -180,7 +180,7 @@ async fn extend(
     let (engine, context) = (state.clone(), call.context);
     let work = async move {
         let opened = renewals::begin(&engine, &client, &credentials, new).await?;
-        context.session.set(opened.session_id).ok();
+        context.note_session(opened.session_id);
         Ok(Json(SessionOpened::from(opened)).into_response())
     };
     call.idempotency

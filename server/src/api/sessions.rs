@@ -135,7 +135,7 @@ async fn create(
         state: call.input.state.map(|text| text.0),
     };
     let opened = sessions::create(&state, &call.by, new).await?;
-    call.context.session.set(opened.session_id).ok();
+    call.context.note_session(opened.session_id);
     Ok(Json(opened.into()))
 }
 
@@ -151,7 +151,7 @@ async fn submit(
     call: Call<SubmitStep>,
 ) -> Result<Response, Problem> {
     let session_id = session.id()?;
-    call.context.session.set(session_id).ok();
+    call.context.note_session(session_id);
     let new = NewStep {
         session_id,
         nonce: call.by.nonce,
@@ -186,7 +186,7 @@ async fn get(
     call: Call<GetSession>,
 ) -> Result<Json<SessionStanding>, Problem> {
     let id = session.id()?;
-    call.context.session.set(id).ok();
+    call.context.note_session(id);
     let proof = proof(call.input.nonce.as_ref(), call.by.is_server());
     let user = call.extra.tenant_user_id.as_deref();
     sessions::check_user_of(&state, &call.by, id, user).await?;
@@ -206,7 +206,7 @@ async fn cancel(
     call: Call<CancelSession>,
 ) -> Result<Json<SessionCancelled>, Problem> {
     let id = session.id()?;
-    call.context.session.set(id).ok();
+    call.context.note_session(id);
     let proof = proof(call.input.nonce.as_ref(), call.by.is_server());
     let user = call.extra.tenant_user_id.as_deref();
     sessions::check_user_of(&state, &call.by, id, user).await?;

@@ -145,7 +145,7 @@ async fn receive(
         tenant_user_id: call.extra.tenant_user_id,
     };
     let mut incoming = uploads::begin(state, &call.by.named, new).await?;
-    call.context.session.set(incoming.session()).ok();
+    call.context.note_session(incoming.session());
     let mut file = call.file;
     if !file.at_most(incoming.most()) {
         return Err(incoming.too_large().into());

@@ -27,7 +27,7 @@ const BANK_CLIENT: &str = "tessera-sandbox";
 
 /// Serves until SIGTERM or SIGINT.
 pub async fn serve(config: Config, with_demo: bool) -> Result<(), CommandError> {
-    telemetry::start(&config.log);
+    let telemetry = telemetry::start(&config).map_err(broken)?;
     let listen = config.listen()?;
     refuse_public_demo(with_demo, &config, listen)?;
     start::check(&config).await?;
@@ -39,21 +39,43 @@ pub async fn serve(config: Config, with_demo: bool) -> Result<(), CommandError> 
         ))
     })?;
     let bound = listener.local_addr().map_err(broken)?;
+    let scraped = metrics_listener(&config).await?;
     let mut state = start::open(&config, Clock::system()).await?;
     state.public_url = config.public_url(bound).into();
     let (state, bank) = sandbox(state, &after).await?;
     schedule::prepare(&state, SCHEDULE).await.map_err(broken)?;
     let background = tokio::spawn(schedule::run(state.clone(), after.clone()));
+    let scraped_at = scraped.as_ref().map(TcpListener::local_addr);
+    let scraped_at = scraped_at.transpose().map_err(broken)?;
+    let scraped = scraped.map(|listener| {
+        let serving = http::metrics::serve(state.clone(), listener, after.clone());
+        tokio::spawn(serving)
+    });
     let router = router(&state);
-    say_where(&state, bound, with_demo).await?;
+    say_where(&state, (bound, scraped_at), with_demo).await?;
     stop_on_signal(stop.clone())?;
     http::serve::run(state.clone(), listener, router, stop).await;
     after.cancel();
-    for task in [Some(background), bank].into_iter().flatten() {
+    for task in [Some(background), bank, scraped].into_iter().flatten() {
         task.await.map_err(broken)?;
     }
     state.close().await;
+    telemetry.end().await;
     Ok(())
+}
+
+/// Listens for scrapes of the metrics, if that is set.
+async fn metrics_listener(config: &Config) -> Result<Option<TcpListener>, CommandError> {
+    let Some(address) = config.metrics_listen()? else {
+        return Ok(None);
+    };
+    let listener = TcpListener::bind(address).await;
+    listener.map(Some).map_err(|error| {
+        CommandError::Done(format!(
+            "cannot listen on {address} for metrics: {error}. Stop what listens there, or choose another address \
+             (telemetry.metrics_listen)."
+        ))
+    })
 }
 
 /// The API and the portal, which reaches the API for its console.
@@ -122,7 +144,7 @@ async fn sandbox(
         client_id: BANK_CLIENT.to_owned(),
         client_secret: secret.into(),
     };
-    let connectors = connectors(&reached, &state.clock).map_err(broken)?;
+    let connectors = connectors(&reached, &state.clock, &state.metrics).map_err(broken)?;
     let manifests = Registry::shipped().map_err(broken)?;
     let skills = Registry::with(manifests, connectors)
         .and_then(|skills| skills.withholding(&state.config.skills.unpublished))
@@ -135,13 +157,16 @@ async fn sandbox(
 /// the server has that URL, the address that the proxy has to forward to comes next.
 async fn say_where(
     state: &AppState,
-    bound: SocketAddr,
+    (bound, scraped_at): (SocketAddr, Option<SocketAddr>),
     with_demo: bool,
 ) -> Result<(), CommandError> {
     let mut text = format!("{} is at {}\n", state.config.portal.brand, state.public_url);
     let listens = format!("http://{bound}");
     if *state.public_url != *listens {
         text.push_str(&format!("It listens on {listens}\n"));
+    }
+    if let Some(address) = scraped_at {
+        text.push_str(&format!("Its metrics are at http://{address}/metrics\n"));
     }
     if with_demo {
         let login = demo::login(state).await.map_err(broken)?;

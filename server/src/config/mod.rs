@@ -5,6 +5,7 @@
 mod section;
 mod scanner;
 mod sections;
+mod telemetry;
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use ipnet::IpNet;
 
 pub use scanner::Scanner;
 pub use sections::{
-    Data, Http, Limits, Log, Mail, Portal, Sandbox, Signing, Skills, Storage, Uploads,
+    Data, Http, Limits, Log, Mail, Portal, Sandbox, Signing, Skills, Storage, Telemetry, Uploads,
 };
 
 /// Every setting of one server.
@@ -32,6 +33,7 @@ pub struct Config {
     pub signing: Signing,
     pub limits: Limits,
     pub data: Data,
+    pub telemetry: Telemetry,
     pub log: Log,
 }
 
@@ -185,6 +187,7 @@ impl Config {
             Signing::example(),
             Limits::example(),
             Data::example(),
+            Telemetry::example(),
             Log::example(),
         ];
         format!("{head}\n{}", sections.join("\n"))
@@ -244,6 +247,7 @@ impl Config {
             .parse::<tracing_subscriber::EnvFilter>()
             .map_err(|error| setting("log.filter", &error.to_string()))?;
         self.check_data()?;
+        self.check_telemetry()?;
         for (name, seconds) in [
             (
                 "sandbox.temp_token_seconds",
@@ -451,6 +455,22 @@ mod tests {
             (
                 "[portal]\nsecurity_contact = \"mailto:a@example.com\\nExpires: never\"\n",
                 "portal.security_contact",
+            ),
+            (
+                "[telemetry]\notlp_endpoint = \"collector:4318\"\n",
+                "telemetry.otlp_endpoint",
+            ),
+            (
+                "[telemetry]\notlp_endpoint = \"http://collector:4318/v1/traces\"\n",
+                "telemetry.otlp_endpoint",
+            ),
+            (
+                "[telemetry]\nmetrics_listen = \"9464\"\n",
+                "telemetry.metrics_listen",
+            ),
+            (
+                "[telemetry]\nmetrics_listen = \"127.0.0.1:3000\"\n",
+                "telemetry.metrics_listen",
             ),
             (
                 "[http]\ntrusted_proxies = [\"10.0.0.0/33\"]\n",

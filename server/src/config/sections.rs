@@ -164,6 +164,18 @@ section! {
 }
 
 section! {
+    /// Traces and metrics for the tools of operators.
+    Telemetry "telemetry" {
+        /// URL of an OpenTelemetry collector that takes traces by OTLP over HTTP (`http://127.0.0.1:4318`), without a path.
+        /// Empty: nothing is exported.
+        otlp_endpoint: String = String::new();
+        /// Address and port at which Prometheus finds `GET /metrics` (`127.0.0.1:9464`), for your own network alone. Empty:
+        /// nothing is counted.
+        metrics_listen: String = String::new();
+    }
+}
+
+section! {
     /// The server's own log.
     Log "log" {
         /// A filter like `info` or `server=debug,sqlx=warn`.

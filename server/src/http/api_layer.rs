@@ -31,19 +31,21 @@ const LEFT: HeaderName = HeaderName::from_static("ratelimit");
 /// Passes a call of the API on and dresses its answer.
 pub async fn api(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let context = RequestContext::begin(&state, &parts.extensions);
+    let head = RequestHead::of(&parts);
+    let context = RequestContext::begin(&state, &parts.extensions, Some(&head));
     if let Some(answer) = cors::preflight(&parts.method, parts.uri.path(), &parts.headers) {
         return preflight(&state, &context, answer).await;
     }
-    let head = RequestHead::of(&parts);
     let answer = if let Err(refused) = enter(&state, &context, &head, &parts) {
         refused.into_response()
     } else {
         parts.extensions.insert(context.clone());
         let work = next.run(Request::from_parts(parts, body));
-        let work = AssertUnwindSafe(security::within(context.id.0, work));
+        let work = AssertUnwindSafe(context.scope.run(work));
         work.catch_unwind().await.unwrap_or_else(|_| {
-            tracing::error!(request_id = %context.id, route = head.route(), "a handler panicked");
+            context
+                .scope
+                .enter(|| tracing::error!(route = head.route(), "a handler panicked"));
             Problem::new(Code::InternalServerError).into_response()
         })
     };
@@ -79,7 +81,7 @@ async fn preflight(state: &AppState, context: &RequestContext, answer: Response)
         let source = context.source.to_string();
         security::tell(SecurityEvent::LimitHit, EventActor::Stranger, None, &source);
     };
-    security::within(context.id.0, refusing).await;
+    context.scope.run(refusing).await;
     context.rate_limit.set(left).ok();
     let mut answer = with_headers(
         refused.answer(context.id.0, &state.public_url),

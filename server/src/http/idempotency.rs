@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::request_context::RequestContext;
 use crate::problem::Problem;
+use crate::scope;
 use crate::services::access::idempotency::{self, Attempt, IdempotentRequest, KeyedRequest};
 use crate::services::refusal::{FieldProblem, Refusal};
 use crate::state::AppState;
@@ -140,7 +141,7 @@ impl Idempotency {
             Attempt::Replay(status, body) => Ok(replay(status, body)),
             Attempt::First(attempt) => {
                 let state = state.clone();
-                let finished = tokio::spawn(async move { first(&state, attempt, work).await });
+                let finished = scope::spawn(async move { first(&state, attempt, work).await });
                 finished
                     .await
                     .unwrap_or_else(|_| Err(Problem::new(Code::InternalServerError)))

@@ -12,6 +12,7 @@ pub mod fields;
 pub mod form;
 pub mod idempotency;
 pub mod json;
+pub mod metrics;
 pub mod notice;
 pub mod path_text;
 pub mod paths;

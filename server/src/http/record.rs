@@ -12,6 +12,7 @@ use percent_encoding::{CONTROLS, utf8_percent_encode};
 use super::request_context::RequestContext;
 use super::request_head::RequestHead;
 use super::tee::Tee;
+use crate::metrics::FinishedCall;
 use crate::problem::AnsweredCode;
 use crate::security::{self, EventActor, SecurityEvent};
 use crate::services::access::keys::ClientProof;
@@ -35,9 +36,11 @@ pub fn log_when_sent(
         .get::<AnsweredCode>()
         .map(|answered| answered.0);
     let (parts, body) = answer.into_parts();
+    let scope = context.scope.clone();
     let report = move |bytes: Bytes, whole: bool| {
         let latency = context.started.elapsed();
         tell(&context, &head, status, code, latency);
+        count(&state, &context, &head, status, code, latency);
         if head.is_call() {
             log(
                 &state,
@@ -53,7 +56,31 @@ pub fn log_when_sent(
             );
         }
     };
-    Response::from_parts(parts, Body::new(Tee::new(body, report)))
+    Response::from_parts(parts, Body::new(Tee::new(body, scope, report)))
+}
+
+/// Counts a call for the metrics, and gives its span the outcome.
+fn count(
+    state: &AppState,
+    context: &RequestContext,
+    head: &RequestHead,
+    status: u16,
+    code: Option<Code>,
+    time: Duration,
+) {
+    let span = context.scope.span();
+    span.record("http.response.status_code", status);
+    if let Some(code) = code {
+        span.record("error.type", code.as_str());
+        state.metrics.count_refusal(code.as_str());
+    }
+    state.metrics.count_call(FinishedCall {
+        door: "api",
+        method: head.method.as_str(),
+        route: operation(context, head),
+        status,
+        time,
+    });
 }
 
 /// Writes the line of a call. A call that means something for security is told as that event, in the same one line.
@@ -76,7 +103,10 @@ fn tell(
     };
     let tenant = context.tenant.get().or(context.claimed.get());
     let (code, ms) = (code.map(Code::as_str), latency.as_secs_f64() * 1000.0);
+    let statements = context.scope.statements();
+    let (db_count, db_ms) = (statements.count(), statements.time().as_secs_f64() * 1000.0);
     let route = operation(context, head);
+    let _within = context.scope.span().enter();
     if let Some(event) = event {
         tracing::info!(
             target: security::TARGET,
@@ -90,6 +120,8 @@ fn tell(
             status,
             code,
             ms,
+            db_ms,
+            db_count,
             "request"
         );
     } else {
@@ -100,6 +132,8 @@ fn tell(
             status,
             code,
             ms,
+            db_ms,
+            db_count,
             tenant = tenant.map(tracing::field::display),
             "request"
         );

@@ -10,7 +10,12 @@ use axum::http::Extensions;
 use chrono::{DateTime, Utc};
 use json::{JsonValue, Object};
 use kernel::gate::MemoryShare;
+use tracing::Span;
+use tracing::field::Empty;
+use uuid::Uuid;
 
+use super::request_head::RequestHead;
+use crate::scope::Scope;
 use crate::services::access::keys::ClientProof;
 use crate::services::access::rate_limits::{EntryCount, RateLimitState, SourceAddress};
 use crate::state::AppState;
@@ -24,6 +29,8 @@ pub struct RequestContext(Arc<ContextFields>);
 pub struct ContextFields {
     /// The request's own id: `X-Request-Id`.
     pub id: RequestId,
+    /// Its span and its statements.
+    pub scope: Scope,
     pub at: DateTime<Utc>,
     pub started: Instant,
     /// The whole address; budgets and logs have its [`SourceAddress`].
@@ -64,13 +71,16 @@ impl std::ops::Deref for RequestContext {
 }
 
 impl RequestContext {
-    /// Notes for a call that begins now.
-    pub fn begin(state: &AppState, extensions: &Extensions) -> Self {
+    /// Notes for a call that begins now; `head` gives its span a name.
+    pub fn begin(state: &AppState, extensions: &Extensions, head: Option<&RequestHead>) -> Self {
         let peer = extensions
             .get::<Peer>()
             .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
+        let id = state.clock.id();
+        let scope = Scope::of_request(id, span(id, head));
         Self(Arc::new(ContextFields {
-            id: RequestId(state.clock.id()),
+            id: RequestId(id),
+            scope,
             at: state.clock.now(),
             started: Instant::now(),
             ip: peer.to_canonical(),
@@ -121,6 +131,38 @@ impl RequestContext {
         extensions
             .get::<Self>()
             .cloned()
-            .unwrap_or_else(|| Self::begin(state, extensions))
+            .unwrap_or_else(|| Self::begin(state, extensions, None))
     }
+
+    /// Notes the tenant that the call proved to be of.
+    pub fn note_tenant(&self, tenant: TenantId) {
+        self.tenant.set(tenant).ok();
+        self.scope.note_tenant(tenant);
+    }
+
+    /// Notes the session that the call is about.
+    pub fn note_session(&self, session: SessionId) {
+        self.session.set(session).ok();
+        self.scope.note_session(session);
+    }
+}
+
+/// Makes the span of a call. Its level keeps it whatever the log leaves out, because each line within it carries its ids;
+/// the attributes are those of OpenTelemetry's semantic conventions for HTTP servers.
+fn span(id: Uuid, head: Option<&RequestHead>) -> Span {
+    let method = head.map_or("", |head| head.method.as_str());
+    let route = head.map_or("", RequestHead::route);
+    tracing::error_span!(
+        target: "request",
+        "request",
+        request_id = %id,
+        tenant = Empty,
+        session = Empty,
+        otel.name = format_args!("{method} {route}"),
+        otel.kind = "server",
+        http.request.method = method,
+        http.route = route,
+        http.response.status_code = Empty,
+        error.type = Empty,
+    )
 }

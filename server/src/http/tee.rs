@@ -7,12 +7,16 @@ use axum::body::{Body, Bytes, HttpBody};
 use bytes::BytesMut;
 use http_body::{Frame, SizeHint};
 
+use crate::scope::Scope;
+
 /// Bytes of the body that are kept.
 const MOST: usize = 16 * 1024;
 
 /// Reports `(beginning, whether that is all)` once, at the end or when the receiver hangs up.
 pub struct Tee<F: FnOnce(Bytes, bool)> {
     body: Body,
+    /// The request that the body is made for: one that is streamed asks the database while it is sent.
+    scope: Scope,
     kept: Captured,
     report: Option<F>,
 }
@@ -27,9 +31,10 @@ enum Captured {
 }
 
 impl<F: FnOnce(Bytes, bool)> Tee<F> {
-    pub fn new(body: Body, report: F) -> Self {
+    pub fn new(body: Body, scope: Scope, report: F) -> Self {
         Self {
             body,
+            scope,
             kept: Captured::Nothing,
             report: Some(report),
         }
@@ -80,7 +85,9 @@ impl<F: FnOnce(Bytes, bool) + Unpin> HttpBody for Tee<F> {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(context);
+        let this = &mut *self;
+        let body = Pin::new(&mut this.body);
+        let polled = this.scope.enter(|| body.poll_frame(context));
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
                 if let Some(data) = frame.data_ref() {
@@ -124,7 +131,8 @@ mod tests {
     async fn through(body: Body, read: bool) -> (Vec<u8>, (Bytes, bool)) {
         let report = Arc::new(Mutex::new(None));
         let seen = report.clone();
-        let tee = Tee::new(body, move |bytes, whole| {
+        let scope = Scope::of_job(tracing::Span::none());
+        let tee = Tee::new(body, scope, move |bytes, whole| {
             assert!(
                 seen.lock().unwrap().replace((bytes, whole)).is_none(),
                 "reported twice"

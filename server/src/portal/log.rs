@@ -8,7 +8,13 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 
+use tracing::Span;
+use tracing::field::Empty;
+use uuid::Uuid;
+
 use super::rate_limit::source as of_request;
+use crate::metrics::FinishedCall;
+use crate::scope::Scope;
 use crate::security::{self, SecurityEvent};
 use crate::state::AppState;
 
@@ -29,14 +35,45 @@ pub async fn line(State(state): State<AppState>, request: Request, next: Next) -
         tell(&response, &source);
         response
     };
-    let mut response = security::within(id, run).await;
+    let span = span(id, method.as_str(), &screen);
+    let scope = Scope::of_request(id, span);
+    let mut response = scope.run(run).await;
     if let Ok(value) = HeaderValue::try_from(id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     let status = response.status().as_u16();
-    let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    tracing::info!(request_id = %id, %method, screen, status, ms, "portal");
+    let time = started.elapsed();
+    let ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let statements = scope.statements();
+    let (db_count, db_ms) = (statements.count(), statements.time().as_secs_f64() * 1000.0);
+    let span = scope.span();
+    span.record("http.response.status_code", status);
+    span.in_scope(|| {
+        tracing::info!(request_id = %id, %method, screen, status, ms, db_ms, db_count, "portal");
+    });
+    state.metrics.count_call(FinishedCall {
+        door: "portal",
+        method: method.as_str(),
+        route: &screen,
+        status,
+        time,
+    });
     response
+}
+
+/// Makes the span of a visit: see that of a call (`http/request_context`).
+fn span(id: Uuid, method: &str, screen: &str) -> Span {
+    tracing::error_span!(
+        target: "request",
+        "request",
+        request_id = %id,
+        tenant = Empty,
+        otel.name = format_args!("{method} {screen}"),
+        otel.kind = "server",
+        http.request.method = method,
+        http.route = screen,
+        http.response.status_code = Empty,
+    )
 }
 
 /// Tells of a visit that was refused: what a page answers with 403 is not allowed to who asks, and 429 is a limit.

@@ -4,7 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
@@ -12,9 +12,13 @@ use futures_util::stream::BoxStream;
 use http_body::{Frame, SizeHint};
 use json::ReadLimits;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Client, RequestBuilder, StatusCode};
+use reqwest::{Client, Request, RequestBuilder, StatusCode};
+use tokio_util::task::AbortOnDropHandle;
+use tracing::Span;
+use tracing::field::Empty;
 
 use super::connector::ConnectorError;
+use crate::metrics::Metrics;
 
 const CONNECT: Duration = Duration::from_secs(2);
 const TOTAL: Duration = Duration::from_secs(15);
@@ -26,6 +30,9 @@ const IDLE: Duration = Duration::from_secs(20);
 #[derive(Clone)]
 pub struct Outbound {
     client: Client,
+    /// The connector that calls, for spans and metrics.
+    connector: &'static str,
+    metrics: Metrics,
 }
 
 /// A file as a request's body: read piece by piece while it is sent.
@@ -69,12 +76,17 @@ pub struct ProviderResponse {
 }
 
 impl Outbound {
-    pub fn new() -> Result<Self, reqwest::Error> {
-        Self::with_total(TOTAL)
+    /// Makes the client of a connector.
+    pub fn new(connector: &'static str, metrics: &Metrics) -> Result<Self, reqwest::Error> {
+        Self::with_total(connector, metrics, TOTAL)
     }
 
     /// Makes a client with another time limit for the whole call.
-    pub fn with_total(total: Duration) -> Result<Self, reqwest::Error> {
+    pub fn with_total(
+        connector: &'static str,
+        metrics: &Metrics,
+        total: Duration,
+    ) -> Result<Self, reqwest::Error> {
         let client = Client::builder()
             .connect_timeout(CONNECT)
             .timeout(total)
@@ -82,7 +94,11 @@ impl Outbound {
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .build()?;
-        Ok(Self { client })
+        Ok(Self {
+            client,
+            connector,
+            metrics: metrics.clone(),
+        })
     }
 
     /// The client to begin a request with; [`Outbound::send`] ends it.
@@ -92,20 +108,120 @@ impl Outbound {
 
     /// Sends a request and reads its answer to the end.
     pub async fn send(&self, request: RequestBuilder) -> Result<ProviderResponse, ConnectorError> {
-        let mut response = request.send().await.map_err(failure)?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(failure)? {
-            if body.len() + chunk.len() > MOST_BYTES {
-                return Err(ConnectorError::BadAnswer("it is too large"));
+        let (client, request) = request.build_split();
+        let request = request.map_err(failure)?;
+        let (span, began) = (self.span(&request), Instant::now());
+        // In a task without a span: the task of a connection that the client keeps would hold this one open, and the
+        // request's around it, until the connection ends.
+        let sent = AbortOnDropHandle::new(tokio::spawn(exchange(client, request)));
+        let sent = sent.await.unwrap_or(Err(ConnectorError::Unreachable));
+        let outcome = match &sent {
+            Ok(answer) => {
+                span.record("http.response.status_code", answer.status.as_u16());
+                class(answer.status)
             }
-            body.extend_from_slice(&chunk);
+            Err(error) => {
+                span.record("error.type", error.code());
+                error.code()
+            }
+        };
+        self.metrics
+            .count_provider(self.connector, outcome, began.elapsed());
+        sent
+    }
+
+    /// Makes the span of a call: host and route, never the path with its ids (semantic conventions for HTTP clients).
+    fn span(&self, request: &Request) -> Span {
+        let (method, url) = (request.method().as_str(), request.url());
+        let span = tracing::info_span!(
+            target: "provider",
+            "provider call",
+            connector = self.connector,
+            otel.name = Empty,
+            otel.kind = "client",
+            http.request.method = method,
+            server.address = url.host_str(),
+            server.port = url.port_or_known_default(),
+            url.template = Empty,
+            http.response.status_code = Empty,
+            error.type = Empty,
+        );
+        if !span.is_disabled() {
+            let route = template(url.path());
+            span.record("otel.name", format!("{method} {route}"));
+            span.record("url.template", route);
         }
-        Ok(ProviderResponse {
-            status,
-            headers,
-            body,
-        })
+        span
+    }
+}
+
+async fn exchange(client: Client, request: Request) -> Result<ProviderResponse, ConnectorError> {
+    let mut response = client.execute(request).await.map_err(failure)?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(failure)? {
+        if body.len() + chunk.len() > MOST_BYTES {
+            return Err(ConnectorError::BadAnswer("it is too large"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(ProviderResponse {
+        status,
+        headers,
+        body,
+    })
+}
+
+/// Words of the paths that providers' interfaces have; whatever else a path holds is an id.
+const PATH_WORDS: [&str; 27] = [
+    "accounts",
+    "applications",
+    "authorisations",
+    "authorise",
+    "balances",
+    "bulk-payments",
+    "cancellation-authorisations",
+    "cards",
+    "consent",
+    "consents",
+    "decision",
+    "deposits",
+    "documents",
+    "login",
+    "oauth",
+    "payments",
+    "periodic-payments",
+    "products",
+    "sepa-credit-transfers",
+    "sign-in",
+    "status",
+    "steps",
+    "token",
+    "transactions",
+    "v1",
+    "v2",
+    "verification",
+];
+
+/// Returns a path with its ids left out: a list of few, which tells of nobody.
+fn template(path: &str) -> String {
+    let parts = path.split('/').map(|part| {
+        if part.is_empty() || PATH_WORDS.contains(&part) {
+            part
+        } else {
+            "{id}"
+        }
+    });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+/// Returns the class of a status, for the metrics.
+fn class(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        200..300 => "2xx",
+        300..400 => "3xx",
+        400..500 => "4xx",
+        _ => "5xx",
     }
 }
 

@@ -8,13 +8,14 @@ pub mod passwords;
 pub mod rate_limits;
 pub mod request_log;
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 
 use app::domain::ids::TenantId;
 use kernel::background::Pulse;
 use kernel::clock::Clock;
 use kernel::crypto::{Pepper, Secrets, Unsealable, Vault};
+use kernel::gate::Gate;
 use kernel::retention::RuledDatabase;
 
 use self::digests::Digests;
@@ -25,6 +26,8 @@ use self::request_log::RequestLog;
 use crate::config::{Config, Scanner};
 use crate::jobs::Queue;
 use crate::mail::Mailer;
+use crate::metrics::Metrics;
+use crate::scope;
 use crate::skills::Registry;
 use crate::storage::{Db, DbError, Tx};
 
@@ -41,6 +44,10 @@ pub struct AppState {
     pub queue: Queue,
     /// Signs of life of what runs beside the requests.
     pub pulse: Pulse,
+    /// Counts what happens, if somebody is to see it.
+    pub metrics: Metrics,
+    /// The use of the product's listener; none before it listens.
+    pub gate: Arc<OnceLock<Arc<Gate>>>,
     /// Takes finished calls for the request log.
     pub request_log: RequestLog,
     /// Mailer of outgoing mail.
@@ -92,6 +99,12 @@ impl AppState {
             ),
             key_use: Arc::default(),
             pulse: Pulse::default(),
+            metrics: if config.telemetry.metrics_listen.is_empty() {
+                Metrics::default()
+            } else {
+                Metrics::counting()
+            },
+            gate: Arc::default(),
             digests: Arc::default(),
             stopping: Arc::default(),
             skills: Registry::default(),
@@ -145,6 +158,7 @@ impl AppState {
     /// Returns the state with a vault that seals and opens under the tenant's own data key. The key is read through the
     /// caller's connection if it is not open yet, which is one statement.
     pub async fn for_tenant(&self, tx: &mut Tx, tenant: TenantId) -> Result<Self, DataKeyError> {
+        scope::note_tenant_of_job(tenant);
         if let Some(vault) = self.vault.opened(tenant.0) {
             return Ok(self.with_vault(vault));
         }
@@ -156,6 +170,7 @@ impl AppState {
     /// Does what [`AppState::for_tenant`] does for a caller that holds no connection. A caller that holds one must not
     /// use it: two of them at a time could wait for each other.
     pub async fn for_tenant_alone(&self, tenant: TenantId) -> Result<Self, DataKeyError> {
+        scope::note_tenant_of_job(tenant);
         if let Some(vault) = self.vault.opened(tenant.0) {
             return Ok(self.with_vault(vault));
         }

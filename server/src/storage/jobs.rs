@@ -90,11 +90,15 @@ impl Tx {
         })
     }
 
-    /// Returns `true` if a job of a class is due and not leased.
-    pub async fn is_job_due(&mut self, class: &str, now: DateTime<Utc>) -> DbResult<bool> {
-        let found: Option<i64> = run!(self, |conn| {
+    /// Returns the time since when the job of a class is due that is due longest and not leased; `None` if there is none.
+    pub async fn oldest_due_job(
+        &mut self,
+        class: &str,
+        now: DateTime<Utc>,
+    ) -> DbResult<Option<DateTime<Utc>>> {
+        run!(self, |conn| {
             sqlx::query_scalar(
-                "SELECT attempts FROM jobs
+                "SELECT run_at FROM jobs
                  WHERE class = $1 AND failed_at IS NULL AND run_at <= $2
                    AND (lease_until IS NULL OR lease_until <= $2 OR lease_until > $3)
                  ORDER BY run_at, id LIMIT 1",
@@ -104,8 +108,7 @@ impl Tx {
             .bind(now + BELIEVED)
             .fetch_optional(conn)
             .await
-        })?;
-        Ok(found.is_some())
+        })
     }
 
     /// Claims the job of a class that is due longest, until `lease_until`; `None` if nothing is due. The try counts from
@@ -204,16 +207,6 @@ impl Tx {
             .execute(conn)
             .await
             .map(|_| ())
-        })
-    }
-
-    /// Counts the jobs of a kind that wait or run.
-    pub async fn count_jobs(&mut self, kind: &str) -> DbResult<i64> {
-        run!(self, |conn| {
-            sqlx::query_scalar("SELECT COUNT(*) FROM jobs WHERE kind = $1 AND failed_at IS NULL")
-                .bind(kind)
-                .fetch_one(conn)
-                .await
         })
     }
 

@@ -1,38 +1,101 @@
-//! What the server writes about itself: one line an event, readable by people or machines. Never a body, a query
-//! string, a secret, or anything about an end-user.
+//! What the server tells of itself: one line an event, readable by people or machines, and spans for an OpenTelemetry
+//! collector if one is set. Never a body, a query string, a secret, or anything about an end-user.
+
+mod lines;
+#[cfg(test)]
+mod tests;
+mod traces;
 
 use std::io::Write;
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::FmtSpan;
+use tracing::{Level, Subscriber};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
-use crate::config::Log;
+use self::lines::{CarriedFields, JsonLine, TextLine};
+use self::traces::Export;
+pub use self::traces::ExportError;
+use crate::config::{Config, Log};
 
-/// Starts writing to standard error. Called once, by the program; a second call changes nothing.
-pub fn start(log: &Log) {
-    begin(log, &log.filter);
+/// Targets of the spans that are exported. Their lines go to the log alone.
+const TRACED: [&str; 4] = ["request", "job", "statement", "provider"];
+
+/// What runs for the telemetry of this process.
+pub struct Telemetry(Option<Export>);
+
+impl Telemetry {
+    /// Sends what is left to be exported, within a few seconds.
+    pub async fn end(self) {
+        if let Some(export) = self.0 {
+            export.end().await;
+        }
+    }
+}
+
+/// Starts writing to standard error, and exporting if that is set. Called once, by the program, within its runtime; a
+/// second call changes nothing.
+pub fn start(config: &Config) -> Result<Telemetry, ExportError> {
+    let endpoint = config.telemetry.otlp_endpoint.as_str();
+    let export = (!endpoint.is_empty()).then(|| Export::begin(endpoint));
+    let export = export.transpose()?;
+    begin(&config.log, &config.log.filter, export.as_ref());
+    Ok(Telemetry(export))
 }
 
 /// Starts writing what an operator's command does that concerns security, and what fails beside.
 pub fn start_command(log: &Log) {
-    begin(log, "error,security=info");
+    begin(log, "error,security=info", None);
 }
 
-fn begin(log: &Log, filter: &str) {
+fn begin(log: &Log, filter: &str, export: Option<&Export>) {
+    let subscriber = subscriber(log, filter, export, || OneLine(std::io::stderr()));
+    if subscriber.try_init().is_ok() {
+        report_panics();
+    }
+}
+
+/// Returns what takes events and spans: the log, and the exporter.
+fn subscriber<W>(
+    log: &Log,
+    filter: &str,
+    export: Option<&Export>,
+    writer: W,
+) -> impl Subscriber + Send + Sync + use<W>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let writer = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_span_events(FmtSpan::NONE)
+    let traces = export.map(|export| {
+        let layer = tracing_opentelemetry::layer().with_tracer(export.tracer());
+        let layer = layer.with_location(false).with_threads(false);
+        layer.with_filter(TRACED.into_iter().fold(Targets::new(), |targets, target| {
+            targets.with_target(target, Level::DEBUG)
+        }))
+    });
+    Registry::default()
+        .with(log_layer(log, writer).with_filter(filter))
+        .with(traces)
+}
+
+/// Returns what writes lines.
+fn log_layer<S, W>(log: &Log, writer: W) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let layer = fmt::layer()
+        .fmt_fields(CarriedFields)
         // Colours would end up in files, and could not be told from those that somebody put into a value.
         .with_ansi(false)
-        .with_writer(|| OneLine(std::io::stderr()));
-    let started = if log.format == "json" {
-        writer.json().flatten_event(true).try_init()
+        .with_writer(writer);
+    if log.format == "json" {
+        layer.event_format(JsonLine::new()).boxed()
     } else {
-        writer.with_target(false).try_init()
-    };
-    if started.is_ok() {
-        report_panics();
+        layer.event_format(TextLine).boxed()
     }
 }
 
@@ -81,72 +144,4 @@ fn tell_panic(panic: &std::panic::PanicHookInfo<'_>) {
         .map(ToString::to_string)
         .unwrap_or_default();
     tracing::error!(place, "panic");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What the log wrote, kept by the test.
-    #[derive(Clone, Default)]
-    struct Lines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
-
-    impl Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
-    /// Panics as they happen: with a text, with a value that is unwrapped, with bytes that were indexed. The place is told.
-    #[test]
-    fn a_panic_tells_its_place_and_nothing_of_what_it_holds() {
-        const CANARY: &str = "RO49AAAA1B31007593840000 of Canarina Quill, secret tsr_sbx_cs_x";
-        let lines = Lines::default();
-        let writer = lines.clone();
-        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone());
-        let kept = tracing::subscriber::set_default(subscriber.finish());
-        let here = std::thread::current().id();
-        let before = std::panic::take_hook();
-        // Tests that run beside this one tell their own panics.
-        std::panic::set_hook(Box::new(move |panic| {
-            if std::thread::current().id() == here {
-                tell_panic(panic);
-            } else {
-                before(panic);
-            }
-        }));
-        let failed: Result<Vec<u8>, String> = Err(CANARY.to_owned());
-        let panics: [Box<dyn Fn() + std::panic::UnwindSafe>; 3] = [
-            Box::new(|| panic!("{CANARY}")),
-            Box::new(move || drop(failed.clone().unwrap())),
-            Box::new(|| std::panic::panic_any(CANARY.to_owned())),
-        ];
-        let count = panics.len();
-        for panic in panics {
-            assert!(std::panic::catch_unwind(panic).is_err());
-        }
-        drop(kept);
-        let said = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
-        assert_eq!(said.matches("telemetry.rs:").count(), count, "{said}");
-        for part in ["RO49", "Canarina", "tsr_sbx"] {
-            assert!(!said.contains(part), "{said}");
-        }
-    }
-
-    #[test]
-    fn no_value_begins_a_line_of_its_own() {
-        let mut written = Vec::new();
-        let forged = "WARN name=\"x\r\n2026-01-01T00:00:00Z ERROR forged\x1b[2K\u{85}\u{2028}\u{202e}y\0\"\n";
-        let taken = OneLine(&mut written).write(forged.as_bytes()).unwrap();
-        assert_eq!(taken, forged.len());
-        let text = String::from_utf8(written).unwrap();
-        let controls = text.chars().filter(|letter| letter.is_control());
-        assert_eq!(controls.collect::<String>(), "\n", "{text}");
-        assert!(text.ends_with('\n') && text.contains("\\r\\n2026"));
-        assert!(!text.contains(['\u{2028}', '\u{202e}']));
-    }
 }

@@ -28,13 +28,14 @@ mod watch;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration as StdDuration;
+use std::time::{Duration as StdDuration, Instant};
 
 use app::domain::ids::JobId;
 use chrono::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::field::Empty;
 
 use self::watch::TryOutcome;
 use crate::aad;
@@ -54,6 +55,7 @@ use crate::jobs::revoke_grant::RevokeGrant;
 use crate::jobs::send_mail::SendMail;
 use crate::jobs::stop_session::StopSession;
 use crate::jobs::{Class, Job};
+use crate::scope::Scope;
 use crate::state::AppState;
 use crate::storage::DbError;
 use crate::storage::jobs::JobRow;
@@ -293,10 +295,8 @@ impl Worker {
     async fn claim(&self, class: Class) -> Result<Option<JobRow>, DbError> {
         // A look costs no turn of the one who writes.
         let mut tx = self.state.db.read().await?;
-        if !tx
-            .is_job_due(class.as_str(), self.state.clock.now())
-            .await?
-        {
+        let now = self.state.clock.now();
+        if tx.oldest_due_job(class.as_str(), now).await?.is_none() {
             return Ok(None);
         }
         drop(tx);
@@ -313,6 +313,21 @@ impl Worker {
 
     /// Runs a claimed job and writes down how it went.
     async fn run_row(&self, row: JobRow, cut: &CancellationToken) {
+        let span = tracing::error_span!(
+            target: "job",
+            "job",
+            job = %row.id,
+            kind = row.kind,
+            attempt = row.attempts,
+            tenant = Empty,
+            otel.name = format_args!("job {}", row.kind),
+            otel.kind = "consumer",
+        );
+        Scope::of_job(span).run(self.run_claimed(row, cut)).await;
+    }
+
+    async fn run_claimed(&self, row: JobRow, cut: &CancellationToken) {
+        let began = Instant::now();
         let kind = self.kinds.iter().find(|kind| kind.name == row.kind);
         let tries = kind.map_or(UNKNOWN_TRIES, |kind| kind.tries);
         let outcome = match kind {
@@ -326,6 +341,9 @@ impl Worker {
             None => TryOutcome::Failed(format!("no handler for jobs of kind {}", row.kind)),
             Some(kind) => self.watch(&row, kind, cut).await,
         };
+        let name = kind.map_or("(unknown)", |kind| kind.name);
+        let metrics = &self.state.metrics;
+        metrics.count_job(name, outcome.name(), began.elapsed());
         for write in 1..=WRITES {
             match self.write_down(&row, tries, &outcome).await {
                 Ok(()) => return,

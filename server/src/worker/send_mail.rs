@@ -7,10 +7,10 @@ use crate::state::AppState;
 #[async_trait::async_trait]
 impl JobHandler for SendMail {
     async fn run(&self, state: &AppState) -> Result<(), JobError> {
+        let sent = state.mailer.send(&self.0).await;
         state
-            .mailer
-            .send(&self.0)
-            .await
-            .map_err(|error| JobError(error.to_string()))
+            .metrics
+            .count_mail(if sent.is_ok() { "sent" } else { "failed" });
+        sent.map_err(|error| JobError(error.to_string()))
     }
 }

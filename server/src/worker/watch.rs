@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{JobKind, TryError, Worker};
+use crate::scope;
 use crate::storage::DbError;
 use crate::storage::jobs::JobRow;
 
@@ -22,6 +23,19 @@ pub(super) enum TryOutcome {
     Lost,
 }
 
+impl TryOutcome {
+    /// Returns its name in the metrics.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed(_) => "failed",
+            Self::GivenUp(_) => "given_up",
+            Self::PutBack => "put_back",
+            Self::Lost => "lost",
+        }
+    }
+}
+
 type Task = AbortOnDropHandle<Result<(), TryError>>;
 
 impl Worker {
@@ -33,7 +47,7 @@ impl Worker {
         cut: &CancellationToken,
     ) -> TryOutcome {
         let work = (kind.run)(self.state.clone(), row.id, row.payload.clone());
-        let mut task = AbortOnDropHandle::new(tokio::spawn(work));
+        let mut task = AbortOnDropHandle::new(scope::spawn(work));
         let limit = tokio::time::sleep(kind.limit);
         tokio::pin!(limit);
         loop {

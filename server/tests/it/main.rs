@@ -53,6 +53,7 @@ mod security_events;
 mod seed_flow;
 mod slips;
 mod streaming;
+mod telemetry;
 mod unpublished;
 mod uploads;
 mod uploads_corpus;

@@ -183,7 +183,7 @@ pub(super) async fn authenticate<K: Scheme>(
         (Some(named), _) => Some(Budget::Browser(named.tenant(), context.source)),
     };
     if let Some(named) = &authenticated.tenant {
-        context.tenant.set(named.tenant()).ok();
+        context.note_tenant(named.tenant());
         // A secret comes from a server, whatever the operation: it may open sessions, too.
         let with_secret = matches!(
             authenticated.proof,

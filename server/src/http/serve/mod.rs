@@ -37,6 +37,7 @@ pub async fn run(state: AppState, listener: TcpListener, router: Router, stop: C
         https: state.public_url.starts_with("https:"),
     };
     let gate = Gate::new(bounds(&state.config.http), Arc::new(product), router);
+    state.gate.set(gate.clone()).ok();
     let patience = Duration::from_secs(state.config.http.shutdown_seconds);
     if !gate.run(listener, closing(&state, &stop), patience).await {
         tracing::warn!(
@@ -90,6 +91,7 @@ impl GatedService for Product {
         {
             return None;
         }
+        self.state.metrics.count_refusal("gate: too many readings");
         if let Some(calls) = crowd.count() {
             tracing::warn!(
                 calls,
@@ -106,6 +108,12 @@ impl GatedService for Product {
 
     /// In JSON for programs, as a page for people. Nothing of the request is kept.
     fn refuse(&self, path: &str, why: GateRefusal) -> Response {
+        self.state.metrics.count_refusal(match why {
+            GateRefusal::HeadTooLarge => "gate: head too large",
+            GateRefusal::NoHost => "gate: no host",
+            GateRefusal::TooManyAtOnce => "gate: too many at once",
+            GateRefusal::Busy => "gate: answers wait to be read",
+        });
         let problem = problem(why);
         if paths::is_for_people(path) {
             return notice::page(&self.state, &problem);
@@ -119,6 +127,9 @@ impl GatedService for Product {
     }
 
     fn crowded(&self) -> Vec<u8> {
+        self.state
+            .metrics
+            .count_refusal("gate: too many connections");
         let id = self.state.clock.id();
         let problem = Problem::from(
             Refusal::new(Code::ServiceUnavailable)

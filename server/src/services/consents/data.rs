@@ -12,6 +12,7 @@ use chrono::{DateTime, Duration, Utc};
 use super::bank_allowance::{BankAllowance, BankCalls};
 use super::fetch::{self, FetchOutcome, FetchReason};
 use super::lifecycle::{self, Credentials};
+use crate::scope;
 use crate::services::access::keys::Client;
 use crate::services::refusal::{ApiError, Refusal};
 use crate::state::AppState;
@@ -152,7 +153,7 @@ async fn refresh(
     let fetching = {
         let state = state.clone();
         // To the end, even if nobody waits any more: the call is counted.
-        tokio::spawn(async move { fetch::fetch(&state, id, FetchReason::Stale(outdated)).await })
+        scope::spawn(async move { fetch::fetch(&state, id, FetchReason::Stale(outdated)).await })
     };
     let patience = StdDuration::from_secs(state.config.data.refresh_wait_seconds);
     match tokio::time::timeout(patience, fetching).await {
@@ -181,7 +182,7 @@ async fn wait(state: &AppState, id: CredentialsId) -> Result<DateTime<Utc>, ApiE
         let fetching = {
             let state = state.clone();
             // To the end, even if the caller hangs up: others may be waiting for it.
-            tokio::spawn(
+            scope::spawn(
                 async move { fetch::fetch(&state, id, FetchReason::Consented(None)).await },
             )
         };

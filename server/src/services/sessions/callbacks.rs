@@ -20,6 +20,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::standing::{skill_named, status_at};
 use super::transition::{self, ClaimedSession, Delivery, Success};
+use crate::scope;
 use crate::services::access::keys;
 use crate::services::consents::provider_access::{
     callback_digest, callback_url, connector, open_ref, provider_refusal,
@@ -58,7 +59,7 @@ pub async fn handle_callback(
 ) -> Result<CallbackResult, ApiError> {
     let state = state.clone();
     // To the end, even if the browser hangs up: the code works only once.
-    let work = tokio::spawn(async move { process(&state, &response).await });
+    let work = scope::spawn(async move { process(&state, &response).await });
     work.await.unwrap_or_else(|error| {
         Err(ApiError::Broken(format!(
             "a return's work broke off: {error}"

@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 use super::standing::{ended, in_flight, owned, request_id, status_at};
 use super::transition::{self, ClaimedSession, Delivery, Success};
 use crate::aad;
+use crate::scope;
 use crate::services::access::keys::NamedTenant;
 use crate::services::consents::payments;
 use crate::services::consents::provider_access::{
@@ -76,7 +77,7 @@ pub async fn submit(
     let state = state.for_tenant_alone(client.tenant()).await?;
     let step_id = StepId(state.clock.id());
     let row = claim(&state, client, &new, &ready, step_id).await?;
-    let work = tokio::spawn(async move { work(&state, row, new, ready, step_id).await });
+    let work = scope::spawn(async move { work(&state, row, new, ready, step_id).await });
     work.await.unwrap_or_else(|error| {
         Err(ApiError::Broken(format!(
             "a step's work broke off: {error}"

@@ -13,6 +13,7 @@ use super::uploads;
 use crate::aad;
 use crate::jobs::resume_session::ResumeSession;
 use crate::jobs::stop_session::StopSession;
+use crate::scope;
 use crate::services::consents::provider_access::{delay, seal_ref};
 use crate::services::consents::{self, grants};
 use crate::services::lease::LEASE;
@@ -225,7 +226,7 @@ impl ClaimedSession<'_> {
         let released = release_claim(state, session, claim).await;
         if released.as_ref().is_err_and(is_busy) {
             let state = state.clone();
-            tokio::spawn(async move {
+            scope::spawn(async move {
                 for _ in 0..LEASE.num_seconds() {
                     tokio::time::sleep(RELEASE_RETRY).await;
                     match release_claim(&state, session, claim).await {

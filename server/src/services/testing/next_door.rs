@@ -43,7 +43,7 @@ pub async fn open(state: AppState) -> (AppState, NextDoor) {
         client_id: "tpp".into(),
         client_secret: secret.into(),
     };
-    let connectors = connectors(&reached, &state.clock).unwrap();
+    let connectors = connectors(&reached, &state.clock, &state.metrics).unwrap();
     let registry = Registry::with(Registry::shipped().unwrap(), connectors).unwrap();
     let bank = Arc::new(Mutex::new(Some(bank)));
     let state = state.with_skills(registry).with_sandbox_bank(&reached.url);

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::wire::word;
 use super::{Sandbox, SandboxBank, SandboxError};
 use crate::skills::connector::*;
-use crate::skills::outbound::{Piped, ProviderResponse};
+use crate::skills::outbound::{Outbound, Piped, ProviderResponse};
 
 /// Time after which a caller asks again about a pending step.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -95,9 +95,13 @@ struct Terms {
 }
 
 impl Marketplace {
-    pub fn new(bank: SandboxBank, clock: Clock) -> Result<Self, SandboxError> {
+    pub(super) fn with_http(
+        bank: SandboxBank,
+        clock: Clock,
+        http: Outbound,
+    ) -> Result<Self, SandboxError> {
         Ok(Self {
-            bank: Sandbox::new(bank, clock)?,
+            bank: Sandbox::with_http(bank, clock, http)?,
         })
     }
 

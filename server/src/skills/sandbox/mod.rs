@@ -32,6 +32,7 @@ use super::connector::*;
 use super::outbound::{Outbound, ProviderResponse};
 use super::payment_intent;
 use super::registry::Connectors;
+use crate::metrics::Metrics;
 use marketplace::Marketplace;
 
 /// Longest duration of a consent under European rules, in days: 180 (Delegated Regulation (EU) 2022/2360).
@@ -66,9 +67,15 @@ pub enum SandboxError {
 }
 
 /// Returns the connectors that run the sandbox bank's skills, by the name manifests use.
-pub fn connectors(bank: &SandboxBank, clock: &Clock) -> Result<Connectors, SandboxError> {
-    let accounts = Sandbox::new(bank.clone(), clock.clone())?;
-    let products = Marketplace::new(bank.clone(), clock.clone())?;
+pub fn connectors(
+    bank: &SandboxBank,
+    clock: &Clock,
+    metrics: &Metrics,
+) -> Result<Connectors, SandboxError> {
+    let http = |connector| Outbound::new(connector, metrics);
+    let accounts = Sandbox::with_http(bank.clone(), clock.clone(), http("sandbox")?)?;
+    let products = http("sandbox_products")?;
+    let products = Marketplace::with_http(bank.clone(), clock.clone(), products)?;
     Ok(Connectors::from([
         (
             "sandbox".to_owned(),
@@ -102,8 +109,11 @@ struct Key {
 }
 
 impl Sandbox {
-    pub fn new(bank: SandboxBank, clock: Clock) -> Result<Self, SandboxError> {
-        Self::with_http(bank, clock, Outbound::new()?)
+    /// A connector that is not measured.
+    #[cfg(test)]
+    fn new(bank: SandboxBank, clock: Clock) -> Result<Self, SandboxError> {
+        let http = Outbound::new("sandbox", &Metrics::default())?;
+        Self::with_http(bank, clock, http)
     }
 
     fn with_http(bank: SandboxBank, clock: Clock, http: Outbound) -> Result<Self, SandboxError> {

@@ -311,7 +311,12 @@ async fn against(bank: Router) -> (Sandbox, tokio::task::JoinHandle<()>) {
         client_secret: "s".to_owned().into(),
     };
     let clock = Clock::mock("2026-01-01T09:00:00Z".parse().unwrap(), 3);
-    let http = Outbound::with_total(StdDuration::from_millis(300)).unwrap();
+    let http = Outbound::with_total(
+        "sandbox",
+        &Metrics::default(),
+        StdDuration::from_millis(300),
+    )
+    .unwrap();
     (Sandbox::with_http(reached, clock, http).unwrap(), task)
 }
 

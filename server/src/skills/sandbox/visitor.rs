@@ -7,6 +7,7 @@ use url::Url;
 use url::form_urlencoded::Serializer;
 
 use super::SandboxError;
+use crate::metrics::Metrics;
 use crate::skills::connector::ConnectorError;
 use crate::skills::outbound::{Outbound, ProviderResponse};
 
@@ -21,9 +22,9 @@ pub struct Visitor {
 
 impl Visitor {
     /// A visitor to the bank that is reached at this URL.
-    pub fn new(bank: &str) -> Result<Self, SandboxError> {
+    pub fn new(bank: &str, metrics: &Metrics) -> Result<Self, SandboxError> {
         Ok(Self {
-            http: Outbound::new()?,
+            http: Outbound::new("sandbox_visitor", metrics)?,
             bank: Url::parse(bank)?,
         })
     }

@@ -56,6 +56,11 @@ impl CallSlots {
         Some(CallSlot([Some(slot), reading]))
     }
 
+    /// Returns how many calls are worked on.
+    pub fn in_use(&self) -> usize {
+        self.most - self.all.available_permits()
+    }
+
     /// Returns how many calls are worked on that are no readings.
     pub fn others(&self) -> usize {
         let readings = self.most_readings - self.readings.available_permits();

@@ -111,6 +111,11 @@ impl RequestLog {
         }
     }
 
+    /// Returns the number of calls that wait to be written.
+    pub fn waiting(&self) -> usize {
+        WAITING.saturating_sub(self.0.sender.capacity())
+    }
+
     /// Counts a call that is not to be kept.
     pub fn pass_over(&self) {
         self.0.passed_over.fetch_add(1, Ordering::Relaxed);

@@ -5,6 +5,7 @@ use base64::Engine as _;
 use serde_json::{Value, json};
 
 use super::search::{Canary, Wanted, search};
+use crate::telemetry::{Collector, METRICS, metrics_url, scrape};
 use crate::world::people::PASSWORD;
 use crate::world::{Database, Keys, SKILL, World, browser, client, on_both};
 
@@ -204,7 +205,16 @@ async fn a_stolen_database_opens_nothing(database: Database) {
 
 /// Canaries in every field, header, path and query of every documented operation, and in what is no request at all.
 async fn nothing_secret_reaches_a_log_or_an_answer(database: Database) {
-    let world = World::with(database, &[("TESSERA_LOG__FILTER", "debug")]).await;
+    let collector = Collector::open().await;
+    let mut world = World::with(
+        database,
+        &[
+            ("TESSERA_LOG__FILTER", "debug"),
+            METRICS,
+            ("TESSERA_TELEMETRY__OTLP_ENDPOINT", &collector.url),
+        ],
+    )
+    .await;
     let keys = world.tenant().await;
     let document: Value = client()
         .get(world.api("/v1/openapi.json"))
@@ -347,12 +357,22 @@ async fn nothing_secret_reaches_a_log_or_an_answer(database: Database) {
         "{} canaries: {logged:#?}",
         canaries.len()
     );
+    // Nor do metrics and traces have any of it, not even what is a name.
+    let scraped = scrape(&metrics_url(&world)).await;
+    assert!(scraped.contains("tessera_http_requests_total"), "{scraped}");
+    let in_metrics = wanted.found("the metrics", scraped.as_bytes());
+    assert!(in_metrics.is_empty(), "{in_metrics:#?}");
     // The request log keeps the path of a call, and its names and ids, for the tenant's own eyes.
     let kept = search(&world, &canaries).await.into_iter();
     let kept: Vec<_> = kept
         .filter(|hit| !hit.starts_with("path in") && !hit.starts_with("name in"))
         .collect();
     assert!(kept.is_empty(), "{} canaries: {kept:#?}", canaries.len());
+    world.stop().await;
+    let spans = collector.kept();
+    assert!(spans.len() > 10_000, "{}", spans.len());
+    let in_spans = wanted.found("the traces", &spans);
+    assert!(in_spans.is_empty(), "{in_spans:#?}");
 }
 
 async fn secrets_do_not_belong_in_a_url(database: Database) {

@@ -25,6 +25,7 @@ use super::sealed::{open, seal};
 use super::{accounts, grants};
 use crate::aad;
 use crate::jobs::follow_payment::FollowPayment;
+use crate::scope;
 use crate::services::access::keys::Client;
 use crate::services::refusal::{ApiError, Refusal};
 use crate::skills::payment_intent::PaymentIntent;
@@ -173,7 +174,7 @@ pub async fn get(
     let work = {
         let state = state.clone();
         // To the end, even if the caller hangs up: what the bank said is worth keeping.
-        tokio::spawn(async move { ask_bank(&state, &row, &consent).await })
+        scope::spawn(async move { ask_bank(&state, &row, &consent).await })
     };
     match tokio::time::timeout(PATIENCE, work).await {
         Ok(Ok(Ok(row))) => opened(state, row, ServedFrom::Bank),
@@ -196,7 +197,7 @@ pub async fn cancel(
     }
     let state = state.clone();
     // To the end, even if the caller hangs up: the bank's word on it must be kept.
-    let work = tokio::spawn(async move { cancel_at_bank(&state, row, &consent).await });
+    let work = scope::spawn(async move { cancel_at_bank(&state, row, &consent).await });
     work.await.unwrap_or_else(|error| {
         Err(ApiError::Broken(format!(
             "a cancellation broke off: {error}"

@@ -65,7 +65,7 @@ impl Services {
         if !self.is_of_bank(bank, link) {
             return Ok(false);
         }
-        let visitor = Visitor::new(bank).map_err(ServiceError::broken)?;
+        let visitor = Visitor::new(bank, &self.state.metrics).map_err(ServiceError::broken)?;
         let Ok(returned_to) = visitor.agree(link).await else {
             return Err(PortalError::Conflict(
                 "The sandbox bank did not let its test user through. Open its page and go on by hand.".into(),

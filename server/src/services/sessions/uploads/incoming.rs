@@ -20,6 +20,7 @@ use super::scan::{Scan, ScanResult};
 use super::{AcceptedUpload, closed, settle, too_many};
 use crate::aad;
 use crate::jobs::forward_upload::ForwardUpload;
+use crate::scope;
 use crate::services::refusal::{ApiError, FieldProblem, Refusal};
 use crate::services::sessions::standing::in_flight;
 use crate::state::AppState;
@@ -275,12 +276,11 @@ impl Incoming {
 
 impl Drop for Incoming {
     fn drop(&mut self) {
-        let runtime = tokio::runtime::Handle::try_current();
-        let (true, Ok(runtime)) = (self.begun, runtime) else {
+        if !self.begun || tokio::runtime::Handle::try_current().is_err() {
             return;
-        };
+        }
         let (writer, writing) = (self.writer.clone(), self.writing.clone());
-        runtime.spawn(async move {
+        scope::spawn(async move {
             let _guard = writing.lock_owned().await;
             if let Err(error) = writer.discard().await {
                 tracing::warn!(%error, "a broken-off upload could not be thrown away; the sweep will");
@@ -304,7 +304,7 @@ async fn to_the_end<T: Send + 'static>(
     guard: OwnedMutexGuard<()>,
     work: impl Future<Output = Result<T, ApiError>> + Send + 'static,
 ) -> Result<T, ApiError> {
-    let task = tokio::spawn(async move {
+    let task = scope::spawn(async move {
         let done = work.await;
         drop(guard);
         done

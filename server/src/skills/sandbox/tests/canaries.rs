@@ -63,7 +63,8 @@ fn answers() -> Vec<(u16, String)> {
 async fn ask(bank: &SandboxBank) -> Vec<ConnectorError> {
     let clock = Clock::mock("2026-01-01T09:00:00Z".parse().unwrap(), 3);
     let sandbox = Sandbox::new(bank.clone(), clock.clone()).unwrap();
-    let market = Marketplace::new(bank.clone(), clock).unwrap();
+    let http = Outbound::new("sandbox_products", &Metrics::default()).unwrap();
+    let market = Marketplace::with_http(bank.clone(), clock, http).unwrap();
     let mut errors = Vec::new();
     for connector in [&sandbox as &dyn Connector, &market] {
         let first = PageRequest::First { from: None };
