@@ -19,6 +19,7 @@ pub mod retention;
 mod storage;
 mod texts;
 mod xs2a;
+mod xs2a_error;
 
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use super::views;
 use crate::BankState;
 use crate::storage::visits::{self, VisitRow, VisitSubject};
 use crate::storage::{DbError, Tx, is_busy};
-use crate::xs2a::problem::later;
+use crate::xs2a_error::later;
 
 /// The cookie that ties a visit to its browser.
 pub const COOKIE_NAME: &str = "xyzbank";

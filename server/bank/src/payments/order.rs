@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::schedule::{ExecutionRule, Frequency, Schedule};
 use crate::ledger::Day;
 use crate::ledger::accounts::ACCOUNTS;
-use crate::xs2a::problem::Xs2aError;
+use crate::xs2a_error::Xs2aError;
 
 /// Largest number of transfers in one bulk.
 const MOST_TRANSFERS: usize = 500;

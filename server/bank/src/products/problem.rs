@@ -6,7 +6,7 @@ use kernel::json::Json;
 use serde_json::json;
 
 use crate::storage::{DbError, is_busy};
-use crate::xs2a::problem::later;
+use crate::xs2a_error::later;
 
 /// A refusal.
 #[derive(Debug)]

@@ -11,9 +11,9 @@ use secrecy::ExposeSecret as _;
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
-use super::problem::Xs2aError;
 use crate::BankState;
 use crate::storage::{books, consents};
+use crate::xs2a_error::Xs2aError;
 
 /// Proof that the caller is the registered third-party provider.
 pub struct Tpp {

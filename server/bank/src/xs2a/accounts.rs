@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::access::Access;
-use super::problem::Xs2aError;
 use super::shapes::{HrefType, Xs2aAccount, Xs2aBalance, Xs2aTransaction};
 use crate::BankState;
 use crate::ledger::{Day, HISTORY_DAYS};
 use crate::storage::Tx;
 use crate::storage::books::{self, ConsentedRow, Span};
+use crate::xs2a_error::Xs2aError;
 
 /// Entries a page when the caller does not say, and at most.
 const PAGE: i64 = 500;

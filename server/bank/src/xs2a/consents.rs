@@ -12,10 +12,10 @@ use url::Url;
 use uuid::Uuid;
 
 use super::access::Tpp;
-use super::problem::Xs2aError;
 use crate::BankState;
 use crate::storage::books;
 use crate::storage::consents::{self, BankConsentRow};
+use crate::xs2a_error::Xs2aError;
 
 /// Time the end-user has to decide.
 const TIME_TO_AUTHORISE: Duration = Duration::minutes(30);

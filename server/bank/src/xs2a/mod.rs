@@ -10,7 +10,6 @@ mod access;
 mod accounts;
 mod consents;
 mod payments;
-pub mod problem;
 mod shapes;
 mod token;
 
@@ -24,8 +23,8 @@ use axum::routing::{get, post};
 use uuid::Uuid;
 
 use super::{BankState, bodies};
+use crate::xs2a_error::Xs2aError;
 pub(super) use access::Tpp;
-use problem::Xs2aError;
 
 /// The largest body a third-party provider may send.
 const MOST_BYTES: usize = 512 * 1024;

@@ -14,12 +14,12 @@ use uuid::Uuid;
 
 use super::access::Tpp;
 use super::consents::{brand, links, redirect_uri};
-use super::problem::Xs2aError;
 use crate::BankState;
 use crate::ledger::{Day, accounts};
 use crate::payments::order::{Order, Service};
 use crate::payments::status::{OrderStatus, standing};
 use crate::storage::payments::{self, BankPaymentRow};
+use crate::xs2a_error::Xs2aError;
 
 /// Time the end-user has to decide.
 const TIME_TO_AUTHORISE: Duration = Duration::minutes(30);

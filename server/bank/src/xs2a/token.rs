@@ -16,11 +16,11 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::access::Tpp;
-use super::problem::later;
 use crate::BankState;
 use crate::storage::visits::VisitSubject;
 use crate::storage::{DbError, is_busy};
 use crate::storage::{consents, visits};
+use crate::xs2a_error::later;
 
 #[derive(Deserialize)]
 pub struct TokenRequest {
