@@ -7,6 +7,7 @@
 
 mod advice;
 pub mod copy;
+mod filesystem;
 mod open;
 mod readers;
 pub mod snapshot;

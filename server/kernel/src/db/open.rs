@@ -16,29 +16,12 @@ use sqlx::sqlite::{
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 
 use super::advice::{unmigrated, unopened};
+use super::filesystem::refuse_network;
 use super::readers::ReadPool;
 use super::{Db, DbError, Pools};
 
 /// Time that an opener waits for a connection.
 const WAIT: Duration = Duration::from_secs(5);
-/// File in which the kernel lists the mounted filesystems.
-const MOUNTS: &str = "/proc/self/mountinfo";
-/// Filesystems whose locks or shared memory do not hold between machines.
-const NETWORK: [&str; 13] = [
-    "9p",
-    "afs",
-    "ceph",
-    "cifs",
-    "fuse.glusterfs",
-    "fuse.s3fs",
-    "fuse.sshfs",
-    "gfs2",
-    "lustre",
-    "ncpfs",
-    "nfs",
-    "nfs4",
-    "smb3",
-];
 
 /// Reason a database cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -378,41 +361,6 @@ fn check_commits(synchronous_commit: &str) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Refuses a file on a network filesystem. Where the kernel does not say what is mounted, nothing is refused.
-fn refuse_network(path: &Path) -> Result<(), OpenError> {
-    let Ok(mounts) = std::fs::read_to_string(MOUNTS) else {
-        return Ok(());
-    };
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
-    let Ok(folder) = folder.canonicalize() else {
-        return Ok(());
-    };
-    match filesystem(&mounts, &folder) {
-        Some(kind) if NETWORK.contains(&kind) => Err(OpenError::Network(kind.to_owned())),
-        _ => Ok(()),
-    }
-}
-
-/// The kind of filesystem that a folder is on, by the lines of `mountinfo` (proc(5)): `36 35 98:0 /root /mounted options -
-/// ext4 ...`. Of several mounts on one place the last is in force.
-fn filesystem<'m>(mounts: &'m str, folder: &Path) -> Option<&'m str> {
-    mounts
-        .lines()
-        .filter_map(|line| {
-            let place = line.split(' ').nth(4)?.replace("\\040", " ");
-            let kind = line.split(" - ").nth(1)?.split(' ').next()?;
-            let place = PathBuf::from(place);
-            folder
-                .starts_with(&place)
-                .then(|| (place.components().count(), kind))
-        })
-        .max_by_key(|(depth, _)| *depth)
-        .map(|(_, kind)| kind)
-}
-
 fn version_numbers(version: &str) -> [u32; 3] {
     let mut numbers = version.split('.').map(|part| part.parse().unwrap_or(0));
     [
@@ -490,27 +438,6 @@ mod tests {
         assert!(matches!(check_commits("off"), Err(OpenError::Forgetful)));
         for waits in ["on", "local", "remote_write", "remote_apply"] {
             check_commits(waits).unwrap();
-        }
-    }
-
-    #[test]
-    fn network_filesystems_are_told_from_disks() {
-        let mounts = "22 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n\
-                      40 22 0:50 / /srv/share rw - nfs4 host:/share rw,vers=4.2\n\
-                      41 22 0:51 / /srv/share/local\\040disk rw shared:1 - xfs /dev/vdb rw\n\
-                      42 22 0:52 / /mnt rw - 9p drive rw\n";
-        for (folder, kind) in [
-            ("/var/lib/tessera", "ext4"),
-            ("/srv/share/tessera", "nfs4"),
-            ("/srv/shared", "ext4"),
-            ("/srv/share/local disk/tessera", "xfs"),
-            ("/mnt", "9p"),
-        ] {
-            assert_eq!(
-                filesystem(mounts, Path::new(folder)),
-                Some(kind),
-                "{folder}"
-            );
         }
     }
 }
