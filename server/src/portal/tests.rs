@@ -333,7 +333,11 @@ async fn the_theme_is_kept_in_a_cookie(db: Db) {
     let form = "theme=dark&to=%2Fsignin";
     let answer = world.post(app::links::THEME, "", form).await;
     assert_eq!(header(&answer, "location"), "/signin");
-    assert!(header(&answer, "set-cookie").starts_with("theme=dark; Path=/;"));
+    let set = header(&answer, "set-cookie").to_owned();
+    let parts: Vec<&str> = set.split("; ").collect();
+    for part in ["theme=dark", "Path=/", "HttpOnly", "SameSite=Lax"] {
+        assert!(parts.contains(&part), "{set}");
+    }
     let dark = text(world.get("/signin", "theme=dark").await).await;
     assert!(dark.contains("data-theme=\"dark\""));
     let odd = text(world.get("/signin", "theme=%22%3E").await).await;

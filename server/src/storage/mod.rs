@@ -47,6 +47,8 @@ pub mod servicers;
 pub mod sessions;
 pub mod signatures;
 pub mod signing_keys;
+#[cfg(test)]
+mod statements_tests;
 mod statistics;
 pub mod steps;
 pub mod sync;

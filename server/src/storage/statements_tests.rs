@@ -65,7 +65,10 @@ fn sources() -> Vec<PathBuf> {
 /// Returns the trees of a file without its `#[cfg(test)]` module, which stands last.
 fn trees(file: &Path) -> Vec<TokenTree> {
     let text = fs::read_to_string(file).unwrap();
-    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let text = text
+        .split("#[cfg(test)]\nmod tests {")
+        .next()
+        .unwrap_or_default();
     let stream = TokenStream::from_str(text).unwrap_or_else(|error| panic!("{file:?}: {error}"));
     stream.into_iter().collect()
 }
@@ -83,7 +86,9 @@ fn ident(tree: Option<&TokenTree>) -> Option<String> {
 
 fn group(tree: Option<&TokenTree>, delimiter: Delimiter) -> Option<Vec<TokenTree>> {
     match tree {
-        Some(TokenTree::Group(it)) if it.delimiter() == delimiter => Some(it.stream().into_iter().collect()),
+        Some(TokenTree::Group(it)) if it.delimiter() == delimiter => {
+            Some(it.stream().into_iter().collect())
+        }
         _ => None,
     }
 }
@@ -99,7 +104,9 @@ fn literal(tree: &TokenTree) -> Option<String> {
     let TokenTree::Literal(literal) = tree else {
         return None;
     };
-    syn::parse_str::<syn::LitStr>(&literal.to_string()).ok().map(|it| it.value())
+    syn::parse_str::<syn::LitStr>(&literal.to_string())
+        .ok()
+        .map(|it| it.value())
 }
 
 impl Search {
@@ -109,11 +116,15 @@ impl Search {
             if ident(Some(tree)).as_deref() != Some("macro_rules") {
                 continue;
             }
-            let (Some(name), Some(body)) = (ident(trees.get(at + 2)), any_group(trees.get(at + 3))) else {
+            let (Some(name), Some(body)) = (ident(trees.get(at + 2)), any_group(trees.get(at + 3)))
+            else {
                 continue;
             };
             let takes_nothing = any_group(body.first()).is_some_and(|it| it.is_empty());
-            if let (true, Some(text)) = (takes_nothing, any_group(body.get(3)).and_then(|it| self.text(&it))) {
+            if let (true, Some(text)) = (
+                takes_nothing,
+                any_group(body.get(3)).and_then(|it| self.text(&it)),
+            ) {
                 self.texts.insert(name, text);
             }
         }
@@ -150,7 +161,8 @@ impl Search {
             } else {
                 literal(tree)
             };
-            let begins = |text: &String| VERBS.iter().any(|verb| text.trim_start().starts_with(verb));
+            let begins =
+                |text: &String| VERBS.iter().any(|verb| text.trim_start().starts_with(verb));
             if let Some(sql) = text.filter(begins) {
                 let at = format!("{file} {function}");
                 self.found.push(Found { at, sql });
@@ -160,7 +172,8 @@ impl Search {
             };
             // The parts of a text, or of one that is only begun here.
             let named = |back: usize, name: &str| {
-                at.checked_sub(back).is_some_and(|at| ident(trees.get(at)).as_deref() == Some(name))
+                at.checked_sub(back)
+                    .is_some_and(|at| ident(trees.get(at)).as_deref() == Some(name))
             };
             let is_part = named(2, "concat") || named(2, "format") || named(3, "macro_rules");
             let is_begun = named(1, "new") && named(4, "QueryBuilder");
@@ -195,7 +208,11 @@ fn statements() -> Vec<Found> {
 }
 
 fn is_for(sql: &str, is_sqlite: bool) -> bool {
-    let others = if is_sqlite { POSTGRES_ONLY } else { SQLITE_ONLY };
+    let others = if is_sqlite {
+        POSTGRES_ONLY
+    } else {
+        SQLITE_ONLY
+    };
     !others.iter().any(|word| sql.contains(word))
 }
 
@@ -217,5 +234,10 @@ async fn every_statement_is_prepared(db: Db) {
     }
     assert!(prepared > 300, "only {prepared} statements were found");
     let refused: Vec<String> = refused.into_iter().collect();
-    assert!(refused.is_empty(), "{} of {prepared}:\n{}", refused.len(), refused.join("\n"));
+    assert!(
+        refused.is_empty(),
+        "{} of {prepared}:\n{}",
+        refused.len(),
+        refused.join("\n")
+    );
 }

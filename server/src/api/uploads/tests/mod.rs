@@ -231,6 +231,7 @@ async fn no_file_is_in_the_log(db: Db) {
     let (world, session, nonce) = (&api.fixture.world, step.session, step.nonce.clone());
     let rows = async || {
         for _ in 0..200 {
+            state.request_log.flush(&state).await;
             let rows = world
                 .services
                 .requests(&world.owner, &RequestFilter::default())
