@@ -160,8 +160,10 @@ mod tests {
 
     #[test]
     fn what_the_schedule_deletes_has_a_rule_and_nothing_else_has() {
-        let rules = crate::retention::RULES.iter();
-        let ruled: BTreeSet<_> = rules.map(|rule| rule.table).collect();
+        let ruled: BTreeSet<_> = crate::retention::RULES
+            .iter()
+            .map(|rule| rule.table)
+            .collect();
         let scheduled = TABLES.iter().filter(|table| table.until == Until::Schedule);
         assert_eq!(ruled, scheduled.map(|table| table.name).collect());
     }

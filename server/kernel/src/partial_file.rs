@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 static ALL: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
@@ -35,10 +36,16 @@ impl Drop for PartialFile {
     }
 }
 
+/// Time after which files are removed once more: a thread of SQLite's may have been about to open one, which makes it anew.
+const GRACE: Duration = Duration::from_millis(50);
+
 /// Removes every file that is not finished: the process is about to end.
 pub fn remove_all() {
-    for path in all(std::mem::take) {
-        remove(&path);
+    let paths = all(std::mem::take);
+    paths.iter().for_each(|path| remove(path));
+    if !paths.is_empty() {
+        std::thread::sleep(GRACE);
+        paths.iter().for_each(|path| remove(path));
     }
 }
 

@@ -124,15 +124,14 @@ impl<'p> Place<'p> {
         key: &BackupKey,
         file: &mut impl Read,
     ) -> Result<Partial, BackupError> {
-        let path = match sqlite_path(&self.url) {
-            Some(path) => path.to_owned(),
-            None => {
-                std::fs::create_dir_all(self.folder).map_err(BackupError::io(self.folder))?;
-                self.folder.join(match self.part {
-                    Part::Product => "tessera.dump",
-                    Part::Bank => "bank.dump",
-                })
-            }
+        let path = if let Some(path) = sqlite_path(&self.url) {
+            path.to_owned()
+        } else {
+            std::fs::create_dir_all(self.folder).map_err(BackupError::io(self.folder))?;
+            self.folder.join(match self.part {
+                Part::Product => "tessera.dump",
+                Part::Bank => "bank.dump",
+            })
         };
         let partial = Partial::new(&path, "restoring")?;
         let mut out = BufWriter::new(partial.write()?);
