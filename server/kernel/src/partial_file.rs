@@ -42,10 +42,14 @@ const GRACE: Duration = Duration::from_millis(50);
 /// Removes every file that is not finished: the process is about to end.
 pub fn remove_all() {
     let paths = all(std::mem::take);
-    paths.iter().for_each(|path| remove(path));
+    for path in &paths {
+        remove(path);
+    }
     if !paths.is_empty() {
         std::thread::sleep(GRACE);
-        paths.iter().for_each(|path| remove(path));
+    }
+    for path in &paths {
+        remove(path);
     }
 }
 
