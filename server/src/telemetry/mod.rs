@@ -9,7 +9,7 @@ mod traces;
 use std::io::Write;
 
 use tracing::{Level, Subscriber};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, dynamic_filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
@@ -58,27 +58,32 @@ fn begin(log: &Log, filter: &str, export: Option<&Export>) {
     }
 }
 
-/// Returns what takes events and spans: the log, and the exporter.
+/// Returns what takes events and spans: the log, and the exporter if there is one.
 fn subscriber<W>(
     log: &Log,
     filter: &str,
     export: Option<&Export>,
     writer: W,
-) -> impl Subscriber + Send + Sync + use<W>
+) -> Box<dyn Subscriber + Send + Sync>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let traces = export.map(|export| {
-        let layer = tracing_opentelemetry::layer().with_tracer(export.tracer());
-        let layer = layer.with_location(false).with_threads(false);
-        layer.with_filter(TRACED.into_iter().fold(Targets::new(), |targets, target| {
-            targets.with_target(target, Level::DEBUG)
-        }))
+    let Some(export) = export else {
+        let subscriber = Registry::default().with(filter);
+        return Box::new(subscriber.with(log_layer(log, writer)));
+    };
+    let traces = tracing_opentelemetry::layer().with_tracer(export.tracer());
+    let traces = traces.with_location(false).with_threads(false);
+    // A filter of one layer remembers its last answer, and sqlx asks (`enabled!`) without an event that follows: a span
+    // that no filter is asked about would take that answer for its own. This filter has to be asked each time, and with
+    // it the log's.
+    let is_traced = dynamic_filter_fn(|about, _| {
+        about.is_span() && *about.level() <= Level::DEBUG && TRACED.contains(&about.target())
     });
-    Registry::default()
-        .with(log_layer(log, writer).with_filter(filter))
-        .with(traces)
+    let traces = traces.with_filter(is_traced.with_max_level_hint(LevelFilter::DEBUG));
+    let subscriber = Registry::default().with(log_layer(log, writer).with_filter(filter));
+    Box::new(subscriber.with(traces))
 }
 
 /// Returns what writes lines.

@@ -97,6 +97,8 @@ fn written(format: &str, filter: &str, work: impl FnOnce()) -> String {
 
 /// Writes lines in and beside a request, and in a job.
 fn work() {
+    // As sqlx asks before a statement: an answer of no is of no account to what comes next.
+    let _ = tracing::enabled!(target: "sqlx::query", Level::DEBUG);
     let request = tracing::error_span!(
         target: "request", "request",
         request_id = "r-1", tenant = Empty, session = Empty, http.route = "/v1/sessions",
@@ -108,6 +110,7 @@ fn work() {
         tracing::debug_span!(target: "statement", "statement", db.query.summary = "a.b")
             .in_scope(|| tracing::warn!(tenant = "own", "second"));
     });
+    let _ = tracing::enabled!(target: "sqlx::query", Level::DEBUG);
     tracing::error_span!(target: "job", "job", job = "j-1", kind = "send_mail", tenant = Empty)
         .in_scope(|| tracing::warn!("third"));
     tracing::warn!("beside");
