@@ -2,17 +2,17 @@
 //! not there, fails here even if no test runs it.
 //!
 //! Texts are found as tokens: string literals and `concat!`s that begin like a statement. What is put together at run
-//! time cannot be found so; [`BUILT`] names the functions that do, and the test of each.
+//! time cannot be found so: the tests of the function that does so run it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{TokenStream, TokenTree};
 use sqlx::{AssertSqlSafe, Executor as _, SqlSafeStr as _};
 
-use super::{Db, run};
+use super::{Db, DbError, run};
 use crate::storage::testing::on_both;
 
 on_both!(every_statement_is_prepared);
@@ -24,6 +24,28 @@ const VERBS: &[&str] = &["SELECT ", "INSERT ", "UPDATE ", "DELETE ", "WITH "];
 /// Statements of one database alone: SQLite's own tables and functions, and Postgres's.
 const SQLITE_ONLY: &[&str] = &["sqlite_", "pragma_", "unhex("];
 const POSTGRES_ONLY: &[&str] = &["pg_", "information_schema", "current_schema", "to_regclass"];
+
+/// Statements that are only begun where they stand, and completed by the function.
+const BEGUN: &[&str] = &[
+    "storage/jobs.rs revive_jobs",
+    "storage/request_log.rs in_paths",
+];
+/// Statements whose parameters Postgres takes for texts, or cannot tell the types of, until they are bound: each is run on
+/// Postgres by a test of its function.
+const UNTYPED: &[&str] = &[
+    "storage/census.rs ",
+    "storage/consents.rs finish_fetch",
+    "storage/jobs.rs retry_job",
+    "storage/portal_sessions.rs actor",
+    "storage/portal_sessions.rs end_portal_sessions_of",
+    "storage/portal_sessions.rs portal_sessions_of",
+    "storage/rate_limits.rs take_budget",
+    "storage/signing_keys.rs add_signing_key",
+    "storage/verifications.rs pending_sessions",
+];
+/// What Postgres says then: `indeterminate_datatype`, `ambiguous_parameter`, `ambiguous_function`, `undefined_function`
+/// and `datatype_mismatch`.
+const ABOUT_TYPES: &[&str] = &["42P18", "42P08", "42725", "42883", "42804"];
 
 /// A statement and where it stands.
 struct Found {
@@ -80,15 +102,6 @@ fn is_punct(tree: Option<&TokenTree>, wanted: char) -> bool {
 fn ident(tree: Option<&TokenTree>) -> Option<String> {
     match tree {
         Some(TokenTree::Ident(it)) => Some(it.to_string()),
-        _ => None,
-    }
-}
-
-fn group(tree: Option<&TokenTree>, delimiter: Delimiter) -> Option<Vec<TokenTree>> {
-    match tree {
-        Some(TokenTree::Group(it)) if it.delimiter() == delimiter => {
-            Some(it.stream().into_iter().collect())
-        }
         _ => None,
     }
 }
@@ -216,9 +229,15 @@ fn is_for(sql: &str, is_sqlite: bool) -> bool {
     !others.iter().any(|word| sql.contains(word))
 }
 
+/// Returns `true` if an error says no more than that a parameter has no type yet.
+fn is_about_types(error: &DbError) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| ABOUT_TYPES.contains(&&*code))
+}
+
 async fn every_statement_is_prepared(db: Db) {
     let is_sqlite = db.postgres_writer().is_none();
-    let mut refused = BTreeSet::new();
+    let (mut refused, mut excused) = (BTreeSet::new(), BTreeSet::new());
     let mut prepared = 0;
     for Found { at, sql } in statements() {
         if !is_for(&sql, is_sqlite) {
@@ -227,17 +246,30 @@ async fn every_statement_is_prepared(db: Db) {
         let mut tx = db.read().await.unwrap();
         let text = AssertSqlSafe(sql.clone()).into_sql_str();
         let outcome = run!(tx, |conn| conn.prepare(text).await.map(|_| ()));
-        if let Err(error) = outcome {
+        prepared += 1;
+        let Err(error) = outcome else {
+            continue;
+        };
+        let at = at.as_str();
+        if BEGUN.contains(&at) || (!is_sqlite && UNTYPED.contains(&at) && is_about_types(&error)) {
+            excused.insert(at.to_owned());
+        } else {
             refused.insert(format!("{at}: {error}\n    {sql}"));
         }
-        prepared += 1;
     }
     assert!(prepared > 300, "only {prepared} statements were found");
     let refused: Vec<String> = refused.into_iter().collect();
+    let text = refused.join("\n");
     assert!(
         refused.is_empty(),
-        "{} of {prepared}:\n{}",
-        refused.len(),
-        refused.join("\n")
+        "{} of {prepared}:\n{text}",
+        refused.len()
+    );
+    let untyped = if is_sqlite { &[] } else { UNTYPED };
+    let listed = BEGUN.iter().chain(untyped).map(|at| (*at).to_owned());
+    assert_eq!(
+        excused,
+        listed.collect(),
+        "an excuse is not needed any more"
     );
 }
