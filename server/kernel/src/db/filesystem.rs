@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use super::open::OpenError;
-
 /// File in which the kernel lists the mounted filesystems.
 const MOUNTS: &str = "/proc/self/mountinfo";
 /// Filesystems whose locks or shared memory do not hold between machines.
@@ -23,22 +21,17 @@ const NETWORK: [&str; 13] = [
     "smb3",
 ];
 
-/// Refuses a file on a network filesystem. Where the kernel does not say what is mounted, nothing is refused.
-pub(super) fn refuse_network(path: &Path) -> Result<(), OpenError> {
-    let Ok(mounts) = std::fs::read_to_string(MOUNTS) else {
-        return Ok(());
-    };
+/// Returns the kind of the network file system that a file lies on; `None` if it lies on none, or the kernel does not say
+/// what is mounted.
+pub(super) fn network_filesystem(path: &Path) -> Option<String> {
+    let mounts = std::fs::read_to_string(MOUNTS).ok()?;
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let Ok(folder) = folder.canonicalize() else {
-        return Ok(());
-    };
-    match filesystem(&mounts, &folder) {
-        Some(kind) if NETWORK.contains(&kind) => Err(OpenError::Network(kind.to_owned())),
-        _ => Ok(()),
-    }
+    let folder = folder.canonicalize().ok()?;
+    let kind = filesystem(&mounts, &folder)?;
+    NETWORK.contains(&kind).then(|| kind.to_owned())
 }
 
 /// The kind of filesystem that a folder is on, by the lines of `mountinfo` (proc(5)): `36 35 98:0 /root /mounted options -

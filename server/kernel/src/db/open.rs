@@ -16,7 +16,7 @@ use sqlx::sqlite::{
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 
 use super::advice::{unmigrated, unopened};
-use super::filesystem::refuse_network;
+use super::filesystem::network_filesystem;
 use super::readers::ReadPool;
 use super::{Db, DbError, Pools};
 
@@ -107,7 +107,9 @@ impl Db {
 
     async fn open_as(url: &str, tenancy: Tenancy) -> Result<Self, OpenError> {
         if let Some(path) = sqlite_path(url) {
-            refuse_network(path)?;
+            if let Some(kind) = network_filesystem(path) {
+                return Err(OpenError::Network(kind));
+            }
             Self::open_sqlite(path, SqliteSynchronous::Full).await
         } else if is_postgres_url(url) {
             Self::open_postgres(url, tenancy).await

@@ -57,10 +57,14 @@ const WAITING: &[(&str, &str)] = &[
     ("kernel gate", "a pause after a failed accept"),
     ("kernel gate::pace", "the pace of one body or answer"),
     ("kernel gate::stream", "the last moment of one connection"),
+    (
+        "kernel partial_file",
+        "a moment before files that a stopped command left are looked for again",
+    ),
     // Runs as long as the process, and does no work of the product.
     ("kernel background", "starts again what fell"),
     (
-        "server bank::listen",
+        "bank listen",
         "signs of life of another company's accept loop",
     ),
 ];
@@ -90,7 +94,11 @@ fn waits(code: &str) -> bool {
 fn only_the_schedule_runs_by_the_clock() {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = BTreeSet::new();
-    for (krate, src) in [("server", "src"), ("kernel", "kernel/src")] {
+    for (krate, src) in [
+        ("server", "src"),
+        ("kernel", "kernel/src"),
+        ("bank", "bank/src"),
+    ] {
         let sources = Sources::read(&here.join(src));
         let waiting = sources.code().filter(|(_, code)| waits(code));
         found.extend(waiting.map(|(module, _)| format!("{krate} {}", module.join("::"))));
