@@ -333,7 +333,7 @@ async fn the_theme_is_kept_in_a_cookie(db: Db) {
     let form = "theme=dark&to=%2Fsignin";
     let answer = world.post(app::links::THEME, "", form).await;
     assert_eq!(header(&answer, "location"), "/signin");
-    let set = header(&answer, "set-cookie").to_owned();
+    let set = header(&answer, "set-cookie").clone();
     let parts: Vec<&str> = set.split("; ").collect();
     for part in ["theme=dark", "Path=/", "HttpOnly", "SameSite=Lax"] {
         assert!(parts.contains(&part), "{set}");

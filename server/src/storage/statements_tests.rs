@@ -231,7 +231,9 @@ fn is_for(sql: &str, is_sqlite: bool) -> bool {
 
 /// Returns `true` if an error says no more than that a parameter has no type yet.
 fn is_about_types(error: &DbError) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| ABOUT_TYPES.contains(&&*code))
 }
 

@@ -18,10 +18,12 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 use super::advice::{unmigrated, unopened};
 use super::filesystem::network_filesystem;
 use super::readers::ReadPool;
-use super::{Db, DbError, Pools};
+use super::{Db, DbError, Pools, is_busy};
 
 /// Time that an opener waits for a connection.
 const WAIT: Duration = Duration::from_secs(5);
+/// Tries of migrations that meet another writer, or one that gets on with the same; there are fewer migrations.
+const BUSY_TRIES: usize = 100;
 
 /// Reason a database cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -264,14 +266,17 @@ pub(super) async fn migrate_sqlite(
         // The table is made with the first of them.
         count.unwrap_or(0)
     };
-    loop {
+    // Whoever writes something else at that moment ends a migration as well, which shows in no count.
+    for _ in 0..BUSY_TRIES {
         let before = count().await;
         match all.run_to(version, writer).await {
-            Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..))
-                if count().await > before => {}
+            Err(
+                MigrateError::Execute(ref error) | MigrateError::ExecuteMigration(ref error, _),
+            ) if is_busy(error) || count().await > before => {}
             done => return Ok(done?),
         }
     }
+    Ok(all.run_to(version, writer).await?)
 }
 
 /// Makes the file of a new SQLite database one that its owner alone may read, as SQLite's own files beside it will be. What is
