@@ -96,7 +96,7 @@ pub fn run(subject: &Subject<'_>, pair: &Pair, keys: &Value, time: Duration) -> 
 }
 
 /// Gives the server the first core, and us the others.
-pub fn apart(subject: &Subject<'_>) {
+fn apart(subject: &Subject<'_>) {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let Some(server) = process::id(subject).filter(|_| cores > 1) else {
         return;

@@ -1,7 +1,7 @@
 //! `cargo xtask bench --sign-ins`: five hundred guesses a second at the portal's sign-in, and what becomes of the API.
 //!
 //! Each guess is for another account and comes from another address of 127.0.0.0/8, so that no limit of either stops it
-//! before its password would be hashed. The server has one core to itself where there are two.
+//! before its password would be hashed.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -15,7 +15,7 @@ use super::flow::Pair;
 use super::http::{Connection, request};
 use super::open::{self, Calls, Offer};
 use super::subject::Subject;
-use super::{load, overload, process, reads, table};
+use super::{load, process, reads, table};
 use crate::report::PartsFailed;
 
 /// Guesses a second.
@@ -41,7 +41,6 @@ struct Guesses {
 
 /// Measures reads of accounts alone and beside the guesses, prints both, and fails if the promise was broken.
 pub fn run(subject: &Subject<'_>, pair: &Pair, time: Duration) -> Result<()> {
-    overload::apart(subject);
     let address = &subject.address();
     let read = reads::accounts(address, pair);
     Connection::open(address)?.call(&read)?.expect_success()?;

@@ -5,7 +5,6 @@
 
 #[cfg(test)]
 pub(crate) mod meter;
-mod thread;
 
 use std::sync::Arc;
 
@@ -167,7 +166,7 @@ impl QueueSlot {
             .await
             .map_err(failed)?;
         // The turn goes along, so that a caller who left does not make room for a third.
-        thread::run(move || {
+        tokio::task::spawn_blocking(move || {
             let outcome = work(&passwords);
             drop(turn);
             outcome
