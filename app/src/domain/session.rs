@@ -305,6 +305,27 @@ mod tests {
     }
 
     #[test]
+    fn a_redirect_follows_a_submitted_step_alone() {
+        let redirected = SessionEvent::Accepted(Follows::Redirect);
+        let pending = SessionEvent::Accepted(Follows::Verification);
+        let at_bank = Progress::NEW.after(redirected).unwrap();
+        let verified = Progress::NEW.after(pending).unwrap();
+        assert!(
+            at_bank
+                .after(SessionEvent::Returned(Follows::Step))
+                .is_some()
+        );
+        assert_eq!(
+            at_bank.after(SessionEvent::Returned(Follows::Redirect)),
+            None
+        );
+        assert_eq!(
+            verified.after(SessionEvent::Verified(Follows::Redirect)),
+            None
+        );
+    }
+
+    #[test]
     fn a_refusal_ends_the_attempt_and_not_the_session() {
         let at_bank = Progress::NEW
             .after(SessionEvent::Accepted(Follows::Redirect))

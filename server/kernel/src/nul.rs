@@ -23,7 +23,7 @@ pub fn json_holds_nul(body: &[u8]) -> bool {
         match rest {
             [] => return false,
             [0, ..] | [b'\\', b'u', b'0', b'0', b'0', b'0', ..] => return true,
-            // What is escaped begins no escape of its own.
+            // An escaped backslash begins no escape of its own.
             [b'\\', _, after @ ..] | [_, after @ ..] => rest = after,
         }
     }

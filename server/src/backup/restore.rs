@@ -39,7 +39,7 @@ pub async fn restore(config: &Config, from: &Path) -> Result<BackupSummary, Back
     let bank = place(Part::Bank, config.bank_database_url());
     own.expect(header.kind)?;
     own.check_empty().await?;
-    // Of a backup that has no bank, too: its tables may be in the product's, which is to hand them over.
+    // A backup without a bank needs the place as well: the bank's tables may be in the product's, which hands them over.
     bank.check_empty().await?;
     let own_content = own.unseal(&header, &key, &mut file).await?;
     let mut bank_content = None;
@@ -63,7 +63,7 @@ pub async fn restore(config: &Config, from: &Path) -> Result<BackupSummary, Back
 struct Place<'p> {
     part: Part,
     url: String,
-    /// Where what is restored to Postgres is opened first.
+    /// Folder in which a backup is opened before it is copied to Postgres.
     folder: &'p Path,
 }
 

@@ -34,7 +34,7 @@ async fn earlier(folder: &tempfile::TempDir) -> Db {
         gaps: true,
     };
     fill(&earlier, &earlier, &filling).await;
-    // What it knows of itself is not handed on.
+    // Rows in which a database describes itself are not handed on.
     let mut tx = earlier.write().await.unwrap();
     kernel::db::run!(tx, |conn| sqlx::query("DROP TABLE bank_meta")
         .execute(conn)

@@ -12,7 +12,7 @@ use sqlx::postgres::PgConnection;
 
 use super::{Db, DbResult};
 
-/// What a crate's tables have that the planner must not keep.
+/// Columns of a crate's tables whose values the planner must not keep.
 #[derive(Clone, Copy)]
 pub struct PrivateColumns {
     /// Returns `true` if a column of a table holds more than ids, times, states and settings.
@@ -27,7 +27,7 @@ pub struct PrivateColumns {
 struct Collected {
     table_name: String,
     column_name: String,
-    /// How many values are kept (`pg_attribute.attstattarget`); -1 for what the server is set to.
+    /// Number of values that are kept (`pg_attribute.attstattarget`); -1 for the server's default.
     target: i32,
     /// Type of the column, as SQL writes it.
     sql_type: String,
