@@ -7,7 +7,12 @@ use chrono::{DateTime, Duration, Utc};
 use kernel::crypto::Digest;
 use sqlx::QueryBuilder;
 
-use super::{DbResult, Tx, run};
+use super::{DbResult, Signal, Tx, run};
+
+/// The signal that a fetch of a consent's data has ended, well or not.
+pub fn fetch_ended(id: CredentialsId) -> Signal {
+    Signal::about("fetches", id)
+}
 
 /// One consent record. Before the exchange it has neither a token nor an end.
 #[derive(Clone, sqlx::FromRow)]
@@ -389,6 +394,7 @@ impl Tx {
         claim: JobId,
         end: &FetchEnd<'_>,
     ) -> DbResult<bool> {
+        self.signal(fetch_ended(id));
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE consents SET fetched_at = COALESCE($3, fetched_at), quiet_until = $4, refresh_at = $5,

@@ -4,7 +4,10 @@ use chrono::{DateTime, Utc};
 use kernel::crypto::Wrapped;
 use uuid::Uuid;
 
-use super::{DbResult, Tx, run};
+use super::{DbResult, Signal, Tx, run};
+
+/// The signal that data keys were erased.
+pub const ERASED: Signal = Signal::named("data_keys.erased");
 
 /// A running process and the keys it has read.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -52,6 +55,7 @@ impl Tx {
 
     /// Erases the data key of an owner: what was sealed under it never opens again. `false` if there was none.
     pub async fn erase_data_key(&mut self, owner: Uuid, now: DateTime<Utc>) -> DbResult<bool> {
+        self.signal(ERASED);
         run!(self, |conn| {
             sqlx::query(
                 "UPDATE data_keys SET wrapped = NULL, erased_at = $2 WHERE owner = $1 AND wrapped IS NOT NULL",

@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use kernel::db::{Connection, DbResult, Link, OpenError};
+use kernel::db::{Connection, DbResult, Link, OpenError, Signal};
 use sqlx::migrate::Migrator;
 
 #[cfg(test)]
@@ -91,6 +91,11 @@ impl Tx {
         #[cfg(test)]
         crash::point();
         Ok(())
+    }
+
+    /// Names what this transaction changes, for those who wait for it; see [`kernel::db::Signals`].
+    pub fn signal(&mut self, signal: Signal) {
+        self.0.signal(signal);
     }
 
     /// Returns `true` if the database answers.

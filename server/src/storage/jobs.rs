@@ -9,7 +9,7 @@ mod tests;
 use app::domain::ids::JobId;
 use chrono::{DateTime, Duration, Utc};
 
-use super::{DbResult, Tx, run};
+use super::{DbResult, Signal, Tx, run};
 
 /// A claimed job. The payload is sealed: it may hold an address or a one-time link.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -50,6 +50,11 @@ pub const REVIVED: usize = 500;
 /// no two processes' clocks are so far apart.
 const BELIEVED: Duration = Duration::hours(1);
 
+/// The signal that a job of a class may be due.
+pub fn due(class: &str) -> Signal {
+    Signal::about("jobs", class)
+}
+
 impl Tx {
     /// Adds a job of a kind and class, due at `run_at`.
     pub async fn add_job(
@@ -71,7 +76,9 @@ impl Tx {
             .execute(conn)
             .await
             .map(|_| ())
-        })
+        })?;
+        self.signal(due(class));
+        Ok(())
     }
 
     /// The class of the job due longest.
@@ -160,16 +167,18 @@ impl Tx {
 
     /// Puts a job back as if this try had not begun.
     pub async fn put_back_job(&mut self, id: JobId, attempts: i64) -> DbResult<()> {
-        run!(self, |conn| {
-            sqlx::query(
-                "UPDATE jobs SET lease_until = NULL, attempts = attempts - 1, lost = 0 WHERE id = $1 AND attempts = $2",
+        let class: Option<String> = run!(self, |conn| {
+            sqlx::query_scalar(
+                "UPDATE jobs SET lease_until = NULL, attempts = attempts - 1, lost = 0 WHERE id = $1 AND attempts = $2
+                 RETURNING class",
             )
             .bind(id)
             .bind(attempts)
-            .execute(conn)
+            .fetch_optional(conn)
             .await
-            .map(|_| ())
-        })
+        })?;
+        self.signal_due(class);
+        Ok(())
     }
 
     /// Forgets a job that is done, if it still has the lease of this try.
@@ -227,16 +236,23 @@ impl Tx {
     /// Makes the waiting jobs of a kind due now, whose turn would come later: after a failure, or because they were put
     /// off by a clock that has been set back since.
     pub async fn bring_forward_jobs(&mut self, kind: &str, now: DateTime<Utc>) -> DbResult<()> {
-        run!(self, |conn| {
-            sqlx::query(
-                "UPDATE jobs SET run_at = $2 WHERE kind = $1 AND failed_at IS NULL AND run_at > $2",
+        let classes: Vec<String> = run!(self, |conn| {
+            sqlx::query_scalar(
+                "UPDATE jobs SET run_at = $2 WHERE kind = $1 AND failed_at IS NULL AND run_at > $2 RETURNING class",
             )
             .bind(kind)
             .bind(now)
-            .execute(conn)
+            .fetch_all(conn)
             .await
-            .map(|_| ())
-        })
+        })?;
+        self.signal_due(classes);
+        Ok(())
+    }
+
+    fn signal_due(&mut self, classes: impl IntoIterator<Item = String>) {
+        for class in classes {
+            self.signal(due(&class));
+        }
     }
 
     /// Jobs for an operator's eyes, those due longest first; those given up alone, the latest first.
@@ -271,8 +287,8 @@ impl Tx {
     ) -> DbResult<Vec<(JobId, String)>> {
         const SET: &str = "UPDATE jobs SET failed_at = NULL, attempts = 0, lost = 0, lease_until = NULL, run_at = $1
                            WHERE failed_at IS NOT NULL AND id IN (SELECT id FROM jobs WHERE failed_at <= $1";
-        let end = format!(" ORDER BY failed_at, id LIMIT {REVIVED}) RETURNING id, kind");
-        run!(self, |conn| match which {
+        let end = format!(" ORDER BY failed_at, id LIMIT {REVIVED}) RETURNING id, kind, class");
+        let revived: Vec<(JobId, String, String)> = run!(self, |conn| match which {
             DeadJobs::All => {
                 sqlx::query_as(sqlx::AssertSqlSafe(format!("{SET}{end}")))
                     .bind(now)
@@ -295,7 +311,12 @@ impl Tx {
                     .fetch_all(conn)
                     .await
             }
-        })
+        })?;
+        let revived = revived.into_iter().map(|(id, kind, class)| {
+            self.signal(due(&class));
+            (id, kind)
+        });
+        Ok(revived.collect())
     }
 
     /// Deletes a job that nobody runs just now; answers its kind.

@@ -32,6 +32,7 @@ use std::time::{Duration as StdDuration, Instant};
 
 use app::domain::ids::JobId;
 use chrono::Duration;
+use kernel::db::Subscription;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -58,7 +59,7 @@ use crate::jobs::{Class, Job};
 use crate::scope::Scope;
 use crate::state::AppState;
 use crate::storage::DbError;
-use crate::storage::jobs::JobRow;
+use crate::storage::jobs::{self, JobRow};
 
 /// Number of times in a row that a job's process may end without an outcome before the job itself is taken for the
 /// cause and is given up.
@@ -72,7 +73,7 @@ const WRITES: u32 = 5;
 /// Durations that the workers go by; tests use shorter ones.
 #[derive(Clone, Copy, Debug)]
 pub struct WorkerTiming {
-    /// Time between two looks at the table: jobs of other processes come without a wake-up.
+    /// Time between two looks at the table: jobs become due by the clock, and signals may be lost.
     pub look: StdDuration,
     /// Duration of a lease on a job.
     pub lease: Duration,
@@ -234,6 +235,7 @@ impl Worker {
         let slots = Arc::new(Semaphore::new(class.slots()));
         let cut = CancellationToken::new();
         let mut running = JoinSet::new();
+        let mut due = self.state.db.signals().subscribe(jobs::due(class.as_str()));
         while !stop.is_cancelled() {
             // A class whose every place is held by what nothing ends is not moving.
             if self.stuck.load(Ordering::Relaxed) < class.slots() {
@@ -253,7 +255,7 @@ impl Worker {
                         drop(slot);
                     });
                 }
-                Ok(None) => self.sleep(class, &stop).await,
+                Ok(None) => self.sleep(&mut due, &stop).await,
                 Err(error) => {
                     tracing::error!(%error, "the job table cannot be read");
                     tokio::select! {
@@ -385,10 +387,10 @@ impl Worker {
         tx.commit().await
     }
 
-    async fn sleep(&self, class: Class, stop: &CancellationToken) {
+    async fn sleep(&self, due: &mut Subscription, stop: &CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => {}
-            () = self.state.queue.wanted(class) => {}
+            () = due.heard() => {}
             () = tokio::time::sleep(self.pace.look) => {}
         }
     }

@@ -40,6 +40,7 @@ pub const SCHEDULE: &[ScheduleEntry] = &[
     once::<RemindOwners>(Period::DailyAt(SIX), "tells owners of tenants which consents end soon"),
     // In each process: looks at what others have left for it, and writes what it holds in memory.
     each(TASK, FIVE_SECONDS, "takes the turns of the entries above that are due", turns::run),
+    each(SIGNALS_TASK, QUARTER_SECOND, "hears what other processes have changed", hear_signals),
     each(Class::Mail.task(), SECOND, "runs jobs that send letters", |state, every, stop| {
         Box::pin(super::run_class(state, Class::Mail, every, stop))
     }),
@@ -68,9 +69,12 @@ pub const SCHEDULE: &[ScheduleEntry] = &[
 
 /// The name of the task that takes turns, as `/readyz` gives it.
 pub const TASK: &str = "schedule";
+/// The name of the task that hears other processes, as `/readyz` gives it.
+const SIGNALS_TASK: &str = "signals";
 
 const MOMENT: StdDuration = StdDuration::from_millis(150);
 const HALF_A_SECOND: StdDuration = StdDuration::from_millis(400);
+const QUARTER_SECOND: StdDuration = StdDuration::from_millis(250);
 const SECOND: StdDuration = StdDuration::from_secs(1);
 const FIVE_SECONDS: StdDuration = StdDuration::from_secs(5);
 const HALF_A_MINUTE: Duration = Duration::seconds(30);
@@ -184,4 +188,22 @@ pub async fn run(state: AppState, stop: CancellationToken) {
         }
     });
     futures_util::future::join_all(tasks).await;
+}
+
+/// Hears the signals of other processes until told to stop.
+fn hear_signals(
+    state: AppState,
+    every: StdDuration,
+    stop: CancellationToken,
+) -> Running<'static, ()> {
+    Box::pin(async move {
+        let alive = || state.pulse.beat(SIGNALS_TASK);
+        while let Err(error) = state.db.hear_signals(every, &stop, alive).await {
+            tracing::warn!(%error, "signals of other processes are not heard: what they change is found by the clock");
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(FIVE_SECONDS) => alive(),
+            }
+        }
+    })
 }

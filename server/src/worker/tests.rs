@@ -21,6 +21,7 @@ on_both!(
     what_hangs_in_one_class_is_not_waited_for_in_another,
     a_stop_lets_jobs_finish,
     a_kind_that_nobody_knows_waits_for_a_newer_version,
+    jobs_of_another_process_are_run_at_once,
 );
 
 const QUICK: WorkerTiming = WorkerTiming {
@@ -351,4 +352,33 @@ async fn a_kind_that_nobody_knows_waits_for_a_newer_version(db: Db) {
         job.last_error.as_deref(),
         Some("no handler for jobs of kind tomorrow")
     );
+}
+
+async fn jobs_of_another_process_are_run_at_once(db: Db) {
+    let there = state(Db::open(&db.url().await).await.unwrap());
+    let here = state(db);
+    let stop = CancellationToken::new();
+    let mut worker = worker(&there);
+    // By the clock it would find none of them within this test.
+    worker.pace.look = StdDuration::from_hours(1);
+    let running = tokio::spawn({
+        let stop = stop.clone();
+        async move { worker.run(Class::Mail, stop).await }
+    });
+    let hearing = tokio::spawn({
+        let (db, stop) = (there.db.clone(), stop.clone());
+        async move {
+            let every = StdDuration::from_millis(10);
+            db.hear_signals(every, &stop, || ()).await.unwrap();
+        }
+    });
+    for n in 1..=5 {
+        let what = format!("letter {n}");
+        add(&here, &Notes(what.clone())).await;
+        seen(&here, &what).await;
+    }
+    stop.cancel();
+    running.await.unwrap();
+    hearing.await.unwrap();
+    there.db.close().await;
 }

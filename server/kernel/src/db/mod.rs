@@ -10,6 +10,7 @@ pub mod copy;
 mod filesystem;
 mod open;
 mod readers;
+mod signals;
 pub mod snapshot;
 mod statement;
 pub mod statistics;
@@ -24,6 +25,7 @@ use sqlx::{Postgres, Sqlite, Transaction};
 pub use self::open::{OpenError, Tenancy, is_postgres_url, refuse_missing, sqlite_path};
 pub use self::readers::ReadQueue;
 use self::readers::{ReadConnection, ReadPool};
+pub use self::signals::{Signal, Signals, Subscription};
 pub use self::statement::{STATEMENTS, Statement, Tally, WRITER_WAITS, tallied, tallied_now};
 pub use crate::run;
 
@@ -34,7 +36,7 @@ pub type DbResult<T> = Result<T, DbError>;
 
 /// A database, opened and of the right kind; cheap to clone.
 #[derive(Clone)]
-pub struct Db(Pools);
+pub struct Db(Pools, Signals);
 
 #[derive(Clone)]
 enum Pools {
@@ -49,8 +51,13 @@ enum Pools {
     },
 }
 
-/// One request's way to the database: reading, or the one transaction that writes.
-pub struct Tx(Inner);
+/// One request's way to the database: reading, or the one transaction that writes. With it, what is signalled when it
+/// ends.
+pub struct Tx {
+    inner: Inner,
+    signals: Signals,
+    raised: Vec<Signal>,
+}
 
 enum Inner {
     SqliteRead(ReadConnection<Sqlite>),
@@ -110,7 +117,7 @@ impl Db {
 
     /// A connection that reads; each statement sees what was committed before it.
     pub async fn read(&self) -> DbResult<Tx> {
-        Ok(Tx(match &self.0 {
+        Ok(self.tx(match &self.0 {
             Pools::Sqlite { readers, .. } => Inner::SqliteRead(readers.lend().await?),
             Pools::Postgres { readers, .. } => Inner::PostgresRead(readers.lend().await?),
         }))
@@ -134,7 +141,7 @@ impl Db {
             Pools::Postgres { writer, .. } => Inner::PostgresWrite(writer.begin().await?),
         };
         WRITER_WAITS.add(asked_at.elapsed());
-        Ok(Tx(begun))
+        Ok(self.tx(begun))
     }
 
     /// A connection for counters: on Postgres each statement commits by itself without waiting for the disk, because a
@@ -142,7 +149,9 @@ impl Db {
     pub async fn counting(&self) -> DbResult<Tx> {
         match &self.0 {
             Pools::Sqlite { .. } => self.write().await,
-            Pools::Postgres { counters, .. } => Ok(Tx(Inner::PostgresRead(counters.lend().await?))),
+            Pools::Postgres { counters, .. } => {
+                Ok(self.tx(Inner::PostgresRead(counters.lend().await?)))
+            }
         }
     }
 
@@ -180,8 +189,17 @@ impl Db {
         }
     }
 
+    fn tx(&self, inner: Inner) -> Tx {
+        Tx {
+            inner,
+            signals: self.1.clone(),
+            raised: Vec::new(),
+        }
+    }
+
     /// Closes every connection, so that the files are whole and nothing is left open.
     pub async fn close(&self) {
+        self.1.flush().await;
         match &self.0 {
             Pools::Sqlite { writer, readers } => {
                 readers.close().await;
@@ -201,16 +219,25 @@ impl Db {
 }
 
 impl Tx {
-    /// Ends the transaction: what it wrote is durable when this returns.
+    /// Names what this transaction changes, for those who wait for it. It is sent once the transaction is committed.
+    pub fn signal(&mut self, signal: Signal) {
+        if !self.raised.contains(&signal) {
+            self.raised.push(signal);
+        }
+    }
+
+    /// Ends the transaction: what it wrote is durable when this returns, and whoever waits for it has been told.
     pub async fn commit(self) -> DbResult<()> {
-        let committed = match self.0 {
+        let committed = match self.inner {
             Inner::SqliteWrite(tx) => tx.commit().await,
             Inner::PostgresWrite(tx) => tx.commit().await,
             Inner::SqliteRead(_) | Inner::PostgresRead(_) => return Ok(()),
         };
         // The benchmark counts these lines: each is a wait for the disk.
         tracing::trace!("committed");
-        committed
+        committed?;
+        self.signals.send(self.raised);
+        Ok(())
     }
 
     /// Returns `true` if the database answers.
@@ -223,7 +250,7 @@ impl Tx {
 
     /// Returns the connection to speak through; see [`run!`].
     pub fn link(&mut self) -> Connection<'_> {
-        match &mut self.0 {
+        match &mut self.inner {
             Inner::SqliteRead(reader) => Connection::Sqlite(reader.connection()),
             Inner::SqliteWrite(tx) => Connection::Sqlite(tx),
             Inner::PostgresRead(reader) => Connection::Postgres(reader.connection()),

@@ -18,7 +18,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 use super::advice::{unmigrated, unopened};
 use super::filesystem::network_filesystem;
 use super::readers::ReadPool;
-use super::{Db, DbError, Pools, is_busy};
+use super::{Db, DbError, Pools, Signals, is_busy};
 
 /// Time that an opener waits for a connection.
 const WAIT: Duration = Duration::from_secs(5);
@@ -169,10 +169,11 @@ impl Db {
             .idle_timeout(None)
             .max_lifetime(None);
         let readers = readers.connect_lazy_with(options.create_if_missing(false).read_only(true));
-        Ok(Self(Pools::Sqlite {
+        let pools = Pools::Sqlite {
             writer,
             readers: ReadPool::new(readers),
-        }))
+        };
+        Ok(Self(pools, Signals::of_sqlite()))
     }
 
     pub async fn open_postgres(url: &str, tenancy: Tenancy) -> Result<Self, OpenError> {
@@ -213,11 +214,14 @@ impl Db {
             // whenever the statistics are older than the rows.
             ("enable_bitmapscan", "off"),
         ]));
-        Ok(Self(Pools::Postgres {
+        let counters = ReadPool::new(counters);
+        let signals = Signals::of_postgres(counters.clone());
+        let pools = Pools::Postgres {
             writer,
             readers: ReadPool::new(readers),
-            counters: ReadPool::new(counters),
-        }))
+            counters,
+        };
+        Ok(Self(pools, signals))
     }
 }
 

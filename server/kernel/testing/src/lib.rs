@@ -10,3 +10,5 @@
 pub mod breaking;
 pub mod databases;
 pub mod rows;
+#[cfg(test)]
+mod signals;

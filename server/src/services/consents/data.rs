@@ -16,11 +16,11 @@ use crate::scope;
 use crate::services::access::keys::Client;
 use crate::services::refusal::{ApiError, Refusal};
 use crate::state::AppState;
-use crate::storage::consents::{CLOCKS, ConsentRow};
+use crate::storage::consents::{CLOCKS, ConsentRow, fetch_ended};
 pub use crate::storage::unreadable::UnreadableCount;
 
-/// Interval at which a read that waits checks for the data.
-const GLANCE: StdDuration = StdDuration::from_millis(50);
+/// Interval at which a read that waits looks for the data, should it not hear that there is some.
+const LOOK: StdDuration = StdDuration::from_secs(1);
 
 /// Word for the field of a row that no longer opens, among the bank's own names.
 const SEALED: &str = "sealed";
@@ -178,6 +178,7 @@ async fn wait(state: &AppState, id: CredentialsId) -> Result<DateTime<Utc>, ApiE
     let patience = StdDuration::from_secs(state.config.data.first_fetch_wait_seconds);
     let started = tokio::time::Instant::now();
     let leave = state.rate_limits.slots.wait();
+    let mut ended = state.db.signals().subscribe(fetch_ended(id));
     while leave.is_some() && started.elapsed() < patience {
         let fetching = {
             let state = state.clone();
@@ -191,7 +192,8 @@ async fn wait(state: &AppState, id: CredentialsId) -> Result<DateTime<Utc>, ApiE
             Ok(fetched) => match fetched.map_err(broke)?? {
                 FetchOutcome::Fresh(at) => return Ok(at),
                 FetchOutcome::InProgress | FetchOutcome::Deferred => {
-                    tokio::time::sleep(GLANCE).await;
+                    let left = patience.saturating_sub(started.elapsed()).min(LOOK);
+                    tokio::time::timeout(left, ended.heard()).await.ok();
                 }
             },
             Err(_) => break,

@@ -192,7 +192,6 @@ pub async fn delete(
             }
         }
         tx.commit().await?;
-        state.queue.wake();
     }
     Ok(row.id)
 }

@@ -36,7 +36,6 @@ pub async fn send(state: &AppState) -> Result<(), ApiError> {
         }
     }
     tx.commit().await?;
-    state.queue.wake();
     Ok(())
 }
 

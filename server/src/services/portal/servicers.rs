@@ -185,7 +185,6 @@ pub async fn approve(
         links::write(state, &mut tx, letter).await?;
     }
     tx.commit().await?;
-    state.queue.wake();
     Ok(())
 }
 
@@ -222,7 +221,6 @@ pub async fn suspend(
         links::write_about(state, &mut tx, &owner.registered_key, owner.proved, letter).await?;
     }
     tx.commit().await?;
-    state.queue.wake();
     Ok(())
 }
 

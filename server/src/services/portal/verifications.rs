@@ -61,7 +61,6 @@ impl Verifications for Services {
             };
             state.queue.add(&mut tx, &job).await?;
             tx.commit().await?;
-            state.queue.wake();
             Ok::<_, ServiceError>(())
         };
         portal_result(self, decided.await)

@@ -170,7 +170,6 @@ async fn revoke_unserved(
         .await?;
     payments::on_session_ended(state, &mut tx, session.id).await?;
     tx.commit().await?;
-    state.queue.wake();
     Ok(Some(LinkOutcome::ended(why)))
 }
 
@@ -361,7 +360,6 @@ async fn complete_consent(
     let data = transition::answer_data(next);
     transition::update_answer(state, &mut tx, claimed.session, data).await?;
     tx.commit().await?;
-    state.queue.wake();
     if delivery != Delivery::OnLink {
         return Ok(Some(LinkOutcome::Continues(None)));
     }

@@ -275,7 +275,6 @@ pub async fn cancel(
     }
     payments::on_session_ended(state, &mut tx, id).await?;
     tx.commit().await?;
-    state.queue.wake();
     Ok(off)
 }
 

@@ -235,7 +235,6 @@ async fn complete(
         tx.insert_callback(&way_back).await?;
     }
     tx.commit().await?;
-    state.queue.wake();
     let next_step = match next {
         Next::Step { name, .. } => Some(name),
         _ => None,

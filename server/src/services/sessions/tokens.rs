@@ -199,7 +199,6 @@ async fn open(
         once.keep_in(state, &mut tx, 200, &body).await?;
     }
     tx.commit().await?;
-    state.queue.wake();
     Ok(ExchangeResult::First(exchanged))
 }
 
@@ -304,7 +303,6 @@ async fn used(
         })
         .await?;
         tx.commit().await?;
-        state.queue.wake();
         tracing::warn!(tenant = %client.tenant(), session = %row.session_id, "a temp_token was used again: its consent was ended");
     }
     Err(Refusal::new(Code::TempTokenUsed)

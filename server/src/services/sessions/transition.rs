@@ -299,7 +299,6 @@ pub async fn undo_at_provider(
         other => stop_at_provider(state, &mut tx, session, other.bank_ref()).await?,
     }
     tx.commit().await?;
-    state.queue.wake();
     Ok(())
 }
 

@@ -158,7 +158,6 @@ async fn apply(
                 transition::stop_at_provider(state, &mut tx, claimed.session, kept.as_ref())
                     .await?;
                 tx.commit().await?;
-                state.queue.wake();
             }
             Ok(())
         }
@@ -214,6 +213,5 @@ async fn verified(
     let data = transition::answer_data(next);
     transition::update_answer(state, &mut tx, claimed.session, data).await?;
     tx.commit().await?;
-    state.queue.wake();
     Ok(())
 }

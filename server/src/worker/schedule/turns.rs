@@ -101,7 +101,6 @@ async fn look_at(
         add_job(state, &mut tx, entry, now).await?;
     }
     tx.commit().await?;
-    state.queue.wake();
     Ok(())
 }
 

@@ -42,10 +42,6 @@ const WAITING: &[(&str, &str)] = &[
         "a claim that could not be released, for as long as it is held",
     ),
     (
-        "server services::consents::data",
-        "a read that waits for first data, while its caller waits",
-    ),
-    (
         "server services::portal::secrets::rewrap",
         "a pause between two batches of a command's work",
     ),
@@ -54,6 +50,10 @@ const WAITING: &[(&str, &str)] = &[
         "the time that load balancers get to see a stop",
     ),
     ("server http::form::body", "the pace of one body"),
+    (
+        "kernel db::signals",
+        "the entry that hears other processes, and a pause between two batches of signals",
+    ),
     ("kernel gate", "a pause after a failed accept"),
     ("kernel gate::pace", "the pace of one body or answer"),
     ("kernel gate::stream", "the last moment of one connection"),

@@ -124,7 +124,6 @@ pub async fn forgot(
     };
     state.queue.add(&mut tx, &job).await?;
     tx.commit().await?;
-    state.queue.wake();
     Ok(())
 }
 
@@ -150,7 +149,6 @@ pub async fn mail_password_link(state: &AppState, email_key: &str) -> Result<(),
         write(state, &mut tx, letter).await?;
     }
     tx.commit().await?;
-    state.queue.wake();
     Ok(())
 }
 
@@ -234,7 +232,6 @@ pub async fn send_verification(state: &AppState, actor: &Actor) -> Result<(), Se
     let letter = letters::verification(brand, actor.email.as_str(), &link);
     write(state, &mut tx, letter).await?;
     tx.commit().await?;
-    state.queue.wake();
     Ok(())
 }
 

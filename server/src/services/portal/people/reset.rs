@@ -134,7 +134,6 @@ pub async fn reset(
     .await?;
     links::write(state, &mut tx, links::changed(state, &row.email)).await?;
     tx.commit().await?;
-    state.queue.wake();
     Ok(row.id)
 }
 

@@ -282,6 +282,5 @@ pub async fn change_password(
     let letter = links::changed(state, actor.email.as_str());
     links::write_about(state, &mut tx, &actor.email.key(), actor.verified, letter).await?;
     tx.commit().await?;
-    state.queue.wake();
     Ok(())
 }

@@ -47,7 +47,6 @@ pub async fn start(
     let servicer = (made.servicer, form.name.as_str());
     links::welcome(state, &mut tx, made.person, &email, servicer).await?;
     tx.commit().await?;
-    state.queue.wake();
     Ok(Started {
         person: made.person,
         servicer: made.servicer,
@@ -192,7 +191,6 @@ pub async fn sign_up(
     let name = name.unwrap_or_default();
     links::welcome(state, &mut tx, person, &email, (servicer, &name)).await?;
     tx.commit().await?;
-    state.queue.wake();
     Ok(person)
 }
 

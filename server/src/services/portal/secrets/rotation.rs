@@ -291,7 +291,6 @@ async fn end_all(
         let (mut tx, _, key) = droppable(state, path, kind, tag).await?;
         let ended = end_consents(state, &mut tx, &key).await?;
         tx.commit().await?;
-        state.queue.wake();
         if ended == 0 {
             break;
         }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::state::AppState;
 use crate::storage::DbError;
-use crate::storage::data_keys::HolderRow;
+use crate::storage::data_keys::{self, HolderRow};
 
 /// The name of the task, as `/readyz` gives it.
 pub const TASK: &str = "key file";
@@ -50,6 +50,7 @@ impl Watch {
     /// Looks again and again until told to stop, then says that the process is gone.
     pub async fn run(mut self, every: Duration, stop: CancellationToken) {
         let mut looks = 0;
+        let mut erased = self.state.db.signals().subscribe(data_keys::ERASED);
         loop {
             self.state.pulse.beat(TASK);
             if let Err(error) = self.look(looks % SIGN == 0).await {
@@ -58,6 +59,7 @@ impl Watch {
             looks += 1;
             tokio::select! {
                 () = stop.cancelled() => break,
+                () = erased.heard() => {}
                 () = tokio::time::sleep(every) => {}
             }
         }

@@ -52,7 +52,6 @@ pub async fn erase(
     }
     state.vault.forget(tenant.0);
     erase_uploads(state, tenant).await?;
-    state.queue.wake();
     if let Err(error) = erasure::erase(state).await {
         tracing::warn!(%error, "rows of an erased tenant are still there, unreadable; the next look deletes them");
     }

@@ -391,7 +391,6 @@ impl Writer {
         };
         state.queue.add(&mut tx, &forward).await?;
         tx.commit().await?;
-        state.queue.wake();
         Ok(self.arrived(self.id, whole, status))
     }
 
