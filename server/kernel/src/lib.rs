@@ -5,6 +5,7 @@ pub mod background;
 pub mod clock;
 pub mod crypto;
 pub mod db;
+pub mod form;
 pub mod gate;
 pub mod json;
 pub mod nul;

@@ -5,13 +5,12 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use chrono::DateTime;
 use json::{JsonValue, PlainValue, ReadLimits};
+use kernel::form::{Pairs, part, whole};
 use kernel::json::coding;
 use url::{Host, Url};
 
 use super::fuzz;
-use crate::http::form::{part, whole};
 use crate::http::{idempotency, json as bodies};
-use crate::portal::fields;
 use crate::services::access::signatures::{
     claims, der, digest, jws, material, pem, testing, times,
 };
@@ -254,7 +253,7 @@ fn queries_forms_and_headers() {
             bodies::query(&uri).ok();
         }
         if let Ok(text) = std::str::from_utf8(bytes) {
-            fields::parse(text);
+            Pairs::parse(text).ok();
             if let Some(bytes) = cursors::bare(text) {
                 transactions::read_position(&bytes);
             }

@@ -3,13 +3,12 @@
 use app::pages::{FormFields, FormFile};
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
+use kernel::form::Pairs;
+use kernel::form::whole::{self, FormReadError as UnreadFile};
 use kernel::gate::{BodyReadError, MemoryShare};
 use kernel::json::coding;
 use kernel::nul::storable;
-use percent_encoding::percent_decode_str;
 use tokio::sync::Semaphore;
-
-use crate::http::form::whole::{self, FormReadError as UnreadFile};
 
 const LARGEST: usize = 64 * 1024;
 /// The largest file that a screen takes, in bytes: what the API takes of one kind, unless a manifest says otherwise.
@@ -118,37 +117,7 @@ async fn with_file(headers: &HeaderMap, body: Body) -> Result<ReceivedForm, Form
     Ok((FormFields(whole.fields), file))
 }
 
-/// Reads `a=1&b=2` (WHATWG URL, 5.1); nothing if it is not UTF-8 after decoding, or holds what no database keeps.
+/// Reads a query; `None` if it cannot be read.
 pub fn parse(text: &str) -> Option<FormFields> {
-    let pairs = text.split('&').filter(|pair| !pair.is_empty());
-    let fields = pairs.map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        Some((decode(name)?, decode(value)?))
-    });
-    fields.collect::<Option<Vec<_>>>().map(FormFields)
-}
-
-fn decode(text: &str) -> Option<String> {
-    let spaced = text.replace('+', " ");
-    percent_decode_str(&spaced)
-        .decode_utf8()
-        .ok()
-        .map(std::borrow::Cow::into_owned)
-        .filter(|text| storable(text))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fields_are_read_whole_in_order_or_not_at_all() {
-        let fields = parse("name=A%26B+Ltd&skill=a&skill=b_%231.0&empty=&bare").unwrap();
-        assert_eq!(fields.get("name"), "A&B Ltd");
-        assert_eq!(fields.all("skill"), ["a", "b_#1.0"]);
-        assert_eq!(fields.get("bare"), "");
-        assert!(parse("name=%ff").is_none());
-        assert!(parse("q=%00").is_none() && parse("%00=q").is_none() && parse("q=a\0").is_none());
-        assert_eq!(parse("").unwrap().0.len(), 0);
-    }
+    Pairs::parse(text).ok().map(|pairs| FormFields(pairs.0))
 }

@@ -1,12 +1,13 @@
 //! The authorise endpoint (RFC 6749, section 4.1.1): an app's request becomes a visit of this browser.
 
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use chrono::{DateTime, Duration, Utc};
 use kernel::crypto::sha256_hex;
-use serde::Deserialize;
+use kernel::form::Query;
+use kernel::form::pairs::{Pairs, PairsError};
 use uuid::Uuid;
 
 use super::browser;
@@ -19,25 +20,39 @@ use crate::storage::{consents, payments};
 /// Lifetime of a visit.
 const VISIT: Duration = Duration::minutes(15);
 
-/// The parameters of an authorization request; whatever is missing is empty.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct Request {
-    response_type: String,
-    client_id: String,
-    redirect_uri: String,
-    scope: String,
-    state: String,
-    code_challenge: String,
-    code_challenge_method: String,
+/// The parameters of an authorization request, each at most once (RFC 6749, section 3.1); whatever is missing is empty.
+struct Request<'q> {
+    response_type: &'q str,
+    client_id: &'q str,
+    redirect_uri: &'q str,
+    scope: &'q str,
+    state: &'q str,
+    code_challenge: &'q str,
+    code_challenge_method: &'q str,
+}
+
+impl<'q> Request<'q> {
+    fn read(query: &'q Pairs) -> Result<Self, PairsError> {
+        Ok(Self {
+            response_type: query.single("response_type")?,
+            client_id: query.single("client_id")?,
+            redirect_uri: query.single("redirect_uri")?,
+            scope: query.single("scope")?,
+            state: query.single("state")?,
+            code_challenge: query.single("code_challenge")?,
+            code_challenge_method: query.single("code_challenge_method")?,
+        })
+    }
 }
 
 /// `GET /authorise`: begins a visit of this browser and sends it to its own page.
 pub async fn begin(
     State(bank): State<BankState>,
     headers: HeaderMap,
-    Query(ask): Query<Request>,
+    query: Result<Query, PairsError>,
 ) -> Result<Response, VisitError> {
+    let Query(query) = query?;
+    let ask = Request::read(&query)?;
     let (kind, subject) = check(&bank, &ask)?;
     let now = bank.clock.now();
     let mut tx = bank.db.write().await?;
@@ -53,7 +68,7 @@ pub async fn begin(
     if !subject.waits {
         return Err(VisitError::Over(Some(denied(
             &subject.redirect_uri,
-            &ask.state,
+            ask.state,
         ))));
     }
     let (id, cookie) = (bank.clock.id(), bank.clock.token());
@@ -129,7 +144,7 @@ async fn find_subject(
     })
 }
 
-fn check(bank: &BankState, ask: &Request) -> Result<(VisitSubject, Uuid), VisitError> {
+fn check(bank: &BankState, ask: &Request<'_>) -> Result<(VisitSubject, Uuid), VisitError> {
     let bad = |why| Err(VisitError::BadRequest(why));
     if ask.response_type != "code" {
         return bad("response_type is not code");

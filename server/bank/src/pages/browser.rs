@@ -2,11 +2,12 @@
 //! users, so a user's name says nothing about whose consents these are: the browser they were given in does, by a
 //! cookie of its own.
 
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse as _, Response};
 use kernel::crypto::sha256_hex;
-use serde::Deserialize;
+use kernel::form::Query;
+use kernel::form::pairs::PairsError;
 use uuid::Uuid;
 
 use super::format::host;
@@ -37,19 +38,14 @@ pub fn digest(headers: &HeaderMap) -> Option<String> {
     Some(sha256_hex(format!("browser/{value}").as_bytes()))
 }
 
-/// Query of the list page. `ended` is `yes` after a redirect from the form that ended a consent.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct ListPageQuery {
-    ended: String,
-}
-
 /// `GET /consents`: what was agreed to in this browser and is alive.
 pub async fn list(
     State(bank): State<BankState>,
     headers: HeaderMap,
-    Query(asked): Query<ListPageQuery>,
+    query: Result<Query, PairsError>,
 ) -> Result<Response, VisitError> {
+    // `yes` after a redirect from the form that ended a consent.
+    let ended = query?.0.single("ended")? == "yes";
     let now = bank.clock.now();
     let mut tx = bank.db.read().await?;
     let rows = match digest(&headers) {
@@ -57,7 +53,7 @@ pub async fn list(
         None => Vec::new(),
     };
     let given: Vec<ConsentListItem> = rows.into_iter().map(|row| given(&bank, row)).collect();
-    Ok(Html(views::given(&given, asked.ended == "yes")).into_response())
+    Ok(Html(views::given(&given, ended)).into_response())
 }
 
 fn given(bank: &BankState, row: BankConsentRow) -> ConsentListItem {

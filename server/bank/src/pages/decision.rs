@@ -1,13 +1,13 @@
 //! The pages of a visit, sign-in and a decision on what the visit is about ([`consent`] or [`payment`]), and what their
 //! forms do.
 
-use axum::Form;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse as _, Response};
 use chrono::Duration;
 use kernel::crypto::sha256_hex;
-use serde::Deserialize;
+use kernel::form::Form;
+use kernel::form::pairs::PairsError;
 
 use super::checked::{CheckedDecision, field};
 use super::consent::Ticked;
@@ -21,15 +21,6 @@ use crate::storage::visits::{self, VisitRow, VisitSubject};
 use crate::storage::{books, consents, payments};
 
 const CODE_LIFE: Duration = Duration::seconds(60);
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct BankLogin {
-    /// A test user, by their button: their password is printed beside it.
-    user: String,
-    username: String,
-    password: String,
-}
 
 /// `GET /authorise/{id}`: sign-in, or the decision once signed in.
 pub async fn show(
@@ -54,19 +45,19 @@ pub async fn sign_in(
     State(bank): State<BankState>,
     Path(id): Path<String>,
     headers: HeaderMap,
-    Form(given): Form<BankLogin>,
+    form: Result<Form, PairsError>,
 ) -> Result<Response, VisitError> {
+    let Form(given) = form?;
+    // A test user's button: their password is printed beside it.
+    let user = given.single("user")?;
+    let (username, password) = (given.single("username")?, given.single("password")?);
     let mut tx = bank.db.read().await?;
     let visit = visit::open(&bank, &mut tx, &id, &headers).await?;
     drop(tx);
-    let by_button = !given.user.is_empty();
-    let name = if by_button {
-        &given.user
-    } else {
-        given.username.trim()
-    };
+    let by_button = !user.is_empty();
+    let name = if by_button { user } else { username.trim() };
     let known = USERS.iter().find(|user| user.username == name);
-    let Some(user) = known.filter(|_| by_button || given.password == PASSWORD) else {
+    let Some(user) = known.filter(|_| by_button || password == PASSWORD) else {
         let shown: String = name.chars().take(64).collect();
         let page = sign_in_page(&bank, &visit, Some(&shown));
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, Html(page)).into_response());
@@ -84,8 +75,9 @@ pub async fn decide(
     State(bank): State<BankState>,
     Path(id): Path<String>,
     headers: HeaderMap,
-    Form(fields): Form<Vec<(String, String)>>,
+    form: Result<Form, PairsError>,
 ) -> Result<Response, VisitError> {
+    let fields = form?.0.0;
     let mut tx = bank.db.read().await?;
     let visit = visit::find(&mut tx, &id, &headers).await?;
     // A form sent twice, or again after going back: what was decided stands, and leads to the same place.

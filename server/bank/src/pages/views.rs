@@ -1,6 +1,7 @@
 //! The pages' words and forms.
 
 use chrono::NaiveDate;
+use kernel::form::pairs::PairsError;
 use maud::{Markup, html};
 
 use super::format::host;
@@ -123,6 +124,15 @@ pub fn bad_request(why: &str) -> String {
          app; if it happens again, its developers need to know."
     );
     notice("The app's request is not right", &text, None)
+}
+
+/// What the browser sent cannot be read.
+pub fn unreadable(why: &PairsError) -> String {
+    let text = format!(
+        "This bank cannot read what your browser sent: {why}. Nothing was shared or paid. Go back and try again, or start \
+         again in the app; if it happens again, its developers need to know."
+    );
+    notice("This request cannot be read", &text, None)
 }
 
 /// The visit, or the request behind it, is over; `back` leads to the app that asked.

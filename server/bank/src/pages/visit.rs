@@ -5,6 +5,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use cookie::{Cookie, SameSite};
 use kernel::crypto::sha256_hex;
+use kernel::form::pairs::PairsError;
 use url::Url;
 use uuid::Uuid;
 
@@ -20,6 +21,8 @@ pub const COOKIE_NAME: &str = "xyzbank";
 /// Reason a page cannot be shown.
 pub enum VisitError {
     BadRequest(&'static str),
+    /// The form or the query cannot be read.
+    Unreadable(PairsError),
     OtherBrowser,
     /// The visit is over; holds the address that leads back to the app, if there is one.
     Over(Option<String>),
@@ -37,10 +40,17 @@ impl From<DbError> for VisitError {
     }
 }
 
+impl From<PairsError> for VisitError {
+    fn from(error: PairsError) -> Self {
+        Self::Unreadable(error)
+    }
+}
+
 impl IntoResponse for VisitError {
     fn into_response(self) -> Response {
         let (status, page) = match self {
             Self::BadRequest(why) => (StatusCode::BAD_REQUEST, views::bad_request(why)),
+            Self::Unreadable(error) => (error.status(), views::unreadable(&error)),
             Self::OtherBrowser => (StatusCode::FORBIDDEN, views::other_browser()),
             Self::Over(back) => (StatusCode::GONE, views::over(back.as_deref())),
             Self::Answered { agreed, back } => (StatusCode::GONE, views::answered(agreed, &back)),

@@ -23,6 +23,7 @@ on_both!(
     a_person_without_accounts_can_only_go_back,
     a_code_works_once_in_time_and_for_its_asker,
     a_form_sent_twice_ends_at_the_same_place,
+    what_cannot_be_read_is_answered_with_a_page,
 );
 
 async fn approved(world: &World) -> String {
@@ -419,5 +420,59 @@ async fn a_form_sent_twice_ends_at_the_same_place(db: Db) {
         world.redeem(&code(&one), VERIFIER).await.status(),
         StatusCode::OK
     );
+    world.close().await;
+}
+
+async fn what_cannot_be_read_is_answered_with_a_page(db: Db) {
+    let world = World::open(db).await;
+    let visit = world.visit(&world.consent().await).await;
+    let form = "application/x-www-form-urlencoded";
+    let post = |part: &str, media: &str, text: &str| {
+        let builder = world.http.post(format!("{}/{part}", visit.address));
+        let builder = builder.header("cookie", &visit.cookie);
+        builder.header("content-type", media).body(text.to_owned())
+    };
+    let get = |path: &str| world.http.get(world.url(path));
+    for (request, status, why) in [
+        (post("sign-in", form, "username=%ff"), 400, "not UTF-8"),
+        (post("decision", form, "decision=%ff"), 400, "not UTF-8"),
+        (
+            post("sign-in", form, "username=a&username=b"),
+            400,
+            "username more than once",
+        ),
+        (post("sign-in", "text/plain", "user=a"), 415, "announced"),
+        (get("/authorise?state=%ff"), 400, "not UTF-8"),
+        (
+            get("/authorise?state=a&state=b"),
+            400,
+            "state more than once",
+        ),
+        (get("/consents?ended=%ff"), 400, "not UTF-8"),
+    ] {
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), status, "{why}");
+        let media = response.headers()["content-type"].to_str().unwrap();
+        assert!(media.starts_with("text/html"), "{media}");
+        let page = response.text().await.unwrap();
+        assert!(page.contains(why), "{why}: {page}");
+        assert!(page.contains("Nothing was shared or paid"), "{page}");
+    }
+    // Nothing happened to the visit.
+    visit.sign_in("student", "sandbox").await;
+    assert!(visit.page().await.contains("101"));
+    for form in [
+        "grant_type=authorization_code&grant_type=authorization_code&code=a&redirect_uri=b&code_verifier=c",
+        "grant_type=authorization_code&code=%ff&redirect_uri=b&code_verifier=c",
+        "grant_type=authorization_code&redirect_uri=b&code_verifier=c",
+    ] {
+        let builder = world.http.post(world.url("/token"));
+        let builder = builder.basic_auth("tpp", Some("s3cret"));
+        let media = "application/x-www-form-urlencoded";
+        let builder = builder.header("content-type", media).body(form);
+        let response = builder.send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+        assert_eq!(body(response).await["error"], "invalid_request", "{form}");
+    }
     world.close().await;
 }

@@ -2,15 +2,15 @@
 //! (RFC 6749, section 4.1.3; RFC 7636, section 4.6).
 
 use axum::extract::State;
-use axum::extract::rejection::FormRejection;
+use axum::http::header::WWW_AUTHENTICATE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::{Form, http::header::WWW_AUTHENTICATE};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kernel::crypto::sha256_hex;
+use kernel::form::Form;
+use kernel::form::pairs::{Pairs, PairsError};
 use kernel::json::Json;
-use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
@@ -22,12 +22,30 @@ use crate::storage::{DbError, is_busy};
 use crate::storage::{consents, visits};
 use crate::xs2a_error::later;
 
-#[derive(Deserialize)]
-pub struct TokenRequest {
-    grant_type: String,
-    code: String,
-    redirect_uri: String,
-    code_verifier: String,
+/// The parameters of a token request, each once (RFC 6749, section 3.2).
+struct TokenRequest<'f> {
+    grant_type: &'f str,
+    code: &'f str,
+    redirect_uri: &'f str,
+    code_verifier: &'f str,
+}
+
+impl<'f> TokenRequest<'f> {
+    fn read(form: &'f Pairs) -> Result<Self, TokenError> {
+        let given = |name| {
+            let value = form.single(name).map_err(|_| TokenError::InvalidRequest)?;
+            if value.is_empty() {
+                return Err(TokenError::InvalidRequest);
+            }
+            Ok(value)
+        };
+        Ok(Self {
+            grant_type: given("grant_type")?,
+            code: given("code")?,
+            redirect_uri: given("redirect_uri")?,
+            code_verifier: given("code_verifier")?,
+        })
+    }
 }
 
 /// RFC 6749, section 5.2.
@@ -75,10 +93,11 @@ impl IntoResponse for TokenError {
 pub async fn redeem(
     State(bank): State<BankState>,
     headers: HeaderMap,
-    ask: Result<Form<TokenRequest>, FormRejection>,
+    form: Result<Form, PairsError>,
 ) -> Result<Response, TokenError> {
     Tpp::prove(&bank, &headers).map_err(|_| TokenError::InvalidClient)?;
-    let Form(ask) = ask.map_err(|_| TokenError::InvalidRequest)?;
+    let Form(form) = form.map_err(|_| TokenError::InvalidRequest)?;
+    let ask = TokenRequest::read(&form)?;
     if ask.grant_type != "authorization_code" {
         return Err(TokenError::UnsupportedGrantType);
     }
@@ -87,7 +106,7 @@ pub async fn redeem(
     let redeemed = visits::redeem(
         &mut tx,
         &sha256_hex(ask.code.as_bytes()),
-        &ask.redirect_uri,
+        ask.redirect_uri,
         now,
     )
     .await?

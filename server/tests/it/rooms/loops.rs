@@ -49,7 +49,7 @@ const WAITING: &[(&str, &str)] = &[
         "server http::serve",
         "the time that load balancers get to see a stop",
     ),
-    ("server http::form::body", "the pace of one body"),
+    ("kernel form::body", "the pace of one body"),
     (
         "kernel db::signals",
         "the entry that hears other processes, and a pause between two batches of signals",

@@ -7,14 +7,10 @@
 //!     while let Some(bytes) = call.file.next().await? { /* keep them */ }
 //! ```
 //!
-//! `multer` splits the form. It buffers whatever lies between files without a bound of its own, and reads ahead as long
-//! as bytes are there; [`body::FormBody`] gives it no more than is good for it, and no longer than is.
+//! The bytes are bounded by the kernel's reader (`kernel::form`); here is what the API makes of the parts.
 
-mod body;
-pub(crate) mod part;
 #[cfg(test)]
 mod tests;
-pub mod whole;
 
 use std::sync::Arc;
 
@@ -22,10 +18,11 @@ use ::json::{JsonValue, Object};
 use app::domain::problem::Code;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
+use kernel::form::body::{Allowance, FormBody, FormBodyError, Pace, SharedBody};
+use kernel::form::{announced, part};
 use multer::{Field, Multipart};
 
-use self::body::{Allowance, FormBody, FormBodyError, Pace, SharedBody};
 use super::call::{self, ExtraCredentials, Input, Scheme};
 use super::encoding;
 use super::fields::FieldErrors;
@@ -224,11 +221,6 @@ fn in_front<T>(input: Option<T>, wrong: FieldErrors, has_file: bool) -> Result<T
         (_, Some(problem)) => Err(problem),
         (None, None) => Err(Problem::new(Code::InternalServerError)),
     }
-}
-
-fn announced(headers: &HeaderMap) -> Option<u64> {
-    let length = headers.get(header::CONTENT_LENGTH)?;
-    length.to_str().ok()?.parse().ok()
 }
 
 fn boundary(headers: &HeaderMap) -> Result<String, Problem> {

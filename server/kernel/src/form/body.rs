@@ -7,15 +7,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use crate::gate::{BodyReadError, MemoryShare};
 use axum::body::{Body, Bytes, HttpBody as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::stream::Stream;
-use kernel::gate::{BodyReadError, MemoryShare};
 use sha2::{Digest as _, Sha256};
 use tokio::time::{Instant, Sleep};
 
-pub use kernel::gate::Pace;
+pub use crate::gate::Pace;
 
 /// Bytes in one piece.
 const PIECE: usize = 16 * 1024;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::gate::MemoryShare;
+use crate::json::coding;
 use axum::body::{Body, Bytes};
 use axum::http::HeaderMap;
-use kernel::gate::MemoryShare;
-use kernel::json::coding;
 use multer::{Field, Multipart};
 
 use super::body::{Allowance, FormBody, FormBodyError, Pace, SharedBody};
@@ -98,9 +98,9 @@ mod tests {
     use std::convert::Infallible;
     use std::net::IpAddr;
 
+    use crate::gate::{MemoryPool, PacedBody, SourceAddress};
     use axum::http::{HeaderValue, header};
     use futures_util::stream;
-    use kernel::gate::{MemoryPool, PacedBody, SourceAddress};
 
     use super::*;
 
