@@ -1,11 +1,15 @@
 //! The program seen from outside: its lines, its metrics and its traces, while real requests come.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::routing::post;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
+use opentelemetry_proto::tonic::trace::v1::Span;
+use prost::Message as _;
 use serde_json::{Value, json};
 
 use crate::world::people::PASSWORD;
@@ -34,19 +38,19 @@ const OF_THE_PROCESS: [&str; 5] = [
     "the portal's files are not built",
 ];
 
-/// A collector of traces that keeps the bytes it is sent.
+/// A collector of traces (OTLP over HTTP, in protobuf) that keeps the bodies it is sent.
 pub struct Collector {
     pub url: String,
-    kept: Arc<Mutex<Vec<u8>>>,
+    kept: Arc<Mutex<Vec<Bytes>>>,
 }
 
 impl Collector {
     pub async fn open() -> Self {
-        let kept = Arc::<Mutex<Vec<u8>>>::default();
+        let kept = Arc::<Mutex<Vec<Bytes>>>::default();
         let keep = {
             let kept = kept.clone();
             post(async move |body: Bytes| {
-                kept.lock().unwrap().extend_from_slice(&body);
+                kept.lock().unwrap().push(body);
                 Bytes::new()
             })
         };
@@ -58,9 +62,27 @@ impl Collector {
         Self { url, kept }
     }
 
-    /// Returns all that came so far.
+    /// Returns all bytes that came so far.
     pub fn kept(&self) -> Vec<u8> {
-        self.kept.lock().unwrap().clone()
+        self.kept.lock().unwrap().concat()
+    }
+
+    /// Returns the spans that came so far, each with the resource it is of.
+    pub fn spans(&self) -> Vec<(Vec<KeyValue>, Span)> {
+        let bodies = self.kept.lock().unwrap();
+        let requests = bodies
+            .iter()
+            .map(|body| ExportTraceServiceRequest::decode(&body[..]).expect("OTLP"));
+        let of_resources = requests.flat_map(|request| request.resource_spans);
+        let spans = of_resources.flat_map(|of| {
+            let resource = of.resource.map(|resource| resource.attributes);
+            let resource = resource.unwrap_or_default();
+            let spans = of.scope_spans.into_iter().flat_map(|scope| scope.spans);
+            spans
+                .map(|span| (resource.clone(), span))
+                .collect::<Vec<_>>()
+        });
+        spans.collect()
     }
 }
 
@@ -234,31 +256,85 @@ async fn spans_of_a_verification_reach_the_collector_and_no_secret_does(database
     let secrets = verification(&world, &keys).await;
     world.stop().await;
     let sent = collector.kept();
-    let has = |text: &str| {
-        let text = text.as_bytes();
-        sent.windows(text.len()).any(|window| window == text)
-    };
-    for text in [
-        "POST /v1/sessions/{session_id}/steps",
-        "http.response.status_code",
-        "sessions.",
-        "db.query.summary",
-        if database == Database::Sqlite {
-            "sqlite"
-        } else {
-            "postgresql"
-        },
+    for secret in &secrets {
+        let secret = secret.as_bytes();
+        let is_sent = sent.windows(secret.len()).any(|window| window == secret);
+        assert!(!is_sent, "a secret of {} bytes", secret.len());
+    }
+    let sent = collector.spans();
+    let mut names = BTreeMap::new();
+    for (resource, span) in &sent {
+        assert_eq!(text(resource, "service.name"), Some("tessera"));
+        assert_eq!((span.trace_id.len(), span.span_id.len()), (16, 8));
+        assert!(span.end_time_unix_nano >= span.start_time_unix_nano);
+        *names.entry(span.name.as_str()).or_insert(0) += 1;
+    }
+    for name in [
         "POST /v1/consents",
         "POST /v1/token",
         "GET /v1/redirects/{kind}",
-        "server.address",
         "job erase_data",
-        &keys.client_id,
     ] {
-        let bytes = sent.len();
-        assert!(has(text), "{text} is not among {bytes} bytes");
+        assert!(names.contains_key(name), "{name} is not in {names:?}");
     }
-    for secret in &secrets {
-        assert!(!has(secret), "{secret}");
+    let spans: Vec<&Span> = sent.iter().map(|(_, span)| span).collect();
+    let step = spans
+        .iter()
+        .find(|span| span.name == "POST /v1/sessions/{session_id}/steps");
+    let step = step.expect("a span of the step");
+    assert_eq!(text(&step.attributes, "tenant"), Some(&*keys.client_id));
+    assert_eq!(
+        number(&step.attributes, "http.response.status_code"),
+        Some(200)
+    );
+    // What the request waited for is within it: statements, and a call to the bank.
+    let within: Vec<&&Span> = spans
+        .iter()
+        .filter(|span| span.trace_id == step.trace_id && span.span_id != step.span_id)
+        .collect();
+    let system = match database {
+        Database::Sqlite => "sqlite",
+        Database::Postgres => "postgresql",
+    };
+    let mut statements = within
+        .iter()
+        .filter(|span| text(&span.attributes, "db.system.name") == Some(system));
+    let statement = statements.next().expect("a span of a statement");
+    let summary = text(&statement.attributes, "db.query.summary").unwrap();
+    assert!(summary.contains('.'), "{summary}");
+    assert!(statements.count() > 4, "{within:#?}");
+    let called = |span: &&&Span| text(&span.attributes, "server.address").is_some();
+    assert!(within.iter().any(|span| called(&span)), "{within:#?}");
+    for span in &within {
+        let parent = spans
+            .iter()
+            .find(|other| other.span_id == span.parent_span_id);
+        let parent = parent.unwrap_or_else(|| panic!("{span:?} is within nothing that was sent"));
+        assert_eq!(parent.trace_id, span.trace_id);
+        assert!(parent.start_time_unix_nano <= span.start_time_unix_nano);
+    }
+}
+
+fn value_of<'a>(attributes: &'a [KeyValue], name: &str) -> Option<&'a any_value::Value> {
+    let found = attributes.iter().find(|attribute| attribute.key == name)?;
+    match &found.value {
+        Some(AnyValue { value }) => value.as_ref(),
+        None => None,
+    }
+}
+
+/// Returns an attribute that is a text; `None` if there is none of this name.
+fn text<'a>(attributes: &'a [KeyValue], name: &str) -> Option<&'a str> {
+    match value_of(attributes, name)? {
+        any_value::Value::StringValue(text) => Some(text),
+        other => panic!("{name} is {other:?}"),
+    }
+}
+
+/// Returns an attribute that is a number; `None` if there is none of this name.
+fn number(attributes: &[KeyValue], name: &str) -> Option<i64> {
+    match value_of(attributes, name)? {
+        any_value::Value::IntValue(number) => Some(*number),
+        other => panic!("{name} is {other:?}"),
     }
 }

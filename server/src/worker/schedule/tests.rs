@@ -56,11 +56,19 @@ async fn work(state: &AppState) -> usize {
 
 async fn of_many_processes_one_takes_a_turn(db: Db) {
     const PROCESSES: usize = 8;
+    let url = db.url().await;
     let state = state(db);
+    // Each with connections of its own, as processes have them.
+    let mut processes = Vec::new();
+    for _ in 0..PROCESSES {
+        let db = Db::open(&url).await.unwrap();
+        let state = state.clone();
+        processes.push(AppState { db, ..state });
+    }
     for _ in 0..5 {
         let together = Arc::new(Barrier::new(PROCESSES));
-        let looks = (0..PROCESSES).map(|_| {
-            let (state, together) = (state.clone(), together.clone());
+        let looks = processes.iter().map(|process| {
+            let (state, together) = (process.clone(), together.clone());
             tokio::spawn(async move {
                 together.wait().await;
                 look(&state, SCHEDULE).await.unwrap();
@@ -74,6 +82,9 @@ async fn of_many_processes_one_takes_a_turn(db: Db) {
         look(&state, SCHEDULE).await.unwrap();
         assert!(waiting(&state).await.is_empty(), "nothing is due yet");
         state.clock.advance(Duration::days(1));
+    }
+    for process in processes {
+        process.db.close().await;
     }
 }
 
