@@ -147,6 +147,8 @@ pub struct Submission {
 pub struct RequestingApp {
     /// Name it is registered under here; to the provider it is an unverified claim.
     pub name: String,
+    /// The time it is for the app: in the sandbox its clock may be ahead.
+    pub now: DateTime<Utc>,
     /// Time until which its terms let it keep the consent; providers are asked for no longer.
     pub until: DateTime<Utc>,
 }

@@ -12,6 +12,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use app::domain::ids::TenantId;
+use chrono::{DateTime, Utc};
 use kernel::background::Pulse;
 use kernel::clock::Clock;
 use kernel::crypto::{Pepper, Secrets, Unsealable, Vault};
@@ -36,6 +37,7 @@ use crate::storage::{Db, DbError, Tx};
 pub struct AppState {
     pub config: Arc<Config>,
     pub db: Db,
+    /// The real time, with ids and randomness. What belongs to a tenant goes by [`AppState::now_of`].
     pub clock: Clock,
     pub pepper: Pepper,
     /// The system's; a tenant's after [`AppState::for_tenant`].
@@ -153,6 +155,20 @@ impl AppState {
     #[must_use]
     pub fn with_skills(self, skills: Registry) -> Self {
         Self { skills, ..self }
+    }
+
+    /// Returns the time of a tenant. A sandbox tenant may have moved its clock forward; everything that it opened, was
+    /// given or is shown goes by this time: sessions with their steps, nonces, tokens and returns, consents, the age of
+    /// data, payments. What it shares with others goes by the real time, `clock.now()`: signatures, budgets of calls, kept
+    /// answers, leases, jobs, the audit log, people's sessions.
+    ///
+    /// A statement that looks at rows of many tenants compares their times with the real one. No clock goes back, so it
+    /// finds what is over late, and never early: the erasure of what is over (`services/sessions/erasure.rs`), the reminders
+    /// (`services/consents/reminders.rs`), the look for data to be refreshed (`worker/refresh_data.rs`), the rules of
+    /// `storage/retention.rs`, and the counts of what a pepper still holds (`storage/census.rs`, `storage/reseal.rs`,
+    /// `Tx::consents_on_pepper`). So does the erasure of a tenant, which ends all that it has at once.
+    pub fn now_of(&self, tenant: TenantId) -> DateTime<Utc> {
+        self.clock.of(tenant.0).now()
     }
 
     /// Returns the state with a vault that seals and opens under the tenant's own data key. The key is read through the

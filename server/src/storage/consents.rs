@@ -72,7 +72,11 @@ pub struct ConsentFilter {
 /// Terms on which a fetch claims a consent's data.
 pub struct FetchClaim<'a> {
     pub claim: JobId,
+    /// The tenant's time: by it the consent is alive, its data old and its bank to be left in peace.
     pub now: DateTime<Utc>,
+    /// The real time, which leases go by: two processes agree on it.
+    pub real: DateTime<Utc>,
+    /// End of the lease.
     pub until: DateTime<Utc>,
     /// Data fetched by this time is fetched again; `None` claims only data that was never fetched.
     pub outdated: Option<DateTime<Utc>>,
@@ -90,6 +94,7 @@ pub struct FetchEnd<'a> {
     /// Time all of the data was there; `None` if the fetch failed.
     pub fetched_at: Option<DateTime<Utc>>,
     pub quiet_until: Option<DateTime<Utc>>,
+    /// The real time at which it is fetched again though nobody reads it.
     pub refresh_at: Option<DateTime<Utc>>,
     pub calls: Option<&'a [u8]>,
     /// `true` if the answer waits to be confirmed, and the number of entries that could not be read; `None` if the
@@ -341,7 +346,7 @@ impl Tx {
                 "UPDATE consents SET fetch_claim = $2, fetch_until = $4, bank_calls = $7
                  WHERE id = $1 AND status = 'ACTIVE' AND bank_grant IS NOT NULL
                    AND (expires_at IS NULL OR expires_at > $3)
-                   AND (fetch_until IS NULL OR fetch_until <= $3 OR fetch_until > $8)
+                   AND (fetch_until IS NULL OR fetch_until <= $10 OR fetch_until > $11)
                    AND (fetched_at IS NULL OR ((fetched_at <= $5 OR ($5 IS NOT NULL AND fetched_at > $8))
                                                AND (quiet_until IS NULL OR quiet_until <= $3 OR quiet_until > $9)))
                    AND bank_calls IS NOT DISTINCT FROM $6
@@ -357,13 +362,15 @@ impl Tx {
             .bind(claim.calls)
             .bind(claim.now + CLOCKS)
             .bind(claim.now + Duration::days(1) + CLOCKS)
+            .bind(claim.real)
+            .bind(claim.real + CLOCKS)
             .fetch_optional(conn)
             .await
         })
     }
 
-    /// Holds a claimed fetch longer and locks its consent until the transaction ends; `false` if the claim was lost or
-    /// the consent is over, and then nothing more may be written.
+    /// Holds a claimed fetch until a later real time and locks its consent until the transaction ends; `false` if the claim
+    /// was lost or the consent is over at `now`, the tenant's time, and then nothing more may be written.
     pub async fn hold_fetch(
         &mut self,
         id: CredentialsId,

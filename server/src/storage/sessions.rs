@@ -6,7 +6,7 @@
 use app::domain::ids::{SessionId, StepId, TenantId};
 use app::domain::session::{Awaiting, Progress, SessionStatus};
 use app::domain::skill::SkillName;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, Utc};
 use kernel::crypto::Digest;
 
 use super::{DbResult, Tx, run};
@@ -60,6 +60,22 @@ pub struct SessionAdvance<'a> {
     pub expires_at: DateTime<Utc>,
     pub pending_since: Option<DateTime<Utc>>,
     pub now: DateTime<Utc>,
+}
+
+/// A claim on the work at a session and the lease that it holds. Leases go by the real time, whoever the session's tenant
+/// is: two processes agree on them, and no clock that a tenant moves makes two of them work on one step.
+pub struct SessionClaim {
+    id: StepId,
+    now: DateTime<Utc>,
+    until: DateTime<Utc>,
+}
+
+impl SessionClaim {
+    /// A claim from now on, the real time, for as long as `lease`.
+    pub fn new(id: StepId, now: DateTime<Utc>, lease: Duration) -> Self {
+        let until = now + lease;
+        Self { id, now, until }
+    }
 }
 
 /// Every column of a session, in one place.
@@ -125,21 +141,21 @@ impl Tx {
         })
     }
 
-    /// Claims the step that a live, unused nonce of this session authorises; `None` if anything is not so.
+    /// Claims the step that a live, unused nonce of this session authorises at `now`, the tenant's time; `None` if anything
+    /// is not so.
     pub async fn claim_step(
         &mut self,
         session: SessionId,
         tenant: TenantId,
         nonce: &Digest,
-        claim: StepId,
+        claim: &SessionClaim,
         now: DateTime<Utc>,
-        until: DateTime<Utc>,
     ) -> DbResult<Option<SessionRow>> {
         run!(self, |conn| {
             sqlx::query_as(concat!(
                 "UPDATE sessions SET claim = $5, claim_until = $6
                  WHERE id = $1 AND tenant_id = $2 AND awaiting = 'step' AND expires_at > $4
-                   AND (claim_until IS NULL OR claim_until <= $4)
+                   AND (claim_until IS NULL OR claim_until <= $8)
                    AND position = (SELECT nonces.position FROM nonces
                                    WHERE nonces.digest IN ($3, $7) AND nonces.session_id = $1
                                      AND nonces.used_at IS NULL AND nonces.expires_at > $4)
@@ -150,36 +166,38 @@ impl Tx {
             .bind(tenant)
             .bind(nonce)
             .bind(now)
-            .bind(claim)
-            .bind(until)
+            .bind(claim.id)
+            .bind(claim.until)
             .bind(nonce.other())
+            .bind(claim.now)
             .fetch_optional(conn)
             .await
         })
     }
 
-    /// Claims the finishing of a redirect; `None` if nobody is away any more, or somebody else follows them.
+    /// Claims the finishing of a redirect at `now`, the tenant's time; `None` if nobody is away any more, or somebody else
+    /// follows them.
     pub async fn claim_callback(
         &mut self,
         session: SessionId,
         position: i64,
-        claim: StepId,
+        claim: &SessionClaim,
         now: DateTime<Utc>,
-        until: DateTime<Utc>,
     ) -> DbResult<Option<SessionRow>> {
         run!(self, |conn| {
             sqlx::query_as(concat!(
                 "UPDATE sessions SET claim = $4, claim_until = $5
                  WHERE id = $1 AND awaiting = 'redirect' AND position = $2 AND expires_at > $3
-                   AND (claim_until IS NULL OR claim_until <= $3)
+                   AND (claim_until IS NULL OR claim_until <= $6)
                  RETURNING ",
                 session_columns!()
             ))
             .bind(session)
             .bind(position)
             .bind(now)
-            .bind(claim)
-            .bind(until)
+            .bind(claim.id)
+            .bind(claim.until)
+            .bind(claim.now)
             .fetch_optional(conn)
             .await
         })
@@ -190,9 +208,7 @@ impl Tx {
         &mut self,
         session: SessionId,
         (position, asked): (i64, i64),
-        claim: StepId,
-        now: DateTime<Utc>,
-        until: DateTime<Utc>,
+        claim: &SessionClaim,
     ) -> DbResult<Option<SessionRow>> {
         run!(self, |conn| {
             sqlx::query_as(concat!(
@@ -205,9 +221,9 @@ impl Tx {
             .bind(session)
             .bind(position)
             .bind(asked)
-            .bind(now)
-            .bind(claim)
-            .bind(until)
+            .bind(claim.now)
+            .bind(claim.id)
+            .bind(claim.until)
             .fetch_optional(conn)
             .await
         })

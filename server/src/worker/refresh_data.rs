@@ -42,8 +42,7 @@ impl JobHandler for RefreshConsent {
     const TRIES: i64 = 2;
 
     async fn run(&self, state: &AppState) -> Result<(), JobError> {
-        let outdated = state.clock.now() - Duration::minutes(state.config.data.refresh_minutes);
-        match fetch(state, self.consent, FetchReason::Stale(outdated)).await {
+        match fetch(state, self.consent, FetchReason::Unread).await {
             // A refusal was written down with the consent, and with it when to ask again.
             Ok(_) | Err(ApiError::Refused(_)) => Ok(()),
             Err(failure) => Err(JobError(failure.to_string())),

@@ -8,6 +8,7 @@ on_both!(
     only_json_is_answered,
     a_panic_is_an_error_with_an_id,
     budgets_are_told_and_kept,
+    the_clock_of_a_tenant_gives_no_budget_back,
 );
 
 async fn everything_wrong_is_told_at_once(db: Db) {
@@ -188,4 +189,22 @@ async fn budgets_are_told_and_kept(db: Db) {
         200,
         "another source has its own"
     );
+}
+
+async fn the_clock_of_a_tenant_gives_no_budget_back(db: Db) {
+    let mut config = Config::default();
+    config.limits.browser_calls_per_minute = 1;
+    config.limits.server_calls_per_minute = 1;
+    let api = Api::with(db, config).await;
+    let both = async || {
+        let browser = api.post("/v1/sessions", &api.opening()).await;
+        let server = api.post("/v1/token", &api.exchanging()).await;
+        [browser.status, server.status]
+    };
+    assert_eq!(both().await, [200, 200]);
+    let clock = &api.world.state().clock;
+    clock.set_ahead(api.world.tenant.0, std::time::Duration::from_hours(24));
+    assert_eq!(both().await, [429, 429]);
+    clock.advance(Duration::minutes(1));
+    assert_eq!(both().await, [200, 200]);
 }

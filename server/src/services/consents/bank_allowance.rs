@@ -1,5 +1,9 @@
 //! A bank's allowance of calls: how often it lets itself be asked within 24 hours while the end-user is not there (Regulation (EU)
 //! 2018/389, article 36(5)(b); Berlin Group `frequencyPerDay`). It is counted here, so that the bank need not refuse.
+//!
+//! The hours are the tenant's. A real bank counts by the real time, and so do the tenants that reach one, whose clocks
+//! nobody moves; a tenant of the sandbox that goes on by a day has a new day at the sandbox bank, too, as each tenant is a
+//! third party of its own there. The wait that a bank asks for after an error goes by the same time for the same reason.
 
 use chrono::{DateTime, Duration, Utc};
 

@@ -83,7 +83,7 @@ pub async fn readable(
     credentials: &Credentials,
 ) -> Result<ReadableConsent, ApiError> {
     let consent = alive(state, client, credentials).await?;
-    let now = state.clock.now();
+    let now = state.now_of(consent.tenant_id);
     let Some(as_of) = consent.fetched_at else {
         let as_of = wait(state, consent.id).await?;
         // With what the bank's answer lacked; and it may have ended meanwhile.
@@ -137,7 +137,10 @@ fn freshness(
 }
 
 fn calls(state: &AppState, consent: &ConsentRow) -> BankCalls {
-    BankCalls::read(consent.bank_calls.as_deref(), state.clock.now())
+    BankCalls::read(
+        consent.bank_calls.as_deref(),
+        state.now_of(consent.tenant_id),
+    )
 }
 
 /// Fetches again. Returns `None` if that takes too long, too many calls wait for banks, another fetch is running, or the bank

@@ -27,7 +27,7 @@ pub async fn store(
     session: &SessionRow,
     granted: &Granted,
 ) -> Result<(), ApiError> {
-    let now = state.clock.now();
+    let now = state.now_of(session.tenant_id);
     let before = tx.consent_of(session.id).await?;
     let id = before.map_or_else(|| CredentialsId(state.clock.id()), |row| row.id);
     tx.put_consent(&ConsentRow {

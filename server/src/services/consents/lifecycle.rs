@@ -74,7 +74,7 @@ pub async fn authorise(
     credentials: &Credentials,
 ) -> Result<ConsentRow, ApiError> {
     let row = identify(state, tx, client, credentials).await?;
-    match status_at(&row, state.clock.now()) {
+    match status_at(&row, state.now_of(row.tenant_id)) {
         ConsentStatus::Active => Ok(row),
         ConsentStatus::Deleted => Err(Code::InactiveCredentials.into()),
         ConsentStatus::Expired => Err(Code::ExpiredCredentials.into()),
@@ -113,7 +113,7 @@ pub async fn list(
     after: Option<CredentialsId>,
     limit: i64,
 ) -> Result<(Vec<ConsentInfo>, bool), ApiError> {
-    let now = state.clock.now();
+    let now = state.now_of(client.tenant());
     let user = query.tenant_user_id.as_deref();
     let filter = ConsentFilter {
         status: query.status,
@@ -148,7 +148,7 @@ fn info(state: &AppState, client: &Client, row: ConsentRow) -> ConsentInfo {
     let manifest = state.skills.get(&row.skill).map(|skill| &skill.manifest);
     ConsentInfo {
         id: row.id,
-        status: status_at(&row, state.clock.now()),
+        status: status_at(&row, state.now_of(row.tenant_id)),
         provider: manifest.map_or_else(String::new, |manifest| manifest.provider.name.clone()),
         country: manifest.and_then(|manifest| manifest.country.clone()),
         tenant_name: client.name().to_owned(),
@@ -169,7 +169,7 @@ pub async fn delete(
     credentials: &Credentials,
     pcd_data_retention: Option<i64>,
 ) -> Result<CredentialsId, ApiError> {
-    let now = state.clock.now();
+    let now = state.now_of(client.tenant());
     let mut tx = state.db.write().await?;
     let row = identify(state, &mut tx, client, credentials).await?;
     let terms = tx.skill_terms(client.tenant(), &row.skill).await?;

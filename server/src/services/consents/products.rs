@@ -58,7 +58,7 @@ pub async fn list(
     lifecycle::require_user(&consent, credentials)?;
     lifecycle::require_kind(state, &consent, SkillType::Marketplace)?;
     drop(tx);
-    let now = state.clock.now();
+    let now = state.now_of(consent.tenant_id);
     let kept = consent.fetched_at.filter(|at| *at + FRESH > now);
     let (as_of, served_from) = match kept {
         Some(at) => (at, ServedFrom::Cache),
@@ -122,7 +122,7 @@ async fn store(
     consent: &ConsentRow,
     products: &[BankProduct],
 ) -> Result<(DateTime<Utc>, ServedFrom), ApiError> {
-    let now = state.clock.now().trunc_subsecs(0);
+    let now = state.now_of(consent.tenant_id).trunc_subsecs(0);
     let mut tx = state.db.write().await?;
     // A consent that ended meanwhile keeps nothing any more.
     if !tx.mark_fetched(consent.id, now).await? {

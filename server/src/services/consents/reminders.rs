@@ -13,6 +13,7 @@ use crate::state::AppState;
 
 /// Writes today's letters, once however often it is called.
 pub async fn send(state: &AppState) -> Result<(), ApiError> {
+    // One look at all tenants, in one letter a day: by the real time.
     let now = state.clock.now();
     let mut tx = state.db.write().await?;
     if !tx.claim_reminders(now.date_naive()).await? {

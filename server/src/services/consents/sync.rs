@@ -49,7 +49,7 @@ pub async fn sync(
 ) -> Result<SyncChanges, ApiError> {
     let readable = data::readable(state, client, credentials).await?;
     let consent = readable.consent.id;
-    let now = state.clock.now();
+    let now = state.now_of(readable.consent.tenant_id);
     let state = &state.for_tenant_alone(readable.consent.tenant_id).await?;
     let after = match cursor {
         Some(cursor) => read_cursor(state, consent, cursor, now)?,

@@ -12,7 +12,7 @@ mod repeated;
 
 use std::sync::Arc;
 
-use app::domain::ids::{SessionId, StepId};
+use app::domain::ids::{SessionId, StepId, TenantId};
 use app::domain::problem::Code;
 use app::domain::session::SessionEvent;
 use kernel::crypto::Digest;
@@ -32,7 +32,7 @@ use crate::skills::{Connector, ConnectorError, ConsentOutcome, Next, Opaque, Pro
 use crate::state::AppState;
 use crate::storage::Tx;
 use crate::storage::callbacks::{CallbackOutcome, CallbackRow};
-use crate::storage::sessions::SessionRow;
+use crate::storage::sessions::{SessionClaim, SessionRow};
 use link_outcome::{LinkOutcome, link_with_outcome};
 use repeated::repeat_outcome;
 
@@ -114,7 +114,7 @@ async fn first(
     code: Option<Digest>,
     unserved: Option<Code>,
 ) -> Result<Option<LinkOutcome>, ApiError> {
-    let now = state.clock.now();
+    let now = state.now_of(session.tenant_id);
     if status_at(session, now).is_final() {
         return Ok(Some(LinkOutcome::ended(
             unserved.unwrap_or(Code::SessionEnded),
@@ -123,7 +123,7 @@ async fn first(
     if response.code.is_none() && !response.refused {
         return Err(Code::TppRedirectError.into());
     }
-    let Some((session, claim)) = claim_callback(state, callback).await? else {
+    let Some((session, claim)) = claim_callback(state, callback, session.tenant_id).await? else {
         return Ok(None);
     };
     let claimed = ClaimedSession {
@@ -187,7 +187,7 @@ pub async fn poll_waiting(state: &AppState, session: SessionId) -> Result<(), Ap
         return Ok(());
     }
     drop(tx);
-    let Some((session, claim)) = claim_callback(state, &callback).await? else {
+    let Some((session, claim)) = claim_callback(state, &callback, row.tenant_id).await? else {
         return Ok(());
     };
     let state = &state.for_tenant_alone(session.tenant_id).await?;
@@ -265,16 +265,17 @@ async fn conclude(
 async fn claim_callback(
     state: &AppState,
     callback: &CallbackRow,
+    tenant: TenantId,
 ) -> Result<Option<(SessionRow, StepId)>, ApiError> {
-    let (now, claim) = (state.clock.now(), StepId(state.clock.id()));
+    let claim = StepId(state.clock.id());
+    let lease = SessionClaim::new(claim, state.clock.now(), LEASE);
     let mut tx = state.db.write().await?;
     let claimed = tx
         .claim_callback(
             callback.session_id,
             callback.position,
-            claim,
-            now,
-            now + LEASE,
+            &lease,
+            state.now_of(tenant),
         )
         .await?;
     let Some(session) = claimed else {
@@ -392,8 +393,8 @@ async fn retry_refused(
     if nonce.is_none() {
         return Ok(None);
     }
-    tx.reject_payment(claimed.session.id, state.clock.now())
-        .await?;
+    let now = state.now_of(claimed.session.tenant_id);
+    tx.reject_payment(claimed.session.id, now).await?;
     tx.commit().await?;
     Ok(Some(LinkOutcome::error(error, nonce)))
 }

@@ -151,7 +151,7 @@ pub async fn open(
     let row = new_row(state, client, &skill, new)?;
     tx.insert_session(&row).await?;
     let nonce =
-        one_time_tokens::issue_nonce(state, tx, row.id, row.position, TtlStart::OnIssue).await?;
+        one_time_tokens::issue_nonce(state, tx, &row, row.position, TtlStart::OnIssue).await?;
     Ok(OpenedSession {
         session_id: row.id,
         nonce: nonce.text,
@@ -175,7 +175,7 @@ pub async fn get(
     let row = owned(&mut tx, client.tenant(), id).await?;
     let state = &state.for_tenant(&mut tx, row.tenant_id).await?;
     let known = disclosure(state, &mut tx, &row, &proof).await?;
-    let now = state.clock.now();
+    let now = state.now_of(row.tenant_id);
     let status = status_at(&row, now);
     let mut standing = SessionState {
         session_id: id,
@@ -209,7 +209,7 @@ pub async fn get(
     drop(tx);
     let mut tx = state.db.write().await?;
     if row.awaiting == Awaiting::Step && !status.is_final() {
-        let nonce = one_time_tokens::redeliver_nonce(state, &mut tx, id, row.position).await?;
+        let nonce = one_time_tokens::redeliver_nonce(state, &mut tx, &row, row.position).await?;
         standing.next_step = nonce.is_some().then_some(row.next_step).flatten();
         standing.nonce = nonce.map(|nonce| nonce.text);
     } else if status == SessionStatus::Completed {
@@ -242,7 +242,7 @@ pub async fn cancel(
             .at(vec![path])
             .into());
     }
-    let now = state.clock.now();
+    let now = state.now_of(row.tenant_id);
     let off = CancelledSession {
         status: SessionStatus::Cancelled,
         state: open_state(state, &row)?,
@@ -284,7 +284,7 @@ fn new_row(
     skill: &PublishedSkill,
     new: NewSession,
 ) -> Result<SessionRow, ApiError> {
-    let now = state.clock.now();
+    let now = state.now_of(client.tenant());
     let id = SessionId(state.clock.id());
     let seal = |text: String| {
         state

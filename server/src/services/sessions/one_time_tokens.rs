@@ -1,7 +1,6 @@
 //! One-time tokens, nonces and `temp_token`s: made here, kept as a digest beside a sealed copy, so that the same one can be
 //! handed out again until it is used.
 
-use app::domain::ids::SessionId;
 use app::domain::session::Follows;
 use app::domain::tenant::Environment;
 use chrono::{DateTime, Duration, Utc};
@@ -70,16 +69,16 @@ pub fn temp_token_ttl(state: &AppState, environment: Environment) -> Duration {
 pub async fn issue_nonce(
     state: &AppState,
     tx: &mut Tx,
-    session: SessionId,
+    session: &SessionRow,
     position: i64,
     ttl: TtlStart,
 ) -> Result<IssuedToken, ApiError> {
-    let now = state.clock.now();
+    let now = state.now_of(session.tenant_id);
     let text = state.clock.token();
-    let aad = aad::nonce(session, position);
+    let aad = aad::nonce(session.id, position);
     let row = NonceRow {
         digest: nonce_digest(state, &text),
-        session_id: session,
+        session_id: session.id,
         position,
         sealed: state.vault.seal(&state.clock, &aad, text.as_bytes())?,
         created_at: now,
@@ -97,18 +96,18 @@ pub async fn issue_nonce(
 pub async fn redeliver_nonce(
     state: &AppState,
     tx: &mut Tx,
-    session: SessionId,
+    session: &SessionRow,
     position: i64,
 ) -> Result<Option<IssuedToken>, ApiError> {
-    let now = state.clock.now();
+    let now = state.now_of(session.tenant_id);
     let row = tx
-        .deliver_nonce(session, position, now + NONCE_LIFE)
+        .deliver_nonce(session.id, position, now + NONCE_LIFE)
         .await?;
     let live = row.filter(|row| row.expires_at.is_some_and(|end| end > now));
     live.map(|row| {
         open(
             state,
-            &aad::nonce(session, position),
+            &aad::nonce(session.id, position),
             &row.sealed,
             row.expires_at,
         )
@@ -123,7 +122,7 @@ pub async fn issue_temp_token(
     session: &SessionRow,
     ttl: TtlStart,
 ) -> Result<IssuedToken, ApiError> {
-    let now = state.clock.now();
+    let now = state.now_of(session.tenant_id);
     let text = state.clock.token();
     let aad = aad::temp_token(session.tenant_id, session.id);
     let ends = now + temp_token_ttl(state, session.skill.environment());
@@ -151,7 +150,7 @@ pub async fn redeliver_temp_token(
     tx: &mut Tx,
     session: &SessionRow,
 ) -> Result<Option<IssuedToken>, ApiError> {
-    let now = state.clock.now();
+    let now = state.now_of(session.tenant_id);
     let ends = now + temp_token_ttl(state, session.skill.environment());
     let row = tx.deliver_temp_token(session.id, ends).await?;
     let live = row.filter(|row| row.expires_at.is_some_and(|end| end > now));
@@ -176,7 +175,7 @@ pub async fn reissue_temp_token(
     let Some(first_ends) = tokens.iter().filter_map(|token| token.expires_at).min() else {
         return redeliver_temp_token(state, tx, session).await;
     };
-    let late = state.clock.now() - (first_ends - ttl) > REPEATABLE;
+    let late = state.now_of(session.tenant_id) - (first_ends - ttl) > REPEATABLE;
     if late || tokens.len() >= MOST_TOKENS {
         return Ok(None);
     }

@@ -25,7 +25,8 @@ pub async fn poll(state: &AppState, id: PaymentId) -> Result<(), ApiError> {
     let Some(row) = tx.payment(id).await? else {
         return Ok(());
     };
-    let next = now + ((now - row.created_at) / 4).clamp(SOON, LATE);
+    let age = state.now_of(row.tenant_id) - row.created_at;
+    let next = now + (age / 4).clamp(SOON, LATE);
     let Some(row) = tx.claim_payment_poll(id, now, next).await? else {
         return Ok(());
     };
@@ -59,7 +60,7 @@ async fn unauthorised(state: &AppState, row: &PaymentRow) -> Result<(), ApiError
     let Some(session) = session else {
         return Ok(());
     };
-    if !standing::status_at(&session, state.clock.now()).is_final() {
+    if !standing::status_at(&session, state.now_of(row.tenant_id)).is_final() {
         return callbacks::poll_waiting(state, session.id).await;
     }
     let (Some(skill), Some(sealed)) = (state.skills.get(&row.skill), &row.bank_ref) else {
@@ -79,7 +80,8 @@ async fn unauthorised(state: &AppState, row: &PaymentRow) -> Result<(), ApiError
         None => Ok(()),
         Some(ConsentOutcome::Refused { .. }) => {
             let mut tx = state.db.write().await?;
-            tx.reject_payment(row.session_id, state.clock.now()).await?;
+            let now = state.now_of(row.tenant_id);
+            tx.reject_payment(row.session_id, now).await?;
             Ok(tx.commit().await?)
         }
         Some(ConsentOutcome::Consented(next) | ConsentOutcome::Settled(next)) => {
@@ -89,9 +91,9 @@ async fn unauthorised(state: &AppState, row: &PaymentRow) -> Result<(), ApiError
             };
             tracing::warn!(payment = %row.id, session = %row.session_id, "a payment was authorised in a session that is over");
             connector.cancel_payment(&granted.grant).await.ok();
-            let asked_at = state.clock.now();
+            let asked_at = state.now_of(row.tenant_id);
             let told = connector.payment(&granted.grant).await.map_err(refusal)?;
-            keep_status(state, row.id, &told, asked_at).await.map(drop)
+            keep_status(state, row, &told, asked_at).await.map(drop)
         }
     }
 }

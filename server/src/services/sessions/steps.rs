@@ -30,7 +30,7 @@ use crate::skills::payment_texts::AdaptedText;
 use crate::skills::{Next, Psu, PublishedSkill, RedirectTarget, RequestingApp, Submission};
 use crate::state::AppState;
 use crate::storage::callbacks::{CallbackOutcome, CallbackRow};
-use crate::storage::sessions::SessionRow;
+use crate::storage::sessions::{SessionClaim, SessionRow};
 use crate::storage::steps::StepRow;
 
 use check::{check, usable};
@@ -107,23 +107,23 @@ async fn claim(
     ready: &CheckedStep,
     step_id: StepId,
 ) -> Result<SessionRow, ApiError> {
-    let now = state.clock.now();
+    let tenant = client.tenant();
+    let lease = SessionClaim::new(step_id, state.clock.now(), LEASE);
     let mut tx = state.db.write().await?;
     let claimed = tx
         .claim_step(
             new.session_id,
-            client.tenant(),
+            tenant,
             &ready.digest,
-            step_id,
-            now,
-            now + LEASE,
+            &lease,
+            state.now_of(tenant),
         )
         .await?;
     if let Some(row) = claimed {
         tx.commit().await?;
         return Ok(row);
     }
-    let row = owned(&mut tx, client.tenant(), new.session_id).await?;
+    let row = owned(&mut tx, tenant, new.session_id).await?;
     usable(state, &mut tx, &row, &ready.digest).await?;
     // Usable again already: whoever was faster has let it go in this very moment.
     Err(in_flight().into())
@@ -187,9 +187,11 @@ async fn requesting_app(state: &AppState, row: &SessionRow) -> Result<Requesting
     let terms = tx.skill_terms(row.tenant_id, &row.skill).await?;
     let facts = facts.ok_or_else(|| ApiError::broken("a session without its tenant"))?;
     let minutes = terms.map_or(CONSENT_DURATION.default, |terms| terms.consent_duration);
+    let now = state.now_of(row.tenant_id);
     Ok(RequestingApp {
         name: facts.name,
-        until: state.clock.now() + Duration::minutes(minutes),
+        now,
+        until: now + Duration::minutes(minutes),
     })
 }
 
@@ -208,7 +210,7 @@ async fn complete(
         told.insert("transliterated".into(), json!(ready.written));
     }
     let mut tx = state.db.write().await?;
-    let now = state.clock.now();
+    let now = state.now_of(row.tenant_id);
     let applied = if tx.use_nonce(&ready.digest, now).await? {
         let success = Success {
             next: &next,
@@ -254,7 +256,7 @@ async fn too_late(state: &AppState, row: &SessionRow, next: &Next) -> Result<Api
     transition::undo_at_provider(state, row, next).await?;
     let mut tx = state.db.read().await?;
     let row = tx.session(row.id).await?;
-    let over = row.map(|row| status_at(&row, state.clock.now()));
+    let over = row.map(|row| status_at(&row, state.now_of(row.tenant_id)));
     Ok(match over.filter(|status| status.is_final()) {
         Some(status) => ended(status).into(),
         None => in_flight().into(),
@@ -276,7 +278,7 @@ fn step_row(
         position: row.position,
         step: new.step.clone(),
         answer: state.vault.seal(&state.clock, &aad, answer.as_bytes())?,
-        created_at: state.clock.now(),
+        created_at: state.now_of(row.tenant_id),
     })
 }
 
@@ -297,6 +299,6 @@ fn callback_row(
         link: state.vault.seal(&state.clock, &aad, link.as_bytes())?,
         outcome: CallbackOutcome::Waiting,
         code: None,
-        created_at: state.clock.now(),
+        created_at: state.now_of(row.tenant_id),
     })
 }

@@ -88,7 +88,7 @@ pub async fn exchange_once(
     let session = tx.session(row.session_id).await?;
     let session = session.ok_or_else(|| ApiError::broken("a token without its session"))?;
     let row = waited_for(state, &mut tx, &session, row).await?;
-    alive(&mut tx, &row, state.clock.now()).await?;
+    alive(&mut tx, &row, state.now_of(row.tenant_id)).await?;
     check_verifier(&session, exchange.code_verifier.as_ref())?;
     let (bound, user) = (
         session.tenant_user.as_ref(),
@@ -135,7 +135,7 @@ async fn open(
     session: &SessionRow,
     (once, written): (Option<IdempotentRequest>, Written),
 ) -> Result<ExchangeResult, ApiError> {
-    let now = state.clock.now();
+    let now = state.now_of(client.tenant());
     let mut tx = state.db.write().await?;
     if let Some(once) = &once
         && !once.take(state, &mut tx).await?
@@ -229,7 +229,7 @@ async fn waited_for(
     session: &SessionRow,
     row: TempTokenRow,
 ) -> Result<TempTokenRow, ApiError> {
-    let lacks = progress_at(session, state.clock.now()).lacks_uploads();
+    let lacks = progress_at(session, state.now_of(session.tenant_id)).lacks_uploads();
     if row.died_at.is_some() || row.expires_at.is_some() || !lacks {
         return Ok(row);
     }
@@ -266,7 +266,7 @@ async fn used(
     row: &TempTokenRow,
     once: Option<&IdempotentRequest>,
 ) -> Result<ExchangeResult, ApiError> {
-    let now = state.clock.now();
+    let now = state.now_of(row.tenant_id);
     if let Some(once) = once
         && row.exchange_mark == Some(once.mark())
     {
@@ -291,7 +291,7 @@ async fn used(
         crate::services::consents::revoke_at_provider(state, &mut tx, &consent).await?;
         tx.audit(&AuditRow {
             id: AuditId(state.clock.id()),
-            at: now,
+            at: state.clock.now(),
             person: None,
             actor: "server".into(),
             servicer: Some(client.servicer()),

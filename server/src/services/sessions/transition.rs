@@ -135,7 +135,7 @@ impl ClaimedSession<'_> {
             Next::Step { .. } => {
                 let ttl = delivery.nonce_ttl();
                 let nonce =
-                    one_time_tokens::issue_nonce(state, tx, session.id, to.position, ttl).await?;
+                    one_time_tokens::issue_nonce(state, tx, session, to.position, ttl).await?;
                 applied.nonce = Some(nonce.text);
             }
             Next::Redirect { .. } => {}
@@ -199,7 +199,7 @@ impl ClaimedSession<'_> {
             return Ok(None);
         }
         let ttl = delivery.nonce_ttl();
-        let nonce = one_time_tokens::issue_nonce(state, tx, session.id, to.position, ttl).await?;
+        let nonce = one_time_tokens::issue_nonce(state, tx, session, to.position, ttl).await?;
         update_answer(state, tx, session, json!({ "reason": reason })).await?;
         tx.refuse_step(session.id, session.position - 1).await?;
         Ok(Some(nonce.text))
@@ -251,7 +251,7 @@ impl ClaimedSession<'_> {
         next_step: Option<&'a str>,
         bank_ref: Option<&'a [u8]>,
     ) -> SessionAdvance<'a> {
-        let now = state.clock.now();
+        let now = state.now_of(self.session.tenant_id);
         SessionAdvance {
             from: self.session.progress(),
             to,

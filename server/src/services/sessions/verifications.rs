@@ -19,7 +19,7 @@ use crate::services::refusal::ApiError;
 use crate::skills::{Connector, ConnectorError, Next, Opaque, VerificationOutcome};
 use crate::state::AppState;
 use crate::storage::Tx;
-use crate::storage::sessions::SessionRow;
+use crate::storage::sessions::{SessionClaim, SessionRow};
 
 /// Time after which a session of a tenant that is not served is asked about again.
 const LATER: std::time::Duration = std::time::Duration::from_hours(1);
@@ -51,12 +51,12 @@ pub async fn decided(state: &AppState, by: &DecideVerification) -> Result<(), Ap
 
 /// Polls the provider once. An error means that it has to be done again.
 pub async fn poll(state: &AppState, asking: &ResumeSession) -> Result<(), ApiError> {
-    let now = state.clock.now();
     let claim = StepId(state.clock.id());
+    let lease = SessionClaim::new(claim, state.clock.now(), LEASE);
     let mut tx = state.db.write().await?;
     let poll = (asking.position, asking.asked);
     let claimed = tx
-        .claim_verification_poll(asking.session, poll, claim, now, now + LEASE)
+        .claim_verification_poll(asking.session, poll, &lease)
         .await?;
     let Some(session) = claimed else {
         let row = tx.session(asking.session).await?;
@@ -86,7 +86,7 @@ pub async fn poll(state: &AppState, asking: &ResumeSession) -> Result<(), ApiErr
 }
 
 async fn verdict(state: &AppState, session: &SessionRow) -> Result<VerificationOutcome, ApiError> {
-    let now = state.clock.now();
+    let now = state.now_of(session.tenant_id);
     let failed = |reason: &str| VerificationOutcome::Failed {
         reason: reason.into(),
     };

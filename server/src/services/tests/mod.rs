@@ -1,5 +1,6 @@
 //! The engine's rules in play: whole flows, races and crashes, with a scripted provider and a clock that stands still.
 
+mod clocks;
 mod consents;
 mod data;
 mod differential;

@@ -180,7 +180,7 @@ impl Sandbox {
         &self,
         submission: &Submission,
     ) -> Result<wire::NewConsent, ConnectorError> {
-        let longest = self.clock.now() + Duration::days(CONSENT_DAYS);
+        let longest = submission.asker.now + Duration::days(CONSENT_DAYS);
         let last_day = submission.asker.until.min(longest).date_naive();
         let ask = json!({
             "access": { "accounts": [], "balances": [], "transactions": [] },

@@ -91,6 +91,7 @@ fn submission() -> Submission {
         },
         asker: RequestingApp {
             name: "Budget app".into(),
+            now: "2026-01-01T09:00:00Z".parse().unwrap(),
             until: "2026-04-01T09:00:00Z".parse().unwrap(),
         },
         request_id: uuid::Uuid::nil(),

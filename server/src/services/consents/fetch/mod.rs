@@ -54,6 +54,8 @@ pub enum FetchReason {
     Consented(Option<DateTime<Utc>>),
     /// Data fetched by then is too old: the recent part of it, counted against the bank's budget.
     Stale(DateTime<Utc>),
+    /// Nobody has read it for a while: what `Stale` asks for, if it is too old by the tenant's time.
+    Unread,
 }
 
 /// Outcome of a fetch that did not fail.
@@ -81,20 +83,22 @@ pub async fn fetch(
     id: CredentialsId,
     occasion: FetchReason,
 ) -> Result<FetchOutcome, ApiError> {
-    let now = state.clock.now();
     let mut tx = state.db.read().await?;
     let seen = tx.consent(id).await?;
     let seen = seen.ok_or_else(|| ApiError::broken("a fetch without its consent"))?;
     drop(tx);
+    let (now, real) = (state.now_of(seen.tenant_id), state.clock.now());
     let before = BankCalls::read(seen.bank_calls.as_deref(), now);
     let outdated = match occasion {
         FetchReason::Consented(again) => again,
         FetchReason::Stale(outdated) => Some(outdated),
+        FetchReason::Unread => Some(now - Duration::minutes(state.config.data.refresh_minutes)),
     };
-    let recent = matches!(occasion, FetchReason::Stale(_)) && seen.fetched_at.is_some();
+    let again = matches!(occasion, FetchReason::Stale(_) | FetchReason::Unread);
+    let recent = again && seen.fetched_at.is_some();
     let limit = state.config.data.bank_calls_per_day;
     if recent && before.allowance(limit).left == 0 {
-        return skip_reason(&seen, outdated, now);
+        return skip_reason(&seen, outdated, now, real);
     }
     let calls = if recent {
         before.with(now)
@@ -109,7 +113,8 @@ pub async fn fetch(
             &FetchClaim {
                 claim,
                 now,
-                until: now + LEASE,
+                real,
+                until: real + LEASE,
                 outdated,
                 counted: seen.bank_calls.as_deref(),
                 calls: Some(&calls.write()),
@@ -119,7 +124,7 @@ pub async fn fetch(
     let Some(consent) = claimed else {
         let row = tx.consent(id).await?;
         let row = row.ok_or_else(|| ApiError::broken("a fetch without its consent"))?;
-        return skip_reason(&row, outdated, now);
+        return skip_reason(&row, outdated, now, real);
     };
     tx.commit().await?;
     let from = recent.then(|| midnight_before(now - RECENT));
@@ -136,6 +141,7 @@ fn skip_reason(
     row: &ConsentRow,
     outdated: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
+    real: DateTime<Utc>,
 ) -> Result<FetchOutcome, ApiError> {
     if status_at(row, now) != ConsentStatus::Active || row.bank_grant.is_none() {
         return Err(Code::InactiveCredentials.into());
@@ -144,7 +150,7 @@ fn skip_reason(
         Some(at) if outdated.is_none_or(|outdated| is_fresh(at, outdated, now)) => {
             Ok(FetchOutcome::Fresh(at))
         }
-        _ if row.fetch_until.is_some_and(|until| until > now) => Ok(FetchOutcome::InProgress),
+        _ if row.fetch_until.is_some_and(|until| until > real) => Ok(FetchOutcome::InProgress),
         Some(_) => Ok(FetchOutcome::Deferred),
         None => Ok(FetchOutcome::InProgress),
     }
@@ -164,10 +170,10 @@ async fn finish(
     (before, calls): (BankCalls, BankCalls),
     outcome: Result<(bool, i64), FetchError>,
 ) -> Result<FetchOutcome, ApiError> {
-    let now = state.clock.now();
+    let now = state.now_of(consent.tenant_id);
     let fetched_at = outcome.is_ok().then(|| began.trunc_subsecs(0));
-    let quiet_until = match &outcome {
-        Err(FetchError::Bank(error)) => Some(now + backoff(error)),
+    let quiet = match &outcome {
+        Err(FetchError::Bank(error)) => Some(backoff(error)),
         _ => None,
     };
     // A bank that was never reached has not counted the call either.
@@ -175,9 +181,10 @@ async fn finish(
     let every = state.config.data.background_refresh_minutes;
     let end = FetchEnd {
         fetched_at,
-        quiet_until,
+        quiet_until: quiet.map(|quiet| now + quiet),
+        // One look finds what is due of all tenants: it goes by the real time.
         refresh_at: (every > 0)
-            .then(|| quiet_until.unwrap_or_else(|| now + Duration::minutes(every))),
+            .then(|| state.clock.now() + quiet.unwrap_or_else(|| Duration::minutes(every))),
         calls: Some(&if unheard { before } else { calls }.write()),
         judged: outcome.as_ref().ok().copied(),
         now,
@@ -327,11 +334,16 @@ impl<'a> Fetch<'a> {
         self.suspect.store(true, Ordering::Relaxed);
     }
 
+    /// The tenant's time.
+    fn now(&self) -> DateTime<Utc> {
+        self.state.now_of(self.consent.tenant_id)
+    }
+
     /// Begins a transaction that writes, if the fetch still holds its claim.
     async fn write(&self) -> Result<Tx, FetchError> {
         let mut tx = self.state.db.write().await?;
-        let now = self.state.clock.now();
-        let held = tx.hold_fetch(self.consent.id, self.claim, now, now + LEASE);
+        let until = self.state.clock.now() + LEASE;
+        let held = tx.hold_fetch(self.consent.id, self.claim, self.now(), until);
         if held.await? {
             Ok(tx)
         } else {
@@ -345,7 +357,7 @@ impl<'a> Fetch<'a> {
         matched: &MatchedAccount,
     ) -> Result<AccountId, FetchError> {
         let (clock, consent) = (&self.state.clock, self.consent.id);
-        let now = clock.now().trunc_subsecs(0);
+        let now = self.now().trunc_subsecs(0);
         let (bank_key, details) = (matched.bank_key.clone(), &matched.details);
         let row = AccountRow {
             id: AccountId(clock.id()),
@@ -397,7 +409,7 @@ impl<'a> Fetch<'a> {
                 "all accounts gone",
             )));
         }
-        let now = self.state.clock.now();
+        let now = self.now();
         for account in gone {
             let id = account.row.id;
             let since = account.row.missing_since;

@@ -231,8 +231,7 @@ impl<'a> AccountReconciliation<'a> {
         self.ids_reused = true;
         tracing::warn!(consent = %self.fetch.consent.id, account = %self.id, "a bank uses one transaction id for several transactions");
         let mut tx = self.fetch.write().await?;
-        tx.mark_ids_reused(self.id, self.fetch.state.clock.now())
-            .await?;
+        tx.mark_ids_reused(self.id, self.fetch.now()).await?;
         Ok(tx.commit().await?)
     }
 
@@ -319,7 +318,7 @@ impl<'a> AccountReconciliation<'a> {
         let Some((utx, stability)) = identified else {
             return Ok(None);
         };
-        let now = state.clock.now().trunc_subsecs(0);
+        let now = self.fetch.now().trunc_subsecs(0);
         let details = conversion::transaction(transaction, stability);
         let day = transaction.booking_date.or(transaction.value_date);
         let booked_at = conversion::midnight(day.unwrap_or_else(|| now.date_naive()));
@@ -395,7 +394,7 @@ impl<'a> AccountReconciliation<'a> {
                 digest: digest.clone(),
                 field: entry.field.to_owned(),
                 sealed,
-                seen_at: state.clock.now(),
+                seen_at: self.fetch.now(),
             })
             .await?;
             self.unreadable.push(digest);

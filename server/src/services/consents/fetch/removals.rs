@@ -85,7 +85,7 @@ pub async fn settle(fetch: &Fetch<'_>, answer: ListingSummary<'_>) -> Result<(),
     drop(tx);
     let mut held = Vec::new();
     if nothing || no_booking || much {
-        let now = fetch.state.clock.now();
+        let now = fetch.now();
         let confirmed = |id: &TransactionId| {
             let since = missing.get(id);
             since.is_some_and(|since| now - *since >= CONFIRMED_AFTER)
@@ -116,7 +116,7 @@ async fn covered(
     answer: &ListingSummary<'_>,
 ) -> Result<DateTime<Utc>, FetchError> {
     let Some(oldest) = answer.oldest else {
-        let recent = || midnight_before(fetch.state.clock.now() - RECENT);
+        let recent = || midnight_before(fetch.now() - RECENT);
         return Ok(fetch.from.unwrap_or_else(recent));
     };
     let asked = fetch.from.unwrap_or(EARLIEST);
@@ -181,7 +181,7 @@ async fn mark(
     if held.is_empty() && back.is_empty() {
         return Ok(());
     }
-    let now = fetch.state.clock.now();
+    let now = fetch.now();
     let mut tx = fetch.write().await?;
     tx.mark_missing(&held, now).await?;
     tx.unmark_missing(&back).await?;

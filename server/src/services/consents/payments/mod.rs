@@ -106,7 +106,7 @@ pub async fn record_order(
     data: &serde_json::Map<String, Value>,
     bank_ref: Option<&Opaque>,
 ) -> Result<(), ApiError> {
-    let now = state.clock.now();
+    let now = state.now_of(session.tenant_id);
     let id = PaymentId(state.clock.id());
     let mut order = Value::Object(data.clone());
     let intent = PaymentIntent::read(&order)
@@ -135,7 +135,8 @@ pub async fn record_order(
             .transpose()?,
         said: None,
         as_of: None,
-        look_at: now + SOON,
+        // A job takes the poll, and jobs go by the real time.
+        look_at: state.clock.now() + SOON,
         created_at: now,
         updated_at: now,
     };
@@ -166,7 +167,8 @@ pub async fn get(
 ) -> Result<OpenedPayment, ApiError> {
     let (consent, row) = find(state, client, credentials, id).await?;
     let state = &state.for_tenant_alone(consent.tenant_id).await?;
-    let young = |at: DateTime<Utc>| state.clock.now() - at < FRESH;
+    let now = state.now_of(consent.tenant_id);
+    let young = |at: DateTime<Utc>| now - at < FRESH;
     if row.is_final || row.as_of.is_some_and(young) {
         return opened(state, row, ServedFrom::Cache);
     }
@@ -215,7 +217,7 @@ async fn cancel_at_bank(
     let cancellation = connector.cancel_payment(&grant).await;
     let cancellation = cancellation.map_err(|error| refusal(&error))?;
     // From here on: what was asked before the bank decided is older than its decision.
-    let asked_at = state.clock.now();
+    let asked_at = state.now_of(row.tenant_id);
     match cancellation {
         Cancellation::Cancelled => {
             let told = connector.payment(&grant).await.ok();
@@ -225,12 +227,12 @@ async fn cancel_at_bank(
                 // It said so; how many executions came before is known as of the last poll.
                 None => as_cancelled(provider_status(state, &row)?),
             };
-            cancelled(state, keep_status(state, row.id, &told, asked_at).await?)
+            cancelled(state, keep_status(state, &row, &told, asked_at).await?)
         }
         Cancellation::TooLate => {
             let told = connector.payment(&grant).await;
             let told = told.map_err(|error| refusal(&error))?;
-            cancelled(state, keep_status(state, row.id, &told, asked_at).await?)
+            cancelled(state, keep_status(state, &row, &told, asked_at).await?)
         }
     }
 }
@@ -292,19 +294,20 @@ pub(in crate::services) async fn ask_bank(
     consent: &ConsentRow,
 ) -> Result<PaymentRow, ApiError> {
     let (connector, grant) = grants::open_access(state, consent)?;
-    let asked_at = state.clock.now();
+    let asked_at = state.now_of(row.tenant_id);
     let told = connector.payment(&grant).await;
     let told = told.map_err(|error| provider_refusal(&row.skill, &error))?;
-    keep_status(state, row.id, &told, asked_at).await
+    keep_status(state, row, &told, asked_at).await
 }
 
 /// Keeps what the bank said, unless something newer or final is known; answers what is known then.
 pub(in crate::services) async fn keep_status(
     state: &AppState,
-    id: PaymentId,
+    row: &PaymentRow,
     told: &BankPayment,
     as_of: DateTime<Utc>,
 ) -> Result<PaymentRow, ApiError> {
+    let id = row.id;
     let items = told.items.iter().map(|item| item.status);
     let details = ProviderStatusDetails {
         reason: told.reason.clone(),
@@ -317,7 +320,7 @@ pub(in crate::services) async fn keep_status(
         is_final: told.status.is_over(items),
         said: &seal(state, &aad::payment_status(id), &details)?,
         as_of,
-        now: state.clock.now(),
+        now: state.now_of(row.tenant_id),
     };
     let mut tx = state.db.write().await?;
     tx.put_provider_status(id, &said).await?;

@@ -37,7 +37,7 @@ pub(super) async fn repeat_outcome(
     {
         return Err(Code::TppRedirectError.into());
     }
-    let status = status_at(session, state.clock.now());
+    let status = status_at(session, state.now_of(session.tenant_id));
     let lacks_uploads = session.progress().lacks_uploads();
     if status.is_final() && status != SessionStatus::Completed {
         return Ok(LinkOutcome::ended(Code::SessionEnded));
@@ -120,13 +120,13 @@ async fn next_nonce(
     callback: &CallbackRow,
     session: &SessionRow,
 ) -> Result<Option<String>, ApiError> {
-    let over = status_at(session, state.clock.now()).is_final();
+    let over = status_at(session, state.now_of(session.tenant_id)).is_final();
     if over || session.awaiting != Awaiting::Step || session.position != callback.position {
         return Ok(None);
     }
     let mut tx = state.db.write().await?;
     let nonce =
-        one_time_tokens::redeliver_nonce(state, &mut tx, session.id, callback.position).await?;
+        one_time_tokens::redeliver_nonce(state, &mut tx, session, callback.position).await?;
     tx.commit().await?;
     Ok(nonce.map(|nonce| nonce.text))
 }

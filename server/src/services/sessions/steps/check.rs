@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use app::domain::ids::TenantId;
 use app::domain::nearest::Nearest;
 use app::domain::problem::Code;
 use app::domain::session::Awaiting;
@@ -49,7 +50,7 @@ pub(super) async fn check(
             .says(format!("The session expects the step {expected} now."))
             .into());
     }
-    let written = check_data(state, &skill, new)?;
+    let written = check_data(state, &skill, row.tenant_id, new)?;
     uploads::none_missing(state, &mut tx, &row).await?;
     let link = new.data.get("psu_redirect_link").and_then(Value::as_str);
     if let Some(link) = link {
@@ -70,7 +71,7 @@ pub(super) async fn usable(
     row: &SessionRow,
     digest: &Digest,
 ) -> Result<(), ApiError> {
-    let now = state.clock.now();
+    let now = state.now_of(row.tenant_id);
     let says = |text: &str| ApiError::from(Refusal::new(Code::InvalidNonce).says(text));
     let status = status_at(row, now);
     let Some(nonce) = tx.nonce(digest).await? else {
@@ -93,7 +94,10 @@ pub(super) async fn usable(
     if nonce.expires_at.is_none_or(|end| end <= now) {
         return Err(Code::ExpiredNonce.into());
     }
-    if row.claim_until.is_some_and(|until| until > now) {
+    if row
+        .claim_until
+        .is_some_and(|until| until > state.clock.now())
+    {
         return Err(in_flight().into());
     }
     Ok(())
@@ -103,6 +107,7 @@ pub(super) async fn usable(
 fn check_data(
     state: &AppState,
     skill: &PublishedSkill,
+    tenant: TenantId,
     new: &mut NewStep,
 ) -> Result<Vec<AdaptedText>, ApiError> {
     let mut given = Value::Object(new.data.clone());
@@ -121,7 +126,7 @@ fn check_data(
     let more = skill.check(&new.step, &prepared.data).into_iter();
     faults.extend(more.filter(|fault| !said.contains(&fault.path)));
     if faults.is_empty() && new.step == payment_intent::STEP {
-        faults = payment_intent::faults(&prepared.data, skill.day(state.clock.now()));
+        faults = payment_intent::faults(&prepared.data, skill.day(state.now_of(tenant)));
     }
     if faults.is_empty() {
         if let Value::Object(data) = prepared.data {

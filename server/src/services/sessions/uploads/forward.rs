@@ -30,7 +30,7 @@ pub async fn forward(
         return Ok(());
     };
     let state = &state.for_tenant(&mut tx, session.tenant_id).await?;
-    let status = status_at(&session, state.clock.now());
+    let status = status_at(&session, state.now_of(session.tenant_id));
     let wanted = !status.is_final() || status == SessionStatus::Completed;
     let held = held(state, &mut tx, &session).await?.filter(|_| wanted);
     let step = tx.step(file.step_id).await?;

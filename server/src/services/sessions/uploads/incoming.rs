@@ -319,6 +319,7 @@ async fn to_the_end<T: Send + 'static>(
 impl Writer {
     /// Writes one piece, after the row it belongs to if that is new.
     async fn add(&self, tx: &mut Tx, piece: &Piece, new: bool) -> Result<(), ApiError> {
+        // By the real time: the sweep throws away what rested, whoever sent it.
         let now = self.state.clock.now();
         if new {
             let row = NewUpload {
@@ -356,7 +357,7 @@ impl Writer {
         let state = &self.state;
         let content = state.vault.digest(&state.pepper, "upload", &whole.sha256)?;
         let (session, step) = (self.session.id, &*self.step);
-        let now = state.clock.now();
+        let now = state.now_of(self.session.tenant_id);
         let mut tx = state.db.write().await?;
         let held = tx.hold_for_upload(session, step.position, now).await?;
         let row = tx.session(session).await?;

@@ -89,7 +89,7 @@ pub async fn begin(
     // reading it. Nobody else's bytes are read in vain.
     let comes_again = kept.iter().any(|row| row.kind == new.kind);
     let full = kept.len() >= takes.max_uploads as usize;
-    match closed(&session, &step, state.clock.now()) {
+    match closed(&session, &step, state.now_of(session.tenant_id)) {
         Some((SessionStatus::Completed, _)) if comes_again => {}
         Some((_, refusal)) => return Err(refusal.into()),
         None if full && !comes_again => return Err(too_many(takes).into()),
@@ -237,7 +237,7 @@ pub async fn settle(
     }
     let to = from.after(SessionEvent::Uploaded);
     let to = to.ok_or_else(|| ApiError::broken("a file came out of turn"))?;
-    let now = state.clock.now();
+    let now = state.now_of(row.tenant_id);
     if !tx
         .end_session(session, from, to, row.ends_at(now), now)
         .await?

@@ -11,6 +11,7 @@ on_both!(
     times_at_the_ends_of_the_calendar_are_refused_and_break_nothing,
     a_clock_that_goes_back_makes_no_used_signature_good_again,
     jumps_of_an_hour_refuse_nobody,
+    the_clock_of_a_tenant_moves_no_signature,
     strangers_push_nothing_out_of_the_owners_list,
 );
 
@@ -182,6 +183,21 @@ async fn jumps_of_an_hour_refuse_nobody(db: Db) {
     }
     let findings = fixture.diagnose(&used, &body).await;
     assert_eq!(failed(&findings).map(|it| it.check), Some(Check::Once));
+}
+
+async fn the_clock_of_a_tenant_moves_no_signature(db: Db) {
+    let fixture = Fixture::new(db).await;
+    let used = fixture.sign(&fixture.listing());
+    assert_eq!(fixture.list(&used).await.status, 200);
+    let days = std::time::Duration::from_hours(30 * 24);
+    let clock = &fixture.world.state().clock;
+    clock.set_ahead(fixture.world.tenant.0, days);
+    assert!(fixture.list(&used).await.fails("once"));
+    let real = fixture.sign(&fixture.listing());
+    assert_eq!(fixture.list(&real).await.status, 200);
+    let then = clock.of(fixture.world.tenant.0).now().timestamp();
+    let theirs = fixture.timed(&[("iat", json!(then)), ("exp", json!(then + 60))]);
+    assert!(fixture.list(&theirs).await.fails("time"));
 }
 
 async fn strangers_push_nothing_out_of_the_owners_list(db: Db) {

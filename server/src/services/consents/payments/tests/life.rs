@@ -11,6 +11,7 @@ use app::domain::session::SessionStatus;
 on_both!(
     a_payment_is_read_until_it_is_final,
     a_bank_that_is_down_breaks_no_answer,
+    a_payment_is_ordered_and_grows_old_by_its_tenants_time,
     a_pair_reads_its_own_kind_and_its_own_payment,
     a_later_payment_is_called_off_once_and_for_all,
     a_job_follows_it_to_the_end,
@@ -84,6 +85,32 @@ async fn a_bank_that_is_down_breaks_no_answer(db: Db) {
     street.seconds(3600);
     street.work().await;
     assert_eq!(street.get(&pair).await.status, before.status);
+}
+
+async fn a_payment_is_ordered_and_grows_old_by_its_tenants_time(db: Db) {
+    let street = Street::open(db).await;
+    let pair = street.paid(transfer(json!({}))).await;
+    street.get(&pair).await;
+    assert_eq!(street.get(&pair).await.served_from, ServedFrom::Cache);
+    let tenant = street.client.tenant();
+    let ahead = |hours| {
+        let by = std::time::Duration::from_hours(hours);
+        street.state.clock.set_ahead(tenant.0, by);
+    };
+    ahead(1);
+    let payment = street.get(&pair).await;
+    assert_eq!(payment.served_from, ServedFrom::Bank);
+    assert_eq!(payment.as_of, Some(street.state.now_of(tenant)));
+    // The day has come by then, and is over by then.
+    let on = json!({ "requested_execution_date": "2026-01-05" });
+    let opened = street.session().await;
+    ahead(10 * 24);
+    let opened_then = street.session().await;
+    let late = street.submit(&opened_then, transfer(on)).await;
+    assert_eq!(code(late), Code::InvalidInput);
+    let expired = street.submit(&opened, transfer(json!({}))).await;
+    assert_eq!(code(expired), Code::SessionEnded);
+    street.close().await;
 }
 
 async fn a_pair_reads_its_own_kind_and_its_own_payment(db: Db) {
