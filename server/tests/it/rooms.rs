@@ -1,6 +1,7 @@
 //! The arrows of ARCHITECTURE.md, held by reading the source: a room may name only the rooms below it, and no two files,
 //! areas or rooms name each other, over however many steps. A parent and its own children may.
 
+mod clocks;
 mod graph;
 mod loops;
 mod paths;
