@@ -5,6 +5,7 @@ mod gate;
 mod home;
 mod payments;
 mod products;
+mod statements;
 mod walk;
 mod world;
 

@@ -1,4 +1,4 @@
-//! What tests of every crate on the kernel need: databases of their own, rows for any schema, work that breaks off.
+//! What tests of every crate on the kernel need: databases of their own, rows for any schema, statements prepared, work that breaks off.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -12,3 +12,4 @@ pub mod databases;
 pub mod rows;
 #[cfg(test)]
 mod signals;
+pub mod statements;
