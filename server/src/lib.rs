@@ -26,6 +26,8 @@ pub mod start;
 pub mod state;
 pub mod storage;
 pub mod telemetry;
+#[cfg(test)]
+mod testing;
 pub mod text;
 pub mod wire;
 pub mod worker;

@@ -9,9 +9,9 @@ use axum::http::{HeaderMap, Request, header};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use crate::services::testing::World;
 use crate::storage::Db;
 use crate::storage::testing::on_both;
+use crate::testing::World;
 
 on_both!(readiness_follows_the_server);
 

@@ -16,6 +16,4 @@ pub mod portal;
 pub mod refusal;
 pub mod sessions;
 #[cfg(test)]
-pub mod testing;
-#[cfg(test)]
 mod tests;

@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::*;
 use crate::api;
-use crate::services::testing::source;
 use crate::skills::{Registry, offline};
+use crate::testing::source;
 
 on_both!(
     every_filter_finds_what_it_says_in_both_styles,

@@ -5,8 +5,8 @@ use axum::http::{Request, header};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
-use crate::services::testing::World;
 use crate::storage::testing::sqlite;
+use crate::testing::World;
 
 async fn ask(router: &axum::Router, path: &str, body: &Value) -> (u16, Option<String>, Value) {
     let request = Request::post(path)

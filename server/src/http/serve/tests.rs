@@ -13,8 +13,8 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::config::Config;
-use crate::services::testing::World;
 use crate::storage::testing::sqlite;
+use crate::testing::World;
 
 struct Server {
     address: SocketAddr,

@@ -30,10 +30,10 @@ use super::{api_layer, idempotency as once_only, request_context};
 use crate::config::Config;
 use crate::problem::Problem;
 use crate::services::access::keys::ConsoleGrant;
-use crate::services::testing::{World, source};
 use crate::state::AppState;
 use crate::storage::Db;
 use crate::storage::testing::on_both;
+use crate::testing::{World, source};
 
 fields! {
     /// Opens something.

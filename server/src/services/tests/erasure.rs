@@ -10,9 +10,9 @@ use tower::ServiceExt as _;
 
 use super::*;
 use crate::services::sessions::erasure;
-use crate::services::testing;
 use crate::storage::run;
 use crate::storage::testing::on_both;
+use crate::testing;
 use crate::worker;
 
 on_both!(

@@ -250,8 +250,8 @@ fn opened_session(entry: &LogEntry) -> Option<SessionId> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::services::testing::World;
     use crate::storage::testing::sqlite;
+    use crate::testing::World;
 
     fn call(world: &World) -> LogEntry {
         LogEntry {

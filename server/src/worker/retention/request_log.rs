@@ -32,10 +32,10 @@ mod tests {
 
     use super::*;
     use crate::config::Config;
-    use crate::services::testing::World;
     use crate::storage::Db;
     use crate::storage::request_log::RequestLogRow;
     use crate::storage::testing::on_both;
+    use crate::testing::World;
 
     on_both!(
         everything_that_is_old_goes_at_once_and_writers_have_their_turn,

@@ -4,7 +4,7 @@ use app::portal::signing::{NewSigningKey, Signing as _};
 
 use super::*;
 use crate::services::access::signatures::testing::{ED25519, ISSUER, Signer, claims};
-use crate::services::testing::source;
+use crate::testing::source;
 
 const KIND: &str = "id_front";
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::services::testing::World;
 use crate::storage::Db;
 use crate::storage::testing::crash::break_off;
 use crate::storage::testing::on_both;
+use crate::testing::World;
 
 on_both!(
     of_many_at_once_one_goes_first_and_all_hear_its_answer,

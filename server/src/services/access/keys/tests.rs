@@ -10,9 +10,9 @@ use kernel::clock::Clock;
 use serde_json::json;
 
 use super::*;
-use crate::services::testing::World;
 use crate::storage::Db;
 use crate::storage::testing::on_both;
+use crate::testing::World;
 
 on_both!(a_text_that_is_no_key_is_refused_without_the_database);
 

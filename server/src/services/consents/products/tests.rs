@@ -7,10 +7,10 @@ use app::domain::session::SessionStatus;
 use super::*;
 use crate::services::sessions::SessionState;
 use crate::services::sessions::steps;
-use crate::services::testing::counter::{CARD, Counter, DEPOSIT, DOCUMENTS, Walk};
 use crate::storage::Db;
 use crate::storage::testing::crash::{Sweeps, break_off};
 use crate::storage::testing::on_both;
+use crate::testing::counter::{CARD, Counter, DEPOSIT, DOCUMENTS, Walk};
 
 on_both!(
     a_deposit_broken_off_anywhere_is_opened_once,

@@ -6,11 +6,11 @@ use app::domain::session::SessionStatus;
 
 use super::*;
 use crate::services::sessions::verifications::decided;
-use crate::services::testing::counter::{Counter, Walk};
-use crate::services::testing::{World, source};
 use crate::storage::Db;
 use crate::storage::testing::crash::{Sweeps, break_off};
 use crate::storage::testing::on_both;
+use crate::testing::counter::{Counter, Walk};
+use crate::testing::{World, source};
 
 on_both!(
     an_approval_lets_the_session_go_on,

@@ -16,12 +16,12 @@ use crate::services::sessions::callbacks::{self, AuthorizationResponse, Callback
 use crate::services::sessions::lifecycle::{self, NewSession, OpenedSession};
 use crate::services::sessions::steps::{self, NewStep, StepResult};
 use crate::services::sessions::tokens::{self, Exchange, Exchanged};
-use crate::services::testing::World;
 use crate::skills::*;
 use crate::state::AppState;
 use crate::state::testing::state_with;
 use crate::storage::Db;
 use crate::storage::tenants::WhitelistRow;
+use crate::testing::World;
 
 pub const CARD: &str = "abc_card_sbx_#1.0";
 /// A skill of one step, with a redirect and two required files.

@@ -20,9 +20,9 @@ use tower::ServiceExt as _;
 
 use super::testing::{ED25519, ISSUER, P256, RSA, Signer, claims};
 use crate::config::Config;
-use crate::services::testing::{World, source};
 use crate::storage::Db;
 use crate::storage::testing::on_both;
+use crate::testing::{World, source};
 
 /// A servicer whose tenant signs.
 struct Fixture {

@@ -19,11 +19,11 @@ use crate::services::sessions::callbacks::{AuthorizationResponse, CallbackResult
 use crate::services::sessions::steps::{self, NewStep, StepResult};
 use crate::services::sessions::tokens::Exchange;
 use crate::services::sessions::{self, OpenedSession};
-use crate::services::testing::next_door::{self, NextDoor};
 use crate::services::tests::{AISP, LINK, code, new_session, pair, query, sca, step, tenant};
 use crate::state::AppState;
 use crate::storage::Db;
 use crate::storage::tenants::WhitelistRow;
+use crate::testing::next_door::{self, NextDoor};
 
 const PISP: &str = "xyz_ro_pisp_sbx_#1.0";
 const SHOP: &str = "RO49AAAA1B31007593840000";

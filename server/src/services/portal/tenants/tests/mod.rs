@@ -19,8 +19,8 @@ use app::portal::tenants::{Creation, NewTenant, Tenants as _};
 use chrono::Duration;
 
 use super::*;
-use crate::services::testing::{World, source};
 use crate::storage::Db;
+use crate::testing::{World, source};
 
 fn production() -> NewTenant {
     NewTenant {

@@ -9,9 +9,9 @@ use app::domain::person::{Email, Role};
 use app::domain::servicer::{LegalForm, ServicerKind, ServicerStatus};
 use app::portal::{Actor, Membership, RequestSource};
 
-use super::access::keys::{self, Client, PresentedKey};
-use super::portal::Services;
-use super::portal::tenants::{CheckedTenant, create_in};
+use crate::services::access::keys::{self, Client, PresentedKey};
+use crate::services::portal::Services;
+use crate::services::portal::tenants::{CheckedTenant, create_in};
 use crate::skills::offline;
 use crate::state::AppState;
 use crate::state::testing::state_with;
