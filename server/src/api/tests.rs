@@ -28,11 +28,11 @@ async fn get(router: &Router, path: &str) -> (u16, HeaderMap, Value) {
 
 async fn readiness_follows_the_server(db: Db) {
     let world = World::new(db.clone()).await;
-    let router = super::router(world.state());
+    let router = super::router(&world.state);
     assert_eq!(get(&router, "/livez").await.0, 200);
     assert_eq!(get(&router, "/readyz").await.0, 200);
     world
-        .state()
+        .state
         .stopping
         .store(true, std::sync::atomic::Ordering::Relaxed);
     let (status, headers, body) = get(&router, "/readyz").await;
@@ -43,7 +43,7 @@ async fn readiness_follows_the_server(db: Db) {
     assert!(headers.contains_key("retry-after"));
     assert_eq!(get(&router, "/livez").await.0, 200);
     world
-        .state()
+        .state
         .stopping
         .store(false, std::sync::atomic::Ordering::Relaxed);
     db.close().await;
@@ -55,7 +55,7 @@ async fn readiness_follows_the_server(db: Db) {
 async fn what_is_not_there_is_said_in_json() {
     let folder = tempfile::tempdir().unwrap();
     let world = World::new(crate::storage::testing::sqlite(&folder).await).await;
-    let router = super::router(world.state());
+    let router = super::router(&world.state);
     for path in ["/v1", "/v1/", "/v1/nothing", "/v1/sessions/x/nothing"] {
         let (status, headers, body) = get(&router, path).await;
         assert_eq!(

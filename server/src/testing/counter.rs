@@ -5,18 +5,13 @@ use app::domain::problem::Code;
 use app::domain::session::SessionStatus;
 use serde_json::{Value, json};
 
-use super::World;
-use super::next_door::{self, NextDoor};
-use crate::services::access::keys::Client;
+use super::{World, state, step};
 use crate::services::consents::Credentials;
 use crate::services::consents::products::{self, OpenedProduct};
 use crate::services::refusal::ApiError;
-use crate::services::sessions::steps::{self, NewStep};
-use crate::services::sessions::tokens::{self, Exchange};
-use crate::services::sessions::uploads::{self, UploadRequest};
-use crate::services::sessions::{self, NewSession, SessionProof, SessionState};
-use crate::skills::Psu;
-use crate::state::AppState;
+use crate::services::sessions::steps::NewStep;
+use crate::services::sessions::uploads::UploadRequest;
+use crate::services::sessions::{SessionProof, SessionState};
 use crate::storage::Db;
 
 pub const DEPOSIT: &str = "xyz_sbx_#3.0";
@@ -24,10 +19,9 @@ pub const CARD: &str = "xyz_card_sbx_#1.0";
 /// Kinds of the files that the bank requires of an applicant.
 pub const DOCUMENTS: [&str; 2] = ["id_document", "selfie"];
 
+/// A world beside the bank.
 pub struct Counter {
     pub world: World,
-    pub client: Client,
-    bank: NextDoor,
 }
 
 /// A session on its way.
@@ -42,43 +36,12 @@ pub struct Walk {
 
 impl Counter {
     pub async fn open(db: Db) -> Self {
-        let (state, bank) = next_door::open(crate::state::testing::state(db)).await;
-        let world = World::in_state(state).await;
-        let client = world.client().await;
-        Self {
-            world,
-            client,
-            bank,
-        }
-    }
-
-    pub async fn close(&self) {
-        self.bank.close().await;
-    }
-
-    pub fn state(&self) -> &AppState {
-        self.world.state()
-    }
-
-    pub fn seconds(&self, seconds: i64) {
-        let by = chrono::Duration::seconds(seconds);
-        self.state().clock.advance(by);
-    }
-
-    /// Runs every job that is due.
-    pub async fn work(&self) {
-        while crate::worker::run_one(self.state()).await.unwrap() {}
+        let world = World::builder(state(db)).beside_bank().build().await;
+        Self { world }
     }
 
     pub async fn begin(&self, skill: &'static str) -> Walk {
-        let new = NewSession {
-            skill: skill.into(),
-            tenant_user_id: None,
-            code_challenge: None,
-            state: None,
-        };
-        let opened = sessions::create(self.state(), &self.client, new).await;
-        let opened = opened.unwrap();
+        let opened = self.world.client.open(skill).await;
         Walk {
             session: opened.session_id,
             skill,
@@ -92,11 +55,16 @@ impl Counter {
     pub async fn insist(&self, walk: &mut Walk, step: &str) -> SessionState {
         walk.used.clone_from(&walk.nonce);
         for _ in 0..3 {
-            let named = self.client.named();
-            match steps::submit(self.state(), &named, walk.step(step)).await {
+            let next = walk.step(step);
+            match self
+                .world
+                .client
+                .submit(walk.session, &walk.nonce, next)
+                .await
+            {
                 Ok(_) => return self.standing(walk).await,
                 Err(ApiError::Refused(refusal)) => match refusal.code {
-                    Code::StepInFlight => self.seconds(61),
+                    Code::StepInFlight => self.world.advance(61),
                     Code::InvalidNonce | Code::SessionEnded => return self.standing(walk).await,
                     other => panic!("{other}"),
                 },
@@ -109,8 +77,7 @@ impl Counter {
     /// Returns the session's state, asked for with the nonce used last.
     pub async fn standing(&self, walk: &mut Walk) -> SessionState {
         let proof = SessionProof::Nonce(&walk.nonce);
-        let standing = sessions::get(self.state(), &self.client, walk.session, proof).await;
-        let standing = standing.unwrap();
+        let standing = self.world.client.standing_by(walk.session, proof).await;
         if let Some(nonce) = &standing.nonce {
             walk.nonce.clone_from(nonce);
         }
@@ -127,13 +94,11 @@ impl Counter {
                 kind: (*kind).into(),
                 tenant_user_id: None,
             };
-            let named = self.client.named();
-            let mut incoming = uploads::begin(self.state(), &named, new).await.unwrap();
             let file = format!("%PDF-1.7\n{kind} of {step}: {wish}");
-            incoming.take(file.as_bytes()).await.unwrap();
-            incoming.finish().await.unwrap();
+            let sent = self.world.client.upload(new, file.as_bytes()).await;
+            sent.unwrap();
         }
-        self.work().await;
+        self.world.work().await;
     }
 
     /// Applies for a deposit and says who applies, with documents that leave the decision to a person.
@@ -152,31 +117,17 @@ impl Counter {
         self.send(walk, step, &DOCUMENTS, "SANDBOX:WAIT").await;
     }
 
-    pub async fn exchange(&self, token: &str) -> Credentials {
-        let exchange = Exchange {
-            temp_token: token.to_owned().into(),
-            code_verifier: None,
-            tenant_user_id: None,
-            pair: None,
-        };
-        let exchanged = tokens::exchange(self.state(), &self.client, exchange).await;
-        let exchanged = exchanged.unwrap();
-        Credentials {
-            id: exchanged.credentials_id,
-            access_token: exchanged.access_token,
-            tenant_user_id: None,
-        }
-    }
-
     /// Returns the products that a pair reads.
     pub async fn products(&self, pair: &Credentials) -> Vec<OpenedProduct> {
-        let listed = products::list(self.state(), &self.client, pair).await;
+        let listed = products::list(&self.world.state, &self.world.client, pair).await;
         listed.unwrap().items
     }
 
     /// Returns every application at the bank: its status, and the number of products it led to.
     pub async fn at_bank(&self) -> Vec<(String, i64)> {
-        bank::records::applications(&self.bank.db).await.unwrap()
+        bank::records::applications(&self.world.bank().db)
+            .await
+            .unwrap()
     }
 }
 
@@ -186,11 +137,7 @@ impl Walk {
         NewStep {
             session_id: self.session,
             nonce: self.nonce.clone().into(),
-            skill: self.skill.into(),
-            step: name.into(),
-            data: self.data(name).as_object().unwrap().clone(),
-            tenant_user_id: None,
-            psu: Psu::default(),
+            ..step(self.skill, name, self.data(name))
         }
     }
 

@@ -6,9 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::*;
-use crate::api;
 use crate::skills::{Registry, offline};
-use crate::testing::source;
+use crate::testing::{source, state};
 
 on_both!(
     every_filter_finds_what_it_says_in_both_styles,
@@ -46,9 +45,9 @@ fn registry() -> Registry {
 }
 
 async fn open(db: Db) -> (World, Router) {
-    let state = crate::state::testing::state(db).with_skills(registry());
-    let world = World::in_state(state).await;
-    let router = api::router(world.state());
+    let world = World::builder(state(db)).skills(registry());
+    let world = world.build().await;
+    let router = world.api();
     (world, router)
 }
 
@@ -158,7 +157,7 @@ async fn a_wrong_question_is_refused(db: Db) {
         json!({ "kind": "x" }),
         json!({ "type": 1 }),
         json!({ "limit": 0 }),
-        json!({ "client_id": world.tenant }),
+        json!({ "client_id": world.client.tenant() }),
     ] {
         assert_eq!(post(&router, &wrong).await.0, 400, "{wrong}");
     }
@@ -255,17 +254,27 @@ async fn keys_show_which_skills_are_whitelisted(db: Db) {
     let (world, router) = open(db).await;
     let (services, owner) = (&world.services, &world.owner);
     services
-        .whitelist(owner, world.tenant, "xyz_sbx_#3.0", false, &source())
+        .whitelist(
+            owner,
+            world.client.tenant(),
+            "xyz_sbx_#3.0",
+            false,
+            &source(),
+        )
         .await
         .unwrap();
     let (_, _, public) = get(&router, "/v1/catalog/skills").await;
     let without = |row: &Value| row.get("whitelisted").is_none();
     assert!(public["items"].as_array().unwrap().iter().all(without));
     for (key, value) in [
-        ("client_secret", &world.client_secret),
-        ("client_app_key", &world.client_app_key),
+        ("client_secret", &world.client.secret),
+        ("client_app_key", &world.client.app_key),
     ] {
-        let (_, list) = post(&router, &json!({ "client_id": world.tenant, key: value })).await;
+        let (_, list) = post(
+            &router,
+            &json!({ "client_id": world.client.tenant(), key: value }),
+        )
+        .await;
         let listed: Vec<_> = list.as_array().unwrap().iter().collect();
         let own = listed.iter().filter(|row| row["whitelisted"] == true);
         let own: Vec<_> = own.map(|row| row["skill"].as_str().unwrap()).collect();
@@ -278,7 +287,7 @@ async fn keys_show_which_skills_are_whitelisted(db: Db) {
             "{key}: a tenant sees what is for real, too"
         );
     }
-    let production = json!({ "client_id": world.tenant, "client_app_key": world.client_app_key, "flavour": "production" });
+    let production = json!({ "client_id": world.client.tenant(), "client_app_key": world.client.app_key, "flavour": "production" });
     assert_eq!(names(&post(&router, &production).await.1), [LIVE]);
     let one = get_as(&router, &world, "/v1/catalog/skills/xyz_sbx_%233.0", None).await;
     assert_eq!(one.2["whitelisted"], false);
@@ -291,7 +300,7 @@ async fn get_as(
     path: &str,
     known: Option<&str>,
 ) -> (u16, HeaderMap, Value) {
-    let keys = format!("{}:{}", world.tenant, world.client_secret);
+    let keys = format!("{}:{}", world.client.tenant(), world.client.secret);
     let basic = format!("Basic {}", STANDARD.encode(keys));
     let mut request = Request::get(path).header(header::AUTHORIZATION, basic);
     if let Some(known) = known {
@@ -332,7 +341,13 @@ async fn what_is_known_is_not_sent_again(db: Db) {
     assert_eq!(get_as(&router, &world, path, Some(&own)).await.0, 304);
     world
         .services
-        .whitelist(&world.owner, world.tenant, "xyz_sbx_#3.0", false, &source())
+        .whitelist(
+            &world.owner,
+            world.client.tenant(),
+            "xyz_sbx_#3.0",
+            false,
+            &source(),
+        )
         .await
         .unwrap();
     let (status, headers, _) = get_as(&router, &world, path, Some(&own)).await;

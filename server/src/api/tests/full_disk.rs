@@ -29,12 +29,12 @@ async fn ask(router: &axum::Router, path: &str, body: &Value) -> (u16, Option<St
 async fn a_full_disk_refuses_writes_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let world = World::new(sqlite(&folder).await).await;
-    let router = crate::api::router(world.state());
-    let open = json!({"client_id": world.tenant, "client_app_key": world.client_app_key, "skill": "xyz_ro_aisp_sbx_#1.0"});
+    let router = crate::api::router(&world.state);
+    let open = json!({"client_id": world.client.tenant(), "client_app_key": world.client.app_key, "skill": "xyz_ro_aisp_sbx_#1.0"});
     let (status, _, session) = ask(&router, "/v1/sessions", &open).await;
     assert_eq!(status, 200, "{session}");
 
-    world.state().db.fill_disk(true).await;
+    world.state.db.fill_disk(true).await;
     let mut acknowledged = vec![session["session_id"].as_str().unwrap().to_owned()];
     let refused = loop {
         let (status, wait, answer) = ask(&router, "/v1/sessions", &open).await;
@@ -50,11 +50,11 @@ async fn a_full_disk_refuses_writes_and_nothing_else() {
     assert_eq!(refused.2["code"], "service_unavailable");
 
     // Writes are refused as long as it lasts, but for those that find room in a page that is there; and reads go on.
-    let proof = json!({"client_id": world.tenant, "client_secret": world.client_secret});
+    let proof = json!({"client_id": world.client.tenant(), "client_secret": world.client.secret});
     let mut refused = 0;
     while refused < 5 {
         // The connection that met the full disk was replaced; the disk is as full for the new one.
-        world.state().db.fill_disk(true).await;
+        world.state.db.fill_disk(true).await;
         let (status, wait, answer) = ask(&router, "/v1/sessions", &open).await;
         match (status, wait) {
             (200, _) => acknowledged.push(answer["session_id"].as_str().unwrap().to_owned()),
@@ -67,7 +67,7 @@ async fn a_full_disk_refuses_writes_and_nothing_else() {
         assert_eq!(router.clone().oneshot(ready).await.unwrap().status(), 200);
     }
 
-    world.state().db.fill_disk(false).await;
+    world.state.db.fill_disk(false).await;
     let (status, _, answer) = ask(&router, "/v1/sessions", &open).await;
     assert_eq!(status, 200, "it goes on without a restart: {answer}");
     for session in &acknowledged {

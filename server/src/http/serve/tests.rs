@@ -33,7 +33,7 @@ async fn serve(change: impl FnOnce(&mut Config)) -> Server {
     let mut config = Config::default();
     change(&mut config);
     let world = World::with(sqlite(&folder).await, config).await;
-    let state = world.state().clone();
+    let state = world.state.clone();
     let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let slow = {
         let (begun, go_on) = (begun.clone(), go_on.clone());
@@ -154,7 +154,8 @@ async fn stopping_finishes_what_was_begun_and_writes_the_log() {
     let ask = "GET /v1/catalog/skills HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
     let keys = base64::engine::general_purpose::STANDARD.encode(format!(
         "{}:{}",
-        server.world.tenant, server.world.client_secret
+        server.world.client.tenant(),
+        server.world.client.secret
     ));
     for line in [String::new(), format!("Authorization: Basic {keys}\r\n")] {
         let call = send(server.address, &format!("{ask}{line}\r\n")).await;

@@ -18,7 +18,7 @@ async fn secrets_stay_out_of_browsers(db: Db) {
             &with(
                 api.submitting(json!({})),
                 "client_secret",
-                api.world.client_secret.clone(),
+                api.world.client.secret.clone(),
             ),
         )
         .await;
@@ -49,7 +49,7 @@ async fn secrets_stay_out_of_browsers(db: Db) {
             &with(
                 api.opening(),
                 "client_secret",
-                api.world.client_secret.clone(),
+                api.world.client.secret.clone(),
             ),
         )
         .await;
@@ -95,7 +95,7 @@ async fn only_registered_origins_may_call(db: Db) {
     )
     .unwrap();
     let mut tx = db.write().await.unwrap();
-    tx.set_tenant_links(api.world.tenant, &[], &[origin])
+    tx.set_tenant_links(api.world.client.tenant(), &[], &[origin])
         .await
         .unwrap();
     tx.commit().await.unwrap();

@@ -69,7 +69,7 @@ async fn a_key_makes_a_call_happen_once(db: Db) {
         (invalid.code(), invalid.paths()),
         ("invalid_field", vec!["Idempotency-Key"])
     );
-    api.world.state().clock.advance(Duration::hours(24));
+    api.world.state.clock.advance(Duration::hours(24));
     assert_ne!(
         send(json!({}), "one").await.body["run"],
         first.body["run"],
@@ -79,7 +79,7 @@ async fn a_key_makes_a_call_happen_once(db: Db) {
 
 async fn another_pair_in_the_headers_is_another_request(db: Db) {
     let api = Api::new(db).await;
-    let (_, basic) = api.basic(&api.world.client_secret);
+    let (_, basic) = api.basic(&api.world.client.secret);
     let end = async |pair: &str, token: &str, user: Option<&str>| {
         let mut request = Request::delete("/v1/accounts")
             .header("authorization", &basic)

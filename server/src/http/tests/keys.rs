@@ -15,20 +15,20 @@ async fn keys_are_checked_and_never_explained(db: Db) {
     let api = Api::new(db).await;
     assert_eq!(
         api.post("/v1/sessions", &api.opening()).await.body["tenant"],
-        json!(api.world.tenant)
+        json!(api.world.client.tenant())
     );
     assert_eq!(api.post("/v1/token", &api.exchanging()).await.status, 200);
     let other = api.world.beside().await;
     let mut answers = Vec::new();
     for (name, value) in [
-        ("client_id", json!(other.tenant)),
+        ("client_id", json!(other.client.tenant())),
         ("client_id", json!("not-an-id")),
         ("client_id", json!("019b7652-0000-7000-8000-000000000000")),
-        ("client_secret", json!(other.client_secret)),
+        ("client_secret", json!(other.client.secret)),
         ("client_secret", json!("nonsense")),
         (
             "client_secret",
-            json!(format!("{}x", api.world.client_secret)),
+            json!(format!("{}x", api.world.client.secret)),
         ),
     ] {
         let answer = api
@@ -66,7 +66,7 @@ async fn keys_are_checked_and_never_explained(db: Db) {
             &with(
                 api.exchanging(),
                 "client_secret",
-                api.world.client_app_key.clone(),
+                api.world.client.app_key.clone(),
             ),
         )
         .await;
@@ -83,7 +83,7 @@ async fn keys_are_checked_and_never_explained(db: Db) {
             &with(
                 api.opening(),
                 "client_app_key",
-                api.world.client_secret.clone(),
+                api.world.client.secret.clone(),
             ),
         )
         .await;
@@ -104,7 +104,7 @@ impl Api {
     /// HTTP Basic with a secret.
     pub(super) fn basic(&self, secret: &str) -> (&'static str, String) {
         use base64::Engine as _;
-        let pair = format!("{}:{secret}", self.world.tenant);
+        let pair = format!("{}:{secret}", self.world.client.tenant());
         let text = base64::engine::general_purpose::STANDARD.encode(pair);
         ("authorization", format!("Basic {text}"))
     }
@@ -120,7 +120,7 @@ impl Api {
 
 async fn rest_calls_carry_keys_in_headers(db: Db) {
     let api = Api::new(db).await;
-    let good = api.basic(&api.world.client_secret);
+    let good = api.basic(&api.world.client.secret);
     let user = ("x-tenant-user-id", "user-1".to_owned());
     let answer = api.get("/v1/token?count=7", vec![good.clone(), user]).await;
     assert_eq!(
@@ -137,17 +137,17 @@ async fn rest_calls_carry_keys_in_headers(db: Db) {
         api.get("/v1/accounts", pair).await.body["credentials_id"],
         id
     );
-    let client_id = ("x-client-id", api.world.tenant.to_string());
+    let client_id = ("x-client-id", api.world.client.tenant().to_string());
     let apart = vec![
         client_id,
-        ("x-client-secret", api.world.client_secret.clone()),
+        ("x-client-secret", api.world.client.secret.clone()),
     ];
     assert_eq!(api.get("/v1/token", apart).await.status, 200);
 }
 
 async fn rest_calls_without_right_keys_are_refused(db: Db) {
     let api = Api::new(db).await;
-    let good = vec![api.basic(&api.world.client_secret)];
+    let good = vec![api.basic(&api.world.client.secret)];
     let bearer = vec![("authorization", "Bearer x".to_owned())];
     let cases = [
         (
@@ -201,7 +201,7 @@ async fn rest_calls_without_right_keys_are_refused(db: Db) {
         ]
     );
     let pairless = api
-        .get("/v1/accounts", vec![api.basic(&api.world.client_secret)])
+        .get("/v1/accounts", vec![api.basic(&api.world.client.secret)])
         .await;
     let says = pairless.body["message"].as_str().unwrap();
     assert!(
@@ -217,7 +217,7 @@ async fn rest_calls_without_right_keys_are_refused(db: Db) {
 
 async fn the_console_needs_no_key(db: Db) {
     let api = Api::new(db).await;
-    let clock = &api.world.state().clock;
+    let clock = &api.world.state.clock;
     let call = |body: Value, grant: Option<ConsoleGrant>| {
         let mut request =
             Request::post("/v1/token").header(header::CONTENT_TYPE, "application/json");
@@ -227,23 +227,23 @@ async fn the_console_needs_no_key(db: Db) {
         api.send(request.body(Body::from(body.to_string())).unwrap())
     };
     let grant = ConsoleGrant {
-        tenant: api.world.tenant,
+        tenant: api.world.client.tenant(),
         run: app::domain::ids::RunId(clock.id()),
         expires: clock.now() + Duration::minutes(1),
     };
     assert_eq!(
         call(json!({}), Some(grant)).await.body["tenant"],
-        json!(api.world.tenant)
+        json!(api.world.client.tenant())
     );
     assert_eq!(call(json!({}), None).await.code(), "missing_fields");
     let other = api.world.beside().await;
     assert_eq!(
-        call(json!({ "client_id": other.tenant }), Some(grant))
+        call(json!({ "client_id": other.client.tenant() }), Some(grant))
             .await
             .code(),
         "invalid_api_keys"
     );
-    api.world.state().request_log.flush(api.world.state()).await;
+    api.world.state.request_log.flush(&api.world.state).await;
     let rows = app::portal::requests::Requests::requests(
         &api.world.services,
         &api.world.owner,
@@ -265,7 +265,11 @@ async fn the_console_needs_no_key(db: Db) {
 
 async fn stopped_and_paused_is_felt_at_once(db: Db) {
     let api = Api::new(db.clone()).await;
-    let (services, owner, tenant) = (&api.world.services, &api.world.owner, api.world.tenant);
+    let (services, owner, tenant) = (
+        &api.world.services,
+        &api.world.owner,
+        api.world.client.tenant(),
+    );
     let rotated = services
         .rotate_key(
             owner,
@@ -300,16 +304,16 @@ async fn stopped_and_paused_is_felt_at_once(db: Db) {
     assert_eq!(api.post("/v1/token", &new).await.status, 200);
 
     api.world
-        .state()
+        .state
         .key_use
-        .flush(&api.world.state().db)
+        .flush(&api.world.state.db)
         .await
         .unwrap();
     let keys = services.keys(owner, tenant).await.unwrap();
     let used = keys.iter().find(|key| key.id == rotated.id).unwrap();
     assert_eq!(
         (used.last_used_at, used.last_used_by.as_deref()),
-        (Some(api.world.state().clock.now()), Some("0.0.0.0"))
+        (Some(api.world.state.clock.now()), Some("0.0.0.0"))
     );
 
     services
@@ -323,7 +327,7 @@ async fn stopped_and_paused_is_felt_at_once(db: Db) {
         .await
         .unwrap();
     let mut tx = db.write().await.unwrap();
-    tx.suspend_servicer(api.world.servicer, "why")
+    tx.suspend_servicer(api.world.client.servicer(), "why")
         .await
         .unwrap();
     tx.commit().await.unwrap();

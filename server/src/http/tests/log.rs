@@ -22,12 +22,12 @@ async fn three_calls(api: &Api) -> Vec<RequestRow> {
     let step = api.submitting(json!({ "iban": IBAN, "name": NAME }));
     let headers = [("x-request-id", "my-own-id"), ("user-agent", "my app")];
     api.post_with(&path, &step, &headers).await;
-    api.world.state().clock.advance(Duration::seconds(1));
+    api.world.state.clock.advance(Duration::seconds(1));
     api.post("/v1/token", &with(api.exchanging(), "client_secret", WRONG))
         .await;
-    api.world.state().clock.advance(Duration::seconds(1));
+    api.world.state.clock.advance(Duration::seconds(1));
     api.post("/v1/token", &api.exchanging()).await;
-    api.world.state().request_log.flush(api.world.state()).await;
+    api.world.state.request_log.flush(&api.world.state).await;
     list(api, RequestFilter::default()).await
 }
 
@@ -70,7 +70,7 @@ async fn every_call_is_in_the_log_with_its_cause(db: Db) {
     let keys = api
         .world
         .services
-        .keys(&api.world.owner, api.world.tenant)
+        .keys(&api.world.owner, api.world.client.tenant())
         .await
         .unwrap();
     assert_eq!(keys.iter().map(|key| key.calls_24h).sum::<i64>(), 1);
@@ -88,7 +88,7 @@ async fn no_secret_is_in_the_log(db: Db) {
     .unwrap();
     assert_eq!(all.len(), 3);
     let all = all.join("\n");
-    let secret = api.world.client_secret.as_str();
+    let secret = api.world.client.secret.as_str();
     let nonce = "nonce-of-the-answer-before";
     for canary in [IBAN, NAME, WRONG, secret, nonce, "canary-in-query"] {
         assert!(!all.contains(canary), "{canary} in {all}");
@@ -102,7 +102,7 @@ async fn the_log_is_searched_and_never_shows_others(db: Db) {
     let keys = api
         .world
         .services
-        .keys(&api.world.owner, api.world.tenant)
+        .keys(&api.world.owner, api.world.client.tenant())
         .await
         .unwrap();
     let used = |used: bool| {
@@ -177,7 +177,7 @@ async fn the_log_is_searched_and_never_shows_others(db: Db) {
         ),
         (
             RequestFilter {
-                tenant: Some(api.world.tenant),
+                tenant: Some(api.world.client.tenant()),
                 ..all()
             },
             3,
@@ -244,10 +244,10 @@ async fn the_log_is_searched_and_never_shows_others(db: Db) {
 async fn a_stranger_cannot_fill_a_tenants_log(db: Db) {
     let api = Api::new(db).await;
     let wrong = with(api.exchanging(), "client_secret", WRONG);
-    let nameless = json!({ "client_id": api.world.tenant });
+    let nameless = json!({ "client_id": api.world.client.tenant() });
     let rows = async || {
-        api.world.state().request_log.flush(api.world.state()).await;
-        let mut tx = api.world.state().db.read().await.unwrap();
+        api.world.state.request_log.flush(&api.world.state).await;
+        let mut tx = api.world.state.db.read().await.unwrap();
         let count: i64 = crate::storage::run!(tx, |conn| sqlx::query_scalar(
             "SELECT COUNT(*) FROM requests WHERE tenant_id IS NOT NULL"
         )
@@ -269,7 +269,7 @@ async fn a_stranger_cannot_fill_a_tenants_log(db: Db) {
         api.post("/v1/token", &api.exchanging()).await;
     }
     assert_eq!(rows().await, 160, "the tenant's own calls are all there");
-    api.world.state().clock.advance(Duration::minutes(1));
+    api.world.state.clock.advance(Duration::minutes(1));
     for _ in 0..10 {
         api.post("/v1/token", &wrong).await;
     }
@@ -287,7 +287,7 @@ async fn a_stranger_cannot_fill_a_tenants_log(db: Db) {
         api.post("/v1/token", &nobody).await;
         api.post("/v1/token", &json!({ "client_id": 7 })).await;
     }
-    let mut tx = api.world.state().db.read().await.unwrap();
+    let mut tx = api.world.state.db.read().await.unwrap();
     let all: i64 = crate::storage::run!(tx, |conn| sqlx::query_scalar(
         "SELECT COUNT(*) FROM requests"
     )

@@ -184,10 +184,10 @@ impl Api {
             .route("/v1/explode", get(explode))
             .layer(axum::Extension(runs.clone()))
             .layer(middleware::from_fn_with_state(
-                world.state().clone(),
+                world.state.clone(),
                 api_layer::api,
             ))
-            .with_state(world.state().clone());
+            .with_state(world.state.clone());
         Self {
             world,
             router,
@@ -221,15 +221,15 @@ impl Api {
     }
 
     fn opening(&self) -> Value {
-        json!({ "client_id": self.world.tenant, "client_app_key": self.world.client_app_key, "skill": "xyz_aisp_sbx_#1.0" })
+        json!({ "client_id": self.world.client.tenant(), "client_app_key": self.world.client.app_key, "skill": "xyz_aisp_sbx_#1.0" })
     }
 
     fn exchanging(&self) -> Value {
-        json!({ "client_id": self.world.tenant, "client_secret": self.world.client_secret })
+        json!({ "client_id": self.world.client.tenant(), "client_secret": self.world.client.secret })
     }
 
     fn submitting(&self, data: Value) -> Value {
-        json!({ "client_id": self.world.tenant, "nonce": "nonce-of-the-answer-before", "data": data })
+        json!({ "client_id": self.world.client.tenant(), "nonce": "nonce-of-the-answer-before", "data": data })
     }
 }
 

@@ -296,7 +296,7 @@ mod tests {
     }
 
     fn said(remittance: &str) -> BankTransaction {
-        let mut row = crate::services::tests::transaction("77", "-5.00", "2026-01-01");
+        let mut row = crate::testing::transaction("77", "-5.00", "2026-01-01");
         row.id = None;
         row.remittance = Some(remittance.into());
         row

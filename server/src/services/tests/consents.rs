@@ -6,7 +6,6 @@ use app::domain::session::ConsentStatus;
 use chrono::Duration;
 
 use super::*;
-use crate::mail::MemoryMailer;
 use crate::services::consents::{self, ConsentQuery};
 use crate::services::consents::{accounts, reminders};
 use crate::services::sessions::erasure;
@@ -44,7 +43,8 @@ impl World {
     async fn renew(&self, pair: &Credentials) -> String {
         let begun = renewals::begin(&self.state, &self.client, pair, new_renewal());
         let opened = begun.await.unwrap();
-        self.submit(opened.session_id, &opened.nonce, sca())
+        self.client
+            .submit(opened.session_id, &opened.nonce, sca())
             .await
             .unwrap();
         let grant = Granted {
@@ -79,7 +79,7 @@ impl World {
 }
 
 async fn a_renewal_gives_the_same_consent_a_new_token(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let old = world.pair().await;
     world.reads(&old).await.unwrap();
     world.run_jobs().await;
@@ -91,7 +91,7 @@ async fn a_renewal_gives_the_same_consent_a_new_token(db: Db) {
         "works until the exchange"
     );
     let asked = world.provider.fetched.load(Ordering::SeqCst);
-    let new = pair(world.exchange(&token).await.unwrap());
+    let new = pair(world.client.exchange(&token).await.unwrap());
     assert_eq!(new.id, old.id);
     assert_eq!(code(world.reads(&old).await), Code::InvalidAccessToken);
     world.reads(&new).await.unwrap();
@@ -111,11 +111,11 @@ async fn a_renewal_gives_the_same_consent_a_new_token(db: Db) {
 }
 
 async fn a_renewal_goes_by_the_terms_of_the_day_it_is_exchanged(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let old = world.pair().await;
     let token = world.renew(&old).await;
     world.terms(30 * 24 * 60, 45 * 24 * 60).await;
-    let exchanged = world.exchange(&token).await.unwrap();
+    let exchanged = world.client.exchange(&token).await.unwrap();
     let now = world.state.clock.now();
     assert_eq!(exchanged.consent_exp - now, Duration::days(30));
     assert_eq!(exchanged.max_data_retention - now, Duration::days(45));
@@ -128,14 +128,17 @@ async fn a_renewal_goes_by_the_terms_of_the_day_it_is_exchanged(db: Db) {
         .await
         .unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(code(world.exchange(&token).await), Code::UnauthorizedTenant);
+    assert_eq!(
+        code(world.client.exchange(&token).await),
+        Code::UnauthorizedTenant
+    );
     world.reads(&new).await.unwrap();
     let begun = renewals::begin(&world.state, &world.client, &new, new_renewal());
     assert_eq!(code(begun.await), Code::UnauthorizedTenant);
 }
 
 async fn a_renewal_begun_in_time_outlives_the_end(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let old = world.pair().await;
     world.reads(&old).await.unwrap();
     world.advance(90 * 86_400 - 60);
@@ -143,13 +146,13 @@ async fn a_renewal_begun_in_time_outlives_the_end(db: Db) {
     world.advance(61);
     erasure::erase(&world.state).await.unwrap();
     assert_eq!(code(world.reads(&old).await), Code::ExpiredCredentials);
-    let new = pair(world.exchange(&token).await.unwrap());
+    let new = pair(world.client.exchange(&token).await.unwrap());
     assert_eq!(new.id, old.id);
     world.reads(&new).await.unwrap();
 }
 
 async fn what_is_dead_is_not_renewed(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let old = world.pair().await;
     world.advance(90 * 86_400);
     let begun = renewals::begin(&world.state, &world.client, &old, new_renewal());
@@ -160,21 +163,18 @@ async fn what_is_dead_is_not_renewed(db: Db) {
         .await
         .unwrap();
     assert_eq!(
-        code(world.exchange(&token).await),
+        code(world.client.exchange(&token).await),
         Code::InactiveCredentials
     );
     let begun = renewals::begin(&world.state, &world.client, &other, new_renewal());
     assert_eq!(code(begun.await), Code::InactiveCredentials);
-    let stranger = World {
-        client: tenant(&world.state).await,
-        ..world.clone()
-    };
+    let stranger = world.beside().await;
     let begun = renewals::begin(&world.state, &stranger.client, &other, new_renewal());
     assert_eq!(code(begun.await), Code::InvalidCredentialsId);
 }
 
 async fn a_bank_that_ends_the_former_consent_does_not_end_its_renewal(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let old = world.pair().await;
     world.reads(&old).await.unwrap();
     world.advance(6 * 3600 + 1);
@@ -183,7 +183,7 @@ async fn a_bank_that_ends_the_former_consent_does_not_end_its_renewal(db: Db) {
     down(Some(ConnectorError::Unauthorized));
     world.reads(&old).await.unwrap();
     down(None);
-    let new = pair(world.exchange(&token).await.unwrap());
+    let new = pair(world.client.exchange(&token).await.unwrap());
     world.reads(&new).await.unwrap();
     // From here on the bank's word counts again.
     down(Some(ConnectorError::Unauthorized));
@@ -192,17 +192,20 @@ async fn a_bank_that_ends_the_former_consent_does_not_end_its_renewal(db: Db) {
 }
 
 async fn a_late_second_use_of_a_renewal_ends_the_consent(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let old = world.pair().await;
     let token = world.renew(&old).await;
-    let new = pair(world.exchange(&token).await.unwrap());
+    let new = pair(world.client.exchange(&token).await.unwrap());
     world.advance(11);
-    assert_eq!(code(world.exchange(&token).await), Code::TempTokenUsed);
+    assert_eq!(
+        code(world.client.exchange(&token).await),
+        Code::TempTokenUsed
+    );
     assert_eq!(code(world.reads(&new).await), Code::InactiveCredentials);
 }
 
 async fn consents_are_listed_as_they_are_at_that_time(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let mut pairs = Vec::new();
     for _ in 0..5 {
         pairs.push(world.pair().await);
@@ -237,7 +240,7 @@ async fn consents_are_listed_as_they_are_at_that_time(db: Db) {
     assert_eq!(of(ConsentStatus::Deleted).await, [ids[0]]);
     erasure::erase(&world.state).await.unwrap();
     assert_eq!(of(ConsentStatus::Expired).await, [ids[4]]);
-    let stranger = tenant(&world.state).await;
+    let stranger = world.beside().await.client;
     let all = ConsentQuery::default();
     let none = consents::list(&world.state, &stranger, all, None, 10);
     assert!(none.await.unwrap().0.is_empty());
@@ -250,9 +253,8 @@ async fn consents_are_listed_as_they_are_at_that_time(db: Db) {
 }
 
 async fn owners_are_told_once_a_day_with_counts_alone(db: Db) {
-    let mut world = World::new(db).await;
-    let letters = MemoryMailer::default();
-    world.state.mailer = Arc::new(letters.clone());
+    let world = World::scripted(db).await;
+    let letters = &world.mail;
     owner(&world).await;
     world.terms(90 * 24 * 60, 120 * 24 * 60).await;
     for _ in 0..2 {
@@ -327,7 +329,7 @@ async fn owner(world: &World) {
 }
 
 async fn a_consent_is_dead_to_the_microsecond(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let tick = Duration::microseconds(1);
     world.state.clock.advance(Duration::microseconds(123_457));
     let pair = world.pair().await;

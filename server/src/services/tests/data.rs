@@ -1,5 +1,7 @@
 //! Reading what a bank said.
 
+use app::domain::account::BalanceType;
+
 use super::*;
 use crate::aad;
 use crate::services::consents::accounts::{self, BalanceFilter, BalanceQuery};
@@ -34,7 +36,7 @@ async fn amounts(world: &World, pair: &Credentials, wanted: TransactionFilter) -
 }
 
 async fn accounts_and_balances_are_what_the_bank_said(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let pair = world.pair().await;
     let first = accounts::list(&world.state, &world.client, &pair)
         .await
@@ -82,7 +84,7 @@ fn all_of(filter: &BalanceFilter) -> BalanceQuery<'_> {
 }
 
 async fn every_documented_type_of_balance_is_kept_and_found(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let model = world.provider.accounts.lock().unwrap()[0].balances[0].clone();
     let said = BalanceType::ALL.iter().enumerate();
     let said = said.map(|(at, balance_type)| BankBalance {
@@ -124,7 +126,7 @@ async fn every_documented_type_of_balance_is_kept_and_found(db: Db) {
 }
 
 async fn transactions_are_filtered_exactly_and_come_newest_first(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let pair = world.pair().await;
     assert_eq!(
         amounts(&world, &pair, TransactionFilter::default()).await,
@@ -172,7 +174,7 @@ async fn transactions_are_filtered_exactly_and_come_newest_first(db: Db) {
 }
 
 async fn pages_follow_each_other_without_gap(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let days = (1..=25).map(|n| transaction(&format!("t{n}"), "1.00", "2026-01-01"));
     *world.provider.pages.lock().unwrap() = vec![days.collect()];
     let pair = world.pair().await;
@@ -206,12 +208,9 @@ async fn pages_follow_each_other_without_gap(db: Db) {
 }
 
 async fn the_same_transaction_is_known_across_consents(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let (one, two) = (world.pair().await, world.pair().await);
-    let stranger = World {
-        client: tenant(&world.state).await,
-        ..world.clone()
-    };
+    let stranger = world.beside().await;
     let three = stranger.pair().await;
     let mut ids = Vec::new();
     for (world, pair) in [(&world, &one), (&world, &two), (&stranger, &three)] {
@@ -237,7 +236,7 @@ async fn the_same_transaction_is_known_across_consents(db: Db) {
 }
 
 async fn nothing_a_bank_says_is_kept_in_clear(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let pair = world.pair().await;
     accounts::list(&world.state, &world.client, &pair)
         .await
@@ -267,9 +266,9 @@ async fn nothing_a_bank_says_is_kept_in_clear(db: Db) {
 }
 
 async fn a_foreign_pair_is_an_unknown_one(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let pair = world.pair().await;
-    let stranger = tenant(&world.state).await;
+    let stranger = (*world.beside().await.client).clone();
     let read = |client, pair| {
         let world = world.clone();
         async move { code(accounts::list(&world.state, &client, &pair).await) }
@@ -285,7 +284,7 @@ async fn a_foreign_pair_is_an_unknown_one(db: Db) {
         Code::InvalidCredentialsId
     );
     assert_eq!(
-        read(world.client.clone(), copy("x")).await,
+        read((*world.client).clone(), copy("x")).await,
         Code::InvalidAccessToken
     );
 }

@@ -12,7 +12,6 @@ use super::*;
 use crate::services::sessions::erasure;
 use crate::storage::run;
 use crate::storage::testing::on_both;
-use crate::testing;
 use crate::worker;
 
 on_both!(
@@ -27,7 +26,7 @@ const TEXT: &str = "canary remittance text";
 /// Enough for pages of the file to fill, split and merge.
 const ROWS: usize = 2_500;
 
-/// One tenant with real keys beside the scripted provider.
+/// The tenant's own calls of the API.
 struct Api {
     world: World,
     keys: Value,
@@ -35,24 +34,12 @@ struct Api {
 
 impl Api {
     async fn new(db: Db) -> Self {
-        let mut world = World::new(db).await;
-        let own = testing::World::in_state(world.state.clone()).await;
-        let facts = TenantAuth {
-            tenant: own.tenant,
-            servicer: own.servicer,
-            name: "Example app".into(),
-            environment: Environment::Sandbox,
-            tenant_status: TenantStatus::Active,
-            servicer_status: ServicerStatus::Sandbox,
-            signed_only: false,
-            signature_seconds: 3600,
-            networks: String::new(),
-        };
-        world.client = Client::for_test(facts, KeyKind::Secret);
+        let world = World::scripted(db).await;
         let mut account = account("acc-1", IBAN);
         account.name = Some(NAME.into());
         *world.provider.accounts.lock().unwrap() = vec![account];
-        let keys = json!({ "client_id": own.tenant, "client_secret": own.client_secret });
+        let keys =
+            json!({ "client_id": world.client.tenant(), "client_secret": world.client.secret });
         Self { world, keys }
     }
 
@@ -67,7 +54,7 @@ impl Api {
             .header(header::CONTENT_TYPE, "application/json")
             .body(Body::from(body.to_string()))
             .unwrap();
-        let router = crate::api::router(&self.world.state);
+        let router = self.world.api();
         let answer = router.oneshot(request).await.unwrap();
         assert_eq!(answer.status(), 200, "{path}");
         let bytes = axum::body::to_bytes(answer.into_body(), 1 << 24).await;

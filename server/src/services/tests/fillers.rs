@@ -12,7 +12,7 @@ on_both!(
 
 /// A consent that was read, of a tenant with this name.
 async fn read_by(db: &Db, name: &str) -> (World, Credentials) {
-    let world = World::new(db.clone()).await;
+    let world = World::scripted(db.clone()).await;
     let pair = world.pair().await;
     let sql = format!("UPDATE tenants SET name = '{name}' WHERE id = $1");
     db.alter_one(&sql, world.client.tenant().0).await;

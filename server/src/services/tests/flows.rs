@@ -1,7 +1,11 @@
 //! Steps and nonces.
 
+use app::domain::key::KeyKind;
+use app::domain::servicer::ServicerStatus;
+
 use super::*;
 use crate::services::sessions::SessionProof;
+use crate::storage::keys::TenantAuth;
 use crate::storage::testing::on_both;
 use app::domain::session::SessionStatus;
 
@@ -43,14 +47,15 @@ fn script(world: &World, outcomes: impl IntoIterator<Item = Result<Next, Connect
 }
 
 async fn a_form_session_chains_its_nonces(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     script(&world, [next("confirm"), done()]);
-    let opened = world.open(FORM).await;
+    let opened = world.client.open(FORM).await;
     assert_eq!(
         (opened.status, opened.next_step.as_str()),
         (SessionStatus::Created, "product_form")
     );
     let first = world
+        .client
         .submit(opened.session_id, &opened.nonce, form("product_form"))
         .await
         .unwrap();
@@ -59,41 +64,51 @@ async fn a_form_session_chains_its_nonces(db: Db) {
     let nonce = first.nonce.unwrap();
     assert_ne!(nonce, opened.nonce);
     let last = world
+        .client
         .submit(opened.session_id, &nonce, form("confirm"))
         .await
         .unwrap();
     assert_eq!(last.status, SessionStatus::Completed);
     assert!(last.nonce.is_none() && last.step_id != first.step_id);
-    world.exchange(&last.temp_token.unwrap()).await.unwrap();
+    world
+        .client
+        .exchange(&last.temp_token.unwrap())
+        .await
+        .unwrap();
 }
 
 async fn a_nonce_is_good_for_its_own_step_only(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     script(&world, [next("confirm")]);
-    let (one, two) = (world.open(FORM).await, world.open(FORM).await);
+    let (one, two) = (world.client.open(FORM).await, world.client.open(FORM).await);
     let foreign = world
+        .client
         .submit(one.session_id, &two.nonce, form("product_form"))
         .await;
     assert_eq!(code(foreign), Code::InvalidNonce);
     let unknown = world
+        .client
         .submit(one.session_id, "x", form("product_form"))
         .await;
     assert_eq!(code(unknown), Code::InvalidNonce);
     let wrong_step = world
+        .client
         .submit(one.session_id, &one.nonce, form("confirm"))
         .await;
     assert_eq!(code(wrong_step), Code::InvalidStep);
-    let wrong_skill = world.submit(one.session_id, &one.nonce, sca()).await;
+    let wrong_skill = world.client.submit(one.session_id, &one.nonce, sca()).await;
     assert_eq!(code(wrong_skill), Code::InvalidSkillName);
     world
+        .client
         .submit(one.session_id, &one.nonce, form("product_form"))
         .await
         .unwrap();
     let used = world
+        .client
         .submit(one.session_id, &one.nonce, form("confirm"))
         .await;
     assert_eq!(code(used), Code::InvalidNonce);
-    let stranger = tenant(&world.state).await;
+    let stranger = world.beside().await.client;
     let step = NewStep {
         session_id: two.session_id,
         nonce: two.nonce.into(),
@@ -104,9 +119,10 @@ async fn a_nonce_is_good_for_its_own_step_only(db: Db) {
 }
 
 async fn a_refusal_or_a_failing_bank_leaves_the_nonce_good(db: Db) {
-    let world = World::new(db).await;
-    let opened = world.open(FORM).await;
+    let world = World::scripted(db).await;
+    let opened = world.client.open(FORM).await;
     let missing = world
+        .client
         .submit(
             opened.session_id,
             &opened.nonce,
@@ -116,31 +132,34 @@ async fn a_refusal_or_a_failing_bank_leaves_the_nonce_good(db: Db) {
     assert_eq!(code(missing), Code::InvalidInput);
     script(&world, [Err(ConnectorError::Timeout), next("confirm")]);
     let failed = world
+        .client
         .submit(opened.session_id, &opened.nonce, form("product_form"))
         .await;
     assert_eq!(code(failed), Code::ExternalApiConnectionError);
     world
+        .client
         .submit(opened.session_id, &opened.nonce, form("product_form"))
         .await
         .unwrap();
 }
 
 async fn a_nonce_lives_for_thirty_minutes_and_a_session_for_its_time(db: Db) {
-    let world = World::new(db).await;
-    let (one, two) = (world.open(AISP).await, world.open(AISP).await);
+    let world = World::scripted(db).await;
+    let (one, two) = (world.client.open(AISP).await, world.client.open(AISP).await);
     world.advance(30 * 60 - 1);
     world
+        .client
         .submit(one.session_id, &one.nonce, sca())
         .await
         .unwrap();
     world.advance(1);
     assert_eq!(
-        code(world.submit(two.session_id, &two.nonce, sca()).await),
+        code(world.client.submit(two.session_id, &two.nonce, sca()).await),
         Code::ExpiredNonce
     );
     world.advance(24 * 3600);
     assert_eq!(
-        code(world.submit(two.session_id, &two.nonce, sca()).await),
+        code(world.client.submit(two.session_id, &two.nonce, sca()).await),
         Code::SessionEnded
     );
     let standing = sessions::get(
@@ -157,11 +176,12 @@ async fn a_nonce_lives_for_thirty_minutes_and_a_session_for_its_time(db: Db) {
 }
 
 async fn what_comes_next_is_the_same_until_it_is_used(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     script(&world, [next("confirm"), done()]);
-    let opened = world.open(FORM).await;
+    let opened = world.client.open(FORM).await;
     let id = opened.session_id;
     let taken = world
+        .client
         .submit(id, &opened.nonce, form("product_form"))
         .await
         .unwrap();
@@ -176,6 +196,7 @@ async fn what_comes_next_is_the_same_until_it_is_used(db: Db) {
         Code::InvalidNonce
     );
     let last = world
+        .client
         .submit(id, taken.nonce.as_deref().unwrap(), form("confirm"))
         .await
         .unwrap();
@@ -183,7 +204,11 @@ async fn what_comes_next_is_the_same_until_it_is_used(db: Db) {
         .await
         .unwrap();
     assert_eq!(standing.temp_token, last.temp_token);
-    world.exchange(&last.temp_token.unwrap()).await.unwrap();
+    world
+        .client
+        .exchange(&last.temp_token.unwrap())
+        .await
+        .unwrap();
     assert!(
         get(SessionProof::Secret)
             .await
@@ -194,8 +219,8 @@ async fn what_comes_next_is_the_same_until_it_is_used(db: Db) {
 }
 
 async fn only_registered_links_and_whitelisted_skills_pass(db: Db) {
-    let world = World::new(db).await;
-    let opened = world.open(AISP).await;
+    let world = World::scripted(db).await;
+    let opened = world.client.open(AISP).await;
     let elsewhere = step(
         AISP,
         "sca",
@@ -204,6 +229,7 @@ async fn only_registered_links_and_whitelisted_skills_pass(db: Db) {
     assert_eq!(
         code(
             world
+                .client
                 .submit(opened.session_id, &opened.nonce, elsewhere)
                 .await
         ),
@@ -225,8 +251,8 @@ async fn only_registered_links_and_whitelisted_skills_pass(db: Db) {
 }
 
 async fn a_wrong_link_is_told_its_nearest_in_the_sandbox_alone(db: Db) {
-    let world = World::new(db).await;
-    let opened = world.open(AISP).await;
+    let world = World::scripted(db).await;
+    let opened = world.client.open(AISP).await;
     let typo = || NewStep {
         session_id: opened.session_id,
         nonce: opened.nonce.clone().into(),
@@ -262,8 +288,8 @@ async fn a_wrong_link_is_told_its_nearest_in_the_sandbox_alone(db: Db) {
 }
 
 async fn a_cancelled_session_takes_nothing_more(db: Db) {
-    let world = World::new(db).await;
-    let opened = world.open(AISP).await;
+    let world = World::scripted(db).await;
+    let opened = world.client.open(AISP).await;
     let cancel = |id, proof| sessions::cancel(&world.state, &world.client, id, proof);
     assert_eq!(
         code(cancel(opened.session_id, SessionProof::None).await),
@@ -276,7 +302,12 @@ async fn a_cancelled_session_takes_nothing_more(db: Db) {
         assert_eq!(off.status, SessionStatus::Cancelled);
     }
     assert_eq!(
-        code(world.submit(opened.session_id, &opened.nonce, sca()).await),
+        code(
+            world
+                .client
+                .submit(opened.session_id, &opened.nonce, sca())
+                .await
+        ),
         Code::SessionEnded
     );
     // A completed session can be cancelled until its token is exchanged.
@@ -285,10 +316,13 @@ async fn a_cancelled_session_takes_nothing_more(db: Db) {
     cancel(at_bank.session_id, SessionProof::Secret)
         .await
         .unwrap();
-    assert_eq!(code(world.exchange(&token).await), Code::TempTokenExpired);
+    assert_eq!(
+        code(world.client.exchange(&token).await),
+        Code::TempTokenExpired
+    );
     let at_bank = world.at_bank().await;
     let token = query(&world.come_back("code-1").await.unwrap(), "temp_token").unwrap();
-    world.exchange(&token).await.unwrap();
+    world.client.exchange(&token).await.unwrap();
     assert_eq!(
         code(cancel(at_bank.session_id, SessionProof::Secret).await),
         Code::SessionEnded
@@ -296,25 +330,30 @@ async fn a_cancelled_session_takes_nothing_more(db: Db) {
 }
 
 async fn a_crash_between_claim_and_effect_is_taken_over(db: Db) {
-    let world = World::new(db).await;
-    let opened = world.open(AISP).await;
+    let world = World::scripted(db).await;
+    let opened = world.client.open(AISP).await;
     // The first submission hangs at the bank, claim in hand, as if its process had died there.
     world.provider.gate.forget_permits(1_000);
     let hung = tokio::spawn({
         let (world, nonce) = (world.clone(), opened.nonce.clone());
-        async move { world.submit(opened.session_id, &nonce, sca()).await }
+        async move { world.client.submit(opened.session_id, &nonce, sca()).await }
     });
     while world.provider.submitted.load(Ordering::SeqCst) == 0 {
         tokio::task::yield_now().await;
     }
     assert_eq!(
-        code(world.submit(opened.session_id, &opened.nonce, sca()).await),
+        code(
+            world
+                .client
+                .submit(opened.session_id, &opened.nonce, sca())
+                .await
+        ),
         Code::StepInFlight
     );
     world.advance(61);
     let second = tokio::spawn({
         let (world, nonce) = (world.clone(), opened.nonce.clone());
-        async move { world.submit(opened.session_id, &nonce, sca()).await }
+        async move { world.client.submit(opened.session_id, &nonce, sca()).await }
     });
     while world.provider.submitted.load(Ordering::SeqCst) < 2 {
         tokio::task::yield_now().await;
@@ -324,7 +363,12 @@ async fn a_crash_between_claim_and_effect_is_taken_over(db: Db) {
     // The one that lost its lease cannot complete, even though it was first; the session went on once.
     assert!(outcomes[0].is_err() && outcomes[1].is_ok());
     assert_eq!(
-        code(world.submit(opened.session_id, &opened.nonce, sca()).await),
+        code(
+            world
+                .client
+                .submit(opened.session_id, &opened.nonce, sca())
+                .await
+        ),
         Code::InvalidNonce
     );
 }

@@ -84,7 +84,7 @@ pub(super) fn days(count: u32) -> Vec<BankTransaction> {
 }
 
 async fn an_empty_answer_takes_nothing_away_before_it_is_confirmed(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let rows = days(55);
     world.answers(&rows);
     let pair = world.pair().await;
@@ -115,7 +115,7 @@ async fn an_empty_answer_takes_nothing_away_before_it_is_confirmed(db: Db) {
 }
 
 async fn what_is_older_than_the_bank_shows_is_left_alone(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let rows = days(60);
     world.answers(&rows);
     let pair = world.pair().await;
@@ -132,7 +132,7 @@ async fn what_is_older_than_the_bank_shows_is_left_alone(db: Db) {
 }
 
 async fn few_that_are_gone_go_at_once_and_many_wait(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let rows = days(50);
     world.answers(&rows);
     let pair = world.pair().await;
@@ -159,7 +159,7 @@ async fn few_that_are_gone_go_at_once_and_many_wait(db: Db) {
 }
 
 async fn an_entry_that_cannot_be_read_costs_itself_alone(db: Db) {
-    let world = World::new(db.clone()).await;
+    let world = World::scripted(db.clone()).await;
     world.answers(&days(20));
     let pair = world.pair().await;
     let mut cursor = None;
@@ -212,7 +212,7 @@ fn space(id: &str, name: &str) -> BankAccount {
 }
 
 async fn two_accounts_of_one_iban_stay_apart_in_any_order(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     for names in [["Main", "Space"], ["Same", "Same"]] {
         let [a1, a2] = [space("a1", names[0]), space("a2", names[1])];
         *world.provider.accounts.lock().unwrap() = vec![a1.clone(), a2.clone()];
@@ -254,7 +254,7 @@ async fn two_accounts_of_one_iban_stay_apart_in_any_order(db: Db) {
 }
 
 async fn accounts_of_before_keep_their_ids(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let pair = world.pair().await;
     let mut cursor = None;
     world.changes(&pair, &mut cursor).await;
@@ -277,7 +277,7 @@ async fn accounts_of_before_keep_their_ids(db: Db) {
 }
 
 async fn nothing_in_common_is_no_booking(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let bare = |id: &str, status, reference: Option<&str>| {
         let mut row = transaction(id, "-200.00", "2025-12-31");
         row.creditor = None;
@@ -305,7 +305,7 @@ async fn nothing_in_common_is_no_booking(db: Db) {
 }
 
 async fn an_id_that_is_used_twice_is_no_id(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let row = |id: &str, amount: &str| transaction(id, amount, "2025-12-31");
     // The same id for everything.
     world.answers(&[
@@ -349,7 +349,7 @@ async fn an_id_that_is_used_twice_is_no_id(db: Db) {
 }
 
 async fn a_text_in_another_spelling_is_no_news(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     for version in [1, 2] {
         let sql = format!("UPDATE tenants SET utx_version = {version} WHERE id = $1");
         world
@@ -384,7 +384,7 @@ async fn a_text_in_another_spelling_is_no_news(db: Db) {
 }
 
 async fn a_merchant_is_found_in_every_spelling(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let mut row = transaction("m", "-5.00", "2025-12-31");
     row.creditor.as_mut().unwrap().name = Some("Depozitul Meșter".into());
     world.answers(&[row, transaction("n", "-6.00", "2025-12-30")]);
@@ -421,7 +421,7 @@ async fn a_merchant_is_found_in_every_spelling(db: Db) {
 }
 
 async fn a_consent_without_an_end_is_cut_to_what_was_asked(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let first = world.pair().await;
     let ends = async |pair: &Credentials| {
         let mut tx = world.state.db.read().await.unwrap();
@@ -446,7 +446,7 @@ async fn a_consent_without_an_end_is_cut_to_what_was_asked(db: Db) {
 }
 
 async fn a_cursor_is_good_for_its_own_list(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     world.answers(&days(20));
     let (pair, other) = (world.pair().await, world.pair().await);
     let reader = async |pair: &Credentials| {

@@ -74,8 +74,9 @@ impl World {
     /// A session that waits for the provider.
     async fn waiting(&self) -> OpenedSession {
         self.will([pending()]);
-        let opened = self.open(FORM).await;
+        let opened = self.client.open(FORM).await;
         let taken = self
+            .client
             .submit(opened.session_id, &opened.nonce, form("product_form"))
             .await
             .unwrap();
@@ -91,13 +92,16 @@ impl World {
 }
 
 async fn steps_repeat_and_branch_as_the_connector_says(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     world.will(["product_form", "product_form", "confirm", "product_form"].map(goes_on));
-    let opened = world.open(FORM).await;
+    let opened = world.client.open(FORM).await;
     let (mut nonce, mut name) = (opened.nonce, "product_form".to_owned());
     let mut seen = vec![nonce.clone()];
     for next in ["product_form", "product_form", "confirm", "product_form"] {
-        let taken = world.submit(opened.session_id, &nonce, form(&name)).await;
+        let taken = world
+            .client
+            .submit(opened.session_id, &nonce, form(&name))
+            .await;
         let taken = taken.unwrap();
         assert_eq!(taken.next_step.as_deref(), Some(next));
         nonce = taken.nonce.unwrap();
@@ -106,22 +110,27 @@ async fn steps_repeat_and_branch_as_the_connector_says(db: Db) {
         name = next.to_owned();
     }
     let other = world
+        .client
         .submit(opened.session_id, &nonce, form("confirm"))
         .await;
     assert_eq!(code(other), Code::InvalidStep);
 }
 
 async fn a_step_that_the_manifest_lacks_is_our_fault_and_changes_nothing(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     world.will(["no_such_step", "confirm"].map(goes_on));
-    let opened = world.open(FORM).await;
-    let submit = || world.submit(opened.session_id, &opened.nonce, form("product_form"));
+    let opened = world.client.open(FORM).await;
+    let submit = || {
+        world
+            .client
+            .submit(opened.session_id, &opened.nonce, form("product_form"))
+    };
     assert!(matches!(submit().await, Err(ApiError::Broken(_))));
     submit().await.unwrap();
 }
 
 async fn a_session_may_lead_to_the_bank_more_than_once(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let opened = world.at_bank().await;
     let goes_on = ConsentOutcome::Consented(Next::Step {
         name: "sca".into(),
@@ -150,10 +159,11 @@ async fn a_session_may_lead_to_the_bank_more_than_once(db: Db) {
             code(world.come_back("code-x").await),
             Code::TppRedirectError
         );
-        let standing = world.standing(opened.session_id).await;
+        let standing = world.client.standing(opened.session_id).await;
         if round == 0 {
             assert_eq!(standing.data, Some(json!({ "signed": 1 })));
             world
+                .client
                 .submit(opened.session_id, &standing.nonce.unwrap(), sca())
                 .await
                 .unwrap();
@@ -164,22 +174,24 @@ async fn a_session_may_lead_to_the_bank_more_than_once(db: Db) {
     }
     world.says(Ok(verified("sca")));
     world.next_asking().await;
-    let standing = world.standing(opened.session_id).await;
+    let standing = world.client.standing(opened.session_id).await;
     world
+        .client
         .submit(opened.session_id, &standing.nonce.unwrap(), sca())
         .await
         .unwrap();
     let link = world.come_back("code-3").await.unwrap();
     world
+        .client
         .exchange(&query(&link, "temp_token").unwrap())
         .await
         .unwrap();
 }
 
 async fn a_pending_step_goes_on_once_the_provider_has_decided(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let opened = world.waiting().await;
-    let standing = world.standing(opened.session_id).await;
+    let standing = world.client.standing(opened.session_id).await;
     assert_eq!(standing.status, SessionStatus::Pending);
     assert_eq!(
         standing.data,
@@ -198,13 +210,14 @@ async fn a_pending_step_goes_on_once_the_provider_has_decided(db: Db) {
     assert_eq!(world.asked(), 2);
     // The nonce's life starts when it is first asked for.
     world.advance(7_200);
-    let standing = world.standing(opened.session_id).await;
+    let standing = world.client.standing(opened.session_id).await;
     assert_eq!(standing.status, SessionStatus::InProgress);
     assert_eq!(standing.next_step.as_deref(), Some("confirm"));
     assert_eq!(standing.data, Some(json!({ "rate": "4.5" })));
     world.advance(30 * 60 - 1);
     world.will([goes_on("confirm")]);
     world
+        .client
         .submit(opened.session_id, &standing.nonce.unwrap(), form("confirm"))
         .await
         .unwrap();
@@ -213,7 +226,7 @@ async fn a_pending_step_goes_on_once_the_provider_has_decided(db: Db) {
 }
 
 async fn a_last_step_that_was_pending_leaves_its_token_to_be_asked_for(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let opened = world.waiting().await;
     world.says(Ok(VerificationOutcome::Verified(Next::Done {
         granted: granted(),
@@ -221,26 +234,31 @@ async fn a_last_step_that_was_pending_leaves_its_token_to_be_asked_for(db: Db) {
     })));
     world.next_asking().await;
     world.advance(3_600);
-    let standing = world.standing(opened.session_id).await;
+    let standing = world.client.standing(opened.session_id).await;
     assert_eq!(standing.status, SessionStatus::Completed);
     assert_eq!(standing.data, Some(json!({ "card": "ready" })));
     let token = standing.temp_token.unwrap();
     world.advance(599);
     assert_eq!(
-        world.standing(opened.session_id).await.temp_token.as_ref(),
+        world
+            .client
+            .standing(opened.session_id)
+            .await
+            .temp_token
+            .as_ref(),
         Some(&token)
     );
-    world.exchange(&token).await.unwrap();
+    world.client.exchange(&token).await.unwrap();
 }
 
 async fn a_refused_verification_asks_for_the_same_step_again(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let opened = world.waiting().await;
     world.says(Ok(VerificationOutcome::Refused {
         reason: "document_unreadable".into(),
     }));
     world.next_asking().await;
-    let standing = world.standing(opened.session_id).await;
+    let standing = world.client.standing(opened.session_id).await;
     assert_eq!(standing.status, SessionStatus::InProgress);
     assert_eq!(standing.next_step.as_deref(), Some("product_form"));
     assert_eq!(
@@ -249,6 +267,7 @@ async fn a_refused_verification_asks_for_the_same_step_again(db: Db) {
     );
     world.will([pending()]);
     let taken = world
+        .client
         .submit(
             opened.session_id,
             &standing.nonce.unwrap(),
@@ -262,7 +281,7 @@ async fn a_refused_verification_asks_for_the_same_step_again(db: Db) {
 }
 
 async fn a_failed_verification_ends_the_session(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     for verdict in [
         Ok(VerificationOutcome::Failed {
             reason: "rejected".into(),
@@ -274,7 +293,7 @@ async fn a_failed_verification_ends_the_session(db: Db) {
         let opened = world.waiting().await;
         world.says(verdict);
         world.next_asking().await;
-        let standing = world.standing(opened.session_id).await;
+        let standing = world.client.standing(opened.session_id).await;
         assert_eq!(standing.status, SessionStatus::Failed);
         assert!(standing.data.unwrap()["reason"].is_string());
         assert!(standing.nonce.is_none() && standing.temp_token.is_none());
@@ -283,10 +302,10 @@ async fn a_failed_verification_ends_the_session(db: Db) {
 }
 
 async fn time_in_a_verification_does_not_count(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let opened = world.waiting().await;
     world.advance(3 * 86_400);
-    let standing = world.standing(opened.session_id).await;
+    let standing = world.client.standing(opened.session_id).await;
     assert_eq!(standing.status, SessionStatus::Pending);
     assert_eq!(
         standing.expires_at - world.state.clock.now(),
@@ -296,30 +315,30 @@ async fn time_in_a_verification_does_not_count(db: Db) {
     world.work().await;
     world.advance(86_399);
     assert_eq!(
-        world.standing(opened.session_id).await.status,
+        world.client.standing(opened.session_id).await.status,
         SessionStatus::InProgress
     );
     // At the instant, and without anybody's doing.
     world.advance(1);
     assert_eq!(
-        world.standing(opened.session_id).await.status,
+        world.client.standing(opened.session_id).await.status,
         SessionStatus::Expired
     );
 }
 
 async fn no_verification_lasts_forever(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let opened = world.waiting().await;
     world.advance(30 * 86_400);
     world.work().await;
     assert_eq!(world.asked(), 0);
     assert_eq!(world.provider.stopped.load(Ordering::SeqCst), 1);
-    let standing = world.standing(opened.session_id).await;
+    let standing = world.client.standing(opened.session_id).await;
     assert_eq!(standing.status, SessionStatus::Failed);
 }
 
 async fn a_failing_provider_is_asked_again_later_and_later(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let opened = world.waiting().await;
     for (wait, asked) in [(5, 1), (5, 2), (10, 3), (20, 4)] {
         world.says(Err(ConnectorError::Unreachable));
@@ -333,12 +352,12 @@ async fn a_failing_provider_is_asked_again_later_and_later(db: Db) {
     world.advance(3_600);
     world.says(Ok(verified("confirm")));
     world.work().await;
-    let standing = world.standing(opened.session_id).await;
+    let standing = world.client.standing(opened.session_id).await;
     assert_eq!(standing.next_step.as_deref(), Some("confirm"));
 }
 
 async fn an_asking_takes_place_once_however_often_its_job_runs(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let opened = world.waiting().await;
     let asking = ResumeSession::first(opened.session_id, 2);
     let tasks: Vec<_> = (0..16)
@@ -360,7 +379,7 @@ async fn an_asking_takes_place_once_however_often_its_job_runs(db: Db) {
 }
 
 async fn a_crash_while_asking_is_taken_over(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let opened = world.waiting().await;
     // The first asking hangs at the provider, claim in hand, as if its process had died there.
     world.provider.gate.forget_permits(1_000);
@@ -385,18 +404,19 @@ async fn a_crash_while_asking_is_taken_over(db: Db) {
     world.provider.gate.add_permits(1_000);
     hung.await.unwrap();
     second.await.unwrap();
-    let standing = world.standing(opened.session_id).await;
+    let standing = world.client.standing(opened.session_id).await;
     assert_eq!(standing.status, SessionStatus::InProgress);
     let step = standing.next_step.unwrap();
     world.will([goes_on("confirm")]);
     world
+        .client
         .submit(opened.session_id, &standing.nonce.unwrap(), form(&step))
         .await
         .unwrap();
 }
 
 async fn calling_off_a_pending_session_tells_the_provider(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let opened = world.waiting().await;
     let cancel = || {
         sessions::cancel(
@@ -414,20 +434,21 @@ async fn calling_off_a_pending_session_tells_the_provider(db: Db) {
 }
 
 async fn what_took_effect_for_a_session_called_off_meanwhile_is_taken_back(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let done = || Next::Done {
         granted: granted(),
         data: json!({}),
     };
     for (round, outcome) in [done(), pending()].into_iter().enumerate() {
         world.will([outcome]);
-        let opened = world.open(FORM).await;
+        let opened = world.client.open(FORM).await;
         world.provider.gate.forget_permits(1_000);
         let submitted = world.provider.submitted.load(Ordering::SeqCst);
         let flying = tokio::spawn({
             let (world, nonce) = (world.clone(), opened.nonce.clone());
             async move {
                 world
+                    .client
                     .submit(opened.session_id, &nonce, form("product_form"))
                     .await
             }
@@ -452,15 +473,16 @@ async fn what_took_effect_for_a_session_called_off_meanwhile_is_taken_back(db: D
 }
 
 async fn a_step_handed_over_twice_carries_the_same_key(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let failing = Err(ConnectorError::Timeout);
     world.provider.submits.lock().unwrap().push_back(failing);
     world.will(["product_form", "confirm"].map(goes_on));
-    let opened = world.open(FORM).await;
+    let opened = world.client.open(FORM).await;
     let submit = |nonce: String| {
         let world = world.clone();
         async move {
             world
+                .client
                 .submit(opened.session_id, &nonce, form("product_form"))
                 .await
         }
@@ -468,9 +490,10 @@ async fn a_step_handed_over_twice_carries_the_same_key(db: Db) {
     assert!(submit(opened.nonce.clone()).await.is_err());
     let taken = submit(opened.nonce.clone()).await.unwrap();
     submit(taken.nonce.unwrap()).await.unwrap();
-    let other = world.open(FORM).await;
+    let other = world.client.open(FORM).await;
     world.will([goes_on("confirm")]);
     world
+        .client
         .submit(other.session_id, &other.nonce, form("product_form"))
         .await
         .unwrap();

@@ -81,7 +81,7 @@ fn ordered(plan: &str, index: &str) {
 }
 
 async fn a_page_is_read_in_order_from_an_index(db: Db) {
-    let world = World::new(db.clone()).await;
+    let world = World::scripted(db.clone()).await;
     for _ in 0..3 {
         large(&world).await;
     }

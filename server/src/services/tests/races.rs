@@ -42,12 +42,12 @@ fn losers<T>(outcomes: Vec<Result<T, ApiError>>, allowed: &[Code]) -> Vec<T> {
 }
 
 async fn of_many_submissions_of_a_nonce_one_takes_effect(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     for round in 1..=ROUNDS {
-        let opened = world.open(AISP).await;
+        let opened = world.client.open(AISP).await;
         let outcomes = race(|| {
             let (world, nonce) = (world.clone(), opened.nonce.clone());
-            async move { world.submit(opened.session_id, &nonce, sca()).await }
+            async move { world.client.submit(opened.session_id, &nonce, sca()).await }
         })
         .await;
         let winners = losers(outcomes, &[Code::InvalidNonce, Code::StepInFlight]);
@@ -61,12 +61,12 @@ async fn of_many_submissions_of_a_nonce_one_takes_effect(db: Db) {
 }
 
 async fn of_many_exchanges_of_a_token_one_succeeds_and_its_pair_reads(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     for _ in 0..ROUNDS {
         let token = world.temp_token().await;
         let outcomes = race(|| {
             let (world, token) = (world.clone(), token.clone());
-            async move { world.exchange(&token).await }
+            async move { world.client.exchange(&token).await }
         })
         .await;
         let mut winners = losers(outcomes, &[Code::TempTokenUsed]);
@@ -80,7 +80,7 @@ async fn of_many_exchanges_of_a_token_one_succeeds_and_its_pair_reads(db: Db) {
 }
 
 async fn of_many_first_reads_one_fetches(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let pair = Arc::new(world.pair().await);
     let outcomes = race(|| {
         let (world, pair) = (world.clone(), pair.clone());

@@ -101,8 +101,8 @@ fn tell(cases: u32, seed: u8, open: impl AsyncFnOnce() -> Db) {
         .build()
         .unwrap();
     let (world, foreign) = runtime.block_on(async {
-        let world = World::new(open().await).await;
-        let foreign = world.open(ANY).await.nonce;
+        let world = World::scripted(open().await).await;
+        let foreign = world.client.open(ANY).await.nonce;
         (world, foreign)
     });
     let config = ProptestConfig {

@@ -78,7 +78,10 @@ fn pending(mut transaction: BankTransaction) -> BankTransaction {
 async fn a_first_read_that_takes_too_long_is_told_when_to_come_back(db: Db) {
     let mut config = Config::default();
     config.data.first_fetch_wait_seconds = 1;
-    let world = World::with(db, config).await;
+    let world = World::builder(state_with(db, config))
+        .scripted()
+        .build()
+        .await;
     let pair = world.pair().await;
     let held = world.provider.gate.acquire_many(1_000).await.unwrap();
     let Err(ApiError::Refused(refusal)) = accounts::list(&world.state, &world.client, &pair).await
@@ -96,7 +99,7 @@ async fn a_first_read_that_takes_too_long_is_told_when_to_come_back(db: Db) {
 }
 
 async fn old_data_is_fetched_again_when_it_is_read(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     world.shows(vec![
         says("b", "second", "2025-12-31"),
         says("a", "first", "2025-12-30"),
@@ -118,7 +121,10 @@ async fn old_data_is_fetched_again_when_it_is_read(db: Db) {
 }
 
 async fn a_bank_is_asked_no_more_often_than_its_budget_allows(db: Db) {
-    let world = World::with(db, hourly()).await;
+    let world = World::builder(state_with(db, hourly()))
+        .scripted()
+        .build()
+        .await;
     let pair = world.pair().await;
     let first = world.fresh(&pair).await;
     assert_eq!(
@@ -153,7 +159,10 @@ async fn a_bank_is_asked_no_more_often_than_its_budget_allows(db: Db) {
 }
 
 async fn a_bank_that_fails_costs_freshness_and_nothing_else(db: Db) {
-    let world = World::with(db, hourly()).await;
+    let world = World::builder(state_with(db, hourly()))
+        .scripted()
+        .build()
+        .await;
     let pair = world.pair().await;
     let first = world.fresh(&pair).await;
     let fails = |error| *world.provider.down.lock().unwrap() = error;
@@ -189,7 +198,7 @@ async fn a_bank_that_fails_costs_freshness_and_nothing_else(db: Db) {
 }
 
 async fn a_consent_withdrawn_at_the_bank_reads_nothing_here(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let pair = world.pair().await;
     world.fresh(&pair).await;
     *world.provider.down.lock().unwrap() = Some(ConnectorError::Unauthorized);
@@ -199,7 +208,7 @@ async fn a_consent_withdrawn_at_the_bank_reads_nothing_here(db: Db) {
 }
 
 async fn a_booking_under_another_name_says_what_it_replaces(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     world.shows(vec![
         pending(says("p2", "same money", "2026-01-01")),
         pending(says("p1", "same money", "2025-12-31")),
@@ -242,7 +251,7 @@ async fn a_booking_under_another_name_says_what_it_replaces(db: Db) {
 }
 
 async fn what_is_older_than_the_bank_must_tell_is_left_alone(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let old = says("old", "old", "2025-06-01");
     world.shows(vec![says("new", "new", "2025-12-31"), old]);
     let pair = world.pair().await;
@@ -256,7 +265,7 @@ async fn what_is_older_than_the_bank_must_tell_is_left_alone(db: Db) {
 }
 
 async fn an_account_the_bank_no_longer_shows_goes_with_all_in_it(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let second = account("acc-2", "RO00TEST0000000000000002");
     world.provider.accounts.lock().unwrap().push(second);
     let pair = world.pair().await;
@@ -278,7 +287,7 @@ async fn an_account_the_bank_no_longer_shows_goes_with_all_in_it(db: Db) {
 }
 
 async fn of_two_refreshes_one_asks_the_bank(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let pair = world.pair().await;
     world.fresh(&pair).await;
     world.advance(6 * 3600 + 1);
@@ -297,7 +306,7 @@ async fn of_two_refreshes_one_asks_the_bank(db: Db) {
 }
 
 async fn a_fetch_that_lost_its_claim_writes_nothing_more(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     world.shows(vec![says("a", "first", "2025-12-31")]);
     let pair = world.pair().await;
     world.fresh(&pair).await;
@@ -331,7 +340,7 @@ async fn a_fetch_that_lost_its_claim_writes_nothing_more(db: Db) {
 }
 
 async fn data_that_nobody_reads_is_fetched_in_the_background(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let pair = world.pair().await;
     world.fresh(&pair).await;
     let look = async || {

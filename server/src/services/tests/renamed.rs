@@ -18,7 +18,7 @@ on_both!(
 );
 
 async fn an_account_that_an_answer_has_twice_is_one(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let twice = account("acc-1", "RO00TEST0000000000000001");
     world.has_accounts(&[twice.clone(), twice.clone()]);
     let pair = world.pair().await;
@@ -39,7 +39,7 @@ async fn an_account_that_an_answer_has_twice_is_one(db: Db) {
 }
 
 async fn an_account_is_known_by_what_it_was_known_by_first(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     for ids in [true, false] {
         let rows = if ids { days(9) } else { without_ids(days(9)) };
         world.answers(&rows);
@@ -79,7 +79,7 @@ async fn an_account_is_known_by_what_it_was_known_by_first(db: Db) {
 }
 
 async fn an_id_with_another_iban_is_another_account(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let [one, two] = ["1", "2"].map(|n| account(n, &format!("RO00TEST000000000000000{n}")));
     let row = |amount: &str| vec![vec![transaction("77", amount, "2025-12-31")]];
     let own =
@@ -112,7 +112,7 @@ async fn an_id_with_another_iban_is_another_account(db: Db) {
 }
 
 async fn a_bank_that_says_nothing_of_balances_takes_none_back(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let pair = world.pair().await;
     let before = world.balances(&pair).await;
     let mut silent = account("acc-1", "RO00TEST0000000000000001");
@@ -127,7 +127,7 @@ async fn a_bank_that_says_nothing_of_balances_takes_none_back(db: Db) {
 }
 
 async fn of_several_balances_of_a_type_the_latest_counts(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let mut account = account("acc-1", "RO00TEST0000000000000001");
     let model = account.balances.remove(0);
     let of = |day: Option<&str>, amount: i64| BankBalance {

@@ -17,7 +17,7 @@ on_both!(
 );
 
 async fn a_return_ends_at_the_tenants_link(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let new = NewSession {
         state: Some("a b&c".into()),
         ..new_session(AISP)
@@ -26,6 +26,7 @@ async fn a_return_ends_at_the_tenants_link(db: Db) {
         .await
         .unwrap();
     let taken = world
+        .client
         .submit(opened.session_id, &opened.nonce, sca())
         .await
         .unwrap();
@@ -56,6 +57,7 @@ async fn a_return_ends_at_the_tenants_link(db: Db) {
     );
     assert_eq!(query(&link, "state").as_deref(), Some("a b&c"));
     world
+        .client
         .exchange(&query(&link, "temp_token").unwrap())
         .await
         .unwrap();
@@ -67,7 +69,7 @@ async fn a_return_ends_at_the_tenants_link(db: Db) {
 }
 
 async fn a_refusal_ends_the_attempt_and_the_session_goes_on(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let refused = ConsentOutcome::Refused {
         reason: "access_denied".into(),
     };
@@ -97,18 +99,20 @@ async fn a_refusal_ends_the_attempt_and_the_session_goes_on(db: Db) {
         assert_eq!(standing.nonce.as_ref(), Some(&nonces[0]));
     }
     world
+        .client
         .submit(opened.session_id, &nonces[0], sca())
         .await
         .unwrap();
     let link = world.come_back("code-2").await.unwrap();
     world
+        .client
         .exchange(&query(&link, "temp_token").unwrap())
         .await
         .unwrap();
 }
 
 async fn a_repeated_return_harms_no_earlier_one(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     world.at_bank().await;
     let mut tokens = Vec::new();
     for _ in 0..3 {
@@ -121,10 +125,13 @@ async fn a_repeated_return_harms_no_earlier_one(db: Db) {
         Code::TppRedirectError
     );
     // Whichever the app took is good; the others end with it, and whoever tries them ends nothing.
-    let pair = pair(world.exchange(&tokens[1]).await.unwrap());
+    let pair = pair(world.client.exchange(&tokens[1]).await.unwrap());
     world.advance(60);
     for sibling in [&tokens[0], &tokens[2]] {
-        assert_eq!(code(world.exchange(sibling).await), Code::TempTokenUsed);
+        assert_eq!(
+            code(world.client.exchange(sibling).await),
+            Code::TempTokenUsed
+        );
     }
     let read = crate::services::consents::accounts::list(&world.state, &world.client, &pair).await;
     assert!(read.is_ok());
@@ -155,7 +162,7 @@ async fn a_repeated_return_harms_no_earlier_one(db: Db) {
 }
 
 async fn a_return_is_repeatable_five_times_and_for_ten_minutes(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     world.at_bank().await;
     let token = async || query(&world.come_back("code-1").await.unwrap(), "temp_token");
     let first = token().await.unwrap();
@@ -163,19 +170,22 @@ async fn a_return_is_repeatable_five_times_and_for_ten_minutes(db: Db) {
         assert!(token().await.is_some());
     }
     assert_eq!(token().await, None, "five for one return");
-    world.exchange(&first).await.unwrap();
+    world.client.exchange(&first).await.unwrap();
     world.at_bank().await;
     let first = token().await.unwrap();
     world.advance(600);
     let last = token().await.unwrap();
-    assert_eq!(code(world.exchange(&first).await), Code::TempTokenExpired);
+    assert_eq!(
+        code(world.client.exchange(&first).await),
+        Code::TempTokenExpired
+    );
     world.advance(1);
     assert_eq!(token().await, None, "none later than ten minutes");
-    world.exchange(&last).await.unwrap();
+    world.client.exchange(&last).await.unwrap();
 }
 
 async fn a_paused_tenants_return_brings_nothing_and_gives_the_consent_back(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let pause = async |status| {
         let mut tx = world.state.db.write().await.unwrap();
         tx.set_tenant_status(world.client.tenant(), status)
@@ -196,7 +206,7 @@ async fn a_paused_tenants_return_brings_nothing_and_gives_the_consent_back(db: D
     assert_eq!(told().await, paused);
     pause(TenantStatus::Active).await;
     assert_eq!(
-        world.standing(done.session_id).await.status,
+        world.client.standing(done.session_id).await.status,
         SessionStatus::Completed
     );
     // At the bank.
@@ -209,7 +219,7 @@ async fn a_paused_tenants_return_brings_nothing_and_gives_the_consent_back(db: D
     assert_eq!(world.provider.revoked.load(Ordering::SeqCst), 1);
     pause(TenantStatus::Active).await;
     assert_eq!(
-        world.standing(open.session_id).await.status,
+        world.client.standing(open.session_id).await.status,
         SessionStatus::Failed
     );
     let link = world.come_back("code-1").await.unwrap();
@@ -217,7 +227,7 @@ async fn a_paused_tenants_return_brings_nothing_and_gives_the_consent_back(db: D
 }
 
 async fn the_own_state_comes_back_on_every_outcome(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let own = "a b&c=d%20é\u{1f600}+;#?";
     let open = async || {
         let new = NewSession {
@@ -228,6 +238,7 @@ async fn the_own_state_comes_back_on_every_outcome(db: Db) {
         let opened = opened.unwrap();
         assert_eq!(opened.state.as_deref(), Some(own));
         world
+            .client
             .submit(opened.session_id, &opened.nonce, sca())
             .await
             .unwrap();
@@ -281,7 +292,7 @@ async fn the_own_state_comes_back_on_every_outcome(db: Db) {
 }
 
 async fn a_failing_bank_leaves_the_return_good(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     world
         .provider
         .finishes
@@ -296,7 +307,7 @@ async fn a_failing_bank_leaves_the_return_good(db: Db) {
 }
 
 async fn a_redirect_that_was_not_last_goes_on_with_the_next_step(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     world
         .provider
         .finishes
@@ -314,11 +325,13 @@ async fn a_redirect_that_was_not_last_goes_on_with_the_next_step(db: Db) {
     let again = world.come_back("code-1").await.unwrap();
     assert_eq!(query(&again, "nonce"), Some(nonce.clone()));
     world
+        .client
         .submit(opened.session_id, &nonce, sca())
         .await
         .unwrap();
     let link = world.come_back("code-2").await.unwrap();
     world
+        .client
         .exchange(&query(&link, "temp_token").unwrap())
         .await
         .unwrap();

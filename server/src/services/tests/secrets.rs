@@ -117,16 +117,16 @@ async fn count(world: &World, key: &FileKey) -> i64 {
 }
 
 async fn what_was_sealed_before_data_keys_is_read_and_moved(db: Db) {
-    let state = crate::state::testing::state(db);
+    let state = state(db);
     let mut file = single(&state.clock);
     let first = file.vault.active().clone();
     file::take(&file, &state.pepper, &state.vault);
-    let world = World::in_state(state).await;
+    let world = World::builder(state).scripted().build().await;
     let pair = world.pair().await;
     world.work().await;
     let read = all_read(&world, &pair).await;
     // A session under way, and its nonce.
-    let opened = world.open(FORM).await;
+    let opened = world.client.open(FORM).await;
 
     let rows = as_before(&world).await;
     assert!(rows > 6, "{rows}");
@@ -155,7 +155,7 @@ async fn what_was_sealed_before_data_keys_is_read_and_moved(db: Db) {
     assert!(file.vault.drop(first.tag));
     file::take(&file, &state.pepper, &state.vault);
     assert_eq!(all_read(&world, &pair).await, read);
-    let standing = world.standing(opened.session_id).await;
+    let standing = world.client.standing(opened.session_id).await;
     assert_eq!(
         standing.nonce,
         Some(opened.nonce),
@@ -164,7 +164,7 @@ async fn what_was_sealed_before_data_keys_is_read_and_moved(db: Db) {
 }
 
 async fn every_value_of_a_tenant_is_sealed_under_its_own_data_key(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let pair = world.pair().await;
     world.work().await;
     all_read(&world, &pair).await;
@@ -179,7 +179,7 @@ async fn every_value_of_a_tenant_is_sealed_under_its_own_data_key(db: Db) {
 }
 
 async fn an_erased_data_key_takes_everything_with_it(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     world.pair().await;
     world.work().await;
     let state = &world.state;
@@ -207,14 +207,14 @@ async fn an_erased_data_key_takes_everything_with_it(db: Db) {
 }
 
 async fn a_revocation_that_is_broken_off_keeps_what_it_did(db: Db) {
-    let state = crate::state::testing::state(db);
+    let state = state(db);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("secrets.key");
     let keys = || KeyFile::read(&path).unwrap().unwrap();
     single(&state.clock).create(&path).unwrap();
     let old = keys().pepper.active().tag;
     file::take(&keys(), &state.pepper, &state.vault);
-    let world = World::in_state(state).await;
+    let world = World::builder(state).scripted().build().await;
     let state = &world.state;
     let pairs = [world.pair().await, world.pair().await];
     let new = rotation::add(state, &path, KeyPurpose::Pepper)

@@ -61,7 +61,7 @@ impl World {
 }
 
 async fn a_list_in_circles_is_read_once_and_takes_nothing_away(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     for rows in [days(55), without_ids(days(55))] {
         world.provider.in_circles.store(true, Ordering::SeqCst);
         world.answers(&rows);
@@ -93,7 +93,7 @@ async fn a_list_in_circles_is_read_once_and_takes_nothing_away(db: Db) {
 }
 
 async fn a_list_that_stops_in_the_middle_of_a_day_takes_nothing_of_it(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let of_a_day = |(n, row): (usize, BankTransaction)| {
         (0..3).map(move |part| BankTransaction {
             id: Some(format!("id-{n}-{part}")),
@@ -124,7 +124,7 @@ async fn a_list_that_stops_in_the_middle_of_a_day_takes_nothing_of_it(db: Db) {
 }
 
 async fn most_of_a_few_waits_as_well(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let rows = days(4);
     world.answers(&rows);
     let pair = world.pair().await;
@@ -139,7 +139,7 @@ async fn most_of_a_few_waits_as_well(db: Db) {
 }
 
 async fn what_moves_on_while_pages_are_read_is_there_once(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     for rows in [days(12), without_ids(days(12))] {
         let pages = vec![rows[..6].to_vec(), rows[3..9].to_vec(), rows[9..].to_vec()];
         *world.provider.pages.lock().unwrap() = pages;
@@ -170,7 +170,7 @@ async fn what_moves_on_while_pages_are_read_is_there_once(db: Db) {
 }
 
 async fn days_at_the_ends_of_the_calendar_come_and_go(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let second = account("acc-2", "RO00TEST0000000000000002");
     let odd = ["0001-01-01", "1969-12-31", "1970-01-01", "9999-12-31"];
     let odd = odd.map(|day| transaction(day, "-1.00", day)).to_vec();
@@ -190,7 +190,7 @@ async fn days_at_the_ends_of_the_calendar_come_and_go(db: Db) {
 }
 
 async fn what_cannot_be_read_any_more_does_not_go(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     for rows in [days(9), without_ids(days(9))] {
         world.answers(&rows);
         let pair = world.pair().await;
@@ -224,7 +224,7 @@ async fn what_cannot_be_read_any_more_does_not_go(db: Db) {
 }
 
 async fn pending_entries_that_come_back_are_told_once(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let rows = days(10);
     let mut pending = transaction("p", "-7.00", "2025-12-31");
     pending.status = BookingStatus::Pending;
@@ -264,7 +264,7 @@ async fn pending_entries_that_come_back_are_told_once(db: Db) {
 }
 
 async fn a_row_that_does_not_open_costs_no_list(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let rows = days(9);
     world.answers(&rows);
     let second = account("acc-2", "RO00TEST0000000000000002");
@@ -318,7 +318,7 @@ async fn a_row_that_does_not_open_costs_no_list(db: Db) {
 }
 
 async fn a_way_into_the_bank_that_does_not_open_costs_freshness_alone(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let pair = world.pair().await;
     let before = world.how_fresh(&pair).await;
     let row = world.all(&pair).await.remove(0).row;
@@ -364,7 +364,7 @@ async fn slowly(
 }
 
 async fn data_is_as_old_as_the_first_question(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let pair = world.pair().await;
     for from in [ServedFrom::Bank, ServedFrom::Bank] {
         let began = world.state.clock.now();
@@ -377,7 +377,7 @@ async fn data_is_as_old_as_the_first_question(db: Db) {
 }
 
 async fn the_first_answer_says_what_it_lacks(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let odd = UnreadableEntry {
         field: "bookingDate",
         id: None,
@@ -400,7 +400,7 @@ async fn the_first_answer_says_what_it_lacks(db: Db) {
 }
 
 async fn a_clock_that_is_set_back_stops_no_fetch(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let pair = world.pair().await;
     let begin = world.how_fresh(&pair).await.as_of;
     // A month ahead for a while, in which the bank is asked, and fails.

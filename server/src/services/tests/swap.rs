@@ -50,7 +50,7 @@ fn returns(world: &World, returned: ConsentOutcome) {
 }
 
 async fn who_opened_a_session_gets_nothing_of_who_consents(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let opened = world.at_bank().await;
     assert!(is_bare(
         &seen(&world, opened.session_id, &opened.nonce).await
@@ -60,7 +60,7 @@ async fn who_opened_a_session_gets_nothing_of_who_consents(db: Db) {
     assert_eq!(standing.status, SessionStatus::Completed);
     assert!(is_bare(&standing));
     // The server is told, and so was the browser that consented.
-    let told = world.standing(opened.session_id).await.temp_token;
+    let told = world.client.standing(opened.session_id).await.temp_token;
     assert_eq!(told, query(&link, "temp_token"));
     // A server that shows the nonce besides is a server.
     let both = SessionProof::Both(&opened.nonce);
@@ -72,7 +72,7 @@ async fn who_opened_a_session_gets_nothing_of_who_consents(db: Db) {
 }
 
 async fn nor_from_the_step_after_a_return(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let opened = world.at_bank().await;
     returns(
         &world,
@@ -92,6 +92,7 @@ async fn nor_from_the_step_after_a_return(db: Db) {
     assert_eq!(standing.next_step.as_deref(), Some("sca"));
     assert_eq!(standing.nonce.as_ref(), Some(&nonce));
     world
+        .client
         .submit(opened.session_id, &nonce, sca())
         .await
         .unwrap();
@@ -104,7 +105,7 @@ async fn nor_from_the_step_after_a_return(db: Db) {
 }
 
 async fn nor_from_a_verification_after_a_return(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let opened = world.at_bank().await;
     returns(
         &world,
@@ -135,13 +136,13 @@ async fn nor_from_a_verification_after_a_return(db: Db) {
     let link = world.come_back("the-victims-code").await.unwrap();
     let token = query(&link, "temp_token").unwrap();
     assert_eq!(
-        world.standing(opened.session_id).await.temp_token,
+        world.client.standing(opened.session_id).await.temp_token,
         Some(token)
     );
 }
 
 async fn nor_by_coming_back_without_the_banks_code(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     world.at_bank().await;
     world.come_back("the-victims-code").await.unwrap();
     let link = without_code(&world).await.unwrap();
@@ -153,7 +154,7 @@ async fn nor_by_coming_back_without_the_banks_code(db: Db) {
 }
 
 async fn nor_by_repeating_a_return_of_their_own(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let opened = world.at_bank().await;
     let own_way = world.provider.sent.lock().unwrap().clone();
     returns(
@@ -168,6 +169,7 @@ async fn nor_by_repeating_a_return_of_their_own(db: Db) {
     let link = world.come_back("the-attackers-code").await.unwrap();
     let nonce = query(&link, "nonce").unwrap();
     world
+        .client
         .submit(opened.session_id, &nonce, sca())
         .await
         .unwrap();

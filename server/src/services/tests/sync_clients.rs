@@ -192,7 +192,10 @@ impl World {
 async fn every_mirror_ends_as_the_banks_own_set(db: Db) {
     let mut config = Config::default();
     config.data.bank_calls_per_day = 1_000;
-    let world = World::with(db, config).await;
+    let world = World::builder(state_with(db, config))
+        .scripted()
+        .build()
+        .await;
     for seed in 0..12 {
         interleave(&world, seed).await;
     }
@@ -312,7 +315,7 @@ async fn at_rest(
 }
 
 async fn a_number_is_not_seen_before_those_below_it(db: Db) {
-    let world = World::new(db.clone()).await;
+    let world = World::scripted(db.clone()).await;
     let pair = world.pair().await;
     let mirror = SyncClient {
         count: 500,
@@ -368,7 +371,7 @@ async fn a_number_is_not_seen_before_those_below_it(db: Db) {
 }
 
 async fn a_cursor_is_good_for_its_consent_and_for_a_year(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let mut tx = world.state.db.write().await.unwrap();
     let skill = SkillName::parse(AISP).unwrap();
     tx.remove_tenant_skill(world.client.tenant(), &skill)

@@ -21,19 +21,19 @@ on_both!(
 );
 
 async fn a_token_is_exchanged_once_in_time_by_its_tenant(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let token = world.temp_token().await;
-    let stranger = World {
-        client: tenant(&world.state).await,
-        ..world.clone()
-    };
+    let stranger = world.beside().await;
     assert_eq!(
-        code(stranger.exchange(&token).await),
+        code(stranger.client.exchange(&token).await),
         Code::InvalidTempToken
     );
-    assert_eq!(code(world.exchange("x").await), Code::InvalidTempToken);
+    assert_eq!(
+        code(world.client.exchange("x").await),
+        Code::InvalidTempToken
+    );
     world.advance(599);
-    let exchanged = world.exchange(&token).await.unwrap();
+    let exchanged = world.client.exchange(&token).await.unwrap();
     let now = world.state.clock.now();
     assert_eq!(exchanged.consent_exp - now, chrono::Duration::days(90));
     assert_eq!(
@@ -42,20 +42,29 @@ async fn a_token_is_exchanged_once_in_time_by_its_tenant(db: Db) {
     );
     let late = world.temp_token().await;
     world.advance(600);
-    assert_eq!(code(world.exchange(&late).await), Code::TempTokenExpired);
+    assert_eq!(
+        code(world.client.exchange(&late).await),
+        Code::TempTokenExpired
+    );
 }
 
 async fn a_late_second_use_ends_what_the_first_opened(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let token = world.temp_token().await;
-    let pair = pair(world.exchange(&token).await.unwrap());
+    let pair = pair(world.client.exchange(&token).await.unwrap());
     world.advance(10);
-    assert_eq!(code(world.exchange(&token).await), Code::TempTokenUsed);
+    assert_eq!(
+        code(world.client.exchange(&token).await),
+        Code::TempTokenUsed
+    );
     accounts::list(&world.state, &world.client, &pair)
         .await
         .unwrap();
     world.advance(1);
-    assert_eq!(code(world.exchange(&token).await), Code::TempTokenUsed);
+    assert_eq!(
+        code(world.client.exchange(&token).await),
+        Code::TempTokenUsed
+    );
     assert_eq!(
         code(accounts::list(&world.state, &world.client, &pair).await),
         Code::InactiveCredentials
@@ -86,7 +95,7 @@ async fn exchange_under(world: &World, token: &str, key: &str) -> Result<Exchang
 }
 
 async fn the_same_call_again_gets_the_first_answer_and_ends_nothing(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let token = world.temp_token().await;
     let ExchangeResult::First(first) = exchange_under(&world, &token, "one").await.unwrap() else {
         panic!("nobody exchanged it before")
@@ -115,7 +124,7 @@ async fn the_same_call_again_gets_the_first_answer_and_ends_nothing(db: Db) {
 }
 
 async fn an_exchange_broken_off_anywhere_is_done_once(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let mut sweeps = Sweeps::of(1);
     'sweeps: loop {
         for times in 1.. {
@@ -157,7 +166,7 @@ async fn an_exchange_broken_off_anywhere_is_done_once(db: Db) {
 }
 
 async fn a_challenge_needs_its_verifier(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     // RFC 7636, appendix B.
     let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
     let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
@@ -169,6 +178,7 @@ async fn a_challenge_needs_its_verifier(db: Db) {
         .await
         .unwrap();
     world
+        .client
         .submit(opened.session_id, &opened.nonce, sca())
         .await
         .unwrap();
@@ -199,7 +209,7 @@ async fn a_challenge_needs_its_verifier(db: Db) {
 }
 
 async fn an_end_user_that_was_named_stays_the_same(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let new = NewSession {
         tenant_user_id: Some("user-1".into()),
         ..new_session(AISP)
@@ -208,6 +218,7 @@ async fn an_end_user_that_was_named_stays_the_same(db: Db) {
         .await
         .unwrap();
     world
+        .client
         .submit(opened.session_id, &opened.nonce, sca())
         .await
         .unwrap();
@@ -246,7 +257,7 @@ async fn an_end_user_that_was_named_stays_the_same(db: Db) {
 }
 
 async fn a_consent_ends_at_the_instant(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let pair = world.pair().await;
     accounts::list(&world.state, &world.client, &pair)
         .await
@@ -267,7 +278,7 @@ async fn a_consent_ends_at_the_instant(db: Db) {
 }
 
 async fn a_deleted_consent_reads_nothing_and_its_data_goes(db: Db) {
-    let world = World::new(db).await;
+    let world = World::scripted(db).await;
     let pair = world.pair().await;
     accounts::list(&world.state, &world.client, &pair)
         .await

@@ -255,9 +255,9 @@ mod tests {
 
     fn call(world: &World) -> LogEntry {
         LogEntry {
-            id: RequestId(world.state().clock.id()),
-            at: world.state().clock.now(),
-            tenant: Some(world.tenant),
+            id: RequestId(world.state.clock.id()),
+            at: world.state.clock.now(),
+            tenant: Some(world.client.tenant()),
             session: None,
             key: None,
             console: false,
@@ -285,17 +285,17 @@ mod tests {
             limit: 100_000,
             ..Default::default()
         };
-        let mut tx = world.state().db.read().await.unwrap();
-        tx.requests(world.servicer, &query).await.unwrap()
+        let mut tx = world.state.db.read().await.unwrap();
+        tx.requests(world.client.servicer(), &query).await.unwrap()
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn what_was_handed_over_is_written_before_the_writer_ends() {
         let folder = tempfile::tempdir().unwrap();
         let world = World::new(sqlite(&folder).await).await;
-        let (log, stop) = (world.state().request_log.clone(), CancellationToken::new());
+        let (log, stop) = (world.state.request_log.clone(), CancellationToken::new());
         let writer = tokio::spawn({
-            let (log, state, stop) = (log.clone(), world.state().clone(), stop.clone());
+            let (log, state, stop) = (log.clone(), world.state.clone(), stop.clone());
             async move {
                 let moment = Duration::from_millis(1);
                 log.run(&state.db, &state.pulse, moment, stop).await;
@@ -317,11 +317,11 @@ mod tests {
     async fn a_full_queue_drops_and_never_waits() {
         let folder = tempfile::tempdir().unwrap();
         let world = World::new(sqlite(&folder).await).await;
-        let log = &world.state().request_log;
+        let log = &world.state.request_log;
         for _ in 0..WAITING + 50 {
             log.add(call(&world));
         }
-        log.flush(world.state()).await;
+        log.flush(&world.state).await;
         assert_eq!(rows(&world).await.len(), WAITING);
     }
 }

@@ -43,11 +43,11 @@ mod tests {
     );
 
     fn row(world: &World, age: chrono::Duration, body: usize) -> RequestLogRow {
-        let state = world.state();
+        let state = &world.state;
         RequestLogRow {
             id: RequestId(state.clock.id()),
             at: state.clock.now() - age,
-            tenant_id: Some(world.tenant),
+            tenant_id: Some(world.client.tenant()),
             session_id: None,
             key_id: None,
             source: "api".into(),
@@ -66,8 +66,8 @@ mod tests {
     }
 
     async fn add(world: &World, rows: Vec<RequestLogRow>) {
-        let state = world.state();
-        let tenants = [world.tenant];
+        let state = &world.state;
+        let tenants = [world.client.tenant()];
         let mut tx = state.db.read().await.unwrap();
         let servicers = tx.tenants_servicers(&tenants).await.unwrap();
         drop(tx);
@@ -78,7 +78,7 @@ mod tests {
     }
 
     async fn ids(world: &World) -> Vec<RequestId> {
-        let mut tx = world.state().db.read().await.unwrap();
+        let mut tx = world.state.db.read().await.unwrap();
         crate::storage::run!(tx, |conn| sqlx::query_scalar(
             "SELECT id FROM requests ORDER BY id"
         )
@@ -94,14 +94,14 @@ mod tests {
         add(&world, vec![row(&world, chrono::Duration::days(29), 1)]).await;
         let is_tidy = AtomicBool::new(false);
         let tidying = async {
-            let tidied = crate::worker::retention::sweep(world.state()).await;
+            let tidied = crate::worker::retention::sweep(&world.state).await;
             is_tidy.store(true, Ordering::Relaxed);
             tidied
         };
         let writing = async {
             let mut turns = 0;
             while !is_tidy.load(Ordering::Relaxed) {
-                let tx = world.state().db.write().await.unwrap();
+                let tx = world.state.db.write().await.unwrap();
                 tx.commit().await.unwrap();
                 turns += 1;
             }
@@ -123,7 +123,7 @@ mod tests {
         let mut written: Vec<RequestId> = rows.iter().map(|row| row.id).collect();
         written.sort_unstable();
         add(&world, rows).await;
-        trim(world.state()).await.unwrap();
+        trim(&world.state).await.unwrap();
         let kept = ids(&world).await;
         assert!((500..700).contains(&kept.len()), "{}", kept.len());
         assert_eq!(
@@ -131,7 +131,7 @@ mod tests {
             written[written.len() - kept.len()..],
             "the newest are there"
         );
-        trim(world.state()).await.unwrap();
+        trim(&world.state).await.unwrap();
         assert_eq!(
             ids(&world).await.len(),
             kept.len(),

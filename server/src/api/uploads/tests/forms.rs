@@ -18,7 +18,10 @@ on_both!(
 async fn the_fields_come_first_and_are_strict(db: Db) {
     let api = UploadApi::new(db).await;
     let step = api.fixture.at_first().await;
-    let (file, tenant) = (png(200_000, 1), api.fixture.world.tenant.to_string());
+    let (file, tenant) = (
+        png(200_000, 1),
+        api.fixture.world.client.tenant().to_string(),
+    );
     let whole = || api.form(&step, "id_front");
     let cases: [(Vec<u8>, (u16, &str), &str); 11] = [
         (
@@ -54,7 +57,7 @@ async fn the_fields_come_first_and_are_strict(db: Db) {
         ),
         (
             whole()
-                .field("client_secret", &api.fixture.world.client_secret)
+                .field("client_secret", &api.fixture.world.client.secret)
                 .file(&file)
                 .end(),
             (400, "unknown_fields"),
@@ -173,7 +176,7 @@ async fn another_media_type_is_none(db: Db) {
 /// A form as another library writes it: `{CLIENT}`, `{NONCE}` and `{FILE}` stand for what a step needs.
 fn written(api: &UploadApi, step: &Accepted, text: &str, file: &[u8]) -> Vec<u8> {
     let text = text
-        .replace("{CLIENT}", &api.fixture.world.tenant.to_string())
+        .replace("{CLIENT}", &api.fixture.world.client.tenant().to_string())
         .replace("{NONCE}", &step.nonce)
         .replace("{B}", BOUNDARY);
     let (front, rest) = text.split_once("{FILE}").unwrap();

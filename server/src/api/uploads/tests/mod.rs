@@ -110,7 +110,7 @@ impl UploadApi {
 
     fn form(&self, step: &Accepted, kind: &str) -> Form {
         Form::new()
-            .field("client_id", &self.fixture.world.tenant.to_string())
+            .field("client_id", &self.fixture.world.client.tenant().to_string())
             .field("nonce", &step.nonce)
             .field("kind", kind)
     }
@@ -186,7 +186,7 @@ async fn a_file_is_sent_on_either_path_and_its_session_goes_on(db: Db) {
     let nested = format!("/v1/sessions/{}/steps/{}/upload", step.session, step.step);
     let app_key = api
         .form(&step, "id_front")
-        .field("client_app_key", &api.fixture.world.client_app_key)
+        .field("client_app_key", &api.fixture.world.client.app_key)
         .field("tenant_user_id", "anybody: the session names nobody");
     let again = api.send(&nested, "", &app_key.file(&file).end()).await;
     assert_eq!(

@@ -19,9 +19,9 @@ const ANSWER: &[u8] = b"{\"nonce\":\"n\"}";
 
 /// Asks with a key; which request it is and with which secret is up to the test.
 async fn ask(world: &World, key: &str, secret: &str) -> Result<Attempt, ApiError> {
-    let state = world.state();
+    let state = &world.state;
     let asked = KeyedRequest {
-        tenant: world.tenant,
+        tenant: world.client.tenant(),
         operation: "steps.submit",
         key,
         fingerprint: b"path and body".to_vec(),
@@ -74,7 +74,7 @@ async fn of_many_at_once_one_goes_first_and_all_hear_its_answer(db: Db) {
         }
         assert_eq!(firsts.len(), 1);
         let holder = firsts.remove(0);
-        holder.keep(world.state(), 200, ANSWER).await.unwrap();
+        holder.keep(&world.state, 200, ANSWER).await.unwrap();
         assert_eq!(again(ask(&world, &key, "s").await), ANSWER);
     }
 }
@@ -82,15 +82,15 @@ async fn of_many_at_once_one_goes_first_and_all_hear_its_answer(db: Db) {
 async fn a_holder_that_died_is_followed_and_its_late_answer_is_nobodys(db: Db) {
     let world = World::new(db).await;
     let asleep = first(ask(&world, "key", "s").await);
-    world.state().clock.advance(LEASE - Duration::seconds(1));
+    world.state.clock.advance(LEASE - Duration::seconds(1));
     let waiting = code(ask(&world, "key", "s").await);
     assert_eq!(waiting, (Code::IdempotencyInFlight, Some(1)));
-    world.state().clock.advance(Duration::seconds(1));
+    world.state.clock.advance(Duration::seconds(1));
     let second = first(ask(&world, "key", "s").await);
-    asleep.keep(world.state(), 200, b"late").await.unwrap();
+    asleep.keep(&world.state, 200, b"late").await.unwrap();
     let waiting = code(ask(&world, "key", "s").await);
     assert_eq!(waiting.0, Code::IdempotencyInFlight);
-    second.keep(world.state(), 200, ANSWER).await.unwrap();
+    second.keep(&world.state, 200, ANSWER).await.unwrap();
     assert_eq!(again(ask(&world, "key", "s").await), ANSWER);
 }
 
@@ -100,13 +100,13 @@ async fn a_request_broken_off_anywhere_is_answered_once(db: Db) {
         let key = format!("key-{times}");
         let whole = async {
             let attempt = first(ask(&world, &key, "s").await);
-            attempt.keep(world.state(), 200, ANSWER).await.unwrap();
+            attempt.keep(&world.state, 200, ANSWER).await.unwrap();
         };
         let done = break_off(whole, times).await;
         // Whoever asks again after a while gets the answer that was kept, or may go first; then it is told to all.
-        world.state().clock.advance(LEASE);
+        world.state.clock.advance(LEASE);
         if let Attempt::First(attempt) = ask(&world, &key, "s").await.unwrap() {
-            attempt.keep(world.state(), 200, ANSWER).await.unwrap();
+            attempt.keep(&world.state, 200, ANSWER).await.unwrap();
         }
         for _ in 0..2 {
             assert_eq!(again(ask(&world, &key, "s").await), ANSWER, "{times}");
@@ -120,7 +120,7 @@ async fn a_request_broken_off_anywhere_is_answered_once(db: Db) {
 async fn an_answer_is_told_to_the_secret_it_was_made_with(db: Db) {
     let world = World::new(db).await;
     let attempt = first(ask(&world, "key", "before the rotation").await);
-    attempt.keep(world.state(), 200, ANSWER).await.unwrap();
+    attempt.keep(&world.state, 200, ANSWER).await.unwrap();
     let other = code(ask(&world, "key", "after it").await);
     assert_eq!(other.0, Code::IdempotencyMismatch);
     let same = ask(&world, "key", "before the rotation").await;

@@ -92,26 +92,26 @@ fn the_pattern_finds_nothing_in_our_own_sources_and_is_the_published_one() {
 
 async fn a_text_that_is_no_key_is_refused_without_the_database(db: Db) {
     let world = World::new(db).await;
-    let state = world.state();
+    let state = &world.state;
     let mut tx = state.db.read().await.unwrap();
-    let tenant = world.tenant.to_string();
+    let tenant = world.client.tenant().to_string();
     let mut verified = async |kind, text: &str| {
         let text = SecretString::from(text.to_owned());
         let given = PresentedKey { kind, text: &text };
         verify(state, &mut tx, &tenant, given).await
     };
     assert!(
-        verified(KeyKind::Secret, &world.client_secret)
+        verified(KeyKind::Secret, &world.client.secret)
             .await
             .is_ok()
     );
     assert!(
-        verified(KeyKind::AppKey, &world.client_app_key)
+        verified(KeyKind::AppKey, &world.client.app_key)
             .await
             .is_ok()
     );
     // A key under a digest that is right, and a checksum that is not: the row would be found, if it was looked for.
-    let mut mistyped = world.client_secret.clone();
+    let mut mistyped = world.client.secret.clone();
     let last = mistyped.pop().unwrap();
     mistyped.push(if last == '0' { '1' } else { '0' });
     let text = SecretString::from(mistyped.clone());
@@ -119,7 +119,7 @@ async fn a_text_that_is_no_key_is_refused_without_the_database(db: Db) {
     write
         .add_key(&crate::storage::keys::NewKeyRow {
             id: KeyId(state.clock.id()),
-            tenant: world.tenant,
+            tenant: world.client.tenant(),
             kind: KeyKind::Secret,
             slot: 1,
             digest: &digest(&state.pepper, KeyKind::Secret, &text),
@@ -138,8 +138,8 @@ async fn a_text_that_is_no_key_is_refused_without_the_database(db: Db) {
     for text in [
         "",
         "x",
-        &world.client_app_key,
-        &format!("{} ", world.client_secret),
+        &world.client.app_key,
+        &format!("{} ", world.client.secret),
     ] {
         assert!(verified(KeyKind::Secret, text).await.is_err(), "{text}");
     }

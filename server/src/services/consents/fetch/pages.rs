@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     fn entry(text: &str, day: &str) -> BankTransaction {
-        let mut entry = crate::services::tests::transaction("x", "-5.00", day);
+        let mut entry = crate::testing::transaction("x", "-5.00", day);
         (entry.id, entry.remittance) = (None, Some(text.into()));
         entry
     }

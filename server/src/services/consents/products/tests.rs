@@ -25,8 +25,8 @@ impl Counter {
     /// Submits a step that breaks off once it has waited `times` times, and insists; what came of it, and whether it was
     /// done before it broke.
     async fn broken_off(&self, walk: &mut Walk, step: &str, times: usize) -> (SessionState, bool) {
-        let named = self.client.named();
-        let work = steps::submit_inline(self.state(), &named, walk.step(step));
+        let named = self.world.client.named();
+        let work = steps::submit_inline(&self.world.state, &named, walk.step(step));
         let done = break_off(work, times).await;
         (self.insist(walk, step).await, done.is_some())
     }
@@ -35,15 +35,19 @@ impl Counter {
     async fn verified(&self, walk: &mut Walk, kyc: &SessionState) {
         let step = kyc.step_id.unwrap();
         self.send(walk, step, &DOCUMENTS, PLAIN).await;
-        self.seconds(10);
-        self.work().await;
+        self.world.advance(10);
+        self.world.work().await;
         let standing = self.standing(walk).await;
         assert_eq!(standing.next_step.as_deref(), Some("contract"));
     }
 
     /// Exchanges what a session ended with: its pair points at one product.
     async fn one_product(&self, end: &SessionState) {
-        let pair = self.exchange(end.temp_token.as_deref().unwrap()).await;
+        let pair = self
+            .world
+            .client
+            .redeem(end.temp_token.as_deref().unwrap())
+            .await;
         assert_eq!(self.products(&pair).await.len(), 1);
     }
 }
@@ -84,7 +88,7 @@ async fn a_deposit_broken_off_anywhere_is_opened_once(db: Db) {
             }
         }
     }
-    counter.close().await;
+    counter.world.bank().close().await;
 }
 
 async fn a_card_broken_off_anywhere_is_taken_out_once(db: Db) {
@@ -120,7 +124,7 @@ async fn a_card_broken_off_anywhere_is_taken_out_once(db: Db) {
             }
         }
     }
-    counter.close().await;
+    counter.world.bank().close().await;
 }
 
 async fn of_many_signatures_one_opens_a_product(db: Db) {
@@ -134,7 +138,7 @@ async fn of_many_signatures_one_opens_a_product(db: Db) {
             .map(|_| {
                 let (counter, new) = (counter.clone(), walk.step("contract"));
                 tokio::spawn(async move {
-                    steps::submit(counter.state(), &counter.client.named(), new).await
+                    steps::submit(&counter.world.state, &counter.world.client.named(), new).await
                 })
             })
             .collect();
@@ -155,5 +159,5 @@ async fn of_many_signatures_one_opens_a_product(db: Db) {
         counter.one_product(&standing).await;
         assert_eq!(counter.at_bank().await, signed(round));
     }
-    counter.close().await;
+    counter.world.bank().close().await;
 }

@@ -37,7 +37,7 @@ impl Counter {
     }
 
     async fn audited(&self) -> i64 {
-        let mut tx = self.state().db.read().await.unwrap();
+        let mut tx = self.world.state.db.read().await.unwrap();
         tx.count_audited("verification.decided").await.unwrap()
     }
 }
@@ -50,13 +50,13 @@ async fn an_approval_lets_the_session_go_on(db: Db) {
     let counter = Counter::open(db).await;
     let mut walk = counter.waiting().await;
     // However long it takes: the bank leaves this one to a person.
-    counter.seconds(3_600);
-    counter.work().await;
+    counter.world.advance(3_600);
+    counter.world.work().await;
     let waiting = counter.list().await;
     assert_eq!(waiting.len(), 1);
     assert_eq!(
         (waiting[0].session, waiting[0].tenant),
-        (walk.session, counter.world.tenant)
+        (walk.session, counter.world.client.tenant())
     );
     assert_eq!(waiting[0].run, None, "an app opened it, and no console");
     assert_eq!(
@@ -65,7 +65,7 @@ async fn an_approval_lets_the_session_go_on(db: Db) {
     );
 
     counter.decide(&walk, Decision::Approve).await.unwrap();
-    counter.work().await;
+    counter.world.work().await;
     assert_eq!(counter.audited().await, 1);
     assert!(counter.list().await.is_empty());
     let standing = counter.standing(&mut walk).await;
@@ -73,39 +73,43 @@ async fn an_approval_lets_the_session_go_on(db: Db) {
     assert_eq!(standing.next_step.as_deref(), Some("contract"));
     let end = counter.insist(&mut walk, "contract").await;
     assert_eq!(end.status, SessionStatus::Completed);
-    let pair = counter.exchange(end.temp_token.as_deref().unwrap()).await;
+    let pair = counter
+        .world
+        .client
+        .redeem(end.temp_token.as_deref().unwrap())
+        .await;
     assert_eq!(counter.products(&pair).await.len(), 1);
-    counter.close().await;
+    counter.world.bank().close().await;
 }
 
 async fn asking_again_asks_for_the_same_step_once_more(db: Db) {
     let counter = Counter::open(db).await;
     let mut walk = counter.waiting().await;
     counter.decide(&walk, Decision::AskAgain).await.unwrap();
-    counter.work().await;
+    counter.world.work().await;
     let standing = counter.standing(&mut walk).await;
     assert_eq!(standing.status, SessionStatus::InProgress);
     assert_eq!(standing.next_step.as_deref(), Some("kyc"));
     assert_eq!(standing.data.unwrap()["reason"], "document_unreadable");
     counter.wait_again(&mut walk).await;
     counter.decide(&walk, Decision::Approve).await.unwrap();
-    counter.work().await;
+    counter.world.work().await;
     let standing = counter.standing(&mut walk).await;
     assert_eq!(standing.next_step.as_deref(), Some("contract"));
-    counter.close().await;
+    counter.world.bank().close().await;
 }
 
 async fn a_rejection_ends_the_session(db: Db) {
     let counter = Counter::open(db).await;
     let mut walk = counter.waiting().await;
     counter.decide(&walk, Decision::Reject).await.unwrap();
-    counter.work().await;
+    counter.world.work().await;
     let standing = counter.standing(&mut walk).await;
     assert_eq!(standing.status, SessionStatus::Failed);
     assert_eq!(standing.data.unwrap()["reason"], "rejected_by_bank");
     assert_eq!(counter.at_bank().await, [("rejected".to_owned(), 0)]);
     assert!(is_gone(&counter.decide(&walk, Decision::Approve).await));
-    counter.close().await;
+    counter.world.bank().close().await;
 }
 
 async fn of_two_decisions_the_first_stands(db: Db) {
@@ -113,9 +117,9 @@ async fn of_two_decisions_the_first_stands(db: Db) {
     let mut walk = counter.waiting().await;
     // Two people who look at the same list.
     counter.decide(&walk, Decision::Approve).await.unwrap();
-    counter.seconds(1);
+    counter.world.advance(1);
     counter.decide(&walk, Decision::Reject).await.unwrap();
-    counter.work().await;
+    counter.world.work().await;
     let standing = counter.standing(&mut walk).await;
     assert_eq!(standing.status, SessionStatus::InProgress);
     assert_eq!(standing.next_step.as_deref(), Some("contract"));
@@ -125,12 +129,12 @@ async fn of_two_decisions_the_first_stands(db: Db) {
     // And one who comes late is told so.
     assert!(is_gone(&counter.decide(&walk, Decision::Reject).await));
     assert_eq!(counter.audited().await, 2);
-    counter.work().await;
+    counter.world.work().await;
     assert_eq!(
         counter.standing(&mut walk).await.status,
         SessionStatus::InProgress
     );
-    counter.close().await;
+    counter.world.bank().close().await;
 }
 
 async fn nobody_else_decides_or_sees(db: Db) {
@@ -142,7 +146,7 @@ async fn nobody_else_decides_or_sees(db: Db) {
     let foreign = services
         .decide(&stranger, walk.session, Decision::Approve, &source())
         .await;
-    let unknown = SessionId(counter.state().clock.id());
+    let unknown = SessionId(counter.world.state.clock.id());
     let missing = services
         .decide(&stranger, unknown, Decision::Approve, &source())
         .await;
@@ -165,23 +169,23 @@ async fn nobody_else_decides_or_sees(db: Db) {
         let unseen = services.verifications(&reader).await;
         assert!(matches!(unseen, Err(PortalError::Forbidden(_))));
     }
-    counter.work().await;
+    counter.world.work().await;
     assert_eq!(counter.audited().await, 0);
     assert_eq!(
         counter.standing(&mut walk).await.status,
         SessionStatus::Pending
     );
-    counter.close().await;
+    counter.world.bank().close().await;
 }
 
 async fn a_decision_is_about_the_verification_it_was_given_for(db: Db) {
     let counter = Counter::open(db).await;
     let mut walk = counter.waiting().await;
-    let mut tx = counter.state().db.read().await.unwrap();
+    let mut tx = counter.world.state.db.read().await.unwrap();
     let before = tx.session(walk.session).await.unwrap().unwrap().position;
     drop(tx);
     counter.decide(&walk, Decision::AskAgain).await.unwrap();
-    counter.work().await;
+    counter.world.work().await;
     counter.standing(&mut walk).await;
     counter.wait_again(&mut walk).await;
     // A worker that fell asleep over the first decision wakes up.
@@ -190,13 +194,13 @@ async fn a_decision_is_about_the_verification_it_was_given_for(db: Db) {
         position: before,
         decision: Decision::Reject,
     };
-    decided(counter.state(), &late).await.unwrap();
-    counter.work().await;
+    decided(&counter.world.state, &late).await.unwrap();
+    counter.world.work().await;
     assert_eq!(
         counter.standing(&mut walk).await.status,
         SessionStatus::Pending
     );
-    counter.close().await;
+    counter.world.bank().close().await;
 }
 
 async fn a_decision_broken_off_anywhere_is_carried_out(db: Db) {
@@ -205,7 +209,7 @@ async fn a_decision_broken_off_anywhere_is_carried_out(db: Db) {
     'sweeps: loop {
         for times in 1.. {
             let mut walk = counter.waiting().await;
-            let mut tx = counter.state().db.read().await.unwrap();
+            let mut tx = counter.world.state.db.read().await.unwrap();
             let position = tx.session(walk.session).await.unwrap().unwrap().position;
             drop(tx);
             let job = DecideVerification {
@@ -213,10 +217,10 @@ async fn a_decision_broken_off_anywhere_is_carried_out(db: Db) {
                 position,
                 decision: Decision::Approve,
             };
-            let done = break_off(decided(counter.state(), &job), times).await;
+            let done = break_off(decided(&counter.world.state, &job), times).await;
             // The job's lease ends with the claim that the crash left behind, and somebody takes both over.
-            counter.seconds(61);
-            decided(counter.state(), &job).await.unwrap();
+            counter.world.advance(61);
+            decided(&counter.world.state, &job).await.unwrap();
             let standing = counter.standing(&mut walk).await;
             assert_eq!(
                 standing.next_step.as_deref(),
@@ -231,5 +235,5 @@ async fn a_decision_broken_off_anywhere_is_carried_out(db: Db) {
             }
         }
     }
-    counter.close().await;
+    counter.world.bank().close().await;
 }

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use app::domain::ids::{SessionId, StepId, TenantId};
-use app::domain::skill::SkillName;
+use app::domain::ids::{SessionId, StepId};
 use async_trait::async_trait;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
@@ -18,10 +17,8 @@ use crate::services::sessions::steps::{self, NewStep, StepResult};
 use crate::services::sessions::tokens::{self, Exchange, Exchanged};
 use crate::skills::*;
 use crate::state::AppState;
-use crate::state::testing::state_with;
 use crate::storage::Db;
-use crate::storage::tenants::WhitelistRow;
-use crate::testing::World;
+use crate::testing::{World, state_with};
 
 pub const CARD: &str = "abc_card_sbx_#1.0";
 /// A skill of one step, with a redirect and two required files.
@@ -46,10 +43,9 @@ impl Fixture {
         let connectors = Connectors::from([("clerk".to_owned(), clerk.clone() as _)]);
         let manifests = serde_json::from_value(manifests()).unwrap();
         let registry = Registry::with(manifests, connectors).unwrap();
-        let state = state_with(db, config).with_skills(registry);
-        let world = World::in_state(state).await;
-        allow(world.state(), world.tenant).await;
-        let client = world.client().await;
+        let world = World::builder(state_with(db, config)).skills(registry);
+        let world = world.build().await;
+        let client = (*world.client).clone();
         Self {
             world,
             client,
@@ -58,15 +54,14 @@ impl Fixture {
     }
 
     pub fn state(&self) -> &AppState {
-        self.world.state()
+        &self.world.state
     }
 
     /// Another tenant at the same desk.
     pub async fn beside(&self) -> Self {
         let world = self.world.beside().await;
-        allow(world.state(), world.tenant).await;
         Self {
-            client: world.client().await,
+            client: (*world.client).clone(),
             world,
             clerk: self.clerk.clone(),
         }
@@ -238,21 +233,6 @@ pub fn png(bytes: usize, seed: u64) -> Vec<u8> {
     }
     file.truncate(bytes);
     file
-}
-
-async fn allow(state: &AppState, tenant: TenantId) {
-    let mut tx = state.db.write().await.unwrap();
-    for name in [CARD, SIGN] {
-        let skill = WhitelistRow {
-            skill: SkillName::parse(name).unwrap(),
-            consent_duration: 129_600,
-            cache_max_data_retention: 172_800,
-        };
-        tx.add_tenant_skill(tenant, &skill, state.clock.now())
-            .await
-            .unwrap();
-    }
-    tx.commit().await.unwrap();
 }
 
 fn manifests() -> Value {

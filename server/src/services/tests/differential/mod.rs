@@ -10,8 +10,6 @@ mod calls;
 mod kinds;
 mod words;
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderValue, Request, header};
@@ -22,7 +20,6 @@ use tower::ServiceExt as _;
 use self::calls::{Call, Maker};
 use super::*;
 use crate::config::Config;
-use crate::services::portal::Services;
 use crate::storage::testing::{self as databases};
 
 /// Calls before both begin anew with empty databases and the next seed.
@@ -54,9 +51,6 @@ impl Side {
         // In real time, which neither server has in its hands.
         config.data.first_fetch_wait_seconds = 600;
         config.data.refresh_wait_seconds = 600;
-        let mut world = World::with(db, config).await;
-        let provider = world.provider.clone() as Arc<dyn Connector>;
-        let connectors = HashMap::from([("fake".to_owned(), provider)]);
         let mut all: Vec<app::domain::skill::SkillManifest> =
             serde_json::from_value(manifests()).unwrap();
         let shipped = Registry::shipped().unwrap().into_iter();
@@ -68,12 +62,11 @@ impl Side {
                     one
                 }),
         );
-        let registry = Registry::with(all, connectors).unwrap();
-        world.state = world.state.clone().with_skills(registry);
-        let services = Arc::new(Services::new(world.state.clone()));
+        let world = World::builder(state_with(db, config));
+        let world = world.scripted_with(all).build().await;
         Self {
-            api: crate::api::router(&world.state),
-            portal: crate::portal::router(&world.state, services, Arc::new(json!({}))),
+            api: world.api(),
+            portal: world.portal(),
             world,
             cookie: String::new(),
         }

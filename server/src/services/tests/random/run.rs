@@ -26,7 +26,7 @@ pub struct ModelRun<'w> {
 
 impl<'w> ModelRun<'w> {
     pub async fn begin(world: &'w World, foreign: &'w str) -> Self {
-        let opened = world.open(ANY).await;
+        let opened = world.client.open(ANY).await;
         Self {
             world,
             id: opened.session_id,
@@ -121,8 +121,10 @@ impl<'w> ModelRun<'w> {
         }
         let asked = self.world.provider.submitted.load(Ordering::SeqCst);
         let data = json!({ "psu_redirect_link": LINK });
-        let new = crate::services::tests::step(ANY, STEPS[step], data);
-        let taken = self.run(dies, self.world.submit(self.id, &text, new)).await;
+        let new = crate::testing::step(ANY, STEPS[step], data);
+        let taken = self
+            .run(dies, self.world.client.submit(self.id, &text, new))
+            .await;
         if self.world.provider.submitted.load(Ordering::SeqCst) > asked && says != Says::Unreachable
         {
             self.stuck.insert(position, says);
@@ -292,7 +294,7 @@ impl<'w> ModelRun<'w> {
         dies: Option<u32>,
     ) -> (Act, Option<String>) {
         let act = self.model.exchange(now, which);
-        let reply = self.run(dies, self.world.exchange(text)).await;
+        let reply = self.run(dies, self.world.client.exchange(text)).await;
         let reply = reply.map(|done| done.map_or_else(|why| no(&why), |_| "exchanged".into()));
         (act, reply)
     }

@@ -45,8 +45,8 @@ async fn every_algorithm_and_both_styles_are_served(db: Db) {
     claims["htm"] = json!("GET");
     claims["htu"] = json!("http://127.0.0.1:3000/v1s/consents?limit=1");
     let get = Request::get("/v1s/consents?limit=1")
-        .header("x-client-id", fixture.world.tenant.to_string())
-        .header("x-client-secret", &fixture.world.client_secret)
+        .header("x-client-id", fixture.world.client.tenant().to_string())
+        .header("x-client-secret", &fixture.world.client.secret)
         .header(
             "authorization",
             format!(
@@ -66,15 +66,15 @@ async fn every_algorithm_and_both_styles_are_served(db: Db) {
     ] {
         let jws = fixture.sign(signed);
         let get = Request::get("/v1s/consents")
-            .header("x-client-id", fixture.world.tenant.to_string())
-            .header("x-client-secret", &fixture.world.client_secret)
+            .header("x-client-id", fixture.world.client.tenant().to_string())
+            .header("x-client-secret", &fixture.world.client.secret)
             .header("authorization", format!("Bearer {jws}"));
         let answer = fixture.send(get.body(Body::from(sent)).unwrap()).await;
         let is_covered = signed.is_empty() || sent.trim() == signed;
         assert_eq!(answer.status == 200, is_covered, "{sent:?} {signed:?}");
     }
     // A browser-safe operation is signed like any other here.
-    let skill = json!({ "client_id": fixture.world.tenant, "client_app_key": fixture.world.client_app_key, "skill": "xyz_ro_aisp_sbx_#1.0" });
+    let skill = json!({ "client_id": fixture.world.client.tenant(), "client_app_key": fixture.world.client.app_key, "skill": "xyz_ro_aisp_sbx_#1.0" });
     let body = serde_json::to_string_pretty(&skill).unwrap();
     let opened = fixture
         .post("/v1s/sessions", &body, &fixture.sign(&skill.to_string()))
@@ -89,7 +89,7 @@ async fn every_algorithm_and_both_styles_are_served(db: Db) {
 async fn a_signature_is_good_for_its_time_and_not_longer(db: Db) {
     let fixture = Fixture::new(db).await;
     let body = fixture.listing();
-    let clock = &fixture.world.state().clock;
+    let clock = &fixture.world.state.clock;
     let (early, late) = (fixture.sign(&body), fixture.sign(&body));
     clock.advance(Duration::seconds(119));
     assert_eq!(
@@ -112,7 +112,7 @@ async fn a_signature_is_good_for_its_time_and_not_longer(db: Db) {
     let (services, owner, id) = (
         &fixture.world.services,
         &fixture.world.owner,
-        fixture.world.tenant,
+        fixture.world.client.tenant(),
     );
     services
         .set_signature_terms(owner, id, 1, (false, "30"), &source())
@@ -169,7 +169,7 @@ async fn a_signature_is_accepted_once(db: Db) {
     );
     assert_eq!(fixture.list(&jws).await.status, 200);
     // Forgotten only when its age refuses it.
-    let state = fixture.world.state();
+    let state = &fixture.world.state;
     let kept = rule("used_signatures");
     state.clock.advance(Duration::seconds(122));
     let mut tx = state.db.write().await.unwrap();
@@ -198,7 +198,7 @@ async fn a_tenant_may_demand_signatures(db: Db) {
     let (services, owner, id) = (
         &fixture.world.services,
         &fixture.world.owner,
-        fixture.world.tenant,
+        fixture.world.client.tenant(),
     );
     let body = fixture.listing();
     assert_eq!(
@@ -225,15 +225,15 @@ async fn a_tenant_may_demand_signatures(db: Db) {
         (401, "signature_required")
     );
     assert_eq!(fixture.list(&fixture.sign(&body)).await.status, 200);
-    let opening = json!({ "client_id": id, "client_app_key": fixture.world.client_app_key, "skill": "xyz_ro_aisp_sbx_#1.0" });
+    let opening = json!({ "client_id": id, "client_app_key": fixture.world.client.app_key, "skill": "xyz_ro_aisp_sbx_#1.0" });
     let opened = fixture
         .post("/v1/sessions", &opening.to_string(), "ignored")
         .await;
     assert_eq!(opened.status, 200, "browsers cannot sign");
     let grant = ConsoleGrant {
         tenant: id,
-        run: app::domain::ids::RunId(fixture.world.state().clock.id()),
-        expires: fixture.world.state().clock.now() + Duration::minutes(1),
+        run: app::domain::ids::RunId(fixture.world.state.clock.id()),
+        expires: fixture.world.state.clock.now() + Duration::minutes(1),
     };
     let mut by_console = Request::post("/v1/consents/list")
         .header("content-type", "application/json")
@@ -306,7 +306,7 @@ async fn what_is_missing_or_no_signature_is_told(db: Db) {
     // Wrong keys are wrong keys, whatever the signature.
     let wrong = fixture
         .listing()
-        .replace(&fixture.world.client_secret, "wrong");
+        .replace(&fixture.world.client.secret, "wrong");
     let answer = fixture
         .post("/v1s/consents/list", &wrong, &fixture.sign(&wrong))
         .await;
@@ -338,7 +338,7 @@ async fn the_log_names_the_operation(db: Db) {
 
     let fixture = Fixture::new(db).await;
     let answer = fixture.list(&fixture.sign(&fixture.listing())).await;
-    let state = fixture.world.state();
+    let state = &fixture.world.state;
     state.request_log.flush(state).await;
     let rows = fixture
         .world

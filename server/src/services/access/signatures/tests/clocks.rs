@@ -26,7 +26,7 @@ impl Fixture {
     }
 
     async fn tidy(&self) {
-        let state = self.world.state();
+        let state = &self.world.state;
         let mut tx = state.db.write().await.unwrap();
         let kept = rule("used_signatures");
         let bound = kept.kept.bound(state.clock.now(), Duration::days(365));
@@ -57,13 +57,7 @@ async fn nothing_is_good_before_its_time(db: Db) {
         (finding.check, finding.found.as_str()),
         (Check::Time, format!("nbf {}", now + 3600).as_str())
     );
-    let clock = fixture
-        .world
-        .state()
-        .clock
-        .now()
-        .format("%FT%TZ")
-        .to_string();
+    let clock = fixture.world.state.clock.now().format("%FT%TZ").to_string();
     assert!(
         finding.advice.contains("in 3600 s") && finding.advice.matches(&clock).count() == 2,
         "{}",
@@ -124,7 +118,7 @@ async fn times_at_the_ends_of_the_calendar_are_refused_and_break_nothing(db: Db)
 
 async fn a_clock_that_goes_back_makes_no_used_signature_good_again(db: Db) {
     let fixture = Fixture::new(db).await;
-    let clock = &fixture.world.state().clock;
+    let clock = &fixture.world.state.clock;
     let now = fixture.now();
     let long = fixture.timed(&[("exp", json!(now + 3600))]);
     assert_eq!(fixture.list(&long).await.status, 200);
@@ -171,7 +165,7 @@ async fn a_clock_that_goes_back_makes_no_used_signature_good_again(db: Db) {
 
 async fn jumps_of_an_hour_refuse_nobody(db: Db) {
     let fixture = Fixture::new(db).await;
-    let clock = &fixture.world.state().clock;
+    let clock = &fixture.world.state.clock;
     let body = fixture.listing();
     let used = fixture.sign(&body);
     assert_eq!(fixture.list(&used).await.status, 200);
@@ -202,7 +196,7 @@ async fn the_clock_of_a_tenant_moves_no_signature(db: Db) {
 
 async fn strangers_push_nothing_out_of_the_owners_list(db: Db) {
     let fixture = Fixture::new(db).await;
-    let clock = &fixture.world.state().clock;
+    let clock = &fixture.world.state.clock;
     // The owner's own mistake: a good key, and another body.
     let mine = fixture.list(&fixture.sign("{}")).await;
     assert!(mine.fails("digest"));
@@ -210,7 +204,7 @@ async fn strangers_push_nothing_out_of_the_owners_list(db: Db) {
     assert!(by_secret.fails("form"));
     // Somebody who knows the client_id and nothing else, for some minutes.
     let session = "018f3c1e-8a44-7d2b-9d59-2b7a3f1c0a11";
-    let body = json!({ "client_id": fixture.world.tenant, "nonce": "n", "skill": "x", "step": "y", "data": {} }).to_string();
+    let body = json!({ "client_id": fixture.world.client.tenant(), "nonce": "n", "skill": "x", "step": "y", "data": {} }).to_string();
     for _ in 0..3 {
         for _ in 0..60 {
             fixture

@@ -43,10 +43,7 @@ async fn a_key_is_added_once_and_only_if_it_is_one(db: Db) {
     assert_eq!(keys[0].last_used_at, None);
     fixture.list(&fixture.sign(&fixture.listing())).await;
     let keys = fixture.keys().await;
-    assert_eq!(
-        keys[0].last_used_at,
-        Some(fixture.world.state().clock.now())
-    );
+    assert_eq!(keys[0].last_used_at, Some(fixture.world.state.clock.now()));
 }
 
 async fn rotation_refuses_nothing_and_a_stopped_key_is_refused_at_once(db: Db) {
@@ -188,7 +185,7 @@ async fn keys_are_the_servicers_own_and_for_its_owners_to_change(db: Db) {
         .await;
     assert_eq!(unknown, Err(PortalError::NotFound));
     let specimen = Specimen {
-        tenant: other.world.tenant,
+        tenant: other.world.client.tenant(),
         jws: String::new(),
         method: String::new(),
         url: String::new(),
@@ -207,10 +204,10 @@ async fn every_act_is_written_down_or_does_not_happen(db: Db) {
     let (services, owner, id) = (
         &fixture.world.services,
         &fixture.world.owner,
-        fixture.world.tenant,
+        fixture.world.client.tenant(),
     );
     let key = fixture.keys().await[0].id;
-    fixture.world.state().db.break_audit_log().await;
+    fixture.world.state.db.break_audit_log().await;
     assert!(matches!(
         fixture.add("next", RSA_PUBLIC).await,
         Err(PortalError::Internal(_))

@@ -63,7 +63,7 @@ impl Fixture {
     }
 
     fn without_keys(world: World, signer: Signer) -> Self {
-        let router = crate::api::router(world.state());
+        let router = crate::api::router(&world.state);
         Self {
             world,
             router,
@@ -89,12 +89,12 @@ impl Fixture {
     }
 
     fn now(&self) -> i64 {
-        self.world.state().clock.now().timestamp()
+        self.world.state.clock.now().timestamp()
     }
 
     /// The body of a server's call.
     fn listing(&self) -> String {
-        let (id, secret) = (self.world.tenant, &self.world.client_secret);
+        let (id, secret) = (self.world.client.tenant(), &self.world.client.secret);
         json!({ "client_id": id, "client_secret": secret }).to_string()
     }
 
@@ -105,7 +105,7 @@ impl Fixture {
 
     fn claims(&self, body: &str) -> Value {
         let mut claims = claims(self.now(), body.as_bytes());
-        claims["jti"] = json!(self.world.state().clock.token());
+        claims["jti"] = json!(self.world.state.clock.token());
         claims
     }
 
@@ -142,7 +142,7 @@ impl Fixture {
 
     async fn diagnose(&self, jws: &str, body: &str) -> Vec<Finding> {
         let specimen = Specimen {
-            tenant: self.world.tenant,
+            tenant: self.world.client.tenant(),
             jws: format!("Authorization: Bearer {jws}"),
             method: "post".into(),
             url: "/v1s/consents/list".into(),

@@ -125,7 +125,7 @@ async fn every_check_refuses_by_its_name_and_tells_the_owner(db: Db) {
         .unwrap();
     let text = format!("{latest:?}");
     assert!(
-        !text.contains(&fixture.world.client_secret),
+        !text.contains(&fixture.world.client.secret),
         "what was sent is not kept"
     );
 }

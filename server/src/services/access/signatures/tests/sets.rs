@@ -101,7 +101,7 @@ async fn a_set_is_read_once_and_again_when_it_is_old(db: Db) {
         assert_eq!(by_kid(&fixture, &fixture.signer).await.status, 200);
     }
     assert_eq!(publisher.asked(), 1, "when it was added");
-    fixture.world.state().clock.advance(Duration::minutes(15));
+    fixture.world.state.clock.advance(Duration::minutes(15));
     publisher.say(200, set(&[&Signer::new(ED25519)]));
     assert!(
         by_kid(&fixture, &fixture.signer).await.fails("key"),
@@ -110,14 +110,14 @@ async fn a_set_is_read_once_and_again_when_it_is_old(db: Db) {
     assert_eq!(publisher.asked(), 2);
     let keys = fixture.keys().await;
     assert_eq!(keys[0].url.as_deref(), Some(publisher.url.as_str()));
-    assert_eq!(keys[0].fetched_at, Some(fixture.world.state().clock.now()));
+    assert_eq!(keys[0].fetched_at, Some(fixture.world.state.clock.now()));
 }
 
 async fn a_new_key_in_the_set_is_found_and_an_unknown_one_asks_no_more_than_twice_a_minute(db: Db) {
     let (old, new) = (Signer::new(P256), Signer::new(ED25519));
     let publisher = Publisher::new(&[&old]).await;
     let fixture = fixture(db, &publisher).await;
-    let clock = &fixture.world.state().clock;
+    let clock = &fixture.world.state.clock;
     clock.advance(Duration::seconds(31));
     publisher.say(200, set(&[&old, &new]));
     assert_eq!(by_kid(&fixture, &new).await.status, 200);
@@ -135,7 +135,7 @@ async fn a_new_key_in_the_set_is_found_and_an_unknown_one_asks_no_more_than_twic
 async fn a_set_that_cannot_be_read_is_good_for_a_day(db: Db) {
     let publisher = Publisher::new(&[&Signer::new(P256)]).await;
     let fixture = fixture(db, &publisher).await;
-    let clock = &fixture.world.state().clock;
+    let clock = &fixture.world.state.clock;
     for (status, text) in [
         (500, "broken"),
         (302, ""),
@@ -168,7 +168,7 @@ async fn a_set_that_cannot_be_read_hinders_no_other_key(db: Db) {
     let other = Signer::new(ED25519);
     fixture.add(ISSUER, other.public_pem()).await.unwrap();
     publisher.say(500, "broken");
-    fixture.world.state().clock.advance(Duration::minutes(16));
+    fixture.world.state.clock.advance(Duration::minutes(16));
     for _ in 0..3 {
         assert_eq!(by_kid(&fixture, &other).await.status, 200);
     }

@@ -21,12 +21,12 @@ impl Street {
             match self.submit(opened, transfer(json!({}))).await {
                 Ok(taken) => return taken.data["url"].as_str().unwrap().to_owned(),
                 Err(ApiError::Refused(refusal)) if refusal.code == Code::StepInFlight => {
-                    self.seconds(61);
+                    self.world.advance(61);
                 }
                 Err(ApiError::Refused(refusal)) if refusal.code == Code::InvalidNonce => {
                     let known = sessions::get(
-                        &self.state,
-                        &self.client,
+                        &self.world.state,
+                        &self.world.client,
                         opened.session_id,
                         SessionProof::Secret,
                     );
@@ -53,11 +53,16 @@ impl Street {
             if let Some(session) = query(&link, "session_id") {
                 assert_eq!(query(&link, "error"), None, "{link}");
                 let id = session.parse().unwrap();
-                let standing = sessions::get(&self.state, &self.client, id, SessionProof::Secret);
+                let standing = sessions::get(
+                    &self.world.state,
+                    &self.world.client,
+                    id,
+                    SessionProof::Secret,
+                );
                 return standing.await.unwrap().temp_token.unwrap();
             }
             assert_eq!(link, "wait");
-            self.seconds(61);
+            self.world.advance(61);
         }
         panic!("a browser would have given up")
     }
@@ -69,8 +74,8 @@ impl Street {
     }
 
     async fn read_to_the_end(&self, token: &str) {
-        let pair = self.exchange(token).await;
-        self.seconds(4);
+        let pair = self.world.client.redeem(token).await;
+        self.world.advance(4);
         assert_eq!(
             self.get(&pair).await.status,
             PaymentStatus::SettledForDebtor
@@ -87,14 +92,18 @@ async fn a_step_broken_off_anywhere_orders_once(db: Db) {
     let mut sweeps = Sweeps::of(SWEEPS);
     'sweeps: loop {
         for times in 1.. {
-            let opened = street.session().await;
-            let named = street.client.named();
+            let opened = street.world.client.open(PISP).await;
+            let named = street.world.client.named();
             let new = intent(&opened, &opened.nonce, transfer(json!({})));
-            let done = break_off(steps::submit_inline(&street.state, &named, new), times).await;
+            let done = break_off(
+                steps::submit_inline(&street.world.state, &named, new),
+                times,
+            )
+            .await;
             let url = street.insist(&opened).await;
             street.go_on(&url).await;
-            street.seconds(120);
-            street.work().await;
+            street.world.advance(120);
+            street.world.work().await;
             orders += 1;
             let expected = vec!["ACSC"; orders];
             assert_eq!(street.at_bank().await, expected, "waited {times} times");
@@ -107,7 +116,7 @@ async fn a_step_broken_off_anywhere_orders_once(db: Db) {
             }
         }
     }
-    street.close().await;
+    street.world.bank().close().await;
 }
 
 async fn a_return_broken_off_anywhere_finds_the_payment(db: Db) {
@@ -119,7 +128,7 @@ async fn a_return_broken_off_anywhere_finds_the_payment(db: Db) {
             let (_, url) = street.order(transfer(json!({}))).await;
             let back = walk(&url, "approve").await;
             let arrival = back.arrival();
-            let work = crate::services::sessions::callbacks::process(&street.state, &arrival);
+            let work = crate::services::sessions::callbacks::process(&street.world.state, &arrival);
             let done = break_off(work, times).await;
             let token = street.reload(&back).await;
             street.read_to_the_end(&token).await;
@@ -134,13 +143,13 @@ async fn a_return_broken_off_anywhere_finds_the_payment(db: Db) {
             }
         }
     }
-    street.close().await;
+    street.world.bank().close().await;
 }
 
 async fn of_many_orders_one_reaches_the_bank(db: Db) {
     let street = Street::open(db).await;
     for round in 1..=5 {
-        let opened = Arc::new(street.session().await);
+        let opened = Arc::new(street.world.client.open(PISP).await);
         let tasks: Vec<_> = (0..64)
             .map(|_| {
                 let (street, opened) = (street.clone(), opened.clone());
@@ -165,21 +174,22 @@ async fn of_many_orders_one_reaches_the_bank(db: Db) {
         street.go_on(&pages[0]).await;
         assert_eq!(street.at_bank().await, vec!["ACSC"; round]);
     }
-    street.close().await;
+    street.world.bank().close().await;
 }
 
 async fn a_cancellation_and_an_execution_never_both_happen(db: Db) {
     let street = Street::open(db).await;
     let mut expected = Vec::new();
     for round in 0..12_u64 {
-        let tomorrow = (street.state.clock.now() + chrono::Duration::days(1)).date_naive();
+        let tomorrow = (street.world.state.clock.now() + chrono::Duration::days(1)).date_naive();
         let pair = Arc::new(
             street
                 .paid(transfer(json!({ "requested_execution_date": tomorrow })))
                 .await,
         );
         let midnight = tomorrow.and_time(chrono::NaiveTime::MIN).and_utc();
-        street.advance(midnight - street.state.clock.now() - chrono::Duration::milliseconds(1));
+        street
+            .advance(midnight - street.world.state.clock.now() - chrono::Duration::milliseconds(1));
         let tasks: Vec<_> = (0..8)
             .map(|_| {
                 let (street, pair) = (street.clone(), pair.clone());
@@ -208,7 +218,7 @@ async fn a_cancellation_and_an_execution_never_both_happen(db: Db) {
             cancelled == 0 || cancelled == 8,
             "it is off for everybody or for nobody"
         );
-        street.seconds(10);
+        street.world.advance(10);
         let (here, there) = match cancelled {
             0 => (PaymentStatus::SettledForDebtor, "ACSC"),
             _ => (PaymentStatus::Cancelled, "CANC"),
@@ -217,5 +227,5 @@ async fn a_cancellation_and_an_execution_never_both_happen(db: Db) {
         assert_eq!(street.get(&pair).await.status, here);
         assert_eq!(street.at_bank().await, expected, "both sides agree");
     }
-    street.close().await;
+    street.world.bank().close().await;
 }

@@ -45,14 +45,14 @@ async fn a_payment_is_read_until_it_is_final(db: Db) {
         ServedFrom::Cache,
         "asked a moment ago"
     );
-    street.seconds(3);
+    street.world.advance(3);
     let payment = street.get(&pair).await;
     assert_eq!(
         (payment.status, payment.is_final),
         (PaymentStatus::SettledForDebtor, true)
     );
     assert!(payment.updated_at > payment.created_at);
-    street.seconds(60);
+    street.world.advance(60);
     assert_eq!(
         street.get(&pair).await.served_from,
         ServedFrom::Cache,
@@ -62,7 +62,7 @@ async fn a_payment_is_read_until_it_is_final(db: Db) {
         code(street.cancel(&pair).await),
         Code::PaymentNotCancellable
     );
-    street.close().await;
+    street.world.bank().close().await;
 }
 
 async fn a_bank_that_is_down_breaks_no_answer(db: Db) {
@@ -73,8 +73,8 @@ async fn a_bank_that_is_down_breaks_no_answer(db: Db) {
         ))
         .await;
     let before = street.get(&pair).await;
-    street.close().await;
-    street.seconds(60);
+    street.world.bank().close().await;
+    street.world.advance(60);
     let after = street.get(&pair).await;
     assert_eq!((after.status, after.as_of), (before.status, before.as_of));
     assert_eq!(after.served_from, ServedFrom::Cache);
@@ -82,8 +82,8 @@ async fn a_bank_that_is_down_breaks_no_answer(db: Db) {
         code(street.cancel(&pair).await),
         Code::ExternalApiConnectionError
     );
-    street.seconds(3600);
-    street.work().await;
+    street.world.advance(3600);
+    street.world.work().await;
     assert_eq!(street.get(&pair).await.status, before.status);
 }
 
@@ -117,23 +117,24 @@ async fn a_pair_reads_its_own_kind_and_its_own_payment(db: Db) {
     let street = Street::open(db).await;
     let pair = street.paid(transfer(json!({}))).await;
     let accounts =
-        crate::services::consents::accounts::list(&street.state, &street.client, &pair).await;
+        crate::services::consents::accounts::list(&street.world.state, &street.world.client, &pair)
+            .await;
     assert_eq!(code(accounts.map(|_| ())), Code::WrongKindOfConsent);
     let own = street.get(&pair).await.id;
-    let by_id = |id| payments::get(&street.state, &street.client, &pair, Some(id));
+    let by_id = |id| payments::get(&street.world.state, &street.world.client, &pair, Some(id));
     assert_eq!(by_id(own).await.unwrap().id, own);
     let other = street.paid(transfer(json!({}))).await;
     for id in [
         street.get(&other).await.id,
-        PaymentId(street.state.clock.id()),
+        PaymentId(street.world.state.clock.id()),
     ] {
         assert_eq!(code(by_id(id).await.map(|_| ())), Code::NotFound);
     }
-    let stranger = payer(&street.state).await;
-    let foreign = payments::get(&street.state, &stranger, &pair, None).await;
+    let stranger = street.world.beside().await.client;
+    let foreign = payments::get(&street.world.state, &stranger, &pair, None).await;
     assert_eq!(code(foreign.map(|_| ())), Code::InvalidCredentialsId);
     // An account consent has no payment.
-    let opened = sessions::create(&street.state, &street.client, new_session(AISP))
+    let opened = sessions::create(&street.world.state, &street.world.client, new_session(AISP))
         .await
         .unwrap();
     let consent = NewStep {
@@ -141,16 +142,20 @@ async fn a_pair_reads_its_own_kind_and_its_own_payment(db: Db) {
         nonce: opened.nonce.into(),
         ..sca()
     };
-    let taken = steps::submit(&street.state, &street.client.named(), consent)
+    let taken = steps::submit(&street.world.state, &street.world.client.named(), consent)
         .await
         .unwrap();
     let page = taken.data["url"].as_str().unwrap();
     let back = walk_with(page, "approve", ("accounts", "201")).await;
     let link = street.come_back(&back).await;
-    let pair = street.exchange(&query(&link, "temp_token").unwrap()).await;
-    let payment = payments::get(&street.state, &street.client, &pair, None).await;
+    let pair = street
+        .world
+        .client
+        .redeem(&query(&link, "temp_token").unwrap())
+        .await;
+    let payment = payments::get(&street.world.state, &street.world.client, &pair, None).await;
     assert_eq!(code(payment.map(|_| ())), Code::WrongKindOfConsent);
-    street.close().await;
+    street.world.bank().close().await;
 }
 
 async fn a_later_payment_is_called_off_once_and_for_all(db: Db) {
@@ -170,7 +175,7 @@ async fn a_later_payment_is_called_off_once_and_for_all(db: Db) {
     street.advance(chrono::Duration::days(5));
     assert_eq!(street.get(&pair).await.status, PaymentStatus::Cancelled);
     assert_eq!(street.at_bank().await, ["CANC"]);
-    street.close().await;
+    street.world.bank().close().await;
 }
 
 async fn a_job_follows_it_to_the_end(db: Db) {
@@ -182,9 +187,9 @@ async fn a_job_follows_it_to_the_end(db: Db) {
     let id = street.get(&pair).await.id;
     for _ in 0..13 * 24 {
         street.advance(chrono::Duration::hours(1));
-        street.work().await;
+        street.world.work().await;
     }
-    let mut tx = street.state.db.read().await.unwrap();
+    let mut tx = street.world.state.db.read().await.unwrap();
     let row = tx.payment(id).await.unwrap().unwrap();
     assert_eq!(
         (row.status, row.is_final),
@@ -195,18 +200,18 @@ async fn a_job_follows_it_to_the_end(db: Db) {
     assert!(!follows, "nobody looks at what is final");
     drop(tx);
     assert_eq!(street.get(&pair).await.said.executions.unwrap().done, 2);
-    street.close().await;
+    street.world.bank().close().await;
 }
 
 async fn an_end_user_who_does_not_come_back_has_paid_all_the_same(db: Db) {
     let street = Street::open(db).await;
     let (opened, url) = street.order(transfer(json!({}))).await;
-    street.seconds(60);
-    street.work().await;
+    street.world.advance(60);
+    street.world.work().await;
     let standing = || {
         sessions::get(
-            &street.state,
-            &street.client,
+            &street.world.state,
+            &street.world.client,
             opened.session_id,
             SessionProof::Secret,
         )
@@ -217,11 +222,11 @@ async fn an_end_user_who_does_not_come_back_has_paid_all_the_same(db: Db) {
         "not decided yet"
     );
     let back = walk(&url, "approve").await;
-    street.seconds(60);
-    street.work().await;
+    street.world.advance(60);
+    street.world.work().await;
     let found = standing().await.unwrap();
     assert_eq!(found.status, SessionStatus::Completed);
-    let pair = street.exchange(&found.temp_token.unwrap()).await;
+    let pair = street.world.client.redeem(&found.temp_token.unwrap()).await;
     assert_eq!(
         street.get(&pair).await.status,
         PaymentStatus::SettledForDebtor
@@ -233,7 +238,7 @@ async fn an_end_user_who_does_not_come_back_has_paid_all_the_same(db: Db) {
         Some("already_completed")
     );
     assert_eq!(query(&link, "error"), None);
-    street.close().await;
+    street.world.bank().close().await;
 }
 
 async fn a_refusal_in_the_url_is_not_believed(db: Db) {
@@ -259,12 +264,16 @@ async fn a_refusal_in_the_url_is_not_believed(db: Db) {
     assert_eq!(query(&link, "temp_token"), None, "{link}");
     // The honest return of the browser that was at the bank has the bank's code.
     let link = street.come_back(&back).await;
-    let pair = street.exchange(&query(&link, "temp_token").unwrap()).await;
+    let pair = street
+        .world
+        .client
+        .redeem(&query(&link, "temp_token").unwrap())
+        .await;
     assert_eq!(
         street.get(&pair).await.status,
         PaymentStatus::AcceptedTechnicalValidation
     );
-    street.close().await;
+    street.world.bank().close().await;
 }
 
 async fn a_refused_payment_can_be_ordered_again(db: Db) {
@@ -274,8 +283,8 @@ async fn a_refused_payment_can_be_ordered_again(db: Db) {
     assert_eq!(query(&link, "error").as_deref(), Some("access_denied"));
     // Nobody decided, and the browser says that it was refused: it is closed at the bank.
     let standing = sessions::get(
-        &street.state,
-        &street.client,
+        &street.world.state,
+        &street.world.client,
         opened.session_id,
         SessionProof::Secret,
     )
@@ -283,7 +292,7 @@ async fn a_refused_payment_can_be_ordered_again(db: Db) {
     .unwrap();
     let nonce = standing.nonce.unwrap();
     let again = intent(&opened, &nonce, transfer(json!({})));
-    let taken = steps::submit(&street.state, &street.client.named(), again)
+    let taken = steps::submit(&street.world.state, &street.world.client.named(), again)
         .await
         .unwrap();
     let url = taken.data["url"].as_str().unwrap();
@@ -292,15 +301,22 @@ async fn a_refused_payment_can_be_ordered_again(db: Db) {
     let mut ended = street.at_bank().await;
     ended.sort_unstable();
     assert_eq!(ended, ["CANC", "RJCT"]);
-    street.close().await;
+    street.world.bank().close().await;
 }
 
 async fn a_session_called_off_takes_its_payment_along(db: Db) {
     let street = Street::open(db).await;
     let (opened, _) = street.order(transfer(json!({}))).await;
-    let cancel = |id| sessions::cancel(&street.state, &street.client, id, SessionProof::Secret);
+    let cancel = |id| {
+        sessions::cancel(
+            &street.world.state,
+            &street.world.client,
+            id,
+            SessionProof::Secret,
+        )
+    };
     cancel(opened.session_id).await.unwrap();
-    street.work().await;
+    street.world.work().await;
     assert_eq!(
         street.at_bank().await,
         ["CANC"],
@@ -314,9 +330,9 @@ async fn a_session_called_off_takes_its_payment_along(db: Db) {
         .await;
     street.come_back(&walk(&url, "approve").await).await;
     cancel(opened.session_id).await.unwrap();
-    street.work().await;
+    street.world.work().await;
     assert_eq!(street.at_bank().await, ["CANC", "CANC"]);
-    street.close().await;
+    street.world.bank().close().await;
 }
 
 async fn what_was_ordered_is_erased_with_its_consent(db: Db) {
@@ -324,17 +340,17 @@ async fn what_was_ordered_is_erased_with_its_consent(db: Db) {
     let pair = street.paid(transfer(json!({}))).await;
     let id = street.get(&pair).await.id;
     let (abandoned, _) = street.order(transfer(json!({}))).await;
-    lifecycle::delete(&street.state, &street.client, &pair, Some(0))
+    lifecycle::delete(&street.world.state, &street.world.client, &pair, Some(0))
         .await
         .unwrap();
     street.advance(chrono::Duration::days(3));
-    crate::services::sessions::erasure::erase(&street.state)
+    crate::services::sessions::erasure::erase(&street.world.state)
         .await
         .unwrap();
-    let mut tx = street.state.db.write().await.unwrap();
+    let mut tx = street.world.state.db.write().await.unwrap();
     assert!(tx.payment(id).await.unwrap().is_none());
     let left = tx
-        .poll_now(abandoned.session_id, street.state.clock.now())
+        .poll_now(abandoned.session_id, street.world.state.clock.now())
         .await
         .unwrap();
     assert!(
@@ -344,18 +360,18 @@ async fn what_was_ordered_is_erased_with_its_consent(db: Db) {
     drop(tx);
     assert_eq!(
         code(
-            payments::get(&street.state, &street.client, &pair, None)
+            payments::get(&street.world.state, &street.world.client, &pair, None)
                 .await
                 .map(|_| ())
         ),
         Code::InactiveCredentials
     );
-    street.close().await;
+    street.world.bank().close().await;
 }
 
 async fn data_that_no_schema_refuses_is_refused_at_the_field(db: Db) {
     let street = Street::open(db).await;
-    let opened = street.session().await;
+    let opened = street.world.client.open(PISP).await;
     let past = transfer(json!({ "requested_execution_date": "2025-12-31" }));
     let Err(ApiError::Refused(refusal)) = street.submit(&opened, past).await else {
         panic!("was not refused")
@@ -367,5 +383,5 @@ async fn data_that_no_schema_refuses_is_refused_at_the_field(db: Db) {
     );
     assert!(street.at_bank().await.is_empty());
     street.submit(&opened, transfer(json!({}))).await.unwrap();
-    street.close().await;
+    street.world.bank().close().await;
 }

@@ -11,12 +11,12 @@ async fn picture(world: &World) -> String {
     let tenants = world.services.tenants(&world.owner, "").await.unwrap();
     let tenant = world
         .services
-        .tenant(&world.owner, world.tenant)
+        .tenant(&world.owner, world.client.tenant())
         .await
         .unwrap();
     let keys = world
         .services
-        .keys(&world.owner, world.tenant)
+        .keys(&world.owner, world.client.tenant())
         .await
         .unwrap();
     let keys: Vec<_> = keys.iter().map(|key| (key.id, key.ends_at)).collect();
@@ -25,7 +25,12 @@ async fn picture(world: &World) -> String {
 
 /// Every act of the trait, one after the other; each is tried though the one before failed.
 async fn all_acts(world: &World) -> Vec<PortalResult<()>> {
-    let (services, owner, id, source) = (&world.services, &world.owner, world.tenant, source());
+    let (services, owner, id, source) = (
+        &world.services,
+        &world.owner,
+        world.client.tenant(),
+        source(),
+    );
     let secret = live(world, KeyKind::Secret).await[0].id;
     let sandbox = NewTenant {
         environment: Environment::Sandbox,

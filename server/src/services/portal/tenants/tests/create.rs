@@ -36,10 +36,15 @@ async fn production_is_for_approved_servicers_and_their_owners(db: Db) {
         services.keys(&developer, made.id).await,
         Err(PortalError::Forbidden(_))
     ));
-    assert!(services.keys(&developer, world.tenant).await.is_ok());
+    assert!(
+        services
+            .keys(&developer, world.client.tenant())
+            .await
+            .is_ok()
+    );
 
     let key = services.keys(&owner, made.id).await.unwrap()[0].id;
-    world.state().clock.advance(Duration::minutes(11));
+    world.state.clock.advance(Duration::minutes(11));
     let stale = services.stop_key(&owner, made.id, key, &source()).await;
     assert_eq!(stale, Err(PortalError::ProofNeeded));
     let fresh = world.actor(Role::Owner, ServicerStatus::Approved);
@@ -52,8 +57,8 @@ async fn production_is_for_approved_servicers_and_their_owners(db: Db) {
 async fn a_foreign_tenant_is_a_missing_one(db: Db) {
     let world = World::new(db).await;
     let other = world.beside().await;
-    let (services, owner, foreign) = (&world.services, &world.owner, other.tenant);
-    let none = TenantId(world.state().clock.id());
+    let (services, owner, foreign) = (&world.services, &world.owner, other.client.tenant());
+    let none = TenantId(world.state.clock.id());
     for id in [foreign, none] {
         assert_eq!(
             services.tenant(owner, id).await.map(|_| ()),
@@ -85,9 +90,11 @@ async fn a_foreign_tenant_is_a_missing_one(db: Db) {
         );
     }
     let foreign_key = live(&other, KeyKind::Secret).await[0].id;
-    for key in [foreign_key, KeyId(world.state().clock.id())] {
+    for key in [foreign_key, KeyId(world.state.clock.id())] {
         assert_eq!(
-            services.stop_key(owner, world.tenant, key, &source()).await,
+            services
+                .stop_key(owner, world.client.tenant(), key, &source())
+                .await,
             Err(PortalError::NotFound)
         );
     }
@@ -101,7 +108,7 @@ async fn a_foreign_tenant_is_a_missing_one(db: Db) {
     );
     assert_eq!(
         services
-            .tenants(owner, &world.tenant.to_string())
+            .tenants(owner, &world.client.tenant().to_string())
             .await
             .unwrap()
             .len(),

@@ -85,7 +85,7 @@ async fn production_asks_for_fresh_proof_and_the_sandbox_does_not(db: Db) {
         .create_tenant(&owner, production(), &source())
         .await;
     let live = self::made(made.unwrap()).id;
-    let clock = &world.state().clock;
+    let clock = &world.state.clock;
     clock.advance(Duration::minutes(10));
     assert!(owner.fresh(clock.now()).is_ok(), "ten minutes to the end");
     clock.advance(Duration::seconds(1));
@@ -95,7 +95,7 @@ async fn production_asks_for_fresh_proof_and_the_sandbox_does_not(db: Db) {
     }
     assert_eq!(world.services.keys(&owner, live).await.unwrap().len(), keys);
     let always = ["signing key", "signing key stop", "create"];
-    for (act, answer) in acts(&world, &owner, world.tenant).await {
+    for (act, answer) in acts(&world, &owner, world.client.tenant()).await {
         let asked = answer == Err(PortalError::ProofNeeded);
         assert_eq!(asked, always.contains(&act), "{act}: {answer:?}");
     }

@@ -15,8 +15,11 @@ async fn of_64_rotations_at_once_one_wins(db: Db) {
     for kind in [KeyKind::Secret, KeyKind::AppKey] {
         let tasks: Vec<_> = (0..64)
             .map(|_| {
-                let (services, owner, tenant) =
-                    (world.services.clone(), world.owner.clone(), world.tenant);
+                let (services, owner, tenant) = (
+                    world.services.clone(),
+                    world.owner.clone(),
+                    world.client.tenant(),
+                );
                 tokio::spawn(async move {
                     services
                         .rotate_key(&owner, tenant, kind, Duration::hours(1).into(), &source())
@@ -41,12 +44,12 @@ async fn of_64_rotations_at_once_one_wins(db: Db) {
 
 async fn a_rotation_overlaps_and_ends(db: Db) {
     let world = World::new(db).await;
-    let clock = &world.state().clock;
+    let clock = &world.state.clock;
     let from = source();
     let rotate = |overlap: Duration| {
         world.services.rotate_key(
             &world.owner,
-            world.tenant,
+            world.client.tenant(),
             KeyKind::Secret,
             overlap.into(),
             &from,
@@ -83,7 +86,7 @@ async fn a_rotation_overlaps_and_ends(db: Db) {
     let app = live(&world, KeyKind::AppKey).await;
     assert_eq!(
         app[0].value.as_deref(),
-        Some(world.client_app_key.as_str()),
+        Some(world.client.app_key.as_str()),
         "app keys can be shown"
     );
 }
@@ -94,7 +97,7 @@ async fn a_key_stopped_frees_its_place(db: Db) {
     for _ in 0..3 {
         let rotated = world.services.rotate_key(
             &world.owner,
-            world.tenant,
+            world.client.tenant(),
             KeyKind::AppKey,
             Duration::days(30).into(),
             &from,
@@ -107,19 +110,19 @@ async fn a_key_stopped_frees_its_place(db: Db) {
             .unwrap();
         world
             .services
-            .stop_key(&world.owner, world.tenant, old.id, &from)
+            .stop_key(&world.owner, world.client.tenant(), old.id, &from)
             .await
             .unwrap();
         let again = world
             .services
-            .stop_key(&world.owner, world.tenant, old.id, &from)
+            .stop_key(&world.owner, world.client.tenant(), old.id, &from)
             .await;
         assert_eq!(again, Ok(()), "a second click finds it done");
     }
     let last = live(&world, KeyKind::AppKey).await.remove(0);
     world
         .services
-        .stop_key(&world.owner, world.tenant, last.id, &from)
+        .stop_key(&world.owner, world.client.tenant(), last.id, &from)
         .await
         .unwrap();
     assert!(live(&world, KeyKind::AppKey).await.is_empty());
@@ -127,7 +130,7 @@ async fn a_key_stopped_frees_its_place(db: Db) {
         .services
         .rotate_key(
             &world.owner,
-            world.tenant,
+            world.client.tenant(),
             KeyKind::AppKey,
             Duration::days(30).into(),
             &from,
@@ -143,21 +146,23 @@ async fn only_a_live_secret_of_the_tenant_is_held(db: Db) {
         world.services.holds_secret(actor, tenant, secret).await
     };
     let own = &world.owner;
-    held(own, world.tenant, &world.client_secret).await.unwrap();
-    for wrong in ["", &world.client_app_key, &other.client_secret] {
-        let answer = held(own, world.tenant, wrong).await;
+    held(own, world.client.tenant(), &world.client.secret)
+        .await
+        .unwrap();
+    for wrong in ["", &world.client.app_key, &other.client.secret] {
+        let answer = held(own, world.client.tenant(), wrong).await;
         assert!(matches!(answer, Err(PortalError::Conflict(_))), "{wrong}");
     }
     assert_eq!(
-        held(own, other.tenant, &other.client_secret).await,
+        held(own, other.client.tenant(), &other.client.secret).await,
         Err(PortalError::NotFound)
     );
     let secret = live(&world, KeyKind::Secret).await[0].id;
     world
         .services
-        .stop_key(own, world.tenant, secret, &source())
+        .stop_key(own, world.client.tenant(), secret, &source())
         .await
         .unwrap();
-    let stopped = held(own, world.tenant, &world.client_secret).await;
+    let stopped = held(own, world.client.tenant(), &world.client.secret).await;
     assert!(matches!(stopped, Err(PortalError::Conflict(_))));
 }

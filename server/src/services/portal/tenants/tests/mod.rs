@@ -43,14 +43,17 @@ fn made(creation: Creation) -> CreatedTenant {
 
 /// Returns the version of the tenant's settings.
 async fn version(world: &World) -> i64 {
-    let tenant = world.services.tenant(&world.owner, world.tenant).await;
+    let tenant = world
+        .services
+        .tenant(&world.owner, world.client.tenant())
+        .await;
     tenant.unwrap().version
 }
 
 async fn live(world: &World, kind: KeyKind) -> Vec<TenantKey> {
     let keys = world
         .services
-        .keys(&world.owner, world.tenant)
+        .keys(&world.owner, world.client.tenant())
         .await
         .unwrap();
     keys.into_iter().filter(|key| key.kind == kind).collect()

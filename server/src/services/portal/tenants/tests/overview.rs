@@ -11,7 +11,7 @@ on_both!(a_day_is_counted_and_then_over);
 
 /// Keeps a call for each pair of a status and a latency in milliseconds.
 async fn call(world: &World, tenant: TenantId, calls: &[(i64, i64)]) {
-    let clock = &world.state().clock;
+    let clock = &world.state.clock;
     let row = |(status, millis): &(i64, i64)| RequestLogRow {
         id: RequestId(clock.id()),
         at: clock.now(),
@@ -32,7 +32,7 @@ async fn call(world: &World, tenant: TenantId, calls: &[(i64, i64)]) {
         response_body: String::new(),
     };
     let rows: Vec<RequestLogRow> = calls.iter().map(row).collect();
-    let mut tx = world.state().db.write().await.unwrap();
+    let mut tx = world.state.db.write().await.unwrap();
     tx.add_requests(&rows).await.unwrap();
     tx.commit().await.unwrap();
 }
@@ -44,27 +44,27 @@ async fn open_session(world: &World) {
         code_challenge: None,
         state: None,
     };
-    let opened = sessions::create(world.state(), &world.client().await, new).await;
+    let opened = sessions::create(&world.state, &world.client, new).await;
     opened.unwrap();
 }
 
 async fn a_day_is_counted_and_then_over(db: Db) {
     let world = World::new(db).await;
     let neighbour = world.beside().await;
-    let clock = &world.state().clock;
-    call(&world, world.tenant, &[(200, 7_000), (500, 7_000)]).await;
+    let clock = &world.state.clock;
+    call(&world, world.client.tenant(), &[(200, 7_000), (500, 7_000)]).await;
     open_session(&world).await;
     clock.advance(Duration::hours(25));
 
     let quick: Vec<(i64, i64)> = (1..=96).map(|millis| (200, millis)).collect();
-    call(&world, world.tenant, &quick).await;
+    call(&world, world.client.tenant(), &quick).await;
     call(
         &world,
-        world.tenant,
+        world.client.tenant(),
         &[(400, 100), (500, 200), (429, 300), (401, 400)],
     )
     .await;
-    call(&neighbour, neighbour.tenant, &[(500, 9_000)]).await;
+    call(&neighbour, neighbour.client.tenant(), &[(500, 9_000)]).await;
     open_session(&world).await;
     open_session(&world).await;
     open_session(&neighbour).await;

@@ -11,7 +11,7 @@ on_both!(
 
 async fn settings_are_kept_and_refused_whole(db: Db) {
     let world = World::new(db).await;
-    let (services, owner, id) = (&world.services, &world.owner, world.tenant);
+    let (services, owner, id) = (&world.services, &world.owner, world.client.tenant());
     let tenant = services.tenant(owner, id).await.unwrap();
     assert!(
         tenant
@@ -19,7 +19,7 @@ async fn settings_are_kept_and_refused_whole(db: Db) {
             .contains(&"http://127.0.0.1:3000/console/return".to_owned())
     );
     assert!(tenant.redirect_links.contains(&"myapp://return".to_owned()));
-    let published = world.state().skills.all().count();
+    let published = world.state.skills.all().count();
     assert_eq!(tenant.skills.len(), published, "every sandbox skill");
     let links = |list: &[&str]| list.iter().map(|&link| link.to_owned()).collect::<Vec<_>>();
     let wrong = services
@@ -90,7 +90,7 @@ async fn settings_are_kept_and_refused_whole(db: Db) {
 
 async fn origins_are_kept_as_browsers_send_them(db: Db) {
     let world = World::new(db).await;
-    let (services, owner, id) = (&world.services, &world.owner, world.tenant);
+    let (services, owner, id) = (&world.services, &world.owner, world.client.tenant());
     let set = async |origins: &[&str]| {
         let version = services.tenant(owner, id).await.unwrap().version;
         let origins = origins.iter().map(|origin| (*origin).to_owned()).collect();
@@ -138,7 +138,7 @@ async fn origins_are_kept_as_browsers_send_them(db: Db) {
 async fn terms_are_kept_within_their_limits(db: Db) {
     let world = World::new(db).await;
     let other = world.beside().await;
-    let (services, owner, id) = (&world.services, &world.owner, world.tenant);
+    let (services, owner, id) = (&world.services, &world.owner, world.client.tenant());
     // The terms of the skill that is changed, and of those that are not.
     let now = async || {
         let tenant = services.tenant(owner, id).await.unwrap();
@@ -181,7 +181,7 @@ async fn terms_are_kept_within_their_limits(db: Db) {
         ["consent_duration", "cache_max_data_retention"]
     );
     let unlisted = SkillName::parse("abc_aisp_sbx_#1.0").unwrap();
-    for (tenant, skill) in [(id, &unlisted), (other.tenant, &skill)] {
+    for (tenant, skill) in [(id, &unlisted), (other.client.tenant(), &skill)] {
         let answer = set(owner, tenant, skill, terms("60", "60")).await;
         assert_eq!(answer, Err(PortalError::NotFound));
     }

@@ -10,7 +10,7 @@ on_both!(
 
 async fn a_form_made_from_something_older_is_refused_with_what_changed(db: Db) {
     let world = World::new(db).await;
-    let (services, owner, id) = (&world.services, &world.owner, world.tenant);
+    let (services, owner, id) = (&world.services, &world.owner, world.client.tenant());
     let loaded = version(&world).await;
     services
         .rename_tenant(owner, id, loaded, "Newer name", &source())
@@ -76,7 +76,7 @@ async fn a_thousand_edits_at_once_are_counted_one_by_one(db: Db) {
         let tasks: Vec<_> = (0..AT_ONCE)
             .map(|n| {
                 let (services, owner) = (world.services.clone(), world.owner.clone());
-                let (id, name) = (world.tenant, format!("Name {round}.{n}"));
+                let (id, name) = (world.client.tenant(), format!("Name {round}.{n}"));
                 tokio::spawn(async move {
                     services
                         .rename_tenant(&owner, id, loaded, &name, &source())
