@@ -13,11 +13,11 @@ on_both!(
 );
 
 /// Asserts that a signature fails this check, with these words in the advice.
-async fn told(fixture: &Fixture, jws: &str, check: Check, says: &str) {
-    let body = fixture.listing();
-    let answer = fixture.list(jws).await;
+async fn told(signing: &SigningTenant, jws: &str, check: Check, says: &str) {
+    let body = signing.listing();
+    let answer = signing.list(jws).await;
     assert!(answer.fails(check.as_str()), "{says}: {}", answer.body);
-    let findings = fixture.diagnose(jws, &body).await;
+    let findings = signing.diagnose(jws, &body).await;
     let finding = failed(&findings).unwrap();
     let advice = &finding.advice;
     assert_eq!(finding.check, check, "{says}");
@@ -25,10 +25,10 @@ async fn told(fixture: &Fixture, jws: &str, check: Check, says: &str) {
 }
 
 async fn the_usual_slip_in_a_header_or_signature_is_named(db: Db) {
-    let fixture = Fixture::new(db).await;
+    let signing = SigningTenant::new(db).await;
     let rsa = Signer::new(RSA);
-    fixture.add(ISSUER, rsa.public_pem()).await.unwrap();
-    let claims = || fixture.claims(&fixture.listing());
+    signing.add(ISSUER, rsa.public_pem()).await.unwrap();
+    let claims = || signing.claims(&signing.listing());
     for (alg, says) in [
         ("es256", "as they are written"),
         (" RS256", "as they are written"),
@@ -38,8 +38,8 @@ async fn the_usual_slip_in_a_header_or_signature_is_named(db: Db) {
         ("HS256", "shared secrets"),
         ("none", "shared secrets"),
     ] {
-        let jws = fixture.signer.jws(&json!({ "alg": alg }), &claims());
-        told(&fixture, &jws, Check::Algorithm, says).await;
+        let jws = signing.signer.jws(&json!({ "alg": alg }), &claims());
+        told(&signing, &jws, Check::Algorithm, says).await;
     }
     // Header and claims, and the signature by another hand.
     let signed = |alg: &str, sign: &dyn Fn(&str) -> String| {
@@ -47,7 +47,7 @@ async fn the_usual_slip_in_a_header_or_signature_is_named(db: Db) {
         let text = format!("{}.{}", part(&json!({ "alg": alg })), part(&claims()));
         format!("{text}.{}", sign(&text))
     };
-    let ec = |text: &str| fixture.signer.sign(Algorithm::Es256, text);
+    let ec = |text: &str| signing.signer.sign(Algorithm::Es256, text);
     let der = signed("ES256", &|text| {
         let fixed = URL_SAFE_NO_PAD.decode(ec(text)).unwrap();
         let (r, s) = fixed.split_at(32);
@@ -55,17 +55,17 @@ async fn the_usual_slip_in_a_header_or_signature_is_named(db: Db) {
         URL_SAFE_NO_PAD.encode(whole)
     });
     told(
-        &fixture,
+        &signing,
         &der,
         Check::Signature,
         "72 bytes long and written in DER",
     )
     .await;
     let twice = signed("ES256", &|text| URL_SAFE_NO_PAD.encode(ec(text)));
-    told(&fixture, &twice, Check::Signature, "encoded once more").await;
+    told(&signing, &twice, Check::Signature, "encoded once more").await;
     let pss = signed("RS256", &|text| rsa.sign(Algorithm::Ps256, text));
     told(
-        &fixture,
+        &signing,
         &pss,
         Check::Signature,
         "a PS256 signature of that key, and alg says RS256",
@@ -73,7 +73,7 @@ async fn the_usual_slip_in_a_header_or_signature_is_named(db: Db) {
     .await;
     let pkcs1 = signed("PS256", &|text| rsa.sign(Algorithm::Rs256, text));
     told(
-        &fixture,
+        &signing,
         &pkcs1,
         Check::Signature,
         "a RS256 signature of that key, and alg says PS256",
@@ -81,19 +81,19 @@ async fn the_usual_slip_in_a_header_or_signature_is_named(db: Db) {
     .await;
     let other = signed("PS256", &|_| rsa.sign(Algorithm::Ps256, "other"));
     told(
-        &fixture,
+        &signing,
         &other,
         Check::Signature,
         "the salt is as long as the hash",
     )
     .await;
     let good = signed("PS256", &|text| rsa.sign(Algorithm::Ps256, text));
-    assert_eq!(fixture.list(&good).await.status, 200);
+    assert_eq!(signing.list(&good).await.status, 200);
 }
 
 async fn the_usual_slip_in_a_claim_is_named(db: Db) {
-    let fixture = Fixture::new(db).await;
-    let now = fixture.now();
+    let signing = SigningTenant::new(db).await;
+    let now = signing.now();
     let near = ISSUER.to_uppercase();
     for (check, claims, says) in [
         (Check::Issuer, json!({ "iss": [ISSUER] }), "iss is no text"),
@@ -156,32 +156,32 @@ async fn the_usual_slip_in_a_claim_is_named(db: Db) {
         ),
         (Check::Digest, json!({ "digest": ["x"] }), "no text"),
     ] {
-        let mut all = fixture.claims(&fixture.listing());
+        let mut all = signing.claims(&signing.listing());
         for (name, value) in claims.as_object().unwrap() {
             all[name] = value.clone();
         }
-        let jws = fixture.signer.jws(&fixture.signer.header(), &all);
-        told(&fixture, &jws, check, says).await;
+        let jws = signing.signer.jws(&signing.signer.header(), &all);
+        told(&signing, &jws, check, says).await;
     }
-    let mut quoted = fixture.claims(&fixture.listing());
+    let mut quoted = signing.claims(&signing.listing());
     quoted["iat"] = json!(now.to_string());
-    let jws = fixture.signer.jws(&fixture.signer.header(), &quoted);
-    let findings = fixture.diagnose(&jws, &fixture.listing()).await;
+    let jws = signing.signer.jws(&signing.signer.header(), &quoted);
+    let findings = signing.diagnose(&jws, &signing.listing()).await;
     let found = &failed(&findings).unwrap().found;
     assert!(found.contains(&format!("iat \"{now}\"")), "{found}");
 }
 
 async fn an_address_in_another_spelling_is_the_same_address(db: Db) {
-    let fixture = Fixture::new(db).await;
+    let signing = SigningTenant::new(db).await;
     for htu in [
         "HTTP://127.0.0.1:3000/v1s/consents/list",
         "http://127.0.0.1:3000/v1s/c%6Fnsents/list",
         "http://127.0.0.1:3000/v1s/consents/list?",
     ] {
-        let mut claims = fixture.claims(&fixture.listing());
+        let mut claims = signing.claims(&signing.listing());
         claims["htu"] = json!(htu);
-        let jws = fixture.signer.jws(&fixture.signer.header(), &claims);
-        let answer = fixture.list(&jws).await;
+        let jws = signing.signer.jws(&signing.signer.header(), &claims);
+        let answer = signing.list(&jws).await;
         assert_eq!(answer.status, 200, "{htu}: {}", answer.body);
     }
 }

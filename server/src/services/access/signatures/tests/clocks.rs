@@ -15,7 +15,7 @@ on_both!(
     strangers_push_nothing_out_of_the_owners_list,
 );
 
-impl Fixture {
+impl SigningTenant {
     /// A signature with other times: `nbf` is left out if there is none.
     fn timed(&self, times: &[(&str, Value)]) -> String {
         let mut claims = self.claims(&self.listing());
@@ -36,8 +36,8 @@ impl Fixture {
 }
 
 async fn nothing_is_good_before_its_time(db: Db) {
-    let fixture = Fixture::new(db).await;
-    let now = fixture.now();
+    let signing = SigningTenant::new(db).await;
+    let now = signing.now();
     for (nbf, status) in [
         (now - 3600, 200),
         (now, 200),
@@ -46,32 +46,32 @@ async fn nothing_is_good_before_its_time(db: Db) {
         (now + 61, 401),
         (now + 3600, 401),
     ] {
-        let answer = fixture.list(&fixture.timed(&[("nbf", json!(nbf))])).await;
+        let answer = signing.list(&signing.timed(&[("nbf", json!(nbf))])).await;
         assert_eq!(answer.status, status, "{}: {}", nbf - now, answer.body);
         assert!(status == 200 || answer.fails("time"));
     }
-    let jws = fixture.timed(&[("nbf", json!(now + 3600))]);
-    let findings = fixture.diagnose(&jws, &fixture.listing()).await;
+    let jws = signing.timed(&[("nbf", json!(now + 3600))]);
+    let findings = signing.diagnose(&jws, &signing.listing()).await;
     let finding = failed(&findings).unwrap();
     assert_eq!(
         (finding.check, finding.found.as_str()),
         (Check::Time, format!("nbf {}", now + 3600).as_str())
     );
-    let clock = fixture.world.state.clock.now().format("%FT%TZ").to_string();
+    let clock = signing.world.state.clock.now().format("%FT%TZ").to_string();
     assert!(
         finding.advice.contains("in 3600 s") && finding.advice.matches(&clock).count() == 2,
         "{}",
         finding.advice
     );
     for odd in [json!("soon"), json!(null), json!([now])] {
-        let answer = fixture.list(&fixture.timed(&[("nbf", odd.clone())])).await;
+        let answer = signing.list(&signing.timed(&[("nbf", odd.clone())])).await;
         assert!(answer.fails("time"), "{odd}: {}", answer.body);
     }
 }
 
 async fn times_at_the_ends_of_the_calendar_are_refused_and_break_nothing(db: Db) {
-    let fixture = Fixture::new(db).await;
-    let now = fixture.now();
+    let signing = SigningTenant::new(db).await;
+    let now = signing.now();
     let odd = [
         i64::MIN,
         i64::MIN + 1,
@@ -87,12 +87,12 @@ async fn times_at_the_ends_of_the_calendar_are_refused_and_break_nothing(db: Db)
     for iat in odd {
         for exp in odd {
             for nbf in [i64::MIN, now, i64::MAX] {
-                let jws = fixture.timed(&[
+                let jws = signing.timed(&[
                     ("iat", json!(iat)),
                     ("exp", json!(exp)),
                     ("nbf", json!(nbf)),
                 ]);
-                let findings = fixture.diagnose(&jws, &fixture.listing()).await;
+                let findings = signing.diagnose(&jws, &signing.listing()).await;
                 let good = iat < exp
                     && exp.saturating_sub(now) <= 3600
                     && now - 60 < exp
@@ -106,8 +106,8 @@ async fn times_at_the_ends_of_the_calendar_are_refused_and_break_nothing(db: Db)
     for far in [json!(1e300), json!(-1e300), json!(u64::MAX)] {
         for name in ["iat", "exp", "nbf"] {
             assert!(
-                fixture
-                    .list(&fixture.timed(&[(name, far.clone())]))
+                signing
+                    .list(&signing.timed(&[(name, far.clone())]))
                     .await
                     .fails("time"),
                 "{name} {far}"
@@ -117,65 +117,65 @@ async fn times_at_the_ends_of_the_calendar_are_refused_and_break_nothing(db: Db)
 }
 
 async fn a_clock_that_goes_back_makes_no_used_signature_good_again(db: Db) {
-    let fixture = Fixture::new(db).await;
-    let clock = &fixture.world.state.clock;
-    let now = fixture.now();
-    let long = fixture.timed(&[("exp", json!(now + 3600))]);
-    assert_eq!(fixture.list(&long).await.status, 200);
+    let signing = SigningTenant::new(db).await;
+    let clock = &signing.world.state.clock;
+    let now = signing.now();
+    let long = signing.timed(&[("exp", json!(now + 3600))]);
+    assert_eq!(signing.list(&long).await.status, 200);
     for days in [0, 1, 3, 400] {
         // The clock was wrong for a while, and what was over by it was forgotten.
         clock.advance(Duration::days(days) + Duration::hours(2));
-        fixture.tidy().await;
+        signing.tidy().await;
         clock.advance(-Duration::days(days) - Duration::hours(2));
-        assert_eq!(fixture.now(), now);
-        assert!(fixture.list(&long).await.fails("once"), "after {days} days");
+        assert_eq!(signing.now(), now);
+        assert!(signing.list(&long).await.fails("once"), "after {days} days");
     }
     // What ends later than all that was forgotten is taken; the rest hears why it is not.
     assert_eq!(
-        fixture
-            .list(&fixture.timed(&[("exp", json!(now + 3600)), ("iat", json!(now + 10))]))
+        signing
+            .list(&signing.timed(&[("exp", json!(now + 3600)), ("iat", json!(now + 10))]))
             .await
             .code(),
         "invalid_signature"
     );
     clock.advance(Duration::seconds(30));
     assert_eq!(
-        fixture
-            .list(&fixture.timed(&[("exp", json!(now + 3601))]))
+        signing
+            .list(&signing.timed(&[("exp", json!(now + 3601))]))
             .await
             .status,
         200
     );
-    let short = fixture.sign(&fixture.listing());
-    let findings = fixture.diagnose(&short, &fixture.listing()).await;
+    let short = signing.sign(&signing.listing());
+    let findings = signing.diagnose(&short, &signing.listing()).await;
     let finding = failed(&findings).unwrap();
     assert!(
         finding.advice.contains("clock went back"),
         "{}",
         finding.advice
     );
-    assert!(fixture.list(&short).await.fails("once"));
+    assert!(signing.list(&short).await.fails("once"));
     clock.advance(Duration::hours(1) + Duration::minutes(2));
     assert_eq!(
-        fixture.list(&fixture.sign(&fixture.listing())).await.status,
+        signing.list(&signing.sign(&signing.listing())).await.status,
         200,
         "and that is over after an hour"
     );
 }
 
 async fn jumps_of_an_hour_refuse_nobody(db: Db) {
-    let fixture = Fixture::new(db).await;
-    let clock = &fixture.world.state.clock;
-    let body = fixture.listing();
-    let used = fixture.sign(&body);
-    assert_eq!(fixture.list(&used).await.status, 200);
+    let signing = SigningTenant::new(db).await;
+    let clock = &signing.world.state.clock;
+    let body = signing.listing();
+    let used = signing.sign(&body);
+    assert_eq!(signing.list(&used).await.status, 200);
     for hours in [1, -1, -1, 1, 23, -23] {
         clock.advance(Duration::hours(hours));
-        fixture.tidy().await;
-        let findings = fixture.diagnose(&fixture.sign(&body), &body).await;
+        signing.tidy().await;
+        let findings = signing.diagnose(&signing.sign(&body), &body).await;
         assert_eq!(failed(&findings), None, "{hours}");
     }
-    let findings = fixture.diagnose(&used, &body).await;
+    let findings = signing.diagnose(&used, &body).await;
     assert_eq!(failed(&findings).map(|it| it.check), Some(Check::Once));
 }
 
@@ -195,28 +195,28 @@ async fn the_clock_of_a_tenant_moves_no_signature(db: Db) {
 }
 
 async fn strangers_push_nothing_out_of_the_owners_list(db: Db) {
-    let fixture = Fixture::new(db).await;
-    let clock = &fixture.world.state.clock;
+    let signing = SigningTenant::new(db).await;
+    let clock = &signing.world.state.clock;
     // The owner's own mistake: a good key, and another body.
-    let mine = fixture.list(&fixture.sign("{}")).await;
+    let mine = signing.list(&signing.sign("{}")).await;
     assert!(mine.fails("digest"));
-    let by_secret = fixture.list("a.b.c").await;
+    let by_secret = signing.list("a.b.c").await;
     assert!(by_secret.fails("form"));
     // Somebody who knows the client_id and nothing else, for some minutes.
     let session = "018f3c1e-8a44-7d2b-9d59-2b7a3f1c0a11";
-    let body = json!({ "client_id": fixture.world.client.tenant(), "nonce": "n", "skill": "x", "step": "y", "data": {} }).to_string();
+    let body = json!({ "client_id": signing.world.client.tenant(), "nonce": "n", "skill": "x", "step": "y", "data": {} }).to_string();
     for _ in 0..3 {
         for _ in 0..60 {
-            fixture
+            signing
                 .post(&format!("/v1s/sessions/{session}/steps"), &body, "a.b.c")
                 .await;
         }
         clock.advance(Duration::minutes(1));
     }
-    let listed = fixture
+    let listed = signing
         .world
         .services
-        .refused_signatures(&fixture.world.owner, None)
+        .refused_signatures(&signing.world.owner, None)
         .await
         .unwrap();
     for request in [&mine.request, &by_secret.request] {

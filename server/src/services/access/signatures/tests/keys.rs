@@ -15,56 +15,56 @@ on_both!(
 );
 
 async fn a_key_is_added_once_and_only_if_it_is_one(db: Db) {
-    let fixture = Fixture::new(db).await;
+    let signing = SigningTenant::new(db).await;
     for (issuer, material, field) in [
-        ("", fixture.signer.public_pem(), "issuer"),
-        ("a b", fixture.signer.public_pem(), "issuer"),
+        ("", signing.signer.public_pem(), "issuer"),
+        ("a b", signing.signer.public_pem(), "issuer"),
         (ISSUER, RSA.private, "material"),
         (ISSUER, "", "material"),
         (ISSUER, &"x".repeat(20_000), "material"),
-        (ISSUER, fixture.signer.public_pem(), "material"),
+        (ISSUER, signing.signer.public_pem(), "material"),
     ] {
-        let Err(PortalError::Refused(wrong)) = fixture.add(issuer, material).await else {
+        let Err(PortalError::Refused(wrong)) = signing.add(issuer, material).await else {
             panic!("{issuer:?} {material:?}")
         };
         assert_eq!(wrong.len(), 1);
         assert_eq!(wrong[0].name, field);
     }
-    let Err(PortalError::Refused(both)) = fixture.add("", "").await else {
+    let Err(PortalError::Refused(both)) = signing.add("", "").await else {
         panic!()
     };
     assert_eq!(both.len(), 2, "all that is wrong is told at once");
-    let keys = fixture.keys().await;
+    let keys = signing.keys().await;
     assert_eq!(keys.len(), 1);
     assert_eq!(
         (keys[0].issuer.as_str(), keys[0].keys[0].1.as_str()),
         (ISSUER, "ES256")
     );
     assert_eq!(keys[0].last_used_at, None);
-    fixture.list(&fixture.sign(&fixture.listing())).await;
-    let keys = fixture.keys().await;
-    assert_eq!(keys[0].last_used_at, Some(fixture.world.state.clock.now()));
+    signing.list(&signing.sign(&signing.listing())).await;
+    let keys = signing.keys().await;
+    assert_eq!(keys[0].last_used_at, Some(signing.world.state.clock.now()));
 }
 
 async fn rotation_refuses_nothing_and_a_stopped_key_is_refused_at_once(db: Db) {
-    let fixture = Fixture::new(db).await;
+    let signing = SigningTenant::new(db).await;
     let next = Signer::new(ED25519);
-    fixture.add(ISSUER, next.public_pem()).await.unwrap();
+    signing.add(ISSUER, next.public_pem()).await.unwrap();
     let (services, owner, body) = (
-        &fixture.world.services,
-        &fixture.world.owner,
-        fixture.listing(),
+        &signing.world.services,
+        &signing.world.owner,
+        signing.listing(),
     );
-    let by_next = || next.jws(&next.header(), &fixture.claims(&body));
-    assert_eq!(fixture.list(&fixture.sign(&body)).await.status, 200);
-    assert_eq!(fixture.list(&by_next()).await.status, 200);
-    let old = fixture.keys().await[0].id;
+    let by_next = || next.jws(&next.header(), &signing.claims(&body));
+    assert_eq!(signing.list(&signing.sign(&body)).await.status, 200);
+    assert_eq!(signing.list(&by_next()).await.status, 200);
+    let old = signing.keys().await[0].id;
     services
         .stop_signing_key(owner, old, &source())
         .await
         .unwrap();
-    assert!(fixture.list(&fixture.sign(&body)).await.fails("key"));
-    assert_eq!(fixture.list(&by_next()).await.status, 200);
+    assert!(signing.list(&signing.sign(&body)).await.fails("key"));
+    assert_eq!(signing.list(&by_next()).await.status, 200);
     let again = services.stop_signing_key(owner, old, &source()).await;
     assert_eq!(again, Err(PortalError::NotFound));
     // One that names its key is held to it, where it is known.
@@ -77,32 +77,32 @@ async fn rotation_refuses_nothing_and_a_stopped_key_is_refused_at_once(db: Db) {
         let mut header = next.header();
         header["kid"] = json!(kid);
         assert_eq!(
-            fixture
-                .list(&next.jws(&header, &fixture.claims(&body)))
+            signing
+                .list(&next.jws(&header, &signing.claims(&body)))
                 .await
                 .status,
             status,
             "{kid}"
         );
     }
-    fixture
-        .add(ISSUER, fixture.signer.public_pem())
+    signing
+        .add(ISSUER, signing.signer.public_pem())
         .await
         .unwrap();
     assert_eq!(
-        fixture.list(&fixture.sign(&body)).await.status,
+        signing.list(&signing.sign(&body)).await.status,
         200,
         "a stopped key may come back"
     );
 }
 
 async fn ten_are_live_at_most_however_many_are_added_at_once(db: Db) {
-    let fixture = Fixture::without_keys(World::new(db).await, Signer::new(P256));
+    let signing = SigningTenant::without_keys(World::new(db).await, Signer::new(P256));
     let add = |n: usize| {
-        let fixture = &fixture;
+        let signing = &signing;
         async move {
-            fixture
-                .add(&format!("signer-{n}"), fixture.signer.public_pem())
+            signing
+                .add(&format!("signer-{n}"), signing.signer.public_pem())
                 .await
         }
     };
@@ -115,23 +115,23 @@ async fn ten_are_live_at_most_however_many_are_added_at_once(db: Db) {
         (added.iter().filter(|added| added.is_ok()).count(), refused),
         (MOST_KEYS, 4)
     );
-    let (services, owner) = (&fixture.world.services, &fixture.world.owner);
-    let keys = fixture.keys().await;
+    let (services, owner) = (&signing.world.services, &signing.world.owner);
+    let keys = signing.keys().await;
     services
         .stop_signing_key(owner, keys[3].id, &source())
         .await
         .unwrap();
-    fixture
-        .add("one-more", fixture.signer.public_pem())
+    signing
+        .add("one-more", signing.signer.public_pem())
         .await
         .unwrap();
 }
 
 async fn keys_are_the_servicers_own_and_for_its_owners_to_change(db: Db) {
-    let fixture = Fixture::new(db).await;
-    let services = &fixture.world.services;
-    let key = fixture.keys().await[0].id;
-    let developer = fixture
+    let signing = SigningTenant::new(db).await;
+    let services = &signing.world.services;
+    let key = signing.keys().await[0].id;
+    let developer = signing
         .world
         .actor(Role::Developer, ServicerStatus::Sandbox);
     assert_eq!(services.signing_keys(&developer).await.unwrap().len(), 1);
@@ -148,18 +148,18 @@ async fn keys_are_the_servicers_own_and_for_its_owners_to_change(db: Db) {
             Err(PortalError::Forbidden(_))
         )
     ));
-    let analyst = fixture.world.actor(Role::Analyst, ServicerStatus::Sandbox);
+    let analyst = signing.world.actor(Role::Analyst, ServicerStatus::Sandbox);
     assert!(matches!(
         services.signing_keys(&analyst).await,
         Err(PortalError::Forbidden(_))
     ));
-    let suspended = fixture.world.actor(Role::Owner, ServicerStatus::Suspended);
+    let suspended = signing.world.actor(Role::Owner, ServicerStatus::Suspended);
     assert!(matches!(
         services.add_signing_key(&suspended, new(), &source()).await,
         Err(PortalError::Forbidden(_))
     ));
 
-    let other = Fixture::without_keys(fixture.world.beside().await, Signer::new(P256));
+    let other = SigningTenant::without_keys(signing.world.beside().await, Signer::new(P256));
     let foreign = services
         .stop_signing_key(&other.world.owner, key, &source())
         .await;
@@ -178,7 +178,7 @@ async fn keys_are_the_servicers_own_and_for_its_owners_to_change(db: Db) {
     );
     let unknown = services
         .stop_signing_key(
-            &fixture.world.owner,
+            &signing.world.owner,
             SigningKeyId(uuid::Uuid::nil()),
             &source(),
         )
@@ -192,7 +192,7 @@ async fn keys_are_the_servicers_own_and_for_its_owners_to_change(db: Db) {
         body: Vec::new(),
     };
     assert!(matches!(
-        services.diagnose(&fixture.world.owner, specimen).await,
+        services.diagnose(&signing.world.owner, specimen).await,
         Err(PortalError::NotFound)
     ));
 }
@@ -200,16 +200,16 @@ async fn keys_are_the_servicers_own_and_for_its_owners_to_change(db: Db) {
 const RSA_PUBLIC: &str = include_str!("../test_keys/rsa.pub.pem");
 
 async fn every_act_is_written_down_or_does_not_happen(db: Db) {
-    let fixture = Fixture::new(db).await;
+    let signing = SigningTenant::new(db).await;
     let (services, owner, id) = (
-        &fixture.world.services,
-        &fixture.world.owner,
-        fixture.world.client.tenant(),
+        &signing.world.services,
+        &signing.world.owner,
+        signing.world.client.tenant(),
     );
-    let key = fixture.keys().await[0].id;
-    fixture.world.state.db.break_audit_log().await;
+    let key = signing.keys().await[0].id;
+    signing.world.state.db.break_audit_log().await;
     assert!(matches!(
-        fixture.add("next", RSA_PUBLIC).await,
+        signing.add("next", RSA_PUBLIC).await,
         Err(PortalError::Internal(_))
     ));
     assert!(matches!(
@@ -220,7 +220,7 @@ async fn every_act_is_written_down_or_does_not_happen(db: Db) {
         .set_signature_terms(owner, id, 1, (true, "60"), &source())
         .await;
     assert!(matches!(set, Err(PortalError::Internal(_))));
-    let keys = fixture.keys().await;
+    let keys = signing.keys().await;
     assert_eq!((keys.len(), keys[0].id), (1, key));
     assert!(
         !services

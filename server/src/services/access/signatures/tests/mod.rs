@@ -24,8 +24,8 @@ use crate::storage::Db;
 use crate::storage::testing::on_both;
 use crate::testing::{World, source};
 
-/// A servicer whose tenant signs.
-struct Fixture {
+/// A world whose tenant signs its calls.
+struct SigningTenant {
     world: World,
     router: Router,
     signer: Signer,
@@ -51,19 +51,19 @@ impl Answer {
     }
 }
 
-impl Fixture {
+impl SigningTenant {
     /// With a key registered by its PEM.
     async fn new(db: Db) -> Self {
-        let fixture = Self::without_keys(World::new(db).await, Signer::new(P256));
-        fixture
-            .add(ISSUER, fixture.signer.public_pem())
+        let signing = Self::without_keys(World::new(db).await, Signer::new(P256));
+        signing
+            .add(ISSUER, signing.signer.public_pem())
             .await
             .unwrap();
-        fixture
+        signing
     }
 
     fn without_keys(world: World, signer: Signer) -> Self {
-        let router = crate::api::router(&world.state);
+        let router = world.api();
         Self {
             world,
             router,

@@ -7,52 +7,52 @@ use super::*;
 on_both!(every_check_refuses_by_its_name_and_tells_the_owner);
 
 /// Signatures over a body, each with the check that it fails.
-fn bad_signatures(fixture: &Fixture, body: &str) -> Vec<(Check, String)> {
+fn bad_signatures(signing: &SigningTenant, body: &str) -> Vec<(Check, String)> {
     let stranger = Signer::new(ED25519);
-    let header = fixture.signer.header();
+    let header = signing.signer.header();
     let with = |name: &str, value: Value| {
-        let mut claims = fixture.claims(body);
+        let mut claims = signing.claims(body);
         claims[name] = value;
-        fixture.signer.jws(&header, &claims)
+        signing.signer.jws(&header, &claims)
     };
     let without = |name: &str| {
-        let mut claims = fixture.claims(body);
+        let mut claims = signing.claims(body);
         claims.as_object_mut().unwrap().remove(name);
-        fixture.signer.jws(&header, &claims)
+        signing.signer.jws(&header, &claims)
     };
     let other_claims = |jws: String| {
-        let good = fixture.sign(body);
+        let good = signing.sign(body);
         let (head, tail) = (
             good.split('.').next().unwrap(),
             jws.rsplit('.').next().unwrap(),
         );
         format!("{head}.{}.{tail}", good.split('.').nth(1).unwrap())
     };
-    let now = fixture.now();
+    let now = signing.now();
     vec![
         (Check::Form, "no.signature".to_owned()),
         (
             Check::Algorithm,
-            fixture
+            signing
                 .signer
-                .jws(&json!({ "alg": "none" }), &fixture.claims(body)),
+                .jws(&json!({ "alg": "none" }), &signing.claims(body)),
         ),
         (
             Check::Algorithm,
-            fixture
+            signing
                 .signer
-                .jws(&json!({ "alg": "HS256" }), &fixture.claims(body)),
+                .jws(&json!({ "alg": "HS256" }), &signing.claims(body)),
         ),
         (Check::Issuer, with("iss", json!("somebody@else.example"))),
         (Check::Issuer, without("iss")),
         // The key of another kind, and the right kind's header over another's signature.
         (
             Check::Key,
-            stranger.jws(&stranger.header(), &fixture.claims(body)),
+            stranger.jws(&stranger.header(), &signing.claims(body)),
         ),
         (
             Check::Signature,
-            stranger.jws(&header, &fixture.claims(body)),
+            stranger.jws(&header, &signing.claims(body)),
         ),
         (
             Check::Signature,
@@ -79,15 +79,15 @@ fn bad_signatures(fixture: &Fixture, body: &str) -> Vec<(Check, String)> {
             with("htu", json!("http://127.0.0.1:3000/v1s/accounts")),
         ),
         (Check::Digest, without("digest")),
-        (Check::Digest, fixture.sign(&format!("{body} x"))),
+        (Check::Digest, signing.sign(&format!("{body} x"))),
     ]
 }
 
 async fn every_check_refuses_by_its_name_and_tells_the_owner(db: Db) {
-    let fixture = Fixture::new(db).await;
-    let body = fixture.listing();
-    for (check, jws) in bad_signatures(&fixture, &body) {
-        let answer = fixture.list(&jws).await;
+    let signing = SigningTenant::new(db).await;
+    let body = signing.listing();
+    for (check, jws) in bad_signatures(&signing, &body) {
+        let answer = signing.list(&jws).await;
         assert!(answer.fails(check.as_str()), "{check}: {}", answer.body);
         let hint = answer.body["hint"].as_str().unwrap();
         assert!(
@@ -95,37 +95,37 @@ async fn every_check_refuses_by_its_name_and_tells_the_owner(db: Db) {
             "{hint}"
         );
         let asked = answer.request.parse().ok();
-        let kept = fixture
+        let kept = signing
             .world
             .services
-            .refused_signatures(&fixture.world.owner, asked)
+            .refused_signatures(&signing.world.owner, asked)
             .await
             .unwrap();
         let kept = failed(&kept.first().expect("the owner can look").findings)
             .unwrap()
             .clone();
-        let typed = failed(&fixture.diagnose(&jws, &body).await)
+        let typed = failed(&signing.diagnose(&jws, &body).await)
             .unwrap()
             .clone();
         assert_eq!((kept.check, typed.check), (check, check));
         assert!(!typed.advice.is_empty(), "{check}");
     }
-    let other = fixture.world.beside().await;
+    let other = signing.world.beside().await;
     let foreign = other
         .services
         .refused_signatures(&other.owner, None)
         .await
         .unwrap();
     assert!(foreign.is_empty(), "nobody else sees them");
-    let latest = fixture
+    let latest = signing
         .world
         .services
-        .refused_signatures(&fixture.world.owner, None)
+        .refused_signatures(&signing.world.owner, None)
         .await
         .unwrap();
     let text = format!("{latest:?}");
     assert!(
-        !text.contains(&fixture.world.client.secret),
+        !text.contains(&signing.world.client.secret),
         "what was sent is not kept"
     );
 }

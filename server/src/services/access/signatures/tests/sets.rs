@@ -76,66 +76,66 @@ fn set(signers: &[&Signer]) -> String {
     json!({ "keys": keys }).to_string()
 }
 
-/// A fixture in an installation that may ask this machine.
-async fn fixture(db: Db, publisher: &Publisher) -> Fixture {
+/// A signing in an installation that may ask this machine.
+async fn signing(db: Db, publisher: &Publisher) -> SigningTenant {
     let mut config = Config::default();
     config.signing.key_sets_from_private_addresses = true;
-    let fixture = Fixture::without_keys(World::with(db, config).await, Signer::new(P256));
-    fixture.add(ISSUER, &publisher.url).await.unwrap();
-    fixture
+    let signing = SigningTenant::without_keys(World::with(db, config).await, Signer::new(P256));
+    signing.add(ISSUER, &publisher.url).await.unwrap();
+    signing
 }
 
 /// A request whose header names the key.
-async fn by_kid(fixture: &Fixture, signer: &Signer) -> Answer {
+async fn by_kid(signing: &SigningTenant, signer: &Signer) -> Answer {
     let mut header = signer.header();
     header["kid"] = json!(PublicKey::parse(signer.public_pem()).unwrap().kid());
-    fixture
-        .list(&signer.jws(&header, &fixture.claims(&fixture.listing())))
+    signing
+        .list(&signer.jws(&header, &signing.claims(&signing.listing())))
         .await
 }
 
 async fn a_set_is_read_once_and_again_when_it_is_old(db: Db) {
     let publisher = Publisher::new(&[&Signer::new(P256)]).await;
-    let fixture = fixture(db, &publisher).await;
+    let signing = signing(db, &publisher).await;
     for _ in 0..3 {
-        assert_eq!(by_kid(&fixture, &fixture.signer).await.status, 200);
+        assert_eq!(by_kid(&signing, &signing.signer).await.status, 200);
     }
     assert_eq!(publisher.asked(), 1, "when it was added");
-    fixture.world.state.clock.advance(Duration::minutes(15));
+    signing.world.state.clock.advance(Duration::minutes(15));
     publisher.say(200, set(&[&Signer::new(ED25519)]));
     assert!(
-        by_kid(&fixture, &fixture.signer).await.fails("key"),
+        by_kid(&signing, &signing.signer).await.fails("key"),
         "taken out of the set by its owner"
     );
     assert_eq!(publisher.asked(), 2);
-    let keys = fixture.keys().await;
+    let keys = signing.keys().await;
     assert_eq!(keys[0].url.as_deref(), Some(publisher.url.as_str()));
-    assert_eq!(keys[0].fetched_at, Some(fixture.world.state.clock.now()));
+    assert_eq!(keys[0].fetched_at, Some(signing.world.state.clock.now()));
 }
 
 async fn a_new_key_in_the_set_is_found_and_an_unknown_one_asks_no_more_than_twice_a_minute(db: Db) {
     let (old, new) = (Signer::new(P256), Signer::new(ED25519));
     let publisher = Publisher::new(&[&old]).await;
-    let fixture = fixture(db, &publisher).await;
-    let clock = &fixture.world.state.clock;
+    let signing = signing(db, &publisher).await;
+    let clock = &signing.world.state.clock;
     clock.advance(Duration::seconds(31));
     publisher.say(200, set(&[&old, &new]));
-    assert_eq!(by_kid(&fixture, &new).await.status, 200);
-    assert_eq!(by_kid(&fixture, &old).await.status, 200);
+    assert_eq!(by_kid(&signing, &new).await.status, 200);
+    assert_eq!(by_kid(&signing, &old).await.status, 200);
     let unknown = Signer::new(RSA);
     for _ in 0..5 {
-        assert!(by_kid(&fixture, &unknown).await.fails("key"));
+        assert!(by_kid(&signing, &unknown).await.fails("key"));
     }
     assert_eq!(publisher.asked(), 2);
     clock.advance(Duration::seconds(31));
-    assert!(by_kid(&fixture, &unknown).await.fails("key"));
+    assert!(by_kid(&signing, &unknown).await.fails("key"));
     assert_eq!(publisher.asked(), 3);
 }
 
 async fn a_set_that_cannot_be_read_is_good_for_a_day(db: Db) {
     let publisher = Publisher::new(&[&Signer::new(P256)]).await;
-    let fixture = fixture(db, &publisher).await;
-    let clock = &fixture.world.state.clock;
+    let signing = signing(db, &publisher).await;
+    let clock = &signing.world.state.clock;
     for (status, text) in [
         (500, "broken"),
         (302, ""),
@@ -145,46 +145,46 @@ async fn a_set_that_cannot_be_read_is_good_for_a_day(db: Db) {
         publisher.say(status, text);
         clock.advance(Duration::minutes(16));
         assert_eq!(
-            by_kid(&fixture, &fixture.signer).await.status,
+            by_kid(&signing, &signing.signer).await.status,
             200,
             "{status} {text}"
         );
-        let keys = fixture.keys().await;
+        let keys = signing.keys().await;
         assert!(keys[0].problem.is_some(), "and the owner is told");
     }
     clock.advance(Duration::hours(24));
-    let refused = by_kid(&fixture, &fixture.signer).await;
+    let refused = by_kid(&signing, &signing.signer).await;
     assert!(refused.fails("key"), "{}", refused.body);
-    publisher.say(200, set(&[&fixture.signer]));
+    publisher.say(200, set(&[&signing.signer]));
     clock.advance(Duration::seconds(31));
-    assert_eq!(by_kid(&fixture, &fixture.signer).await.status, 200);
-    let keys = fixture.keys().await;
+    assert_eq!(by_kid(&signing, &signing.signer).await.status, 200);
+    let keys = signing.keys().await;
     assert_eq!(keys[0].problem, None);
 }
 
 async fn a_set_that_cannot_be_read_hinders_no_other_key(db: Db) {
     let publisher = Publisher::new(&[&Signer::new(P256)]).await;
-    let fixture = fixture(db, &publisher).await;
+    let signing = signing(db, &publisher).await;
     let other = Signer::new(ED25519);
-    fixture.add(ISSUER, other.public_pem()).await.unwrap();
+    signing.add(ISSUER, other.public_pem()).await.unwrap();
     publisher.say(500, "broken");
-    fixture.world.state.clock.advance(Duration::minutes(16));
+    signing.world.state.clock.advance(Duration::minutes(16));
     for _ in 0..3 {
-        assert_eq!(by_kid(&fixture, &other).await.status, 200);
+        assert_eq!(by_kid(&signing, &other).await.status, 200);
     }
     assert_eq!(publisher.asked(), 1, "nobody needed the set");
     let mut header = other.header();
     header["kid"] = json!("a-name-of-my-own");
     for _ in 0..3 {
-        let jws = other.jws(&header, &fixture.claims(&fixture.listing()));
-        assert_eq!(fixture.list(&jws).await.status, 200);
+        let jws = other.jws(&header, &signing.claims(&signing.listing()));
+        assert_eq!(signing.list(&jws).await.status, 200);
     }
     assert_eq!(publisher.asked(), 2);
 }
 
 async fn addresses_that_are_not_public_are_not_asked(db: Db) {
     let publisher = Publisher::new(&[&Signer::new(P256)]).await;
-    let fixture = Fixture::without_keys(World::new(db).await, Signer::new(P256));
+    let signing = SigningTenant::without_keys(World::new(db).await, Signer::new(P256));
     let port = publisher
         .url
         .rsplit(':')
@@ -202,7 +202,7 @@ async fn addresses_that_are_not_public_are_not_asked(db: Db) {
         "https://user:password@keys.example.com/".to_owned(),
         "http://keys.example.com/".to_owned(),
     ] {
-        let refused = fixture.add(ISSUER, &url).await;
+        let refused = signing.add(ISSUER, &url).await;
         assert!(matches!(refused, Err(PortalError::Refused(_))), "{url}");
     }
     assert_eq!(publisher.asked(), 0);
@@ -210,7 +210,7 @@ async fn addresses_that_are_not_public_are_not_asked(db: Db) {
 
 async fn a_set_that_nests_or_spoofs_is_no_set(db: Db) {
     let publisher = Publisher::new(&[&Signer::new(P256)]).await;
-    let fixture = fixture(db, &publisher).await;
+    let signing = signing(db, &publisher).await;
     let mut raw = "[]".to_owned();
     for _ in 0..40 {
         let escaped = raw.replace('\\', "\\u005c").replace('"', "\\u0022");
@@ -235,7 +235,7 @@ async fn a_set_that_nests_or_spoofs_is_no_set(db: Db) {
         ),
     ] {
         publisher.say(200, set);
-        let refused = fixture
+        let refused = signing
             .add("other@app.example.com", &publisher.url)
             .await
             .unwrap_err();
