@@ -9,7 +9,7 @@ on_both!(
 
 async fn a_file_that_is_too_large_is_not_read_to_its_end(db: Db) {
     let api = UploadApi::new(db).await;
-    let step = api.fixture.at_first().await;
+    let step = api.desk.at_first().await;
     let most = 10 * MIB;
     // Announced: refused before the file is sent at all.
     let start = api.form(&step, "id_front").file(&png(100, 1)).0;
@@ -30,9 +30,9 @@ async fn a_file_that_is_too_large_is_not_read_to_its_end(db: Db) {
     stream.write_all(head.as_bytes()).await.unwrap();
     stream.write_all(&whole).await.unwrap();
     assert_eq!(answer(stream).await.code(), (413, "body_too_large"));
-    api.fixture.left((0, 0)).await;
+    api.desk.left((0, 0)).await;
     // Exactly as much as may be, and one byte more.
-    let last = api.fixture.at_last().await;
+    let last = api.desk.at_last().await;
     let over = api.form(&last, "selfie").file(&png(SELFIE + 1, 1)).end();
     assert_eq!(api.post(&last, &over).await.code(), (413, "body_too_large"));
     let exactly = api.form(&last, "selfie").file(&png(SELFIE, 1)).end();
@@ -46,7 +46,7 @@ async fn a_file_that_is_too_large_is_not_read_to_its_end(db: Db) {
 
 async fn a_form_that_breaks_off_leaves_nothing(db: Db) {
     let api = UploadApi::new(db).await;
-    let step = api.fixture.at_first().await;
+    let step = api.desk.at_first().await;
     let body = api.form(&step, "id_front").file(&png(2 * MIB, 1)).end();
     // The body is as long as was said, but its form does not end.
     for cut in [
@@ -63,7 +63,7 @@ async fn a_form_that_breaks_off_leaves_nothing(db: Db) {
             refused.body
         );
         assert!(refused.says("broke off"), "{}", refused.body);
-        api.fixture.left((0, 0)).await;
+        api.desk.left((0, 0)).await;
     }
     // The connection ends: closed for writing, or altogether.
     for cut in [body.len() - 1, body.len() / 2, MIB / 4] {
@@ -80,7 +80,7 @@ async fn a_form_that_breaks_off_leaves_nothing(db: Db) {
                 let mut rest = Vec::new();
                 stream.read_to_end(&mut rest).await.ok();
             }
-            api.fixture.left((0, 0)).await;
+            api.desk.left((0, 0)).await;
         }
     }
     assert_eq!(

@@ -17,11 +17,8 @@ on_both!(
 )]
 async fn the_fields_come_first_and_are_strict(db: Db) {
     let api = UploadApi::new(db).await;
-    let step = api.fixture.at_first().await;
-    let (file, tenant) = (
-        png(200_000, 1),
-        api.fixture.world.client.tenant().to_string(),
-    );
+    let step = api.desk.at_first().await;
+    let (file, tenant) = (png(200_000, 1), api.desk.world.client.tenant().to_string());
     let whole = || api.form(&step, "id_front");
     let cases: [(Vec<u8>, (u16, &str), &str); 11] = [
         (
@@ -57,7 +54,7 @@ async fn the_fields_come_first_and_are_strict(db: Db) {
         ),
         (
             whole()
-                .field("client_secret", &api.fixture.world.client.secret)
+                .field("client_secret", &api.desk.world.client.secret)
                 .file(&file)
                 .end(),
             (400, "unknown_fields"),
@@ -99,13 +96,13 @@ async fn the_fields_come_first_and_are_strict(db: Db) {
         assert_eq!(refused.code(), code, "{}", refused.body);
         assert!(refused.says(says), "{says}: {}", refused.body);
     }
-    api.fixture.left((0, 0)).await;
+    api.desk.left((0, 0)).await;
     api.close().await;
 }
 
 async fn what_is_wrong_with_keys_ids_and_origins_is_said(db: Db) {
     let api = UploadApi::new(db).await;
-    let (step, other) = (api.fixture.at_first().await, api.fixture.at_first().await);
+    let (step, other) = (api.desk.at_first().await, api.desk.at_first().await);
     let file = png(50, 1);
     let body = api.form(&step, "id_front").file(&file).end();
     let wrong_key = api
@@ -143,14 +140,14 @@ async fn what_is_wrong_with_keys_ids_and_origins_is_said(db: Db) {
         elsewhere.head.contains("access-control-allow-origin: *"),
         "a browser may read why"
     );
-    api.fixture.left((0, 0)).await;
+    api.desk.left((0, 0)).await;
     assert_eq!(api.post(&step, &body).await.status, 200);
     api.close().await;
 }
 
 async fn another_media_type_is_none(db: Db) {
     let api = UploadApi::new(db).await;
-    let step = api.fixture.at_first().await;
+    let step = api.desk.at_first().await;
     let long = format!("multipart/form-data; boundary={}", "b".repeat(71));
     for media in [
         "application/json",
@@ -176,7 +173,7 @@ async fn another_media_type_is_none(db: Db) {
 /// A form as another library writes it: `{CLIENT}`, `{NONCE}` and `{FILE}` stand for what a step needs.
 fn written(api: &UploadApi, step: &Accepted, text: &str, file: &[u8]) -> Vec<u8> {
     let text = text
-        .replace("{CLIENT}", &api.fixture.world.client.tenant().to_string())
+        .replace("{CLIENT}", &api.desk.world.client.tenant().to_string())
         .replace("{NONCE}", &step.nonce)
         .replace("{B}", BOUNDARY);
     let (front, rest) = text.split_once("{FILE}").unwrap();
@@ -201,11 +198,11 @@ async fn forms_are_read_in_every_legal_spelling(db: Db) {
         ),
         part("Content-Disposition: form-data; name=\"file\"; filename*=UTF-8''%e2%82%ac.png"),
     ] {
-        let step = api.fixture.at_first().await;
+        let step = api.desk.at_first().await;
         let sent = api.post(&step, &written(&api, &step, &form, &file)).await;
         assert_eq!(sent.status, 200, "{form}: {}", sent.body);
     }
-    let step = api.fixture.at_first().await;
+    let step = api.desk.at_first().await;
     let body = api.form(&step, "id_front").file(&file).end();
     let media =
         format!("Content-Type: Multipart/Form-Data; charset=utf-8; Boundary=\"{BOUNDARY}\"\r\n");
@@ -218,7 +215,7 @@ async fn forms_are_read_in_every_legal_spelling(db: Db) {
 
 async fn a_file_under_another_name_is_told_its_own(db: Db) {
     let api = UploadApi::new(db).await;
-    let step = api.fixture.at_first().await;
+    let step = api.desk.at_first().await;
     let part = |head: &str| format!("{FIELDS}--{{B}}\r\n{head}\r\n\r\n{{FILE}}\r\n--{{B}}--\r\n");
     // The name is refused before the size and the content are looked at.
     for (name, file) in [
@@ -237,7 +234,7 @@ async fn a_file_under_another_name_is_told_its_own(db: Db) {
 
 async fn what_makes_a_form_unreadable_is_named(db: Db) {
     let api = UploadApi::new(db).await;
-    let step = api.fixture.at_first().await;
+    let step = api.desk.at_first().await;
     let file = png(500, 1);
     let part = |head: &str| format!("{FIELDS}--{{B}}\r\n{head}\r\n\r\n{{FILE}}\r\n--{{B}}--\r\n");
     let good = part("Content-Disposition: form-data; name=\"file\"");
@@ -305,6 +302,6 @@ async fn what_makes_a_form_unreadable_is_named(db: Db) {
         let packed = headers.contains("gzip");
         assert_eq!(refused.head.contains("accept-encoding: identity"), packed);
     }
-    api.fixture.left((0, 0)).await;
+    api.desk.left((0, 0)).await;
     api.close().await;
 }

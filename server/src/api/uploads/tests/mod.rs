@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::services::sessions::uploads::testing::{Accepted, Fixture, SELFIE, png};
+use crate::services::sessions::uploads::testing::{Accepted, CardDesk, SELFIE, png};
 use crate::storage::Db;
 use crate::storage::testing::on_both;
 
@@ -26,9 +26,9 @@ on_both!(
 const BOUNDARY: &str = "----form-boundary-7d1f";
 const MIB: usize = 1024 * 1024;
 
-/// A fixture with its API.
+/// A desk with its API.
 struct UploadApi {
-    fixture: Fixture,
+    desk: CardDesk,
     address: SocketAddr,
     stop: CancellationToken,
     served: JoinHandle<()>,
@@ -89,14 +89,14 @@ impl Form {
 
 impl UploadApi {
     async fn new(db: Db) -> Self {
-        let fixture = Fixture::new(db).await;
+        let desk = CardDesk::new(db).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let router = crate::api::router(fixture.state());
-        let run = crate::http::serve::run(fixture.state().clone(), listener, router, stop.clone());
+        let router = crate::api::router(&desk.world.state);
+        let run = crate::http::serve::run(desk.world.state.clone(), listener, router, stop.clone());
         Self {
-            fixture,
+            desk,
             address,
             stop,
             served: tokio::spawn(run),
@@ -110,7 +110,7 @@ impl UploadApi {
 
     fn form(&self, step: &Accepted, kind: &str) -> Form {
         Form::new()
-            .field("client_id", &self.fixture.world.client.tenant().to_string())
+            .field("client_id", &self.desk.world.client.tenant().to_string())
             .field("nonce", &step.nonce)
             .field("kind", kind)
     }
@@ -163,7 +163,7 @@ async fn answer(mut stream: TcpStream) -> Answer {
 
 async fn a_file_is_sent_on_either_path_and_its_session_goes_on(db: Db) {
     let api = UploadApi::new(db).await;
-    let step = api.fixture.at_first().await;
+    let step = api.desk.at_first().await;
     let file = png(300_000, 1);
     let sent = api
         .post(&step, &api.form(&step, "id_front").file(&file).end())
@@ -186,7 +186,7 @@ async fn a_file_is_sent_on_either_path_and_its_session_goes_on(db: Db) {
     let nested = format!("/v1/sessions/{}/steps/{}/upload", step.session, step.step);
     let app_key = api
         .form(&step, "id_front")
-        .field("client_app_key", &api.fixture.world.client.app_key)
+        .field("client_app_key", &api.desk.world.client.app_key)
         .field("tenant_user_id", "anybody: the session names nobody");
     let again = api.send(&nested, "", &app_key.file(&file).end()).await;
     assert_eq!(
@@ -194,7 +194,7 @@ async fn a_file_is_sent_on_either_path_and_its_session_goes_on(db: Db) {
         (200, &expected),
         "the same file is the same upload"
     );
-    api.fixture
+    api.desk
         .submit(step.session, step.next_nonce.as_deref().unwrap(), "confirm")
         .await
         .unwrap();
@@ -203,7 +203,7 @@ async fn a_file_is_sent_on_either_path_and_its_session_goes_on(db: Db) {
 
 async fn sixteen_at_once_are_one_file(db: Db) {
     let api = UploadApi::new(db).await;
-    let step = api.fixture.at_first().await;
+    let step = api.desk.at_first().await;
     let body = api.form(&step, "id_front").file(&png(400_000, 1)).end();
     let sends = (0..16).map(|_| api.post(&step, &body));
     let answers = futures_util::future::join_all(sends).await;
@@ -211,13 +211,13 @@ async fn sixteen_at_once_are_one_file(db: Db) {
         assert_eq!(answer.status, 200, "{}", answer.body);
         assert_eq!(answer.body, answers[0].body);
     }
-    api.fixture.left((1, 4)).await;
+    api.desk.left((1, 4)).await;
     api.close().await;
 }
 
 async fn no_file_is_in_the_log(db: Db) {
     let api = UploadApi::new(db).await;
-    let step = api.fixture.at_first().await;
+    let step = api.desk.at_first().await;
     let file = [
         b"%PDF-1.7 ".as_slice(),
         &b"canary-in-the-file ".repeat(5_000),
@@ -227,8 +227,8 @@ async fn no_file_is_in_the_log(db: Db) {
         .await;
     api.post(&step, &api.form(&step, "passport").file(&file).end())
         .await;
-    let state = api.fixture.state().clone();
-    let (world, session, nonce) = (&api.fixture.world, step.session, step.nonce.clone());
+    let state = api.desk.world.state.clone();
+    let (world, session, nonce) = (&api.desk.world, step.session, step.nonce.clone());
     let rows = async || {
         for _ in 0..200 {
             state.request_log.flush(&state).await;

@@ -12,7 +12,7 @@ on_both!(a_signed_form_is_kept_whole_or_not_at_all);
 
 async fn a_signed_form_is_kept_whole_or_not_at_all(db: Db) {
     let api = UploadApi::new(db).await;
-    let world = &api.fixture.world;
+    let world = &api.desk.world;
     let signer = Signer::new(ED25519);
     let key = NewSigningKey {
         issuer: ISSUER.into(),
@@ -23,13 +23,13 @@ async fn a_signed_form_is_kept_whole_or_not_at_all(db: Db) {
         .add_signing_key(&world.owner, key, &source())
         .await
         .unwrap();
-    let step = api.fixture.at_first().await;
+    let step = api.desk.at_first().await;
     let path = path(&step).replacen("/v1", "/v1s", 1);
     let form = api.form(&step, KIND).file(&png(3 * MIB, 1)).end();
     let other = api.form(&step, KIND).file(&png(3 * MIB, 2)).end();
-    let before = api.fixture.rows().await;
+    let before = api.desk.rows().await;
     let sign = |body: &[u8], n: u8| {
-        let mut claims = claims(api.fixture.state().clock.now().timestamp(), body);
+        let mut claims = claims(api.desk.world.state.clock.now().timestamp(), body);
         claims["jti"] = json!(n);
         format!(
             "Authorization: Bearer {}\r\n",
@@ -53,7 +53,7 @@ async fn a_signed_form_is_kept_whole_or_not_at_all(db: Db) {
         api.send(&path, "", &form).await.code(),
         (401, "invalid_signature")
     );
-    api.fixture.left(before).await;
+    api.desk.left(before).await;
 
     let kept = api.send(&path, &sign(&form, 3), &form).await;
     assert_eq!(kept.status, 200, "{}", kept.body);

@@ -9,31 +9,26 @@ use serde_json::{Value, json};
 
 use super::{AcceptedUpload, UploadRequest};
 use crate::config::Config;
-use crate::services::access::keys::Client;
 use crate::services::refusal::ApiError;
-use crate::services::sessions::callbacks::{self, AuthorizationResponse, CallbackResult};
-use crate::services::sessions::lifecycle::{self, NewSession, OpenedSession};
-use crate::services::sessions::steps::{self, NewStep, StepResult};
-use crate::services::sessions::tokens::{self, Exchange, Exchanged};
+use crate::services::sessions::callbacks::AuthorizationResponse;
+use crate::services::sessions::steps::StepResult;
 use crate::skills::*;
-use crate::state::AppState;
 use crate::storage::Db;
-use crate::testing::{World, state_with};
+use crate::testing::{LINK, World, state_with, step};
 
 pub const CARD: &str = "abc_card_sbx_#1.0";
 /// A skill of one step, with a redirect and two required files.
 pub const SIGN: &str = "abc_sbx_#1.0";
-pub const LINK: &str = "myapp://return";
 /// Most bytes that a selfie may have.
 pub const SELFIE: usize = 300_000;
 
-pub struct Fixture {
+/// A world whose skills want files of the end-user.
+pub struct CardDesk {
     pub world: World,
-    pub client: Client,
     clerk: Arc<Clerk>,
 }
 
-impl Fixture {
+impl CardDesk {
     pub async fn new(db: Db) -> Self {
         Self::with(db, Config::default()).await
     }
@@ -44,72 +39,36 @@ impl Fixture {
         let manifests = serde_json::from_value(manifests()).unwrap();
         let registry = Registry::with(manifests, connectors).unwrap();
         let world = World::builder(state_with(db, config)).skills(registry);
-        let world = world.build().await;
-        let client = (*world.client).clone();
         Self {
-            world,
-            client,
+            world: world.build().await,
             clerk,
         }
     }
 
-    pub fn state(&self) -> &AppState {
-        &self.world.state
-    }
-
     /// Another tenant at the same desk.
     pub async fn beside(&self) -> Self {
-        let world = self.world.beside().await;
         Self {
-            client: (*world.client).clone(),
-            world,
+            world: self.world.beside().await,
             clerk: self.clerk.clone(),
         }
-    }
-
-    pub fn advance(&self, seconds: i64) {
-        self.state()
-            .clock
-            .advance(chrono::Duration::seconds(seconds));
-    }
-
-    pub async fn open(&self, skill: &str) -> OpenedSession {
-        let new = NewSession {
-            skill: skill.into(),
-            tenant_user_id: None,
-            code_challenge: None,
-            state: None,
-        };
-        lifecycle::create(self.state(), &self.client, new)
-            .await
-            .unwrap()
     }
 
     pub async fn submit(
         &self,
         session: SessionId,
         nonce: &str,
-        step: &str,
+        name: &str,
     ) -> Result<StepResult, ApiError> {
-        let (skill, data) = match step {
-            "sign" => (SIGN, json!({ "psu_redirect_link": LINK })),
-            _ => (CARD, json!({})),
+        let step = match name {
+            "sign" => step(SIGN, name, json!({ "psu_redirect_link": LINK })),
+            _ => step(CARD, name, json!({})),
         };
-        let new = NewStep {
-            session_id: session,
-            nonce: nonce.to_owned().into(),
-            skill: skill.into(),
-            step: step.into(),
-            data: data.as_object().unwrap().clone(),
-            tenant_user_id: None,
-            psu: Psu::default(),
-        };
-        steps::submit(self.state(), &self.client.named(), new).await
+        self.world.client.submit(session, nonce, step).await
     }
 
     /// A session whose first step was accepted.
     pub async fn at_first(&self) -> Accepted {
-        let opened = self.open(CARD).await;
+        let opened = self.world.client.open(CARD).await;
         let taken = self
             .submit(opened.session_id, &opened.nonce, "personal")
             .await;
@@ -135,32 +94,15 @@ impl Fixture {
         }
     }
 
-    pub async fn begin(&self, new: UploadRequest) -> Result<super::Incoming, ApiError> {
-        super::begin(self.state(), &self.client.named(), new).await
-    }
-
-    /// Sends a whole file, in pieces of an odd size.
+    /// Sends a whole file of a step.
     pub async fn send(
         &self,
         step: &Accepted,
         kind: &str,
         bytes: &[u8],
     ) -> Result<AcceptedUpload, ApiError> {
-        let mut incoming = self.begin(self.upload(step, kind)).await?;
-        for piece in bytes.chunks(10_007) {
-            incoming.take(piece).await?;
-        }
-        incoming.finish().await
-    }
-
-    pub async fn exchange(&self, token: &str) -> Result<Exchanged, ApiError> {
-        let exchange = Exchange {
-            temp_token: token.to_owned().into(),
-            code_verifier: None,
-            tenant_user_id: None,
-            pair: None,
-        };
-        tokens::exchange(self.state(), &self.client, exchange).await
+        let new = self.upload(step, kind);
+        self.world.client.upload(new, bytes).await
     }
 
     /// Comes back from the provider's pages; answers the link the end-user is sent to.
@@ -170,18 +112,12 @@ impl Fixture {
             code: Some("code-1".to_owned().into()),
             refused: false,
         };
-        match callbacks::handle_callback(self.state(), arrival)
-            .await
-            .unwrap()
-        {
-            CallbackResult::Link(link) => link,
-            CallbackResult::Wait => unreachable!("nobody else follows"),
-        }
+        self.world.arrive(arrival).await.unwrap()
     }
 
     /// Rows of both tables.
     pub async fn rows(&self) -> (i64, i64) {
-        let mut tx = self.state().db.read().await.unwrap();
+        let mut tx = self.world.state.db.read().await.unwrap();
         tx.count_uploads().await
     }
 

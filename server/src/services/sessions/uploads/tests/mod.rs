@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 
 use super::incoming::CHUNK;
-use super::testing::{Accepted, Fixture, SELFIE, SIGN, png};
+use super::testing::{Accepted, CardDesk, SELFIE, SIGN, png};
 use super::*;
 use crate::services::sessions::lifecycle::SessionProof;
 use crate::storage::Db;
@@ -29,12 +29,8 @@ fn code<T>(result: Result<T, ApiError>) -> Code {
 }
 
 /// Reads a whole file back.
-async fn read(
-    fixture: &Fixture,
-    session: SessionId,
-    upload: UploadId,
-) -> Result<Vec<u8>, ApiError> {
-    let opened = open(fixture.state(), session, upload).await?;
+async fn read(desk: &CardDesk, session: SessionId, upload: UploadId) -> Result<Vec<u8>, ApiError> {
+    let opened = open(&desk.world.state, session, upload).await?;
     let pieces: Vec<Bytes> = opened.bytes.try_collect().await?;
     Ok(pieces.concat())
 }

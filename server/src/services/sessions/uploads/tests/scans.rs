@@ -117,18 +117,15 @@ async fn the_contract_of_a_scanner() {
 }
 
 async fn what_the_scanner_finds_is_refused_and_gone(db: Db) {
-    let fixture = Fixture::with(db, config(&clamd(Manner::Answers).await)).await;
-    let step = fixture.at_first().await;
-    let refused = refusal(fixture.send(&step, "id_front", &infected()).await);
+    let desk = CardDesk::with(db, config(&clamd(Manner::Answers).await)).await;
+    let step = desk.at_first().await;
+    let refused = refusal(desk.send(&step, "id_front", &infected()).await);
     assert_eq!(refused.code, Code::InvalidField);
     let message = refused.message.unwrap_or_default();
     assert!(message.contains("malware"), "{message}");
-    fixture.left((0, 0)).await;
+    desk.left((0, 0)).await;
     // The nonce is as good as before.
-    fixture
-        .send(&step, "id_front", &png(1_000, 1))
-        .await
-        .unwrap();
+    desk.send(&step, "id_front", &png(1_000, 1)).await.unwrap();
 }
 
 async fn what_the_scanner_does_not_answer_is_refused(db: Db) {
@@ -140,15 +137,15 @@ async fn what_the_scanner_does_not_answer_is_refused(db: Db) {
     for manner in [Manner::HangsUp, Manner::Fails, Manner::Silent] {
         addresses.push(clamd(manner).await);
     }
-    let fixture = Fixture::new(db).await;
-    let step = fixture.at_first().await;
+    let desk = CardDesk::new(db).await;
+    let step = desk.at_first().await;
     for address in addresses {
-        let mut state = fixture.state().clone();
+        let mut state = desk.world.state.clone();
         state.scanner = Scanner::parse(&address).map(std::sync::Arc::new);
         for file in [png(1_000, 1), png(CHUNK + 500, 2)] {
             let attempt = async {
-                let new = fixture.upload(&step, "id_front");
-                let mut incoming = begin(&state, &fixture.client.named(), new).await?;
+                let new = desk.upload(&step, "id_front");
+                let mut incoming = begin(&state, &desk.world.client.named(), new).await?;
                 for piece in file.chunks(10_007) {
                     incoming.take(piece).await?;
                 }
@@ -160,22 +157,17 @@ async fn what_the_scanner_does_not_answer_is_refused(db: Db) {
                 Code::ServiceUnavailable,
                 "{address}"
             );
-            fixture.left((0, 0)).await;
+            desk.left((0, 0)).await;
         }
     }
 }
 
 async fn a_clean_file_is_kept_with_the_scanner_as_without(db: Db) {
-    let fixture = Fixture::with(db, config(&clamd(Manner::Answers).await)).await;
-    let step = fixture.at_first().await;
+    let desk = CardDesk::with(db, config(&clamd(Manner::Answers).await)).await;
+    let step = desk.at_first().await;
     for size in [12, CHUNK, 3 * CHUNK + 77] {
         let file = png(size, size as u64);
-        let arrived = fixture.send(&step, "id_front", &file).await.unwrap();
-        assert!(
-            read(&fixture, step.session, arrived.upload_id)
-                .await
-                .unwrap()
-                == file
-        );
+        let arrived = desk.send(&step, "id_front", &file).await.unwrap();
+        assert!(read(&desk, step.session, arrived.upload_id).await.unwrap() == file);
     }
 }

@@ -17,14 +17,14 @@ on_both!(
 );
 
 async fn the_nonce_of_a_step_authorises_its_files_and_no_others(db: Db) {
-    let fixture = Fixture::new(db).await;
-    let (step, other) = (fixture.at_first().await, fixture.at_first().await);
+    let desk = CardDesk::new(db).await;
+    let (step, other) = (desk.at_first().await, desk.at_first().await);
     let with = async |nonce: &str| {
         let new = UploadRequest {
             nonce: nonce.to_owned().into(),
-            ..fixture.upload(&step, "id_front")
+            ..desk.upload(&step, "id_front")
         };
-        refusal(fixture.begin(new).await.map(drop))
+        refusal(desk.world.client.begin_upload(new).await.map(drop))
     };
     for (nonce, why) in [
         ("nonsense", "No nonce like this"),
@@ -36,15 +36,16 @@ async fn the_nonce_of_a_step_authorises_its_files_and_no_others(db: Db) {
         assert!(refused.message.unwrap().contains(why), "{why}");
     }
     // Another tenant's step is an unknown one, even with its nonce.
-    let stranger = fixture.beside().await;
-    let foreign = stranger.begin(stranger.upload(&step, "id_front")).await;
+    let stranger = desk.beside().await;
+    let foreign = stranger.upload(&step, "id_front");
+    let foreign = stranger.world.client.begin_upload(foreign).await;
     let unknown = UploadRequest {
         step_id: StepId(uuid::Uuid::nil()),
-        ..fixture.upload(&step, "id_front")
+        ..desk.upload(&step, "id_front")
     };
     let (foreign, unknown) = (
         refusal(foreign.map(drop)),
-        refusal(fixture.begin(unknown).await.map(drop)),
+        refusal(desk.world.client.begin_upload(unknown).await.map(drop)),
     );
     assert_eq!(
         (foreign.code, foreign.message),
@@ -59,58 +60,61 @@ async fn the_nonce_of_a_step_authorises_its_files_and_no_others(db: Db) {
     ] {
         let new = UploadRequest {
             session_id: Some(session),
-            ..fixture.upload(&step, "id_front")
+            ..desk.upload(&step, "id_front")
         };
-        let begun = fixture.begin(new).await.map(drop);
+        let begun = desk.world.client.begin_upload(new).await.map(drop);
         assert_eq!(
             begun.err().map(|failure| self::code::<()>(Err(failure))),
             code
         );
     }
     // The nonce's half hour was for submitting the step.
-    fixture.advance(31 * 60);
-    fixture.send(&step, "id_front", &png(12, 1)).await.unwrap();
+    desk.world.advance(31 * 60);
+    desk.send(&step, "id_front", &png(12, 1)).await.unwrap();
 }
 
 async fn a_step_takes_files_until_the_next_is_submitted(db: Db) {
-    let fixture = Fixture::new(db).await;
-    let first = fixture.at_first().await;
-    fixture.send(&first, "id_front", &png(12, 1)).await.unwrap();
-    let mut late = fixture
-        .begin(fixture.upload(&first, "id_back"))
+    let desk = CardDesk::new(db).await;
+    let first = desk.at_first().await;
+    desk.send(&first, "id_front", &png(12, 1)).await.unwrap();
+    let mut late = desk
+        .world
+        .client
+        .begin_upload(desk.upload(&first, "id_back"))
         .await
         .unwrap();
     late.take(&png(2 * CHUNK, 2)).await.unwrap();
-    fixture
-        .submit(
-            first.session,
-            first.next_nonce.as_deref().unwrap(),
-            "confirm",
-        )
-        .await
-        .unwrap();
+    desk.submit(
+        first.session,
+        first.next_nonce.as_deref().unwrap(),
+        "confirm",
+    )
+    .await
+    .unwrap();
     for refused in [
         refusal(late.finish().await),
-        refusal(fixture.send(&first, "id_back", &png(12, 3)).await),
+        refusal(desk.send(&first, "id_back", &png(12, 3)).await),
     ] {
         assert_eq!(refused.code, Code::InvalidNonce);
         assert!(refused.message.unwrap().contains("next step was submitted"));
     }
-    fixture.left((1, 1)).await;
+    desk.left((1, 1)).await;
 }
 
 async fn a_session_that_is_over_takes_none(db: Db) {
-    let fixture = Fixture::new(db).await;
-    let step = fixture.at_first().await;
-    let mut late = fixture
-        .begin(fixture.upload(&step, "id_front"))
+    let desk = CardDesk::new(db).await;
+    let step = desk.at_first().await;
+    let mut late = desk
+        .world
+        .client
+        .begin_upload(desk.upload(&step, "id_front"))
         .await
         .unwrap();
     late.take(&png(CHUNK + 1, 1)).await.unwrap();
     let cancel = crate::services::sessions::lifecycle::cancel;
     cancel(
-        fixture.state(),
-        &fixture.client,
+        &desk.world.state,
+        &desk.world.client,
         step.session,
         SessionProof::Secret,
     )
@@ -118,22 +122,22 @@ async fn a_session_that_is_over_takes_none(db: Db) {
     .unwrap();
     assert_eq!(code(late.finish().await), Code::SessionEnded);
     assert_eq!(
-        code(fixture.send(&step, "id_front", &png(12, 1)).await),
+        code(desk.send(&step, "id_front", &png(12, 1)).await),
         Code::SessionEnded
     );
-    let step = fixture.at_first().await;
-    fixture.advance(3600);
+    let step = desk.at_first().await;
+    desk.world.advance(3600);
     assert_eq!(
-        code(fixture.send(&step, "id_front", &png(12, 1)).await),
+        code(desk.send(&step, "id_front", &png(12, 1)).await),
         Code::SessionEnded
     );
-    fixture.left((0, 0)).await;
+    desk.left((0, 0)).await;
 }
 
 async fn only_the_kinds_of_the_manifest_are_taken(db: Db) {
-    let fixture = Fixture::new(db).await;
-    let step = fixture.at_first().await;
-    let refused = refusal(fixture.send(&step, "selfie", &png(12, 1)).await);
+    let desk = CardDesk::new(db).await;
+    let step = desk.at_first().await;
+    let refused = refusal(desk.send(&step, "selfie", &png(12, 1)).await);
     assert_eq!(
         (refused.code, refused.fields[0].path.as_str()),
         (Code::InvalidField, "kind")
@@ -142,36 +146,33 @@ async fn only_the_kinds_of_the_manifest_are_taken(db: Db) {
 }
 
 async fn the_next_step_waits_for_required_files(db: Db) {
-    let fixture = Fixture::new(db).await;
-    let first = fixture.at_first().await;
+    let desk = CardDesk::new(db).await;
+    let first = desk.at_first().await;
     let next = first.next_nonce.clone().unwrap();
-    fixture.send(&first, "id_back", &png(12, 1)).await.unwrap();
-    let refused = refusal(fixture.submit(first.session, &next, "confirm").await);
+    desk.send(&first, "id_back", &png(12, 1)).await.unwrap();
+    let refused = refusal(desk.submit(first.session, &next, "confirm").await);
     assert_eq!(refused.code, Code::UploadsMissing);
     assert!(refused.message.unwrap().contains("uploads: id_front."));
     assert_eq!(refused.fields[0].path, "uploads.id_front");
-    fixture.send(&first, "id_front", &png(12, 1)).await.unwrap();
-    fixture
-        .submit(first.session, &next, "confirm")
-        .await
-        .unwrap();
+    desk.send(&first, "id_front", &png(12, 1)).await.unwrap();
+    desk.submit(first.session, &next, "confirm").await.unwrap();
 }
 
 async fn the_last_step_waits_for_its_files_and_so_does_the_token(db: Db) {
-    let fixture = Fixture::new(db).await;
-    let last = fixture.at_last().await;
+    let desk = CardDesk::new(db).await;
+    let last = desk.at_last().await;
     assert_eq!(last.status, "SESSION_IN_PROGRESS");
     let token = last.temp_token.clone().unwrap();
     let get = crate::services::sessions::lifecycle::get;
     // Half an hour of waiting and asking does not wear the token out.
     for _ in 0..3 {
-        fixture.advance(700);
-        let refused = refusal(fixture.exchange(&token).await);
+        desk.world.advance(700);
+        let refused = refusal(desk.world.client.exchange(&token).await);
         assert_eq!(refused.code, Code::UploadsMissing);
         assert!(refused.message.unwrap().contains("uploads: selfie."));
         let standing = get(
-            fixture.state(),
-            &fixture.client,
+            &desk.world.state,
+            &desk.world.client,
             last.session,
             SessionProof::Nonce(&last.nonce),
         )
@@ -183,75 +184,83 @@ async fn the_last_step_waits_for_its_files_and_so_does_the_token(db: Db) {
         );
         assert_eq!(standing.step_id, Some(last.step));
     }
-    let optional = fixture.send(&last, "letter", &png(12, 1)).await.unwrap();
+    let optional = desk.send(&last, "letter", &png(12, 1)).await.unwrap();
     assert_eq!(optional.status, SessionStatus::InProgress);
-    let required = fixture.send(&last, "selfie", &png(12, 1)).await.unwrap();
+    let required = desk.send(&last, "selfie", &png(12, 1)).await.unwrap();
     assert_eq!(required.status, SessionStatus::Completed);
     // Now its clock runs.
-    fixture.advance(599);
-    fixture.exchange(&token).await.unwrap();
+    desk.world.advance(599);
+    desk.world.client.exchange(&token).await.unwrap();
 
-    let late = fixture.at_last().await;
-    fixture.send(&late, "selfie", &png(12, 1)).await.unwrap();
-    fixture.advance(600);
+    let late = desk.at_last().await;
+    desk.send(&late, "selfie", &png(12, 1)).await.unwrap();
+    desk.world.advance(600);
     assert_eq!(
-        code(fixture.exchange(&late.temp_token.unwrap()).await),
+        code(desk.world.client.exchange(&late.temp_token.unwrap()).await),
         Code::TempTokenExpired
     );
 }
 
 async fn a_session_that_waits_can_be_called_off_and_expires(db: Db) {
-    let fixture = Fixture::new(db).await;
-    let last = fixture.at_last().await;
+    let desk = CardDesk::new(db).await;
+    let last = desk.at_last().await;
     let token = last.temp_token.clone().unwrap();
     let cancel = crate::services::sessions::lifecycle::cancel;
     let status = cancel(
-        fixture.state(),
-        &fixture.client,
+        &desk.world.state,
+        &desk.world.client,
         last.session,
         SessionProof::Nonce(&last.nonce),
     )
     .await;
     assert_eq!(status.unwrap().status, SessionStatus::Cancelled);
-    assert_eq!(code(fixture.exchange(&token).await), Code::TempTokenExpired);
     assert_eq!(
-        code(fixture.send(&last, "selfie", &png(12, 1)).await),
-        Code::SessionEnded
-    );
-    let last = fixture.at_last().await;
-    fixture.advance(3600);
-    assert_eq!(
-        code(fixture.exchange(&last.temp_token.clone().unwrap()).await),
+        code(desk.world.client.exchange(&token).await),
         Code::TempTokenExpired
     );
     assert_eq!(
-        code(fixture.send(&last, "selfie", &png(12, 1)).await),
+        code(desk.send(&last, "selfie", &png(12, 1)).await),
+        Code::SessionEnded
+    );
+    let last = desk.at_last().await;
+    desk.world.advance(3600);
+    assert_eq!(
+        code(
+            desk.world
+                .client
+                .exchange(&last.temp_token.clone().unwrap())
+                .await
+        ),
+        Code::TempTokenExpired
+    );
+    assert_eq!(
+        code(desk.send(&last, "selfie", &png(12, 1)).await),
         Code::SessionEnded
     );
 }
 
 async fn a_lost_answer_to_the_last_file_is_given_again(db: Db) {
-    let fixture = Fixture::new(db).await;
-    let last = fixture.at_last().await;
+    let desk = CardDesk::new(db).await;
+    let last = desk.at_last().await;
     let file = png(2 * CHUNK, 1);
-    let first = fixture.send(&last, "selfie", &file).await.unwrap();
-    let rows = fixture.rows().await;
-    let again = fixture.send(&last, "selfie", &file).await.unwrap();
+    let first = desk.send(&last, "selfie", &file).await.unwrap();
+    let rows = desk.rows().await;
+    let again = desk.send(&last, "selfie", &file).await.unwrap();
     assert_eq!(
         (again.upload_id, again.status),
         (first.upload_id, SessionStatus::Completed)
     );
     for (kind, seed) in [("selfie", 2), ("letter", 1)] {
-        let new = fixture.send(&last, kind, &png(2 * CHUNK, seed)).await;
+        let new = desk.send(&last, kind, &png(2 * CHUNK, seed)).await;
         assert_eq!(code(new), Code::SessionEnded, "but nothing new is taken");
     }
-    fixture.left(rows).await;
+    desk.left(rows).await;
 }
 
 /// A session whose end-user is at the provider's pages.
-async fn away(fixture: &Fixture) -> Accepted {
-    let opened = fixture.open(SIGN).await;
-    let taken = fixture
+async fn away(desk: &CardDesk) -> Accepted {
+    let opened = desk.world.client.open(SIGN).await;
+    let taken = desk
         .submit(opened.session_id, &opened.nonce, "sign")
         .await
         .unwrap();
@@ -264,44 +273,45 @@ fn token(link: &str) -> &str {
 }
 
 async fn a_redirect_may_end_before_its_files_or_after(db: Db) {
-    let fixture = Fixture::new(db).await;
+    let desk = CardDesk::new(db).await;
     // The files come while the end-user is away.
-    let step = away(&fixture).await;
+    let step = away(&desk).await;
     for kind in ["contract", "annex"] {
-        let arrived = fixture.send(&step, kind, &png(12, 1)).await.unwrap();
+        let arrived = desk.send(&step, kind, &png(12, 1)).await.unwrap();
         assert_eq!(arrived.status, SessionStatus::InProgress);
     }
-    fixture
-        .exchange(token(&fixture.come_back().await))
+    desk.world
+        .client
+        .exchange(token(&desk.come_back().await))
         .await
         .unwrap();
     // The end-user is back first; coming back twice gives the same token while it waits.
-    let step = away(&fixture).await;
-    fixture.send(&step, "annex", &png(12, 1)).await.unwrap();
-    let link = fixture.come_back().await;
-    assert_eq!(fixture.come_back().await, link);
+    let step = away(&desk).await;
+    desk.send(&step, "annex", &png(12, 1)).await.unwrap();
+    let link = desk.come_back().await;
+    assert_eq!(desk.come_back().await, link);
     assert_eq!(
-        code(fixture.exchange(token(&link)).await),
+        code(desk.world.client.exchange(token(&link)).await),
         Code::UploadsMissing
     );
-    let arrived = fixture.send(&step, "contract", &png(12, 1)).await.unwrap();
+    let arrived = desk.send(&step, "contract", &png(12, 1)).await.unwrap();
     assert_eq!(arrived.status, SessionStatus::Completed);
-    fixture.exchange(token(&link)).await.unwrap();
+    desk.world.client.exchange(token(&link)).await.unwrap();
 }
 
 async fn files_and_the_end_user_may_come_at_the_same_moment(db: Db) {
-    let fixture = Fixture::new(db).await;
+    let desk = CardDesk::new(db).await;
     for round in 0..20 {
-        let step = away(&fixture).await;
+        let step = away(&desk).await;
         let file = png(12, round);
         let (contract, annex, link) = tokio::join!(
-            fixture.send(&step, "contract", &file),
-            fixture.send(&step, "annex", &file),
-            fixture.come_back(),
+            desk.send(&step, "contract", &file),
+            desk.send(&step, "annex", &file),
+            desk.come_back(),
         );
         contract.unwrap();
         annex.unwrap();
-        let exchanged = fixture.exchange(token(&link)).await;
+        let exchanged = desk.world.client.exchange(token(&link)).await;
         assert!(
             exchanged.is_ok(),
             "round {round}: whoever is last completes it"
@@ -310,16 +320,16 @@ async fn files_and_the_end_user_may_come_at_the_same_moment(db: Db) {
 }
 
 async fn a_session_that_is_called_off_as_its_last_file_comes_is_one_or_the_other(db: Db) {
-    let fixture = Fixture::new(db).await;
+    let desk = CardDesk::new(db).await;
     let cancel = crate::services::sessions::lifecycle::cancel;
     for round in 0..20 {
-        let last = fixture.at_last().await;
+        let last = desk.at_last().await;
         let file = png(12, round);
         let (sent, cancelled) = tokio::join!(
-            fixture.send(&last, "selfie", &file),
+            desk.send(&last, "selfie", &file),
             cancel(
-                fixture.state(),
-                &fixture.client,
+                &desk.world.state,
+                &desk.world.client,
                 last.session,
                 SessionProof::Secret
             ),
@@ -332,8 +342,8 @@ async fn a_session_that_is_called_off_as_its_last_file_comes_is_one_or_the_other
             );
         }
         let ended = cancel(
-            fixture.state(),
-            &fixture.client,
+            &desk.world.state,
+            &desk.world.client,
             last.session,
             SessionProof::Secret,
         )
