@@ -55,80 +55,81 @@ fn api(asked: &Asked) -> (u16, Value) {
     (200, answer)
 }
 
-async fn accounts(db: Db) -> World {
-    world(db, SKILL, api).await
+async fn accounts(db: Db) -> ConsoleUser {
+    console(db, SKILL, api).await
 }
 
 async fn a_run_goes_from_keys_to_transactions_and_shows_no_secret(db: Db) {
-    let world = accounts(db).await;
-    assert!(!world.services.skills().await.unwrap().is_empty());
-    let id = world.new_run().await;
-    let run = world.advance(id).await;
+    let console = accounts(db).await;
+    assert!(!console.world.services.skills().await.unwrap().is_empty());
+    let id = console.new_run().await;
+    let run = console.advance(id).await;
     let (name, data) = step_of(&run);
     assert_eq!(name, "sca");
     assert!(
         data.contains("http://127.0.0.1:3000/console/return"),
         "{data}"
     );
-    let run = world.advance(id).await;
+    let run = console.advance(id).await;
     assert_eq!(run.next, NextCall::Bank);
     assert_eq!(
         run.bank_url.as_deref(),
         Some("http://127.0.0.1:4/authorise")
     );
     assert_eq!(run.nonces[0].used_by, Some(1));
-    assert_eq!(world.back(Some(TEMP), None).await.unwrap(), id);
-    assert_eq!(world.run(id).await.next, NextCall::Exchange);
-    assert_eq!(world.advance(id).await.next, NextCall::Accounts);
-    assert_eq!(world.advance(id).await.next, NextCall::Transactions);
-    let run = world.advance(id).await;
+    assert_eq!(console.back(Some(TEMP), None).await.unwrap(), id);
+    assert_eq!(console.run(id).await.next, NextCall::Exchange);
+    assert_eq!(console.advance(id).await.next, NextCall::Accounts);
+    assert_eq!(console.advance(id).await.next, NextCall::Transactions);
+    let run = console.advance(id).await;
     assert_eq!(run.next, NextCall::Done);
     assert!(run.calls[2].request_body.contains("$TESSERA_CLIENT_SECRET"));
     let shown = format!("{run:?}");
     for secret in [NONCE, TEMP, ACCESS] {
         assert!(!shown.contains(secret), "{shown}");
     }
-    let listed = world.services.runs(&world.actor).await.unwrap();
+    let listed = console.world.services.runs(&console.actor).await.unwrap();
     assert_eq!(
         (listed[0].id, listed[0].stage, listed[0].calls),
         (id, RunStage::Done, 5)
     );
     // Late and repeated returns change nothing.
-    world
+    console
         .back(Some("another-token-another-token-another-tok"), None)
         .await
         .unwrap();
-    assert_eq!(world.run(id).await.next, NextCall::Done);
+    assert_eq!(console.run(id).await.next, NextCall::Done);
 }
 
 async fn a_refusal_is_told_and_the_session_goes_on(db: Db) {
-    let world = accounts(db).await;
-    let id = world.new_run().await;
-    world.advance(id).await;
-    world.advance(id).await;
-    world.back(None, Some("access_denied")).await.unwrap();
-    let run = world.run(id).await;
+    let console = accounts(db).await;
+    let id = console.new_run().await;
+    console.advance(id).await;
+    console.advance(id).await;
+    console.back(None, Some("access_denied")).await.unwrap();
+    let run = console.run(id).await;
     assert_eq!(
         (run.next, run.refusal.as_deref()),
         (NextCall::Ask, Some("access_denied"))
     );
-    let run = world.advance(id).await;
+    let run = console.advance(id).await;
     assert!(matches!(run.next, NextCall::Step { .. }) && run.refusal.is_none());
     assert_eq!(run.nonces.len(), 2);
-    assert_eq!(world.advance(id).await.next, NextCall::Bank);
+    assert_eq!(console.advance(id).await.next, NextCall::Bank);
 }
 
 async fn of_many_sendings_of_one_form_one_calls(db: Db) {
-    let world = Arc::new(accounts(db).await);
-    let id = world.new_run().await;
+    let console = Arc::new(accounts(db).await);
+    let id = console.new_run().await;
     let tasks: Vec<_> = (0..16)
         .map(|_| {
-            let world = world.clone();
+            let console = console.clone();
             tokio::spawn(async move {
-                world
+                console
+                    .world
                     .services
                     .advance(
-                        &world.actor,
+                        &console.actor,
                         id,
                         0,
                         RunAction::Next(None),
@@ -141,13 +142,14 @@ async fn of_many_sendings_of_one_form_one_calls(db: Db) {
     for task in tasks {
         task.await.unwrap().unwrap();
     }
-    assert_eq!(world.calls.load(Ordering::SeqCst), 1);
-    assert_eq!(world.run(id).await.calls.len(), 1);
+    assert_eq!(console.calls.load(Ordering::SeqCst), 1);
+    assert_eq!(console.run(id).await.calls.len(), 1);
     // And once more, long after.
-    world
+    console
+        .world
         .services
         .advance(
-            &world.actor,
+            &console.actor,
             id,
             0,
             RunAction::Next(None),
@@ -155,15 +157,15 @@ async fn of_many_sendings_of_one_form_one_calls(db: Db) {
         )
         .await
         .unwrap();
-    assert_eq!(world.calls.load(Ordering::SeqCst), 1);
+    assert_eq!(console.calls.load(Ordering::SeqCst), 1);
 }
 
 async fn a_foreign_run_is_not_there(db: Db) {
-    let world = accounts(db).await;
-    let id = world.new_run().await;
-    world.advance(id).await;
-    let (stranger, tenant) = person(&world.services, "eve@example.com").await;
-    let (services, source) = (&world.services, RequestSource::default());
+    let console = accounts(db).await;
+    let id = console.new_run().await;
+    console.advance(id).await;
+    let (stranger, tenant) = person(&console.world, "eve@example.com").await;
+    let (services, source) = (&console.world.services, RequestSource::default());
     let session = SESSION.parse().unwrap();
     assert_eq!(
         services.run(&stranger, id).await.err(),
@@ -189,7 +191,7 @@ async fn a_foreign_run_is_not_there(db: Db) {
     );
     assert_eq!(
         services
-            .new_run(&stranger, world.tenant, SKILL, &source)
+            .new_run(&stranger, console.tenant, SKILL, &source)
             .await
             .err(),
         Some(PortalError::NotFound)
@@ -201,29 +203,35 @@ async fn a_foreign_run_is_not_there(db: Db) {
             .await
             .is_ok()
     );
-    assert_eq!(world.run(id).await.calls.len(), 1);
+    assert_eq!(console.run(id).await.calls.len(), 1);
 }
 
 async fn a_run_is_forgotten_after_a_day(db: Db) {
-    let world = accounts(db).await;
-    let id = world.new_run().await;
-    world.advance(id).await;
+    let console = accounts(db).await;
+    let id = console.new_run().await;
+    console.advance(id).await;
     let job = ForgetRun { run: id };
-    job.run(&world.services.state).await.unwrap();
-    assert_eq!(world.run(id).await.calls.len(), 1, "its day is not over");
-    world.services.state.clock.advance(Duration::days(1));
-    let run = world.run(id).await;
+    job.run(&console.world.services.state).await.unwrap();
+    assert_eq!(console.run(id).await.calls.len(), 1, "its day is not over");
+    console
+        .world
+        .services
+        .state
+        .clock
+        .advance(Duration::days(1));
+    let run = console.run(id).await;
     assert!(
         matches!(run.next, NextCall::DeadEnd(_)) && run.calls.is_empty() && run.nonces.is_empty()
     );
-    job.run(&world.services.state).await.unwrap();
-    let mut tx = world.services.state.db.read().await.unwrap();
+    job.run(&console.world.services.state).await.unwrap();
+    let mut tx = console.world.services.state.db.read().await.unwrap();
     assert!(tx.run_calls(id).await.unwrap().is_empty());
     drop(tx);
-    let late = world
+    let late = console
+        .world
         .services
         .advance(
-            &world.actor,
+            &console.actor,
             id,
             1,
             RunAction::Next(None),
@@ -232,42 +240,45 @@ async fn a_run_is_forgotten_after_a_day(db: Db) {
         .await;
     assert!(matches!(late, Err(PortalError::Conflict(_))));
     assert!(
-        world
+        console
+            .world
             .services
-            .repeat(&world.actor, id, &RequestSource::default())
+            .repeat(&console.actor, id, &RequestSource::default())
             .await
             .is_ok()
     );
 }
 
 async fn a_call_that_failed_may_be_made_again(db: Db) {
-    let world = accounts(db).await;
-    let id = world.new_run().await;
-    world.advance(id).await;
+    let console = accounts(db).await;
+    let id = console.new_run().await;
+    console.advance(id).await;
     let wrong = r#"{"psu_redirect_link": "myapp://unknown"}"#;
-    let run = world.submit(id, wrong).await;
+    let run = console.submit(id, wrong).await;
     assert_eq!((run.calls[1].status, run.nonces[0].used_by), (400, None));
     let (_, data) = step_of(&run);
     assert_eq!(data, wrong, "what was typed is kept");
     let right = r#"{"psu_redirect_link": "myapp://return"}"#;
-    let run = world.submit(id, right).await;
+    let run = console.submit(id, right).await;
     assert_eq!((run.next, run.nonces[0].used_by), (NextCall::Bank, Some(2)));
-    let again = world
+    let again = console
+        .world
         .services
-        .repeat(&world.actor, id, &RequestSource::default())
+        .repeat(&console.actor, id, &RequestSource::default())
         .await
         .unwrap();
-    assert_eq!(world.run(again).await.next, NextCall::OpenSession);
+    assert_eq!(console.run(again).await.next, NextCall::OpenSession);
 }
 
 async fn data_that_is_no_json_is_refused_with_its_place(db: Db) {
-    let world = accounts(db).await;
-    let id = world.new_run().await;
-    world.advance(id).await;
-    let refused = world
+    let console = accounts(db).await;
+    let id = console.new_run().await;
+    console.advance(id).await;
+    let refused = console
+        .world
         .services
         .advance(
-            &world.actor,
+            &console.actor,
             id,
             1,
             RunAction::Next(Some("{\n  \"a\": oops\n}")),
@@ -282,28 +293,28 @@ async fn data_that_is_no_json_is_refused_with_its_place(db: Db) {
         "{}",
         errors[0].message
     );
-    assert_eq!(world.calls.load(Ordering::SeqCst), 1, "nothing was sent");
+    assert_eq!(console.calls.load(Ordering::SeqCst), 1, "nothing was sent");
 }
 
 async fn balances_are_offered_and_nothing_of_other_kinds_is(db: Db) {
-    let world = accounts(db).await;
-    let id = world.new_run().await;
-    world.advance(id).await;
-    world.advance(id).await;
-    world.back(Some(TEMP), None).await.unwrap();
+    let console = accounts(db).await;
+    let id = console.new_run().await;
+    console.advance(id).await;
+    console.advance(id).await;
+    console.back(Some(TEMP), None).await.unwrap();
     for _ in 0..3 {
-        world.advance(id).await;
+        console.advance(id).await;
     }
-    let run = world.run(id).await;
+    let run = console.run(id).await;
     assert_eq!(run.offers, [Offer::Balances]);
-    let run = world
+    let run = console
         .act(id, RunAction::Offered(Offer::Balances))
         .await
         .unwrap();
     assert_eq!((run.next, run.calls.len()), (NextCall::Done, 6));
     for offer in [Offer::Payment, Offer::CancelPayment, Offer::Products] {
-        let refused = world.act(id, RunAction::Offered(offer)).await;
+        let refused = console.act(id, RunAction::Offered(offer)).await;
         assert!(matches!(refused, Err(PortalError::Conflict(_))), "{offer}");
     }
-    assert_eq!(world.calls.load(Ordering::SeqCst), 6, "nothing was sent");
+    assert_eq!(console.calls.load(Ordering::SeqCst), 6, "nothing was sent");
 }

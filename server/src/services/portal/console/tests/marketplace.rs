@@ -15,8 +15,8 @@ on_both!(
 const SKILL: &str = "xyz_sbx_#3.0";
 const THIRD: &str = "nonce-three-nonce-three-nonce-three-nonce-3";
 
-async fn deposit(db: Db) -> World {
-    world(db, SKILL, api).await
+async fn deposit(db: Db) -> ConsoleUser {
+    console(db, SKILL, api).await
 }
 
 /// The API by its documents: it approves, unless the last name says what else the provider decides.
@@ -92,7 +92,7 @@ fn upload(path: &str, body: &Value, nonce: &str) -> (u16, Value) {
     )
 }
 
-impl World {
+impl ConsoleUser {
     /// To where the files of step kyc are asked for.
     async fn at_files(&self) -> RunId {
         let id = self.new_run().await;
@@ -115,20 +115,20 @@ fn wanted(run: &Run) -> Vec<(&str, bool)> {
 }
 
 async fn a_run_goes_through_files_and_a_decision_to_its_product(db: Db) {
-    let world = deposit(db).await;
-    let id = world.new_run().await;
-    let run = world.advance(id).await;
+    let console = deposit(db).await;
+    let id = console.new_run().await;
+    let run = console.advance(id).await;
     assert_eq!(step_of(&run).0, "product_form");
     assert!(
         step_of(&run).1.contains("\"100000\""),
         "the manifest's example"
     );
-    let run = world.advance(id).await;
+    let run = console.advance(id).await;
     assert_eq!(step_of(&run).0, "kyc");
     assert!(step_of(&run).1.contains("\"Ana\""));
-    world.advance(id).await;
-    world.sample(id, "id_document").await;
-    let run = world.sample(id, "selfie").await;
+    console.advance(id).await;
+    console.sample(id, "id_document").await;
+    let run = console.sample(id, "selfie").await;
     assert_eq!(run.next, NextCall::Pending { poll_after: 7 });
     assert_eq!(run.files.len(), 2);
     assert_eq!(run.files[1].upload_id, "upload-of-selfie");
@@ -140,11 +140,11 @@ async fn a_run_goes_through_files_and_a_decision_to_its_product(db: Db) {
     assert!(
         sent.request_body.contains("\"@document.pdf\"") && sent.request_body.contains("$NONCE")
     );
-    let run = world.advance(id).await;
+    let run = console.advance(id).await;
     assert_eq!(step_of(&run).0, "contract");
-    assert_eq!(world.advance(id).await.next, NextCall::Exchange);
-    assert_eq!(world.advance(id).await.next, NextCall::Products);
-    let run = world.advance(id).await;
+    assert_eq!(console.advance(id).await.next, NextCall::Exchange);
+    assert_eq!(console.advance(id).await.next, NextCall::Products);
+    let run = console.advance(id).await;
     assert_eq!(
         (&run.next, run.offers.as_slice()),
         (&NextCall::Done, &[Offer::Products][..])
@@ -163,29 +163,29 @@ async fn a_run_goes_through_files_and_a_decision_to_its_product(db: Db) {
 }
 
 async fn files_are_asked_for_until_all_required_ones_are_there(db: Db) {
-    let world = deposit(db).await;
-    let id = world.at_files().await;
+    let console = deposit(db).await;
+    let id = console.at_files().await;
     assert_eq!(
-        wanted(&world.run(id).await),
+        wanted(&console.run(id).await),
         [("id_document", false), ("selfie", false)]
     );
-    let early = world.act(id, RunAction::Next(None)).await;
+    let early = console.act(id, RunAction::Next(None)).await;
     assert!(matches!(early, Err(PortalError::Conflict(why)) if why.contains("files")));
-    let run = world.sample(id, "selfie").await;
+    let run = console.sample(id, "selfie").await;
     assert_eq!(wanted(&run), [("id_document", false), ("selfie", true)]);
     let unknown = RunAction::Upload {
         kind: "payslip",
         file: File::Sample,
     };
     assert_eq!(
-        world.act(id, unknown).await.err(),
+        console.act(id, unknown).await.err(),
         Some(PortalError::NotFound)
     );
     let own = File::Chosen {
         name: "passport.png",
         bytes: b"my own bytes",
     };
-    let run = world
+    let run = console
         .act(
             id,
             RunAction::Upload {
@@ -198,17 +198,17 @@ async fn files_are_asked_for_until_all_required_ones_are_there(db: Db) {
     assert_eq!(run.next, NextCall::Pending { poll_after: 7 });
     assert_eq!(run.files[1].size, 12, "the bytes arrive as they are");
     assert!(run.calls[4].request_body.contains("\"@passport.png\""));
-    assert_eq!(world.calls.load(Ordering::SeqCst), 5);
+    assert_eq!(console.calls.load(Ordering::SeqCst), 5);
 }
 
 async fn a_refused_file_is_told_and_may_be_sent_again(db: Db) {
-    let world = deposit(db).await;
-    let id = world.at_files().await;
+    let console = deposit(db).await;
+    let id = console.at_files().await;
     let file = File::Chosen {
         name: "cat.gif",
         bytes: b"GIF89a",
     };
-    let run = world
+    let run = console
         .act(
             id,
             RunAction::Upload {
@@ -224,45 +224,45 @@ async fn a_refused_file_is_told_and_may_be_sent_again(db: Db) {
     );
     assert!(run.files.is_empty());
     assert_eq!(
-        wanted(&world.sample(id, "selfie").await)[1],
+        wanted(&console.sample(id, "selfie").await)[1],
         ("selfie", true)
     );
 }
 
 async fn what_is_wrong_with_a_step_is_told_and_what_was_typed_stays(db: Db) {
-    let world = deposit(db).await;
-    let id = world.new_run().await;
-    world.advance(id).await;
+    let console = deposit(db).await;
+    let id = console.new_run().await;
+    console.advance(id).await;
     let typed = r#"{"value": "much", "currency": "EUR", "period": "12"}"#;
-    let run = world.submit(id, typed).await;
+    let run = console.submit(id, typed).await;
     assert_eq!(step_of(&run), ("product_form", typed));
     assert!(run.calls[1].response_body.contains("data.value"));
-    let run = world.submit(id, &typed.replace("much", "500")).await;
+    let run = console.submit(id, &typed.replace("much", "500")).await;
     assert_eq!(step_of(&run).0, "kyc");
 }
 
 async fn a_step_that_comes_again_keeps_what_was_typed(db: Db) {
     // Wants the documents once more, whenever it is asked.
-    let world = world(db, SKILL, |asked| {
+    let console = console(db, SKILL, |asked| {
         if asked.path.ends_with("/get") {
             return (200, json!({"session_id": SESSION, "status": "SESSION_IN_PROGRESS", "nonce": FRESH, "next_step": "kyc"}));
         }
         api(asked)
     })
     .await;
-    let id = world.new_run().await;
-    world.advance(id).await;
-    world.advance(id).await;
+    let id = console.new_run().await;
+    console.advance(id).await;
+    console.advance(id).await;
     let typed = r#"{"first_name": "Bo", "last_name": "Li", "date_of_birth": "2000-01-01"}"#;
-    world.submit(id, typed).await;
-    world.sample(id, "id_document").await;
-    world.sample(id, "selfie").await;
-    let run = world.advance(id).await;
+    console.submit(id, typed).await;
+    console.sample(id, "id_document").await;
+    console.sample(id, "selfie").await;
+    let run = console.advance(id).await;
     assert_eq!(step_of(&run), ("kyc", typed));
 }
 
 async fn a_provider_that_decides_against_it_ends_the_run(db: Db) {
-    let world = world(db, SKILL, |asked| {
+    let console = console(db, SKILL, |asked| {
         if asked.path.ends_with("/get") {
             return (
                 200,
@@ -272,26 +272,27 @@ async fn a_provider_that_decides_against_it_ends_the_run(db: Db) {
         api(asked)
     })
     .await;
-    let id = world.at_files().await;
-    world.sample(id, "id_document").await;
-    world.sample(id, "selfie").await;
-    let run = world.advance(id).await;
+    let id = console.at_files().await;
+    console.sample(id, "id_document").await;
+    console.sample(id, "selfie").await;
+    let run = console.advance(id).await;
     assert!(matches!(&run.next, NextCall::DeadEnd(why) if why.contains("decided against it")));
     assert_eq!(run.session_status.as_deref(), Some("SESSION_FAILED"));
 }
 
 async fn a_foreign_run_takes_no_file(db: Db) {
-    let world = deposit(db).await;
-    let id = world.at_files().await;
-    let (stranger, _) = person(&world.services, "eve@example.com").await;
+    let console = deposit(db).await;
+    let id = console.at_files().await;
+    let (stranger, _) = person(&console.world, "eve@example.com").await;
     let act = RunAction::Upload {
         kind: "selfie",
         file: File::Sample,
     };
-    let refused = world
+    let refused = console
+        .world
         .services
         .advance(&stranger, id, 3, act, &RequestSource::default())
         .await;
     assert_eq!(refused.err(), Some(PortalError::NotFound));
-    assert_eq!(world.calls.load(Ordering::SeqCst), 3);
+    assert_eq!(console.calls.load(Ordering::SeqCst), 3);
 }

@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use app::domain::console::{Offer, RunStage};
 use app::domain::person::{Email, Role};
-use app::domain::servicer::{LegalForm, ServicerStatus};
+use app::domain::servicer::ServicerStatus;
+use app::portal::PortalError;
 use app::portal::console::{File, NextCall};
 use app::portal::people::{People as _, Start};
 use app::portal::tenants::Tenants as _;
-use app::portal::{Membership, PortalError};
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
@@ -25,9 +25,9 @@ use serde_json::{Value, json};
 use super::execute::LARGEST;
 use super::*;
 use crate::services::access::keys::ConsoleGrant;
-use crate::state::testing;
 use crate::storage::Db;
 use crate::storage::testing::on_both;
+use crate::testing::{World, actor, source_at, start_form};
 
 const SESSION: &str = "7489fe74-a91d-4897-8895-cd5e05c0fc4b";
 const STEP: &str = "1f4a5d2e-8c39-4f0b-9d52-0a6b7c8d9e10";
@@ -45,32 +45,32 @@ struct Asked {
 /// An API by its documents: status and answer.
 type Api = fn(&Asked) -> (u16, Value);
 
-struct World {
-    services: Services,
+/// A servicer with its first tenant, which may use the skill, and an API that answers what the documents say.
+struct ConsoleUser {
+    world: World,
     calls: Arc<AtomicUsize>,
     actor: Actor,
     tenant: TenantId,
     skill: &'static str,
 }
 
-/// A servicer with its first tenant, which may use the skill, and an API that answers what the documents say.
-async fn world(db: Db, skill: &'static str, api: Api) -> World {
-    let skills = crate::skills::offline::registry().unwrap();
-    let state = testing::state(db).with_skills(skills);
+async fn console(db: Db, skill: &'static str, api: Api) -> ConsoleUser {
+    let mut world = World::new(db).await;
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = calls.clone();
     let router = axum::Router::new().fallback(move |request: Request| {
         counted.fetch_add(1, Ordering::SeqCst);
         answer(request, api)
     });
-    let services = Services::new(state).with_api(router);
-    let (actor, tenant) = person(&services, "dev@example.com").await;
-    services
+    world.services = world.services.with_api(router);
+    let (actor, tenant) = person(&world, "dev@example.com").await;
+    world
+        .services
         .whitelist(&actor, tenant, skill, true, &RequestSource::default())
         .await
         .unwrap();
-    World {
-        services,
+    ConsoleUser {
+        world,
         calls,
         actor,
         tenant,
@@ -78,39 +78,19 @@ async fn world(db: Db, skill: &'static str, api: Api) -> World {
     }
 }
 
-async fn person(services: &Services, email: &str) -> (Actor, TenantId) {
+/// Somebody who has started, signed in; and their first tenant.
+async fn person(world: &World, email: &str) -> (Actor, TenantId) {
     let form = Start {
-        name: "Example Ltd".into(),
-        email: email.into(),
-        password: "kumquat lamps over gravel".into(),
-        legal_form: LegalForm::Company,
         country: "RO".into(),
+        ..start_form(email)
     };
-    let started = services
-        .start(
-            form,
-            &RequestSource {
-                ip: email.into(),
-                user_agent: "test".into(),
-                device: String::new(),
-            },
-        )
-        .await
-        .unwrap();
+    let started = world.services.start(form, &source_at(email)).await.unwrap();
+    let (role, status) = (Role::Owner, ServicerStatus::Sandbox);
     let actor = Actor {
         person: started.person,
         email: Email::parse(email).unwrap(),
         verified: false,
-        admin: false,
-        membership: Some(Membership {
-            servicer: started.servicer,
-            name: "Example Ltd".into(),
-            status: ServicerStatus::Sandbox,
-            suspended_reason: None,
-            role: Role::Owner,
-        }),
-        proved_at: services.state.clock.now(),
-        session: services.state.clock.id(),
+        ..actor(&world.state, started.servicer, role, status)
     };
     (actor, started.tenant)
 }
@@ -148,9 +128,10 @@ fn parts(text: &str, boundary: &str) -> Value {
     Value::Object(named.collect())
 }
 
-impl World {
+impl ConsoleUser {
     async fn new_run(&self) -> RunId {
         let run = self
+            .world
             .services
             .new_run(
                 &self.actor,
@@ -163,13 +144,14 @@ impl World {
     }
 
     async fn run(&self, run: RunId) -> Run {
-        self.services.run(&self.actor, run).await.unwrap()
+        self.world.services.run(&self.actor, run).await.unwrap()
     }
 
     /// Does something as the page would: bound to what it shows.
     async fn act(&self, run: RunId, act: RunAction<'_>) -> PortalResult<Run> {
         let at = self.run(run).await.calls.len();
-        self.services
+        self.world
+            .services
             .advance(&self.actor, run, at, act, &RequestSource::default())
             .await?;
         Ok(self.run(run).await)
@@ -194,7 +176,8 @@ impl World {
 
     async fn back(&self, token: Option<&str>, error: Option<&str>) -> PortalResult<RunId> {
         let session = SESSION.parse().unwrap();
-        self.services
+        self.world
+            .services
             .bank_return(&self.actor, session, token, error)
             .await
     }

@@ -43,7 +43,7 @@ fn later(asked: &Asked) -> (u16, Value) {
     api(asked)
 }
 
-impl World {
+impl ConsoleUser {
     /// To the payment, read once.
     async fn paid(&self) -> RunId {
         let id = self.new_run().await;
@@ -63,9 +63,9 @@ impl World {
 }
 
 async fn a_run_goes_from_an_order_to_the_payments_status(db: Db) {
-    let world = world(db, SKILL, api).await;
-    let id = world.paid().await;
-    let run = world.run(id).await;
+    let console = console(db, SKILL, api).await;
+    let id = console.paid().await;
+    let run = console.run(id).await;
     assert_eq!(
         run.offers,
         [Offer::Payment],
@@ -77,7 +77,7 @@ async fn a_run_goes_from_an_order_to_the_payments_status(db: Db) {
         Some("ACSC"),
         "a payment's status is not the session's"
     );
-    let run = world
+    let run = console
         .act(id, RunAction::Offered(Offer::Payment))
         .await
         .unwrap();
@@ -85,13 +85,13 @@ async fn a_run_goes_from_an_order_to_the_payments_status(db: Db) {
 }
 
 async fn a_payment_that_has_a_day_to_come_may_be_called_off(db: Db) {
-    let world = world(db, SKILL, later).await;
-    let id = world.paid().await;
+    let console = console(db, SKILL, later).await;
+    let id = console.paid().await;
     assert_eq!(
-        world.run(id).await.offers,
+        console.run(id).await.offers,
         [Offer::Payment, Offer::CancelPayment]
     );
-    let run = world
+    let run = console
         .act(id, RunAction::Offered(Offer::CancelPayment))
         .await
         .unwrap();
@@ -100,7 +100,7 @@ async fn a_payment_that_has_a_day_to_come_may_be_called_off(db: Db) {
 }
 
 async fn a_last_steps_files_come_before_its_token(db: Db) {
-    let world = world(db, CARD, |asked| {
+    let console = console(db, CARD, |asked| {
         let step = asked.body["step"].as_str().unwrap_or_default();
         let kind = asked.body["kind"].as_str().unwrap_or_default();
         (200, match asked.path.as_str() {
@@ -112,30 +112,41 @@ async fn a_last_steps_files_come_before_its_token(db: Db) {
         })
     })
     .await;
-    let id = world.new_run().await;
-    world.advance(id).await;
-    world.advance(id).await;
-    let run = world.sample(id, "payslip").await;
+    let id = console.new_run().await;
+    console.advance(id).await;
+    console.advance(id).await;
+    let run = console.sample(id, "payslip").await;
     assert_eq!(
         step_of(&run).0,
         "kyc",
         "files of the first step come before the second"
     );
-    let run = world.advance(id).await;
+    let run = console.advance(id).await;
     assert!(
         matches!(&run.next, NextCall::Uploads { step, .. } if step == "kyc")
             && run.temp_token.is_none()
     );
-    world.sample(id, "id_document").await;
-    world.services.state.clock.advance(Duration::minutes(5));
-    let run = world.sample(id, "selfie").await;
+    console.sample(id, "id_document").await;
+    console
+        .world
+        .services
+        .state
+        .clock
+        .advance(Duration::minutes(5));
+    let run = console.sample(id, "selfie").await;
     assert_eq!(run.next, NextCall::Exchange);
-    let life = world.services.state.config.sandbox.temp_token_seconds;
-    let end = world.services.state.clock.now() + Duration::seconds(life);
+    let life = console
+        .world
+        .services
+        .state
+        .config
+        .sandbox
+        .temp_token_seconds;
+    let end = console.world.services.state.clock.now() + Duration::seconds(life);
     assert_eq!(
         run.temp_token_expires_at,
         Some(end),
         "its life begins with the last file"
     );
-    assert_eq!(world.advance(id).await.next, NextCall::Products);
+    assert_eq!(console.advance(id).await.next, NextCall::Products);
 }
