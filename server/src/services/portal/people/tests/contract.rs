@@ -2,15 +2,12 @@
 
 use super::*;
 use crate::services::contract::Side;
-use crate::skills::offline;
 use crate::storage::testing::on_both;
 
 on_both!(the_services_keep_the_contract_of_every_portal,);
 
 async fn the_services_keep_the_contract_of_every_portal(db: Db) {
-    let mut world = world(db);
-    let state = world.services.state.clone();
-    world.services = Services::new(state.with_skills(offline::registry().unwrap()));
+    let world = World::new(db).await;
     let started = world.start("dev@example.com").await;
     world.confirm("dev@example.com", PASSWORD).await.unwrap();
     let mut owner = world.browser(started.person, "dev@example.com").await;

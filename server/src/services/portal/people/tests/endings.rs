@@ -19,7 +19,7 @@ async fn ended(world: &World) -> u64 {
 }
 
 async fn an_unproved_account_ends_thirty_days_after_its_last_use(db: Db) {
-    let world = world(db.clone());
+    let world = world(db.clone()).await;
     let clock = world.services.state.clock.clone();
     let email = "ana@example.com";
     let started = world.start(email).await;
@@ -48,7 +48,7 @@ async fn an_unproved_account_ends_thirty_days_after_its_last_use(db: Db) {
 }
 
 async fn what_others_need_stays(db: Db) {
-    let world = world(db.clone());
+    let world = world(db.clone()).await;
     let state = world.services.state.clone();
     let made = servicers::create(
         &state,
@@ -64,7 +64,7 @@ async fn what_others_need_stays(db: Db) {
         email: "ana@example.com".to_owned(),
         password: PASSWORD.to_owned(),
     };
-    let claimed = world.services.sign_up(form, &from("b")).await.unwrap();
+    let claimed = world.services.sign_up(form, &source_at("b")).await.unwrap();
     let used = world.start("eva@example.com").await;
     state.clock.advance(Duration::days(30));
     let mut tx = state.db.write().await.unwrap();

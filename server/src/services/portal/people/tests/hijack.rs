@@ -25,7 +25,7 @@ const HERS: &str = "ana@example.com";
 const PLANTED: &str = "nine grey herons wading";
 
 async fn a_click_on_a_strangers_letter_gives_the_stranger_nothing(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     let stranger = world.start_with(HERS, PLANTED).await;
     let browser = world.browser(stranger.person, HERS).await;
     let planted = world.token(HERS).await;
@@ -38,7 +38,7 @@ async fn a_click_on_a_strangers_letter_gives_the_stranger_nothing(db: Db) {
     let given = GivenPasswords::default();
     let signed_in = world
         .services
-        .verify(Some(&her_browser), &planted, given, &from("a"))
+        .verify(Some(&her_browser), &planted, given, &source_at("a"))
         .await;
     assert_eq!(
         refused(signed_in)[0].0,
@@ -49,7 +49,7 @@ async fn a_click_on_a_strangers_letter_gives_the_stranger_nothing(db: Db) {
     assert_eq!(world.servicers(hers.person).await, [hers.servicer]);
     let seen = world
         .services
-        .verify_link(Some(&browser), &planted, &from("a"))
+        .verify_link(Some(&browser), &planted, &source_at("a"))
         .await
         .unwrap();
     assert!(seen.signed_in && !seen.confirmed_elsewhere);
@@ -57,7 +57,7 @@ async fn a_click_on_a_strangers_letter_gives_the_stranger_nothing(db: Db) {
 }
 
 async fn a_click_in_any_order_moves_no_servicer(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     for (round, stranger_first) in [true, false].into_iter().enumerate() {
         let email = format!("ana{round}@example.com");
         let passwords = if stranger_first {
@@ -99,12 +99,15 @@ async fn a_click_in_any_order_moves_no_servicer(db: Db) {
 }
 
 async fn both_passwords_bring_one_account_into_the_other(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     let first = world.start_with(HERS, OTHER).await;
     world.confirm(HERS, OTHER).await.unwrap();
     let second = world.start_with(HERS, PASSWORD).await;
     let link = world.token(HERS).await;
-    let seen = world.services.verify_link(None, &link, &from("a")).await;
+    let seen = world
+        .services
+        .verify_link(None, &link, &source_at("a"))
+        .await;
     let seen = seen.unwrap();
     assert!(seen.confirmed_elsewhere && !seen.signed_in);
     assert_eq!(seen.servicers, ["Example Ltd"]);
@@ -117,7 +120,7 @@ async fn both_passwords_bring_one_account_into_the_other(db: Db) {
     };
     let whole = world
         .services
-        .verify(Some(&browser), &link, given, &from("a"))
+        .verify(Some(&browser), &link, given, &source_at("a"))
         .await;
     assert_eq!(whole, Ok(first.person));
     assert_eq!(
@@ -130,7 +133,7 @@ async fn both_passwords_bring_one_account_into_the_other(db: Db) {
 }
 
 async fn an_owner_brings_in_what_was_cut_off_by_its_password_alone(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     let first = world.start_with(HERS, PASSWORD).await;
     let stranger = world.start_with(HERS, PLANTED).await;
     let second = world.start_with(HERS, OTHER).await;
@@ -140,9 +143,15 @@ async fn an_owner_brings_in_what_was_cut_off_by_its_password_alone(db: Db) {
     assert_eq!(world.services.unconfirmed(&actor).await, Ok(0));
     actor.verified = true;
     assert_eq!(world.services.unconfirmed(&actor).await, Ok(2));
-    let wrong = world.services.bring_in(&actor, OTHER, &from("a")).await;
+    let wrong = world
+        .services
+        .bring_in(&actor, OTHER, &source_at("a"))
+        .await;
     assert_eq!(refused(wrong)[0].0, "other_password");
-    let brought = world.services.bring_in(&actor, PASSWORD, &from("a")).await;
+    let brought = world
+        .services
+        .bring_in(&actor, PASSWORD, &source_at("a"))
+        .await;
     assert_eq!(brought, Ok(()));
     assert_eq!(
         world.places(second.person).await,
@@ -150,12 +159,15 @@ async fn an_owner_brings_in_what_was_cut_off_by_its_password_alone(db: Db) {
     );
     assert_eq!(world.servicers(stranger.person).await, [stranger.servicer]);
     world.services.state.clock.advance(Duration::minutes(11));
-    let late = world.services.bring_in(&actor, PLANTED, &from("a")).await;
+    let late = world
+        .services
+        .bring_in(&actor, PLANTED, &source_at("a"))
+        .await;
     assert_eq!(late, Err(PortalError::ProofNeeded));
 }
 
 async fn newer_strangers_lock_nobody_out(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     let hers = world.start_with(HERS, OTHER).await;
     for n in 0..6 {
         world.start_with(HERS, &format!("{PLANTED} {n}")).await;
@@ -167,24 +179,30 @@ async fn newer_strangers_lock_nobody_out(db: Db) {
         world.start_with(email, &format!("{PLANTED} {n}")).await;
     }
     let late = world.start_with(email, OTHER).await;
-    let mut at_home = from("b");
+    let mut at_home = source_at("b");
     at_home.device = devices::cookie(&world.services.state, late.person, &at_home).unwrap();
     let known = world.services.sign_in(email, OTHER, &at_home).await;
     assert_eq!(known, Ok(late.person));
 }
 
 async fn a_forgotten_password_is_for_whom_the_reader_chooses(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     let hers = world.start_with(HERS, OTHER).await;
     let stranger = world.start_with(HERS, PLANTED).await;
-    world.services.forgot(HERS, &from("a")).await.unwrap();
+    world.services.forgot(HERS, &source_at("a")).await.unwrap();
     let token = world.token(HERS).await;
-    let link = world.services.reset_link(&token, &from("a")).await.unwrap();
+    let link = world
+        .services
+        .reset_link(&token, &source_at("a"))
+        .await
+        .unwrap();
     let offered: Vec<_> = link.choices.iter().map(|choice| choice.account).collect();
     assert_eq!(offered, [hers.person, stranger.person], "the oldest first");
     let reset = async |account: &str| {
         let services = &world.services;
-        services.reset(&token, account, PASSWORD, &from("a")).await
+        services
+            .reset(&token, account, PASSWORD, &source_at("a"))
+            .await
     };
     assert_eq!(refused(reset("").await)[0].0, "account", "none is preset");
     let elsewhere = world.start("eve@example.com").await;
@@ -196,23 +214,37 @@ async fn a_forgotten_password_is_for_whom_the_reader_chooses(db: Db) {
     assert!(world.sign_in(HERS, PLANTED).await.is_err());
     // The address is hers now: a later registration changes nothing about whom the next link is for.
     world.start_with(HERS, PLANTED).await;
-    world.services.forgot(HERS, &from("a")).await.unwrap();
+    world.services.forgot(HERS, &source_at("a")).await.unwrap();
     let token = world.token(HERS).await;
-    let link = world.services.reset_link(&token, &from("a")).await.unwrap();
+    let link = world
+        .services
+        .reset_link(&token, &source_at("a"))
+        .await
+        .unwrap();
     assert!(link.choices.is_empty() && !link.unconfirmed);
-    let again = world.services.reset(&token, "", OTHER, &from("a")).await;
+    let again = world
+        .services
+        .reset(&token, "", OTHER, &source_at("a"))
+        .await;
     assert_eq!(again, Ok(hers.person));
 }
 
 async fn a_forgotten_password_of_one_unproved_account_hands_over_no_live_key(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     let stranger = world.start_with(HERS, PLANTED).await;
     let browser = world.browser(stranger.person, HERS).await;
-    world.services.forgot(HERS, &from("a")).await.unwrap();
+    world.services.forgot(HERS, &source_at("a")).await.unwrap();
     let token = world.token(HERS).await;
-    let link = world.services.reset_link(&token, &from("a")).await.unwrap();
+    let link = world
+        .services
+        .reset_link(&token, &source_at("a"))
+        .await
+        .unwrap();
     assert!(link.unconfirmed && link.choices.is_empty());
-    let reset = world.services.reset(&token, "", OTHER, &from("a")).await;
+    let reset = world
+        .services
+        .reset(&token, "", OTHER, &source_at("a"))
+        .await;
     assert_eq!(reset, Ok(stranger.person));
     assert!(world.sessions(stranger.person).await.is_empty());
     let mut tx = world.services.state.db.read().await.unwrap();
@@ -224,7 +256,7 @@ async fn a_forgotten_password_of_one_unproved_account_hands_over_no_live_key(db:
 
 async fn an_unproved_account_reaches_no_production(db: Db) {
     use app::domain::person::Permission;
-    let world = world(db);
+    let world = world(db).await;
     let started = world.start(HERS).await;
     let mut actor = world.browser(started.person, HERS).await;
     if let Some(membership) = &mut actor.membership {
@@ -246,7 +278,7 @@ async fn an_unproved_account_reaches_no_production(db: Db) {
 }
 
 async fn an_operators_link_ends_what_was_there_and_alone_makes_an_operator(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     let state = world.services.state.clone();
     let started = world.start_with(HERS, OTHER).await;
     world.confirm(HERS, OTHER).await.unwrap();
@@ -264,16 +296,19 @@ async fn an_operators_link_ends_what_was_there_and_alone_makes_an_operator(db: D
     assert!(!world.sessions(person).await.contains(&browser.session));
     assert!(world.sign_in(HERS, OTHER).await.is_err(), "useless");
     // A mailed link gives the account back, and no operator's right.
-    world.services.forgot(HERS, &from("a")).await.unwrap();
+    world.services.forgot(HERS, &source_at("a")).await.unwrap();
     let mailed = world.token(HERS).await;
-    let reset = world.services.reset(&mailed, "", PLANTED, &from("a")).await;
+    let reset = world
+        .services
+        .reset(&mailed, "", PLANTED, &source_at("a"))
+        .await;
     assert_eq!(reset, Ok(person));
     assert!(!is_admin().await);
     let mailed_browser = world.browser(person, HERS).await;
     let printed = link.rsplit('/').next().unwrap();
     let reset = world
         .services
-        .reset(printed, "", PASSWORD, &from("a"))
+        .reset(printed, "", PASSWORD, &source_at("a"))
         .await;
     assert_eq!(reset, Ok(person));
     assert!(is_admin().await);
@@ -288,7 +323,7 @@ async fn an_operators_link_ends_what_was_there_and_alone_makes_an_operator(db: D
 }
 
 async fn an_operator_for_an_address_with_strangers_is_none_of_them(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     let state = world.services.state.clone();
     let strangers = [
         world.start_with(HERS, PLANTED).await,
@@ -311,7 +346,7 @@ async fn an_operator_for_an_address_with_strangers_is_none_of_them(db: Db) {
     let printed = link.rsplit('/').next().unwrap();
     let reset = world
         .services
-        .reset(printed, "", PASSWORD, &from("a"))
+        .reset(printed, "", PASSWORD, &source_at("a"))
         .await;
     assert_eq!(reset, Ok(person));
     // The stranger's own letter, with the stranger's password: the operator's is missing.
@@ -321,7 +356,7 @@ async fn an_operator_for_an_address_with_strangers_is_none_of_them(db: Db) {
 }
 
 async fn a_claim_reaches_whoever_has_the_token_and_no_address(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     let state = world.services.state.clone();
     let stranger = world.start_with(HERS, PLANTED).await;
     let made = servicers::create(
@@ -338,7 +373,7 @@ async fn a_claim_reaches_whoever_has_the_token_and_no_address(db: Db) {
         email: HERS.to_owned(),
         password: OTHER.to_owned(),
     };
-    let hers = world.services.sign_up(form, &from("b")).await.unwrap();
+    let hers = world.services.sign_up(form, &source_at("b")).await.unwrap();
     assert_eq!(world.servicers(hers).await, [made.id]);
     assert_eq!(world.servicers(stranger.person).await, [stranger.servicer]);
     let early = servicers::approve(&state, &ProductionProof::command_line(), made.id).await;

@@ -10,21 +10,21 @@ on_both!(
 );
 
 async fn an_unproved_address_gets_three_letters_a_day_whatever_is_asked_for(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     let email = "ana@example.com";
     let started = world.start(email).await;
     let actor = world.browser(started.person, email).await;
-    world.services.forgot(email, &from("a")).await.unwrap();
+    world.services.forgot(email, &source_at("a")).await.unwrap();
     world.services.send_verification(&actor).await.unwrap();
     assert_eq!(world.letters(email).await.len(), 3);
     for _ in 0..4 {
         world.start(email).await;
-        world.services.forgot(email, &from("b")).await.unwrap();
+        world.services.forgot(email, &source_at("b")).await.unwrap();
         let again = world.services.send_verification(&actor).await;
         assert!(matches!(again, Err(PortalError::Conflict(_))), "{again:?}");
         let changed = world
             .services
-            .change_password(&actor, PASSWORD, PASSWORD, &from("a"))
+            .change_password(&actor, PASSWORD, PASSWORD, &source_at("a"))
             .await;
         assert_eq!(changed, Ok(()));
     }
@@ -37,7 +37,7 @@ async fn an_unproved_address_gets_three_letters_a_day_whatever_is_asked_for(db: 
 }
 
 async fn letters_at_once_are_counted_one_by_one(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     let state = &world.services.state;
     let tasks: Vec<_> = (0..16)
         .map(|_| {
@@ -59,10 +59,10 @@ async fn letters_at_once_are_counted_one_by_one(db: Db) {
 }
 
 async fn a_strangers_name_stands_in_no_subject(db: Db) {
-    let world = world(db);
-    let mut form = form("ana@example.com");
+    let world = world(db).await;
+    let mut form = start_form("ana@example.com");
     form.name = "URGENT: open https://evil.example/pay now".to_owned();
-    world.services.start(form, &from("a")).await.unwrap();
+    world.services.start(form, &source_at("a")).await.unwrap();
     let letter = world.letters("ana@example.com").await.remove(0);
     assert!(!letter.subject.contains("URGENT"), "{}", letter.subject);
     assert!(!letter.body.contains("evil.example"), "{}", letter.body);

@@ -12,13 +12,13 @@ on_both!(
 );
 
 async fn an_unproved_address_is_held_by_nobody(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     let stranger = world.start("ana@example.com").await;
     let browser = world.browser(stranger.person, "ana@example.com").await;
     world.services.state.clock.advance(Duration::seconds(1));
-    let mut hers = form("ana@example.com");
+    let mut hers = start_form("ana@example.com");
     hers.password = OTHER.to_owned();
-    let hers = world.services.start(hers, &from("b")).await.unwrap();
+    let hers = world.services.start(hers, &source_at("b")).await.unwrap();
     assert_eq!(
         world.sign_in("ana@example.com", PASSWORD).await,
         Ok(stranger.person)
@@ -44,7 +44,7 @@ async fn an_unproved_address_is_held_by_nobody(db: Db) {
 }
 
 async fn one_address_confirmed_by_two_at_once_is_one_persons(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     for round in 0..8 {
         let email = format!("ana{round}@example.com");
         let first = world.start_with(&email, PASSWORD).await;
@@ -57,7 +57,7 @@ async fn one_address_confirmed_by_two_at_once_is_one_persons(db: Db) {
                 own: password.to_owned(),
                 confirmed: String::new(),
             };
-            tokio::spawn(async move { services.verify(None, &token, given, &from("a")).await })
+            tokio::spawn(async move { services.verify(None, &token, given, &source_at("a")).await })
         };
         // On two threads: each may hold a row that the other waits for.
         let (a, b) = tokio::join!(confirm(one, PASSWORD), confirm(two, OTHER));
@@ -79,23 +79,30 @@ async fn one_address_confirmed_by_two_at_once_is_one_persons(db: Db) {
 }
 
 async fn a_password_link_works_once_and_ends_every_session(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     let started = world.start("ana@example.com").await;
     world.browser(started.person, "ana@example.com").await;
     world
         .services
-        .forgot("ana@example.com", &from("a"))
+        .forgot("ana@example.com", &source_at("a"))
         .await
         .unwrap();
     let token = world.token("ana@example.com").await;
-    let shown = world.services.reset_link(&token, &from("a")).await.unwrap();
+    let shown = world
+        .services
+        .reset_link(&token, &source_at("a"))
+        .await
+        .unwrap();
     assert_eq!(shown.address, "an…@example.com");
     let weak = world
         .services
-        .reset(&token, "", "password1234", &from("a"))
+        .reset(&token, "", "password1234", &source_at("a"))
         .await;
     assert_eq!(refused(weak)[0].0, "password", "and the link still works");
-    let reset = world.services.reset(&token, "", OTHER, &from("a")).await;
+    let reset = world
+        .services
+        .reset(&token, "", OTHER, &source_at("a"))
+        .await;
     assert_eq!(reset, Ok(started.person));
     assert!(world.sessions(started.person).await.is_empty());
     assert!(world.sign_in("ana@example.com", PASSWORD).await.is_err());
@@ -103,33 +110,36 @@ async fn a_password_link_works_once_and_ends_every_session(db: Db) {
         world.sign_in("ana@example.com", OTHER).await,
         Ok(started.person)
     );
-    let again = world.services.reset(&token, "", PASSWORD, &from("a")).await;
+    let again = world
+        .services
+        .reset(&token, "", PASSWORD, &source_at("a"))
+        .await;
     assert_eq!(again, Err(PortalError::NotFound));
 
     world
         .services
-        .forgot("ana@example.com", &from("a"))
+        .forgot("ana@example.com", &source_at("a"))
         .await
         .unwrap();
     let token = world.token("ana@example.com").await;
     world.services.state.clock.advance(Duration::minutes(10));
-    let late = world.services.reset_link(&token, &from("a")).await;
+    let late = world.services.reset_link(&token, &source_at("a")).await;
     assert_eq!(late.unwrap_err(), PortalError::NotFound);
 }
 
 async fn sixty_four_uses_of_one_password_link_change_one_password(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     world.start("ana@example.com").await;
     world
         .services
-        .forgot("ana@example.com", &from("a"))
+        .forgot("ana@example.com", &source_at("a"))
         .await
         .unwrap();
     let token = world.token("ana@example.com").await;
     let tasks: Vec<_> = (0..64)
         .map(|_| {
             let (services, token) = (world.services.clone(), token.clone());
-            tokio::spawn(async move { services.reset(&token, "", OTHER, &from("a")).await })
+            tokio::spawn(async move { services.reset(&token, "", OTHER, &source_at("a")).await })
         })
         .collect();
     let (mut won, mut shed) = (0, 0);
@@ -145,15 +155,24 @@ async fn sixty_four_uses_of_one_password_link_change_one_password(db: Db) {
 }
 
 async fn forgetting_a_password_is_told_to_nobody_else(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     world.start("ana@example.com").await;
-    let known = world.services.forgot("ana@example.com", &from("a")).await;
-    let unknown = world.services.forgot("eve@example.com", &from("a")).await;
+    let known = world
+        .services
+        .forgot("ana@example.com", &source_at("a"))
+        .await;
+    let unknown = world
+        .services
+        .forgot("eve@example.com", &source_at("a"))
+        .await;
     assert_eq!((known, unknown), (Ok(()), Ok(())));
     assert_eq!(world.letters("ana@example.com").await.len(), 2);
     assert!(world.letters("eve@example.com").await.is_empty());
     for _ in 0..10 {
-        let again = world.services.forgot("ana@example.com", &from("a")).await;
+        let again = world
+            .services
+            .forgot("ana@example.com", &source_at("a"))
+            .await;
         assert_eq!(again, Ok(()), "nobody is told how many letters went out");
     }
     let letters = world.letters("ana@example.com").await.len();

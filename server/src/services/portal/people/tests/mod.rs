@@ -12,11 +12,9 @@ mod spelling;
 mod start;
 mod timing;
 
-use std::sync::Arc;
-
 use app::domain::ids::ServicerId;
 use app::domain::person::Role;
-use app::domain::servicer::{LegalForm, ServicerKind, ServicerStatus};
+use app::domain::servicer::{ServicerKind, ServicerStatus};
 use app::portal::admin::Admin as _;
 use app::portal::people::People as _;
 use app::portal::{Membership, PortalError};
@@ -24,79 +22,20 @@ use chrono::Duration;
 use uuid::Uuid;
 
 use super::*;
-use crate::mail::{Letter, MemoryMailer};
-use crate::state::testing;
+use crate::skills::Registry;
 use crate::storage::Db;
 use crate::storage::portal_sessions::PortalSessionRow;
-use crate::worker;
+use crate::testing::{PASSWORD, World, source_at, start_form, state, state_with};
 
-const PASSWORD: &str = "kumquat lamps over gravel";
 const OTHER: &str = "seven oboes in a barn";
 
-struct World {
-    services: Services,
-    mail: MemoryMailer,
-}
-
-fn world(db: Db) -> World {
-    let mail = MemoryMailer::default();
-    let mut state = testing::state(db);
-    state.mailer = Arc::new(mail.clone());
-    World {
-        services: Services::new(state),
-        mail,
-    }
-}
-
-fn from(ip: &str) -> RequestSource {
-    RequestSource {
-        ip: ip.to_owned(),
-        user_agent: "test".to_owned(),
-        device: String::new(),
-    }
-}
-
-fn form(email: &str) -> Start {
-    Start {
-        name: "Example Ltd".to_owned(),
-        email: email.to_owned(),
-        password: PASSWORD.to_owned(),
-        legal_form: LegalForm::Company,
-        country: "ro".to_owned(),
-    }
+/// A world in which nobody has started yet, and without skills.
+async fn world(db: Db) -> World {
+    let world = World::builder(state(db)).skills(Registry::default());
+    world.build().await
 }
 
 impl World {
-    async fn start(&self, email: &str) -> Started {
-        let started = self.services.start(form(email), &from("a")).await.unwrap();
-        // Sent before anything else is wanted: the clock stands still, and jobs of one instant have no order.
-        self.letters(email).await;
-        started
-    }
-
-    async fn sign_in(&self, email: &str, password: &str) -> PortalResult<PersonId> {
-        self.services.sign_in(email, password, &from("a")).await
-    }
-
-    /// Runs every job that is due, then gives the letters to an address since last time asked.
-    async fn letters(&self, to: &str) -> Vec<Letter> {
-        while worker::run_one(&self.services.state).await.unwrap() {}
-        let letters = self.mail.letters();
-        letters.into_iter().filter(|it| it.to == to).collect()
-    }
-
-    /// The token at the end of the link in the last letter to an address.
-    async fn token(&self, to: &str) -> String {
-        let letter = self.letters(to).await.pop().expect("a letter");
-        let link = letter
-            .body
-            .lines()
-            .find(|line| line.starts_with("http://127.0.0.1:3000/"))
-            .expect("a link")
-            .to_owned();
-        link.rsplit('/').next().unwrap().to_owned()
-    }
-
     /// Opens the link in the last letter to an address and shows a password, without being signed in.
     async fn confirm(&self, email: &str, password: &str) -> PortalResult<PersonId> {
         let token = self.token(email).await;
@@ -114,21 +53,23 @@ impl World {
             own: own.to_owned(),
             confirmed: confirmed.to_owned(),
         };
-        self.services.verify(None, token, given, &from("a")).await
+        self.services
+            .verify(None, token, given, &source_at("a"))
+            .await
     }
 
     async fn start_with(&self, email: &str, password: &str) -> Started {
-        let mut form = form(email);
+        let mut form = start_form(email);
         form.password = password.to_owned();
-        let started = self.services.start(form, &from("b")).await.unwrap();
+        let started = self.services.start(form, &source_at("b")).await.unwrap();
         self.letters(email).await;
-        self.services.state.clock.advance(Duration::seconds(1));
+        self.state.clock.advance(Duration::seconds(1));
         started
     }
 
     /// Signs a browser in, as the portal does.
     async fn browser(&self, person: PersonId, email: &str) -> Actor {
-        let state = &self.services.state;
+        let state = &self.state;
         let (handle, now) = (state.clock.id(), state.clock.now());
         let row = PortalSessionRow {
             handle,
@@ -165,7 +106,7 @@ impl World {
     }
 
     async fn sessions(&self, person: PersonId) -> Vec<Uuid> {
-        let state = &self.services.state;
+        let state = &self.state;
         let mut tx = state.db.read().await.unwrap();
         let rows = tx.portal_sessions_of(person, state.clock.now()).await;
         rows.unwrap().into_iter().map(|row| row.handle).collect()
@@ -173,14 +114,14 @@ impl World {
 
     /// The servicers of a person, the first joined first.
     async fn places(&self, person: PersonId) -> Vec<ServicerId> {
-        let mut tx = self.services.state.db.read().await.unwrap();
+        let mut tx = self.state.db.read().await.unwrap();
         let places = tx.memberships_of(person).await.unwrap();
         places.into_iter().map(|(id, _)| id).collect()
     }
 
     /// The servicer that a browser works in.
     async fn works_in(&self, actor: &Actor) -> ServicerId {
-        let state = &self.services.state;
+        let state = &self.state;
         let digest = state.pepper.digest("session", &actor.session.to_string());
         let mut tx = state.db.read().await.unwrap();
         let row = tx.actor(&digest, state.clock.now()).await.unwrap().unwrap();
@@ -188,7 +129,7 @@ impl World {
     }
 
     async fn servicers(&self, person: PersonId) -> Vec<ServicerId> {
-        let mut tx = self.services.state.db.read().await.unwrap();
+        let mut tx = self.state.db.read().await.unwrap();
         tx.servicers_of(person).await.unwrap()
     }
 }

@@ -11,7 +11,7 @@ on_both!(
 );
 
 async fn a_newer_link_ends_the_one_printed_before(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     let state = world.services.state.clone();
     let email = app::domain::person::Email::parse("ops@example.com").unwrap();
     let mut links = Vec::new();
@@ -22,7 +22,7 @@ async fn a_newer_link_ends_the_one_printed_before(db: Db) {
     }
     let reset = async |token: &str| {
         let services = &world.services;
-        services.reset(token, "", PASSWORD, &from("a")).await
+        services.reset(token, "", PASSWORD, &source_at("a")).await
     };
     assert_eq!(reset(&links[0]).await, Err(PortalError::NotFound));
     assert!(reset(&links[1]).await.is_ok());
@@ -30,7 +30,7 @@ async fn a_newer_link_ends_the_one_printed_before(db: Db) {
 }
 
 async fn operators_are_made_by_a_link_and_suspend_at_once(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     let state = world.services.state.clone();
     let email = app::domain::person::Email::parse("ops@example.com").unwrap();
     let (person, link) = servicers::create_admin(&state, &ProductionProof::command_line(), &email)
@@ -38,7 +38,10 @@ async fn operators_are_made_by_a_link_and_suspend_at_once(db: Db) {
         .unwrap();
     let token = link.rsplit('/').next().unwrap();
     assert_eq!(
-        world.services.reset(token, "", PASSWORD, &from("a")).await,
+        world
+            .services
+            .reset(token, "", PASSWORD, &source_at("a"))
+            .await,
         Ok(person)
     );
     let mut admin = world.browser(person, "ops@example.com").await;
@@ -53,22 +56,24 @@ async fn operators_are_made_by_a_link_and_suspend_at_once(db: Db) {
     let listed = services.servicers(&admin, "example").await.unwrap();
     assert_eq!(listed[0].owner.as_deref(), Some("ana@example.com"));
     let id = started.servicer;
-    let early = services.approve_servicer(&admin, id, &from("a")).await;
+    let early = services.approve_servicer(&admin, id, &source_at("a")).await;
     assert!(
         matches!(early, Err(PortalError::Conflict(_))),
         "nobody knows whose servicer it is: {early:?}"
     );
     world.confirm("ana@example.com", PASSWORD).await.unwrap();
     services
-        .approve_servicer(&admin, id, &from("a"))
+        .approve_servicer(&admin, id, &source_at("a"))
         .await
         .unwrap();
-    let twice = services.approve_servicer(&admin, id, &from("a")).await;
+    let twice = services.approve_servicer(&admin, id, &source_at("a")).await;
     assert!(matches!(twice, Err(PortalError::Conflict(_))));
-    let silent = services.suspend_servicer(&admin, id, " ", &from("a")).await;
+    let silent = services
+        .suspend_servicer(&admin, id, " ", &source_at("a"))
+        .await;
     assert_eq!(refused(silent)[0].0, "reason");
     services
-        .suspend_servicer(&admin, id, "No contract.", &from("a"))
+        .suspend_servicer(&admin, id, "No contract.", &source_at("a"))
         .await
         .unwrap();
     let listed = services.servicers(&admin, &id.to_string()).await.unwrap();
@@ -76,7 +81,7 @@ async fn operators_are_made_by_a_link_and_suspend_at_once(db: Db) {
     let told = world.letters("ana@example.com").await;
     assert!(told.iter().any(|it| it.body.contains("No contract.")));
     services
-        .resume_servicer(&admin, id, &from("a"))
+        .resume_servicer(&admin, id, &source_at("a"))
         .await
         .unwrap();
     let listed = services.servicers(&admin, &id.to_string()).await.unwrap();

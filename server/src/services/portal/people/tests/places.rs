@@ -12,7 +12,7 @@ on_both!(
 );
 
 async fn one_more_servicer_is_joined_and_left_for_the_other(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     let state = world.services.state.clone();
     let email = "ana@example.com";
     let started = world.start(email).await;
@@ -32,7 +32,7 @@ async fn one_more_servicer_is_joined_and_left_for_the_other(db: Db) {
     let id = made.id.to_string();
     let joined = async |actor: &Actor, token: &str| {
         let services = &world.services;
-        services.join(actor, &id, token, &from("a")).await
+        services.join(actor, &id, token, &source_at("a")).await
     };
     assert_eq!(refused(joined(&actor, "wrong").await)[0].0, "claim_token");
     assert_eq!(joined(&actor, &made.claim_token).await, Ok(()));
@@ -65,7 +65,7 @@ async fn one_more_servicer_is_joined_and_left_for_the_other(db: Db) {
 }
 
 async fn an_unproved_account_joins_nothing(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     let state = world.services.state.clone();
     let started = world.start("ana@example.com").await;
     let actor = world.browser(started.person, "ana@example.com").await;
@@ -80,7 +80,7 @@ async fn an_unproved_account_joins_nothing(db: Db) {
     let id = made.id.to_string();
     let joined = world
         .services
-        .join(&actor, &id, &made.claim_token, &from("a"))
+        .join(&actor, &id, &made.claim_token, &source_at("a"))
         .await;
     assert!(
         matches!(joined, Err(PortalError::Forbidden(_))),
@@ -90,7 +90,7 @@ async fn an_unproved_account_joins_nothing(db: Db) {
 }
 
 async fn a_claimed_place_opens_once_the_address_is_proved(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     let state = world.services.state.clone();
     let owner = world.start("ana@example.com").await;
     world.confirm("ana@example.com", PASSWORD).await.unwrap();
@@ -109,7 +109,7 @@ async fn a_claimed_place_opens_once_the_address_is_proved(db: Db) {
         email: email.to_owned(),
         password: OTHER.to_owned(),
     };
-    let eva = world.services.sign_up(form, &from("b")).await.unwrap();
+    let eva = world.services.sign_up(form, &source_at("b")).await.unwrap();
     let browser = world.browser(eva, email).await;
     let seen = async || {
         let digest = state.pepper.digest("session", &browser.session.to_string());

@@ -16,7 +16,7 @@ on_both!(
 );
 
 async fn a_pair_is_wrong_in_one_way_only(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     world.start("ana@example.com").await;
     let wrong = refused(world.sign_in("ana@example.com", OTHER).await);
     let unknown = refused(world.sign_in("eve@example.com", OTHER).await);
@@ -28,13 +28,13 @@ async fn a_pair_is_wrong_in_one_way_only(db: Db) {
 }
 
 async fn an_outsider_cannot_make_the_owner_wait(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     let started = world.start("ana@example.com").await;
     let mut waited = None;
     for _ in 0..8 {
         let try_one = world
             .services
-            .sign_in("ana@example.com", OTHER, &from("outside"))
+            .sign_in("ana@example.com", OTHER, &source_at("outside"))
             .await;
         if let Err(PortalError::Wait(seconds)) = try_one {
             waited = Some(seconds);
@@ -46,7 +46,7 @@ async fn an_outsider_cannot_make_the_owner_wait(db: Db) {
         world.sign_in("ana@example.com", PASSWORD).await,
         Ok(started.person)
     );
-    let outside = from("outside");
+    let outside = source_at("outside");
     world.services.state.clock.advance(Duration::seconds(1));
     let again = world
         .services
@@ -67,13 +67,15 @@ async fn an_outsider_cannot_make_the_owner_wait(db: Db) {
 }
 
 async fn guesses_at_once_are_counted_before_they_are_checked(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     let tasks: Vec<_> = (0..20)
         .map(|_| {
             let services = world.services.clone();
-            tokio::spawn(
-                async move { services.sign_in("ana@example.com", OTHER, &from("a")).await },
-            )
+            tokio::spawn(async move {
+                services
+                    .sign_in("ana@example.com", OTHER, &source_at("a"))
+                    .await
+            })
         })
         .collect();
     let mut checked = 0;
@@ -84,7 +86,7 @@ async fn guesses_at_once_are_counted_before_they_are_checked(db: Db) {
 }
 
 async fn changing_the_password_ends_the_other_sessions(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     let started = world.start("ana@example.com").await;
     let here = world.browser(started.person, "ana@example.com").await;
     world.browser(started.person, "ana@example.com").await;
@@ -93,17 +95,17 @@ async fn changing_the_password_ends_the_other_sessions(db: Db) {
     assert!(devices[0].current && !devices[1].current);
     let wrong = world
         .services
-        .change_password(&here, OTHER, "ten violas on a roof", &from("a"))
+        .change_password(&here, OTHER, "ten violas on a roof", &source_at("a"))
         .await;
     assert_eq!(refused(wrong)[0].0, "old");
     let weak = world
         .services
-        .change_password(&here, PASSWORD, "password1234", &from("a"))
+        .change_password(&here, PASSWORD, "password1234", &source_at("a"))
         .await;
     assert_eq!(refused(weak)[0].0, "new");
     world
         .services
-        .change_password(&here, PASSWORD, OTHER, &from("a"))
+        .change_password(&here, PASSWORD, OTHER, &source_at("a"))
         .await
         .unwrap();
     assert_eq!(world.sessions(started.person).await, [here.session]);
@@ -113,31 +115,34 @@ async fn changing_the_password_ends_the_other_sessions(db: Db) {
     );
     let foreign = world
         .services
-        .end_device(&here, &Uuid::nil().to_string(), &from("a"))
+        .end_device(&here, &Uuid::nil().to_string(), &source_at("a"))
         .await;
     assert_eq!(foreign, Err(PortalError::NotFound));
     let own = here.session.to_string();
     let services = &world.services;
     services.state.clock.advance(Duration::minutes(11));
-    let late = services.end_device(&here, &own, &from("a")).await;
+    let late = services.end_device(&here, &own, &source_at("a")).await;
     assert_eq!(late, Err(PortalError::ProofNeeded));
     let mut fresh = here.clone();
     fresh.proved_at = services.state.clock.now();
-    services.end_device(&fresh, &own, &from("a")).await.unwrap();
+    services
+        .end_device(&fresh, &own, &source_at("a"))
+        .await
+        .unwrap();
     assert!(world.sessions(started.person).await.is_empty());
 }
 
 async fn a_proof_counts_for_its_own_session(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     let started = world.start("ana@example.com").await;
     let here = world.browser(started.person, "ana@example.com").await;
     let there = world.browser(started.person, "ana@example.com").await;
     world.services.state.clock.advance(Duration::minutes(30));
-    let wrong = world.services.prove(&here, OTHER, &from("a")).await;
+    let wrong = world.services.prove(&here, OTHER, &source_at("a")).await;
     assert_eq!(refused(wrong)[0].0, "password");
     world
         .services
-        .prove(&here, PASSWORD, &from("a"))
+        .prove(&here, PASSWORD, &source_at("a"))
         .await
         .unwrap();
     let state = &world.services.state;
@@ -153,16 +158,16 @@ async fn a_proof_counts_for_its_own_session(db: Db) {
 
 /// A source in a network of its own.
 fn botnet(n: u32) -> RequestSource {
-    from(&format!("2001:db8:{n:x}::/64"))
+    source_at(&format!("2001:db8:{n:x}::/64"))
 }
 
 async fn guesses_from_many_sources_slow_strangers_and_not_the_owner(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     let email = "ana@example.com";
     let started = world.start(email).await;
     world.confirm(email, PASSWORD).await.unwrap();
     let state = &world.services.state;
-    let mut own = from("198.51.100.7");
+    let mut own = source_at("198.51.100.7");
     own.device = devices::cookie(state, started.person, &own).unwrap();
     let (mut checked, mut waited) = (0, 0);
     for n in 0..60 {
@@ -197,13 +202,13 @@ async fn guesses_from_many_sources_slow_strangers_and_not_the_owner(db: Db) {
 }
 
 async fn a_device_cookie_is_worth_nothing_to_another_account(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     let state = &world.services.state;
     let email = "ana@example.com";
     let hers = world.start_with(email, OTHER).await;
     world.confirm(email, OTHER).await.unwrap();
     let stranger = world.start_with(email, PASSWORD).await;
-    let mut theirs = from("203.0.113.9");
+    let mut theirs = source_at("203.0.113.9");
     theirs.device = devices::cookie(state, stranger.person, &theirs).unwrap();
     let altered = theirs
         .device
@@ -229,7 +234,7 @@ async fn a_device_cookie_is_worth_nothing_to_another_account(db: Db) {
 }
 
 async fn an_unknown_address_is_slowed_like_a_known_one(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     world.start("ana@example.com").await;
     let mut answers = Vec::new();
     for email in ["ana@example.com", "eve@example.com"] {
@@ -243,7 +248,7 @@ async fn an_unknown_address_is_slowed_like_a_known_one(db: Db) {
 }
 
 async fn links_of_nobody_are_counted(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     world.start("ana@example.com").await;
     let token = world.token("ana@example.com").await;
     let mut waits = 0;
@@ -251,7 +256,7 @@ async fn links_of_nobody_are_counted(db: Db) {
         let link = format!("nobodys-{n}");
         let seen = world
             .services
-            .verify_link(None, &link, &from("outside"))
+            .verify_link(None, &link, &source_at("outside"))
             .await;
         match seen.unwrap_err() {
             PortalError::NotFound => {}
@@ -260,6 +265,9 @@ async fn links_of_nobody_are_counted(db: Db) {
         }
     }
     assert!(waits > 0, "fifty, then it waits");
-    let hers = world.services.verify_link(None, &token, &from("a")).await;
+    let hers = world
+        .services
+        .verify_link(None, &token, &source_at("a"))
+        .await;
     assert!(hers.is_ok(), "elsewhere nobody waits");
 }

@@ -18,7 +18,7 @@ async fn aged(world: &World, person: PersonId, email: &str) {
 }
 
 async fn an_address_stored_in_unicode_signs_in_after_the_upgrade(db: Db) {
-    let world = world(db.clone());
+    let world = world(db.clone()).await;
     let email = "Ana@bücher.example";
     let proved = world.start(email).await;
     world
@@ -43,7 +43,7 @@ async fn an_address_stored_in_unicode_signs_in_after_the_upgrade(db: Db) {
 }
 
 async fn an_address_proved_in_two_spellings_is_lost_to_neither(db: Db) {
-    let world = world(db.clone());
+    let world = world(db.clone()).await;
     let email = "ana@bücher.example";
     let one = world.start("first@example.com").await;
     world.confirm("first@example.com", PASSWORD).await.unwrap();
@@ -59,7 +59,7 @@ async fn an_address_proved_in_two_spellings_is_lost_to_neither(db: Db) {
 }
 
 async fn a_stranger_in_the_other_spelling_is_cut_off(db: Db) {
-    let world = world(db.clone());
+    let world = world(db.clone()).await;
     let hers = world.start("first@example.com").await;
     world.confirm("first@example.com", PASSWORD).await.unwrap();
     let stranger = world.start_with("ana@xn--bcher-kva.example", OTHER).await;
@@ -82,7 +82,7 @@ async fn a_stranger_in_the_other_spelling_is_cut_off(db: Db) {
 }
 
 async fn an_address_that_is_refused_today_still_signs_in(db: Db) {
-    let world = world(db.clone());
+    let world = world(db.clone()).await;
     let started = world.start("ana@example.com").await;
     world.confirm("ana@example.com", PASSWORD).await.unwrap();
     aged(&world, started.person, "ana.@example.com").await;
@@ -94,7 +94,7 @@ async fn an_address_that_is_refused_today_still_signs_in(db: Db) {
 }
 
 async fn letters_that_count_as_one_today_sign_in_after_the_upgrade(db: Db) {
-    let world = world(db.clone());
+    let world = world(db.clone()).await;
     let started = world.start("ana@example.com").await;
     world.confirm("ana@example.com", PASSWORD).await.unwrap();
     // Its key was `οδυσσευς` in those days: a sigma at the end of a word was another letter.

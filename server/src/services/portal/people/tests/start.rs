@@ -1,6 +1,7 @@
 //! Starting and joining: what one form makes, and who may come in by a claim.
 
 use super::*;
+use crate::mail::Letter;
 use crate::services::portal::audit::ProductionProof;
 use crate::services::portal::servicers;
 use crate::storage::testing::on_both;
@@ -13,7 +14,7 @@ on_both!(
 );
 
 async fn one_form_makes_everything_and_mails_the_servicer_id(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     let started = world.start("ana@example.com").await;
     assert!(started.client_secret.starts_with("tsr_sbx_cs_"));
     assert!(started.client_app_key.starts_with("tsr_sbx_ak_"));
@@ -29,24 +30,24 @@ async fn one_form_makes_everything_and_mails_the_servicer_id(db: Db) {
         email: "ana".to_owned(),
         password: "short".to_owned(),
         country: "Romania".to_owned(),
-        ..form("")
+        ..start_form("")
     };
-    let errors = refused(world.services.start(wrong, &from("a")).await);
+    let errors = refused(world.services.start(wrong, &source_at("a")).await);
     let names: Vec<_> = errors.iter().map(|(name, _)| *name).collect();
     let all = ["name", "country", "email", "password"];
     assert_eq!(names, all, "all at once");
     let weak = Start {
         password: "example ltd 2026".to_owned(),
-        ..form("ana@example.com")
+        ..start_form("ana@example.com")
     };
     assert_eq!(
-        refused(world.services.start(weak, &from("a")).await)[0].0,
+        refused(world.services.start(weak, &source_at("a")).await)[0].0,
         "password"
     );
 }
 
 async fn starting_answers_alike_whether_or_not_the_address_is_known(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     let first = world.start("ana@example.com").await;
     world.confirm("ana@example.com", PASSWORD).await.unwrap();
     let second = world.start("ana@example.com").await;
@@ -62,11 +63,11 @@ async fn starting_answers_alike_whether_or_not_the_address_is_known(db: Db) {
 }
 
 async fn a_start_whose_audit_row_cannot_be_written_did_not_happen(db: Db) {
-    let world = world(db.clone());
+    let world = world(db.clone()).await;
     db.break_audit_log().await;
     let answer = world
         .services
-        .start(form("ana@example.com"), &from("a"))
+        .start(start_form("ana@example.com"), &source_at("a"))
         .await;
     assert!(matches!(answer, Err(PortalError::Internal(_))));
     db.mend_audit_log().await;
@@ -83,7 +84,7 @@ async fn a_start_whose_audit_row_cannot_be_written_did_not_happen(db: Db) {
 }
 
 async fn a_claim_token_makes_one_owner_whoever_comes_first(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     let state = world.services.state.clone();
     let made = servicers::create(
         &state,
@@ -99,12 +100,17 @@ async fn a_claim_token_makes_one_owner_whoever_comes_first(db: Db) {
         email: format!("dev{n}@example.com"),
         password: PASSWORD.to_owned(),
     };
-    let without = refused(world.services.sign_up(sign_up("", 0), &from("a")).await);
+    let without = refused(
+        world
+            .services
+            .sign_up(sign_up("", 0), &source_at("a"))
+            .await,
+    );
     assert_eq!(without[0].0, "claim_token", "the id alone lets nobody in");
     let tasks: Vec<_> = (0..8)
         .map(|n| {
             let (services, form) = (world.services.clone(), sign_up(&made.claim_token, n));
-            tokio::spawn(async move { services.sign_up(form, &from("a")).await })
+            tokio::spawn(async move { services.sign_up(form, &source_at("a")).await })
         })
         .collect();
     let mut joined = Vec::new();

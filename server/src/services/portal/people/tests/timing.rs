@@ -24,7 +24,7 @@ async fn peopled(world: &World) {
 }
 
 async fn every_address_costs_as_many_verifications(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     peopled(&world).await;
     let meter = &world.services.state.passwords.meter;
     // As it is typed, and in a spelling that is brought into another before it is hashed.
@@ -43,14 +43,14 @@ async fn every_address_costs_as_many_verifications(db: Db) {
 }
 
 async fn a_flood_of_tries_is_hashed_two_at_a_time(db: Db) {
-    let world = world(db);
+    let world = world(db).await;
     peopled(&world).await;
     let meter = world.services.state.passwords.meter.clone();
     meter.take();
     let tries = (0..100_u32).map(|n| {
         let services = world.services.clone();
         tokio::spawn(async move {
-            let source = from(&format!("2001:db8:{n:x}::/64"));
+            let source = source_at(&format!("2001:db8:{n:x}::/64"));
             let email = format!("guess-{n}@example.com");
             services.sign_in(&email, OTHER, &source).await
         })
@@ -79,14 +79,10 @@ async fn no_address_shows_in_the_time() {
     let db = sqlite(&folder).await;
     let mut config = Config::default();
     config.limits.sign_in_failures = 1_000_000;
-    let services = Services::new(testing::state_with(db, config));
-    let world = World {
-        services,
-        mail: MemoryMailer::default(),
-    };
+    let world = World::builder(state_with(db, config)).build().await;
     world
         .services
-        .start(form("ana@example.com"), &from("a"))
+        .start(start_form("ana@example.com"), &source_at("a"))
         .await
         .unwrap();
     let clock = kernel::clock::Clock::system();
