@@ -6,9 +6,10 @@ use tower::ServiceExt as _;
 
 use super::*;
 use crate::services::portal::Services;
-use crate::state::testing;
+use crate::skills::Registry;
 use crate::storage::Db;
 use crate::storage::testing::{on_both, sqlite};
+use crate::testing::{Browser, World, cookie_of, header, state, text};
 
 on_both!(
     one_form_signs_in_and_shows_the_keys_once,
@@ -29,71 +30,18 @@ on_both!(
 const OWN: &str = "http://127.0.0.1:3000";
 const PASSWORD: &str = "kumquat+lamps+over+gravel";
 
-struct World {
-    state: AppState,
-    router: Router,
-}
-
-fn world(db: Db) -> World {
-    let state = testing::state(db);
-    let services = Arc::new(Services::new(state.clone()));
-    let router = router(&state, services, Arc::new(serde_json::json!({})));
-    World { state, router }
-}
-
-impl World {
-    async fn send(&self, request: Request) -> Answer<Body> {
-        self.router.clone().oneshot(request).await.unwrap()
-    }
-
-    async fn get(&self, path: &str, cookie: &str) -> Answer<Body> {
-        let request = Request::get(path).header("cookie", cookie);
-        self.send(request.body(Body::empty()).unwrap()).await
-    }
-
-    async fn post(&self, path: &str, cookie: &str, form: &str) -> Answer<Body> {
-        let request = Request::post(path)
-            .header("cookie", cookie)
-            .header("origin", OWN)
-            .header("content-type", "application/x-www-form-urlencoded");
-        self.send(request.body(Body::from(form.to_owned())).unwrap())
-            .await
-    }
-
-    /// Fills in the one form; answers the page and the cookie.
-    async fn start(&self, planted: &str) -> (Answer<Body>, String) {
-        let form = format!(
-            "name=Example+Ltd&email=ana%40example.com&password={PASSWORD}&legal_form=company&country=RO"
-        );
-        let answer = self.post(app::links::START, planted, &form).await;
-        let cookie = cookie_of(&answer).expect("a session cookie");
-        (answer, cookie)
-    }
-}
-
-fn header(answer: &Answer<Body>, name: &str) -> String {
-    let value = answer.headers().get(name);
-    value.map_or(String::new(), |value| value.to_str().unwrap().to_owned())
-}
-
-/// The session's `name=value`, if the answer sets it to something.
-fn cookie_of(answer: &Answer<Body>) -> Option<String> {
-    let cookies = answer.headers().get_all("set-cookie").iter();
-    let pairs = cookies.map(|value| value.to_str().unwrap().split(';').next().unwrap());
-    pairs
-        .filter(|pair| pair.starts_with("tessera=") && pair.len() > "tessera=".len())
-        .map(str::to_owned)
-        .next()
-}
-
-async fn text(answer: Answer<Body>) -> String {
-    let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX).await;
-    String::from_utf8(bytes.unwrap().to_vec()).unwrap()
+async fn browser(db: Db) -> Browser {
+    Browser::of(
+        World::builder(state(db))
+            .skills(Registry::default())
+            .build()
+            .await,
+    )
 }
 
 async fn one_form_signs_in_and_shows_the_keys_once(db: Db) {
-    let world = world(db);
-    let (answer, cookie) = world.start("").await;
+    let browser = browser(db).await;
+    let (answer, cookie) = browser.start("").await;
     assert_eq!(answer.status(), StatusCode::OK);
     assert_eq!(header(&answer, "cache-control"), "no-store");
     let attributes = header(&answer, "set-cookie");
@@ -103,7 +51,7 @@ async fn one_form_signs_in_and_shows_the_keys_once(db: Db) {
     );
     let page = text(answer).await;
     assert!(page.contains("tsr_sbx_cs_") && page.contains("tsr_sbx_ak_"));
-    let overview = world.get(app::links::OVERVIEW, &cookie).await;
+    let overview = browser.get(app::links::OVERVIEW, &cookie).await;
     assert_eq!(overview.status(), StatusCode::OK);
     assert!(!text(overview).await.contains("tsr_sbx_cs_"));
 }
@@ -115,13 +63,13 @@ fn between<'t>(text: &'t str, start: &str, end: &str) -> &'t str {
 }
 
 async fn new_keys_are_saved_as_a_file_without_a_script(db: Db) {
-    let world = world(db);
-    let (answer, cookie) = world.start("").await;
+    let browser = browser(db).await;
+    let (answer, cookie) = browser.start("").await;
     let page = text(answer).await;
     let tenant = between(&page, "action=\"/tenants/", "/keys/env\"");
     let secret = between(&page, "name=\"client_secret\" value=\"", "\"");
     let to = format!("/tenants/{tenant}/keys/env");
-    let file = world
+    let file = browser
         .post(&to, &cookie, &format!("client_secret={secret}"))
         .await;
     assert_eq!(file.status(), StatusCode::OK);
@@ -134,107 +82,119 @@ async fn new_keys_are_saved_as_a_file_without_a_script(db: Db) {
     assert!(saved.contains(&format!("TESSERA_CLIENT_ID={tenant}\n")));
     assert!(saved.contains(&format!("TESSERA_CLIENT_SECRET={secret}\n")));
     let other = format!("client_secret=tsr_sbx_cs_{}", "0".repeat(49));
-    let refused = world.post(&to, &cookie, &other).await;
+    let refused = browser.post(&to, &cookie, &other).await;
     assert_eq!(refused.status(), StatusCode::CONFLICT);
     assert!(header(&refused, "content-disposition").is_empty());
 }
 
 async fn a_planted_session_id_is_not_the_one_signed_in(db: Db) {
-    let world = world(db);
+    let browser = browser(db).await;
     let planted = "tessera=AAAAAAAAAAAAAAAAAAAAAA";
-    let (_, cookie) = world.start(planted).await;
+    let (_, cookie) = browser.start(planted).await;
     assert_ne!(cookie, planted);
     let form = format!("email=ana%40example.com&password={PASSWORD}");
-    let again = world.post(app::links::SIGN_IN, &cookie, &form).await;
+    let again = browser.post(app::links::SIGN_IN, &cookie, &form).await;
     let fresh = cookie_of(&again).expect("a new id at each sign-in");
     assert_ne!(fresh, cookie);
-    let old = world.get(app::links::OVERVIEW, &cookie).await;
+    let old = browser.get(app::links::OVERVIEW, &cookie).await;
     assert_eq!(old.status(), StatusCode::SEE_OTHER, "the old id is dead");
-    let new = world.get(app::links::OVERVIEW, &fresh).await;
+    let new = browser.get(app::links::OVERVIEW, &fresh).await;
     assert_eq!(new.status(), StatusCode::OK);
 
     let proof = format!("password={PASSWORD}");
-    let proved = world.post(app::links::PROVE, &fresh, &proof).await;
+    let proved = browser.post(app::links::PROVE, &fresh, &proof).await;
     assert_eq!(proved.status(), StatusCode::SEE_OTHER);
     let after = cookie_of(&proved).expect("a new id after a proof");
     assert_ne!(after, fresh);
-    let replayed = world.get(app::links::OVERVIEW, &fresh).await;
+    let replayed = browser.get(app::links::OVERVIEW, &fresh).await;
     assert_eq!(replayed.status(), StatusCode::SEE_OTHER);
-    let goes_on = world.get(app::links::OVERVIEW, &after).await;
+    let goes_on = browser.get(app::links::OVERVIEW, &after).await;
     assert_eq!(goes_on.status(), StatusCode::OK);
 }
 
 async fn leaving_ends_the_session_everywhere(db: Db) {
-    let world = world(db);
-    let (_, cookie) = world.start("").await;
-    let asked = world.get(app::links::SIGN_OUT, &cookie).await;
+    let browser = browser(db).await;
+    let (_, cookie) = browser.start("").await;
+    let asked = browser.get(app::links::SIGN_OUT, &cookie).await;
     assert_eq!(
         asked.status(),
         StatusCode::OK,
         "a link alone signs nobody out"
     );
-    let still = world.get(app::links::OVERVIEW, &cookie).await;
+    let still = browser.get(app::links::OVERVIEW, &cookie).await;
     assert_eq!(still.status(), StatusCode::OK);
-    let left = world.post(app::links::SIGN_OUT, &cookie, "").await;
+    let left = browser.post(app::links::SIGN_OUT, &cookie, "").await;
     assert_eq!(left.status(), StatusCode::SEE_OTHER);
     assert_eq!(
         header(&left, "clear-site-data"),
         "\"cache\", \"storage\"",
         "no page of theirs is left in the browser, and what is not theirs stays"
     );
-    let stolen = world.get(app::links::OVERVIEW, &cookie).await;
+    let stolen = browser.get(app::links::OVERVIEW, &cookie).await;
     assert_eq!(stolen.status(), StatusCode::SEE_OTHER);
 }
 
 async fn strangers_are_sent_to_sign_in_and_back(db: Db) {
-    let world = world(db);
-    let asked = world.get("/requests?status=4xx", "").await;
+    let browser = browser(db).await;
+    let asked = browser.get("/requests?status=4xx", "").await;
     assert_eq!(asked.status(), StatusCode::SEE_OTHER);
     let to = header(&asked, "location");
     assert_eq!(to, "/signin?next=%2Frequests%3Fstatus%3D4xx");
-    let (_, cookie) = world.start("").await;
+    let (_, cookie) = browser.start("").await;
     let form = format!("email=ana%40example.com&password={PASSWORD}");
-    let back = world.post(&to, &cookie, &form).await;
+    let back = browser.post(&to, &cookie, &form).await;
     assert_eq!(header(&back, "location"), "/requests?status=4xx");
     for elsewhere in ["https://evil.example/", "//evil.example", "/\\evil.example"] {
         let to = app::links::with(app::links::SIGN_IN, "next", elsewhere);
-        let back = world.post(&to, "", &form).await;
+        let back = browser.post(&to, "", &form).await;
         assert_eq!(header(&back, "location"), app::links::OVERVIEW);
     }
     // Signing in changed the cookie's value: the one from before is nobody's now.
-    let stale = world.get(app::links::OVERVIEW, &cookie).await;
+    let stale = browser.get(app::links::OVERVIEW, &cookie).await;
     assert_eq!(stale.status(), StatusCode::SEE_OTHER);
-    let (_, cookie) = world.start("").await;
-    let admin = world.get(app::links::ADMIN_SERVICERS, &cookie).await;
+    let (_, cookie) = browser.start("").await;
+    let admin = browser.get(app::links::ADMIN_SERVICERS, &cookie).await;
     assert_eq!(admin.status(), StatusCode::NOT_FOUND);
-    let nothing = world.get("/no/such/page", &cookie).await;
+    let nothing = browser.get("/no/such/page", &cookie).await;
     assert_eq!(nothing.status(), StatusCode::NOT_FOUND);
 }
 
 async fn idle_and_old_sessions_end(db: Db) {
-    let world = world(db);
-    let (_, cookie) = world.start("").await;
+    let browser = browser(db).await;
+    let (_, cookie) = browser.start("").await;
     // Used every hour, it lives twelve; then it ends, however busy.
     for _ in 0..11 {
-        world.state.clock.advance(chrono::Duration::hours(1));
-        let used = world.get(app::links::OVERVIEW, &cookie).await;
+        browser
+            .world
+            .state
+            .clock
+            .advance(chrono::Duration::hours(1));
+        let used = browser.get(app::links::OVERVIEW, &cookie).await;
         assert_eq!(used.status(), StatusCode::OK);
     }
-    world.state.clock.advance(chrono::Duration::hours(1));
-    let old = world.get(app::links::OVERVIEW, &cookie).await;
+    browser
+        .world
+        .state
+        .clock
+        .advance(chrono::Duration::hours(1));
+    let old = browser.get(app::links::OVERVIEW, &cookie).await;
     assert_eq!(old.status(), StatusCode::SEE_OTHER);
 
     let form = format!("email=ana%40example.com&password={PASSWORD}");
-    let again = world.post(app::links::SIGN_IN, "", &form).await;
+    let again = browser.post(app::links::SIGN_IN, "", &form).await;
     let cookie = cookie_of(&again).unwrap();
-    world.state.clock.advance(chrono::Duration::hours(2));
-    let idle = world.get(app::links::OVERVIEW, &cookie).await;
+    browser
+        .world
+        .state
+        .clock
+        .advance(chrono::Duration::hours(2));
+    let idle = browser.get(app::links::OVERVIEW, &cookie).await;
     assert_eq!(idle.status(), StatusCode::SEE_OTHER);
 }
 
 async fn forms_of_other_sites_do_nothing(db: Db) {
-    let world = world(db);
-    let (_, cookie) = world.start("").await;
+    let browser = browser(db).await;
+    let (_, cookie) = browser.start("").await;
     for (name, value) in [
         ("sec-fetch-site", "cross-site"),
         ("origin", "https://evil.example"),
@@ -244,43 +204,43 @@ async fn forms_of_other_sites_do_nothing(db: Db) {
             .header("cookie", &cookie)
             .header(name, value)
             .header("content-type", "application/x-www-form-urlencoded");
-        let answer = world.send(request.body(Body::empty()).unwrap()).await;
+        let answer = browser.send(request.body(Body::empty()).unwrap()).await;
         assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{name}");
         assert!(text(answer).await.contains(OWN), "it says what to do");
     }
-    let still = world.get(app::links::OVERVIEW, &cookie).await;
+    let still = browser.get(app::links::OVERVIEW, &cookie).await;
     assert_eq!(still.status(), StatusCode::OK, "nobody was signed out");
 }
 
 async fn bad_forms_are_refused_with_a_page(db: Db) {
-    let world = world(db);
+    let browser = browser(db).await;
     let request = Request::post(app::links::SIGN_IN)
         .header("origin", OWN)
         .header("content-type", "application/json");
-    let answer = world.send(request.body(Body::from("{}")).unwrap()).await;
+    let answer = browser.send(request.body(Body::from("{}")).unwrap()).await;
     assert_eq!(answer.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
     let large = format!("email={}", "x".repeat(70_000));
-    let answer = world.post(app::links::SIGN_IN, "", &large).await;
+    let answer = browser.post(app::links::SIGN_IN, "", &large).await;
     assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
-    let answer = world.post(app::links::SIGN_IN, "", "email=%ff").await;
+    let answer = browser.post(app::links::SIGN_IN, "", "email=%ff").await;
     assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
-    let answer = world.get("/signin?next=%ff", "").await;
+    let answer = browser.get("/signin?next=%ff", "").await;
     assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
     let put = Request::builder()
         .method(Method::PUT)
         .uri(app::links::SIGN_IN)
         .header("origin", OWN);
-    let answer = world.send(put.body(Body::empty()).unwrap()).await;
+    let answer = browser.send(put.body(Body::empty()).unwrap()).await;
     assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED);
 }
 
 async fn a_nul_reaches_no_database(db: Db) {
-    let world = world(db);
-    let (_, cookie) = world.start("").await;
+    let browser = browser(db).await;
+    let (_, cookie) = browser.start("").await;
     for screen in app::pages::SCREENS {
         let path = screen.path.replace('{', "%00").replace('}', "");
         for path in [format!("{path}?q=%00&status=%00&tenant=%00&next=%00"), path] {
-            let answer = world.get(&path, &cookie).await;
+            let answer = browser.get(&path, &cookie).await;
             assert!(
                 answer.status().as_u16() < 500,
                 "{path}: {}",
@@ -288,7 +248,7 @@ async fn a_nul_reaches_no_database(db: Db) {
             );
         }
         let form = "name=a%00b&email=%00&act=%00&q=%00";
-        let answer = world
+        let answer = browser
             .post(&screen.path.replace(['{', '}'], ""), &cookie, form)
             .await;
         assert!(
@@ -299,16 +259,16 @@ async fn a_nul_reaches_no_database(db: Db) {
         );
     }
     for path in ["/tenants?q=%00", "/requests?q=%00", "/requests?source=a%00"] {
-        let answer = world.get(path, &cookie).await;
+        let answer = browser.get(path, &cookie).await;
         assert_eq!(answer.status(), StatusCode::BAD_REQUEST, "{path}");
     }
 }
 
 async fn every_answer_has_its_headers(db: Db) {
-    let world = world(db);
+    let browser = browser(db).await;
     let mut nonces = Vec::new();
     for path in ["/", "/signin", "/overview", "/no/such/page", "/pkg/none.js"] {
-        let answer = world.get(path, "").await;
+        let answer = browser.get(path, "").await;
         let csp = header(&answer, "content-security-policy");
         assert!(
             csp.contains("frame-ancestors 'none'") && csp.contains("form-action 'self'"),
@@ -329,18 +289,18 @@ async fn every_answer_has_its_headers(db: Db) {
 }
 
 async fn the_theme_is_kept_in_a_cookie(db: Db) {
-    let world = world(db);
+    let browser = browser(db).await;
     let form = "theme=dark&to=%2Fsignin";
-    let answer = world.post(app::links::THEME, "", form).await;
+    let answer = browser.post(app::links::THEME, "", form).await;
     assert_eq!(header(&answer, "location"), "/signin");
     let set = header(&answer, "set-cookie").clone();
     let parts: Vec<&str> = set.split("; ").collect();
     for part in ["theme=dark", "Path=/", "HttpOnly", "SameSite=Lax"] {
         assert!(parts.contains(&part), "{set}");
     }
-    let dark = text(world.get("/signin", "theme=dark").await).await;
+    let dark = text(browser.get("/signin", "theme=dark").await).await;
     assert!(dark.contains("data-theme=\"dark\""));
-    let odd = text(world.get("/signin", "theme=%22%3E").await).await;
+    let odd = text(browser.get("/signin", "theme=%22%3E").await).await;
     assert!(!odd.contains("data-theme=\""));
 }
 
@@ -362,23 +322,20 @@ async fn built_files_are_kept_for_ever_and_public_ones_are_at_the_root(db: Db) {
     }
     let mut config = crate::config::Config::default();
     config.http.site_dir = folder.path().display().to_string();
-    let state = testing::state_with(db, config);
-    let services = Arc::new(Services::new(state.clone()));
-    let router = router(&state, services, Arc::new(serde_json::json!({})));
-    let world = World { state, router };
-    let built = world.get("/pkg/portal.1.css", "").await;
+    let browser = Browser::of(World::with(db, config).await);
+    let built = browser.get("/pkg/portal.1.css", "").await;
     assert_eq!(built.status(), StatusCode::OK);
     assert!(header(&built, "cache-control").contains("immutable"));
-    let names = world.get("/pkg/assets.json", "").await;
+    let names = browser.get("/pkg/assets.json", "").await;
     assert!(!header(&names, "cache-control").contains("immutable"));
-    let public = world.get("/robots.txt", "").await;
+    let public = browser.get("/robots.txt", "").await;
     assert_eq!(public.status(), StatusCode::OK);
     assert_eq!(text(public).await, "User-agent: *");
     for (path, kind) in [
         ("/sdk/browser.js", "text/javascript"),
         ("/sdk/browser.d.ts", "text/plain; charset=utf-8"),
     ] {
-        let module = world.get(path, "").await;
+        let module = browser.get(path, "").await;
         assert_eq!(module.status(), StatusCode::OK, "{path}");
         assert_eq!(header(&module, "content-type"), kind);
         assert_eq!(header(&module, "access-control-allow-origin"), "*");
@@ -388,7 +345,7 @@ async fn built_files_are_kept_for_ever_and_public_ones_are_at_the_root(db: Db) {
         );
         assert!(header(&module, "etag").starts_with('"'), "{path}");
     }
-    let page = text(world.get("/", "").await).await;
+    let page = text(browser.get("/", "").await).await;
     assert!(page.contains("href=\"/pkg/portal.1.css\""));
     for path in [
         "/pkg/../robots.txt",
@@ -398,7 +355,7 @@ async fn built_files_are_kept_for_ever_and_public_ones_are_at_the_root(db: Db) {
         "/sdk/%2e%2e/robots.txt",
         "/sdk",
     ] {
-        let answer = world.get(path, "").await;
+        let answer = browser.get(path, "").await;
         assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
     }
 }
@@ -408,11 +365,11 @@ async fn fails() -> Answer<Body> {
 }
 
 async fn a_failure_of_ours_says_what_is_true(db: Db) {
-    let world = world(db.clone());
-    let (_, cookie) = world.start("").await;
+    let browser = browser(db.clone()).await;
+    let (_, cookie) = browser.start("").await;
     db.break_audit_log().await;
     let form = "name=Second&environment=sandbox";
-    let sent = world.post(app::links::NEW_TENANT, &cookie, form).await;
+    let sent = browser.post(app::links::NEW_TENANT, &cookie, form).await;
     assert_eq!(sent.status(), StatusCode::INTERNAL_SERVER_ERROR);
     let page = text(sent).await;
     assert!(page.contains("We cannot say whether"), "{page}");
@@ -428,8 +385,8 @@ async fn a_failure_of_ours_says_what_is_true(db: Db) {
         openapi: Arc::new(serde_json::json!({})),
     };
     let door = PortalContext {
-        state: world.state.clone(),
-        portal: Arc::new(Services::new(world.state.clone())),
+        state: browser.world.state.clone(),
+        portal: Arc::new(Services::new(browser.world.state.clone())),
         site: Arc::new(site),
     };
     let router = router.layer(middleware::from_fn_with_state(door, survive));
@@ -449,10 +406,10 @@ async fn a_failure_of_ours_says_what_is_true(db: Db) {
 #[tokio::test]
 async fn documentation_is_markdown_for_whoever_ranks_it_above_html() {
     let folder = tempfile::tempdir().unwrap();
-    let world = world(sqlite(&folder).await);
+    let browser = browser(sqlite(&folder).await).await;
     let kind = async |accept: &str| {
         let request = Request::get("/docs/quick-start").header("accept", accept);
-        let answer = world.send(request.body(Body::empty()).unwrap()).await;
+        let answer = browser.send(request.body(Body::empty()).unwrap()).await;
         assert!(header(&answer, "vary").contains("Accept"), "{accept}");
         header(&answer, "content-type")
     };
