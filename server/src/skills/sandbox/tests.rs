@@ -16,12 +16,11 @@ use axum::response::IntoResponse;
 use axum::routing::{any, get};
 use rust_decimal::Decimal;
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
-use url::Url;
 
 use super::*;
 use crate::storage::Db;
-use crate::storage::testing::{bank_beside, on_both};
+use crate::storage::testing::on_both;
+use crate::testing::{NextDoor, walk};
 
 on_both!(
     an_account_is_read_from_consent_to_revocation,
@@ -30,46 +29,18 @@ on_both!(
 
 const CALLBACK: &str = "http://127.0.0.1:9/v1/redirects/aisp";
 
-struct World {
+/// The connector, and the bank that it reaches.
+struct Connected {
     connector: Sandbox,
-    bank: bank::Bank,
-    stop: CancellationToken,
-    http: reqwest::Client,
+    bank: NextDoor,
 }
 
-async fn world(db: Db) -> World {
+async fn connected(db: Db) -> Connected {
     let clock = Clock::mock("2026-01-01T09:00:00Z".parse().unwrap(), 3);
-    let secret = clock.token();
-    let settings = bank::Settings {
-        db: bank_beside(&db).await,
-        clock: clock.clone(),
-        listen: "127.0.0.1:0".parse().unwrap(),
-        public_url: String::new(),
-        client: bank::RegisteredTpp {
-            id: "tpp".into(),
-            secret: secret.clone().into(),
-            name: "Tessera".into(),
-        },
-        verification: chrono::Duration::seconds(5),
-        pulse: kernel::background::Pulse::default(),
-    };
-    let stop = CancellationToken::new();
-    let bank = bank::serve(settings, stop.clone()).await.unwrap();
-    let reached = SandboxBank {
-        url: bank.url.clone(),
-        client_id: "tpp".into(),
-        client_secret: secret.into(),
-    };
-    let http = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .no_proxy()
-        .build()
-        .unwrap();
-    World {
-        connector: Sandbox::new(reached, clock).unwrap(),
+    let bank = NextDoor::open(&db, &clock).await;
+    Connected {
+        connector: Sandbox::new(bank.reached.clone(), clock).unwrap(),
         bank,
-        stop,
-        http,
     }
 }
 
@@ -98,7 +69,7 @@ fn submission() -> Submission {
     }
 }
 
-impl World {
+impl Connected {
     /// Submits the step; the bank's page and what to remember.
     async fn submit(&self) -> (String, Opaque) {
         match self.connector.submit(submission()).await.unwrap() {
@@ -114,34 +85,7 @@ impl World {
         username: &str,
         decision: &[(&str, &str)],
     ) -> Vec<(String, String)> {
-        let begun = self.http.get(url).send().await.unwrap();
-        let cookie = begun.headers()["set-cookie"]
-            .to_str()
-            .unwrap()
-            .split(';')
-            .next()
-            .unwrap()
-            .to_owned();
-        let page = format!(
-            "{}{}",
-            self.bank.url,
-            begun.headers()["location"].to_str().unwrap()
-        );
-        let form = |name: &str, fields: &[(&str, &str)]| {
-            self.http
-                .post(format!("{page}/{name}"))
-                .header("cookie", &cookie)
-                .form(fields)
-                .send()
-        };
-        form(
-            "sign-in",
-            &[("username", username), ("password", "sandbox")],
-        )
-        .await
-        .unwrap();
-        let end = form("decision", decision).await.unwrap();
-        let end = Url::parse(end.headers()["location"].to_str().unwrap()).unwrap();
+        let end = walk(url, username, decision).await;
         assert!(end.as_str().starts_with(CALLBACK));
         end.query_pairs().into_owned().collect()
     }
@@ -169,20 +113,19 @@ impl World {
     }
 
     async fn close(self) {
-        self.stop.cancel();
-        drop((self.http, self.connector));
-        self.bank.running.await.unwrap();
+        drop(self.connector);
+        self.bank.close().await;
     }
 }
 
 #[expect(clippy::too_many_lines, reason = "one story, told in one piece")]
 async fn an_account_is_read_from_consent_to_revocation(db: Db) {
-    let world = world(db).await;
-    let (url, bank_ref) = world.submit().await;
+    let connected = connected(db).await;
+    let (url, bank_ref) = connected.submit().await;
     let agree = [("decision", "approve"), ("accounts", "301")];
-    let query = world.walk(&url, "business", &agree).await;
+    let query = connected.walk(&url, "business", &agree).await;
     let Ok(ConsentOutcome::Consented(Next::Done { granted, .. })) =
-        world.finish(&query, &bank_ref).await
+        connected.finish(&query, &bank_ref).await
     else {
         panic!("agreed");
     };
@@ -191,7 +134,7 @@ async fn an_account_is_read_from_consent_to_revocation(db: Db) {
         Some("2026-04-02T00:00:00Z".parse().unwrap()),
         "the last day of the tenant's terms is included"
     );
-    let accounts = world.connector.accounts(&granted.grant).await.unwrap();
+    let accounts = connected.connector.accounts(&granted.grant).await.unwrap();
     assert_eq!(accounts.len(), 1);
     let account = &accounts[0];
     assert_eq!(
@@ -214,7 +157,7 @@ async fn an_account_is_read_from_consent_to_revocation(db: Db) {
 
     let (mut all, mut page) = (Vec::new(), PageRequest::First { from: None });
     loop {
-        let got = world
+        let got = connected
             .connector
             .transactions(&granted.grant, &account.id, page)
             .await
@@ -245,7 +188,7 @@ async fn an_account_is_read_from_consent_to_revocation(db: Db) {
     );
 
     let from = newest.booking_date;
-    let recent = world
+    let recent = connected
         .connector
         .transactions(&granted.grant, &account.id, PageRequest::First { from })
         .await
@@ -259,30 +202,32 @@ async fn an_account_is_read_from_consent_to_revocation(db: Db) {
     assert!(recent.next.is_none() && recent.transactions.len() < 500);
 
     for _ in 0..2 {
-        world.connector.revoke(&granted.grant).await.unwrap();
+        connected.connector.revoke(&granted.grant).await.unwrap();
     }
     assert_eq!(
-        world.connector.accounts(&granted.grant).await,
+        connected.connector.accounts(&granted.grant).await,
         Err(ConnectorError::Unauthorized)
     );
-    world.close().await;
+    connected.close().await;
 }
 
 async fn a_refusal_and_a_used_code_are_told_apart(db: Db) {
-    let world = world(db).await;
-    let (url, _) = world.submit().await;
-    let query = world.walk(&url, "empty", &[("decision", "refuse")]).await;
+    let connected = connected(db).await;
+    let (url, _) = connected.submit().await;
+    let query = connected
+        .walk(&url, "empty", &[("decision", "refuse")])
+        .await;
     assert!(query.contains(&("error".to_owned(), "access_denied".to_owned())));
 
-    let (url, bank_ref) = world.submit().await;
-    let query = world
+    let (url, bank_ref) = connected.submit().await;
+    let query = connected
         .walk(
             &url,
             "student",
             &[("decision", "approve"), ("accounts", "101")],
         )
         .await;
-    let (_, other_ref) = world.submit().await;
+    let (_, other_ref) = connected.submit().await;
     let invalid = |answer: Result<ConsentOutcome, ConnectorError>| {
         assert_eq!(
             answer.err(),
@@ -292,13 +237,13 @@ async fn a_refusal_and_a_used_code_are_told_apart(db: Db) {
         );
     };
     // Another session's verifier does not redeem this code, and does not use it up.
-    invalid(world.finish(&query, &other_ref).await);
+    invalid(connected.finish(&query, &other_ref).await);
     assert!(matches!(
-        world.finish(&query, &bank_ref).await,
+        connected.finish(&query, &bank_ref).await,
         Ok(ConsentOutcome::Consented(_))
     ));
-    invalid(world.finish(&query, &bank_ref).await);
-    world.close().await;
+    invalid(connected.finish(&query, &bank_ref).await);
+    connected.close().await;
 }
 
 /// A bank that answers everything in one way; `next` for a call of its accounts.

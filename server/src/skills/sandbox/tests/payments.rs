@@ -4,6 +4,7 @@ use app::domain::payment::PaymentStatus;
 use serde_json::Value;
 
 use super::*;
+use crate::testing;
 
 on_both!(
     a_payment_is_followed_from_order_to_execution,
@@ -34,7 +35,7 @@ const SHOP: &str = "RO49AAAA1B31007593840000";
 const NOBODY: &str = "RO65XYZB0000000000000042";
 const YES: &[(&str, &str)] = &[("decision", "approve"), ("account", "201")];
 
-impl World {
+impl Connected {
     async fn order(&self, info: Value) -> (String, Opaque) {
         match self.connector.submit(ordering(info)).await.unwrap() {
             Next::Redirect { url, bank_ref } => (url, bank_ref),
@@ -64,18 +65,18 @@ fn granted(returned: ConsentOutcome) -> Grant {
 }
 
 async fn a_payment_is_followed_from_order_to_execution(db: Db) {
-    let world = world(db).await;
+    let connected = connected(db).await;
     let both = json!([transfer("12.50", SHOP), transfer("1", NOBODY)]);
-    let (url, bank_ref) = world
+    let (url, bank_ref) = connected
         .order(json!({ "credit_transfer_transaction_information": both }))
         .await;
-    let query = world.walk(&url, "family", YES).await;
-    let grant = granted(world.finish(&query, &bank_ref).await.unwrap());
-    let payment = world.connector.payment(&grant).await.unwrap();
+    let query = connected.walk(&url, "family", YES).await;
+    let grant = granted(connected.finish(&query, &bank_ref).await.unwrap());
+    let payment = connected.connector.payment(&grant).await.unwrap();
     assert_eq!(payment.status, PaymentStatus::AcceptedTechnicalValidation);
     assert!(payment.debtor_iban.unwrap().contains("XYZB"));
-    world.connector.clock.advance(Duration::seconds(3));
-    let payment = world.connector.payment(&grant).await.unwrap();
+    connected.connector.clock.advance(Duration::seconds(3));
+    let payment = connected.connector.payment(&grant).await.unwrap();
     assert_eq!(payment.status, PaymentStatus::PartiallyAccepted);
     let items: Vec<_> = payment
         .items
@@ -90,7 +91,7 @@ async fn a_payment_is_followed_from_order_to_execution(db: Db) {
         ]
     );
     assert_eq!(
-        world.connector.cancel_payment(&grant).await,
+        connected.connector.cancel_payment(&grant).await,
         Ok(Cancellation::TooLate)
     );
 
@@ -98,51 +99,51 @@ async fn a_payment_is_followed_from_order_to_execution(db: Db) {
         "credit_transfer_transaction_information": [transfer("5", SHOP)],
         "frequency": "Monthly", "start_date": "2026-01-05", "day_of_execution": "5", "execution_rule": "preceding",
     });
-    let (url, bank_ref) = world.order(standing).await;
-    let query = world.walk(&url, "family", YES).await;
-    let grant = granted(world.finish(&query, &bank_ref).await.unwrap());
+    let (url, bank_ref) = connected.order(standing).await;
+    let query = connected.walk(&url, "family", YES).await;
+    let grant = granted(connected.finish(&query, &bank_ref).await.unwrap());
     assert_eq!(
-        world.connector.cancel_payment(&grant).await,
+        connected.connector.cancel_payment(&grant).await,
         Ok(Cancellation::Cancelled)
     );
     assert_eq!(
-        world.connector.cancel_payment(&grant).await,
+        connected.connector.cancel_payment(&grant).await,
         Ok(Cancellation::Cancelled)
     );
-    let payment = world.connector.payment(&grant).await.unwrap();
+    let payment = connected.connector.payment(&grant).await.unwrap();
     assert_eq!(payment.status, PaymentStatus::Cancelled);
     assert_eq!(payment.executions.unwrap().done, 0);
-    assert!(world.connector.revoke(&grant).await.is_ok());
-    world.close().await;
+    assert!(connected.connector.revoke(&grant).await.is_ok());
+    connected.close().await;
 }
 
 async fn a_code_that_was_used_still_finds_the_payment(db: Db) {
-    let world = world(db).await;
-    let (url, bank_ref) = world.single().await;
-    let query = world.walk(&url, "family", YES).await;
-    granted(world.finish(&query, &bank_ref).await.unwrap());
+    let connected = connected(db).await;
+    let (url, bank_ref) = connected.single().await;
+    let query = connected.walk(&url, "family", YES).await;
+    granted(connected.finish(&query, &bank_ref).await.unwrap());
     // And so does a guess; but neither shows any more who came back.
     let guess = [
         ("code".to_owned(), "x".to_owned()),
         ("state".to_owned(), "the-state".to_owned()),
     ];
     for query in [&query[..], &guess] {
-        let found = world.finish(query, &bank_ref).await;
+        let found = connected.finish(query, &bank_ref).await;
         assert!(matches!(found, Ok(ConsentOutcome::Settled(_))));
     }
-    world.close().await;
+    connected.close().await;
 }
 
 async fn what_the_browser_says_is_not_believed(db: Db) {
-    let world = world(db).await;
+    let connected = connected(db).await;
     // Nobody has decided: it is left alone, or ended.
-    let (url, bank_ref) = world.single().await;
-    assert!(world.settle(&bank_ref, false).await.is_none());
+    let (url, bank_ref) = connected.single().await;
+    assert!(connected.settle(&bank_ref, false).await.is_none());
     assert!(matches!(
-        world.settle(&bank_ref, true).await,
+        connected.settle(&bank_ref, true).await,
         Some(ConsentOutcome::Refused { .. })
     ));
-    let begun = world.http.get(&url).send().await.unwrap();
+    let begun = testing::http().get(&url).send().await.unwrap();
     assert_eq!(
         begun.status(),
         StatusCode::GONE,
@@ -150,33 +151,33 @@ async fn what_the_browser_says_is_not_believed(db: Db) {
     );
     // Authorised: it counts, whatever the browser said.
     let other = json!({ "credit_transfer_transaction_information": [transfer("1", SHOP)] });
-    let (url, bank_ref) = world.order(other).await;
-    world.walk(&url, "family", YES).await;
-    granted(world.settle(&bank_ref, true).await.unwrap());
+    let (url, bank_ref) = connected.order(other).await;
+    connected.walk(&url, "family", YES).await;
+    granted(connected.settle(&bank_ref, true).await.unwrap());
     // A made-up code grants nothing that was not authorised, and closes it.
     let other = json!({ "credit_transfer_transaction_information": [transfer("2", SHOP)] });
-    let (_, bank_ref) = world.order(other).await;
+    let (_, bank_ref) = connected.order(other).await;
     let query = [
         ("code".to_owned(), "x".to_owned()),
         ("state".to_owned(), "the-state".to_owned()),
     ];
     assert!(matches!(
-        world.finish(&query, &bank_ref).await,
+        connected.finish(&query, &bank_ref).await,
         Ok(ConsentOutcome::Refused { .. })
     ));
-    world.close().await;
+    connected.close().await;
 }
 
 async fn the_same_step_orders_once(db: Db) {
-    let world = world(db).await;
+    let connected = connected(db).await;
     let place = |bank_ref: &Opaque| bank_ref.read::<Value>().unwrap()["payment"].clone();
-    let (first, again) = (world.single().await, world.single().await);
+    let (first, again) = (connected.single().await, connected.single().await);
     assert_eq!(place(&first.1), place(&again.1));
     let corrected = json!({ "credit_transfer_transaction_information": [transfer("12.51", SHOP)] });
     assert_ne!(
         place(&first.1),
-        place(&world.order(corrected).await.1),
+        place(&connected.order(corrected).await.1),
         "other data is another order"
     );
-    world.close().await;
+    connected.close().await;
 }
