@@ -59,9 +59,9 @@ mod tests {
     use kernel::retention::RuledDatabase;
     use tower::ServiceExt as _;
 
-    use crate::state::testing::state;
     use crate::storage::Db;
     use crate::storage::testing::{bank_beside, on_both};
+    use crate::testing::state;
 
     on_both!(
         background_work_that_stands_still_is_named,

@@ -213,11 +213,11 @@ mod tests {
     use kernel::retention::RuledDatabase;
 
     use crate::services::sessions::erasure;
-    use crate::state::testing::state;
     use crate::storage::Db;
     use crate::storage::inventory::{Until, tables};
     use crate::storage::testing::rows::{Filling, counts, fill};
     use crate::storage::testing::{bank_beside, bank_twin, on_both, twin};
+    use crate::testing::state;
     use crate::worker::retention;
 
     on_both!(what_has_outlived_its_time_is_gone);

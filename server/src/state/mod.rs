@@ -225,30 +225,3 @@ pub enum DataKeyError {
     #[error("{0}")]
     Unsealable(#[from] Unsealable),
 }
-
-#[cfg(test)]
-pub mod testing {
-    //! States for unit tests. Tests from outside the crate call [`start::open`](crate::start::open) with a mock clock.
-
-    use super::*;
-
-    impl RequestLog {
-        /// Writes what was handed over so far: tests run no background task.
-        pub async fn flush(&self, state: &AppState) {
-            self.write_now(&state.db).await;
-        }
-    }
-
-    /// A state over a fresh database (see `on_both!`), its clock standing at the first second of 2026.
-    pub fn state(db: Db) -> AppState {
-        state_with(db, Config::default())
-    }
-
-    /// Returns such a state with the given settings.
-    pub fn state_with(db: Db, config: Config) -> AppState {
-        let clock = Clock::mock("2026-01-01T00:00:00Z".parse().unwrap(), 1);
-        let secrets = Secrets::make(&clock);
-        let mailer = Arc::new(crate::mail::MemoryMailer::default());
-        AppState::new(config, db, clock, secrets, mailer, "http://127.0.0.1:3000")
-    }
-}

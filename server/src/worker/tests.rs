@@ -7,10 +7,10 @@ use app::domain::ids::JobId;
 use serde::{Deserialize, Serialize};
 
 use super::*;
-use crate::state::testing::state;
 use crate::storage::Db;
 use crate::storage::jobs::ListedJob;
 use crate::storage::testing::on_both;
+use crate::testing::state;
 
 on_both!(
     a_panic_ends_one_try_and_nothing_else,

@@ -162,6 +162,12 @@ impl RequestLog {
         self.write(db, &mut batch).await;
     }
 
+    /// Writes what was handed over so far to the database of a state.
+    #[cfg(test)]
+    pub async fn flush(&self, state: &crate::state::AppState) {
+        self.write_now(&state.db).await;
+    }
+
     async fn write(&self, db: &Db, batch: &mut Vec<LogEntry>) {
         let size: usize = batch.iter().map(LogEntry::size).sum();
         self.0.waiting.fetch_sub(size, Ordering::Relaxed);

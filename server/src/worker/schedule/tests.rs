@@ -7,9 +7,9 @@ use tokio::sync::Barrier;
 
 use super::*;
 use crate::jobs::send_mail::SendMail;
-use crate::state::testing::state;
 use crate::storage::Db;
 use crate::storage::testing::{empty_postgres, empty_sqlite, on_both, on_both_empty};
+use crate::testing::state;
 use crate::worker::{JobError, JobHandler, JobKind, Worker, WorkerTiming, run_one};
 
 on_both!(
