@@ -30,7 +30,7 @@ on_both!(
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Everybody the tests call as: two servicers, four tenants, and the first servicer's owner at the portal.
-pub struct Fixture {
+pub struct Callers {
     world: World,
     pub sql: Sql,
     /// The tenant whose things the operations are about.
@@ -87,7 +87,7 @@ impl Reply {
     }
 }
 
-impl Fixture {
+impl Callers {
     pub async fn new(database: Database) -> Self {
         let world = World::own(database).await;
         let (id, owner) = world.servicer_with_owner().await;
@@ -122,12 +122,9 @@ impl Fixture {
                 (made.session_id, made.nonce) = self.world.session(&self.own).await;
             }
             Thing::Step => {
-                (made.session_id, made.nonce) = self.world.session(&self.own).await;
-                let path = format!("/v1/sessions/{}/steps", made.session_id);
-                let step = World::sca(&self.own, &made.nonce);
-                let (status, answer) = self.world.post(&path, &step).await;
-                assert_eq!(status, 200, "{answer}");
-                made.step_id = answer["step_id"].as_str().unwrap().to_owned();
+                let (session, nonce, step) = self.world.at_bank(&self.own).await;
+                (made.session_id, made.nonce) = (session, nonce);
+                made.step_id = step["step_id"].as_str().unwrap().to_owned();
             }
             Thing::TempToken => {
                 made.temp_token = self.world.temp_token(&self.own, "student").await;
@@ -367,7 +364,7 @@ pub fn header_of(credential: &str) -> Option<&'static str> {
 }
 
 async fn every_operation_is_decided_for_every_actor(database: Database) {
-    let town = Fixture::new(database).await;
+    let town = Callers::new(database).await;
     let decided: BTreeSet<String> = OPERATIONS
         .iter()
         .map(|line| line.operation.to_owned())
@@ -413,7 +410,7 @@ async fn every_operation_is_decided_for_every_actor(database: Database) {
 }
 
 async fn a_foreign_id_is_answered_like_one_that_never_was(database: Database) {
-    let town = Fixture::new(database).await;
+    let town = Callers::new(database).await;
     for line in OPERATIONS
         .iter()
         .filter(|line| line.thing != Thing::Nothing)

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use crate::authorization_matrix::{Actor, Fixture, Line, Lock, Made, OPERATIONS};
+use crate::authorization_matrix::{Actor, Callers, Line, Lock, Made, OPERATIONS};
 use crate::world::sql::changes;
 use crate::world::{Database, SKILL, World, client, on_both};
 use cases::Expected::{Exactly, Naming, Refused};
@@ -20,7 +20,7 @@ on_both!(
 );
 
 async fn every_operation_refuses_every_wrong_input_and_does_nothing(database: Database) {
-    let town = Fixture::new(database).await;
+    let town = Callers::new(database).await;
     let document = town.openapi().await;
     let (mut tried, mut wrong) = (0, Vec::new());
     for line in OPERATIONS.iter().filter(|line| line.lock != Lock::Open) {
@@ -109,7 +109,7 @@ fn complaint(
     (!said).then(|| format!("the OpenAPI does not list {status} {code}"))
 }
 
-async fn send(town: &Fixture, line: &Line, made: &Made, case: &Wrong) -> (u16, Value) {
+async fn send(town: &Callers, line: &Line, made: &Made, case: &Wrong) -> (u16, Value) {
     let (method, _) = line.operation.split_once(' ').unwrap();
     let url = format!("{}{}", town.url(line, made), case.query);
     let mut request = client().request(method.parse().unwrap(), url);

@@ -202,24 +202,14 @@ async fn a_consent_form_wants_an_account_ticked(database: Database) {
 }
 
 async fn bank_link(world: &World, keys: &crate::world::Keys) -> (String, String) {
-    let (session, nonce) = world.session(keys).await;
-    let (status, step) = world
-        .post(
-            &format!("/v1/sessions/{session}/steps"),
-            &World::sca(keys, &nonce),
-        )
-        .await;
-    assert_eq!(status, 200, "{step}");
+    let (session, _, step) = world.at_bank(keys).await;
     let url = step["data"]["url"].as_str().unwrap().to_owned();
     (session, url)
 }
 
 /// A session's step on the way to the bank: the bank's page, opened in a browser and signed in to as the family.
 async fn at_the_bank(world: &World, keys: &Keys, browser: &mut Browser) -> Page {
-    let (session, nonce) = world.session(keys).await;
-    let path = format!("/v1/sessions/{session}/steps");
-    let (status, step) = world.post(&path, &World::sca(keys, &nonce)).await;
-    assert_eq!(status, 200, "{step}");
+    let (_, _, step) = world.at_bank(keys).await;
     let End::Page(page) = browser.open(step["data"]["url"].as_str().unwrap()).await else {
         panic!("left")
     };

@@ -4,7 +4,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
 use super::right;
-use crate::authorization_matrix::{FILE, Fixture, Line, Lock, Made, form, header_of, takes_file};
+use crate::authorization_matrix::{Callers, FILE, Line, Lock, Made, form, header_of, takes_file};
 
 /// A request that is wrong in one way.
 pub struct Wrong {
@@ -29,7 +29,7 @@ use Expected::{Exactly, Naming, Refused};
 
 /// Everything that can be wrong with a request of this operation.
 pub fn cases(
-    town: &Fixture,
+    town: &Callers,
     line: &Line,
     described: &Value,
     document: &Value,

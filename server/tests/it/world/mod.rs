@@ -364,20 +364,27 @@ impl World {
         json!({"client_id": keys.client_id, "nonce": nonce, "skill": SKILL, "step": "sca", "data": {"psu_redirect_link": RETURN}})
     }
 
+    /// Opens a session and submits its step; answers the session, the nonce that was used, and the step's answer, which
+    /// leads to the bank.
+    pub async fn at_bank(&self, keys: &Keys) -> (String, String, Value) {
+        self.at_bank_for(keys, None).await
+    }
+
+    async fn at_bank_for(&self, keys: &Keys, named: Option<&str>) -> (String, String, Value) {
+        let (session, nonce) = self.session_for(keys, named).await;
+        let path = format!("/v1/sessions/{session}/steps");
+        let (status, step) = self.post(&path, &Self::sca(keys, &nonce)).await;
+        assert_eq!(status, 200, "{step}");
+        (session, nonce, step)
+    }
+
     /// Opens a session, takes a user of the bank through consent, and answers the `temp_token`.
     pub async fn temp_token(&self, keys: &Keys, user: &str) -> String {
         self.temp_token_for(keys, user, None).await
     }
 
     async fn temp_token_for(&self, keys: &Keys, user: &str, named: Option<&str>) -> String {
-        let (session, nonce) = self.session_for(keys, named).await;
-        let (status, step) = self
-            .post(
-                &format!("/v1/sessions/{session}/steps"),
-                &Self::sca(keys, &nonce),
-            )
-            .await;
-        assert_eq!(status, 200, "{step}");
+        let (_, _, step) = self.at_bank_for(keys, named).await;
         let end = browser::consent(
             step["data"]["url"].as_str().unwrap(),
             user,
