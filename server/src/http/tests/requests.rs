@@ -202,8 +202,11 @@ async fn the_clock_of_a_tenant_gives_no_budget_back(db: Db) {
         [browser.status, server.status]
     };
     assert_eq!(both().await, [200, 200]);
-    let clock = &api.world.state().clock;
-    clock.set_ahead(api.world.tenant.0, std::time::Duration::from_hours(24));
+    let clock = &api.world.state.clock;
+    clock.set_ahead(
+        api.world.client.tenant().0,
+        std::time::Duration::from_hours(24),
+    );
     assert_eq!(both().await, [429, 429]);
     clock.advance(Duration::minutes(1));
     assert_eq!(both().await, [200, 200]);

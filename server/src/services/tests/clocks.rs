@@ -32,11 +32,9 @@ const DAY: StdDuration = StdDuration::from_hours(24);
 
 /// Two tenants in one state: one whose clock is moved, and one whose clock is not.
 async fn two(db: Db, config: Config) -> (World, World) {
-    let mover = World::with(db, config).await;
-    let stayer = World {
-        client: tenant(&mover.state).await,
-        ..mover.clone()
-    };
+    let mover = World::builder(state_with(db, config)).scripted();
+    let mover = mover.build().await;
+    let stayer = mover.beside().await;
     (mover, stayer)
 }
 
@@ -47,7 +45,7 @@ impl World {
     }
 
     async fn status(&self, session: &OpenedSession) -> SessionStatus {
-        self.standing(session.session_id).await.status
+        self.client.standing(session.session_id).await.status
     }
 
     async fn read(&self, pair: &Credentials) -> Result<Freshness, ApiError> {
@@ -64,21 +62,33 @@ impl World {
 
 async fn a_session_and_its_nonce_end_by_their_tenants_time(db: Db) {
     let (mover, stayer) = two(db, Config::default()).await;
-    let (mine, theirs) = (mover.open(AISP).await, stayer.open(AISP).await);
+    let (mine, theirs) = (
+        mover.client.open(AISP).await,
+        stayer.client.open(AISP).await,
+    );
     assert_eq!(mine.expires_at, theirs.expires_at);
     mover.ahead(MINUTE * 30);
-    let late = mover.submit(mine.session_id, &mine.nonce, sca()).await;
+    let late = mover
+        .client
+        .submit(mine.session_id, &mine.nonce, sca())
+        .await;
     assert_eq!(code(late), Code::ExpiredNonce);
-    let taken = stayer.submit(theirs.session_id, &theirs.nonce, sca()).await;
+    let taken = stayer
+        .client
+        .submit(theirs.session_id, &theirs.nonce, sca())
+        .await;
     taken.unwrap();
     mover.ahead(DAY);
     assert_eq!(mover.status(&mine).await, SessionStatus::Expired);
     assert!(!stayer.status(&theirs).await.is_final());
     // It goes on from there: what is opened now lasts as long as ever.
-    let next = mover.open(AISP).await;
+    let next = mover.client.open(AISP).await;
     assert_eq!(next.expires_at - mine.expires_at, Duration::days(1));
     mover.ahead(DAY + MINUTE * 29);
-    let taken = mover.submit(next.session_id, &next.nonce, sca()).await;
+    let taken = mover
+        .client
+        .submit(next.session_id, &next.nonce, sca())
+        .await;
     taken.unwrap();
 }
 
@@ -98,14 +108,20 @@ async fn a_token_ends_by_its_tenants_time(db: Db) {
     let (mover, stayer) = two(db, Config::default()).await;
     let (mine, theirs) = (mover.temp_token().await, stayer.temp_token().await);
     mover.ahead(MINUTE * 10);
-    assert_eq!(code(mover.exchange(&mine).await), Code::TempTokenExpired);
-    stayer.exchange(&theirs).await.unwrap();
+    assert_eq!(
+        code(mover.client.exchange(&mine).await),
+        Code::TempTokenExpired
+    );
+    stayer.client.exchange(&theirs).await.unwrap();
     // A second use that is late by the tenant's time ends what the first opened.
     let token = mover.temp_token().await;
-    let pair = pair(mover.exchange(&token).await.unwrap());
+    let pair = pair(mover.client.exchange(&token).await.unwrap());
     mover.read(&pair).await.unwrap();
     mover.ahead(MINUTE * 11);
-    assert_eq!(code(mover.exchange(&token).await), Code::TempTokenUsed);
+    assert_eq!(
+        code(mover.client.exchange(&token).await),
+        Code::TempTokenUsed
+    );
     assert_eq!(code(mover.read(&pair).await), Code::InactiveCredentials);
 }
 
@@ -176,12 +192,12 @@ async fn data_grows_old_and_a_banks_day_ends_by_their_tenants_time(db: Db) {
 
 async fn nobody_takes_a_step_or_a_fetch_over_because_a_clock_was_moved(db: Db) {
     let (mover, _) = two(db, Config::default()).await;
-    let opened = mover.open(AISP).await;
+    let opened = mover.client.open(AISP).await;
     let held = mover.provider.gate.acquire_many(1_000).await.unwrap();
     let submit = || {
         let (world, nonce) = (mover.clone(), opened.nonce.clone());
         let session = opened.session_id;
-        tokio::spawn(async move { world.submit(session, &nonce, sca()).await })
+        tokio::spawn(async move { world.client.submit(session, &nonce, sca()).await })
     };
     let first = submit();
     while mover.provider.submitted.load(Ordering::SeqCst) == 0 {
@@ -194,7 +210,7 @@ async fn nobody_takes_a_step_or_a_fetch_over_because_a_clock_was_moved(db: Db) {
 
     let link = mover.come_back("code-1").await.unwrap();
     let token = query(&link, "temp_token").unwrap();
-    let pair = pair(mover.exchange(&token).await.unwrap());
+    let pair = pair(mover.client.exchange(&token).await.unwrap());
     let held = mover.provider.gate.acquire_many(1_000).await.unwrap();
     let first = {
         let (state, id) = (mover.state.clone(), pair.id);
@@ -225,9 +241,12 @@ async fn a_verification_lasts_by_its_tenants_time_and_is_asked_about_by_the_real
                 data: json!({}),
                 bank_ref: Opaque::new(b"case-1".to_vec()),
             }));
-        let opened = world.open(FORM).await;
+        let opened = world.client.open(FORM).await;
         let form = step(FORM, "product_form", json!({ "value": "1" }));
-        let taken = world.submit(opened.session_id, &opened.nonce, form).await;
+        let taken = world
+            .client
+            .submit(opened.session_id, &opened.nonce, form)
+            .await;
         assert_eq!(taken.unwrap().status, SessionStatus::Pending);
         waiting.push(opened);
     }

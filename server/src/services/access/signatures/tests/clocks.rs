@@ -180,18 +180,18 @@ async fn jumps_of_an_hour_refuse_nobody(db: Db) {
 }
 
 async fn the_clock_of_a_tenant_moves_no_signature(db: Db) {
-    let fixture = Fixture::new(db).await;
-    let used = fixture.sign(&fixture.listing());
-    assert_eq!(fixture.list(&used).await.status, 200);
+    let signing = SigningTenant::new(db).await;
+    let used = signing.sign(&signing.listing());
+    assert_eq!(signing.list(&used).await.status, 200);
     let days = std::time::Duration::from_hours(30 * 24);
-    let clock = &fixture.world.state().clock;
-    clock.set_ahead(fixture.world.tenant.0, days);
-    assert!(fixture.list(&used).await.fails("once"));
-    let real = fixture.sign(&fixture.listing());
-    assert_eq!(fixture.list(&real).await.status, 200);
-    let then = clock.of(fixture.world.tenant.0).now().timestamp();
-    let theirs = fixture.timed(&[("iat", json!(then)), ("exp", json!(then + 60))]);
-    assert!(fixture.list(&theirs).await.fails("time"));
+    let clock = &signing.world.state.clock;
+    clock.set_ahead(signing.world.client.tenant().0, days);
+    assert!(signing.list(&used).await.fails("once"));
+    let real = signing.sign(&signing.listing());
+    assert_eq!(signing.list(&real).await.status, 200);
+    let then = clock.of(signing.world.client.tenant().0).now().timestamp();
+    let theirs = signing.timed(&[("iat", json!(then)), ("exp", json!(then + 60))]);
+    assert!(signing.list(&theirs).await.fails("time"));
 }
 
 async fn strangers_push_nothing_out_of_the_owners_list(db: Db) {

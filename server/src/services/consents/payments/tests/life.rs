@@ -92,25 +92,25 @@ async fn a_payment_is_ordered_and_grows_old_by_its_tenants_time(db: Db) {
     let pair = street.paid(transfer(json!({}))).await;
     street.get(&pair).await;
     assert_eq!(street.get(&pair).await.served_from, ServedFrom::Cache);
-    let tenant = street.client.tenant();
+    let tenant = street.world.client.tenant();
     let ahead = |hours| {
         let by = std::time::Duration::from_hours(hours);
-        street.state.clock.set_ahead(tenant.0, by);
+        street.world.state.clock.set_ahead(tenant.0, by);
     };
     ahead(1);
     let payment = street.get(&pair).await;
     assert_eq!(payment.served_from, ServedFrom::Bank);
-    assert_eq!(payment.as_of, Some(street.state.now_of(tenant)));
+    assert_eq!(payment.as_of, Some(street.world.state.now_of(tenant)));
     // The day has come by then, and is over by then.
     let on = json!({ "requested_execution_date": "2026-01-05" });
-    let opened = street.session().await;
+    let opened = street.world.client.open(PISP).await;
     ahead(10 * 24);
-    let opened_then = street.session().await;
+    let opened_then = street.world.client.open(PISP).await;
     let late = street.submit(&opened_then, transfer(on)).await;
     assert_eq!(code(late), Code::InvalidInput);
     let expired = street.submit(&opened, transfer(json!({}))).await;
     assert_eq!(code(expired), Code::SessionEnded);
-    street.close().await;
+    street.world.bank().close().await;
 }
 
 async fn a_pair_reads_its_own_kind_and_its_own_payment(db: Db) {
