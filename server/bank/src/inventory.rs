@@ -3,7 +3,7 @@
 
 /// Time until which a row is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Until {
+pub enum KeptUntil {
     /// Kept until the installation ends.
     Installation,
     /// Kept until a rule of `retention.rs` deletes it.
@@ -16,14 +16,14 @@ pub enum Until {
 #[derive(Clone, Copy, Debug)]
 pub struct Table {
     pub name: &'static str,
-    pub until: Until,
+    pub until: KeptUntil,
     /// Digests and hashes of secrets and of identifiers.
     pub digests: &'static str,
     /// Everything else: ids, times, states, and what its made-up people and their apps wrote.
     pub plain: &'static str,
 }
 
-const fn table(name: &'static str, until: Until, [digests, plain]: [&'static str; 2]) -> Table {
+const fn table(name: &'static str, until: KeptUntil, [digests, plain]: [&'static str; 2]) -> Table {
     Table {
         name,
         until,
@@ -43,15 +43,15 @@ impl Table {
 
 /// Everything that is stored.
 pub const TABLES: &[Table] = &[
-    table("bank_meta", Until::Installation, ["", "key value"]),
+    table("bank_meta", KeptUntil::Installation, ["", "key value"]),
     table(
         "bank_ledgers",
-        Until::Books,
+        KeptUntil::Books,
         ["", "username version loaded_to"],
     ),
     table(
         "bank_accounts",
-        Until::Books,
+        KeptUntil::Books,
         [
             "",
             "id username iban currency name product cash_account_type usage credit_limit",
@@ -59,7 +59,7 @@ pub const TABLES: &[Table] = &[
     ),
     table(
         "bank_entries",
-        Until::Books,
+        KeptUntil::Books,
         [
             "",
             "account_id booking_day position made_day payee salt amount balance_after",
@@ -67,7 +67,7 @@ pub const TABLES: &[Table] = &[
     ),
     table(
         "bank_consents",
-        Until::Schedule,
+        KeptUntil::Schedule,
         [
             "browser",
             "id client_id status redirect_uri recurring frequency_per_day username created_at authorise_by expires_at \
@@ -76,17 +76,17 @@ pub const TABLES: &[Table] = &[
     ),
     table(
         "bank_consent_accounts",
-        Until::Schedule,
+        KeptUntil::Schedule,
         ["", "consent_id resource_id account_id"],
     ),
     table(
         "bank_tokens",
-        Until::Schedule,
+        KeptUntil::Schedule,
         ["digest", "consent_id expires_at"],
     ),
     table(
         "bank_visits",
-        Until::Schedule,
+        KeptUntil::Schedule,
         [
             "cookie code",
             "id kind subject_id redirect_uri state client_state code_challenge username created_at expires_at \
@@ -95,7 +95,7 @@ pub const TABLES: &[Table] = &[
     ),
     table(
         "bank_payments",
-        Until::Schedule,
+        KeptUntil::Schedule,
         [
             "fingerprint",
             "id client_id request_id service product redirect_uri body created_at authorise_by authorised_at refused_at \
@@ -104,7 +104,7 @@ pub const TABLES: &[Table] = &[
     ),
     table(
         "bank_applications",
-        Until::Schedule,
+        KeptUntil::Schedule,
         [
             "",
             "id client_id kind status terms verification decide_at reason created_at changed_at",
@@ -112,12 +112,12 @@ pub const TABLES: &[Table] = &[
     ),
     table(
         "bank_documents",
-        Until::Schedule,
+        KeptUntil::Schedule,
         ["sha256", "application_id part kind size wish received_at"],
     ),
     table(
         "bank_products",
-        Until::Schedule,
+        KeptUntil::Schedule,
         [
             "",
             "id application_id client_id reference part opened_on shared",
@@ -164,7 +164,9 @@ mod tests {
             .iter()
             .map(|rule| rule.table)
             .collect();
-        let scheduled = TABLES.iter().filter(|table| table.until == Until::Schedule);
+        let scheduled = TABLES
+            .iter()
+            .filter(|table| table.until == KeptUntil::Schedule);
         assert_eq!(ruled, scheduled.map(|table| table.name).collect());
     }
 }

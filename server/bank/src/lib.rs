@@ -32,7 +32,7 @@ use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
-use kernel::background::{Pulse, Restarts};
+use kernel::background::{Heartbeats, Restarts};
 use kernel::clock::Clock;
 use kernel::gate::Bounds;
 use kernel::json::coding;
@@ -57,7 +57,7 @@ pub struct Settings {
     /// Time the bank takes to verify an applicant once all their documents are there.
     pub verification: chrono::Duration,
     /// Receives the accept loop's signs of life.
-    pub pulse: Pulse,
+    pub heartbeats: Heartbeats,
 }
 
 /// Limits on connections and on page requests.
@@ -156,7 +156,7 @@ pub async fn serve_within(
         public_url,
         client,
         verification,
-        pulse,
+        heartbeats,
     } = settings;
     let refused = |error| BankError::Listen(listen, error);
     let listener = TcpListener::bind(listen).await.map_err(refused)?;
@@ -183,12 +183,12 @@ pub async fn serve_within(
         .with_state(bank);
     let is_https = public_url.starts_with("https:");
     let gate = move || listen::gate(limits.bounds.clone(), is_https, doors.clone());
-    let keeper = listen::Keeper {
-        pulse,
+    let supervision = listen::Supervision {
+        heartbeats,
         restarts: Restarts::default(),
         stop,
     };
-    let running = tokio::spawn(listen::keep_open(listener, address, gate, keeper));
+    let running = tokio::spawn(listen::keep_open(listener, address, gate, supervision));
     Ok(Bank {
         url,
         public_url,

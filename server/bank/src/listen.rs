@@ -8,7 +8,7 @@ use axum::Router;
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse as _, Response};
-use kernel::background::{Pulse, Restarts, supervise};
+use kernel::background::{Heartbeats, Restarts, supervise};
 use kernel::gate::{Bounds, Gate, GateRefusal, GatedService};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -34,8 +34,8 @@ pub(super) fn gate(bounds: Bounds, is_https: bool, doors: Router) -> Arc<Gate> {
 }
 
 /// Terms on which the bank is kept open: where a fall is noted, and how soon it opens again.
-pub(super) struct Keeper {
-    pub pulse: Pulse,
+pub(super) struct Supervision {
+    pub heartbeats: Heartbeats,
     pub restarts: Restarts,
     pub stop: CancellationToken,
 }
@@ -46,17 +46,17 @@ pub(super) async fn keep_open(
     listener: TcpListener,
     address: SocketAddr,
     gate: impl Fn() -> Arc<Gate> + Send + Sync,
-    keeper: Keeper,
+    supervision: Supervision,
 ) {
-    let Keeper {
-        pulse,
+    let Supervision {
+        heartbeats,
         restarts,
         stop,
-    } = keeper;
+    } = supervision;
     let first = Mutex::new(Some(listener));
     let make = || {
         let bound = first.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let (gate, pulse, stop) = (gate(), pulse.clone(), stop.clone());
+        let (gate, heartbeats, stop) = (gate(), heartbeats.clone(), stop.clone());
         async move {
             let listener = match bound {
                 Some(listener) => listener,
@@ -68,20 +68,20 @@ pub(super) async fn keep_open(
                     }
                 },
             };
-            alive(&pulse, gate.run(listener, stop.cancelled(), CLOSING)).await;
+            alive(&heartbeats, gate.run(listener, stop.cancelled(), CLOSING)).await;
         }
     };
-    supervise(TASK, &pulse, &stop, restarts, make).await;
+    supervise(TASK, &heartbeats, &stop, restarts, make).await;
 }
 
 /// Gives signs of life while something is done.
-async fn alive<T>(pulse: &Pulse, work: impl Future<Output = T>) -> T {
+async fn alive<T>(heartbeats: &Heartbeats, work: impl Future<Output = T>) -> T {
     tokio::pin!(work);
     let mut beat = tokio::time::interval(BEAT);
     loop {
         tokio::select! {
             done = &mut work => return done,
-            _ = beat.tick() => pulse.beat(TASK),
+            _ = beat.tick() => heartbeats.beat(TASK),
         }
     }
 }
@@ -196,15 +196,15 @@ mod tests {
             }
         };
         let at_once = Duration::from_millis(1);
-        let keeper = Keeper {
-            pulse: Pulse::default(),
+        let supervision = Supervision {
+            heartbeats: Heartbeats::default(),
             restarts: Restarts {
                 first: at_once,
                 longest: at_once,
             },
             stop: stop.clone(),
         };
-        let bank = tokio::spawn(keep_open(listener, address, gate, keeper));
+        let bank = tokio::spawn(keep_open(listener, address, gate, supervision));
         let first = ask(address).await.unwrap_or_default();
         assert!(first.is_empty() && fallen.load(Ordering::SeqCst));
         let asked = async {

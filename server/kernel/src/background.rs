@@ -1,6 +1,6 @@
 //! Tasks that run beside the requests: each is started again when it panics, and says that it is alive.
 //!
-//! `supervise` runs a task until the server stops. The task gives a sign of life to the [`Pulse`] each time it goes
+//! `supervise` runs a task until the server stops. The task gives a sign of life to the [`Heartbeats`] each time it goes
 //! round; `/readyz` names those that have been silent for too long.
 
 use std::collections::BTreeMap;
@@ -15,9 +15,9 @@ pub const SILENCE: Duration = Duration::from_mins(1);
 
 /// Times of the last sign of life of each background task. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Pulse(Arc<Mutex<BTreeMap<&'static str, Instant>>>);
+pub struct Heartbeats(Arc<Mutex<BTreeMap<&'static str, Instant>>>);
 
-impl Pulse {
+impl Heartbeats {
     /// Records a sign of life of a task, now; the first one makes the task known.
     pub fn beat(&self, task: &'static str) {
         self.beat_at(task, Instant::now());
@@ -65,7 +65,7 @@ impl Default for Restarts {
 /// The task itself is told to stop by `stop` and is then waited for.
 pub async fn supervise<Task>(
     name: &'static str,
-    pulse: &Pulse,
+    heartbeats: &Heartbeats,
     stop: &CancellationToken,
     restarts: Restarts,
     make: impl Fn() -> Task + Send,
@@ -73,7 +73,7 @@ pub async fn supervise<Task>(
     Task: Future<Output = ()> + Send + 'static,
 {
     let mut wait = restarts.first;
-    pulse.beat(name);
+    heartbeats.beat(name);
     loop {
         let began = Instant::now();
         let ended = AbortOnDropHandle::new(tokio::spawn(make())).await;
@@ -96,7 +96,7 @@ pub async fn supervise<Task>(
         }
         wait = (wait * 2).min(restarts.longest);
     }
-    pulse.end(name);
+    heartbeats.end(name);
 }
 
 #[cfg(test)]
@@ -112,7 +112,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_task_that_panics_or_ends_is_started_again_until_the_server_stops() {
-        let (pulse, stop) = (Pulse::default(), CancellationToken::new());
+        let (heartbeats, stop) = (Heartbeats::default(), CancellationToken::new());
         let starts = Arc::new(AtomicUsize::new(0));
         let make = || {
             let (starts, stop) = (starts.clone(), stop.clone());
@@ -124,27 +124,27 @@ mod tests {
                 }
             }
         };
-        supervise("test", &pulse, &stop, AT_ONCE, make).await;
+        supervise("test", &heartbeats, &stop, AT_ONCE, make).await;
         assert_eq!(starts.load(Ordering::SeqCst), 3);
         let later = Instant::now() + SILENCE * 2;
         assert!(
-            pulse.silent(later).is_empty(),
+            heartbeats.silent(later).is_empty(),
             "a stopped task is not missed"
         );
     }
 
     #[test]
     fn a_task_that_is_silent_for_too_long_is_named() {
-        let (pulse, now) = (Pulse::default(), Instant::now());
-        pulse.beat_at("mail", now);
-        pulse.beat_at("data", now + Duration::from_secs(30));
-        assert!(pulse.silent(now + SILENCE).is_empty());
+        let (heartbeats, now) = (Heartbeats::default(), Instant::now());
+        heartbeats.beat_at("mail", now);
+        heartbeats.beat_at("data", now + Duration::from_secs(30));
+        assert!(heartbeats.silent(now + SILENCE).is_empty());
         let late = now + SILENCE + Duration::from_secs(1);
         assert_eq!(
-            pulse.silent(late),
+            heartbeats.silent(late),
             [("mail", SILENCE + Duration::from_secs(1))]
         );
-        pulse.beat_at("mail", late);
-        assert!(pulse.silent(late).is_empty());
+        heartbeats.beat_at("mail", late);
+        assert!(heartbeats.silent(late).is_empty());
     }
 }

@@ -99,16 +99,16 @@ mod tests {
             let body = axum::body::to_bytes(answer.into_body(), 1 << 16).await;
             (status, String::from_utf8(body.unwrap().to_vec()).unwrap())
         };
-        state.pulse.beat("jobs: data");
+        state.heartbeats.beat("jobs: data");
         let long_ago = Instant::now().checked_sub(SILENCE + Duration::from_secs(1));
-        state.pulse.beat_at("jobs: mail", long_ago.unwrap());
+        state.heartbeats.beat_at("jobs: mail", long_ago.unwrap());
         let (status, body) = ask().await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
         assert!(
             body.contains("jobs: mail") && !body.contains("jobs: data"),
             "{body}"
         );
-        state.pulse.beat("jobs: mail");
+        state.heartbeats.beat("jobs: mail");
         assert_eq!(ask().await.0, StatusCode::OK);
     }
 }

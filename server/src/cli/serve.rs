@@ -132,7 +132,7 @@ async fn sandbox(
                 name: state.config.portal.brand.clone(),
             },
             verification: chrono::Duration::seconds(settings.verification_seconds),
-            pulse: state.pulse.clone(),
+            heartbeats: state.heartbeats.clone(),
         },
         limits,
         stop.clone(),
@@ -214,7 +214,7 @@ mod tests {
 
     use crate::services::sessions::erasure;
     use crate::storage::Db;
-    use crate::storage::inventory::{Until, tables};
+    use crate::storage::inventory::{KeptUntil, tables};
     use crate::storage::testing::rows::{Filling, counts, fill};
     use crate::storage::testing::{bank_beside, bank_twin, on_both, twin};
     use crate::testing::state;
@@ -262,17 +262,17 @@ mod tests {
         for table in tables() {
             let count = left[table.name];
             match table.until {
-                Until::Schedule | Until::Erasure | Until::With(_) => {
+                KeptUntil::Schedule | KeptUntil::Erasure | KeptUntil::With(_) => {
                     assert_eq!(count, 0, "{}", table.name);
                 }
-                Until::Installation | Until::Owner => {
+                KeptUntil::Installation | KeptUntil::Owner => {
                     assert_eq!(count, before[table.name], "{}", table.name);
                 }
             }
         }
         let left = counts(&bank).await;
         for table in bank::inventory::TABLES {
-            let stays = table.until != bank::inventory::Until::Schedule;
+            let stays = table.until != bank::inventory::KeptUntil::Schedule;
             let kept = if stays { bank_before[table.name] } else { 0 };
             assert_eq!(left[table.name], kept, "{}", table.name);
         }

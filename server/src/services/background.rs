@@ -17,7 +17,7 @@ pub async fn not_ready(state: &AppState) -> Option<String> {
     {
         return Some("The sandbox bank's database does not answer.".to_owned());
     }
-    let silent = state.pulse.silent(Instant::now());
+    let silent = state.heartbeats.silent(Instant::now());
     let tasks: Vec<String> = silent
         .iter()
         .map(|(task, silence)| format!("{task} ({} s)", silence.as_secs()))
@@ -50,7 +50,7 @@ pub async fn note_key_use(state: AppState, every: Duration, stop: CancellationTo
             _ = ticks.tick() => false,
             () = stop.cancelled() => true,
         };
-        state.pulse.beat(KEY_USE_TASK);
+        state.heartbeats.beat(KEY_USE_TASK);
         if let Err(error) = state.key_use.flush(&state.db).await {
             tracing::warn!(%error, "which keys were used could not be written; it is tried again");
         }

@@ -13,7 +13,7 @@ use std::sync::{Arc, OnceLock};
 
 use app::domain::ids::TenantId;
 use chrono::{DateTime, Utc};
-use kernel::background::Pulse;
+use kernel::background::Heartbeats;
 use kernel::clock::Clock;
 use kernel::crypto::{Pepper, Secrets, Unsealable, Vault};
 use kernel::gate::Gate;
@@ -45,7 +45,7 @@ pub struct AppState {
     /// Wakes the worker when a job was added.
     pub queue: Queue,
     /// Signs of life of what runs beside the requests.
-    pub pulse: Pulse,
+    pub heartbeats: Heartbeats,
     /// Counts what happens, if somebody is to see it.
     pub metrics: Metrics,
     /// The use of the product's listener; none before it listens.
@@ -100,7 +100,7 @@ impl AppState {
                 .with_slots(config.limits.calls_at_once),
             ),
             key_use: Arc::default(),
-            pulse: Pulse::default(),
+            heartbeats: Heartbeats::default(),
             metrics: if config.telemetry.metrics_listen.is_empty() {
                 Metrics::default()
             } else {

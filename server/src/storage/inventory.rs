@@ -3,7 +3,7 @@
 
 /// Time until which a row is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Until {
+pub enum KeptUntil {
     /// Kept until the installation ends.
     Installation,
     /// Kept until a rule of `storage/retention.rs` deletes it.
@@ -20,7 +20,7 @@ pub enum Until {
 #[derive(Clone, Copy, Debug)]
 pub struct Table {
     pub name: &'static str,
-    pub until: Until,
+    pub until: KeptUntil,
     /// Says who a developer is, or where they were: addresses, names, sources.
     pub personal: &'static str,
     /// Digests and hashes of secrets and of identifiers.
@@ -33,7 +33,7 @@ pub struct Table {
 
 const fn table(
     name: &'static str,
-    until: Until,
+    until: KeptUntil,
     [personal, digests, sealed, plain]: [&'static str; 4],
 ) -> Table {
     Table {
@@ -52,20 +52,20 @@ pub fn tables() -> impl Iterator<Item = &'static Table> {
 }
 
 const PRODUCT: &[Table] = &[
-    table("meta", Until::Installation, ["", "", "", "key value"]),
+    table("meta", KeptUntil::Installation, ["", "", "", "key value"]),
     table(
         "data_keys",
-        Until::Owner,
+        KeptUntil::Owner,
         ["", "", "wrapped", "owner head under created_at erased_at"],
     ),
     table(
         "key_holders",
-        Until::Schedule,
+        KeptUntil::Schedule,
         ["", "", "", "process vault pepper keys seen_at"],
     ),
     table(
         "jobs",
-        Until::Schedule,
+        KeptUntil::Schedule,
         [
             "",
             "",
@@ -75,12 +75,12 @@ const PRODUCT: &[Table] = &[
     ),
     table(
         "schedule",
-        Until::Installation,
+        KeptUntil::Installation,
         ["", "", "", "name next_at last_at"],
     ),
     table(
         "audit_log",
-        Until::Schedule,
+        KeptUntil::Schedule,
         [
             "actor ip",
             "",
@@ -90,7 +90,7 @@ const PRODUCT: &[Table] = &[
     ),
     table(
         "servicers",
-        Until::Owner,
+        KeptUntil::Owner,
         [
             "",
             "",
@@ -100,7 +100,7 @@ const PRODUCT: &[Table] = &[
     ),
     table(
         "claim_tokens",
-        Until::Schedule,
+        KeptUntil::Schedule,
         [
             "",
             "digest",
@@ -110,7 +110,7 @@ const PRODUCT: &[Table] = &[
     ),
     table(
         "people",
-        Until::Owner,
+        KeptUntil::Owner,
         [
             "email email_key registered_key",
             "password",
@@ -120,12 +120,12 @@ const PRODUCT: &[Table] = &[
     ),
     table(
         "memberships",
-        Until::Owner,
+        KeptUntil::Owner,
         ["", "", "", "person_id servicer_id role created_at"],
     ),
     table(
         "email_links",
-        Until::Schedule,
+        KeptUntil::Schedule,
         [
             "",
             "digest",
@@ -135,7 +135,7 @@ const PRODUCT: &[Table] = &[
     ),
     table(
         "portal_sessions",
-        Until::Schedule,
+        KeptUntil::Schedule,
         [
             "user_agent ip",
             "digest",
@@ -145,17 +145,17 @@ const PRODUCT: &[Table] = &[
     ),
     table(
         "sign_in_failures",
-        Until::Schedule,
+        KeptUntil::Schedule,
         ["subject", "", "", "failures last_at blocked_until"],
     ),
     table(
         "letters_sent",
-        Until::Schedule,
+        KeptUntil::Schedule,
         ["subject", "", "", "place at"],
     ),
     table(
         "tenants",
-        Until::Owner,
+        KeptUntil::Owner,
         [
             "",
             "",
@@ -165,17 +165,17 @@ const PRODUCT: &[Table] = &[
     ),
     table(
         "tenant_redirect_links",
-        Until::Owner,
+        KeptUntil::Owner,
         ["", "", "", "tenant_id link"],
     ),
     table(
         "tenant_origins",
-        Until::Owner,
+        KeptUntil::Owner,
         ["", "", "", "tenant_id origin"],
     ),
     table(
         "tenant_skills",
-        Until::Owner,
+        KeptUntil::Owner,
         [
             "",
             "",
@@ -185,7 +185,7 @@ const PRODUCT: &[Table] = &[
     ),
     table(
         "tenant_keys",
-        Until::Schedule,
+        KeptUntil::Schedule,
         [
             "created_by last_used_by",
             "digest",
@@ -195,7 +195,7 @@ const PRODUCT: &[Table] = &[
     ),
     table(
         "signing_keys",
-        Until::Schedule,
+        KeptUntil::Schedule,
         [
             "created_by",
             "",
@@ -206,17 +206,17 @@ const PRODUCT: &[Table] = &[
     ),
     table(
         "used_signatures",
-        Until::Schedule,
+        KeptUntil::Schedule,
         ["", "digest", "", "ends_at"],
     ),
     table(
         "forgotten_signatures",
-        Until::Installation,
+        KeptUntil::Installation,
         ["", "", "", "id forgotten_to"],
     ),
     table(
         "refused_signatures",
-        Until::Schedule,
+        KeptUntil::Schedule,
         [
             "",
             "",
@@ -226,7 +226,7 @@ const PRODUCT: &[Table] = &[
     ),
     table(
         "sessions",
-        Until::Schedule,
+        KeptUntil::Schedule,
         [
             "",
             "tenant_user code_challenge",
@@ -237,7 +237,7 @@ const PRODUCT: &[Table] = &[
     ),
     table(
         "session_steps",
-        Until::Erasure,
+        KeptUntil::Erasure,
         [
             "",
             "",
@@ -247,7 +247,7 @@ const PRODUCT: &[Table] = &[
     ),
     table(
         "nonces",
-        Until::Erasure,
+        KeptUntil::Erasure,
         [
             "",
             "digest",
@@ -257,7 +257,7 @@ const PRODUCT: &[Table] = &[
     ),
     table(
         "bank_returns",
-        Until::Erasure,
+        KeptUntil::Erasure,
         [
             "",
             "state code",
@@ -267,7 +267,7 @@ const PRODUCT: &[Table] = &[
     ),
     table(
         "temp_tokens",
-        Until::Schedule,
+        KeptUntil::Schedule,
         [
             "",
             "digest exchange_mark",
@@ -277,12 +277,12 @@ const PRODUCT: &[Table] = &[
     ),
     table(
         "renewals",
-        Until::Schedule,
+        KeptUntil::Schedule,
         ["", "", "", "session_id consent_id done_at"],
     ),
     table(
         "consents",
-        Until::Schedule,
+        KeptUntil::Schedule,
         [
             "",
             "access_token tenant_user",
@@ -294,7 +294,7 @@ const PRODUCT: &[Table] = &[
     ),
     table(
         "accounts",
-        Until::Erasure,
+        KeptUntil::Erasure,
         [
             "",
             "bank_key resource_key",
@@ -304,7 +304,7 @@ const PRODUCT: &[Table] = &[
     ),
     table(
         "balances",
-        Until::Erasure,
+        KeptUntil::Erasure,
         [
             "",
             "",
@@ -314,7 +314,7 @@ const PRODUCT: &[Table] = &[
     ),
     table(
         "transactions",
-        Until::Erasure,
+        KeptUntil::Erasure,
         [
             "",
             "utx merchant replaces",
@@ -325,7 +325,7 @@ const PRODUCT: &[Table] = &[
     ),
     table(
         "unreadable_entries",
-        Until::Erasure,
+        KeptUntil::Erasure,
         [
             "",
             "digest",
@@ -335,7 +335,7 @@ const PRODUCT: &[Table] = &[
     ),
     table(
         "past_changes",
-        Until::Erasure,
+        KeptUntil::Erasure,
         [
             "",
             "utx merchant replaces",
@@ -346,12 +346,12 @@ const PRODUCT: &[Table] = &[
     ),
     table(
         "products",
-        Until::Erasure,
+        KeptUntil::Erasure,
         ["", "bank_key", "sealed", "id consent_id place fetched_at"],
     ),
     table(
         "payments",
-        Until::Erasure,
+        KeptUntil::Erasure,
         [
             "",
             "",
@@ -361,7 +361,7 @@ const PRODUCT: &[Table] = &[
     ),
     table(
         "uploads",
-        Until::Erasure,
+        KeptUntil::Erasure,
         [
             "",
             "content",
@@ -371,12 +371,12 @@ const PRODUCT: &[Table] = &[
     ),
     table(
         "upload_chunks",
-        Until::With("uploads"),
+        KeptUntil::With("uploads"),
         ["", "", "sealed", "upload_id position"],
     ),
     table(
         "requests",
-        Until::Schedule,
+        KeptUntil::Schedule,
         [
             "user_agent ip",
             "",
@@ -387,12 +387,12 @@ const PRODUCT: &[Table] = &[
     ),
     table(
         "request_log_sizes",
-        Until::Schedule,
+        KeptUntil::Schedule,
         ["", "", "", "servicer_id hour bytes"],
     ),
     table(
         "kept_answers",
-        Until::Schedule,
+        KeptUntil::Schedule,
         [
             "",
             "key_digest fingerprint",
@@ -400,10 +400,14 @@ const PRODUCT: &[Table] = &[
             "tenant_id operation holder lease_until status expires_at",
         ],
     ),
-    table("budgets", Until::Schedule, ["subject", "", "", "whole_at"]),
+    table(
+        "budgets",
+        KeptUntil::Schedule,
+        ["subject", "", "", "whole_at"],
+    ),
     table(
         "console_runs",
-        Until::Schedule,
+        KeptUntil::Schedule,
         [
             "",
             "",
@@ -414,7 +418,7 @@ const PRODUCT: &[Table] = &[
     ),
     table(
         "console_calls",
-        Until::Schedule,
+        KeptUntil::Schedule,
         [
             "",
             "",

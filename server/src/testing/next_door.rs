@@ -37,7 +37,7 @@ impl NextDoor {
             listen: "127.0.0.1:0".parse().unwrap(),
             public_url: String::new(),
             verification: chrono::Duration::seconds(5),
-            pulse: kernel::background::Pulse::default(),
+            heartbeats: kernel::background::Heartbeats::default(),
             client: bank::RegisteredTpp {
                 id: "tpp".into(),
                 secret: secret.clone().into(),

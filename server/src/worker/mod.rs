@@ -239,7 +239,7 @@ impl Worker {
         while !stop.is_cancelled() {
             // A class whose every place is held by what nothing ends is not moving.
             if self.stuck.load(Ordering::Relaxed) < class.slots() {
-                self.state.pulse.beat(class.task());
+                self.state.heartbeats.beat(class.task());
             }
             while running.try_join_next().is_some() {}
             let slot = tokio::select! {

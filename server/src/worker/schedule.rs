@@ -57,7 +57,7 @@ pub const SCHEDULE: &[ScheduleEntry] = &[
         Box::pin(super::run_class(state, Class::Payments, every, stop))
     }),
     each(request_log::TASK, MOMENT, "writes finished calls into the request log", |state, every, stop| {
-        Box::pin(async move { state.request_log.run(&state.db, &state.pulse, every, stop).await })
+        Box::pin(async move { state.request_log.run(&state.db, &state.heartbeats, every, stop).await })
     }),
     each(KEY_USE_TASK, SECOND, "writes which keys were used, and digests that a rotation renews", |state, every, stop| {
         Box::pin(background::note_key_use(state, every, stop))
@@ -182,9 +182,9 @@ pub async fn run(state: AppState, stop: CancellationToken) {
     let tasks = tasks.map(|(name, every, run)| {
         let (state, stop) = (state.clone(), stop.clone());
         async move {
-            let pulse = state.pulse.clone();
+            let heartbeats = state.heartbeats.clone();
             let make = || run(state.clone(), every, stop.clone());
-            supervise(name, &pulse, &stop, Restarts::default(), make).await;
+            supervise(name, &heartbeats, &stop, Restarts::default(), make).await;
         }
     });
     futures_util::future::join_all(tasks).await;
@@ -197,7 +197,7 @@ fn hear_signals(
     stop: CancellationToken,
 ) -> Running<'static, ()> {
     Box::pin(async move {
-        let alive = || state.pulse.beat(SIGNALS_TASK);
+        let alive = || state.heartbeats.beat(SIGNALS_TASK);
         while let Err(error) = state.db.hear_signals(every, &stop, alive).await {
             tracing::warn!(%error, "signals of other processes are not heard: what they change is found by the clock");
             tokio::select! {

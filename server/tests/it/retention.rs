@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use server::storage::inventory::{Until, tables};
+use server::storage::inventory::{KeptUntil, tables};
 
 #[test]
 fn what_the_schedule_deletes_has_a_rule_and_nothing_else_has() {
@@ -11,7 +11,7 @@ fn what_the_schedule_deletes_has_a_rule_and_nothing_else_has() {
         .map(|rule| rule.table)
         .collect();
     let told: BTreeSet<_> = tables()
-        .filter(|table| table.until == Until::Schedule)
+        .filter(|table| table.until == KeptUntil::Schedule)
         .map(|table| table.name)
         .collect();
     assert_eq!(ruled, told);

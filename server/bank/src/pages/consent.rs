@@ -12,7 +12,7 @@ use crate::storage::{DbResult, Tx};
 use crate::storage::{books, consents};
 
 /// The accounts that were ticked.
-pub struct Ticked(Vec<i64>);
+pub struct ChosenAccounts(Vec<i64>);
 
 /// The page with every account ticked: the end-user takes off what they want to keep to themselves.
 pub async fn page(bank: &BankState, tx: &mut Tx, visit: &VisitRow) -> Result<String, VisitError> {
@@ -30,7 +30,7 @@ pub async fn judge(
     visit: &VisitRow,
     fields: &[(String, String)],
     approves: bool,
-) -> Result<CheckedDecision<Ticked>, VisitError> {
+) -> Result<CheckedDecision<ChosenAccounts>, VisitError> {
     let accounts = fields.iter().filter(|(key, _)| key == "accounts");
     let accounts: Vec<i64> = accounts.filter_map(|(_, id)| id.parse().ok()).collect();
     let choices = choices(bank, tx, visit, &accounts).await?;
@@ -41,7 +41,7 @@ pub async fn judge(
     } else if ticked.is_empty() {
         "Tick at least one account, or choose Refuse."
     } else {
-        return Ok(CheckedDecision::Yes(Ticked(ticked)));
+        return Ok(CheckedDecision::Yes(ChosenAccounts(ticked)));
     };
     let page = render(bank, tx, visit, &choices, Some(error)).await?;
     Ok(CheckedDecision::Again(page))
@@ -52,7 +52,7 @@ pub async fn give(
     bank: &BankState,
     tx: &mut Tx,
     visit: &VisitRow,
-    (ticked, browser): (&Ticked, Option<&str>),
+    (ticked, browser): (&ChosenAccounts, Option<&str>),
     now: DateTime<Utc>,
 ) -> DbResult<bool> {
     let user = visit.username.as_deref();

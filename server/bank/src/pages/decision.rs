@@ -10,7 +10,7 @@ use kernel::form::Form;
 use kernel::form::pairs::PairsError;
 
 use super::checked::{CheckedDecision, field};
-use super::consent::Ticked;
+use super::consent::ChosenAccounts;
 use super::payment::Confirmed;
 use super::views::{self, RequestingParties};
 use super::visit::{self, VisitError, code, decided, denied, granted, path, see_other};
@@ -118,7 +118,7 @@ pub async fn decide(
 
 /// Content of an approval.
 pub enum Approval {
-    Accounts(Ticked),
+    Accounts(ChosenAccounts),
     Payment(Confirmed),
 }
 

@@ -50,7 +50,7 @@ pub struct Holdings {
 /// Selection of an account's entries: made by `today` and within the bank's history, booked from `from` to `to`, and
 /// after a position in the list.
 #[derive(Clone, Copy, Debug)]
-pub struct Span {
+pub struct EntryFilter {
     pub today: Day,
     pub from: Day,
     pub to: Day,
@@ -272,8 +272,8 @@ pub async fn holdings(tx: &mut Tx, account: i64, today: Day) -> DbResult<Holding
 }
 
 /// Entries of an account, newest first.
-pub async fn entries(tx: &mut Tx, account: i64, span: Span) -> DbResult<Vec<LedgerEntry>> {
-    let (day, position) = span.after.unwrap_or((i64::MAX, i64::MAX));
+pub async fn entries(tx: &mut Tx, account: i64, filter: EntryFilter) -> DbResult<Vec<LedgerEntry>> {
+    let (day, position) = filter.after.unwrap_or((i64::MAX, i64::MAX));
     let rows: Vec<EntryRow> = run!(tx, |conn| {
         sqlx::query_as(
             "SELECT booking_day, position, made_day, payee, salt, amount, balance_after FROM bank_entries
@@ -282,13 +282,13 @@ pub async fn entries(tx: &mut Tx, account: i64, span: Span) -> DbResult<Vec<Ledg
              ORDER BY booking_day DESC, position DESC LIMIT $8",
         )
         .bind(account)
-        .bind(span.today.0)
-        .bind(span.today.plus(-HISTORY_DAYS).0)
-        .bind(span.from.0)
-        .bind(span.to.0)
+        .bind(filter.today.0)
+        .bind(filter.today.plus(-HISTORY_DAYS).0)
+        .bind(filter.from.0)
+        .bind(filter.to.0)
         .bind(day)
         .bind(position)
-        .bind(span.limit)
+        .bind(filter.limit)
         .fetch_all(conn)
         .await
     })?;

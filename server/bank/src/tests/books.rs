@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use crate::ledger::accounts::{ACCOUNTS, BUSINESS, HOUSEHOLD, LedgerAccount, USERS};
 use crate::ledger::{self, Day, EPOCH, HISTORY_DAYS, LedgerEntry};
 use crate::storage::Db;
-use crate::storage::books::{self, Span};
+use crate::storage::books::{self, EntryFilter};
 use crate::tests::on_both;
 
 on_both!(
@@ -20,8 +20,8 @@ fn today() -> Day {
     Day::from_date(NaiveDate::from_ymd_opt(2026, 1, 1).unwrap())
 }
 
-fn everything(today: Day) -> Span {
-    Span {
+fn everything(today: Day) -> EntryFilter {
+    EntryFilter {
         today,
         from: Day(i64::MIN),
         to: Day(i64::MAX),

@@ -47,7 +47,7 @@ impl World {
                 name: "A <Budget> App".into(),
             },
             verification: chrono::Duration::seconds(5),
-            pulse: kernel::background::Pulse::default(),
+            heartbeats: kernel::background::Heartbeats::default(),
         };
         let bank = serve(settings, stop.clone()).await.unwrap();
         let http = reqwest::Client::builder()

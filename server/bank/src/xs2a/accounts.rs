@@ -13,7 +13,7 @@ use super::shapes::{HrefType, Xs2aAccount, Xs2aBalance, Xs2aTransaction};
 use crate::BankState;
 use crate::ledger::{Day, HISTORY_DAYS};
 use crate::storage::Tx;
-use crate::storage::books::{self, ConsentedRow, Span};
+use crate::storage::books::{self, ConsentedRow, EntryFilter};
 use crate::xs2a_error::Xs2aError;
 
 /// Entries a page when the caller does not say, and at most.
@@ -103,11 +103,11 @@ pub async fn transactions(
         )
     })?;
     let today = bank.today();
-    let span = span(&query, today)?;
+    let filter = filter(&query, today)?;
     let mut tx = bank.db.read().await?;
     let row = account(&mut tx, &access, &id).await?;
-    let entries = books::entries(&mut tx, row.account.id, span).await?;
-    let more = i64::try_from(entries.len()).is_ok_and(|found| found == span.limit);
+    let entries = books::entries(&mut tx, row.account.id, filter).await?;
+    let more = i64::try_from(entries.len()).is_ok_and(|found| found == filter.limit);
     let next = entries.last().filter(|_| more).map(|last| HrefType {
         href: next_href(&id, &query, (last.booking_day.0, last.position)),
     });
@@ -139,7 +139,7 @@ pub async fn transactions(
 }
 
 /// The days and the place that a query asks for.
-fn span(query: &TransactionsQuery, today: Day) -> Result<Span, Xs2aError> {
+fn filter(query: &TransactionsQuery, today: Day) -> Result<EntryFilter, Xs2aError> {
     let (low, high) = match query.booking_status.as_str() {
         "both" => (Day(i64::MIN), Day(i64::MAX)),
         "booked" => (Day(i64::MIN), today),
@@ -157,7 +157,7 @@ fn span(query: &TransactionsQuery, today: Day) -> Result<Span, Xs2aError> {
         None => None,
     };
     let oldest = today.plus(-HISTORY_DAYS);
-    Ok(Span {
+    Ok(EntryFilter {
         today,
         from: query.date_from.map_or(oldest, Day::from_date).max(low),
         to: query.date_to.map_or(high, Day::from_date).min(high),

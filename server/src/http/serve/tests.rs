@@ -53,7 +53,7 @@ async fn serve(change: impl FnOnce(&mut Config)) -> Server {
             let closed = CancellationToken::new();
             let log = state.request_log.run(
                 &state.db,
-                &state.pulse,
+                &state.heartbeats,
                 Duration::from_millis(1),
                 closed.clone(),
             );

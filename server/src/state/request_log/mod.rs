@@ -9,7 +9,7 @@ use std::time::Duration;
 use app::domain::ids::{KeyId, RequestId, SessionId, TenantId};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use kernel::background::Pulse;
+use kernel::background::Heartbeats;
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 
@@ -122,11 +122,17 @@ impl RequestLog {
     }
 
     /// Writes until told to stop, then writes what is left. A batch is collected for `gather`.
-    pub async fn run(&self, db: &Db, pulse: &Pulse, gather: Duration, stop: CancellationToken) {
+    pub async fn run(
+        &self,
+        db: &Db,
+        heartbeats: &Heartbeats,
+        gather: Duration,
+        stop: CancellationToken,
+    ) {
         let mut receiver = self.0.receiver.lock().await;
         let mut batch = Vec::with_capacity(BATCH);
         loop {
-            pulse.beat(TASK);
+            heartbeats.beat(TASK);
             let got = tokio::select! {
                 got = receiver.recv_many(&mut batch, BATCH) => got,
                 () = tokio::time::sleep(SIGN_OF_LIFE) => continue,
@@ -304,7 +310,7 @@ mod tests {
             let (log, state, stop) = (log.clone(), world.state.clone(), stop.clone());
             async move {
                 let moment = Duration::from_millis(1);
-                log.run(&state.db, &state.pulse, moment, stop).await;
+                log.run(&state.db, &state.heartbeats, moment, stop).await;
             }
         });
         for _ in 0..1000 {

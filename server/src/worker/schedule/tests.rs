@@ -281,7 +281,7 @@ async fn every_task_of_the_schedule_gives_signs_of_life_and_ends(db: Db) {
     let each: Vec<_> = each.map(|entry| entry.name).collect();
     let known = || {
         let later = std::time::Instant::now() + kernel::background::SILENCE * 2;
-        let silent = state.pulse.silent(later);
+        let silent = state.heartbeats.silent(later);
         each.iter()
             .all(|name| silent.iter().any(|(silent, _)| silent == name))
     };

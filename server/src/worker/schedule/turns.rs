@@ -32,7 +32,7 @@ pub(super) fn run(
 ) -> Running<'static, ()> {
     Box::pin(async move {
         loop {
-            state.pulse.beat(TASK);
+            state.heartbeats.beat(TASK);
             if let Err(error) = look(&state, SCHEDULE).await {
                 tracing::warn!(%error, "the schedule could not be looked at; it is tried again");
             }

@@ -52,7 +52,7 @@ impl Watch {
         let mut looks = 0;
         let mut erased = self.state.db.signals().subscribe(data_keys::ERASED);
         loop {
-            self.state.pulse.beat(TASK);
+            self.state.heartbeats.beat(TASK);
             if let Err(error) = self.look(looks % SIGN == 0).await {
                 tracing::warn!(%error, "data keys could not be looked after; it is tried again");
             }
