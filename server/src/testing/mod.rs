@@ -14,6 +14,7 @@ mod state;
 mod tenant;
 
 use std::collections::HashMap;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use app::domain::person::Role;
@@ -55,10 +56,22 @@ pub struct World {
     /// Provider of the scripted skills; nobody reaches it in a world with other skills.
     pub provider: Arc<Provider>,
     /// The tenant's server, which proved itself with its secret.
-    pub client: TenantClient,
+    pub client: Somebody<TenantClient>,
     /// Owner of the tenant's servicer, signed in. No row tells of them: who needs one starts as a person does.
-    pub owner: Actor,
+    pub owner: Somebody<Actor>,
     bank: Option<NextDoor>,
+}
+
+/// Somebody of the world's servicer, or nobody in a world that was built so: who is looked for there fails.
+#[derive(Clone)]
+pub struct Somebody<T>(Option<T>);
+
+impl<T> Deref for Somebody<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_ref().expect("a world with somebody in it")
+    }
 }
 
 /// Parts of a world to be: its state, with database, clock, keys and settings, and what is on the other side of the skills.
@@ -66,6 +79,7 @@ pub struct Builder {
     state: AppState,
     provider: Arc<Provider>,
     is_beside_bank: bool,
+    is_empty: bool,
 }
 
 impl World {
@@ -90,16 +104,16 @@ impl World {
             state: state.with_skills(offline::registry().unwrap()),
             provider: Arc::new(Provider::new()),
             is_beside_bank: false,
+            is_empty: false,
         }
     }
 
     /// Returns the same installation, seen from a further servicer with a tenant of its own.
     pub async fn beside(&self) -> Self {
         let client = TenantClient::register(&self.state).await;
-        let owner = owner(&self.state, &client);
         Self {
-            client,
-            owner,
+            owner: Somebody(Some(owner(&self.state, &client))),
+            client: Somebody(Some(client)),
             ..self.clone()
         }
     }
@@ -205,6 +219,14 @@ impl Builder {
         }
     }
 
+    /// Leaves the world without a servicer: whoever is to be there starts, as people do.
+    pub fn with_nobody(self) -> Self {
+        Self {
+            is_empty: true,
+            ..self
+        }
+    }
+
     pub async fn build(self) -> World {
         let mut state = self.state;
         let mail = MemoryMailer::default();
@@ -215,13 +237,17 @@ impl Builder {
             state = opened.publish(state);
             bank = Some(opened);
         }
-        let client = TenantClient::register(&state).await;
+        let client = if self.is_empty {
+            None
+        } else {
+            Some(TenantClient::register(&state).await)
+        };
         World {
             services: Services::new(state.clone()),
             mail,
             provider: self.provider,
-            owner: owner(&state, &client),
-            client,
+            owner: Somebody(client.as_ref().map(|client| owner(&state, client))),
+            client: Somebody(client),
             state,
             bank,
         }

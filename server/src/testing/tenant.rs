@@ -75,6 +75,11 @@ impl TenantClient {
         }
     }
 
+    /// Returns what the server proved itself as, to be kept.
+    pub fn proven(&self) -> Client {
+        self.proven.clone()
+    }
+
     pub async fn open(&self, skill: &str) -> OpenedSession {
         sessions::create(&self.state, self, new_session(skill))
             .await

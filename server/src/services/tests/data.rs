@@ -268,7 +268,7 @@ async fn nothing_a_bank_says_is_kept_in_clear(db: Db) {
 async fn a_foreign_pair_is_an_unknown_one(db: Db) {
     let world = World::scripted(db).await;
     let pair = world.pair().await;
-    let stranger = (*world.beside().await.client).clone();
+    let stranger = world.beside().await.client.proven();
     let read = |client, pair| {
         let world = world.clone();
         async move { code(accounts::list(&world.state, &client, &pair).await) }
@@ -284,7 +284,7 @@ async fn a_foreign_pair_is_an_unknown_one(db: Db) {
         Code::InvalidCredentialsId
     );
     assert_eq!(
-        read((*world.client).clone(), copy("x")).await,
+        read(world.client.proven(), copy("x")).await,
         Code::InvalidAccessToken
     );
 }

@@ -31,8 +31,8 @@ const OTHER: &str = "seven oboes in a barn";
 
 /// A world in which nobody has started yet, and without skills.
 async fn world(db: Db) -> World {
-    let world = World::builder(state(db)).skills(Registry::default());
-    world.build().await
+    let world = World::builder(state(db)).with_nobody();
+    world.skills(Registry::default()).build().await
 }
 
 impl World {

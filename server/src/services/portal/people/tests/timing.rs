@@ -79,7 +79,10 @@ async fn no_address_shows_in_the_time() {
     let db = sqlite(&folder).await;
     let mut config = Config::default();
     config.limits.sign_in_failures = 1_000_000;
-    let world = World::builder(state_with(db, config)).build().await;
+    let world = World::builder(state_with(db, config))
+        .with_nobody()
+        .build()
+        .await;
     world
         .services
         .start(start_form("ana@example.com"), &source_at("a"))
