@@ -64,8 +64,8 @@ pub mod verifications;
 
 pub(crate) use kernel::db::run;
 pub use kernel::db::{
-    Connection, DbError, DbResult, OpenError, Signal, copy, is_busy, is_postgres_url, is_taken,
-    lost_race, sqlite_path,
+    Connection, DbError, DbResult, OpenError, Signal, Subscription, copy, is_busy, is_postgres_url,
+    is_taken, lost_race, sqlite_path,
 };
 
 pub(crate) use self::db::MIGRATIONS;

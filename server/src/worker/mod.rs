@@ -32,7 +32,6 @@ use std::time::{Duration as StdDuration, Instant};
 
 use app::domain::ids::JobId;
 use chrono::Duration;
-use kernel::db::Subscription;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -58,8 +57,8 @@ use crate::jobs::stop_session::StopSession;
 use crate::jobs::{Class, Job};
 use crate::scope::Scope;
 use crate::state::AppState;
-use crate::storage::DbError;
 use crate::storage::jobs::{self, JobRow};
+use crate::storage::{DbError, Subscription};
 
 /// Number of times in a row that a job's process may end without an outcome before the job itself is taken for the
 /// cause and is given up.
