@@ -151,8 +151,9 @@ impl World {
 
     /// Comes back from the scripted bank with a code; returns the whole link that the end-user is sent to.
     pub async fn come_back(&self, code: &str) -> Result<String, ApiError> {
+        let sent = self.provider.sent.lock().unwrap().clone();
         self.arrive(AuthorizationResponse {
-            state: self.provider.sent.lock().unwrap().clone().into(),
+            state: sent.into(),
             code: Some(code.to_owned().into()),
             refused: false,
         })

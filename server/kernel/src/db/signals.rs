@@ -6,7 +6,7 @@
 //!
 //! * Postgres: by NOTIFY, sent just after the commit and on a connection that waits for no disk. A NOTIFY inside the
 //!   transaction would hold a lock of the whole server while its commit waits for the disk, so that all who notify
-//!   commit one by one. A pooler of transactions (PgBouncer) loses what LISTEN asks for: there the clock is left.
+//!   commit one by one. A pooler of transactions (`PgBouncer`) loses what LISTEN asks for: there the clock is left.
 //! * SQLite: `PRAGMA data_version` on the connection of the writer changes when another process has written, and does
 //!   not say what. Everyone looks.
 

@@ -159,7 +159,8 @@ fn trees(file: &Path) -> Vec<TokenTree> {
         .split("#[cfg(test)]\nmod tests {")
         .next()
         .unwrap_or_default();
-    let stream = TokenStream::from_str(text).unwrap_or_else(|error| panic!("{file:?}: {error}"));
+    let stream =
+        TokenStream::from_str(text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     stream.into_iter().collect()
 }
 
