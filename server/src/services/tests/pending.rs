@@ -2,8 +2,7 @@
 
 use super::*;
 use crate::jobs::resume_session::ResumeSession;
-use crate::services::sessions::SessionProof;
-use crate::services::sessions::verifications;
+use crate::services::sessions::{SessionProof, verifications};
 use crate::storage::testing::on_both;
 use app::domain::session::SessionStatus;
 
@@ -239,15 +238,8 @@ async fn a_last_step_that_was_pending_leaves_its_token_to_be_asked_for(db: Db) {
     assert_eq!(standing.data, Some(json!({ "card": "ready" })));
     let token = standing.temp_token.unwrap();
     world.advance(599);
-    assert_eq!(
-        world
-            .client
-            .standing(opened.session_id)
-            .await
-            .temp_token
-            .as_ref(),
-        Some(&token)
-    );
+    let standing = world.client.standing(opened.session_id).await;
+    assert_eq!(standing.temp_token.as_ref(), Some(&token));
     world.client.exchange(&token).await.unwrap();
 }
 
