@@ -69,7 +69,7 @@ fn count(
     time: Duration,
 ) {
     let span = context.scope.span();
-    span.record("http.response.status_code", status);
+    span.record("http.response.status_code", i64::from(status));
     if let Some(code) = code {
         span.record("error.type", code.as_str());
         state.metrics.count_refusal(code.as_str());

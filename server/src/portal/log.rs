@@ -47,7 +47,7 @@ pub async fn line(State(state): State<AppState>, request: Request, next: Next) -
     let statements = scope.statements();
     let (db_count, db_ms) = (statements.count(), statements.time().as_secs_f64() * 1000.0);
     let span = scope.span();
-    span.record("http.response.status_code", status);
+    span.record("http.response.status_code", i64::from(status));
     span.in_scope(|| {
         tracing::info!(request_id = %id, %method, screen, status, ms, db_ms, db_count, "portal");
     });

@@ -117,7 +117,9 @@ impl Outbound {
         let sent = sent.await.unwrap_or(Err(ConnectorError::Unreachable));
         let outcome = match &sent {
             Ok(answer) => {
-                span.record("http.response.status_code", answer.status.as_u16());
+                // Signed: an unsigned number reaches a collector as a text.
+                let status = i64::from(answer.status.as_u16());
+                span.record("http.response.status_code", status);
                 class(answer.status)
             }
             Err(error) => {
@@ -141,7 +143,7 @@ impl Outbound {
             otel.kind = "client",
             http.request.method = method,
             server.address = url.host_str(),
-            server.port = url.port_or_known_default(),
+            server.port = url.port_or_known_default().map(i64::from),
             url.template = Empty,
             http.response.status_code = Empty,
             error.type = Empty,

@@ -303,8 +303,12 @@ async fn spans_of_a_verification_reach_the_collector_and_no_secret_does(database
     let summary = text(&statement.attributes, "db.query.summary").unwrap();
     assert!(summary.contains('.'), "{summary}");
     assert!(statements.count() > 4, "{within:#?}");
-    let called = |span: &&Span| text(&span.attributes, "server.address").is_some();
-    assert!(within.iter().any(|span| called(span)), "{within:#?}");
+    let called = within
+        .iter()
+        .find(|span| text(&span.attributes, "server.address").is_some());
+    let called = called.unwrap_or_else(|| panic!("no call to the bank among {within:#?}"));
+    assert!(number(&called.attributes, "server.port") > Some(0));
+    assert!(number(&called.attributes, "http.response.status_code") >= Some(200));
     for span in &within {
         let parent = spans
             .iter()
