@@ -129,13 +129,13 @@ async fn signals_that_came_before_the_look_count_as_one(processes: Processes) {
 
 macro_rules! on_both_databases {
     ($($story:ident),+ $(,)?) => {
-        mod sqlite {$(
+        mod on_sqlite {$(
             #[tokio::test]
             async fn $story() {
                 super::$story(super::Processes::on_sqlite().await).await;
             }
         )+}
-        mod postgres {$(
+        mod on_postgres {$(
             #[tokio::test]
             async fn $story() {
                 super::$story(super::Processes::on_postgres().await).await;
@@ -151,7 +151,7 @@ on_both_databases!(
 );
 
 #[tokio::test]
-async fn a_signal_wakes_those_who_wait_for_it_alone() {
+async fn on_postgres_a_signal_wakes_those_who_wait_for_it_alone() {
     let processes = Processes::on_postgres().await;
     let of = |which: u8| Signal::about("letters", which);
     let mut first = processes.there.signals().subscribe(of(1));
@@ -163,7 +163,7 @@ async fn a_signal_wakes_those_who_wait_for_it_alone() {
 }
 
 #[tokio::test]
-async fn a_process_hears_its_own_signals_once() {
+async fn on_postgres_a_process_hears_its_own_signals_once() {
     let processes = Processes::on_postgres().await;
     let mut own = processes.there.signals().subscribe(LETTERS);
     let mut last = processes.there.signals().subscribe(Signal::named("last"));
@@ -192,7 +192,7 @@ async fn on_sqlite_a_processes_own_writes_are_not_taken_for_those_of_others() {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_cut_is_replaced_and_everyone_looks() {
+async fn on_postgres_a_connection_that_is_cut_is_replaced_and_everyone_looks() {
     let processes = Processes::on_postgres().await;
     let mut there = processes.there.signals().subscribe(LETTERS);
     let mut tx = processes.here.write().await.unwrap();

@@ -93,6 +93,13 @@ async fn what_a_bank_says_reaches_no_log_and_no_problem() {
         .with_writer(move || writer.clone())
         .finish();
     let kept = tracing::subscriber::set_default(subscriber);
+    // While there is one subscriber alone, `tracing` asks the thread at hand what is wanted, which may be another test's that
+    // has none, and then nothing is. Of two it asks each.
+    let sink = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(std::io::sink)
+        .finish();
+    let _second = tracing::Dispatch::new(sink);
     let answer: Arc<Mutex<(u16, String)>> = Arc::default();
     let says = answer.clone();
     let bank = Router::new().fallback(any(move || {
