@@ -287,7 +287,7 @@ async fn spans_of_a_verification_reach_the_collector_and_no_secret_does(database
         number(&step.attributes, "http.response.status_code"),
         Some(200)
     );
-    // What the request waited for is within it: statements, and a call to the bank.
+    // Statements and the call to the bank are spans within the request's.
     let within: Vec<&&Span> = spans
         .iter()
         .filter(|span| span.trace_id == step.trace_id && span.span_id != step.span_id)

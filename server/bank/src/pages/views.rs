@@ -126,7 +126,7 @@ pub fn bad_request(why: &str) -> String {
     notice("The app's request is not right", &text, None)
 }
 
-/// What the browser sent cannot be read.
+/// The page for a form or a query that cannot be read.
 pub fn unreadable(why: &PairsError) -> String {
     let text = format!(
         "This bank cannot read what your browser sent: {why}. Nothing was shared or paid. Go back and try again, or start \

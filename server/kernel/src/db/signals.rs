@@ -151,7 +151,7 @@ impl Signals {
         }
     }
 
-    /// Sends what is left now: nothing runs in this process any more that could.
+    /// Sends what is unsent at once: the database is about to be closed.
     pub(super) async fn flush(&self) {
         if let Some(outbox) = &self.0.outbox
             && let Some(batch) = outbox.take()
@@ -182,7 +182,7 @@ impl Signals {
         }
     }
 
-    /// Takes what Postgres delivered: this process has heard its own signals already.
+    /// Tells what Postgres delivered. This process has heard its own signals already.
     fn receive(&self, payload: &str) {
         let Some((process, name)) = payload.split_once(' ') else {
             return;
@@ -313,7 +313,7 @@ async fn listen(
     let mut listener = PgListener::connect_with(&own).await?;
     listener.ignore_pool_close_event(true);
     listener.listen(CHANNEL).await?;
-    // What was signalled before is not delivered any more.
+    // Postgres delivers nothing that was signalled before the LISTEN.
     signals.tell(&Signal::EVERYTHING);
     loop {
         let delivered = {

@@ -169,7 +169,7 @@ async fn on_postgres_a_process_hears_its_own_signals_once() {
     let mut last = processes.there.signals().subscribe(Signal::named("last"));
     Processes::write(&processes.there, LETTERS).await;
     heard(&mut own).await;
-    // What Postgres delivers comes in order: after this one, its own would have come back.
+    // Postgres delivers in order: the process's own signal would have come back before this one.
     Processes::write(&processes.here, Signal::named("last")).await;
     heard(&mut last).await;
     assert!(!is_signalled(&mut own).await);

@@ -19,7 +19,7 @@ use crate::state::AppState;
 use crate::storage::consents::{CLOCKS, ConsentRow, fetch_ended};
 pub use crate::storage::unreadable::UnreadableCount;
 
-/// Interval at which a read that waits looks for the data, should it not hear that there is some.
+/// Interval at which a read that waits looks for the data: the signal that a fetch has ended may be lost.
 const LOOK: StdDuration = StdDuration::from_secs(1);
 
 /// Word for the field of a row that no longer opens, among the bank's own names.
